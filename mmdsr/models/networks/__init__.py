@@ -1,0 +1,29 @@
+"""Networks of the paper; they need torch and mmengine only."""
+
+from mmdsr.models.networks.decoder import DRAM, SAM, RefDecoder
+from mmdsr.models.networks.depth_fusion import DepthFusion, SharedDepthFusion
+from mmdsr.models.networks.depth_unet import DepthUNet
+from mmdsr.models.networks.discriminator import VGGStyleDiscriminator
+from mmdsr.models.networks.dmm import DMM
+from mmdsr.models.networks.drimm import DRIMM
+from mmdsr.models.networks.dsrnet import DSRNet
+from mmdsr.models.networks.encoder import DepthEncoder, RefEncoder
+from mmdsr.models.networks.masa_sr import MASASRNet
+from mmdsr.models.networks.refsr_net import DSROutput
+
+__all__ = [
+    'DMM',
+    'DRAM',
+    'DRIMM',
+    'SAM',
+    'DSRNet',
+    'DSROutput',
+    'DepthEncoder',
+    'DepthFusion',
+    'DepthUNet',
+    'MASASRNet',
+    'RefDecoder',
+    'RefEncoder',
+    'SharedDepthFusion',
+    'VGGStyleDiscriminator',
+]

@@ -1,0 +1,219 @@
+"""Decoder with spatial adaptation and dual residual aggregation.
+
+The paper gives no decoder; this is that of MASA-SR, on which the method and
+the released network are built.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmdsr.models.networks.blocks import (
+    conv3x3,
+    deconv3x3,
+    init_refsr_weights,
+    res_blocks,
+)
+from mmdsr.registry import MODELS
+
+
+def upsample2(x: Tensor) -> Tensor:
+    """Enlarge features by 2, bilinearly.
+
+    Args:
+        x (Tensor): Features (N, C, H, W).
+
+    Returns:
+        Tensor: Features (N, C, 2H, 2W).
+    """
+    return F.interpolate(
+        x, scale_factor=2, mode='bilinear', align_corners=False
+    )
+
+
+class InstanceNorm(nn.Module):
+    """Instance normalisation without affine parameters.
+
+    Same function as ``F.instance_norm`` with its epsilon of 1e-5, but it
+    keeps the channels-last layout, and unlike ``F.group_norm`` it subtracts
+    the mean before squaring, which float32 needs here.
+    """
+
+    eps = 1e-5
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each channel of each sample over space.
+
+        Args:
+            x (Tensor): Features (N, C, H, W).
+
+        Returns:
+            Tensor: Features (N, C, H, W) of mean 0 and variance 1.
+        """
+        var, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+        return (x - mean) * (var + self.eps).rsqrt()
+
+
+class SAM(nn.Module):
+    r"""Spatial adaptation: give the warped reference the statistics of LR.
+
+    .. math::
+        h = \mathrm{ReLU}(\mathrm{conv}[x, w]), \quad
+        \gamma = \mathrm{conv}(h) + \mathrm{std}(x), \quad
+        \beta = \mathrm{conv}(h) + \mathrm{mean}(x), \quad
+        \mathrm{SAM}(x, w) = \mathrm{IN}(w) \odot \gamma + \beta
+
+    with mean and (unbiased) standard deviation per channel over space. The
+    convolutions of gamma and beta start at zero, so that at the start this
+    is adaptive instance normalisation.
+
+    Args:
+        channels (int): Width of both inputs.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv_shared = conv3x3(2 * channels, channels)
+        self.conv_gamma = conv3x3(channels, channels)
+        self.conv_beta = conv3x3(channels, channels)
+        self.norm = InstanceNorm()
+
+    def init_zero(self) -> None:
+        """Set the convolutions of gamma and beta to zero."""
+        for conv in (self.conv_gamma, self.conv_beta):
+            nn.init.zeros_(conv.weight)
+            nn.init.zeros_(conv.bias)
+
+    def forward(self, x: Tensor, warped: Tensor) -> Tensor:
+        """Adapt the warped features.
+
+        Args:
+            x (Tensor): Features of the LR side (N, C, H, W).
+            warped (Tensor): Warped reference features (N, C, H, W).
+
+        Returns:
+            Tensor: Adapted features (N, C, H, W).
+        """
+        hidden = self.conv_shared(torch.cat([x, warped], dim=1))
+        hidden = F.relu(hidden, inplace=True)
+        std, mean = torch.std_mean(x, dim=(2, 3), keepdim=True)
+        gamma = self.conv_gamma(hidden) + std
+        beta = self.conv_beta(hidden) + mean
+        return torch.addcmul(beta, self.norm(warped), gamma)
+
+
+class DRAM(nn.Module):
+    r"""Dual residual aggregation of LR-side and reference features.
+
+    .. math::
+        a &= \mathrm{ReLU}(\mathrm{up}_a(
+             \mathrm{ReLU}(\mathrm{down}_a(r)) - x)) + r \\
+        b &= \mathrm{ReLU}(\mathrm{up}_b(
+             x - \mathrm{ReLU}(\mathrm{down}_b(r)) + x)) \\
+        \mathrm{DRAM}(x, r) &= \mathrm{ReLU}(\mathrm{conv}[a, b])
+
+    Args:
+        channels (int): Width of both inputs.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.down_a = conv3x3(channels, channels, stride=2)
+        self.up_a = deconv3x3(channels, channels)
+        self.down_b = conv3x3(channels, channels, stride=2)
+        self.up_b = deconv3x3(channels, channels)
+        self.conv = conv3x3(2 * channels, channels)
+
+    def forward(self, x: Tensor, ref: Tensor) -> Tensor:
+        """Aggregate.
+
+        Args:
+            x (Tensor): Features of the LR side (N, C, H, W).
+            ref (Tensor): Reference features (N, C, 2H, 2W).
+
+        Returns:
+            Tensor: Features (N, C, 2H, 2W).
+        """
+        residual_a = F.relu(self.down_a(ref)) - x
+        a = F.relu(self.up_a(residual_a)) + ref
+        residual_b = x - F.relu(self.down_b(ref))
+        b = F.relu(self.up_b(residual_b + x))
+        return F.relu(self.conv(torch.cat([a, b], dim=1)), inplace=True)
+
+
+@MODELS.register_module()
+class RefDecoder(BaseModule):
+    """Turn LR features and warped reference features into an image.
+
+    Args:
+        channels (int): Width of all features. Defaults to 64.
+        num_blocks (Sequence[int]): Residual blocks after level 3, 2, 1 of
+            LR and at x1, x2, x4: (2, 2, 2, 12, 8, 4) in DSRNet-T,
+            (1, 1, 1, 6, 4, 2) in DSRNet-S. Defaults to that of DSRNet-T.
+        init_cfg (dict, optional): mmengine's initialisation config.
+    """
+
+    def __init__(
+        self,
+        channels: int = 64,
+        num_blocks: Sequence[int] = (2, 2, 2, 12, 8, 4),
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if len(num_blocks) != 6:
+            raise ValueError(
+                'num_blocks needs six numbers (level 3, 2, 1, x1, x2, x4), '
+                f'got {tuple(num_blocks)}'
+            )
+        n3, n2, n1, nx1, nx2, nx4 = num_blocks
+        self.conv3 = conv3x3(channels, channels)
+        self.blocks3 = res_blocks(channels, n3)
+        self.conv2 = conv3x3(2 * channels, channels)
+        self.blocks2 = res_blocks(channels, n2)
+        self.conv1 = conv3x3(2 * channels, channels)
+        self.blocks1 = res_blocks(channels, n1)
+
+        self.sam = SAM(channels)
+        self.merge_x1 = conv3x3(2 * channels, channels)
+        self.blocks_x1 = res_blocks(channels, nx1)
+        self.dram_x2 = DRAM(channels)
+        self.blocks_x2 = res_blocks(channels, nx2)
+        self.dram_x4 = DRAM(channels)
+        self.blocks_x4 = res_blocks(channels, nx4)
+        self.conv_out = conv3x3(channels, 3)
+        init_refsr_weights(self)
+        self.sam.init_zero()
+
+    def forward(
+        self, lr_feats: Sequence[Tensor], warped: Sequence[Tensor]
+    ) -> Tensor:
+        """Decode.
+
+        Args:
+            lr_feats (Sequence[Tensor]): LR features (N, C, H, W),
+                (N, C, H/2, W/2), (N, C, H/4, W/4).
+            warped (Sequence[Tensor]): Warped reference features (N, C, H, W),
+                (N, C, 2H, 2W), (N, C, 4H, 4W).
+
+        Returns:
+            Tensor: Image residual (N, 3, 4H, 4W), to be added to the
+            enlarged LR image.
+        """
+        f1, f2, f3 = lr_feats
+        w1, w2, w4 = warped
+        x = self.blocks3(F.relu(self.conv3(f3), inplace=True))
+        x = torch.cat([upsample2(x), f2], dim=1)
+        x = self.blocks2(F.relu(self.conv2(x), inplace=True))
+        x = torch.cat([upsample2(x), f1], dim=1)
+        x = self.blocks1(F.relu(self.conv1(x), inplace=True))
+
+        x = torch.cat([self.sam(x, w1), x], dim=1)
+        x = self.blocks_x1(F.relu(self.merge_x1(x), inplace=True))
+        x = self.dram_x2(x, self.sam(upsample2(x), w2))
+        x = self.blocks_x2(x)
+        x = self.dram_x4(x, self.sam(upsample2(x), w4))
+        x = self.blocks_x4(x)
+        return self.conv_out(x)

@@ -1,0 +1,107 @@
+"""Depth information fusion module (Eq. 3 and 4)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmdsr.models.networks.blocks import (
+    conv3x3,
+    deconv3x3,
+    init_refsr_weights,
+)
+from mmdsr.registry import MODELS
+
+
+@MODELS.register_module()
+class DepthFusion(BaseModule):
+    """Fusion by convolutions and deconvolutions, from coarse to fine.
+
+    The paper names three sets of (3x3 convolution, 3x3 deconvolution of
+    stride 2), each followed by ReLU. Starting on level 3, the third
+    deconvolution would end at twice the LR size, where nothing can be
+    matched; it is left out. Weights are shared by LR and Ref-down.
+
+    Args:
+        channels (int): Width of the image and the depth features.
+            Defaults to 64.
+        init_cfg (dict, optional): mmengine's initialisation config.
+    """
+
+    #: Levels of Ref-down that take part in the matched level-1 feature.
+    ref_down_levels = 3
+
+    def __init__(
+        self, channels: int = 64, init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg)
+        self.conv3 = conv3x3(2 * channels, channels)
+        self.deconv3 = deconv3x3(channels, channels)
+        self.conv2 = conv3x3(3 * channels, channels)
+        self.deconv2 = deconv3x3(channels, channels)
+        self.conv1 = conv3x3(3 * channels, channels)
+        init_refsr_weights(self)
+
+    def forward(
+        self, feats: Sequence[Tensor], depth_feats: Sequence[Tensor]
+    ) -> tuple[Tensor, ...]:
+        """Fuse image and depth features of three levels.
+
+        Args:
+            feats (Sequence[Tensor]): Image features (N, C, H, W),
+                (N, C, H/2, W/2), (N, C, H/4, W/4).
+            depth_feats (Sequence[Tensor]): Depth features, same sizes.
+
+        Returns:
+            tuple[Tensor, ...]: Fused features of the same three sizes; the
+            first is F_LR (Eq. 3) or F_Ref-down (Eq. 4).
+        """
+        f1, f2, f3 = feats
+        d1, d2, d3 = depth_feats
+        g3 = F.relu(self.conv3(torch.cat([f3, d3], 1)), inplace=True)
+        u2 = F.relu(self.deconv3(g3), inplace=True)
+        g2 = F.relu(self.conv2(torch.cat([u2, f2, d2], 1)), inplace=True)
+        u1 = F.relu(self.deconv2(g2), inplace=True)
+        g1 = F.relu(self.conv1(torch.cat([u1, f1, d1], 1)), inplace=True)
+        return g1, g2, g3
+
+
+@MODELS.register_module()
+class SharedDepthFusion(BaseModule):
+    """Fusion of the released network: one 3x3 convolution for all levels.
+
+    Args:
+        channels (int): Width of the image and the depth features.
+            Defaults to 64.
+        init_cfg (dict, optional): mmengine's initialisation config.
+    """
+
+    #: Without deconvolutions level 1 depends on level 1 only.
+    ref_down_levels = 1
+
+    def __init__(
+        self, channels: int = 64, init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg)
+        self.conv = conv3x3(2 * channels, channels)
+        init_refsr_weights(self)
+
+    def forward(
+        self, feats: Sequence[Tensor], depth_feats: Sequence[Tensor]
+    ) -> tuple[Tensor, ...]:
+        """Fuse image and depth features, each level on its own.
+
+        Args:
+            feats (Sequence[Tensor]): Image features, one (N, C, h, w) tensor
+                per level.
+            depth_feats (Sequence[Tensor]): Depth features, same sizes.
+
+        Returns:
+            tuple[Tensor, ...]: Fused features, same sizes.
+        """
+        return tuple(
+            self.conv(torch.cat(pair, 1))
+            for pair in zip(feats, depth_feats, strict=True)
+        )

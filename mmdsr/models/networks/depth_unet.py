@@ -1,0 +1,113 @@
+"""Depth extraction network U (Section 3.1 of the paper)."""
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmdsr.registry import MODELS
+
+
+class DoubleConv(nn.Sequential):
+    """Two times 3x3 convolution, group normalisation, ReLU.
+
+    Group normalisation uses the statistics of the one sample that it sees:
+    training at batch size 1 and evaluation compute the same function.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output, a multiple of ``groups``.
+        groups (int): Groups of the normalisation.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, groups: int
+    ) -> None:
+        layers = []
+        for width in (in_channels, out_channels):
+            layers += [
+                nn.Conv2d(width, out_channels, 3, padding=1, bias=False),
+                nn.GroupNorm(groups, out_channels),
+                nn.ReLU(inplace=True),
+            ]
+        super().__init__(*layers)
+
+
+@MODELS.register_module()
+class DepthUNet(BaseModule):
+    """U-Net that predicts the depth map of an RGB image.
+
+    Four poolings by 2, four 2x2 transposed convolutions, skip connections,
+    no output activation. One set of weights serves LR and Ref-down. The
+    paper gives neither width nor normalisation; width 16 keeps the network
+    light, 64 is the common U-Net that the released code names.
+
+    Args:
+        base_channels (int): Width of the first level, a multiple of
+            ``groups``; doubled four times. Defaults to 16.
+        groups (int): Groups of the normalisation. Defaults to 8.
+        init_cfg (dict, optional): mmengine's initialisation config.
+
+    Raises:
+        ValueError: If ``base_channels`` is not a multiple of ``groups``.
+    """
+
+    min_size = 16
+
+    def __init__(
+        self,
+        base_channels: int = 16,
+        groups: int = 8,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if base_channels % groups:
+            raise ValueError(
+                f'base_channels ({base_channels}) must be a multiple of '
+                f'groups ({groups})'
+            )
+        widths = [base_channels * 2**level for level in range(5)]
+        self.stem = DoubleConv(3, widths[0], groups)
+        self.downs = nn.ModuleList(
+            DoubleConv(low, high, groups)
+            for low, high in zip(widths, widths[1:], strict=False)
+        )
+        self.ups = nn.ModuleList(
+            nn.ConvTranspose2d(high, low, 2, stride=2)
+            for low, high in zip(widths[-2::-1], widths[:0:-1], strict=True)
+        )
+        self.merges = nn.ModuleList(
+            DoubleConv(2 * low, low, groups) for low in widths[-2::-1]
+        )
+        self.head = nn.Conv2d(widths[0], 1, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Predict depth.
+
+        Args:
+            image (Tensor): RGB image (N, 3, H, W) in [0, 1], H, W >= 16.
+
+        Returns:
+            Tensor: Normalised inverse depth (N, 1, H, W), trained towards
+            [0, 1] but not clamped.
+
+        Raises:
+            ValueError: If a side is shorter than 16.
+        """
+        if min(image.shape[-2:]) < self.min_size:
+            raise ValueError(
+                f'DepthUNet needs images of at least {self.min_size}x'
+                f'{self.min_size} pixels, got {tuple(image.shape[-2:])}'
+            )
+        skips = [self.stem(image)]
+        for down in self.downs:
+            skips.append(down(F.max_pool2d(skips[-1], 2)))
+        x = skips.pop()
+        for up, merge in zip(self.ups, self.merges, strict=True):
+            skip = skips.pop()
+            x = up(x)
+            # An odd size loses its last row or column in pooling.
+            missing = [s - u for s, u in zip(skip.shape, x.shape, strict=True)]
+            x = F.pad(x, (0, missing[-1], 0, missing[-2]))
+            x = merge(torch.cat([skip, x], dim=1))
+        return self.head(x)

@@ -1,0 +1,127 @@
+"""DRIMM: depth-based reference image matching module (Eq. 5 to 8)."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmdsr.models.networks import matching
+from mmdsr.registry import MODELS
+
+
+def _full(feat: Tensor) -> Tensor:
+    """Half precision to float32; double stays double."""
+    return feat.float() if feat.element_size() < 4 else feat
+
+
+@MODELS.register_module()
+class DRIMM(BaseModule):
+    """Match LR with Ref-down block by block and warp Ref to the LR grid.
+
+    The search runs in float32 and without a graph; the gradient reaches the
+    features through the score of each winner and through what is copied.
+
+    Args:
+        block_size (int): Side of the LR blocks: 16 in DSRNet, 8 in MASA-SR.
+            Defaults to 16.
+        dilations (Sequence[int]): Dilations of the coarse search: (1,) in
+            DSRNet, (1, 2, 3) in MASA-SR. Defaults to (1,).
+        crop_ratio (float): Side of the cropped Ref-down window over side of
+            the block. Defaults to 1.5.
+        score_mode (str): Interpolation of the score map, ``'bicubic'``
+            (Eq. 8) or ``'bilinear'`` (released code).
+            Defaults to ``'bicubic'``.
+        init_cfg (dict, optional): mmengine's initialisation config.
+
+    Raises:
+        ValueError: If an option is out of range.
+    """
+
+    def __init__(
+        self,
+        block_size: int = 16,
+        dilations: Sequence[int] = (1,),
+        crop_ratio: float = 1.5,
+        score_mode: str = 'bicubic',
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if not dilations or not 1 <= min(dilations) <= max(dilations) <= (
+            block_size // 2 - 1
+        ):
+            raise ValueError(
+                f'dilations {tuple(dilations)} must lie between 1 and '
+                f'block_size // 2 - 1 = {block_size // 2 - 1}: the centre '
+                'patch may not leave its block'
+            )
+        if crop_ratio <= 0:
+            raise ValueError(f'crop_ratio must be > 0, got {crop_ratio}')
+        if score_mode not in ('bicubic', 'bilinear'):
+            raise ValueError(
+                "score_mode must be 'bicubic' or 'bilinear', "
+                f'got {score_mode!r}'
+            )
+        self.block_size = block_size
+        self.dilations = tuple(dilations)
+        self.crop_ratio = crop_ratio
+        self.score_mode = score_mode
+
+    @torch.no_grad()
+    def match(
+        self, lr_feat: Tensor, ref_down_feat: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Search the best match of every LR pixel (Eq. 5 and 6).
+
+        Args:
+            lr_feat (Tensor): F_LR (N, C, H, W), float32.
+            ref_down_feat (Tensor): F_Ref-down (N, C, h, w), float32.
+
+        Returns:
+            tuple[Tensor, Tensor]: Rows and columns in Ref-down (N, H, W).
+        """
+        ref_size = tuple(ref_down_feat.shape[-2:])
+        grid = matching.block_grid(*lr_feat.shape[-2:], self.block_size)
+        diameter = matching.crop_diameter(ref_size, grid, self.crop_ratio)
+        index, _ = matching.coarse_match(
+            lr_feat, ref_down_feat, grid, self.dilations
+        )
+        top, left = matching.window_start(index, ref_size, diameter)
+        return matching.fine_match(
+            lr_feat, ref_down_feat, grid, top, left, diameter
+        )
+
+    def forward(
+        self,
+        lr_feat: Tensor,
+        ref_down_feat: Tensor,
+        ref_feats: Sequence[Tensor],
+    ) -> tuple[list[Tensor], Tensor]:
+        """Warp the reference features.
+
+        Args:
+            lr_feat (Tensor): F_LR (N, C, H, W); H and W must be multiples
+                of the block size.
+            ref_down_feat (Tensor): F_Ref-down (N, C, h, w), h, w >= 3.
+            ref_feats (Sequence[Tensor]): Ref features at x1, x2, x4:
+                (N, C, h, w), (N, C, 2h, 2w), (N, C, 4h, 4w).
+
+        Returns:
+            tuple[list[Tensor], Tensor]: The warped features weighted by
+            their score (Eq. 8), (N, C, sH, sW) for s = 1, 2, 4, and the
+            scores R (N, 1, H, W) in [-1, 1].
+        """
+        grid = matching.block_grid(*lr_feat.shape[-2:], self.block_size)
+        # Half precision turns near-ties into wrong winners and its norms
+        # underflow; the search is a small share of the cost.
+        with torch.autocast(lr_feat.device.type, enabled=False):
+            query, key = _full(lr_feat), _full(ref_down_feat)
+            row, col = self.match(query, key)
+            score = matching.match_score(query, key, row, col)
+            warped = matching.transfer(ref_feats, row, col, grid)
+            for level, feat in enumerate(warped):
+                weight = matching.upsample_score(
+                    score, grid, 2**level, self.score_mode
+                )
+                warped[level] = feat * weight.to(feat.dtype)
+        return warped, score

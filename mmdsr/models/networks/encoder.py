@@ -1,0 +1,123 @@
+"""Encoder and depth encoder (Table 1, Eq. 1 and 2)."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmdsr.models.networks.blocks import (
+    conv3x3,
+    init_refsr_weights,
+    res_blocks,
+)
+from mmdsr.registry import MODELS
+
+
+class EncoderStage(nn.Module):
+    """One feature-extraction module of Table 1: convolution and ResBlocks.
+
+    Args:
+        in_channels (int): Channels of the input.
+        channels (int): Channels of the output.
+        num_blocks (int): Number of residual blocks.
+        stride (int): Stride of the convolution.
+    """
+
+    def __init__(
+        self, in_channels: int, channels: int, num_blocks: int, stride: int
+    ) -> None:
+        super().__init__()
+        self.conv = conv3x3(in_channels, channels, stride)
+        self.blocks = res_blocks(channels, num_blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the stage.
+
+        Args:
+            x (Tensor): Features (N, C_in, H, W).
+
+        Returns:
+            Tensor: Features (N, C, H / stride, W / stride).
+        """
+        return self.blocks(F.relu(self.conv(x), inplace=True))
+
+
+@MODELS.register_module()
+class RefEncoder(BaseModule):
+    """Three-level encoder of Table 1, shared by LR, Ref-down and Ref.
+
+    Level 1 has the size of the input, level 2 one half and level 3 one
+    quarter of it. Since Ref is four times larger than LR, its levels 3, 2, 1
+    lie at x1, x2, x4 of the LR grid.
+
+    Args:
+        in_channels (int): 3 for images, 1 for depth. Defaults to 3.
+        channels (int): Width of every level. Defaults to 64.
+        num_blocks (Sequence[int]): Residual blocks per level: (4, 4, 4) in
+            DSRNet-T, (2, 2, 2) in DSRNet-S. Defaults to (4, 4, 4).
+        init_cfg (dict, optional): mmengine's initialisation config.
+    """
+
+    strides = (1, 2, 2)
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        channels: int = 64,
+        num_blocks: Sequence[int] = (4, 4, 4),
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if len(num_blocks) != len(self.strides):
+            raise ValueError(
+                'num_blocks needs one number per level, three in all, '
+                f'got {tuple(num_blocks)}'
+            )
+        widths = (in_channels, channels, channels)
+        self.stages = nn.ModuleList(
+            EncoderStage(width, channels, blocks, stride)
+            for width, blocks, stride in zip(
+                widths, num_blocks, self.strides, strict=True
+            )
+        )
+        init_refsr_weights(self)
+
+    def forward(self, x: Tensor, levels: int = 3) -> tuple[Tensor, ...]:
+        """Encode an image.
+
+        Args:
+            x (Tensor): Image (N, in_channels, H, W) in [0, 1]; H and W are
+                multiples of 4 when all levels are asked for.
+            levels (int): Number of levels to compute, so that a level that
+                nobody uses costs nothing. Defaults to 3.
+
+        Returns:
+            tuple[Tensor, ...]: Level 1 (N, C, H, W), level 2
+            (N, C, H/2, W/2), level 3 (N, C, H/4, W/4).
+        """
+        feats = []
+        for stage in self.stages[:levels]:
+            x = stage(x)
+            feats.append(x)
+        return tuple(feats)
+
+
+@MODELS.register_module()
+class DepthEncoder(RefEncoder):
+    """Encoder of depth maps, E_d of Eq. 1 and 2: one input channel.
+
+    Args:
+        channels (int): Width of every level. Defaults to 64.
+        num_blocks (Sequence[int]): Residual blocks per level.
+            Defaults to (4, 4, 4).
+        init_cfg (dict, optional): mmengine's initialisation config.
+    """
+
+    def __init__(
+        self,
+        channels: int = 64,
+        num_blocks: Sequence[int] = (4, 4, 4),
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(1, channels, num_blocks, init_cfg)

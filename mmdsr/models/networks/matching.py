@@ -1,0 +1,403 @@
+r"""Pure functions of the reference matching module DRIMM (Eq. 5 to 8).
+
+All sizes are in pixels of the LR or the Ref-down grid. A *block* is one of
+the :math:`K` non-overlapping parts :math:`B_{LR}^k` of the LR feature, a
+*patch* is a 3x3 window of it, a *window* is the part
+:math:`B_{Ref\downarrow}^k` of Ref-down that a block is compared with. Blocks
+are numbered row by row. A *match map* holds, for every LR pixel, the row and
+the column of the centre of its best patch in Ref-down.
+
+Nothing here loops over blocks or pixels, and no patch is ever unfolded at
+the reference's full size; see :func:`transfer`.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+#: Smallest norm that a patch is divided by; a flat black patch scores 0.
+EPS = 1e-6
+
+
+class BlockGrid(NamedTuple):
+    """How a feature map is cut into blocks.
+
+    Args:
+        rows (int): Blocks from top to bottom.
+        cols (int): Blocks from left to right.
+        height (int): Height of a block.
+        width (int): Width of a block.
+    """
+
+    rows: int
+    cols: int
+    height: int
+    width: int
+
+
+def block_grid(height: int, width: int, block_size: int) -> BlockGrid:
+    """Cut a map into blocks of about ``block_size`` pixels.
+
+    Args:
+        height (int): Height of the map.
+        width (int): Width of the map.
+        block_size (int): Wanted side of a block.
+
+    Returns:
+        BlockGrid: The grid.
+
+    Raises:
+        ValueError: If equal blocks do not cover the map.
+    """
+    rows, cols = height // block_size, width // block_size
+    if not rows or not cols or height % rows or width % cols:
+        raise ValueError(
+            f'a map of {height}x{width} cannot be cut into equal blocks of '
+            f'about {block_size}; pad it to multiples of {block_size}'
+        )
+    return BlockGrid(rows, cols, height // rows, width // cols)
+
+
+def crop_diameter(
+    ref_size: tuple[int, int], grid: BlockGrid, crop_ratio: float
+) -> tuple[int, int]:
+    r"""Candidate positions per axis, :math:`d_y` and :math:`d_x`.
+
+    :math:`d = 2 \lfloor \rho \lfloor W_r / 2 p \rfloor \rfloor + 1` with
+    ``p`` blocks along the axis, limited so that a window, which is one pixel
+    larger on every side, fits into Ref-down.
+
+    Args:
+        ref_size (tuple[int, int]): Height and width of Ref-down, >= 3.
+        grid (BlockGrid): The blocks of LR.
+        crop_ratio (float): Window size over block size, the rho above.
+
+    Returns:
+        tuple[int, int]: Odd diameters, vertical and horizontal.
+    """
+    diameters = []
+    for side, blocks in zip(ref_size, (grid.rows, grid.cols), strict=True):
+        diameter = 2 * int(side // (2 * blocks) * crop_ratio) + 1
+        largest = side - 2 if side % 2 else side - 3
+        diameters.append(max(1, min(diameter, largest)))
+    return diameters[0], diameters[1]
+
+
+def _box_sum(x: Tensor, dilation: int = 1, padding: int = 0) -> Tensor:
+    """Sum over 3x3 (dilated) neighbourhoods of a one-channel map."""
+    ones = x.new_ones(1, 1, 3, 3)
+    return F.conv2d(x, ones, padding=padding, dilation=dilation)
+
+
+def coarse_match(
+    lr_feat: Tensor,
+    ref_down_feat: Tensor,
+    grid: BlockGrid,
+    dilations: Sequence[int] = (1,),
+) -> tuple[Tensor, Tensor]:
+    """Find each block's centre patch in the whole of Ref-down (Eq. 5).
+
+    The patch is correlated with Ref-down as a convolution kernel; cosines
+    are summed over the dilations. Ref-down is zero-padded.
+
+    Args:
+        lr_feat (Tensor): LR feature (N, C, H, W).
+        ref_down_feat (Tensor): Ref-down feature (N, C, h, w).
+        grid (BlockGrid): The blocks of LR, K in all.
+        dilations (Sequence[int]): Distances between the nine taps of a
+            patch. Defaults to (1,).
+
+    Returns:
+        tuple[Tensor, Tensor]: Best position as ``row * w + column`` (N, K),
+        int64, and its score (N, K), at most ``len(dilations)``.
+    """
+    n, c, h, w = ref_down_feat.shape
+    cells = lr_feat.reshape(
+        n, c, grid.rows, grid.height, grid.cols, grid.width
+    )
+    energy = ref_down_feat.square().sum(1, keepdim=True)
+    stacked = ref_down_feat.reshape(1, n * c, h, w)
+    score = 0
+    for step in dilations:
+        taps = [
+            cells[
+                :,
+                :,
+                :,
+                grid.height // 2 + dy * step,
+                :,
+                grid.width // 2 + dx * step,
+            ]
+            for dy in (-1, 0, 1)
+            for dx in (-1, 0, 1)
+        ]
+        patch = torch.stack(taps, dim=-1).flatten(2, 3)  # (N, C, K, 9)
+        patch = patch.transpose(1, 2)
+        norm = patch.square().sum((2, 3), keepdim=True).sqrt()
+        kernel = (patch / norm.clamp_min(EPS)).reshape(-1, c, 3, 3)
+        response = F.conv2d(
+            stacked, kernel, padding=step, dilation=step, groups=n
+        ).view(n, -1, h, w)
+        ref_norm = _box_sum(energy, step, step).clamp_min(0).sqrt()
+        score = score + response / ref_norm.clamp_min(EPS)
+    best, index = score.flatten(2).max(dim=2)
+    return index, best
+
+
+def window_start(
+    index: Tensor, ref_size: tuple[int, int], diameter: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """Place each block's window around its coarse match.
+
+    A window that would leave Ref-down is shifted inside, never cut.
+
+    Args:
+        index (Tensor): Coarse matches ``row * w + column`` (N, K).
+        ref_size (tuple[int, int]): Height and width of Ref-down.
+        diameter (tuple[int, int]): Candidates per axis; the window is two
+            pixels larger.
+
+    Returns:
+        tuple[Tensor, Tensor]: Top row and left column (N, K), int64.
+    """
+    (h, w), (dy, dx) = ref_size, diameter
+    top = (torch.div(index, w, rounding_mode='floor') - dy // 2 - 1).clamp(
+        0, h - dy - 2
+    )
+    left = (index % w - dx // 2 - 1).clamp(0, w - dx - 2)
+    return top, left
+
+
+def _merge_blocks(x: Tensor, grid: BlockGrid) -> Tensor:
+    """(N, K, ky, kx) per block -> (N, H, W)."""
+    n = x.shape[0]
+    x = x.view(n, grid.rows, grid.cols, *x.shape[-2:])
+    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+
+def fine_match(
+    lr_feat: Tensor,
+    ref_down_feat: Tensor,
+    grid: BlockGrid,
+    top: Tensor,
+    left: Tensor,
+    diameter: tuple[int, int],
+    max_elements: int = 2**22,
+) -> tuple[Tensor, Tensor]:
+    """Match every LR pixel's patch inside its block's window (Eq. 6).
+
+    The inner product of two 3x3 patches is the sum of nine products of
+    pixels, so pixels are multiplied once and the products are summed along
+    the common diagonal. Dividing by the norm of the LR patch would not
+    change which candidate wins and is left out.
+
+    Args:
+        lr_feat (Tensor): LR feature (N, C, H, W).
+        ref_down_feat (Tensor): Ref-down feature (N, C, h, w).
+        grid (BlockGrid): The blocks of LR, K in all.
+        top (Tensor): First row of each window (N, K).
+        left (Tensor): First column of each window (N, K).
+        diameter (tuple[int, int]): Candidates per axis.
+        max_elements (int): Cap on the elements of the product of pixels
+            held at a time: blocks are taken in chunks. Defaults to 2**22.
+
+    Returns:
+        tuple[Tensor, Tensor]: The match map: rows and columns in Ref-down
+        (N, H, W), int64.
+    """
+    n, c, h, w = ref_down_feat.shape
+    (dy, dx), ky, kx = diameter, grid.height, grid.width
+    # One pixel of context around each block, replicated at the border.
+    padded = F.pad(lr_feat, (1, 1, 1, 1), mode='replicate')
+    blocks = padded.unfold(2, ky + 2, ky).unfold(3, kx + 2, kx)
+    blocks = blocks.permute(0, 2, 3, 4, 5, 1).reshape(-1, (ky + 2), kx + 2, c)
+    rows = ref_down_feat.permute(0, 2, 3, 1).reshape(-1, c)
+    energy = ref_down_feat.square().sum(1, keepdim=True)
+    norm = _box_sum(energy, padding=1).clamp_min(0).sqrt().clamp_min(EPS)
+    inverse_norm = norm.reciprocal().flatten()
+
+    device = lr_feat.device
+    sample = torch.arange(n, device=device)[:, None] * (h * w)
+    corner = (sample + top * w + left).flatten()
+    offset_y = torch.arange(dy + 2, device=device)[:, None] * w
+    offset = offset_y + torch.arange(dx + 2, device=device)
+
+    total, size = len(blocks), (ky + 2) * (kx + 2) * (dy + 2) * (dx + 2)
+    chunk = max(1, min(total, max_elements // size))
+    winners = []
+    for first in range(0, total, chunk):
+        part = slice(first, first + chunk)
+        index = corner[part, None, None] + offset
+        window = rows[index].flatten(1, 2)
+        product = torch.bmm(
+            blocks[part].flatten(1, 2), window.transpose(1, 2)
+        ).view(-1, ky + 2, kx + 2, dy + 2, dx + 2)
+        along_x = product[:, :, :kx, :, :dx] + product[:, :, 1:-1, :, 1:-1]
+        along_x += product[:, :, 2:, :, 2:]
+        score = along_x[:, :ky, :, :dy] + along_x[:, 1:-1, :, 1:-1]
+        score += along_x[:, 2:, :, 2:]
+        score *= inverse_norm[index[:, None, None, 1:-1, 1:-1]]
+        winners.append(score.flatten(3).argmax(dim=3))
+    winner = torch.cat(winners).view(n, -1, ky, kx)
+    row = torch.div(winner, dx, rounding_mode='floor') + 1
+    col = winner % dx + 1
+    return (
+        _merge_blocks(top[..., None, None] + row, grid),
+        _merge_blocks(left[..., None, None] + col, grid),
+    )
+
+
+def match_score(
+    lr_feat: Tensor, ref_down_feat: Tensor, row: Tensor, col: Tensor
+) -> Tensor:
+    """Cosine of each LR patch and its match (Eq. 7), with gradient.
+
+    Only the winners are computed: their gradient is that of the maximum,
+    without the correlation volume.
+
+    Args:
+        lr_feat (Tensor): LR feature (N, C, H, W).
+        ref_down_feat (Tensor): Ref-down feature (N, C, h, w).
+        row (Tensor): Rows of the matches (N, H, W).
+        col (Tensor): Columns of the matches (N, H, W).
+
+    Returns:
+        Tensor: Scores (N, 1, H, W) in [-1, 1].
+    """
+    n, c, height, width = lr_feat.shape
+    h, w = ref_down_feat.shape[-2:]
+    padded = F.pad(lr_feat, (1, 1, 1, 1), mode='replicate')
+    rows = ref_down_feat.permute(0, 2, 3, 1).reshape(-1, c)
+    sample = torch.arange(n, device=row.device)[:, None, None] * (h * w)
+    centre = sample + row * w + col
+    product = 0
+    for dy in range(3):
+        for dx in range(3):
+            lr_tap = padded[:, :, dy : dy + height, dx : dx + width]
+            index = centre + (dy - 1) * w + dx - 1
+            ref_tap = rows[index.flatten()].view(n, height, width, c)
+            product = product + (lr_tap.permute(0, 2, 3, 1) * ref_tap).sum(-1)
+    lr_energy = _box_sum(padded.square().sum(1, keepdim=True))[:, 0]
+    ref_energy = _box_sum(ref_down_feat.square().sum(1, keepdim=True), 1, 1)
+    ref_energy = ref_energy.flatten()[centre]
+    # One root of the product: clamping inside keeps its gradient finite.
+    norm = (lr_energy * ref_energy).clamp_min(EPS**2).sqrt()
+    return (product / norm).unsqueeze(1)
+
+
+def _neighbour_matches(
+    row: Tensor, col: Tensor, grid: BlockGrid
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Where the nine patches that cover a pixel take that pixel from.
+
+    Args:
+        row (Tensor): Rows of the matches (N, H, W).
+        col (Tensor): Columns of the matches (N, H, W).
+        grid (BlockGrid): The blocks; patches of other blocks do not count.
+
+    Returns:
+        tuple[Tensor, Tensor, Tensor]: Rows and columns in Ref-down
+        (N, H, W, 9) and the weights (H, W, 9): one over the number of
+        patches of the block that cover the pixel, or 0.
+    """
+    height, width = row.shape[-2:]
+    y = torch.arange(height, device=row.device)[:, None] % grid.height
+    x = torch.arange(width, device=row.device) % grid.width
+    rows, cols, inside = [], [], []
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            ok = (y + dy >= 0) & (y + dy < grid.height)
+            ok = ok & (x + dx >= 0) & (x + dx < grid.width)
+            # A patch outside the block has weight 0; the pixel's own match
+            # stands in so that the index stays valid.
+            rows.append(
+                torch.where(ok, row.roll((-dy, -dx), (1, 2)) - dy, row)
+            )
+            cols.append(
+                torch.where(ok, col.roll((-dy, -dx), (1, 2)) - dx, col)
+            )
+            inside.append(ok)
+    inside = torch.stack(inside, -1)
+    weight = inside / inside.sum(-1, keepdim=True)
+    return torch.stack(rows, -1), torch.stack(cols, -1), weight
+
+
+def transfer(
+    ref_feats: Sequence[Tensor], row: Tensor, col: Tensor, grid: BlockGrid
+) -> list[Tensor]:
+    r"""Copy matched patches of Ref and average where they overlap.
+
+    In the paper, 3s x 3s patches of :math:`B_{Ref}^{s,k}` are put on the LR
+    grid and merged (before Eq. 8). For a sub-pixel :math:`t` of LR pixel
+    :math:`u` this is the mean over the neighbours :math:`u + \epsilon` in
+    the same block of :math:`E_s[s (m(u + \epsilon) - \epsilon) + t]`, with
+    match map ``m``: a weighted sum of rows of s pixels, which an embedding
+    bag computes without unfolding anything.
+
+    Args:
+        ref_feats (Sequence[Tensor]): Ref features (N, C, s*h, s*w), one per
+            scale s.
+        row (Tensor): Rows of the matches in Ref-down (N, H, W).
+        col (Tensor): Columns of the matches in Ref-down (N, H, W).
+        grid (BlockGrid): The blocks of LR.
+
+    Returns:
+        list[Tensor]: Warped features (N, C, s*H, s*W), channels last in
+        memory.
+    """
+    n, height, width = row.shape
+    rows, cols, weight = _neighbour_matches(row, col, grid)
+    sample = torch.arange(n, device=row.device)[:, None, None, None]
+    warped = []
+    for feat in ref_feats:
+        channels = feat.shape[1]
+        ref_width = feat.shape[-1]
+        # x4 features are wider than LR by the ratio of Ref to LR as well;
+        # their scale follows from the smallest reference feature.
+        scale = ref_width // ref_feats[0].shape[-1]
+        table_width = ref_width // scale
+        table = feat.permute(0, 2, 3, 1).reshape(-1, scale * channels)
+        line = torch.arange(scale, device=row.device)[:, None, None]
+        # (N, H, s, W, 9): line t of the cell at (rows, cols).
+        y = (rows * scale)[:, :, None] + line
+        index = sample[..., None] * feat.shape[-2] + y
+        index = index * table_width + cols[:, :, None]
+        weights = weight[:, None].to(feat.dtype).expand_as(index)
+        out = F.embedding_bag(
+            index.reshape(-1, 9),
+            table,
+            mode='sum',
+            per_sample_weights=weights.reshape(-1, 9),
+        )
+        out = out.view(n, height * scale, width * scale, channels)
+        warped.append(out.permute(0, 3, 1, 2))
+    return warped
+
+
+def upsample_score(
+    score: Tensor, grid: BlockGrid, scale: int, mode: str
+) -> Tensor:
+    """Enlarge the score map inside each block, the up-arrow of Eq. 8.
+
+    Args:
+        score (Tensor): Scores (N, 1, H, W).
+        grid (BlockGrid): The blocks of LR.
+        scale (int): Factor s.
+        mode (str): ``'bicubic'`` (paper) or ``'bilinear'`` (released code).
+
+    Returns:
+        Tensor: Scores (N, 1, s*H, s*W).
+    """
+    if scale == 1:
+        return score
+    n = score.shape[0]
+    blocks = score.view(n, grid.rows, grid.height, grid.cols, grid.width)
+    blocks = blocks.transpose(2, 3).reshape(-1, 1, grid.height, grid.width)
+    blocks = F.interpolate(
+        blocks, scale_factor=scale, mode=mode, align_corners=False
+    )
+    blocks = blocks.view(n, grid.rows * grid.cols, *blocks.shape[-2:])
+    return _merge_blocks(blocks, grid).unsqueeze(1)

@@ -1,0 +1,133 @@
+"""The size contract of the reference-based networks, stated once.
+
+LR may have any size >= 16x16, Ref any size >= 16x16; nothing needs to agree
+between them. LR is padded to multiples of the block size and of 4 (the
+pyramid), Ref to multiples of 16 (so that Ref-down has multiples of 4); what
+is added is replicated and cut away from the output again.
+"""
+
+import math
+
+import torch.nn.functional as F
+from torch import Tensor
+
+#: The one scale factor of the architecture.
+SCALE = 4
+#: Shortest side of LR and Ref.
+MIN_SIZE = 16
+#: Ratio of level 1 to level 3 of the encoder.
+PYRAMID = 4
+
+
+def downscale(image: Tensor) -> Tensor:
+    """Reduce an image by 4 with an antialiased bicubic filter.
+
+    Args:
+        image (Tensor): Image (N, C, H, W).
+
+    Returns:
+        Tensor: Image (N, C, ceil(H / 4), ceil(W / 4)).
+    """
+    image = pad_to_multiple(image, SCALE)
+    return F.interpolate(
+        image,
+        size=[side // SCALE for side in image.shape[-2:]],
+        mode='bicubic',
+        align_corners=False,
+        antialias=True,
+    )
+
+
+def upscale(image: Tensor) -> Tensor:
+    """Enlarge an image by 4, bicubically.
+
+    Args:
+        image (Tensor): Image (N, C, H, W).
+
+    Returns:
+        Tensor: Image (N, C, 4H, 4W).
+    """
+    return F.interpolate(
+        image, scale_factor=SCALE, mode='bicubic', align_corners=False
+    )
+
+
+def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
+    """Replicate the last row and column up to a multiple.
+
+    Args:
+        image (Tensor): Image (N, C, H, W).
+        multiple (int): Wanted divisor of both sides.
+
+    Returns:
+        Tensor: The padded image, or ``image`` itself if nothing is missing.
+    """
+    bottom, right = (-side % multiple for side in image.shape[-2:])
+    if not bottom and not right:
+        return image
+    return F.pad(image, (0, right, 0, bottom), mode='replicate')
+
+
+def lr_multiple(block_size: int) -> int:
+    """What the padded LR size must be divisible by.
+
+    Args:
+        block_size (int): Side of the matched blocks.
+
+    Returns:
+        int: Least common multiple of block size and pyramid.
+    """
+    return math.lcm(block_size, PYRAMID)
+
+
+def check_images(lr: Tensor, ref: Tensor, ref_down: Tensor | None) -> None:
+    """Refuse images that the network cannot take.
+
+    Args:
+        lr (Tensor): LR image.
+        ref (Tensor): Reference image.
+        ref_down (Tensor, optional): Reduced reference image.
+
+    Raises:
+        ValueError: With what is wrong and what is needed.
+    """
+    for name, image in (('lr', lr), ('ref', ref)):
+        if image.ndim != 4 or image.shape[1] != 3:
+            raise ValueError(
+                f'{name} must be RGB images of shape (N, 3, H, W), '
+                f'got {tuple(image.shape)}'
+            )
+        if min(image.shape[-2:]) < MIN_SIZE:
+            raise ValueError(
+                f'{name} must be at least {MIN_SIZE}x{MIN_SIZE} pixels, '
+                f'got {tuple(image.shape[-2:])}'
+            )
+    if len(lr) != len(ref):
+        raise ValueError(
+            f'lr and ref must have the same batch size, got {len(lr)} and '
+            f'{len(ref)}'
+        )
+    wanted = (len(ref), 3, *(-(-side // SCALE) for side in ref.shape[-2:]))
+    if ref_down is not None and tuple(ref_down.shape) != wanted:
+        raise ValueError(
+            f'ref_down must be ref reduced by {SCALE}, shape {wanted}, got '
+            f'{tuple(ref_down.shape)}; leave it out to have it computed'
+        )
+
+
+def check_depth(name: str, depth: Tensor, image: Tensor) -> None:
+    """Refuse a depth map that does not fit its image.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        depth (Tensor): Depth map.
+        image (Tensor): The image it belongs to, LR or Ref-down.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    wanted = (len(image), 1, *image.shape[-2:])
+    if tuple(depth.shape) != wanted:
+        raise ValueError(
+            f'{name} must have shape {wanted}, got {tuple(depth.shape)}'
+        )

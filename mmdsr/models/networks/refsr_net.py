@@ -1,0 +1,133 @@
+"""What all reference-based networks of the package share."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmdsr.models.networks.padding import (
+    PYRAMID,
+    SCALE,
+    lr_multiple,
+    pad_to_multiple,
+)
+from mmdsr.registry import MODELS
+
+
+class DSROutput(NamedTuple):
+    """All that a reference-based network computes.
+
+    Args:
+        sr (Tensor): Super-resolved image (N, 3, 4H, 4W), not clamped.
+        depth (Tensor, optional): D_LR that was used (N, 1, H, W).
+        depth_ref (Tensor, optional): D_Ref-down that was used (N, 1, h, w).
+        confidence (Tensor): Match score R of every LR pixel (N, 1, H, W)
+            in [-1, 1].
+        feats (tuple[Tensor, ...]): Encoder features of the padded LR, three
+            levels.
+        depth_feats (tuple[Tensor, ...], optional): Depth-encoder features
+            of the padded D_LR, three levels.
+    """
+
+    sr: Tensor
+    depth: Tensor | None
+    depth_ref: Tensor | None
+    confidence: Tensor
+    feats: tuple[Tensor, ...]
+    depth_feats: tuple[Tensor, ...] | None
+
+
+def crop_like(image: Tensor, lr: Tensor, scale: int = 1) -> Tensor:
+    """Cut what padding added: the top-left ``scale`` times ``lr``'s size.
+
+    Args:
+        image (Tensor): Map (N, C, H', W').
+        lr (Tensor): The LR image before padding (N, 3, H, W).
+        scale (int): Size of ``image`` relative to LR. Defaults to 1.
+
+    Returns:
+        Tensor: Map (N, C, scale * H, scale * W).
+    """
+    height, width = lr.shape[-2:]
+    return image[..., : height * scale, : width * scale]
+
+
+def _channels_last(image: Tensor) -> Tensor:
+    """Store channels last, in which CPU and GPU convolve faster."""
+    return image.contiguous(memory_format=torch.channels_last)
+
+
+class RefSRNet(BaseModule):
+    """Encoder, decoder and padding of a reference-based network.
+
+    Args:
+        channels (int): Width of all features.
+        encoder_blocks (Sequence[int]): Residual blocks per encoder level.
+        decoder_blocks (Sequence[int]): Residual blocks of the decoder.
+        block_size (int): Side of the matched blocks.
+        init_cfg (dict, optional): mmengine's initialisation config.
+    """
+
+    scale = SCALE
+    #: Whether depth maps must be given as inputs.
+    needs_depth = False
+
+    def __init__(
+        self,
+        channels: int,
+        encoder_blocks: Sequence[int],
+        decoder_blocks: Sequence[int],
+        block_size: int,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.encoder = MODELS.build(
+            dict(
+                type='mmdsr.RefEncoder',
+                channels=channels,
+                num_blocks=encoder_blocks,
+            )
+        )
+        self.decoder = MODELS.build(
+            dict(
+                type='mmdsr.RefDecoder',
+                channels=channels,
+                num_blocks=decoder_blocks,
+            )
+        )
+        self.lr_multiple = lr_multiple(block_size)
+
+    def pad_lr(self, x: Tensor) -> Tensor:
+        """Pad LR or its depth for blocks and pyramid.
+
+        Args:
+            x (Tensor): Map (N, C, H, W).
+
+        Returns:
+            Tensor: Padded map, channels last.
+        """
+        return _channels_last(pad_to_multiple(x, self.lr_multiple))
+
+    def pad_ref_down(self, x: Tensor) -> Tensor:
+        """Pad Ref-down or its depth for the pyramid.
+
+        Args:
+            x (Tensor): Map (N, C, h, w).
+
+        Returns:
+            Tensor: Padded map, channels last.
+        """
+        return _channels_last(pad_to_multiple(x, PYRAMID))
+
+    def pad_ref(self, x: Tensor) -> Tensor:
+        """Pad Ref so that it is four times the padded Ref-down.
+
+        Args:
+            x (Tensor): Image (N, 3, Hr, Wr).
+
+        Returns:
+            Tensor: Padded image, channels last.
+        """
+        return _channels_last(pad_to_multiple(x, SCALE * PYRAMID))

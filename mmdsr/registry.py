@@ -1,0 +1,87 @@
+"""Child registries of mmengine with the scope ``mmdsr``.
+
+Write ``type='mmdsr.X'`` in any host's config; no ``custom_imports`` needed.
+This module imports mmengine only. A component that needs a host package is
+listed in ``host_modules`` and its module is imported when its name is asked
+for, so that a config for one host never pulls in another.
+"""
+
+from importlib import import_module
+
+from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import METRICS as MMENGINE_METRICS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine.registry import Registry
+
+
+class HostRegistry(Registry):
+    """A registry that imports host-dependent modules on demand.
+
+    Args:
+        name (str): Name of the registry.
+        parent (Registry): The mmengine root registry.
+        locations (list[str]): Modules that need torch and mmengine only.
+        host_modules (dict[str, str], optional): Component name to the module
+            that registers it, for components that need a host package.
+    """
+
+    def __init__(self, name, parent, locations, host_modules=None):
+        super().__init__(
+            name, parent=parent, scope='mmdsr', locations=locations
+        )
+        self._host_modules = dict(host_modules or {})
+
+    def get(self, key):
+        """Return the class registered as ``key``.
+
+        Args:
+            key (str): Name, with or without the scope.
+
+        Returns:
+            type or None: The class, ``None`` if there is none.
+
+        Raises:
+            ImportError: If the component needs a host package that is
+                missing or outside the supported versions.
+        """
+        scope, name = self.split_scope_key(key)
+        module = self._host_modules.get(name)
+        if module is not None and scope in (None, 'mmdsr'):
+            try:
+                import_module(module)
+            # The hosts raise AssertionError on a version that they refuse.
+            except (ImportError, AssertionError) as error:
+                raise ImportError(
+                    f'mmdsr.{name} cannot be used here: {error}. '
+                    'Run "python -m mmdsr.doctor" to see what to install.'
+                ) from error
+        return super().get(key)
+
+
+MODELS = HostRegistry(
+    'model',
+    parent=MMENGINE_MODELS,
+    locations=['mmdsr.models.networks', 'mmdsr.models.losses'],
+    host_modules={
+        'DSR': 'mmdsr.models.editors.dsr',
+        'DSRGAN': 'mmdsr.models.editors.dsrgan',
+    },
+)
+DATASETS = HostRegistry(
+    'dataset', parent=MMENGINE_DATASETS, locations=['mmdsr.datasets']
+)
+TRANSFORMS = HostRegistry(
+    'transform', parent=MMENGINE_TRANSFORMS, locations=['mmdsr.transforms']
+)
+METRICS = HostRegistry(
+    'metric', parent=MMENGINE_METRICS, locations=['mmdsr.evaluation']
+)
+HOOKS = HostRegistry('hook', parent=MMENGINE_HOOKS, locations=['mmdsr.engine'])
+DATA_SAMPLERS = HostRegistry(
+    'data sampler',
+    parent=MMENGINE_DATA_SAMPLERS,
+    locations=['mmdsr.engine'],
+)
