@@ -134,8 +134,10 @@ def convert_released(
         if name is None:
             unknown.append(original)
         elif name in converted:
-            raise ValueError(f'{original} appears twice, with and without a '
-                             "'module.' prefix")
+            raise ValueError(
+                f'{original} appears twice, with and without a '
+                "'module.' prefix"
+            )
         else:
             converted[name] = value.clone()
     if unknown:

@@ -1,0 +1,5 @@
+"""Table 10, row 1: L_rec only. By its numbers this is MASA-rec."""
+
+_base_ = '../../baselines/masa_rec.py'
+
+experiment_name = 'table10_row1_rec'

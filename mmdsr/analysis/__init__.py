@@ -1,0 +1,1 @@
+"""Costs, speed and studies of trained networks."""

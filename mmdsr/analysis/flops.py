@@ -1,0 +1,239 @@
+"""Cost of the reference-based networks in two conventions.
+
+``macs``
+    Multiply-accumulates of convolutions, transposed convolutions, matrix
+    products and weighted sums, exactly as our code executes them.
+``masa``
+    The convention of MASA-SR's counter, in which the paper's Table 2 is
+    written: MACs of convolutions and matrix products plus one count per
+    element of additions, subtractions, products, quotients and ReLU (four
+    for a normalisation); instance normalisation, interpolation and indexing
+    are free; a transposed convolution is counted by its output size, which
+    is four times its true cost at stride 2. Matching is counted as the
+    original algorithm performs it (unfolded patches), not as
+    :mod:`mmdsr.models.networks.matching` does, so that the numbers can be
+    compared with the literature.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from mmdsr.models.networks import DMM, DRIMM, matching
+from mmdsr.models.networks.decoder import InstanceNorm
+
+CONVENTIONS = ('macs', 'masa')
+
+_aten = torch.ops.aten
+_ELEMENTWISE = {
+    _aten.add.Tensor: 1,
+    _aten.add_.Tensor: 1,
+    _aten.sub.Tensor: 1,
+    _aten.mul.Tensor: 1,
+    _aten.div.Tensor: 1,
+    _aten.relu.default: 1,
+    _aten.relu_.default: 1,
+    _aten.addcmul.default: 2,
+    _aten.native_group_norm.default: 4,
+    _aten.native_batch_norm.default: 4,
+}
+
+
+def _matrix_macs(func, args, out) -> int:
+    """MACs of a matrix product, 0 for any other operator."""
+    if func in (_aten.mm.default, _aten.bmm.default):
+        return out.numel() * args[0].shape[-1]
+    if func is _aten.addmm.default:
+        return out.numel() * args[1].shape[-1]
+    return 0
+
+
+def _true_macs(func, args, out) -> int:
+    """MACs that an operator executes."""
+    if func is _aten.convolution.default:
+        image, weight, transposed = args[0], args[1], args[6]
+        places = image if transposed else out
+        return len(places) * math.prod(places.shape[2:]) * weight.numel()
+    if func is _aten._embedding_bag.default:
+        terms = args[1].numel() // out[0].shape[0]
+        return out[0].numel() * terms
+    return _matrix_macs(func, args, out)
+
+
+def _masa_count(func, args, out) -> int:
+    """Count of an operator in the convention of MASA-SR."""
+    if func is _aten.convolution.default:
+        weight = args[1]
+        return out.numel() * math.prod(weight.shape[1:])
+    if func in _ELEMENTWISE:
+        first = out if isinstance(out, Tensor) else out[0]
+        return _ELEMENTWISE[func] * first.numel()
+    return _matrix_macs(func, args, out)
+
+
+def masa_matching_count(
+    drimm: DRIMM, lr_feat: Tensor, ref_down_feat: Tensor
+) -> int:
+    """Count of the original matching and transfer.
+
+    Args:
+        drimm (DRIMM): The module, for its options.
+        lr_feat (Tensor): LR feature (N, C, H, W).
+        ref_down_feat (Tensor): Ref-down feature (N, C, h, w).
+
+    Returns:
+        int: Matrix products of the unfolded patches, normalisation of both
+        sides, sum over dilations, division by overlap and product with the
+        score at x1, x2, x4.
+    """
+    n, c, height, width = lr_feat.shape
+    ref_size = tuple(ref_down_feat.shape[-2:])
+    pixels, ref_pixels = height * width, math.prod(ref_size)
+    grid = matching.block_grid(height, width, drimm.block_size)
+    candidates = math.prod(
+        matching.crop_diameter(ref_size, grid, drimm.crop_ratio)
+    )
+    blocks, patch = grid.rows * grid.cols, 9 * c
+    coarse = blocks * patch * ref_pixels
+    coarse += blocks * patch + patch * ref_pixels + blocks * ref_pixels
+    fine = pixels * patch * candidates
+    fine += (pixels + blocks * candidates) * patch
+    moved = 2 * c * pixels * sum(s * s for s in (1, 2, 4))
+    return n * (len(drimm.dilations) * coarse + fine + moved)
+
+
+def cost_parts(net: nn.Module) -> dict[str, nn.Module]:
+    """Name the parts that costs are reported for.
+
+    Args:
+        net (nn.Module): A reference-based network.
+
+    Returns:
+        dict[str, nn.Module]: Its children, those of DMM in DMM's place.
+    """
+    parts = {}
+    for name, child in net.named_children():
+        if isinstance(child, DMM):
+            inner = child.named_children()
+            parts |= {f'{name}.{part}': module for part, module in inner}
+        else:
+            parts[name] = child
+    return parts
+
+
+class _Counter(TorchDispatchMode):
+    """Adds up operators under the name of the part that is running."""
+
+    def __init__(self, rule: Callable) -> None:
+        super().__init__()
+        self.rule = rule
+        self.part = 'other'
+        self.free = 0
+        self.counts = {}
+
+    def add(self, count: int) -> None:
+        self.counts[self.part] = self.counts.get(self.part, 0) + count
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if not self.free:
+            self.add(self.rule(func, args, out))
+        return out
+
+
+def count_cost(
+    net: nn.Module, inputs: Sequence[Tensor], convention: str = 'macs'
+) -> dict[str, int]:
+    """Count the operations of one forward pass without computing it.
+
+    Args:
+        net (nn.Module): A reference-based network.
+        inputs (Sequence[Tensor]): Positional arguments of its ``forward``.
+        convention (str): ``'macs'`` or ``'masa'``. Defaults to ``'macs'``.
+
+    Returns:
+        dict[str, int]: Operations per part of :func:`cost_parts`, and of
+        what lies outside them as ``'other'``.
+
+    Raises:
+        ValueError: If the convention is unknown.
+    """
+    if convention not in CONVENTIONS:
+        raise ValueError(
+            f'convention must be one of {CONVENTIONS}, got {convention!r}'
+        )
+    masa = convention == 'masa'
+    counter = _Counter(_masa_count if masa else _true_macs)
+    handles = []
+
+    def watch(module, before, after):
+        handles.append(module.register_forward_pre_hook(before))
+        handles.append(module.register_forward_hook(after))
+
+    def enter(name):
+        def hook(*_):
+            counter.part = name
+
+        return hook
+
+    def leave(*_):
+        counter.part = 'other'
+
+    def stop_counting(*_):
+        counter.free += 1
+
+    def count_again(module, args, _):
+        counter.free -= 1
+        if isinstance(module, DRIMM):
+            counter.add(masa_matching_count(module, *args[:2]))
+
+    try:
+        for module in net.modules() if masa else ():
+            if isinstance(module, (DRIMM, InstanceNorm)):
+                watch(module, stop_counting, count_again)
+        for name, part in cost_parts(net).items():
+            watch(part, enter(name), leave)
+        # Shapes are enough to count: fake tensors make any size quick.
+        fake = FakeTensorMode(allow_non_fake_inputs=True)
+        inputs = [fake.from_tensor(x) for x in inputs]
+        with torch.no_grad(), fake, counter:
+            net(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return counter.counts
+
+
+def example_inputs(
+    net: nn.Module,
+    height: int,
+    width: int,
+    batch: int = 1,
+    device: str | torch.device = 'cpu',
+) -> list[Tensor]:
+    """Random inputs of a reference-based network.
+
+    Args:
+        net (nn.Module): The network; depth maps are added if it needs them.
+        height (int): Height of LR; Ref is four times larger.
+        width (int): Width of LR.
+        batch (int): Batch size N. Defaults to 1.
+        device (str or torch.device): Where to put them. Defaults to 'cpu'.
+
+    Returns:
+        list[Tensor]: lr, ref, ref_down and, if needed, depth, depth_ref.
+    """
+    generator = torch.Generator().manual_seed(0)
+
+    def random(channels, scale=1):
+        shape = (batch, channels, height * scale, width * scale)
+        return torch.rand(shape, generator=generator).to(device)
+
+    inputs = [random(3), random(3, 4), random(3)]
+    if net.needs_depth:
+        inputs += [random(1), random(1)]
+    return inputs

@@ -1,0 +1,113 @@
+"""Matching the literal way, as a yardstick for :mod:`matching`.
+
+Every block is visited in a Python loop and every patch is unfolded, at the
+full size of the reference too. Same results as
+:class:`mmdsr.models.networks.DRIMM`; used by the benchmark, which runs both
+on the same features, and by nothing else.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmdsr.models.networks import DRIMM, matching
+
+
+def _patches(x: Tensor, dilation: int = 1, padding: int = 0) -> Tensor:
+    """Unit-length 3x3 patches (N, 9C, L) of a map (N, C, H, W)."""
+    patches = F.unfold(x, 3, dilation=dilation, padding=padding)
+    return F.normalize(patches, dim=1)
+
+
+def unfold_match_and_transfer(
+    drimm: DRIMM,
+    lr_feat: Tensor,
+    ref_down_feat: Tensor,
+    ref_feats: Sequence[Tensor],
+) -> tuple[list[Tensor], Tensor]:
+    """Compute what ``drimm`` computes, block by block (Eq. 5 to 8).
+
+    Args:
+        drimm (DRIMM): The module, for its options.
+        lr_feat (Tensor): F_LR (1, C, H, W).
+        ref_down_feat (Tensor): F_Ref-down (1, C, h, w).
+        ref_feats (Sequence[Tensor]): Ref features at x1, x2, x4.
+
+    Returns:
+        tuple[list[Tensor], Tensor]: Warped features at x1, x2, x4 and the
+        scores (1, 1, H, W).
+    """
+    height, width = lr_feat.shape[-2:]
+    grid = matching.block_grid(height, width, drimm.block_size)
+    ref_size = tuple(ref_down_feat.shape[-2:])
+    dy, dx = diameter = matching.crop_diameter(
+        ref_size, grid, drimm.crop_ratio
+    )
+    padded = F.pad(lr_feat, (1, 1, 1, 1), mode='replicate')
+    reach = max(drimm.dilations)
+    keys = [_patches(ref_down_feat, d, d) for d in drimm.dilations]
+    warped = [
+        lr_feat.new_zeros(1, feat.shape[1], height * s, width * s)
+        for feat, s in zip(ref_feats, (1, 2, 4), strict=True)
+    ]
+    scores = lr_feat.new_zeros(1, 1, height, width)
+    for block_row in range(grid.rows):
+        for block_col in range(grid.cols):
+            y, x = block_row * grid.height, block_col * grid.width
+            cy, cx = y + grid.height // 2, x + grid.width // 2
+            coarse = 0
+            for d, key in zip(drimm.dilations, keys, strict=True):
+                centre = lr_feat[
+                    :,
+                    :,
+                    cy - reach : cy + reach + 1,
+                    cx - reach : cx + reach + 1,
+                ]
+                cut = reach - d
+                centre = centre[
+                    :, :, cut : 2 * reach + 1 - cut, cut : 2 * reach + 1 - cut
+                ]
+                query = _patches(centre, d)
+                coarse = coarse + torch.bmm(query.transpose(1, 2), key)
+            top, left = matching.window_start(
+                coarse.argmax(2), ref_size, diameter
+            )
+            top, left = int(top), int(left)
+            window = ref_down_feat[
+                :, :, top : top + dy + 2, left : left + dx + 2
+            ]
+            block = padded[
+                :, :, y : y + grid.height + 2, x : x + grid.width + 2
+            ]
+            score, index = torch.bmm(
+                _patches(block).transpose(1, 2), _patches(window)
+            ).max(dim=2)
+            score = score.view(1, 1, grid.height, grid.width)
+            scores[:, :, y : y + grid.height, x : x + grid.width] = score
+            for feat, out, s in zip(ref_feats, warped, (1, 2, 4), strict=True):
+                crop = feat[
+                    :,
+                    :,
+                    top * s : (top + dy + 2) * s,
+                    left * s : (left + dx + 2) * s,
+                ]
+                pieces = F.unfold(crop, 3 * s, stride=s)
+                size = grid.height * s, grid.width * s
+                moved = pieces.gather(
+                    2, index[:, None].expand(-1, pieces.shape[1], -1)
+                )
+                options = dict(kernel_size=3 * s, stride=s, padding=s)
+                merged = F.fold(moved, size, **options)
+                merged /= F.fold(torch.ones_like(moved), size, **options)
+                if s > 1:
+                    weight = F.interpolate(
+                        score, scale_factor=s, mode=drimm.score_mode
+                    )
+                else:
+                    weight = score
+                rows = slice(y * s, (y + grid.height) * s)
+                cols = slice(x * s, (x + grid.width) * s)
+                out[:, :, rows, cols] = merged * weight
+    return warped, scores

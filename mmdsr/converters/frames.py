@@ -1,0 +1,315 @@
+"""Finding, checking and reading the frames of image sequences."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from mmdsr.converters.images import read_depth
+
+SUFFIXES = {
+    '.bmp',
+    '.jpeg',
+    '.jpg',
+    '.pgm',
+    '.png',
+    '.ppm',
+    '.tif',
+    '.tiff',
+    '.webp',
+}
+MIN_LR_SIDE = 16
+"""Smallest side of a low-resolution image that the networks take."""
+
+_UINT16_MODES = {'I;16', 'I;16B', 'I;16L', 'I;16N'}
+
+
+@dataclass
+class Frame:
+    """One image file of a sequence.
+
+    Attributes:
+        path (Path): The file.
+        depth_path (Path or None): Its depth map.
+        note (str): What was converted in reading, '' if nothing.
+        problem (str): Why it cannot be used, '' if it can.
+        odd (bool): Whether a side is no multiple of the scale.
+        sharpness (float): Variance of the Laplacian of its luma.
+    """
+
+    path: Path
+    depth_path: Path | None = None
+    note: str = ''
+    problem: str = ''
+    odd: bool = False
+    sharpness: float = 0.0
+
+
+@dataclass
+class Run:
+    """A sequence of frames in natural order.
+
+    Attributes:
+        name (str): Name, unique among the runs.
+        frames (list[Frame]): The frames.
+    """
+
+    name: str
+    frames: list[Frame] = field(default_factory=list)
+
+
+def natural_key(text):
+    """Return a key that sorts ``frame2`` before ``frame10``.
+
+    Args:
+        text (str): A name.
+
+    Returns:
+        list: Its parts; runs of digits as numbers.
+    """
+    parts = re.split(r'(\d+)', text)
+    return [
+        (1, int(part), part) if part.isdecimal() else (0, 0, part.lower())
+        for part in parts
+    ]
+
+
+def find_runs(root, exclude=()):
+    """Collect the runs below a folder.
+
+    A folder that holds images is a run, named after its path below ``root``.
+    Either ``root`` itself is the only one, or all are below it.
+
+    Args:
+        root (str or Path): Where to look.
+        exclude (Iterable[Path]): Folders to leave out.
+
+    Returns:
+        list[Run]: The runs and their frames, in natural order.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no image in it.
+        ValueError: If images lie both in ``root`` and below, or two runs or
+            frames would get the same name.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise FileNotFoundError(f'There is no folder {root}.')
+    skip = {Path(folder).resolve() for folder in exclude}
+    runs = []
+    for folder in _folders(root, skip):
+        files = [
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in SUFFIXES
+            and not path.name.startswith('.')
+            and not path.is_dir()
+        ]
+        if not files:
+            continue
+        below = folder.relative_to(root).parts or (root.resolve().name,)
+        files.sort(key=lambda path: natural_key(path.name))
+        run = Run(clean_name('-'.join(below)), [Frame(p) for p in files])
+        _refuse_twins(run, folder)
+        runs.append((folder, run))
+    if not runs:
+        raise FileNotFoundError(
+            f'{root} holds no images ({", ".join(sorted(SUFFIXES))}).'
+        )
+    if len(runs) > 1 and any(folder == root for folder, _ in runs):
+        raise ValueError(
+            f'{root} holds images itself and in sub-folders. Give a folder '
+            'of frames, or one with a sub-folder for each run.'
+        )
+    runs = sorted((run for _, run in runs), key=lambda r: natural_key(r.name))
+    for one, other in zip(runs, runs[1:], strict=False):
+        if one.name == other.name:
+            raise ValueError(f'Two runs would be named {one.name}.')
+    return runs
+
+
+def clean_name(text):
+    """Make a name fit for a run.
+
+    Args:
+        text (str): Any text.
+
+    Returns:
+        str: Letters, digits, ``_``, ``-`` and ``.`` only; none but a letter
+        or digit at the start.
+    """
+    return re.sub(r'[^\w.-]+', '-', text).lstrip('-_.') or 'run'
+
+
+def frame_name(path):
+    """Return the frame part of a sample's name.
+
+    Args:
+        path (Path): The image file.
+
+    Returns:
+        str: Its stem without underscores, which end the name of the run.
+    """
+    return re.sub(r'[^\w.-]+|_', '-', path.stem)
+
+
+def read_rgb(path):
+    """Read an image whole, upright and as RGB.
+
+    Grey images are repeated, palettes resolved, transparency dropped,
+    16-bit grey scaled from 0..65535 to 0..255, CMYK converted.
+
+    Args:
+        path (Path): The file.
+
+    Returns:
+        tuple[np.ndarray, str]: ``(H, W, 3)`` uint8, and what was converted
+        ('' if nothing).
+
+    Raises:
+        ValueError: If the file is no image, is cut short, or is of a kind
+            whose range is unknown.
+    """
+    try:
+        with Image.open(path) as image:
+            mode = image.mode
+            image.load()
+            image = ImageOps.exif_transpose(image)
+    # Pillow's decoders raise many kinds of errors on broken files.
+    except Exception as error:
+        if Path(path).is_file() and not Path(path).stat().st_size:
+            raise ValueError('empty file') from error
+        raise ValueError(f'unreadable: {_short(error)}') from error
+    if mode == 'RGB':
+        return np.asarray(image), ''
+    if mode in _UINT16_MODES or mode == 'I':
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError('32-bit grey with values beyond 16 bits')
+        grey = np.rint(values / 257).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2), '16-bit grey to 8 bits'
+    if mode == 'F':
+        raise ValueError('floating-point pixels, whose range is unknown')
+    return np.asarray(image.convert('RGB')), f'{mode} to RGB'
+
+
+def sharpness(image):
+    """Return the variance of the Laplacian of an image's luma.
+
+    Args:
+        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+
+    Returns:
+        float: The larger the sharper, for images of one scene and size.
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_64F).var())
+
+
+def check_frame(frame, scale, crop, with_sharpness):
+    """Decode a frame and its depth, and note in it what was found.
+
+    Args:
+        frame (Frame): The frame.
+        scale (int): Factor that must divide both sides.
+        crop (bool): Accept other sizes, which will be cropped.
+        with_sharpness (bool): Whether to measure the sharpness.
+    """
+    try:
+        image, frame.note = read_rgb(frame.path)
+        if frame.depth_path is not None:
+            _check_depth(frame.depth_path, image.shape[:2])
+    except ValueError as error:
+        frame.problem = str(error)
+        return
+    height, width = image.shape[:2]
+    if min(height, width) // scale < MIN_LR_SIDE:
+        frame.problem = (
+            f'{width}x{height} is too small, both sides must be at least '
+            f'{MIN_LR_SIDE * scale}'
+        )
+    elif width % scale or height % scale:
+        frame.odd = True
+        if crop:
+            notes = [frame.note, f'cropped to a multiple of {scale}']
+            frame.note = ', '.join(filter(None, notes))
+        else:
+            frame.problem = f'{width}x{height} is no multiple of {scale}'
+    if with_sharpness and not frame.problem:
+        frame.sharpness = sharpness(image)
+
+
+def attach_depth(runs, root, depth_root):
+    """Find the depth maps that lie like the frames in a parallel folder.
+
+    Args:
+        runs (list[Run]): The runs; their frames get ``depth_path``.
+        root (Path): Folder of the frames.
+        depth_root (Path): Folder of the depth maps, ``.png`` or ``.npy``.
+
+    Returns:
+        int: How many frames have no map.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no map fits.
+    """
+    if not depth_root.is_dir():
+        raise FileNotFoundError(f'There is no folder {depth_root}.')
+    missing = total = 0
+    for frame in (frame for run in runs for frame in run.frames):
+        base = depth_root / frame.path.relative_to(root)
+        found = [
+            path
+            for path in (base.with_suffix('.png'), base.with_suffix('.npy'))
+            if path.is_file()
+        ]
+        frame.depth_path = found[0] if found else None
+        missing += not found
+        total += 1
+    if missing == total:
+        raise FileNotFoundError(
+            f'{depth_root} has no depth map for any frame; they must lie '
+            'like the frames and have the same names, with .png or .npy.'
+        )
+    return missing
+
+
+def _check_depth(path, size):
+    depth = read_depth(path)
+    if depth.shape != size:
+        raise ValueError(
+            f'its depth map {path} is {depth.shape[1]}x{depth.shape[0]}, not '
+            f'{size[1]}x{size[0]}'
+        )
+
+
+def _folders(root, skip):
+    if root.resolve() in skip:
+        return
+    yield root
+    for path in root.iterdir():
+        if path.is_dir() and not path.name.startswith('.'):
+            yield from _folders(path, skip)
+
+
+def _refuse_twins(run, folder):
+    names = {}
+    for frame in run.frames:
+        name = frame_name(frame.path)
+        if name in names:
+            raise ValueError(
+                f'{folder}: {names[name].name} and {frame.path.name} would '
+                f'both be sample {name}; rename one.'
+            )
+        names[name] = frame.path
+
+
+def _short(error):
+    text = str(error).split('\n')[0]
+    # Pillow's text for a file that is no image repeats the whole path.
+    if text.startswith('cannot identify image file'):
+        return 'not an image, or damaged'
+    return text or type(error).__name__

@@ -1,0 +1,320 @@
+"""Turn folders of frames into a reference-based super-resolution data set."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from mmdsr.converters.frames import (
+    Run,
+    attach_depth,
+    check_frame,
+    find_runs,
+    frame_name,
+    read_rgb,
+)
+from mmdsr.converters.images import DEPTH_UNIT, read_depth
+from mmdsr.converters.layout import RefSRWriter
+
+REFERENCES = ('next', 'previous', 'nearest-sharp')
+
+
+@dataclass
+class Summary:
+    """What became of the frames.
+
+    Attributes:
+        out (Path): The data set.
+        frames (int): Frames found.
+        samples (dict[str, int]): Samples written per split.
+        dropped (dict[str, list[str]]): Reason to the frames that became no
+            sample for it.
+        notes (dict[str, list[str]]): Conversion to the frames it was done
+            to.
+        without_depth (int): Frames without a depth map, if one was asked
+            for.
+    """
+
+    out: Path
+    frames: int = 0
+    samples: Counter = field(default_factory=Counter)
+    dropped: dict[str, list[str]] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    without_depth: int = 0
+
+    def drop(self, reason, path):
+        """Note a frame that becomes no sample.
+
+        Args:
+            reason (str): Why.
+            path (Path): The file.
+        """
+        self.dropped.setdefault(reason, []).append(str(path))
+
+
+def frames_to_refsr(
+    frames,
+    out,
+    scale=4,
+    reference='next',
+    gap=1,
+    holdout=(0.2,),
+    depth=None,
+    depth_unit=DEPTH_UNIT,
+    on_error='refuse',
+    odd_size='refuse',
+    overwrite=False,
+    progress=None,
+):
+    """Write the data set of some frames.
+
+    Every frame is decoded before anything is written. A sample is a frame
+    with another frame of its run as reference:
+
+    - ``'next'``, ``'previous'``: the frame ``gap`` places after or before.
+      Where the camera looks the way it drives, the next frame shows the same
+      wall nearer and in more detail, and is the better reference.
+    - ``'nearest-sharp'``: the sharpest (variance of the Laplacian) of the
+      frames at most ``gap`` places away, the nearer of two equal ones.
+
+    A frame whose reference does not exist or is unusable becomes no sample;
+    it is never replaced by one farther away.
+
+    **Holding out.** ``holdout`` names runs for the test split, or is one
+    fraction. With several runs the fraction is of runs: the last ones in
+    natural order, at least one, and at least one is left (1 puts all into
+    test, 0 none). With one run the last part of its frames is the test
+    split, the ``gap`` frames before it are dropped, and no pair crosses the
+    cut; hence no test frame is a training image or reference. The two parts
+    are named ``RUN-train`` and ``RUN-test``.
+
+    Args:
+        frames (str or Path): A folder of frames, or a folder with one
+            sub-folder for each run.
+        out (str or Path): The data set to be made.
+        scale (int): Reduction factor.
+        reference (str): See above.
+        gap (int): See above, >= 1.
+        holdout (Sequence): Names of runs, or one fraction in [0, 1].
+        depth (str or Path, optional): Folder of depth maps at the frames'
+            full size, laid out and named like the frames: 16-bit PNG, 0 =
+            unknown, or ``.npy`` in metres. Frames without one are kept.
+        depth_unit (float): Metres per step of the 16-bit PNG.
+        on_error (str): For frames that are unreadable, cut short, too small
+            or of an unknown kind: ``'refuse'`` writes nothing, ``'skip'``
+            leaves them out.
+        odd_size (str): For frames whose sides are no multiple of ``scale``:
+            ``'refuse'``, ``'skip'``, or ``'crop'`` at the right and bottom.
+        overwrite (bool): Replace an existing data set.
+        progress (Callable, optional): ``progress(iterable, text, total)``
+            returns the iterable, shown as progress.
+
+    Returns:
+        Summary: What was written, and what was not and why.
+
+    Raises:
+        ValueError: If an argument or a file is refused, or no sample is
+            left.
+        FileExistsError: If ``out`` is in the way.
+        FileNotFoundError: If there are no frames or no depth maps.
+    """
+    _check_arguments(scale, reference, gap, on_error, odd_size)
+    frames, out = Path(frames), Path(out)
+    if out.resolve().is_relative_to(frames.resolve()):
+        raise ValueError(
+            f'{out} lies in the folder of the frames; choose another place.'
+        )
+    show = progress or (lambda items, text, total: items)
+    settings = {
+        'tool': 'frames_to_refsr',
+        'reference': reference,
+        'gap': gap,
+        'holdout': [str(value) for value in holdout],
+        'odd_size': odd_size,
+        'depth': depth is not None,
+    }
+    summary = Summary(out)
+    runs = find_runs(frames, exclude=[depth] if depth else ())
+    parts = split_runs(runs, holdout, gap, summary)
+    if depth:
+        summary.without_depth = attach_depth(runs, frames, Path(depth))
+    with RefSRWriter(out, scale, settings, overwrite) as writer:
+        _check_frames(
+            runs, summary, scale, odd_size, reference, on_error, show
+        )
+        jobs = list(_pair(parts, reference, gap, summary))
+        if not jobs:
+            raise ValueError(
+                f'No sample is left of {summary.frames} frames: '
+                + '; '.join(
+                    f'{k}: {len(v)}' for k, v in summary.dropped.items()
+                )
+            )
+        load = _loader(scale, depth_unit, 2 * gap + 2)
+        for split, run, frame, other in show(jobs, 'Writing', len(jobs)):
+            hr, depth_hr = load(frame.path, frame.depth_path)
+            ref, depth_ref = load(other.path, other.depth_path)
+            stem = f'{run.name}_{frame_name(frame.path)}'
+            writer.add(split, stem, hr, ref, depth_hr, depth_ref)
+            summary.samples[split] += 1
+    return summary
+
+
+def split_runs(runs, holdout, gap, summary):
+    """Divide the runs between the splits; see :func:`frames_to_refsr`.
+
+    Args:
+        runs (list[Run]): The runs in natural order.
+        holdout (Sequence): Names of runs, or one fraction in [0, 1].
+        gap (int): Frames to drop before the test part of a single run.
+        summary (Summary): Where the dropped frames are noted.
+
+    Returns:
+        list[tuple[str, Run]]: Split and run.
+
+    Raises:
+        ValueError: If a name or the fraction does not fit.
+    """
+    names = [run.name for run in runs]
+    holdout = [str(value) for value in holdout]
+    if set(holdout) <= set(names):
+        return [
+            ('test' if run.name in holdout else 'train', run) for run in runs
+        ]
+    fraction = _fraction(holdout)
+    if fraction is None:
+        unknown = [name for name in holdout if name not in names]
+        raise ValueError(
+            f'There is no run {", ".join(unknown)}; the runs are '
+            f'{", ".join(names)}. Or give a fraction from 0 to 1.'
+        )
+    if fraction in (0, 1):
+        split = 'test' if fraction else 'train'
+        return [(split, run) for run in runs]
+    if len(runs) > 1:
+        count = min(max(1, round(fraction * len(runs))), len(runs) - 1)
+        kept = len(runs) - count
+        return [
+            ('train' if i < kept else 'test', run)
+            for i, run in enumerate(runs)
+        ]
+    (run,) = runs
+    # A part shorter than that would hold no pair.
+    count = max(round(fraction * len(run.frames)), gap + 1)
+    cut = max(len(run.frames) - count, 0)
+    start = max(cut - gap, 0)
+    for frame in run.frames[start:cut]:
+        summary.drop('between the training and the test part', frame.path)
+    return [
+        ('train', Run(f'{run.name}-train', run.frames[:start])),
+        ('test', Run(f'{run.name}-test', run.frames[cut:])),
+    ]
+
+
+def find_reference(frames, index, reference, gap):
+    """Choose the reference of a frame.
+
+    Args:
+        frames (list[Frame]): The frames of a run, checked.
+        index (int): Which frame.
+        reference (str): ``'next'``, ``'previous'`` or ``'nearest-sharp'``.
+        gap (int): Distance, or the largest one.
+
+    Returns:
+        tuple[Frame or None, str]: The reference, or None and why.
+    """
+    if reference == 'nearest-sharp':
+        near = [
+            i
+            for i in range(index - gap, index + gap + 1)
+            if 0 <= i < len(frames) and i != index and not frames[i].problem
+        ]
+        if not near:
+            return None, f'no usable frame within {gap}'
+        best = max(near, key=lambda i: (frames[i].sharpness, -abs(i - index)))
+        return frames[best], ''
+    other = index + (gap if reference == 'next' else -gap)
+    if not 0 <= other < len(frames):
+        end = 'end' if reference == 'next' else 'start'
+        return None, f'no {reference} frame (the {end} of a run)'
+    if frames[other].problem:
+        return None, f'the {reference} frame is unusable'
+    return frames[other], ''
+
+
+def _check_arguments(scale, reference, gap, on_error, odd_size):
+    if scale < 2:
+        raise ValueError(f'scale must be >= 2, not {scale}.')
+    if gap < 1:
+        raise ValueError(f'gap must be >= 1, not {gap}.')
+    for name, value, choices in (
+        ('reference', reference, REFERENCES),
+        ('on_error', on_error, ('refuse', 'skip')),
+        ('odd_size', odd_size, ('refuse', 'crop', 'skip')),
+    ):
+        if value not in choices:
+            raise ValueError(
+                f'{name} must be one of {choices}, not {value!r}.'
+            )
+
+
+def _fraction(holdout):
+    if len(holdout) != 1:
+        return None
+    try:
+        fraction = float(holdout[0])
+    except ValueError:
+        return None
+    return fraction if 0 <= fraction <= 1 else None
+
+
+def _check_frames(runs, summary, scale, odd_size, reference, on_error, show):
+    """Decode all frames; refuse or note those that cannot be used."""
+    frames = [frame for run in runs for frame in run.frames]
+    summary.frames = len(frames)
+    sharp = reference == 'nearest-sharp'
+    refused = []
+    for frame in show(frames, 'Checking', len(frames)):
+        check_frame(frame, scale, odd_size == 'crop', sharp)
+        if frame.note and not frame.problem:
+            summary.notes.setdefault(frame.note, []).append(str(frame.path))
+        policy = odd_size if frame.odd else on_error
+        if frame.problem and policy == 'refuse':
+            refused.append(f'{frame.path}: {frame.problem}')
+    if refused:
+        more = f'; and {len(refused) - 10} more' if len(refused) > 10 else ''
+        raise ValueError(
+            f'{len(refused)} files refused: {"; ".join(refused[:10])}{more}. '
+            'Mend or remove them, or ask for skipping (--on-error skip, '
+            '--odd-size crop|skip).'
+        )
+
+
+def _pair(parts, reference, gap, summary):
+    """Yield split, run, frame and reference of every sample."""
+    for split, run in parts:
+        for i, frame in enumerate(run.frames):
+            if frame.problem:
+                summary.drop(frame.problem, frame.path)
+                continue
+            other, why = find_reference(run.frames, i, reference, gap)
+            if other is None:
+                summary.drop(why, frame.path)
+                continue
+            yield split, run, frame, other
+
+
+def _loader(scale, depth_unit, size):
+    """Return a function that reads a frame and its depth, cut to size."""
+
+    # Each frame is wanted as image and as reference, a few steps apart.
+    @lru_cache(maxsize=size)
+    def load(path, depth_path):
+        image, _ = read_rgb(path)
+        height, width = (side - side % scale for side in image.shape[:2])
+        metres = None
+        if depth_path is not None:
+            metres = read_depth(depth_path, depth_unit)[:height, :width]
+        return image[:height, :width], metres
+
+    return load

@@ -1,0 +1,331 @@
+"""The sample layout on disk: what the data set reads and converters write.
+
+::
+
+    ROOT/manifest.json
+    ROOT/SPLIT/lr/STEM.png         RGB uint8, hr reduced by the scale
+    ROOT/SPLIT/hr/STEM.png         RGB uint8
+    ROOT/SPLIT/ref/STEM.png        RGB uint8, an adjacent frame at full size
+    ROOT/SPLIT/depth_lr/STEM.png   uint16 millimetres at the size of lr
+    ROOT/SPLIT/depth_ref/STEM.png  uint16 millimetres, ref's size / scale
+
+``SPLIT`` is ``train`` or ``test``. A stem is ``RUN_FRAME``: all that stands
+before the last underscore names the run, and no run is in two splits. The
+depth folders are left out where there is no depth; 0 means unknown.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from mmdsr.converters.images import (
+    DEPTH_UNIT,
+    check_image,
+    decode_depth,
+    downscale,
+    downscale_depth,
+    encode_depth,
+    write_bytes,
+    write_png,
+)
+from mmdsr.converters.manifest import (
+    SPLITS,
+    read_manifest,
+    run_of,
+    write_manifest,
+)
+
+__all__ = [
+    'DEPTH_KEYS',
+    'DEPTH_UNIT',
+    'IMAGE_KEYS',
+    'SPLITS',
+    'RefSRWriter',
+    'decode_depth',
+    'downscale',
+    'downscale_depth',
+    'encode_depth',
+    'is_written',
+    'read_manifest',
+    'run_of',
+    'write_manifest',
+    'write_sample',
+]
+
+IMAGE_KEYS = ('lr', 'hr', 'ref')
+DEPTH_KEYS = ('depth_lr', 'depth_ref')
+
+
+def write_sample(
+    folder, stem, hr, ref, depth_hr=None, depth_ref_hr=None, scale=4
+):
+    """Write one sample; the reduced images are derived here.
+
+    Safe to call from several processes at a time. Each file is written under
+    a temporary name and renamed; ``hr`` comes last, so that a sample whose
+    ``hr`` is there is complete, however the process ended.
+
+    Args:
+        folder (str or Path): Folder of the split; made if missing.
+        stem (str): Sample name, ``RUN_FRAME``.
+        hr (np.ndarray): ``(H, W, 3)`` uint8 RGB, sides divisible by
+            ``scale``.
+        ref (np.ndarray): ``(Hr, Wr, 3)`` uint8 RGB, sides divisible by
+            ``scale``.
+        depth_hr (np.ndarray, optional): ``(H, W)`` metres of ``hr``; NaN or
+            <= 0 unknown.
+        depth_ref_hr (np.ndarray, optional): ``(Hr, Wr)`` metres of ``ref``.
+        scale (int): Reduction factor.
+
+    Raises:
+        ValueError: If a name, type, shape or size is not as said.
+    """
+    run_of(stem)
+    check_image('hr', hr, scale)
+    check_image('ref', ref, scale)
+    images = {'lr': downscale(hr, scale), 'ref': ref}
+    for key, depth, image in (
+        ('depth_lr', depth_hr, hr),
+        ('depth_ref', depth_ref_hr, ref),
+    ):
+        if depth is None:
+            continue
+        if np.shape(depth) != image.shape[:2]:
+            raise ValueError(
+                f'{stem}: the depth for {key} is {np.shape(depth)}, its '
+                f'image is {image.shape[:2]}; give both at full size.'
+            )
+        images[key] = encode_depth(downscale_depth(depth, scale))
+    for key, image in {**images, 'hr': hr}.items():
+        write_png(Path(folder) / key / f'{stem}.png', image)
+
+
+def is_written(folder, stem, depth=False):
+    """Tell whether :func:`write_sample` has finished a sample.
+
+    Args:
+        folder (str or Path): Folder of the split.
+        stem (str): Sample name.
+        depth (bool): Whether both depth maps must be there, too.
+
+    Returns:
+        bool: True if every file is there.
+    """
+    keys = IMAGE_KEYS + (DEPTH_KEYS if depth else ())
+    return all((Path(folder) / key / f'{stem}.png').is_file() for key in keys)
+
+
+class RefSRWriter:
+    """Write a data set into a temporary folder, then rename it.
+
+    ``OUT`` appears only when everything is written and checked. Until then
+    all goes to ``.OUT.partial`` beside it. Either call :meth:`add`, or let
+    other processes call :func:`write_sample` on :meth:`split_dir` and tell
+    the writer with :meth:`register`. As a context manager it closes itself;
+    after an exception nothing is left, except with ``resumable``.
+
+    With ``resumable=True`` an interrupted run leaves its temporary folder,
+    and the next writer with the same ``generator`` and ``scale`` goes on
+    from it: skip the samples for which :meth:`is_written` is true, but
+    register them. One writer at a time per ``out``.
+
+    Args:
+        out (str or Path): Root of the data set to be made.
+        scale (int): Reduction factor.
+        generator (dict, optional): Settings, kept in the manifest; anything
+            JSON can hold.
+        overwrite (bool): Replace an existing data set at ``out`` (only a
+            folder that has a manifest is ever replaced), and drop what an
+            interrupted run with other settings has left.
+        resumable (bool): Keep and reuse the temporary folder.
+
+    Raises:
+        FileExistsError: If ``out`` exists and may not be replaced, or a
+            partial data set with other settings is in the way.
+    """
+
+    def __init__(
+        self, out, scale=4, generator=None, overwrite=False, resumable=False
+    ):
+        self.out = Path(out).absolute()
+        self.scale = scale
+        self.generator = generator or {}
+        self.overwrite = overwrite
+        self.resumable = resumable
+        self.tmp_dir = self.out.parent / f'.{self.out.name}.partial'
+        self._splits = {}
+        self._check_out()
+        self._open_tmp()
+
+    def _check_out(self):
+        if not self.out.exists() and not self.out.is_symlink():
+            return
+        if not self.out.is_dir() or self.out.is_symlink():
+            raise FileExistsError(
+                f'{self.out} is not a plain folder; choose another place.'
+            )
+        if not any(self.out.iterdir()):
+            return
+        if not (self.out / 'manifest.json').is_file():
+            raise FileExistsError(
+                f'{self.out} holds files but no manifest.json, so it is not '
+                'replaced; choose another place or empty it yourself.'
+            )
+        if not self.overwrite:
+            raise FileExistsError(
+                f'{self.out} exists already; ask for overwriting or choose '
+                'another place.'
+            )
+
+    def _open_tmp(self):
+        # Through JSON, so that tuples compare equal to what is read back.
+        settings = json.loads(
+            json.dumps({'scale': self.scale, 'generator': self.generator})
+        )
+        note = self.tmp_dir / 'writer.json'
+        if self.tmp_dir.exists():
+            try:
+                same = json.loads(note.read_text()) == settings
+            except (OSError, ValueError):
+                same = False
+            if self.resumable and same:
+                return
+            if self.resumable and not self.overwrite and note.is_file():
+                raise FileExistsError(
+                    f'{self.tmp_dir} is left of an interrupted run with '
+                    'other settings. Repeat that run, delete the folder, or '
+                    'ask for overwriting.'
+                )
+            shutil.rmtree(self.tmp_dir)
+        self.tmp_dir.mkdir(parents=True)
+        write_bytes(note, json.dumps(settings).encode())
+
+    def split_dir(self, split):
+        """Return the folder for :func:`write_sample` to write a split into.
+
+        Args:
+            split (str): ``'train'`` or ``'test'``.
+
+        Returns:
+            Path: A folder in the temporary folder.
+
+        Raises:
+            ValueError: If there is no such split.
+        """
+        if split not in SPLITS:
+            raise ValueError(f'split must be one of {SPLITS}, not {split!r}.')
+        return self.tmp_dir / split
+
+    def is_written(self, split, stem, depth=False):
+        """Tell whether a sample is complete in the temporary folder.
+
+        Args:
+            split (str): ``'train'`` or ``'test'``.
+            stem (str): Sample name.
+            depth (bool): Whether both depth maps must be there, too.
+
+        Returns:
+            bool: True if every file is there.
+        """
+        return is_written(self.split_dir(split), stem, depth)
+
+    def add(self, split, stem, hr, ref, depth_hr=None, depth_ref_hr=None):
+        """Write and register one sample.
+
+        Args:
+            split (str): ``'train'`` or ``'test'``.
+            stem (str): Sample name, ``RUN_FRAME``.
+            hr (np.ndarray): ``(H, W, 3)`` uint8 RGB, sides divisible by the
+                scale.
+            ref (np.ndarray): ``(Hr, Wr, 3)`` uint8 RGB, likewise.
+            depth_hr (np.ndarray, optional): ``(H, W)`` metres; NaN or <= 0
+                unknown.
+            depth_ref_hr (np.ndarray, optional): ``(Hr, Wr)`` metres.
+
+        Raises:
+            ValueError: As :func:`write_sample` and :meth:`register`.
+        """
+        write_sample(
+            self.split_dir(split),
+            stem,
+            hr,
+            ref,
+            depth_hr,
+            depth_ref_hr,
+            self.scale,
+        )
+        self.register(split, stem)
+
+    def register(self, split, stem):
+        """List a sample that is written already.
+
+        Args:
+            split (str): ``'train'`` or ``'test'``.
+            stem (str): Sample name.
+
+        Raises:
+            ValueError: If its files are not all there, or it is listed
+                already.
+        """
+        if not self.is_written(split, stem):
+            raise ValueError(
+                f'{stem} is not (completely) written to '
+                f'{self.split_dir(split)}.'
+            )
+        stems = self._splits.setdefault(split, set())
+        if stem in stems:
+            raise ValueError(f'{stem} is in the {split} split twice.')
+        stems.add(stem)
+
+    def close(self):
+        """Write the manifest and put the finished data set in its place.
+
+        Returns:
+            Path: ``out``.
+
+        Raises:
+            ValueError: If there is no sample, or a run is in two splits.
+        """
+        if not any(self._splits.values()):
+            raise ValueError('There is no sample to write.')
+        write_manifest(self.tmp_dir, self._splits, self.scale, self.generator)
+        self._drop_strays()
+        (self.tmp_dir / 'writer.json').unlink()
+        old = self.out.parent / f'.{self.out.name}.old'
+        if old.exists():
+            shutil.rmtree(old)
+        if self.out.exists():
+            self.out.replace(old)
+        self.tmp_dir.replace(self.out)
+        if old.exists():
+            shutil.rmtree(old)
+        return self.out
+
+    def _drop_strays(self):
+        """Remove what an interrupted writer left beside the samples."""
+        for split in SPLITS:
+            stems = self._splits.get(split, ())
+            for path in (self.tmp_dir / split).glob('*/*'):
+                if path.suffix != '.png' or path.stem not in stems:
+                    path.unlink()
+        for folder in sorted(self.tmp_dir.glob('**/'), reverse=True):
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+    def discard(self):
+        """Remove the temporary folder."""
+        shutil.rmtree(self.tmp_dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            # After a good close there is nothing left to remove.
+            if not self.resumable:
+                self.discard()

@@ -1,0 +1,5 @@
+"""Data sets."""
+
+from mmdsr.datasets.refsr_dataset import RefSRDataset
+
+__all__ = ['RefSRDataset']

@@ -1,0 +1,232 @@
+"""The reference-based super-resolution data set."""
+
+import logging
+import os
+from pathlib import Path
+
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+
+from mmdsr.converters.layout import DEPTH_KEYS, IMAGE_KEYS
+from mmdsr.converters.manifest import SPLITS, read_manifest, run_of
+from mmdsr.datasets.seeding import seeded_random
+from mmdsr.registry import DATASETS
+
+IMAGE_SUFFIXES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'}
+DEPTH_SUFFIXES = {'.png', '.npy'}
+REFERENCES = ('adjacent', 'wrong', 'self')
+
+
+@DATASETS.register_module()
+class RefSRDataset(BaseDataset):
+    """Samples of a low-resolution image, its truth and a reference.
+
+    Reads the layout of :mod:`mmdsr.converters.layout`. With a
+    ``manifest.json`` its list is what is read; without one, the stems that
+    ``lr``, ``hr`` and ``ref`` have in common (the others are named in a
+    warning). Images may then have any usual suffix. Depth maps are 16-bit
+    PNG files or ``.npy`` files; a sample without one has the path ``None``.
+
+    Each item handed to the pipeline has the fields ``img_path``,
+    ``gt_path``, ``ref_path``, ``depth_lr_path``, ``depth_ref_path``,
+    ``stem``, ``run`` and ``sample_idx``. No image is read before the
+    pipeline does it.
+
+    Args:
+        data_root (str or Path): Root of the layout.
+        split (str): ``'train'`` or ``'test'``.
+        pipeline (list): Transforms.
+        reference (str): What is given as the reference. ``'adjacent'``: the
+            stored one. ``'wrong'``: the stored one of a sample of the next
+            run, the same at every call, to see whether the network uses its
+            reference. ``'self'``: the low-resolution image itself, the
+            paper's way without a reference; ``depth_ref_path`` is then the
+            depth of the low-resolution image, which
+            :class:`mmdsr.transforms.LoadDepth` reduces.
+        max_samples (int, optional): Take this many samples only, evenly
+            spread over the split. The pairing of ``'wrong'`` is unaffected.
+        test_mode (bool): Raise at the first item the pipeline gives up,
+            instead of drawing another.
+        lazy_init (bool): Wait with listing the samples until they are used.
+
+    Raises:
+        FileNotFoundError: If a folder or a listed file is missing.
+        ValueError: If the split has no sample, or the arguments do not fit.
+    """
+
+    METAINFO = {'dataset_type': 'refsr', 'task_name': 'refsr'}
+
+    def __init__(
+        self,
+        data_root,
+        split='train',
+        pipeline=(),
+        reference='adjacent',
+        max_samples=None,
+        test_mode=False,
+        lazy_init=False,
+    ):
+        if split not in SPLITS:
+            raise ValueError(f'split must be one of {SPLITS}, not {split!r}.')
+        if reference not in REFERENCES:
+            raise ValueError(
+                f'reference must be one of {REFERENCES}, not {reference!r}.'
+            )
+        if max_samples is not None and max_samples < 1:
+            raise ValueError(f'max_samples must be >= 1, not {max_samples}.')
+        self.split = split
+        self.reference = reference
+        self.max_samples = max_samples
+        super().__init__(
+            data_root=str(data_root),
+            data_prefix={},
+            pipeline=list(pipeline),
+            test_mode=test_mode,
+            lazy_init=lazy_init,
+        )
+
+    def load_data_list(self):
+        """List the samples.
+
+        Returns:
+            list[dict]: One dict of paths and names per sample.
+        """
+        folder = Path(self.data_root) / self.split
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f'There is no folder {folder}. Set data_root to a data set '
+                'made by tools/dataset_converters, or make one: see '
+                'docs/data.md.'
+            )
+        files = {
+            key: _list(folder / key, IMAGE_SUFFIXES) for key in IMAGE_KEYS
+        }
+        depth = {
+            key: _list(folder / key, DEPTH_SUFFIXES, optional=True)
+            for key in DEPTH_KEYS
+        }
+        samples = [
+            {
+                'img_path': files['lr'][stem],
+                'gt_path': files['hr'][stem],
+                'ref_path': files['ref'][stem],
+                'depth_lr_path': depth['depth_lr'].get(stem),
+                'depth_ref_path': depth['depth_ref'].get(stem),
+                'stem': stem,
+                'run': run_of(stem),
+            }
+            for stem in self._stems(folder, files)
+        ]
+        if self.reference == 'wrong':
+            samples = _with_wrong_references(samples)
+        elif self.reference == 'self':
+            samples = [
+                {
+                    **sample,
+                    'ref_path': sample['img_path'],
+                    'depth_ref_path': sample['depth_lr_path'],
+                }
+                for sample in samples
+            ]
+        count = len(samples)
+        take = min(self.max_samples or count, count)
+        return [samples[i * count // take] for i in range(take)]
+
+    def prepare_data(self, idx):
+        """Run the pipeline on a sample.
+
+        Args:
+            idx (int or SeededIndex): Which one. A seeded index, as
+                :class:`mmdsr.engine.replay.ReplaySampler` gives it, fixes
+                the random choices of the pipeline.
+
+        Returns:
+            dict: What the pipeline gives.
+        """
+        with seeded_random(idx):
+            return super().prepare_data(int(idx))
+
+    def _stems(self, folder, files):
+        manifest = read_manifest(self.data_root)
+        if manifest is not None:
+            stems = manifest['splits'][self.split]
+            for key, found in files.items():
+                _refuse_missing(folder / key, set(stems) - set(found))
+        else:
+            stems = set.intersection(*(set(f) for f in files.values()))
+            for key, found in files.items():
+                rest = sorted(set(found) - stems)
+                if rest:
+                    print_log(
+                        f'{folder / key}: left out {len(rest)} images whose '
+                        'stem is not in all of lr, hr and ref: '
+                        f'{_some(rest)}.',
+                        logger='current',
+                        level=logging.WARNING,
+                    )
+        if not stems:
+            raise ValueError(
+                f'{folder} has no sample: no stem is in all of lr, hr and ref.'
+            )
+        return sorted(stems)
+
+
+def _list(folder, suffixes, optional=False):
+    """Map the stems in a folder to the paths of their files."""
+    if not folder.is_dir():
+        if optional:
+            return {}
+        raise FileNotFoundError(
+            f'There is no folder {folder}; a split needs lr, hr and ref.'
+        )
+    files = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122
+            if suffix.lower() not in suffixes or stem.startswith('.'):
+                continue
+            if stem in files:
+                raise ValueError(
+                    f'{folder} has two files with the stem {stem}.'
+                )
+            files[stem] = entry.path
+    return files
+
+
+def _refuse_missing(folder, stems):
+    if stems:
+        raise FileNotFoundError(
+            f'{folder} lacks {len(stems)} images of the manifest: '
+            f'{_some(sorted(stems))}. Write the data set anew.'
+        )
+
+
+def _some(names, limit=5):
+    more = ', ...' if len(names) > limit else ''
+    return ', '.join(names[:limit]) + more
+
+
+def _with_wrong_references(samples):
+    """Give each sample the reference of its peer in the next run."""
+    runs = {}
+    for sample in samples:
+        runs.setdefault(sample['run'], []).append(sample)
+    if len(runs) < 2:
+        raise ValueError(
+            "reference='wrong' needs at least two runs in the split, there "
+            f'is only {next(iter(runs))!r}.'
+        )
+    names = sorted(runs)
+    paired = []
+    for i, name in enumerate(names):
+        others = runs[names[(i + 1) % len(names)]]
+        for j, sample in enumerate(runs[name]):
+            other = others[j % len(others)]
+            paired.append(
+                {
+                    **sample,
+                    'ref_path': other['ref_path'],
+                    'depth_ref_path': other['depth_ref_path'],
+                }
+            )
+    return paired

@@ -1,0 +1,51 @@
+"""Augmentation that depends on the seed of a draw and nothing else."""
+
+import random
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+class SeededIndex(int):
+    """An index that carries the seed of its augmentation.
+
+    Args:
+        value (int): Index of the sample.
+        seed (int, optional): Seed in [0, 2**32). Defaults to None.
+    """
+
+    def __new__(cls, value, seed=None):
+        """Make an int with a seed."""
+        index = super().__new__(cls, value)
+        index.seed = seed
+        return index
+
+
+@contextmanager
+def seeded_random(index):
+    """Draw from the seed of an index, then restore the generators.
+
+    Covers ``random``, NumPy's global generator and torch's CPU generator. A
+    plain int changes nothing.
+
+    Args:
+        index (int or SeededIndex): Index that a data set was asked for.
+
+    Yields:
+        None: For the ``with`` statement.
+    """
+    seed = getattr(index, 'seed', None)
+    if seed is None:
+        yield
+        return
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.default_generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)

@@ -1,0 +1,174 @@
+"""What can be wrong with an environment, one pure function for each.
+
+Standard library only: this must run where the environment is broken.
+"""
+
+import importlib.util
+import re
+import sys
+from importlib import metadata
+from typing import NamedTuple
+
+from mmdsr.doctor.lane import (
+    install_command,
+    pip_command,
+    release,
+    satisfies,
+)
+
+OK, WARN, ERROR = 'ok', 'warn', 'error'
+
+PYTHONS = ((3, 10), (3, 11))
+# The oldest releases that provide what the networks call. Others than the
+# lane's are not tried, but nothing speaks against them.
+OLDEST = {'torch': '2.1', 'torchvision': '0.16'}
+ONEDL = 'mmagic was never moved to the OneDL forks.'
+LITE = 'The lite build has no compiled operators.'
+# What shares its folder with a package of the lane, so that pip does not
+# notice when one overwrites the other.
+FORKS = {
+    'mmcv-lite': ('mmcv', LITE),
+    'onedl-mmengine': ('mmengine', ONEDL),
+    'onedl-mmcv': ('mmcv', ONEDL),
+    'onedl-mmdetection': ('mmdet', ONEDL),
+    'onedl-mmsegmentation': ('mmsegmentation', ONEDL),
+    'onedl-mmpretrain': ('mmpretrain', ONEDL),
+}
+MMCV_BUILD = 'Without a ready wheel it is built, 23 minutes on 2 cores.'
+# Why a version outside the lane does not work, by package.
+REASONS = {
+    'numpy': 'mmagic uses np.bool8, which NumPy 2 removed.',
+    'setuptools': 'From 81 on pkg_resources warns, then is gone; building '
+    'mmcv and running mmengine need it.',
+    'diffusers': 'mmagic imports diffusers.models.unet_2d_condition, which '
+    '0.29 removed; 0.25 to 0.27 break it too.',
+    'huggingface-hub': 'diffusers up to 0.28 imports cached_download, which '
+    '0.26 removed.',
+    'transformers': 'From 4.49 on it needs a huggingface_hub that this '
+    'diffusers cannot use.',
+    'mmcv': 'mmagic, mmdet and mmseg refuse 2.2 and later. ' + MMCV_BUILD,
+}
+
+
+class Finding(NamedTuple):
+    """One line of the report.
+
+    Attributes:
+        name (str): What was looked at.
+        found (str): The version found, or ``'missing'``.
+        wanted (str): The lane's version.
+        status (str): ``'ok'``, ``'warn'`` (outside the lane, should work) or
+            ``'error'``.
+        message (str): What is wrong and why; empty when all is right.
+        fix (str): The command that mends it; empty when all is right.
+    """
+
+    name: str
+    found: str
+    wanted: str
+    status: str = OK
+    message: str = ''
+    fix: str = ''
+
+
+def installed_version(name):
+    """Return the installed version of a distribution, ``None`` if none."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def check_python(version=None):
+    """Check the interpreter's version.
+
+    Args:
+        version (tuple, optional): Major and minor. Defaults to this one's.
+
+    Returns:
+        Finding: The result.
+    """
+    version = tuple(version or sys.version_info[:3])
+    names = ' or '.join('.'.join(map(str, pair)) for pair in PYTHONS)
+    found = '.'.join(map(str, version))
+    if version[:2] in PYTHONS:
+        return Finding('python', found, names)
+    return Finding(
+        'python',
+        found,
+        names,
+        ERROR,
+        'The lane was resolved for these two versions only.',
+        'make distclean setup PYTHON=python3.11',
+    )
+
+
+def check_package(name, lane):
+    """Check one distribution against the lane.
+
+    Args:
+        name (str): Normalised distribution name.
+        lane (Lane): The version lane.
+
+    Returns:
+        Finding: The result.
+    """
+    spec = lane.specs.get(name, '')
+    wanted = spec.removeprefix('==') or 'any'
+    version = installed_version(name)
+    if version is None:
+        message = MMCV_BUILD if name == 'mmcv' else 'Not installed.'
+        fix = install_command(lane, name)
+        return Finding(name, 'missing', wanted, ERROR, message, fix)
+    if satisfies(version, spec):
+        return Finding(name, version, wanted)
+    fix = install_command(lane, name)
+    oldest = OLDEST.get(name)
+    if oldest and satisfies(version, f'>={oldest}'):
+        message = (
+            'Not tried with mmdsr; it should work. mmcv must have been '
+            'built against this torch.'
+        )
+        return Finding(name, version, wanted, WARN, message, fix)
+    message = REASONS.get(name, 'Not the release of the lane.')
+    if release(version) < release(re.sub('[<>=!]', '', spec)):
+        message = 'Older than the lane.'
+    if oldest:
+        message = f'Too old: mmdsr needs {oldest} or later.'
+    return Finding(name, version, wanted, ERROR, message, fix)
+
+
+def check_pkg_resources(lane):
+    """Check that ``pkg_resources`` is there, whatever setuptools says."""
+    if importlib.util.find_spec('pkg_resources') is not None:
+        return Finding('pkg_resources', 'present', 'present')
+    fix = pip_command(lane, 'setuptools', flags=('--force-reinstall',))
+    reason = REASONS['setuptools']
+    return Finding('pkg_resources', 'missing', 'present', ERROR, reason, fix)
+
+
+def check_forks(lane, wanted):
+    """Report forks and lite builds that overwrite a package of the lane.
+
+    Args:
+        lane (Lane): The version lane.
+        wanted (Container[str]): Names of the packages that are needed.
+
+    Returns:
+        list[Finding]: One error for each fork that is installed.
+    """
+    findings = []
+    for fork, (original, why) in FORKS.items():
+        version = installed_version(fork)
+        if version is None or original not in wanted:
+            continue
+        message = f'It overwrites {original}. {why}'
+        fix = replace_command(lane, fork, original)
+        findings.append(Finding(fork, version, 'absent', ERROR, message, fix))
+    return findings
+
+
+def replace_command(lane, impostor, original):
+    """Return the line that puts the original in an impostor's place."""
+    remove = pip_command(lane, impostor, original, action='uninstall')
+    return f'{remove} && {install_command(lane, original)}'

@@ -1,0 +1,145 @@
+"""What only shows when it runs: libGL, compiled operators, host imports.
+
+Each probe runs in an interpreter of its own, where a crash does no harm.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+from mmdsr.doctor.checks import ERROR, MMCV_BUILD, OK, Finding
+from mmdsr.doctor.lane import (
+    PIP_FLAGS,
+    install_command,
+    normalise,
+    pip_command,
+)
+
+PROBES = {
+    'cv2': 'import cv2',
+    'mmcv.ops': (
+        'import torch\n'
+        'from mmcv.ops import nms\n'
+        'boxes = torch.tensor([[0., 0., 9., 9.], [0., 0., 9., 8.],\n'
+        '                      [20., 20., 29., 29.]])\n'
+        'kept = nms(boxes, torch.tensor([.9, .8, .7]), .5)[1].tolist()\n'
+        'assert kept == [0, 2], f"nms kept {kept}, not [0, 2]"\n'
+    ),
+    'mmagic': 'import mmagic.datasets, mmagic.models, mmagic.visualization',
+    'mmsegmentation': 'import mmseg.datasets, mmseg.models',
+    'mmdet': 'import mmdet.datasets, mmdet.models',
+    'mmpretrain': 'import mmpretrain.datasets, mmpretrain.models',
+}
+IMPORTS = {
+    'train': 'mmagic',
+    'seg': 'mmsegmentation',
+    'det': 'mmdet',
+    'cls': 'mmpretrain',
+}
+
+
+def run_probe(code, timeout=180):
+    """Run code in a fresh interpreter, where a crash does no harm.
+
+    Args:
+        code (str): Python code.
+        timeout (float): Seconds.
+
+    Returns:
+        str: Empty if it ran through, else the last line of its errors.
+    """
+    environ = dict(os.environ, NO_ALBUMENTATIONS_UPDATE='1')
+    try:
+        done = subprocess.run(
+            [sys.executable, '-W', 'ignore', '-c', code],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired:
+        return f'no answer within {timeout} s'
+    if done.returncode == 0:
+        return ''
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else f'exit code {done.returncode}'
+
+
+def judge(name, error, message, fix):
+    """Return the finding of a probe that gave ``error``."""
+    if not error:
+        return Finding(name, 'works', 'works')
+    return Finding(name, 'fails', 'works', ERROR, message, fix)
+
+
+def check_cv2(lane, probe=run_probe):
+    """Check that OpenCV can be loaded; most often libGL is what lacks."""
+    error = probe(PROBES['cv2'])
+    message = error
+    if 'libGL' in error:
+        message = f'{error}. The headless build does without libGL.'
+    fix = install_command(lane, 'opencv-python-headless')
+    return judge('import cv2', error, message, fix)
+
+
+def check_mmcv_ops(lane, probe=run_probe):
+    """Check that mmcv's compiled operators work, by running one on CPU."""
+    error = probe(PROBES['mmcv.ops'])
+    message = (
+        f'{error}. mmcv._ext is missing, a stub, or built against another '
+        f'torch. {MMCV_BUILD}'
+    )
+    # The cache may hold the very wheel that does not work.
+    flags = ('--force-reinstall', '--no-deps', '--no-cache-dir')
+    flags = (*flags, *PIP_FLAGS['mmcv'])
+    fix = pip_command(lane, 'mmcv', flags=flags)
+    return judge('mmcv.ops', error, message, fix)
+
+
+def check_import(part, lane, probe=run_probe):
+    """Check that the host of a part can be imported.
+
+    Args:
+        part (str): ``'train'``, ``'seg'``, ``'det'`` or ``'cls'``.
+        lane (Lane): The version lane.
+        probe (Callable): Runs code, returns the error or ``''``.
+
+    Returns:
+        Finding: The result.
+    """
+    host = IMPORTS[part]
+    error = probe(PROBES[host])
+    missing = re.search(r"No module named '(\w+)", error)
+    lacking = normalise(missing[1]) if missing else host
+    fix = install_command(lane, lacking)
+    return judge(f'import {host}', error, error, fix)
+
+
+def examine_imports(parts, findings, lane, probe=run_probe):
+    """Run the probes whose packages are in order.
+
+    Args:
+        parts (Sequence[str]): Keys of ``HOSTS``.
+        findings (Sequence[Finding]): What the version checks gave.
+        lane (Lane): The version lane.
+        probe (Callable): Runs code, returns the error or ``''``.
+
+    Returns:
+        list[Finding]: One line for each probe that could be tried.
+    """
+    broken = {item.name for item in findings if item.status == ERROR}
+    looked = {item.name for item in findings}
+    results = []
+    if 'opencv-python' not in broken:
+        results.append(check_cv2(lane, probe))
+    usable = not broken & {'torch', 'mmengine', 'mmcv', 'opencv-python'}
+    usable = usable and all(item.status == OK for item in results)
+    if 'mmcv' in looked and usable:
+        results.append(check_mmcv_ops(lane, probe))
+    if not broken and all(item.status == OK for item in results):
+        hosts = [part for part in parts if part in IMPORTS]
+        results += [check_import(part, lane, probe) for part in hosts]
+    return results

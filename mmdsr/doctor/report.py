@@ -1,0 +1,120 @@
+"""Run the checks and print what they found."""
+
+import argparse
+import sys
+
+from mmdsr.doctor.checks import (
+    ERROR,
+    OK,
+    WARN,
+    check_forks,
+    check_package,
+    check_pkg_resources,
+    check_python,
+)
+from mmdsr.doctor.lane import HOSTS, read_lane
+from mmdsr.doctor.probes import examine_imports, run_probe
+
+
+def examine(parts, lane=None, probe=run_probe):
+    """Check everything that the parts need.
+
+    A probe runs only when the versions that it stands on are right, so that
+    one fault gives one line.
+
+    Args:
+        parts (Sequence[str]): Keys of ``HOSTS``; the core is always meant.
+        lane (Lane, optional): The lane. Defaults to this package's own.
+        probe (Callable): Runs code, returns the error or ``''``.
+
+    Returns:
+        list[Finding]: Python and forks, then versions in the order of the
+            constraints file, then what was tried.
+    """
+    lane = lane or read_lane()
+    parts = list(dict.fromkeys(['core', *parts]))
+    wanted = {name for part in parts for name in lane.needs[part]}
+    if len(parts) > 1:
+        wanted.add('setuptools')
+    names = [name for name in lane.specs if name in wanted]
+    names += sorted(wanted.difference(names))
+    findings = [check_python(), *check_forks(lane, wanted)]
+    findings += [check_package(name, lane) for name in names]
+    if len(parts) > 1:
+        findings.append(check_pkg_resources(lane))
+    return findings + examine_imports(parts, findings, lane, probe)
+
+
+def print_plain(findings):
+    """Print the table with the standard library alone."""
+    widths = [max(len(item[i]) for item in findings) for i in (0, 2, 3)]
+    for item in findings:
+        cells = (item.name, item.found, item.wanted)
+        cells = [c.ljust(w) for c, w in zip(cells, widths, strict=True)]
+        print(f'{item.status.upper():5}  {"  ".join(cells)}'.rstrip())
+
+
+def print_table(findings):
+    """Print the table, with rich where it is installed."""
+    try:
+        from rich.console import Console
+        from rich.table import Table
+    except ImportError:
+        print_plain(findings)
+        return
+    colours = {OK: 'green', WARN: 'yellow', ERROR: 'red'}
+    table = Table('package', 'found', 'lane', 'status')
+    for item in findings:
+        status = f'[{colours[item.status]}]{item.status}[/]'
+        table.add_row(item.name, item.found, item.wanted, status)
+    Console().print(table)
+
+
+def report(findings):
+    """Print table, faults and verdict.
+
+    Args:
+        findings (list[Finding]): What the checks gave.
+
+    Returns:
+        int: 0 when the lane is whole, else 1.
+    """
+    print_table(findings)
+    faults = [item for item in findings if item.status != OK]
+    for item in faults:
+        head = f'{item.status.upper()} {item.name}: {item.found}'
+        print(f'\n{head} (lane: {item.wanted}). {item.message}')
+        print(f'  {item.fix}')
+    if not faults:
+        print('The lane is whole.')
+        return 0
+    print(
+        f'\nThe lane is not whole: {len(faults)} of {len(findings)} lines '
+        'need attention. Run the commands above in their order.'
+    )
+    return 1
+
+
+def main(argv=None):
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog='python -m mmdsr.doctor',
+        description='Check the environment against the version lane; exit '
+        'code 0 only when it is whole.',
+    )
+    parser.add_argument(
+        '--for',
+        dest='part',
+        default='all',
+        choices=[*HOSTS, 'all'],
+        help='the part of mmdsr that is to work here (default: all)',
+    )
+    args = parser.parse_args(argv)
+    parts = list(HOSTS) if args.part == 'all' else [args.part]
+    try:
+        lane = read_lane()
+    except (OSError, ValueError) as error:
+        print(f'mmdsr.doctor: {error}', file=sys.stderr)
+        return 1
+    print('Trying the imports, up to a minute ...', file=sys.stderr)
+    return report(examine(parts, lane))

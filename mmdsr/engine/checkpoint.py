@@ -1,0 +1,226 @@
+"""Reading checkpoints without running code from them.
+
+Since torch 2.6 ``torch.load`` refuses what mmengine 0.10 stores besides the
+weights (log history, NumPy numbers), and the usual way out, full unpickling,
+runs whatever code a file contains. Here a plain state dict is read with
+``weights_only=True``; a training checkpoint with an unpickler that knows the
+handful of types that mmengine writes and refuses all others by name. Neither
+resuming nor testing needs full unpickling or an environment variable.
+"""
+
+import os
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.runner.checkpoint import CheckpointLoader
+
+#: Types that a training checkpoint of mmengine may contain besides plain
+#: containers: tensors, and the log history with its NumPy arrays.
+_ALLOWED = {
+    'collections': {'OrderedDict', 'defaultdict', 'deque'},
+    'torch': {'Size', 'device'},
+    'torch._utils': {'_rebuild_tensor_v2', '_rebuild_parameter'},
+    'numpy': {'dtype', 'ndarray'},
+    'numpy.core.multiarray': {'_reconstruct', 'scalar'},
+    'numpy._core.multiarray': {'_reconstruct', 'scalar'},
+    '_codecs': {'encode'},
+    'builtins': {'set', 'dict', 'list', 'complex', 'slice'},
+    'mmengine.logging.history_buffer': {'HistoryBuffer'},
+}
+_HISTORY_METHODS = {'min', 'max', 'mean', 'current'}
+
+
+def _history_method(owner, name):
+    """The only attribute access that a log history needs to be restored."""
+    if owner is not HistoryBuffer or name not in _HISTORY_METHODS:
+        raise pickle.UnpicklingError(
+            f'The checkpoint asks for the attribute {name!r} of {owner!r}.'
+        )
+    return getattr(owner, name)
+
+
+class CheckpointError(ValueError):
+    """A file cannot be read as a checkpoint, or does not fit."""
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module, name):
+        # Pickles of protocol 2, torch's default, use the old name.
+        module = 'builtins' if module == '__builtin__' else module
+        if (module, name) == ('builtins', 'getattr'):
+            return _history_method
+        if module == 'torch' and isinstance(
+            getattr(torch, name, None), torch.dtype
+        ):
+            return getattr(torch, name)
+        # torch.load resolves the storage types itself before it asks here.
+        if name in _ALLOWED.get(module, ()):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(
+            f'The checkpoint contains {module}.{name}, which is not among '
+            'the types that a training checkpoint needs, so it is not '
+            'loaded. If you trust the file, keep only its "state_dict" with '
+            'torch.save and load that.'
+        )
+
+
+def _load(file, **kwargs):
+    return _Unpickler(file, **kwargs).load()
+
+
+#: What ``torch.load`` takes as ``pickle_module``.
+_RESTRICTED_PICKLE = SimpleNamespace(
+    __name__='mmdsr.engine.checkpoint', Unpickler=_Unpickler, load=_load
+)
+
+
+def read_checkpoint(path, map_location='cpu'):
+    """Read a checkpoint or a state dict; runs no code from the file.
+
+    Args:
+        path (str or Path): A file of ``torch.save``.
+        map_location (str or torch.device): As of ``torch.load``. Defaults to
+            'cpu'.
+
+    Returns:
+        dict: The content.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the file is truncated, is no checkpoint, or
+            contains types that a checkpoint does not need.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f'The checkpoint {path} does not exist.')
+    try:
+        try:
+            content = torch.load(
+                path, map_location=map_location, weights_only=True
+            )
+        except pickle.UnpicklingError:
+            content = torch.load(
+                path,
+                map_location=map_location,
+                weights_only=False,
+                pickle_module=_RESTRICTED_PICKLE,
+            )
+    # torch raises RuntimeError for a broken archive, EOFError for an empty
+    # file and unpickling errors of many kinds for other files.
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        KeyError,
+        ValueError,
+        AttributeError,
+        TypeError,
+    ) as error:
+        raise CheckpointError(
+            f'{path} cannot be read as a checkpoint: {error}'
+        ) from error
+    if not isinstance(content, dict):
+        raise CheckpointError(
+            f'{path} contains a {type(content).__name__}, not a checkpoint.'
+        )
+    return content
+
+
+def load_from_local(filename, map_location=None):
+    """Loader of local files for mmengine, see :func:`read_checkpoint`."""
+    return read_checkpoint(filename, map_location)
+
+
+def use_safe_loader():
+    """Let mmengine read local checkpoints with :func:`read_checkpoint`.
+
+    Affects ``Runner.resume``, ``load_from`` and ``init_cfg`` of the running
+    process. ``tools/train.py`` and ``tools/test.py`` call it.
+    """
+    CheckpointLoader.register_scheme(
+        prefixes='', loader=load_from_local, force=True
+    )
+
+
+def generator_weights(content):
+    """Pick the generator's weights out of a checkpoint.
+
+    Args:
+        content (dict): Training checkpoint, or state dict of a model or of a
+            generator alone.
+
+    Returns:
+        dict[str, Tensor]: Keys without ``generator.``.
+    """
+    state = content.get('state_dict', content)
+    own = {
+        key.removeprefix('generator.'): value
+        for key, value in state.items()
+        if key.startswith('generator.')
+    }
+    return own or dict(state)
+
+
+def load_generator(generator, path):
+    """Load the weights of a network strictly.
+
+    mmengine's own loading only warns if the weights do not fit, and the
+    network would run with random ones.
+
+    Args:
+        generator (nn.Module): Network to load into, in place.
+        path (str or Path): Training checkpoint or state dict.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the weights do not fit; names some of the keys.
+    """
+    weights = generator_weights(read_checkpoint(path))
+    own = generator.state_dict()
+    problems = []
+    for kind, keys in (
+        ('missing', own.keys() - weights.keys()),
+        ('unexpected', weights.keys() - own.keys()),
+        (
+            'of another shape',
+            {
+                key
+                for key in own.keys() & weights.keys()
+                if own[key].shape != getattr(weights[key], 'shape', None)
+            },
+        ),
+    ):
+        if keys:
+            first = ', '.join(sorted(map(str, keys))[:3])
+            problems.append(f'{len(keys)} {kind} ({first}, ...)')
+    if problems:
+        raise CheckpointError(
+            f'{path} does not fit the generator of the config: '
+            f'{"; ".join(problems)}. Was it trained with another config?'
+        )
+    generator.load_state_dict(weights)
+
+
+def save_weights(state_dict, path):
+    """Write a plain state dict that loads with ``weights_only=True``.
+
+    The file appears complete or not at all.
+
+    Args:
+        state_dict (dict[str, Tensor]): Weights.
+        path (str or Path): Target.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        torch.save(
+            {key: value.detach().cpu() for key, value in state_dict.items()},
+            temporary,
+        )
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

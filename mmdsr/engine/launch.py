@@ -1,0 +1,269 @@
+"""What ``tools/train.py`` and ``tools/test.py`` do around the runner."""
+
+import os
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import is_distributed
+from mmengine.hooks import Hook
+from mmengine.runner import Runner, find_latest_checkpoint
+
+from mmdsr.engine.checkpoint import (
+    CheckpointError,
+    load_generator,
+    use_safe_loader,
+)
+
+
+class UsageError(Exception):
+    """Wrong input of a command; the message says how to mend it."""
+
+
+def load_config(path, options=None, work_dir=None, launcher='none'):
+    """Read a config and apply what the command line says.
+
+    Args:
+        path (str or Path): Config file.
+        options (dict, optional): ``--cfg-options``. Defaults to None.
+        work_dir (str, optional): Folder for logs and checkpoints. Defaults to
+            that of the config, else ``work_dirs/NAME_OF_THE_CONFIG``.
+        launcher (str): Job launcher. Defaults to 'none'.
+
+    Returns:
+        Config: The config.
+
+    Raises:
+        UsageError: If the file is missing or cannot be read, or an option
+            does not fit the config.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UsageError(f'The config {path} does not exist.')
+    try:
+        cfg = Config.fromfile(path)
+    # A config is Python code: anything may go wrong in it.
+    except Exception as error:
+        raise UsageError(f'The config {path} cannot be read: {error}') from (
+            error
+        )
+    try:
+        cfg.merge_from_dict(options or {})
+    except (KeyError, TypeError, IndexError, AssertionError) as error:
+        raise UsageError(
+            f'--cfg-options do not fit the config {path}: {error}'
+        ) from error
+    cfg.launcher = launcher
+    if work_dir:
+        cfg.work_dir = str(work_dir)
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs', path.stem))
+    return cfg
+
+
+def enable_amp(cfg):
+    """Turn on mixed precision for all optimisers of a config, in place.
+
+    Args:
+        cfg (Config): The config.
+
+    Raises:
+        UsageError: Without CUDA, or if an optimiser wrapper does not
+            allow it.
+    """
+    if not torch.cuda.is_available():
+        raise UsageError('--amp needs a CUDA device.')
+    wrapper = cfg.optim_wrapper
+    parts = [wrapper]
+    if 'constructor' in wrapper:
+        parts = [part for part in wrapper.values() if isinstance(part, dict)]
+    for part in parts:
+        if part.get('type', 'OptimWrapper') not in (
+            'OptimWrapper',
+            'AmpOptimWrapper',
+        ):
+            raise UsageError(f'--amp cannot be used with {part["type"]}.')
+        part['type'] = 'AmpOptimWrapper'
+        part.setdefault('loss_scale', 'dynamic')
+
+
+def set_resume(cfg, resume):
+    """Set where training continues, in place.
+
+    Args:
+        cfg (Config): The config.
+        resume (str or None): ``None`` starts anew; ``'auto'`` continues from
+            the newest checkpoint of the working directory, or starts anew if
+            there is none; else a path.
+
+    Raises:
+        UsageError: If the path does not exist.
+    """
+    if resume is None:
+        return
+    if resume != 'auto':
+        if not Path(resume).is_file():
+            raise UsageError(f'The checkpoint {resume} does not exist.')
+        cfg.resume, cfg.load_from = True, str(resume)
+        return
+    latest = _latest_checkpoint(cfg.work_dir)
+    # mmengine would resume from "load_from" of the config, e.g. from
+    # pre-trained weights, rather than from the newest checkpoint.
+    cfg.resume = latest is not None
+    if latest is not None:
+        cfg.load_from = str(latest)
+
+
+def _latest_checkpoint(work_dir):
+    """Return the newest complete checkpoint of a working directory."""
+    if not Path(work_dir, 'last_checkpoint').is_file():
+        return None
+    # mmengine notes the name after the file is complete, so that a kill
+    # while it is written leaves the name of the one before.
+    latest = find_latest_checkpoint(str(work_dir))
+    if not latest:
+        return None
+    # The folder may have been moved since.
+    for candidate in (Path(latest), Path(work_dir, Path(latest).name)):
+        if candidate.is_file():
+            return candidate
+    raise UsageError(
+        f'{work_dir}/last_checkpoint names {latest}, which does not exist: '
+        'use --resume PATH.'
+    )
+
+
+def check_data(cfg, loaders):
+    """Say what to do if a data set of the config does not exist.
+
+    Args:
+        cfg (Config): The config.
+        loaders (Sequence[str]): Keys of the data loaders to check.
+
+    Raises:
+        UsageError: If the root of a data set is no folder.
+    """
+    for key in loaders:
+        loader = cfg.get(key)
+        dataset = loader.dataset if loader else {}
+        root = dataset.get('data_root')
+        if root and not Path(root).is_dir():
+            raise UsageError(
+                f'The data set {root} ({key}) does not exist: make it with '
+                f'"make data" or "python '
+                f'tools/dataset_converters/make_sewersim.py {root}", or set '
+                f'--cfg-options {key}.dataset.data_root=FOLDER.'
+            )
+
+
+def start_distributed(cfg):
+    """Start the process group where mmengine cannot, in place.
+
+    mmengine's launcher selects a CUDA device in any case. Without CUDA the
+    group is started here with gloo, and the runner uses it as it finds it.
+
+    Args:
+        cfg (Config): The config.
+
+    Raises:
+        UsageError: If the variables of the launcher are not set.
+    """
+    if cfg.launcher == 'none' or torch.cuda.is_available():
+        return
+    if cfg.launcher != 'pytorch':
+        raise UsageError(
+            f'--launcher {cfg.launcher} needs CUDA devices; without them use '
+            'tools/dist_train.sh (torchrun).'
+        )
+    missing = [
+        name
+        for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
+        if name not in os.environ
+    ]
+    if missing:
+        raise UsageError(
+            f'--launcher pytorch: {", ".join(missing)} not set; start with '
+            'tools/dist_train.sh or torchrun.'
+        )
+    if not is_distributed():
+        torch.distributed.init_process_group('gloo')
+
+
+def train(cfg):
+    """Train as a config says.
+
+    Args:
+        cfg (Config): Prepared by the functions of this module.
+
+    Returns:
+        nn.Module: The trained model.
+
+    Raises:
+        UsageError: If data sets or checkpoints are missing or do not fit.
+    """
+    check_data(cfg, ['train_dataloader', 'val_dataloader'])
+    if cfg.get('load_from') and not Path(cfg.load_from).exists():
+        raise UsageError(
+            f'The checkpoint {cfg.load_from} (load_from) does not exist.'
+        )
+    runner = _build_runner(cfg)
+    try:
+        return runner.train()
+    except CheckpointError as error:
+        raise UsageError(str(error)) from error
+
+
+def test(cfg, checkpoint):
+    """Evaluate a checkpoint on the test data of a config.
+
+    Args:
+        cfg (Config): Prepared by the functions of this module.
+        checkpoint (str or Path): Training checkpoint, or plain weights of
+            the model or its generator. Weights that do not fit are refused.
+
+    Returns:
+        dict[str, float]: The metrics.
+
+    Raises:
+        UsageError: If the data set or the checkpoint is missing or does not
+            fit.
+    """
+    check_data(cfg, ['test_dataloader'])
+    if not Path(checkpoint).is_file():
+        raise UsageError(f'The checkpoint {checkpoint} does not exist.')
+    cfg.load_from, cfg.resume = None, False
+    # A test neither needs VGG19 weights nor is to download them.
+    if cfg.model.get('perceptual_loss'):
+        cfg.model.perceptual_loss = None
+    runner = _build_runner(cfg)
+    model = getattr(runner.model, 'module', runner.model)
+    generator = getattr(model.generator, 'module', model.generator)
+    try:
+        load_generator(generator, checkpoint)
+    except CheckpointError as error:
+        raise UsageError(str(error)) from error
+    # mmagic's test loop hands the metrics to the hooks but returns nothing.
+    keeper = _MetricsKeeper()
+    runner.register_hook(keeper, 'LOWEST')
+    runner.test()
+    return keeper.metrics
+
+
+class _MetricsKeeper(Hook):
+    """Keeps the metrics of a test."""
+
+    def __init__(self):
+        self.metrics = {}
+
+    def after_test_epoch(self, runner, metrics=None):
+        """Take the metrics of one test set."""
+        self.metrics.update(metrics or {})
+
+
+def _build_runner(cfg):
+    """Build the runner after preparing the process."""
+    # mmagic imports albumentations, which else looks for updates online.
+    os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
+    use_safe_loader()
+    start_distributed(cfg)
+    return Runner.from_cfg(cfg)

@@ -1,0 +1,150 @@
+"""A hook that writes comparison strips during validation and testing."""
+
+from pathlib import Path
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.structures import BaseDataElement
+from PIL import Image
+
+from mmdsr.evaluation.metrics import field_order, to_rgb_array
+from mmdsr.evaluation.strips import make_strip
+from mmdsr.registry import HOOKS
+
+
+@HOOKS.register_module()
+class StripVisualizationHook(Hook):
+    """Write LR | bicubic | Ref | SR | HR | depth strips.
+
+    They go to ``OUT_DIR/iter_N/STEM.png``, N being the training iterations
+    done, or ``OUT_DIR/test/STEM.png``. Works in the loops of mmagic and of
+    mmengine. The prediction and the input are taken as mmagic's editors give
+    them (BGR in [0, 255] after ``destruct``), the reference as it comes from
+    the data loader. Depth: ``output.pred_depth`` if the model gives it, and
+    the ``depth_lr`` of the data set.
+
+    Args:
+        interval (int): Write every so-manieth sample of the data set.
+        out_dir (str or Path, optional): Where to; by default
+            ``vis_strips`` in the work folder.
+        max_images (int, optional): Write this many strips per evaluation at
+            most; None for no limit.
+        channel_order (str): Order of the channels of predictions and
+            inputs, ``'BGR'`` or ``'RGB'``.
+
+    Raises:
+        ValueError: If ``interval`` or ``max_images`` is less than 1.
+    """
+
+    priority = 'LOW'
+
+    def __init__(
+        self, interval=1, out_dir=None, max_images=8, channel_order='BGR'
+    ):
+        if interval < 1 or (max_images is not None and max_images < 1):
+            raise ValueError('interval and max_images must be >= 1.')
+        self.interval = interval
+        self.out_dir = out_dir
+        self.max_images = max_images
+        self.channel_order = channel_order
+        self._seen = 0
+        self._written = 0
+
+    def before_val_epoch(self, runner):
+        """Start counting anew.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        self._seen = self._written = 0
+
+    def before_test_epoch(self, runner):
+        """Start counting anew.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        self._seen = self._written = 0
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        """Write the strips of a batch.
+
+        Args:
+            runner (Runner): The runner.
+            batch_idx (int): Not used.
+            data_batch (dict): What the data loader gave.
+            outputs (Sequence[DataSample]): What the model gave.
+        """
+        self._handle(runner, f'iter_{runner.iter}', data_batch, outputs)
+
+    def after_test_iter(
+        self, runner, batch_idx, data_batch=None, outputs=None
+    ):
+        """Write the strips of a batch.
+
+        Args:
+            runner (Runner): The runner.
+            batch_idx (int): Not used.
+            data_batch (dict): What the data loader gave.
+            outputs (Sequence[DataSample]): What the model gave.
+        """
+        self._handle(runner, 'test', data_batch, outputs)
+
+    def _handle(self, runner, name, data_batch, outputs):
+        # With several processes the first shows its share of the samples.
+        if not is_main_process():
+            return
+        root = self.out_dir or Path(runner.work_dir) / 'vis_strips'
+        for i, sample in enumerate(outputs):
+            wanted = self._seen % self.interval == 0
+            self._seen += 1
+            if not wanted or self._written == self.max_images:
+                continue
+            if isinstance(sample, BaseDataElement):
+                sample = sample.to_dict()
+            strip = self._compose(sample, _reference(data_batch, i))
+            path = Path(root) / name / f'{_stem(sample, self._seen)}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(strip).save(path)
+            self._written += 1
+
+    def _compose(self, sample, ref):
+        output = sample['output']
+        if isinstance(output, BaseDataElement):
+            output = output.to_dict()
+        order = self.channel_order
+        if ref is not None:
+            ref = to_rgb_array(ref, field_order(sample, 'ref', 'RGB'))
+        hr = sample.get('gt_img')
+        if hr is not None:
+            hr = to_rgb_array(hr, field_order(sample, 'gt_img', order))
+        return make_strip(
+            lr=to_rgb_array(sample['input'], order),
+            ref=ref,
+            sr=to_rgb_array(output['pred_img'], order),
+            hr=hr,
+            depth=_map(output.get('pred_depth')),
+            depth_true=_map(sample.get('depth_lr')),
+        )
+
+
+def _reference(data_batch, index):
+    """Return the reference of a sample as the data loader gave it."""
+    inputs = (data_batch or {}).get('inputs')
+    if not isinstance(inputs, dict) or 'ref' not in inputs:
+        return None
+    return inputs['ref'][index]
+
+
+def _stem(sample, count):
+    for key in ('gt_path', 'img_path'):
+        if isinstance(sample.get(key), str):
+            return Path(sample[key]).stem
+    return f'{count:06d}'
+
+
+def _map(depth):
+    """Bring a ``(1, h, w)`` or ``(h, w)`` tensor to an array, or None."""
+    if depth is None:
+        return None
+    return depth.detach().float().cpu().reshape(depth.shape[-2:]).numpy()

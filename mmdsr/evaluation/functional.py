@@ -1,0 +1,145 @@
+"""PSNR and SSIM by the protocol of MASA-SR, as pure functions.
+
+Predictions are rounded to uint8, no border is cut off. ``mode='Y'`` compares
+the luma of BT.601 in its 16 to 235 range (not rounded again), ``'RGB'`` the
+three channels.
+"""
+
+import cv2
+import numpy as np
+from PIL import Image
+
+MODES = ('Y', 'RGB')
+
+# BT.601, studio range: 65.481 + 128.553 + 24.966 = 219 = 235 - 16.
+_LUMA = np.array([65.481, 128.553, 24.966]) / 255
+_LUMA_OFFSET = 16
+
+_WINDOW = 11
+_SIGMA = 1.5
+_C1 = (0.01 * 255) ** 2
+_C2 = (0.03 * 255) ** 2
+
+
+def to_uint8(image):
+    """Round an image to uint8.
+
+    Args:
+        image (np.ndarray): Any shape, values in [0, 255]; what is beyond is
+            clipped.
+
+    Returns:
+        np.ndarray: uint8.
+
+    Raises:
+        ValueError: If there is a NaN.
+    """
+    image = np.asarray(image)
+    if image.dtype == np.uint8:
+        return image
+    if np.isnan(image).any():
+        raise ValueError('The image holds NaN.')
+    return np.rint(np.clip(image, 0, 255)).astype(np.uint8)
+
+
+def to_y(image):
+    """Return the luma of an RGB image.
+
+    Args:
+        image (np.ndarray): ``(H, W, 3)`` RGB in [0, 255].
+
+    Returns:
+        np.ndarray: ``(H, W)`` float64 in [16, 235], BT.601.
+    """
+    return np.asarray(image, dtype=np.float64) @ _LUMA + _LUMA_OFFSET
+
+
+def psnr(sr, hr, mode='Y'):
+    """Peak signal-to-noise ratio.
+
+    Args:
+        sr (np.ndarray): Prediction, ``(H, W, 3)`` RGB in [0, 255].
+        hr (np.ndarray): Truth, of the same shape.
+        mode (str): ``'Y'`` or ``'RGB'``.
+
+    Returns:
+        float: dB, for a peak of 255; infinity if they are equal.
+
+    Raises:
+        ValueError: If the shapes differ or the mode is unknown.
+    """
+    sr, hr = _channels(sr, hr, mode)
+    error = np.mean((sr - hr) ** 2)
+    return float(10 * np.log10(255**2 / error)) if error else float('inf')
+
+
+def ssim(sr, hr, mode='Y'):
+    """Structural similarity with an 11x11 Gaussian window of sigma 1.5.
+
+    The mean is over the pixels whose window lies in the image, and over the
+    channels.
+
+    Args:
+        sr (np.ndarray): Prediction, ``(H, W, 3)`` RGB in [0, 255].
+        hr (np.ndarray): Truth, of the same shape.
+        mode (str): ``'Y'`` or ``'RGB'``.
+
+    Returns:
+        float: In [-1, 1], 1 if they are equal.
+
+    Raises:
+        ValueError: If the shapes differ, a side is shorter than 11, or the
+            mode is unknown.
+    """
+    sr, hr = _channels(sr, hr, mode)
+    if min(sr.shape[:2]) < _WINDOW:
+        raise ValueError(
+            f'SSIM needs at least {_WINDOW}x{_WINDOW} pixels, not '
+            f'{sr.shape[1]}x{sr.shape[0]}.'
+        )
+    mean_s, mean_h = _blur(sr), _blur(hr)
+    var_s = _blur(sr * sr) - mean_s**2
+    var_h = _blur(hr * hr) - mean_h**2
+    cov = _blur(sr * hr) - mean_s * mean_h
+    luminance = (2 * mean_s * mean_h + _C1) / (mean_s**2 + mean_h**2 + _C1)
+    structure = (2 * cov + _C2) / (var_s + var_h + _C2)
+    return float(np.mean(luminance * structure))
+
+
+def upscale(image, scale=4):
+    """Enlarge an image with Pillow's bicubic filter: the baseline.
+
+    Args:
+        image (np.ndarray): ``(h, w, 3)`` uint8.
+        scale (int): Factor.
+
+    Returns:
+        np.ndarray: ``(h * scale, w * scale, 3)`` uint8.
+    """
+    height, width = image.shape[:2]
+    size = (width * scale, height * scale)
+    large = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
+    return np.asarray(large)
+
+
+def _channels(sr, hr, mode):
+    """Check, round and bring to ``(H, W, C)`` float64."""
+    if mode not in MODES:
+        raise ValueError(f'mode must be one of {MODES}, not {mode!r}.')
+    pair = [to_uint8(sr), to_uint8(hr)]
+    if pair[0].shape != pair[1].shape:
+        raise ValueError(
+            f'The images differ in shape: {pair[0].shape}, {pair[1].shape}.'
+        )
+    if pair[0].ndim != 3 or pair[0].shape[2] != 3:
+        raise ValueError(f'The images must be RGB, not {pair[0].shape}.')
+    if mode == 'Y':
+        return [to_y(image)[..., None] for image in pair]
+    return [image.astype(np.float64) for image in pair]
+
+
+def _blur(image):
+    kernel = cv2.getGaussianKernel(_WINDOW, _SIGMA)
+    border = _WINDOW // 2
+    blurred = cv2.sepFilter2D(image, -1, kernel, kernel)
+    return blurred[border:-border, border:-border]

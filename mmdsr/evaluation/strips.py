@@ -1,0 +1,134 @@
+"""Comparison strips: the images of a sample side by side."""
+
+import cv2
+import numpy as np
+
+from mmdsr.evaluation.functional import psnr, to_uint8, upscale
+
+_GAP = 4
+_BAND = 18
+_UNKNOWN = (96, 96, 96)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def make_strip(
+    lr,
+    ref,
+    sr,
+    hr=None,
+    depth=None,
+    captions=True,
+    depth_true=None,
+):
+    """Put LR, bicubic, Ref, SR, HR and depth side by side.
+
+    Args:
+        lr (np.ndarray): ``(h, w, 3)`` RGB in [0, 255]; shown enlarged
+            without interpolation, and by bicubic interpolation.
+        ref (np.ndarray or None): ``(Hr, Wr, 3)`` RGB in [0, 255], any size;
+            fitted to the height of ``sr``. Left out if None.
+        sr (np.ndarray): ``(H, W, 3)`` RGB in [0, 255], a whole multiple of
+            ``lr``.
+        hr (np.ndarray, optional): The truth, the size of ``sr``. With it
+            the captions of bicubic and SR give their PSNR-Y.
+        depth (np.ndarray, optional): Normalised inverse depth in [0, 1],
+            ``(h, w)`` or ``(h, w, 1)``; near is bright, NaN is grey.
+        captions (bool): Write a line above each image.
+        depth_true (np.ndarray, optional): True depth to show beside
+            ``depth``.
+
+    Returns:
+        np.ndarray: ``(H', W', 3)`` uint8 RGB.
+
+    Raises:
+        ValueError: If the sizes of ``lr``, ``sr`` and ``hr`` do not agree.
+    """
+    lr, sr = to_uint8(lr), to_uint8(sr)
+    scale = sr.shape[0] // lr.shape[0]
+    if sr.shape[:2] != (lr.shape[0] * scale, lr.shape[1] * scale):
+        raise ValueError(
+            f'sr {sr.shape[:2]} is no whole multiple of lr {lr.shape[:2]}.'
+        )
+    if hr is not None and hr.shape != sr.shape:
+        raise ValueError(f'hr is {hr.shape}, sr is {sr.shape}.')
+    height, width = sr.shape[:2]
+    bicubic = upscale(lr, scale)
+    panels = [
+        ('LR', lr.repeat(scale, 0).repeat(scale, 1)),
+        (_scored('Bicubic', bicubic, hr), bicubic),
+    ]
+    if ref is not None:
+        panels.append(('Ref', _fit(to_uint8(ref), height)))
+    panels.append((_scored('SR', sr, hr), sr))
+    if hr is not None:
+        panels.append(('HR', to_uint8(hr)))
+    for caption, values in (('Depth', depth), ('True depth', depth_true)):
+        if values is not None:
+            picture = colour_depth(values)
+            size = (width, height)
+            picture = cv2.resize(
+                picture, size, interpolation=cv2.INTER_NEAREST
+            )
+            panels.append((caption, picture))
+    band = _BAND if captions else 0
+    total = sum(image.shape[1] for _, image in panels)
+    total += _GAP * (len(panels) - 1)
+    strip = np.full((height + band, total, 3), 255, np.uint8)
+    left = 0
+    for caption, image in panels:
+        right = left + image.shape[1]
+        strip[band:, left:right] = image
+        if captions:
+            _write(strip[:band, left:right], caption)
+        left = right + _GAP
+    return strip
+
+
+def colour_depth(depth):
+    """Colour normalised inverse depth.
+
+    Args:
+        depth (np.ndarray): ``(h, w)`` or ``(h, w, 1)`` in [0, 1]; NaN is
+            unknown.
+
+    Returns:
+        np.ndarray: ``(h, w, 3)`` uint8 RGB, near bright, unknown grey.
+    """
+    depth = np.asarray(depth, dtype=np.float32)
+    depth = depth.reshape(depth.shape[:2])
+    known = np.isfinite(depth)
+    level = to_uint8(np.where(known, depth, 0) * 255)
+    # OpenCV gives BGR.
+    picture = cv2.applyColorMap(level, cv2.COLORMAP_INFERNO)[..., ::-1].copy()
+    picture[~known] = _UNKNOWN
+    return picture
+
+
+def _scored(caption, image, hr):
+    if hr is None:
+        return caption
+    return f'{caption} {psnr(image, hr):.2f} dB'
+
+
+def _fit(image, height):
+    width = max(1, round(image.shape[1] * height / image.shape[0]))
+    if image.shape[:2] == (height, width):
+        return image
+    if height > image.shape[0]:
+        return _stretch(image, (width, height))
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _stretch(image, size):
+    return cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
+
+
+def _write(band, text):
+    """Write a line into a white band, as large as it fits."""
+    size = 0.5
+    (width, _), _ = cv2.getTextSize(text, _FONT, size, 1)
+    size = min(size, size * (band.shape[1] - 4) / width)
+    # OpenCV draws into contiguous memory only.
+    canvas = np.ascontiguousarray(band)
+    cv2.putText(canvas, text, (2, 13), _FONT, size, (0, 0, 0), 1, cv2.LINE_AA)
+    band[:] = canvas

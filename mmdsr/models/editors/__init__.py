@@ -1,0 +1,1 @@
+"""Trainable models on mmagic; imported by name, see ``mmdsr.registry``."""

@@ -1,0 +1,241 @@
+"""What the trainable models share: dict inputs, depth maps, predictions."""
+
+import math
+
+import torch
+from mmagic.structures import DataSample
+
+#: Where the depth maps of the generator come from.
+DEPTH_SOURCES = ('predicted', 'given', 'zero')
+
+#: RGB in [0, 1], the range of all networks of this package.
+DATA_PREPROCESSOR = dict(
+    type='mmagic.DataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3
+)
+
+
+def unpack_inputs(inputs):
+    """Return LR and Ref of the model's dict input.
+
+    Args:
+        inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr).
+
+    Returns:
+        tuple[Tensor, Tensor]: LR and Ref.
+
+    Raises:
+        TypeError: If ``inputs`` is no dict with both keys.
+    """
+    if not isinstance(inputs, dict) or not {'img', 'ref'} <= inputs.keys():
+        got = sorted(inputs) if isinstance(inputs, dict) else type(inputs)
+        raise TypeError(
+            "A reference-based model needs the inputs 'img' and 'ref', got "
+            f"{got}: end the pipeline with dict(type='PackInputs', "
+            "keys=['img', 'ref'], ...)."
+        )
+    return inputs['img'], inputs['ref']
+
+
+def given_depth(data_samples, field):
+    """Return a depth map that the network is to use, or say what is missing.
+
+    Args:
+        data_samples (DataSample or None): Stacked samples.
+        field (str): ``depth_lr`` or ``depth_ref``.
+
+    Returns:
+        Tensor: (N, 1, h, w) in [0, 1].
+
+    Raises:
+        ValueError: If the map is missing or has unknown pixels; names the
+            samples.
+    """
+    depth = data_samples.get(field) if data_samples is not None else None
+    if depth is None:
+        raise ValueError(
+            f'The generator needs depth maps, but the samples have no '
+            f"'{field}': load it with mmdsr.LoadDepth and name it in "
+            'data_keys of PackInputs.'
+        )
+    unknown = torch.isnan(depth).flatten(1).sum(1).tolist()
+    if any(unknown):
+        paths = data_samples.metainfo.get('img_path') or [
+            f'sample {index} of the batch' for index in range(len(unknown))
+        ]
+        broken = [
+            f'{path} ({count} pixels)'
+            for path, count in zip(paths, unknown, strict=True)
+            if count
+        ]
+        raise ValueError(
+            f"The generator needs depth maps, but '{field}' is unknown at "
+            f'{", ".join(broken)}. Use a network with a depth network '
+            '(depth_net) or complete the depth maps of the data set.'
+        )
+    return depth
+
+
+def zero_depth(lr, ref, scale):
+    """Return all-zero depth maps (everything infinitely far).
+
+    Args:
+        lr (Tensor): (N, 3, H, W).
+        ref (Tensor): (N, 3, Hr, Wr).
+        scale (int): Scale factor of the generator.
+
+    Returns:
+        tuple[Tensor, Tensor]: (N, 1, H, W), (N, 1, ceil(Hr/s), ceil(Wr/s)).
+    """
+    height, width = (math.ceil(side / scale) for side in ref.shape[-2:])
+    return lr.new_zeros(len(lr), 1, *lr.shape[-2:]), ref.new_zeros(
+        len(ref), 1, height, width
+    )
+
+
+class RefSRMixin:
+    """Reference, depth and prediction handling of the trainable models.
+
+    Put it before a mmagic model class with a ``generator`` of the signature
+    ``generator(lr, ref, ref_down=None, depth=None, depth_ref=None,
+    return_feats=False)``. mmagic's ``forward`` keeps only ``img`` of a dict
+    input, therefore it is replaced here.
+    """
+
+    def _setup_refsr(self, depth_loss):
+        """Read the generator's properties and check the options.
+
+        Called at the end of ``__init__``: later the generator may be wrapped
+        by DDP, through which no attribute can be reached.
+        """
+        self.scale = self.generator.scale
+        self.needs_depth = self.generator.needs_depth
+        self.predicts_depth = (
+            getattr(self.generator, 'depth_net', None) is not None
+        )
+        if depth_loss is not None and not self.predicts_depth:
+            raise ValueError(
+                'depth_loss is set, but the generator '
+                f'{type(self.generator).__name__} predicts no depth: remove '
+                'depth_loss or give the generator a depth_net.'
+            )
+        source = (self.test_cfg or {}).get('depth')
+        self.test_depth = source or (
+            'given' if self.needs_depth else 'predicted'
+        )
+        if self.test_depth not in DEPTH_SOURCES:
+            raise ValueError(
+                f"test_cfg['depth'] must be one of {DEPTH_SOURCES}, got "
+                f'{source!r}.'
+            )
+        if source in ('given', 'zero') and not (
+            self.needs_depth or self.predicts_depth
+        ):
+            raise ValueError(
+                f"test_cfg['depth'] is {source!r}, but the generator "
+                f'{type(self.generator).__name__} uses no depth.'
+            )
+        if source == 'predicted' and self.needs_depth:
+            raise ValueError(
+                "test_cfg['depth'] is 'predicted', but the generator has no "
+                'depth_net.'
+            )
+
+    def run_generator(self, inputs, data_samples=None, depth='predicted'):
+        """Run the generator.
+
+        Args:
+            inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr),
+                RGB in [0, 1].
+            data_samples (DataSample, optional): Stacked samples with
+                ``depth_lr`` and ``depth_ref`` for ``depth='given'``.
+            depth (str): ``'predicted'`` by the generator, ``'given'`` by the
+                samples or ``'zero'``. A generator that needs depth maps never
+                predicts.
+
+        Returns:
+            DSROutput: Output of the network with features and depth maps.
+        """
+        lr, ref = unpack_inputs(inputs)
+        if depth == 'predicted' and self.needs_depth:
+            depth = 'given'
+        maps = {}
+        if depth == 'given':
+            maps = dict(
+                depth=given_depth(data_samples, 'depth_lr'),
+                depth_ref=given_depth(data_samples, 'depth_ref'),
+            )
+        elif depth == 'zero':
+            maps = dict(
+                zip(
+                    ('depth', 'depth_ref'),
+                    zero_depth(lr, ref, self.scale),
+                    strict=True,
+                )
+            )
+        return self.generator(lr, ref, return_feats=True, **maps)
+
+    def base_losses(self, output, data_samples):
+        """Reconstruction and depth terms of Eq. 15.
+
+        Args:
+            output (DSROutput): Output of :meth:`run_generator`.
+            data_samples (DataSample): Stacked samples with ``gt_img``.
+
+        Returns:
+            dict[str, Tensor]: ``loss_rec``, and ``loss_dep`` if there is a
+            depth loss (0 when no depth is known).
+        """
+        losses = dict(loss_rec=self.pixel_loss(output.sr, data_samples.gt_img))
+        if self.depth_loss is not None:
+            losses['loss_dep'] = self.depth_loss(
+                output.depth,
+                output.depth_ref,
+                data_samples.get('depth_lr'),
+                data_samples.get('depth_ref'),
+            )
+        return losses
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        """Run the model.
+
+        Args:
+            inputs (dict): ``img`` and ``ref``, see :meth:`run_generator`.
+            data_samples (DataSample, optional): Stacked samples.
+            mode (str): ``'tensor'`` returns SR (N, 3, 4H, 4W), unclamped;
+                ``'predict'`` a list of samples; ``'loss'`` a dict of losses.
+
+        Returns:
+            Tensor or list[DataSample] or dict[str, Tensor]: See ``mode``.
+        """
+        if mode == 'loss':
+            return self.forward_train(inputs, data_samples)
+        if mode == 'predict':
+            predictions = self.forward_inference(inputs, data_samples)
+            return self.convert_to_datasample(
+                predictions, data_samples, unpack_inputs(inputs)[0]
+            )
+        if mode == 'tensor':
+            return self.forward_tensor(inputs, data_samples)
+        raise ValueError(
+            f"mode must be 'tensor', 'predict' or 'loss', got {mode!r}."
+        )
+
+    def forward_tensor(self, inputs, data_samples=None):
+        """Return SR (N, 3, 4H, 4W), RGB, unclamped."""
+        return self.run_generator(inputs, data_samples, self.test_depth).sr
+
+    def forward_inference(self, inputs, data_samples=None):
+        """Predict.
+
+        Returns:
+            DataSample: Stacked ``pred_img`` (N, 3, 4H, 4W) as mmagic wants
+            it: BGR or RGB as the ground truth, in [0, 255], on the CPU;
+            ``pred_depth`` (N, 1, H, W) in [0, 1] if the network uses depth,
+            and ``confidence`` (N, 1, H, W), the match score in [-1, 1].
+        """
+        output = self.run_generator(inputs, data_samples, self.test_depth)
+        sr = self.data_preprocessor.destruct(output.sr, data_samples)
+        fields = dict(pred_img=sr.cpu(), confidence=output.confidence.cpu())
+        if output.depth is not None:
+            fields['pred_depth'] = output.depth.cpu()
+        return DataSample(**fields)

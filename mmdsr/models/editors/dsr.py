@@ -1,0 +1,72 @@
+"""DSRNet+ as a trainable model: ``L_rec`` and ``L_dep``."""
+
+from mmagic.models.base_models import BaseEditModel
+
+from mmdsr.models.editors.common import DATA_PREPROCESSOR, RefSRMixin
+from mmdsr.registry import MODELS
+
+
+@MODELS.register_module()
+class DSR(RefSRMixin, BaseEditModel):
+    """Depth-aware, reference-based super-resolution without a GAN.
+
+    ``L = lambda_rec L_rec + lambda_dep L_dep`` (Eq. 9, 10 and 15 without the
+    perceptual and adversarial terms): the paper's DSRNet+, DSRNet-S, and with
+    a generator without depth network MASA-rec and the rows 1 and 2 of Table
+    10. Samples without depth maps train with ``L_dep`` skipped.
+
+    Args:
+        generator (dict): ``mmdsr.DSRNet`` or ``mmdsr.MASASRNet``.
+        pixel_loss (dict): ``L_rec``, e.g. ``dict(type='mmagic.L1Loss')``; its
+            ``loss_weight`` is ``lambda_rec``.
+        depth_loss (dict, optional): ``mmdsr.DepthLoss``; its ``loss_weight``
+            is ``lambda_dep``. Defaults to None.
+        train_cfg (dict, optional): Unused, for the runner. Defaults to None.
+        test_cfg (dict, optional): ``depth``: where the depth maps come from
+            in evaluation, ``'predicted'``, ``'given'`` (by the samples) or
+            ``'zero'``. Defaults to the depth network if there is one, else
+            to the samples.
+        init_cfg (dict, optional): Initialisation. Defaults to None.
+        data_preprocessor (dict, optional): Defaults to mmagic's with RGB in
+            [0, 1].
+
+    Raises:
+        ValueError: If ``depth_loss`` or ``test_cfg`` does not fit the
+            generator.
+    """
+
+    def __init__(
+        self,
+        generator,
+        pixel_loss,
+        depth_loss=None,
+        train_cfg=None,
+        test_cfg=None,
+        init_cfg=None,
+        data_preprocessor=None,
+    ):
+        super().__init__(
+            generator=generator,
+            pixel_loss=pixel_loss,
+            train_cfg=train_cfg,
+            test_cfg=test_cfg,
+            init_cfg=init_cfg,
+            data_preprocessor=data_preprocessor or DATA_PREPROCESSOR,
+        )
+        self.depth_loss = MODELS.build(depth_loss) if depth_loss else None
+        self._setup_refsr(depth_loss)
+
+    def forward_train(self, inputs, data_samples=None):
+        """Return the losses of a batch.
+
+        Args:
+            inputs (dict): ``img`` and ``ref``, RGB in [0, 1].
+            data_samples (DataSample): ``gt_img`` in [0, 1], optionally
+                ``depth_lr`` and ``depth_ref`` with NaN where unknown.
+
+        Returns:
+            dict[str, Tensor]: ``loss_rec`` and, with a depth loss,
+            ``loss_dep``.
+        """
+        output = self.run_generator(inputs, data_samples)
+        return self.base_losses(output, data_samples)

@@ -1,0 +1,195 @@
+"""DSRNet as a trainable model: all terms of Eq. 15."""
+
+import torch
+from mmagic.models.editors.srgan import SRGAN
+from mmagic.models.utils import set_requires_grad
+
+from mmdsr.models.editors.common import DATA_PREPROCESSOR, RefSRMixin
+from mmdsr.registry import MODELS
+
+
+@MODELS.register_module()
+class DSRGAN(RefSRMixin, SRGAN):
+    """Depth-aware super-resolution with perceptual and adversarial loss.
+
+    ``L = lambda_rec L_rec + lambda_dep L_dep + lambda_per L_per + lambda_adv
+    L_adv`` (Eq. 15). In each step the discriminator is updated by Eq. 13,
+    then the generator by Eq. 12 against the new discriminator, as in MASA-SR
+    and the authors' code. ``optim_wrapper`` needs the keys ``generator`` and
+    ``discriminator``; AMP and gradient accumulation work.
+
+    Args:
+        generator (dict): ``mmdsr.DSRNet`` or ``mmdsr.MASASRNet``.
+        discriminator (dict): Critic, e.g. ``mmdsr.VGGStyleDiscriminator``.
+        gan_loss (dict): ``mmdsr.RelativisticGANLoss``.
+        pixel_loss (dict): ``L_rec``.
+        perceptual_loss (dict, optional): ``mmdsr.PerceptualLoss``.
+            Defaults to None.
+        depth_loss (dict, optional): ``mmdsr.DepthLoss``. Defaults to None.
+        train_cfg (dict, optional): ``pixel_init``: steps at the start with
+            ``L_rec`` and ``L_dep`` only; ``disc_init_steps``: steps after
+            these with updates of the discriminator only; ``disc_steps``: one
+            generator update per so many steps; ``disc_repeat``: discriminator
+            updates per step. Defaults to 0, 0, 1, 1. The count of steps is
+            stored in the checkpoint, so that a resumed run does not repeat a
+            warm-up.
+        test_cfg (dict, optional): As in :class:`mmdsr.DSR`.
+        init_cfg (dict, optional): Initialisation. Defaults to None.
+        data_preprocessor (dict, optional): Defaults to mmagic's with RGB in
+            [0, 1].
+
+    Raises:
+        ValueError: If an option is unknown or does not fit the generator.
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        gan_loss,
+        pixel_loss,
+        perceptual_loss=None,
+        depth_loss=None,
+        train_cfg=None,
+        test_cfg=None,
+        init_cfg=None,
+        data_preprocessor=None,
+    ):
+        super().__init__(
+            generator=generator,
+            discriminator=discriminator,
+            gan_loss=gan_loss,
+            pixel_loss=pixel_loss,
+            perceptual_loss=perceptual_loss,
+            train_cfg=train_cfg,
+            test_cfg=test_cfg,
+            init_cfg=init_cfg,
+            data_preprocessor=data_preprocessor or DATA_PREPROCESSOR,
+        )
+        known = {'pixel_init', 'disc_init_steps', 'disc_steps', 'disc_repeat'}
+        unknown = set(train_cfg or {}) - known
+        if unknown:
+            raise ValueError(
+                f'Unknown train_cfg {sorted(unknown)}; known: {sorted(known)}.'
+            )
+        self.pixel_init = (train_cfg or {}).get('pixel_init', 0)
+        self.depth_loss = MODELS.build(depth_loss) if depth_loss else None
+        # SRGAN's counter is not stored and starts again on resume.
+        self.register_buffer('step_counter', torch.tensor(0), persistent=True)
+        self._setup_refsr(depth_loss)
+
+    def if_run_d(self):
+        """Whether this step updates the discriminator."""
+        return int(self.step_counter) >= self.pixel_init
+
+    def if_run_g(self):
+        """Whether this step updates the generator."""
+        step = int(self.step_counter) - self.pixel_init
+        return step < 0 or (
+            step >= self.disc_init_steps and step % self.disc_steps == 0
+        )
+
+    def g_losses(self, output, data_samples, adversarial=True):
+        """Loss terms of the generator, Eq. 15.
+
+        Args:
+            output (DSROutput): Output of :meth:`run_generator`.
+            data_samples (DataSample): Stacked samples with ``gt_img``.
+            adversarial (bool): Whether the perceptual and adversarial terms
+                belong to it (not during ``pixel_init``). Defaults to True.
+
+        Returns:
+            dict[str, Tensor]: ``loss_rec``, ``loss_dep``, ``loss_per``,
+            ``loss_adv``.
+        """
+        losses = self.base_losses(output, data_samples)
+        if not adversarial:
+            return losses
+        hr = data_samples.gt_img
+        if self.perceptual_loss is not None:
+            losses['loss_per'] = self.perceptual_loss(output.sr, hr)
+        with torch.no_grad():
+            pred_real = self.discriminator(hr)
+        losses['loss_adv'] = self.gan_loss(
+            pred_real, self.discriminator(output.sr), is_disc=False
+        )
+        return losses
+
+    def d_losses(self, sr, hr):
+        """Loss of the discriminator, Eq. 13.
+
+        Both terms share one backward pass. That gives the same gradients as
+        two passes, as the mean of the other class is detached in each, and
+        counts as one step of gradient accumulation.
+
+        Args:
+            sr (Tensor): Generated images, (N, 3, 4H, 4W), without gradient.
+            hr (Tensor): Real images, same shape.
+
+        Returns:
+            tuple[dict, dict]: ``loss_disc``; and the mean critic outputs
+            ``disc_real`` and ``disc_fake``, to log.
+        """
+        real, fake = self.discriminator(hr), self.discriminator(sr)
+        loss = self.gan_loss(real, fake, is_disc=True)
+        return dict(loss_disc=loss), dict(
+            disc_real=real.detach().mean(), disc_fake=fake.detach().mean()
+        )
+
+    def forward_train(self, inputs, data_samples=None):
+        """Return the generator's losses of a batch, see :meth:`g_losses`."""
+        return self.g_losses(
+            self.run_generator(inputs, data_samples), data_samples
+        )
+
+    def train_step(self, data, optim_wrapper):
+        """Update the discriminator, then the generator.
+
+        Args:
+            data (dict): A batch of the data loader.
+            optim_wrapper (OptimWrapperDict): With the keys ``generator`` and
+                ``discriminator``.
+
+        Returns:
+            dict[str, Tensor]: Values to log.
+        """
+        data = self.data_preprocessor(data, True)
+        inputs, data_samples = data['inputs'], data['data_samples']
+        run_g, run_d = self.if_run_g(), self.if_run_d()
+        log_vars = {}
+
+        g_optim = optim_wrapper['generator']
+        with torch.set_grad_enabled(run_g), g_optim.optim_context(self):
+            output = self.run_generator(inputs, data_samples)
+
+        if run_d:
+            log_vars.update(
+                self._update_d(
+                    output.sr.detach(),
+                    data_samples.gt_img,
+                    optim_wrapper['discriminator'],
+                )
+            )
+        if run_g:
+            set_requires_grad(self.discriminator, False)
+            with g_optim.optim_context(self):
+                losses = self.g_losses(output, data_samples, run_d)
+            loss, logs = self.parse_losses(losses)
+            g_optim.update_params(loss)
+            set_requires_grad(self.discriminator, True)
+            log_vars.update(logs)
+        # The sum of one network's losses only, which would be mistaken for
+        # the total.
+        log_vars.pop('loss', None)
+        self.step_counter += 1
+        return log_vars
+
+    def _update_d(self, sr, hr, d_optim):
+        """Take ``disc_repeat`` steps of the discriminator."""
+        for _ in range(self.disc_repeat):
+            with d_optim.optim_context(self):
+                losses, critic = self.d_losses(sr, hr)
+            loss, logs = self.parse_losses(losses)
+            d_optim.update_params(loss)
+        logs.update(critic)
+        return logs

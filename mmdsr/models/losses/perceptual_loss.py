@@ -1,0 +1,180 @@
+"""Perceptual loss, Eq. 11 of the paper."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mmdsr.registry import MODELS
+
+#: Statistics of the images that VGG19 was trained on, RGB in [0, 1].
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+_CRITERIA = {'mse': F.mse_loss, 'l1': F.l1_loss}
+
+
+class _Hidden:
+    """Holds a module out of reach of ``nn.Module``'s registration.
+
+    An attribute that is a plain object is in neither ``parameters()``,
+    ``state_dict()`` nor DDP's buckets: 80 MB of constant VGG weights do not
+    belong into every checkpoint.
+    """
+
+    def __init__(self, module):
+        self.module = module
+
+    def to(self, tensor):
+        """Return the module on the device of ``tensor``, as fp32."""
+        self.module.to(tensor.device)
+        return self.module
+
+
+def _load_vgg(weights, untrained):
+    """Build VGG19's convolution part, see :class:`PerceptualLoss`."""
+    # torchvision takes a second to import and only this loss needs it. Only
+    # the convolutions are built: the classifier is 500 MB of unused weights.
+    from torchvision.models import VGG19_Weights
+    from torchvision.models.vgg import cfgs, make_layers
+
+    features = make_layers(cfgs['E'])
+    source = VGG19_Weights.IMAGENET1K_V1
+    if weights is None:
+        if not untrained:
+            raise ValueError(
+                'PerceptualLoss needs VGG19 weights: weights="torchvision" '
+                'downloads them once (548 MB), weights="vgg19.pth" reads a '
+                "local state dict of torchvision's VGG19. untrained=True "
+                'uses random ones, which is meant for tests.'
+            )
+        return features
+    if weights == 'torchvision':
+        state = source.get_state_dict(progress=True, check_hash=True)
+    else:
+        path = Path(weights).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'The VGG19 weights {path} do not exist. Download '
+                f'{source.url} and set "weights" of PerceptualLoss to the '
+                'file.'
+            )
+        state = torch.load(path, map_location='cpu', weights_only=True)
+    # Files of the whole network and of its "features" both work.
+    features.load_state_dict(
+        {
+            key.removeprefix('features.'): value
+            for key, value in state.items()
+            if not key.startswith('classifier.')
+        }
+    )
+    return features
+
+
+@MODELS.register_module()
+class PerceptualLoss(nn.Module):
+    r"""VGG19 feature distance, Eq. 11.
+
+    ``L_per = || phi_i(I_HR) - phi_i(I_SR) ||_2``. The paper does not name the
+    layer ``i``; conv5_4 before its ReLU is that of MASA-SR, ESRGAN and the
+    authors' code. mmagic's class of this name always downloads its weights
+    and stores them in every checkpoint; this one does neither. The VGG is
+    frozen, follows the device of its input, and runs in fp32 under AMP.
+
+    Args:
+        weights (str, optional): ``'torchvision'`` to download ImageNet
+            weights to torch's cache, or the path of a local state dict
+            (loaded with ``weights_only=True``). Defaults to None, which is
+            refused unless ``untrained``.
+        layer_weights (dict[str, float]): Index of a layer in torchvision's
+            ``vgg19().features`` to its weight. Defaults to ``{'34': 1.0}``,
+            conv5_4 before ReLU.
+        criterion (str): ``'mse'`` (the paper's L2, as the mean of squares)
+            or ``'l1'`` (MASA-SR). Defaults to 'mse'.
+        loss_weight (float): ``lambda_per`` of Eq. 15. The paper does not give
+            it; the default is the value of the authors' code. Defaults to
+            1e-3.
+        untrained (bool): Accept random weights if ``weights`` is ``None``.
+            For tests only. Defaults to False.
+
+    Raises:
+        FileNotFoundError: If ``weights`` is a path that does not exist.
+        ValueError: If there are no weights, or an option is unknown.
+    """
+
+    def __init__(
+        self,
+        weights=None,
+        layer_weights=None,
+        criterion='mse',
+        loss_weight=1e-3,
+        untrained=False,
+    ):
+        super().__init__()
+        if criterion not in _CRITERIA:
+            raise ValueError(
+                f'criterion must be one of {sorted(_CRITERIA)}, got '
+                f'{criterion!r}.'
+            )
+        layer_weights = layer_weights or {'34': 1.0}
+        self.layer_weights = {
+            int(layer): weight for layer, weight in layer_weights.items()
+        }
+        self.criterion = criterion
+        self.loss_weight = loss_weight
+        vgg = _load_vgg(weights, untrained)
+        last = max(self.layer_weights)
+        if not 0 <= last < len(vgg):
+            raise ValueError(
+                f'VGG19 has the layers 0 to {len(vgg) - 1}, got {last}.'
+            )
+        vgg = vgg[: last + 1].eval().requires_grad_(False)
+        for layer in vgg:
+            # An in-place ReLU would change the features kept before it.
+            if isinstance(layer, nn.ReLU):
+                layer.inplace = False
+        self._vgg = _Hidden(vgg)
+        for name, value in (('mean', IMAGENET_MEAN), ('std', IMAGENET_STD)):
+            self.register_buffer(
+                name, torch.tensor(value).view(1, 3, 1, 1), persistent=False
+            )
+
+    def features(self, image):
+        """Return the features of the chosen layers.
+
+        Args:
+            image (Tensor): RGB in [0, 1], (N, 3, H, W) with sides >= 16.
+
+        Returns:
+            list[Tensor]: One fp32 feature map per layer in ascending order.
+        """
+        x = (image.float() - self.mean) / self.std
+        found = []
+        for index, layer in enumerate(self._vgg.to(x)):
+            x = layer(x)
+            if index in self.layer_weights:
+                found.append(x)
+        return found
+
+    def forward(self, sr, hr):
+        """Compute the weighted distance.
+
+        Args:
+            sr (Tensor): Prediction, RGB in [0, 1], (N, 3, H, W). Gradients
+                flow to it.
+            hr (Tensor): Ground truth, same shape.
+
+        Returns:
+            Tensor: Scalar.
+        """
+        distance = _CRITERIA[self.criterion]
+        with torch.autocast(sr.device.type, enabled=False):
+            fake = self.features(sr)
+            with torch.no_grad():
+                real = self.features(hr)
+            weights = [w for _, w in sorted(self.layer_weights.items())]
+            loss = sum(
+                weight * distance(a, b)
+                for weight, a, b in zip(weights, fake, real, strict=True)
+            )
+        return self.loss_weight * loss

@@ -1,0 +1,92 @@
+"""Relativistic average GAN loss, Eq. 12 and 13 of the paper.
+
+``D(a, b) = sigmoid(C(a) - E[C(b)])`` with the raw critic ``C``. The logarithms
+of sigmoids are evaluated as binary cross entropies of the logits, which
+neither under- nor overflow.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mmdsr.registry import MODELS
+
+
+def _bce(logits, target):
+    # fp32: the cross entropy of fp16 logits loses small losses under AMP.
+    logits = logits.float()
+    return F.binary_cross_entropy_with_logits(
+        logits, torch.full_like(logits, target)
+    )
+
+
+def relativistic_g_loss(pred_real, pred_fake):
+    """Generator loss, Eq. 12.
+
+    ``L_G = -E[log(1 - D(real, fake))] - E[log D(fake, real)]``. Gradients
+    reach ``pred_fake`` only: the generator cannot change the real branch.
+
+    Args:
+        pred_real (Tensor): Critic output of real images, (N, 1).
+        pred_fake (Tensor): Critic output of generated images, (N, 1).
+
+    Returns:
+        Tensor: Scalar.
+    """
+    pred_real = pred_real.detach()
+    return _bce(pred_real - pred_fake.mean(), 0.0) + _bce(
+        pred_fake - pred_real.mean(), 1.0
+    )
+
+
+def relativistic_d_loss(pred_real, pred_fake):
+    """Discriminator loss, Eq. 13.
+
+    ``L_D = -E[log D(real, fake)] - E[log(1 - D(fake, real))]``. In each term
+    the mean of the other class is a constant, as in ESRGAN and MASA-SR.
+
+    Args:
+        pred_real (Tensor): Critic output of real images, (N, 1).
+        pred_fake (Tensor): Critic output of generated images, (N, 1).
+
+    Returns:
+        Tensor: Scalar.
+    """
+    return _bce(pred_real - pred_fake.mean().detach(), 1.0) + _bce(
+        pred_fake - pred_real.mean().detach(), 0.0
+    )
+
+
+@MODELS.register_module()
+class RelativisticGANLoss(nn.Module):
+    """Relativistic average GAN loss of Eq. 12-14.
+
+    Eq. 14 adds both halves, but each updates its own network; the editor
+    alternates. The sum is twice what ESRGAN, MASA-SR and the authors' code
+    compute, which halve each term: use half the weight to match them.
+
+    Args:
+        loss_weight (float): ``lambda_adv`` of Eq. 15 (``lambda_G`` of Eq. 14
+            is 1). It scales the generator's loss only, as in mmagic.
+            Defaults to 5e-3, the value of the authors' code.
+    """
+
+    def __init__(self, loss_weight=5e-3):
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, pred_real, pred_fake, is_disc=False):
+        """Compute one half of the loss.
+
+        Args:
+            pred_real (Tensor): Critic output of real images, (N, 1) logits.
+            pred_fake (Tensor): Critic output of generated images, (N, 1).
+            is_disc (bool): Whether to return Eq. 13 (unweighted) instead of
+                the weighted Eq. 12. Defaults to False.
+
+        Returns:
+            Tensor: Scalar.
+        """
+        if is_disc:
+            return relativistic_d_loss(pred_real, pred_fake)
+        return self.loss_weight * relativistic_g_loss(pred_real, pred_fake)

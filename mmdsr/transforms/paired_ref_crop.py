@@ -1,0 +1,141 @@
+"""One random window, cut from all images and maps of a sample."""
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmdsr.registry import TRANSFORMS
+
+
+def window(start, size, margin, length):
+    """Enlarge an interval by a margin and shift it inside.
+
+    Args:
+        start (int): First element of the interval.
+        size (int): Elements in the interval.
+        margin (int): Elements to add at either end.
+        length (int): Elements there are; the interval lies in them.
+
+    Returns:
+        tuple[int, int]: Start and size of the enlarged interval. It holds
+        the given one, and is shorter than asked only if ``length`` is.
+    """
+    large = min(size + 2 * margin, length)
+    return min(max(start - margin, 0), length - large), large
+
+
+@TRANSFORMS.register_module()
+class PairedRefCrop(BaseTransform):
+    """Cut a random window of the low-resolution image and all that goes with.
+
+    The window is placed in whole low-resolution pixels, so that ``gt``,
+    ``depth_lr`` and the reduced reference keep their grids. Choose a size
+    that is a multiple of the network's matching block, or the network pads
+    every crop.
+
+    Required keys: ``img`` ``(h, w, 3)``, ``gt`` ``(h * scale, w * scale,
+    3)``, ``ref``. Cut along if present: ``depth_lr`` ``(h, w, 1)`` and
+    ``depth_ref``, which has the size of ``ref`` / ``scale``.
+    Added key: ``crop_window``, ``(top, left, height, width)`` in
+    low-resolution pixels.
+
+    Args:
+        lr_size (tuple[int, int]): Height and width of the window in
+            low-resolution pixels.
+        ref (str): ``'same'`` cuts the reference around the same place;
+            ``'whole'`` keeps it whole (any size).
+        ref_margin (int): With ``'same'``, low-resolution pixels by which the
+            reference's window is larger at every side. At the edges it is
+            shifted inside.
+        scale (int): Size of ``gt`` over that of ``img``.
+
+    Raises:
+        ValueError: If an argument does not fit, the image is smaller than
+            the window, or the sizes of a sample do not agree.
+    """
+
+    def __init__(self, lr_size, ref='same', ref_margin=0, scale=4):
+        if ref not in ('same', 'whole'):
+            raise ValueError(f"ref must be 'same' or 'whole', not {ref!r}.")
+        if len(lr_size) != 2 or min(lr_size) < 1:
+            raise ValueError(
+                f'lr_size must be a height and a width, not {lr_size}.'
+            )
+        if ref_margin < 0 or (ref == 'whole' and ref_margin):
+            raise ValueError("ref_margin must be >= 0, and 0 with 'whole'.")
+        self.lr_size = tuple(lr_size)
+        self.ref = ref
+        self.ref_margin = ref_margin
+        self.scale = scale
+
+    def transform(self, results):
+        """Cut the sample.
+
+        Args:
+            results (dict): The sample so far.
+
+        Returns:
+            dict: The sample, cut.
+        """
+        full = results['img'].shape[:2]
+        self._check(results, full)
+        tops = [
+            np.random.randint(side - size + 1)
+            for side, size in zip(full, self.lr_size, strict=True)
+        ]
+        box = [
+            (top, size) for top, size in zip(tops, self.lr_size, strict=True)
+        ]
+        _cut(results, 'img', box, 1)
+        _cut(results, 'gt', box, self.scale)
+        _cut(results, 'depth_lr', box, 1)
+        if self.ref == 'same':
+            wide = [
+                window(top, size, self.ref_margin, side)
+                for (top, size), side in zip(box, full, strict=True)
+            ]
+            _cut(results, 'ref', wide, self.scale)
+            _cut(results, 'depth_ref', wide, 1)
+        results['crop_window'] = (*tops, *self.lr_size)
+        return results
+
+    def _check(self, results, full):
+        name = results.get('img_path', 'the sample')
+        if full[0] < self.lr_size[0] or full[1] < self.lr_size[1]:
+            raise ValueError(
+                f'{name} is {full[1]}x{full[0]}, smaller than the window '
+                f'{self.lr_size[1]}x{self.lr_size[0]}; choose a smaller '
+                'lr_size.'
+            )
+        large = (full[0] * self.scale, full[1] * self.scale)
+        sizes = {'gt': large, 'depth_lr': full}
+        if self.ref == 'same':
+            sizes.update(ref=large, depth_ref=full)
+        for key, size in sizes.items():
+            if key in results and results[key].shape[:2] != size:
+                found = results[key].shape
+                hint = (
+                    " Use ref='whole' for references of another size."
+                    if 'ref' in key
+                    else ''
+                )
+                raise ValueError(
+                    f'{name}: {key} is {found[1]}x{found[0]}, not '
+                    f'{size[1]}x{size[0]}.{hint}'
+                )
+
+    def __repr__(self):
+        return (
+            f'{type(self).__name__}(lr_size={self.lr_size}, '
+            f'ref={self.ref!r}, ref_margin={self.ref_margin}, '
+            f'scale={self.scale})'
+        )
+
+
+def _cut(results, key, box, scale):
+    if key not in results:
+        return
+    rows, columns = (
+        slice(start * scale, (start + size) * scale) for start, size in box
+    )
+    # mmagic's Flip works in place and needs contiguous memory.
+    results[key] = np.ascontiguousarray(results[key][rows, columns])

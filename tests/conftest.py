@@ -1,0 +1,35 @@
+"""Fixtures that several areas share."""
+
+import cv2
+import numpy as np
+import pytest
+
+
+def _smooth_noise(rng, height, width, channels):
+    noise = rng.random((height // 8, width // 8, channels), dtype=np.float32)
+    return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.fixture(scope='session')
+def refsr_root(tmp_path_factory):
+    """A tiny data set with depth: LR 48x64, two runs per split."""
+    from mmdsr.converters.layout import RefSRWriter
+
+    rng = np.random.default_rng(0)
+    root = tmp_path_factory.mktemp('data') / 'tiny'
+    with RefSRWriter(root) as writer:
+        for split, frames in (('train', 4), ('test', 2)):
+            for run in range(2):
+                for frame in range(frames // 2):
+                    image = _smooth_noise(rng, 192, 256, 3)
+                    hr = (image.clip(0, 1) * 255).astype(np.uint8)
+                    depth = 0.4 + _smooth_noise(rng, 192, 256, 1).squeeze()
+                    writer.add(
+                        split,
+                        f'{split}{run}_{frame:04d}',
+                        hr,
+                        np.roll(hr, 8, axis=1),
+                        depth,
+                        np.roll(depth, 8, axis=1),
+                    )
+    return root

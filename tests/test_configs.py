@@ -1,0 +1,140 @@
+"""Every config builds in its own scope and trains a step."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope, init_default_scope
+
+from mmdsr.engine import launch
+from mmdsr.registry import MODELS
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
+FILES = sorted(
+    path
+    for path in CONFIGS.rglob('*.py')
+    if '_base_' not in path.parts and path.parent.name != 'downstream'
+)
+SMALL = dict(
+    channels=8, encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1, 1, 1, 1)
+)
+
+
+@pytest.fixture(autouse=True)
+def no_download(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError('something tried to download')
+
+    monkeypatch.setattr('torch.hub.download_url_to_file', refuse)
+    monkeypatch.setattr('torch.hub.load_state_dict_from_url', refuse)
+
+
+def _name(path):
+    return str(path.relative_to(CONFIGS))
+
+
+def _load(path, root=None):
+    cfg = Config.fromfile(path)
+    if cfg.model.get('perceptual_loss'):
+        assert cfg.model.perceptual_loss.weights == 'torchvision'
+        cfg.model.perceptual_loss.weights = None
+        cfg.model.perceptual_loss.untrained = True
+    if root is not None:
+        for key in ('train', 'val', 'test'):
+            loader = cfg[f'{key}_dataloader']
+            loader.num_workers = 0
+            loader.persistent_workers = False
+            loader.dataset.data_root = str(root)
+            loader.dataset.max_samples = 1
+    return cfg
+
+
+def test_there_are_configs():
+    names = {_name(path) for path in FILES}
+    assert {
+        'dsrnet/teacher.py',
+        'dsrnet/teacher_plus.py',
+        'dsrnet/teacher_quick.py',
+        'dsrnet/student.py',
+        'baselines/masa_sr.py',
+        'baselines/masa_rec.py',
+    } <= names
+    assert len([name for name in names if 'table10_row' in name]) == 3
+
+
+@pytest.mark.parametrize('path', FILES, ids=_name)
+def test_model_builds_at_full_size(path):
+    cfg = _load(path)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        init_default_scope(cfg.default_scope)
+        model = MODELS.build(cfg.model)
+    assert model.generator.scale == 4
+    assert sum(p.numel() for p in model.generator.parameters()) > 1e5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', FILES, ids=_name)
+def test_trains_and_validates(path, tmp_path, refsr_root):
+    cfg = _load(path, refsr_root)
+    cfg.model.generator.update(SMALL)
+    if cfg.model.generator.get('depth_net'):
+        cfg.model.generator.depth_net.base_channels = 8
+    if cfg.model.get('discriminator'):
+        cfg.model.discriminator.base_channels = 16
+        # All terms of Eq. 15 in the one step.
+        cfg.model.train_cfg.pixel_init = 0
+    if cfg.train_cfg.type == 'IterBasedTrainLoop':
+        cfg.train_cfg.update(max_iters=1, val_interval=1)
+    else:
+        cfg.train_cfg.update(max_epochs=1, val_interval=1)
+    cfg.default_hooks.logger.interval = 1
+    cfg.default_hooks.checkpoint.interval = 1
+    cfg.work_dir = str(tmp_path)
+    cfg.launcher = 'none'
+    cfg.experiment_name = tmp_path.name
+
+    model = launch.train(cfg)
+
+    (best,) = tmp_path.glob('best_PSNR-Y_*.pth')
+    strips = list(tmp_path.glob('vis_strips/*/test*.png'))
+    assert len(strips) == 1
+    (scalars,) = tmp_path.glob('*/vis_data/scalars.json')
+    logged = scalars.read_text()
+    terms = {'loss_rec'}
+    if cfg.model.get('depth_loss'):
+        terms.add('loss_dep')
+    if cfg.model.get('discriminator'):
+        terms |= {'loss_per', 'loss_adv', 'loss_disc'}
+    for name in ('rec', 'dep', 'per', 'adv', 'disc'):
+        assert (f'"loss_{name}"' in logged) == (f'loss_{name}' in terms)
+    assert list(tmp_path.glob('*/vis_data/events.out.tfevents.*'))
+    # The checkpoint fits the config, as tools/test.py and others need it.
+    launch.load_generator(model.generator, best)
+
+
+def test_paper_settings():
+    """Section 5.1 and Table 1, as far as the paper fixes them."""
+    teacher = Config.fromfile(CONFIGS / 'dsrnet/teacher.py')
+    student = Config.fromfile(CONFIGS / 'dsrnet/student.py')
+    assert tuple(teacher.model.generator.encoder_blocks) == (4, 4, 4)
+    assert tuple(student.model.generator.encoder_blocks) == (2, 2, 2)
+    for cfg in (teacher, student):
+        optim = cfg.optim_wrapper
+        optimizer = optim.get('generator', optim).optimizer
+        assert (optimizer.type, optimizer.lr) == ('Adam', 2e-4)
+        assert cfg.train_cfg.max_epochs == 250
+        assert cfg.param_scheduler.type == 'CosineAnnealingLR'
+        assert cfg.param_scheduler.T_max == 250
+        assert cfg.train_dataloader.batch_size == 1
+    plus = Config.fromfile(CONFIGS / 'dsrnet/teacher_plus.py')
+    assert plus.model.type == 'mmdsr.DSR'
+    assert plus.model.generator == teacher.model.generator
+
+
+def test_quick_scheduler_ends_with_the_run():
+    cfg = Config.fromfile(CONFIGS / 'dsrnet/teacher_quick.py')
+    last = cfg.param_scheduler[-1]
+    assert last.end == cfg.train_cfg.max_iters
+    assert last.begin + last.T_max == cfg.train_cfg.max_iters
+    assert torch.tensor(last.eta_min) < cfg.optim_wrapper.optimizer.lr / 10

@@ -1,0 +1,63 @@
+"""get_flops.py and benchmark.py, as a user runs them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(tool, *args):
+    return subprocess.run(
+        [sys.executable, ROOT / 'tools/analysis_tools' / tool, *args],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=None,
+    )
+
+
+def test_get_flops_prints_table_2_for_the_released_teacher():
+    done = run('get_flops.py', 'configs/dsrnet/released_teacher.py')
+    assert done.returncode == 0, done.stderr
+    assert '379.753' in done.stdout
+    assert '5,062,851' in done.stdout
+    for part in ('encoder', 'dmm.fusion', 'dmm.drimm', 'decoder'):
+        assert part in done.stdout
+
+
+def test_get_flops_one_convention_and_shape():
+    done = run(
+        'get_flops.py',
+        'configs/dsrnet/student.py',
+        *('--shape', '80', '112', '--convention', 'macs'),
+    )
+    assert done.returncode == 0, done.stderr
+    assert '5,306,484' in done.stdout
+    assert 'masa convention' not in done.stdout
+
+
+@pytest.mark.slow
+def test_benchmark_times_parts_matching_and_training():
+    done = run(
+        'benchmark.py',
+        'configs/dsrnet/teacher_quick.py',
+        *('--shape', '16', '32', '--repeats', '1', '--train', '--matching'),
+        *('--threads', '1', '--amp', 'bf16'),
+    )
+    assert done.returncode == 0, done.stderr
+    for word in ('match', 'decoder', 'peak memory', 'training step', 'bf16'):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize('tool', ['get_flops.py', 'benchmark.py'])
+def test_wrong_arguments(tool):
+    missing = run(tool, 'configs/none.py')
+    assert missing.returncode != 0
+    assert 'no config configs/none.py' in missing.stderr
+    assert 'Traceback' not in missing.stderr
+    wrong = run(tool, 'configs/dsrnet/student.py', '--shape', '8')
+    assert wrong.returncode == 2
+    assert 'Traceback' not in wrong.stderr

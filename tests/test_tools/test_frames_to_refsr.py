@@ -1,0 +1,61 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmdsr.converters.layout import read_manifest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*args):
+    return subprocess.run(
+        [
+            sys.executable,
+            'tools/dataset_converters/frames_to_refsr.py',
+            *map(str, args),
+        ],
+        cwd=ROOT,
+        env={'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin'},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def frames(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ('one', 'two'):
+        folder = tmp_path / 'in' / name
+        folder.mkdir(parents=True)
+        for i in range(3):
+            image = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+            Image.fromarray(image).save(folder / f'{i}.png')
+    return tmp_path / 'in'
+
+
+def test_writes_and_tells(frames, tmp_path):
+    (frames / 'one' / '1.png').write_bytes(b'junk')
+    out = tmp_path / 'out'
+    refused = run(frames, out, '--holdout', 'two')
+    assert refused.returncode == 2
+    assert '1.png: unreadable' in refused.stderr
+    assert 'Traceback' not in refused.stderr
+    assert not out.exists()
+    args = ('--holdout', 'two', '--on-error', 'skip', '--reference')
+    done = run(frames, out, *args, 'nearest-sharp', '--gap', 2)
+    assert done.returncode == 0, done.stderr
+    assert read_manifest(out)['splits'] == {
+        'train': ['one_0', 'one_2'],
+        'test': ['two_0', 'two_1', 'two_2'],
+    }
+    assert '2 training and 3 test samples from 6 frames' in done.stdout
+    assert 'Dropped 1' in done.stdout and '1.png' in done.stdout
+    again = run(frames, out, *args, 'next')
+    assert again.returncode == 2
+    assert 'exists already' in again.stderr
+    assert run(frames, out, *args, 'previous', '--overwrite').returncode == 0

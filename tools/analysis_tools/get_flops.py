@@ -1,0 +1,86 @@
+"""Print the parameters and the cost of a config's network."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from rich.console import Console
+from rich.table import Table
+
+from mmdsr.analysis.flops import (
+    CONVENTIONS,
+    cost_parts,
+    count_cost,
+    example_inputs,
+)
+from mmdsr.registry import MODELS
+
+
+def parse_args():
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config with a model.generator')
+    parser.add_argument(
+        '--shape',
+        type=int,
+        nargs=2,
+        default=(128, 128),
+        metavar=('H', 'W'),
+        help='size of LR; Ref is four times larger (default: 128 128, the '
+        "size of the paper's Table 2)",
+    )
+    parser.add_argument(
+        '--convention',
+        choices=CONVENTIONS,
+        help='macs: what our code executes; masa: the convention of the '
+        'paper (default: both)',
+    )
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    return parser.parse_args()
+
+
+def main():
+    """Run the tool."""
+    args = parse_args()
+    try:
+        if not Path(args.config).is_file():
+            raise FileNotFoundError(f'there is no config {args.config}')
+        cfg = Config.fromfile(args.config)
+        cfg.merge_from_dict(args.cfg_options or {})
+        net = MODELS.build(cfg.model.generator).eval()
+        inputs = example_inputs(net, *args.shape)
+        conventions = [args.convention] if args.convention else CONVENTIONS
+        counts = {c: count_cost(net, inputs, c) for c in conventions}
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f'get_flops.py: {error}')
+    params = {
+        name: sum(p.numel() for p in part.parameters())
+        for name, part in cost_parts(net).items()
+    }
+    columns = {'macs': 'MACs as run (G)', 'masa': 'masa convention (G)'}
+    height, width = args.shape
+    table = Table(
+        title=f'{args.config}, LR {height}x{width}, '
+        f'Ref {4 * height}x{4 * width}'
+    )
+    table.add_column('part')
+    for title in ('params', *(columns[c] for c in conventions)):
+        table.add_column(title, justify='right')
+    for name in [*params, 'other']:
+        table.add_row(
+            name,
+            f'{params.get(name, 0):,}',
+            *(f'{counts[c].get(name, 0) / 1e9:.3f}' for c in conventions),
+        )
+    table.add_section()
+    table.add_row(
+        'total',
+        f'{sum(params.values()):,}',
+        *(f'{sum(counts[c].values()) / 1e9:.3f}' for c in conventions),
+    )
+    Console().print(table)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,63 @@
+"""Convert a checkpoint of the original MASA-SR or DSRNet to mmdsr's names."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmdsr.converters.released import convert_released
+from mmdsr.engine.checkpoint import (
+    CheckpointError,
+    read_checkpoint,
+    save_weights,
+)
+
+
+def parse_args():
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('input', help='original checkpoint (.pth)')
+    parser.add_argument('output', help='plain state dict to write (.pth)')
+    parser.add_argument(
+        '--keep-channel-order',
+        action='store_true',
+        help='keep the order of the colour channels; by default the weights, '
+        'trained on BGR images, are changed to take and give RGB',
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace an existing output'
+    )
+    return parser.parse_args()
+
+
+def main():
+    """Run the tool."""
+    args = parse_args()
+    try:
+        if Path(args.output).exists() and not args.overwrite:
+            raise FileExistsError(
+                f'{args.output} exists; add --overwrite to replace it'
+            )
+        state_dict = read_checkpoint(args.input)
+        result = convert_released(
+            state_dict.get('state_dict', state_dict),
+            bgr=not args.keep_channel_order,
+        )
+        save_weights(result.state_dict, args.output)
+    except (OSError, ValueError, CheckpointError) as error:
+        print(f'convert_released.py: {error}', file=sys.stderr)
+        sys.exit(2)
+    if result.dropped:
+        print(
+            f'dropped {len(result.dropped)} weights of the decoder that the '
+            'original never runs:'
+        )
+        for key in result.dropped:
+            print(f'  {key}')
+    print(
+        f'{len(result.state_dict)} weights of {result.network} written to '
+        f'{args.output}'
+    )
+
+
+if __name__ == '__main__':
+    main()
