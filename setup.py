@@ -10,6 +10,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 from setuptools.command.develop import develop
+from setuptools.command.editable_wheel import editable_wheel
 
 ROOT = Path(__file__).resolve().parent
 MIM_ITEMS = ('configs', 'tools', 'requirements', 'model-index.yml')
@@ -86,6 +87,29 @@ class BuildPy(build_py):
             copy_mim(Path(self.build_lib) / 'mmdsr/.mim')
 
 
+class EditableWheel(editable_wheel):
+    """``editable_wheel`` whose metadata leads ``mim`` to the source tree.
+
+    mim and mmengine join site-packages with the first line of
+    ``top_level.txt``. An editable install (PEP 660) has no folder there, but
+    an absolute path as that line leads them to the right one. The name
+    follows, for all who want to know that.
+    """
+
+    def run(self):
+        """Write the source folder into the metadata, then build."""
+        if self.dist_info_dir is None:
+            Path(self.dist_dir).mkdir(exist_ok=True)
+            command = self.reinitialize_command('dist_info')
+            command.output_dir = self.dist_dir
+            command.ensure_finalized()
+            command.run()
+            self.dist_info_dir = command.dist_info_dir
+        names = Path(self.dist_info_dir) / 'top_level.txt'
+        names.write_text(f'{ROOT / "mmdsr"}\nmmdsr\n', encoding='utf-8')
+        super().run()
+
+
 class Develop(develop):
     """``setup.py develop``, the older editable install, with ``.mim``."""
 
@@ -117,7 +141,11 @@ setup(
     python_requires='>=3.10,<3.12',
     install_requires=read_requirements('runtime'),
     extras_require=read_extras(),
-    cmdclass={'build_py': BuildPy, 'develop': Develop},
+    cmdclass={
+        'build_py': BuildPy,
+        'editable_wheel': EditableWheel,
+        'develop': Develop,
+    },
     include_package_data=False,
     zip_safe=False,
 )

@@ -7,7 +7,8 @@ import pytest
 
 def _smooth_noise(rng, height, width, channels):
     noise = rng.random((height // 8, width // 8, channels), dtype=np.float32)
-    return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    image = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    return image.clip(0, 1)
 
 
 @pytest.fixture(scope='session')
@@ -22,7 +23,7 @@ def refsr_root(tmp_path_factory):
             for run in range(2):
                 for frame in range(frames // 2):
                     image = _smooth_noise(rng, 192, 256, 3)
-                    hr = (image.clip(0, 1) * 255).astype(np.uint8)
+                    hr = (image * 255).astype(np.uint8)
                     depth = 0.4 + _smooth_noise(rng, 192, 256, 1).squeeze()
                     writer.add(
                         split,

@@ -146,12 +146,19 @@ def test_an_editable_install_links(sdist, tmp_path):
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter='data')
     source = tmp_path / sdist.name.removesuffix('.tar.gz')
-    build(source, tmp_path, 'editable')
+    wheel = build(source, tmp_path, 'editable')
     mim = source / 'mmdsr/.mim'
     config = mim / 'configs/dsrnet/teacher_quick.py'
     assert config.samefile(source / 'configs/dsrnet/teacher_quick.py')
     assert (mim / 'model-index.yml').samefile(source / 'model-index.yml')
     assert (mim / 'tools/train.py').is_file()
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        top = next(name for name in names if name.endswith('top_level.txt'))
+        folder, name = archive.read(top).decode().split()
+    # mim and mmengine join site-packages with the first line.
+    assert Path('/site-packages', folder).samefile(source / 'mmdsr')
+    assert name == 'mmdsr'
 
 
 def test_setup_py_imports_no_torch():

@@ -74,6 +74,9 @@ def main():
         train(cfg)
     except UsageError as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
+    except KeyboardInterrupt:
+        # 130 is what a shell reports for Ctrl-C.
+        parser.exit(130, 'Stopped. Continue with --resume.\n')
     print(f'Logs and checkpoints are in {cfg.work_dir}')
 
 

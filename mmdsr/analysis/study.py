@@ -231,7 +231,8 @@ def super_resolve(generator, sample, depth=None):
                 )
             maps[key] = batch(values)
     output = generator(lr, ref, return_feats=True, **maps)
-    sr = to_uint8(output.sr[0].permute(1, 2, 0).cpu().numpy() * 255)
+    sr = output.sr[0].permute(1, 2, 0).contiguous().cpu().numpy()
+    sr = to_uint8(sr * 255)
     if output.depth is None:
         return sr, None
     return sr, output.depth[0].permute(1, 2, 0).cpu().numpy()

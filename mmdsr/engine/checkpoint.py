@@ -224,3 +224,32 @@ def save_weights(state_dict, path):
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def publish(source, target):
+    """Reduce a training checkpoint to the weights that inference needs.
+
+    Optimiser, log history and discriminator are left out. The keys keep
+    ``generator.``, so that the file fits ``load_from``, ``tools/test.py`` and
+    whatever loads with that prefix.
+
+    Args:
+        source (str or Path): Training checkpoint or state dict.
+        target (str or Path): File to write, a plain state dict.
+
+    Returns:
+        int: Number of tensors written.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint.
+        CheckpointError: If it cannot be read, or holds more than tensors.
+    """
+    weights = generator_weights(read_checkpoint(source))
+    other = [k for k, v in weights.items() if not torch.is_tensor(v)]
+    if other or not weights:
+        raise CheckpointError(
+            f'{source} has no generator weights: its entries are '
+            f'{", ".join(map(str, list(weights)[:5])) or "none"}.'
+        )
+    save_weights({f'generator.{k}': v for k, v in weights.items()}, target)
+    return len(weights)

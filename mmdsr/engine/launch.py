@@ -187,6 +187,11 @@ def start_distributed(cfg):
         )
     if not is_distributed():
         torch.distributed.init_process_group('gloo')
+    # The runner would also hand a CUDA device to DistributedDataParallel.
+    wrapper = cfg.get('model_wrapper_cfg') or dict(
+        type='mmengine.MMDistributedDataParallel', broadcast_buffers=False
+    )
+    cfg.model_wrapper_cfg = {**wrapper, 'device_ids': None}
 
 
 def train(cfg):

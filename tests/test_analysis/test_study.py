@@ -69,10 +69,10 @@ def test_reference_matters_for_a_network_that_uses_it(
         ('adjacent', 'zero'),
     ]
     bicubic, true, wrong, own, given, zero = rows
-    assert true.psnr_y == float('inf')
+    assert true.psnr_y > 100
     assert true.ssim_y == pytest.approx(1)
     assert wrong.psnr_y < bicubic.psnr_y
-    assert abs(own.gain) < 3
+    assert wrong.psnr_y < own.psnr_y < true.psnr_y
     assert given.samples == zero.samples == 2
     # Each sample once per row, with what the row says.
     assert len(net.seen) == 5 * 2

@@ -4,6 +4,7 @@ import math
 
 import torch
 from mmagic.structures import DataSample
+from mmengine.model import is_model_wrapper
 
 #: Where the depth maps of the generator come from.
 DEPTH_SOURCES = ('predicted', 'given', 'zero')
@@ -139,6 +140,31 @@ class RefSRMixin:
                 "test_cfg['depth'] is 'predicted', but the generator has no "
                 'depth_net.'
             )
+
+    def state_dict(self, *args, **kwargs):
+        """Return the weights under the same keys with and without DDP.
+
+        The runner wraps the networks one by one but unwraps the whole model
+        only, so its checkpoints of a distributed run would have the keys
+        ``generator.module.*``: no resume and no test would find them, and
+        mmengine would go on with random weights after a warning.
+
+        Args:
+            *args: As of ``nn.Module.state_dict``.
+            **kwargs: Likewise.
+
+        Returns:
+            dict[str, Tensor]: The weights.
+        """
+        state = super().state_dict(*args, **kwargs)
+        outer = kwargs.get('prefix', '')
+        for name, child in self.named_children():
+            if not is_model_wrapper(child):
+                continue
+            prefix = f'{outer}{name}.module.'
+            for key in [key for key in state if key.startswith(prefix)]:
+                state[f'{outer}{name}.{key[len(prefix) :]}'] = state.pop(key)
+        return state
 
     def run_generator(self, inputs, data_samples=None, depth='predicted'):
         """Run the generator.

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdsr.models.networks.blocks import (
@@ -145,7 +144,7 @@ class DRAM(nn.Module):
 
 
 @MODELS.register_module()
-class RefDecoder(BaseModule):
+class RefDecoder(nn.Module):
     """Turn LR features and warped reference features into an image.
 
     Args:
@@ -153,16 +152,14 @@ class RefDecoder(BaseModule):
         num_blocks (Sequence[int]): Residual blocks after level 3, 2, 1 of
             LR and at x1, x2, x4: (2, 2, 2, 12, 8, 4) in DSRNet-T,
             (1, 1, 1, 6, 4, 2) in DSRNet-S. Defaults to that of DSRNet-T.
-        init_cfg (dict, optional): mmengine's initialisation config.
     """
 
     def __init__(
         self,
         channels: int = 64,
         num_blocks: Sequence[int] = (2, 2, 2, 12, 8, 4),
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         if len(num_blocks) != 6:
             raise ValueError(
                 'num_blocks needs six numbers (level 3, 2, 1, x1, x2, x4), '

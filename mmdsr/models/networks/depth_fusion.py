@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmdsr.models.networks.blocks import (
     conv3x3,
@@ -16,7 +15,7 @@ from mmdsr.registry import MODELS
 
 
 @MODELS.register_module()
-class DepthFusion(BaseModule):
+class DepthFusion(nn.Module):
     """Fusion by convolutions and deconvolutions, from coarse to fine.
 
     The paper names three sets of (3x3 convolution, 3x3 deconvolution of
@@ -27,16 +26,13 @@ class DepthFusion(BaseModule):
     Args:
         channels (int): Width of the image and the depth features.
             Defaults to 64.
-        init_cfg (dict, optional): mmengine's initialisation config.
     """
 
     #: Levels of Ref-down that take part in the matched level-1 feature.
     ref_down_levels = 3
 
-    def __init__(
-        self, channels: int = 64, init_cfg: dict | None = None
-    ) -> None:
-        super().__init__(init_cfg)
+    def __init__(self, channels: int = 64) -> None:
+        super().__init__()
         self.conv3 = conv3x3(2 * channels, channels)
         self.deconv3 = deconv3x3(channels, channels)
         self.conv2 = conv3x3(3 * channels, channels)
@@ -69,22 +65,19 @@ class DepthFusion(BaseModule):
 
 
 @MODELS.register_module()
-class SharedDepthFusion(BaseModule):
+class SharedDepthFusion(nn.Module):
     """Fusion of the released network: one 3x3 convolution for all levels.
 
     Args:
         channels (int): Width of the image and the depth features.
             Defaults to 64.
-        init_cfg (dict, optional): mmengine's initialisation config.
     """
 
     #: Without deconvolutions level 1 depends on level 1 only.
     ref_down_levels = 1
 
-    def __init__(
-        self, channels: int = 64, init_cfg: dict | None = None
-    ) -> None:
-        super().__init__(init_cfg)
+    def __init__(self, channels: int = 64) -> None:
+        super().__init__()
         self.conv = conv3x3(2 * channels, channels)
         init_refsr_weights(self)
 

@@ -2,7 +2,6 @@
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdsr.registry import MODELS
@@ -34,7 +33,7 @@ class DoubleConv(nn.Sequential):
 
 
 @MODELS.register_module()
-class DepthUNet(BaseModule):
+class DepthUNet(nn.Module):
     """U-Net that predicts the depth map of an RGB image.
 
     Four poolings by 2, four 2x2 transposed convolutions, skip connections,
@@ -46,7 +45,6 @@ class DepthUNet(BaseModule):
         base_channels (int): Width of the first level, a multiple of
             ``groups``; doubled four times. Defaults to 16.
         groups (int): Groups of the normalisation. Defaults to 8.
-        init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
         ValueError: If ``base_channels`` is not a multiple of ``groups``.
@@ -58,9 +56,8 @@ class DepthUNet(BaseModule):
         self,
         base_channels: int = 16,
         groups: int = 8,
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         if base_channels % groups:
             raise ValueError(
                 f'base_channels ({base_channels}) must be a multiple of '

@@ -1,6 +1,5 @@
 """Discriminator of the adversarial training (Section 3.1)."""
 
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdsr.registry import MODELS
@@ -38,7 +37,7 @@ class DiscriminatorStage(nn.Sequential):
 
 
 @MODELS.register_module()
-class VGGStyleDiscriminator(BaseModule):
+class VGGStyleDiscriminator(nn.Module):
     """VGG-style critic for crops of any size.
 
     The paper gives no structure; this follows the one of MASA-SR, which
@@ -50,7 +49,6 @@ class VGGStyleDiscriminator(BaseModule):
         in_channels (int): Channels of the image. Defaults to 3.
         base_channels (int): Width of the first stage, a multiple of 16; the
             others have 2, 4, 8 and 8 times as many. Defaults to 64.
-        init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
         ValueError: If ``base_channels`` is not a multiple of 16.
@@ -64,9 +62,8 @@ class VGGStyleDiscriminator(BaseModule):
         self,
         in_channels: int = 3,
         base_channels: int = 64,
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         groups = 16
         if base_channels % groups:
             raise ValueError(

@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 
-from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmdsr.registry import MODELS
 
 
 @MODELS.register_module()
-class DMM(BaseModule):
+class DMM(nn.Module):
     """Depth encoder, depth fusion and reference matching in sequence.
 
     Args:
         depth_encoder (dict): Config of the depth encoder E_d.
         fusion (dict): Config of the fusion module.
         drimm (dict): Config of the matching module.
-        init_cfg (dict, optional): mmengine's initialisation config.
     """
 
     def __init__(
@@ -24,9 +22,8 @@ class DMM(BaseModule):
         depth_encoder: dict,
         fusion: dict,
         drimm: dict,
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         self.depth_encoder = MODELS.build(depth_encoder)
         self.fusion = MODELS.build(fusion)
         self.drimm = MODELS.build(drimm)

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmdsr.models.networks import matching
 from mmdsr.registry import MODELS
@@ -16,7 +15,7 @@ def _full(feat: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class DRIMM(BaseModule):
+class DRIMM(nn.Module):
     """Match LR with Ref-down block by block and warp Ref to the LR grid.
 
     The search runs in float32 and without a graph; the gradient reaches the
@@ -32,7 +31,6 @@ class DRIMM(BaseModule):
         score_mode (str): Interpolation of the score map, ``'bicubic'``
             (Eq. 8) or ``'bilinear'`` (released code).
             Defaults to ``'bicubic'``.
-        init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
         ValueError: If an option is out of range.
@@ -44,9 +42,8 @@ class DRIMM(BaseModule):
         dilations: Sequence[int] = (1,),
         crop_ratio: float = 1.5,
         score_mode: str = 'bicubic',
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         if not dilations or not 1 <= min(dilations) <= max(dilations) <= (
             block_size // 2 - 1
         ):

@@ -39,7 +39,6 @@ class DSRNet(RefSRNet):
         dilations (Sequence[int]): Dilations of the coarse search.
             Defaults to (1,).
         crop_ratio (float): Window side over block side. Defaults to 1.5.
-        init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
         ValueError: If ``variant`` is unknown.
@@ -55,14 +54,16 @@ class DSRNet(RefSRNet):
         block_size: int = 16,
         dilations: Sequence[int] = (1,),
         crop_ratio: float = 1.5,
-        init_cfg: dict | None = None,
     ) -> None:
         if variant not in ('paper', 'released'):
             raise ValueError(
                 f"variant must be 'paper' or 'released', got {variant!r}"
             )
         super().__init__(
-            channels, encoder_blocks, decoder_blocks, block_size, init_cfg
+            channels,
+            encoder_blocks,
+            decoder_blocks,
+            block_size,
         )
         paper = variant == 'paper'
         if depth_net == 'auto':

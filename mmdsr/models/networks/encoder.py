@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdsr.models.networks.blocks import (
@@ -44,7 +43,7 @@ class EncoderStage(nn.Module):
 
 
 @MODELS.register_module()
-class RefEncoder(BaseModule):
+class RefEncoder(nn.Module):
     """Three-level encoder of Table 1, shared by LR, Ref-down and Ref.
 
     Level 1 has the size of the input, level 2 one half and level 3 one
@@ -56,7 +55,6 @@ class RefEncoder(BaseModule):
         channels (int): Width of every level. Defaults to 64.
         num_blocks (Sequence[int]): Residual blocks per level: (4, 4, 4) in
             DSRNet-T, (2, 2, 2) in DSRNet-S. Defaults to (4, 4, 4).
-        init_cfg (dict, optional): mmengine's initialisation config.
     """
 
     strides = (1, 2, 2)
@@ -66,9 +64,8 @@ class RefEncoder(BaseModule):
         in_channels: int = 3,
         channels: int = 64,
         num_blocks: Sequence[int] = (4, 4, 4),
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         if len(num_blocks) != len(self.strides):
             raise ValueError(
                 'num_blocks needs one number per level, three in all, '
@@ -111,13 +108,11 @@ class DepthEncoder(RefEncoder):
         channels (int): Width of every level. Defaults to 64.
         num_blocks (Sequence[int]): Residual blocks per level.
             Defaults to (4, 4, 4).
-        init_cfg (dict, optional): mmengine's initialisation config.
     """
 
     def __init__(
         self,
         channels: int = 64,
         num_blocks: Sequence[int] = (4, 4, 4),
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(1, channels, num_blocks, init_cfg)
+        super().__init__(1, channels, num_blocks)

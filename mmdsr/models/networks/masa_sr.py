@@ -28,7 +28,6 @@ class MASASRNet(RefSRNet):
         dilations (Sequence[int]): Dilations of the coarse search.
             Defaults to (1, 2, 3).
         crop_ratio (float): Window side over block side. Defaults to 1.5.
-        init_cfg (dict, optional): mmengine's initialisation config.
     """
 
     def __init__(
@@ -39,10 +38,12 @@ class MASASRNet(RefSRNet):
         block_size: int = 8,
         dilations: Sequence[int] = (1, 2, 3),
         crop_ratio: float = 1.5,
-        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(
-            channels, encoder_blocks, decoder_blocks, block_size, init_cfg
+            channels,
+            encoder_blocks,
+            decoder_blocks,
+            block_size,
         )
         self.drimm = MODELS.build(
             dict(

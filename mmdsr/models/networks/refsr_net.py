@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmdsr.models.networks.padding import (
     PYRAMID,
@@ -59,7 +58,7 @@ def _channels_last(image: Tensor) -> Tensor:
     return image.contiguous(memory_format=torch.channels_last)
 
 
-class RefSRNet(BaseModule):
+class RefSRNet(nn.Module):
     """Encoder, decoder and padding of a reference-based network.
 
     Args:
@@ -67,7 +66,6 @@ class RefSRNet(BaseModule):
         encoder_blocks (Sequence[int]): Residual blocks per encoder level.
         decoder_blocks (Sequence[int]): Residual blocks of the decoder.
         block_size (int): Side of the matched blocks.
-        init_cfg (dict, optional): mmengine's initialisation config.
     """
 
     scale = SCALE
@@ -80,9 +78,8 @@ class RefSRNet(BaseModule):
         encoder_blocks: Sequence[int],
         decoder_blocks: Sequence[int],
         block_size: int,
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         self.encoder = MODELS.build(
             dict(
                 type='mmdsr.RefEncoder',

@@ -195,3 +195,18 @@ def test_wrong_inputs_say_how_to_pack(inputs):
 def test_unknown_mode():
     with pytest.raises(ValueError, match='mode'):
         _model()(dict(img=None, ref=None), mode='lose')
+
+
+def test_mixed_precision_on_the_cpu():
+    """The losses stay fp32 and finite, and the weights get gradients."""
+    model = _model()
+    data = model.data_preprocessor(make_batch(2, 'half'), True)
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = model(**data, mode='loss')
+    reference = model(**data, mode='loss')
+    for name, value in losses.items():
+        assert value.dtype == torch.float32
+        assert torch.allclose(value, reference[name], rtol=0.05)
+    sum(losses.values()).backward()
+    grads = [p.grad for p in model.parameters()]
+    assert all(torch.isfinite(grad).all() for grad in grads)
