@@ -11,8 +11,8 @@ TORCH_INDEX ?=
 
 # The synthetic data set that `make train` learns from.
 DATA ?= data/sewersim
-RUNS ?= 24
-FRAMES ?= 12
+RUNS ?= 28
+FRAMES ?= 16
 SEED ?= 0
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
 DATA_ARGS ?=
@@ -23,7 +23,7 @@ WORK_DIR ?= work_dirs/$(basename $(notdir $(CONFIG)))
 # Overrides of the config, such as train_cfg.max_iters=100.
 OPTIONS ?=
 TRAIN_ARGS ?=
-COMPARE_ARGS ?=
+COMPARE_ARGS ?= --max-samples 24
 PYTEST_ARGS ?=
 
 export NO_ALBUMENTATIONS_UPDATE = 1

@@ -37,7 +37,7 @@ _ELEMENTWISE = {
     _aten.div.Tensor: 1,
     _aten.relu.default: 1,
     _aten.relu_.default: 1,
-    _aten.addcmul.default: 2,
+    _aten.addcmul_.default: 2,
     _aten.native_group_norm.default: 4,
     _aten.native_batch_norm.default: 4,
 }

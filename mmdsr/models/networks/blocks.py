@@ -1,6 +1,7 @@
 """Building blocks that every network of the package shares."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -96,3 +97,67 @@ def init_refsr_weights(module: nn.Module) -> None:
             with torch.no_grad():
                 block.conv1.weight.mul_(0.1)
                 block.conv2.weight.mul_(0.1)
+
+
+def init_edges(conv: nn.Conv2d, gain: float = 8.0) -> None:
+    """Let the filters of a first layer see differences only, in place.
+
+    Each filter is drawn as of He et al. (2015) and loses its mean over the
+    window. Brightness, which the bicubic skip carries anyway, would outweigh
+    the faint detail of sewer images a hundredfold; and patches that share
+    their brightness all match.
+
+    Args:
+        conv (nn.Conv2d): The layer.
+        gain (float): Makes up for the low contrast of edges: 8 gives
+            features of about the spread of the image. Defaults to 8.
+    """
+    nn.init.kaiming_normal_(conv.weight, nonlinearity='relu')
+    with torch.no_grad():
+        conv.weight -= conv.weight.mean((2, 3), keepdim=True)
+        conv.weight *= gain
+
+
+def init_carry(
+    conv: nn.Conv2d, parts: Sequence[int] = (0,), noise: float = 0.3
+) -> None:
+    """Let a convolution pass parts of its input on unchanged, in place.
+
+    The input is a concatenation of maps as wide as the output. The weights
+    are ``noise`` times those of He et al. (2015) plus the identity of the
+    parts divided by their number.
+
+    Args:
+        conv (nn.Conv2d): The layer.
+        parts (Sequence[int]): Positions in the concatenation of the maps
+            that are passed on. Defaults to (0,).
+        noise (float): Share of the random weights. Defaults to 0.3.
+    """
+    nn.init.kaiming_normal_(conv.weight, nonlinearity='relu')
+    width = conv.out_channels
+    centre = conv.kernel_size[0] // 2
+    with torch.no_grad():
+        conv.weight *= noise
+        for part in parts:
+            inputs = slice(part * width, (part + 1) * width)
+            identity = torch.eye(width) / len(parts)
+            conv.weight[:, inputs, centre, centre] += identity
+
+
+def init_upsample(
+    deconv: nn.ConvTranspose2d, gain: float, noise: float = 0.1
+) -> None:
+    """Let a stride-2 3x3 deconvolution interpolate linearly, in place.
+
+    Args:
+        deconv (nn.ConvTranspose2d): The layer.
+        gain (float): Factor of the interpolated map.
+        noise (float): Share of random weights of He et al. (2015).
+            Defaults to 0.1.
+    """
+    nn.init.kaiming_normal_(deconv.weight, nonlinearity='relu')
+    tent = torch.tensor([0.5, 1.0, 0.5])
+    with torch.no_grad():
+        deconv.weight *= noise
+        for channel in range(deconv.out_channels):
+            deconv.weight[channel, channel] += gain * torch.outer(tent, tent)

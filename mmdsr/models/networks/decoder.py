@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from mmdsr.models.networks.blocks import (
     conv3x3,
     deconv3x3,
+    init_carry,
     init_refsr_weights,
+    init_upsample,
     res_blocks,
 )
 from mmdsr.registry import MODELS
@@ -80,7 +82,7 @@ class SAM(nn.Module):
         self.conv_beta = conv3x3(channels, channels)
         self.norm = InstanceNorm()
 
-    def init_zero(self) -> None:
+    def init_weights(self) -> None:
         """Set the convolutions of gamma and beta to zero."""
         for conv in (self.conv_gamma, self.conv_beta):
             nn.init.zeros_(conv.weight)
@@ -99,9 +101,11 @@ class SAM(nn.Module):
         hidden = self.conv_shared(torch.cat([x, warped], dim=1))
         hidden = F.relu(hidden, inplace=True)
         std, mean = torch.std_mean(x, dim=(2, 3), keepdim=True)
-        gamma = self.conv_gamma(hidden) + std
-        beta = self.conv_beta(hidden) + mean
-        return torch.addcmul(beta, self.norm(warped), gamma)
+        # In place, as the x4 maps set the peak of the memory.
+        gamma = self.conv_gamma(hidden).add_(std)
+        beta = self.conv_beta(hidden).add_(mean)
+        del hidden
+        return beta.addcmul_(self.norm(warped), gamma)
 
 
 class DRAM(nn.Module):
@@ -126,6 +130,16 @@ class DRAM(nn.Module):
         self.up_b = deconv3x3(channels, channels)
         self.conv = conv3x3(2 * channels, channels)
 
+    def init_weights(self) -> None:
+        """Start as the enlarged LR features plus the reference features."""
+        for conv in (self.down_a, self.down_b, self.up_a):
+            nn.init.kaiming_normal_(conv.weight, nonlinearity='relu')
+            with torch.no_grad():
+                conv.weight *= 0.3
+        # x enters the lower branch twice.
+        init_upsample(self.up_b, gain=0.5)
+        init_carry(self.conv, parts=(0, 1))
+
     def forward(self, x: Tensor, ref: Tensor) -> Tensor:
         """Aggregate.
 
@@ -136,10 +150,10 @@ class DRAM(nn.Module):
         Returns:
             Tensor: Features (N, C, 2H, 2W).
         """
-        residual_a = F.relu(self.down_a(ref)) - x
-        a = F.relu(self.up_a(residual_a)) + ref
-        residual_b = x - F.relu(self.down_b(ref))
-        b = F.relu(self.up_b(residual_b + x))
+        residual_a = F.relu(self.down_a(ref), inplace=True) - x
+        a = F.relu(self.up_a(residual_a), inplace=True) + ref
+        residual_b = x - F.relu(self.down_b(ref), inplace=True)
+        b = F.relu(self.up_b(residual_b + x), inplace=True)
         return F.relu(self.conv(torch.cat([a, b], dim=1)), inplace=True)
 
 
@@ -181,8 +195,24 @@ class RefDecoder(nn.Module):
         self.dram_x4 = DRAM(channels)
         self.blocks_x4 = res_blocks(channels, nx4)
         self.conv_out = conv3x3(channels, 3)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Start near the bicubic image with the detail of LR in reach.
+
+        Random layers mix detail with brightness so that nothing linear in
+        the last features predicts the residual of a sewer image, and a
+        training of minutes ends where it began. Here every level hands the
+        LR features on from the start.
+        """
         init_refsr_weights(self)
-        self.sam.init_zero()
+        init_carry(self.conv3)
+        for conv in (self.conv2, self.conv1, self.merge_x1):
+            init_carry(conv, parts=(1,))
+        for module in (self.sam, self.dram_x2, self.dram_x4):
+            module.init_weights()
+        with torch.no_grad():
+            self.conv_out.weight *= 0.01
 
     def forward(
         self, lr_feats: Sequence[Tensor], warped: Sequence[Tensor]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mmdsr.models.networks.blocks import (
     conv3x3,
     deconv3x3,
+    init_carry,
     init_refsr_weights,
 )
 from mmdsr.registry import MODELS
@@ -39,6 +40,11 @@ class DepthFusion(nn.Module):
         self.deconv2 = deconv3x3(channels, channels)
         self.conv1 = conv3x3(3 * channels, channels)
         init_refsr_weights(self)
+        # At first the image features pass through: a random mixture would
+        # hide their detail from matching and decoder.
+        init_carry(self.conv3, parts=(0,))
+        init_carry(self.conv2, parts=(1,))
+        init_carry(self.conv1, parts=(1,))
 
     def forward(
         self, feats: Sequence[Tensor], depth_feats: Sequence[Tensor]
@@ -80,6 +86,7 @@ class SharedDepthFusion(nn.Module):
         super().__init__()
         self.conv = conv3x3(2 * channels, channels)
         init_refsr_weights(self)
+        init_carry(self.conv, parts=(0,))
 
     def forward(
         self, feats: Sequence[Tensor], depth_feats: Sequence[Tensor]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mmdsr.models.networks.blocks import (
     conv3x3,
+    init_edges,
     init_refsr_weights,
     res_blocks,
 )
@@ -79,6 +80,11 @@ class RefEncoder(nn.Module):
             )
         )
         init_refsr_weights(self)
+        if in_channels == 3:
+            # Of depth the value counts, of an image the detail.
+            init_edges(self.stages[0].conv)
+            for stage in self.stages[1:]:
+                nn.init.kaiming_normal_(stage.conv.weight, nonlinearity='relu')
 
     def forward(self, x: Tensor, levels: int = 3) -> tuple[Tensor, ...]:
         """Encode an image.

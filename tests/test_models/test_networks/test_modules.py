@@ -16,7 +16,14 @@ from mmdsr.models.networks import (
     SharedDepthFusion,
     VGGStyleDiscriminator,
 )
-from mmdsr.models.networks.blocks import ResBlock
+from mmdsr.models.networks.blocks import (
+    ResBlock,
+    conv3x3,
+    deconv3x3,
+    init_carry,
+    init_refsr_weights,
+    init_upsample,
+)
 
 
 def count(module):
@@ -59,14 +66,72 @@ def test_encoder_levels():
         RefEncoder(num_blocks=(4, 4))
 
 
-def test_fresh_weights_have_the_documented_spread():
-    encoder = RefEncoder(3, 64, (1, 1, 1))
-    std = 0.5 * np.sqrt(2 / (9 * 64))
-    stage = encoder.stages[1]
-    assert stage.conv.weight.std().item() == pytest.approx(std, rel=0.02)
-    inner = stage.blocks[0].conv1.weight.std().item()
-    assert inner == pytest.approx(0.1 * std, rel=0.02)
-    assert stage.conv.bias.abs().max() == 0
+def test_residual_blocks_start_near_the_identity():
+    block = RefEncoder(3, 64, (1, 1, 1)).stages[1].blocks[0]
+    std = 0.1 * 0.5 * np.sqrt(2 / (9 * 64))
+    for conv in (block.conv1, block.conv2):
+        assert conv.weight.std().item() == pytest.approx(std, rel=0.02)
+        assert conv.bias.abs().max() == 0
+
+
+def test_a_fresh_encoder_sees_detail_not_brightness():
+    conv = RefEncoder(3, 16, (0, 0, 0)).stages[0].conv
+    image = torch.rand(1, 3, 12, 12)
+    inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))
+    torch.testing.assert_close(
+        conv(image + 0.3)[inner], conv(image)[inner], atol=1e-5, rtol=0
+    )
+    assert conv(image)[inner].std() > 1
+
+
+def test_init_carry_passes_the_named_parts_on():
+    conv = conv3x3(12, 4)
+    torch.nn.init.zeros_(conv.bias)
+    init_carry(conv, parts=(0, 2), noise=0)
+    x = torch.randn(1, 12, 5, 6)
+    torch.testing.assert_close(conv(x), (x[:, :4] + x[:, 8:]) / 2)
+
+
+def test_init_upsample_interpolates_linearly():
+    deconv = deconv3x3(2, 2)
+    torch.nn.init.zeros_(deconv.bias)
+    init_upsample(deconv, gain=1, noise=0)
+    ramp = torch.arange(5.0).expand(1, 2, 5, 5)
+    out = deconv(ramp)[..., :-1, :-1]
+    torch.testing.assert_close(
+        out[0, 0, 0], torch.arange(0, 4.5, 0.5), atol=1e-6, rtol=0
+    )
+
+
+def unexplained(decoder):
+    """Share of LR's features that is in no linear mix of the last ones."""
+    coarse = torch.rand(1, 8, 8, 8)
+    feats = [
+        F.interpolate(coarse, size=32 // s, mode='bicubic') for s in (1, 2, 4)
+    ]
+    warped = [torch.zeros(1, 8, 32 * s, 32 * s) for s in (1, 2, 4)]
+    last = {}
+    decoder.blocks_x4.register_forward_hook(
+        lambda _, __, out: last.update(out=out.detach())
+    )
+    residual = decoder(feats, warped)
+    x = last['out'][0].flatten(1).T.double()
+    x = torch.cat([x - x.mean(0), torch.ones(len(x), 1)], 1)
+    y = F.interpolate(feats[0], scale_factor=4, mode='bilinear')
+    y = y[0].flatten(1).T.double()
+    left = y - x @ torch.linalg.lstsq(x, y).solution
+    return (left.var() / y.var()).item(), residual.abs().mean().item()
+
+
+def test_detail_of_lr_is_in_reach_of_a_fresh_decoders_last_layer():
+    decoder = RefDecoder(8, (1, 1, 1, 2, 1, 1))
+    lost, residual = unexplained(decoder)
+    # Training begins at the bicubic image.
+    assert residual < 0.02
+    # A plain random decoder hides the features.
+    init_refsr_weights(decoder)
+    lost_by_chance, _ = unexplained(decoder)
+    assert lost < 0.8 * lost_by_chance
 
 
 @pytest.mark.parametrize('size', [(16, 16), (17, 31), (33, 50), (80, 112)])
@@ -152,7 +217,7 @@ def test_shared_fusion_uses_one_convolution():
 
 def test_fresh_sam_is_adaptive_instance_normalisation():
     sam = SAM(3)
-    sam.init_zero()
+    sam.init_weights()
     x = torch.randn(2, 3, 6, 5) * 4 + 1
     warped = torch.randn(2, 3, 6, 5) * 2 - 3
     out = sam(x, warped).detach()

@@ -187,7 +187,7 @@ def test_fresh_network_starts_from_bicubic():
     lr, ref = images()
     with torch.no_grad():
         residual = net(lr, ref) - upscale(lr)
-    assert residual.abs().mean() < 0.5
+    assert residual.abs().mean() < 0.02
 
 
 def test_given_depth_replaces_the_predicted_one():
