@@ -83,7 +83,9 @@ def test_bgr_weights_become_rgb_weights():
     state = original('masa')
     for key, value in state.items():
         scale = 0.01 if value.ndim == 1 else (2 / value[0].numel()) ** 0.5
-        state[key] = value * scale * (0.5 if key[:3] == 'dec' or 'blk' in key else 1)
+        state[key] = (
+            value * scale * (0.5 if key[:3] == 'dec' or 'blk' in key else 1)
+        )
     bgr, rgb = MASASRNet(), MASASRNet()
     bgr.load_state_dict(convert_released(state).state_dict)
     rgb.load_state_dict(convert_released(state, bgr=True).state_dict)

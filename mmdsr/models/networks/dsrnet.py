@@ -89,6 +89,8 @@ class DSRNet(RefSRNet):
             )
         )
 
+        self.store_channels_last()
+
     @property
     def needs_depth(self) -> bool:
         """Whether depth maps must be given because none are predicted."""

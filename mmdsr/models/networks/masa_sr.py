@@ -54,6 +54,7 @@ class MASASRNet(RefSRNet):
                 score_mode='bilinear',
             )
         )
+        self.store_channels_last()
 
     def forward(
         self,

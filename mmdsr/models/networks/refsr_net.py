@@ -96,6 +96,14 @@ class RefSRNet(nn.Module):
         )
         self.lr_multiple = lr_multiple(block_size)
 
+    def store_channels_last(self) -> None:
+        """Store the weights channels last; call it when all are there.
+
+        The layout of a one-channel map is ambiguous: without this the depth
+        encoder answers in NCHW, and so does all that comes after it.
+        """
+        self.to(memory_format=torch.channels_last)
+
     def pad_lr(self, x: Tensor) -> Tensor:
         """Pad LR or its depth for blocks and pyramid.
 

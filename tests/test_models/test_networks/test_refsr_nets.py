@@ -190,6 +190,20 @@ def test_fresh_network_starts_from_bicubic():
     assert residual.abs().mean() < 0.02
 
 
+def test_the_decoder_runs_channels_last(net):
+    layouts = []
+    for module in net.decoder.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(
+                lambda _, args, __: layouts.append(
+                    args[0].is_contiguous(memory_format=torch.channels_last)
+                )
+            )
+    lr, ref = images()
+    net(lr, ref, **depths(net, lr, ref))
+    assert all(layouts)
+
+
 def test_given_depth_replaces_the_predicted_one():
     net = build('paper')
     lr, ref = images()
