@@ -120,5 +120,9 @@ class DRIMM(nn.Module):
                 weight = matching.upsample_score(
                     score, grid, 2**level, self.score_mode
                 )
-                warped[level] = feat * weight.to(feat.dtype)
+                feat = feat * weight.to(feat.dtype)
+                # The decoder goes on in the layout of LR.
+                if lr_feat.is_contiguous():
+                    feat = feat.contiguous()
+                warped[level] = feat
         return warped, score

