@@ -1,5 +1,7 @@
 """PSNR and SSIM for mmagic's and mmengine's evaluation loops."""
 
+from abc import abstractmethod
+
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
@@ -70,6 +72,7 @@ class ImageMetric(BaseMetric):
         """str: Key of the result, such as ``PSNR-Y``."""
         return f'{self.metric}-{self.mode}'
 
+    @abstractmethod
     def compare(self, sr, hr):
         """Compare one prediction with its truth.
 
@@ -80,7 +83,6 @@ class ImageMetric(BaseMetric):
         Returns:
             float: The value.
         """
-        raise NotImplementedError
 
     def process(self, data_batch, data_samples):
         """Compare the samples of a batch.
