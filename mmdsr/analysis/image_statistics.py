@@ -1,0 +1,261 @@
+"""Statistics that tell whether images look like others, as pure functions.
+
+Everything is measured on uint8 RGB images. Luminance is the luma of BT.601
+in its full range, 0 to 255. Frequencies are in cycles per pixel: what lies
+above :data:`HIGH_BAND` is lost in reducing an image four times, and is what
+super-resolution has to give back.
+"""
+
+import cv2
+import numpy as np
+
+from mmdsr.converters.images import downscale
+from mmdsr.evaluation.functional import psnr, to_y, upscale
+
+MIN_SIDE = 64
+BLACK, BLOWN = 8, 250
+BLOB = 32
+SLOPE_BAND = (0.02, 0.35)
+HIGH_BAND = 0.125
+HISTOGRAM_BINS = 64
+SPECTRUM_BINS = 40
+MAX_PSNR = 100.0
+
+STATISTICS = {
+    'lum_mean': 'luminance, mean',
+    'lum_std': 'luminance, standard deviation',
+    'lum_p5': 'luminance, 5th percentile',
+    'lum_p50': 'luminance, median',
+    'lum_p95': 'luminance, 95th percentile',
+    'black': f'pixels below {BLACK}, %',
+    'blown': f'pixels above {BLOWN}, %',
+    'dark_spot': f'darkest {BLOB}x{BLOB} spot / mean',
+    'saturation': 'saturation, mean',
+    'warmth': 'red / blue',
+    'grad_mean': 'gradient, mean',
+    'grad_p95': 'gradient, 95th percentile',
+    'slope': 'spectral slope',
+    'high_share': f'power above {HIGH_BAND} c/px, %',
+    'psnr_y': 'x4 bicubic PSNR-Y, dB',
+}
+"""Names and titles of the scalar statistics, see :func:`measure`."""
+
+# Bins of equal width in log frequency, from a period of 100 pixels to the
+# highest frequency of the rows and columns.
+_EDGES = np.geomspace(0.01, 0.5, SPECTRUM_BINS + 1)
+SPECTRUM_FREQUENCIES = np.sqrt(_EDGES[:-1] * _EDGES[1:])
+"""Centres of the bins of :func:`radial_spectrum`, cycles per pixel."""
+
+
+def luminance(image):
+    """Return the luminance of an image.
+
+    Args:
+        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+
+    Returns:
+        np.ndarray: ``(H, W)`` float64 in [0, 255].
+    """
+    return np.clip((to_y(image) - 16) * (255 / 219), 0, 255)
+
+
+def luminance_histogram(lum):
+    """Return the shares of the pixels over 64 equal bins of luminance.
+
+    Args:
+        lum (np.ndarray): ``(H, W)`` luminance in [0, 255].
+
+    Returns:
+        np.ndarray: ``(64,)``, sums to 1.
+    """
+    counts, _ = np.histogram(lum, HISTOGRAM_BINS, (0, 255))
+    return counts / lum.size
+
+
+def gradient_magnitude(lum):
+    """Return the length of the gradient by central differences.
+
+    Args:
+        lum (np.ndarray): ``(H, W)`` luminance.
+
+    Returns:
+        np.ndarray: ``(H - 2, W - 2)``, luminance steps per pixel.
+    """
+    across = lum[1:-1, 2:] - lum[1:-1, :-2]
+    down = lum[2:, 1:-1] - lum[:-2, 1:-1]
+    return np.hypot(across, down) / 2
+
+
+def _power(lum):
+    """Power of each frequency of a windowed image, and the frequencies."""
+    height, width = lum.shape
+    # The window keeps the jump from one border to the other, which an image
+    # does not have, out of the high frequencies.
+    window = np.outer(np.hanning(height), np.hanning(width))
+    mean = np.average(lum, weights=window)
+    power = np.abs(np.fft.rfft2((lum - mean) * window)) ** 2
+    power /= (window**2).sum()
+    # rfft2 leaves out the mirror images of all but two columns.
+    weight = np.full(power.shape[1], 2.0)
+    weight[0] = 1
+    if width % 2 == 0:
+        weight[-1] = 1
+    frequency = np.hypot(
+        np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)
+    )
+    return power, frequency, np.broadcast_to(weight, power.shape)
+
+
+def radial_spectrum(lum):
+    """Return the power spectrum, averaged over rings of equal frequency.
+
+    Args:
+        lum (np.ndarray): ``(H, W)`` luminance in [0, 255].
+
+    Returns:
+        tuple[np.ndarray, float]: ``(40,)`` mean power per frequency at
+        :data:`SPECTRUM_FREQUENCIES`, NaN where a small image has no
+        frequency; and the share of the power (but for the mean) that lies
+        above :data:`HIGH_BAND`, 0 for a flat image.
+    """
+    power, frequency, weight = _power(lum)
+    ring = np.digitize(frequency, _EDGES) - 1
+    inside = (ring >= 0) & (ring < SPECTRUM_BINS)
+    kinds = ring[inside]
+    weights = weight[inside]
+    sums = np.bincount(kinds, power[inside] * weights, SPECTRUM_BINS)
+    counts = np.bincount(kinds, weights, SPECTRUM_BINS)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        spectrum = sums / counts
+    total = (power * weight)[frequency > 0].sum()
+    high = (power * weight)[frequency > HIGH_BAND].sum()
+    # Rounding leaves a flat image some 1e-20.
+    return spectrum, float(high / total) if total > 1e-9 else 0.0
+
+
+def spectral_slope(spectrum):
+    """Fit a line to the logarithm of the spectrum over that of frequency.
+
+    Args:
+        spectrum (np.ndarray): ``(40,)``, see :func:`radial_spectrum`.
+
+    Returns:
+        float: The exponent of the frequency between 0.02 and 0.35 cycles
+        per pixel, equally weighted over the logarithm: about -2 for natural
+        images, 0 for white noise, NaN for a flat image.
+    """
+    first, last = np.searchsorted(SPECTRUM_FREQUENCIES, SLOPE_BAND)
+    use = np.nan_to_num(spectrum) > 0
+    use[:first] = use[last:] = False
+    if use.sum() < 2 or np.nanmax(spectrum[use]) < 1e-9:
+        return float('nan')
+    x, y = np.log(SPECTRUM_FREQUENCIES[use]), np.log(spectrum[use])
+    return float(np.polyfit(x, y, 1)[0])
+
+
+def darkest_spot(lum):
+    """Return the mean of the darkest 32x32 window over that of the image.
+
+    In a sewer this is the far end of the pipe, if the light does not reach
+    it.
+
+    Args:
+        lum (np.ndarray): ``(H, W)`` luminance.
+
+    Returns:
+        float: In [0, 1], 1 for a black image.
+    """
+    blurred = cv2.blur(lum, (BLOB, BLOB))
+    half = BLOB // 2
+    inside = blurred[half : 1 - half, half : 1 - half]
+    mean = lum.mean()
+    return float(inside.min() / mean) if mean else 1.0
+
+
+def colour(image):
+    """Return how saturated and how warm an image is.
+
+    Args:
+        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+
+    Returns:
+        tuple[float, float]: Mean of (max - min) / max of the channels, over
+        the pixels that reach 16, where noise does not rule it; and the mean
+        of red over that of blue (above 1 is warm).
+    """
+    channels = image.astype(np.float64)
+    top = channels.max(axis=2)
+    spread = top - channels.min(axis=2)
+    bright = top >= 16
+    saturation = spread[bright] / top[bright]
+    red, blue = channels[..., 0].mean(), channels[..., 2].mean()
+    return (
+        float(saturation.mean()) if bright.any() else 0.0,
+        float((red + 1) / (blue + 1)),
+    )
+
+
+def bicubic_psnr(image, scale=4):
+    """Return what is left of an image reduced and enlarged by Pillow.
+
+    Args:
+        image (np.ndarray): ``(H, W, 3)`` uint8 RGB. Rows and columns beyond
+            a multiple of the scale are left out.
+        scale (int): Factor.
+
+    Returns:
+        float: PSNR of the luma in dB, at most 100 (equal images).
+    """
+    height, width = (side // scale * scale for side in image.shape[:2])
+    image = np.ascontiguousarray(image[:height, :width])
+    return min(psnr(upscale(downscale(image, scale), scale), image), MAX_PSNR)
+
+
+def measure(image):
+    """Measure an image.
+
+    Args:
+        image (np.ndarray): ``(H, W, 3)`` uint8 RGB, sides of at least 64.
+
+    Returns:
+        dict: A float for each name in :data:`STATISTICS`, ``'histogram'``
+        ``(64,)`` and ``'spectrum'`` ``(40,)``.
+
+    Raises:
+        ValueError: If it is no such image.
+    """
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(
+            f'An image must be (H, W, 3) uint8, not {image.shape} '
+            f'{image.dtype}.'
+        )
+    if min(image.shape[:2]) < MIN_SIDE:
+        raise ValueError(
+            f'An image must be at least {MIN_SIDE}x{MIN_SIDE}, not '
+            f'{image.shape[1]}x{image.shape[0]}.'
+        )
+    lum = luminance(image)
+    gradient = gradient_magnitude(lum)
+    spectrum, high_share = radial_spectrum(lum)
+    saturation, warmth = colour(image)
+    p5, p50, p95 = np.percentile(lum, (5, 50, 95)).tolist()
+    return dict(
+        lum_mean=float(lum.mean()),
+        lum_std=float(lum.std()),
+        lum_p5=p5,
+        lum_p50=p50,
+        lum_p95=p95,
+        black=100 * float((lum < BLACK).mean()),
+        blown=100 * float((lum > BLOWN).mean()),
+        dark_spot=darkest_spot(lum),
+        saturation=saturation,
+        warmth=warmth,
+        grad_mean=float(gradient.mean()),
+        grad_p95=float(np.percentile(gradient, 95)),
+        slope=spectral_slope(spectrum),
+        high_share=100 * high_share,
+        psnr_y=bicubic_psnr(image),
+        histogram=luminance_histogram(lum),
+        spectrum=spectrum,
+    )
