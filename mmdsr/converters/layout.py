@@ -14,8 +14,6 @@ before the last underscore names the run, and no run is in two splits. The
 depth folders are left out where there is no depth; 0 means unknown.
 """
 
-import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +25,6 @@ from mmdsr.converters.images import (
     downscale,
     downscale_depth,
     encode_depth,
-    write_bytes,
     write_png,
 )
 from mmdsr.converters.manifest import (
@@ -36,6 +33,7 @@ from mmdsr.converters.manifest import (
     run_of,
     write_manifest,
 )
+from mmdsr.converters.staging import Staging
 
 __all__ = [
     'DEPTH_KEYS',
@@ -59,7 +57,7 @@ DEPTH_KEYS = ('depth_lr', 'depth_ref')
 
 
 def write_sample(
-    folder, stem, hr, ref, depth_hr=None, depth_ref_hr=None, scale=4
+    folder, stem, hr, ref, depth_hr=None, depth_ref_hr=None, scale=4, lr=None
 ):
     """Write one sample; the reduced images are derived here.
 
@@ -78,6 +76,8 @@ def write_sample(
             <= 0 unknown.
         depth_ref_hr (np.ndarray, optional): ``(Hr, Wr)`` metres of ``ref``.
         scale (int): Reduction factor.
+        lr (np.ndarray, optional): ``(H / scale, W / scale, 3)`` uint8 RGB,
+            for a reduction other than :func:`downscale`.
 
     Raises:
         ValueError: If a name, type, shape or size is not as said.
@@ -85,7 +85,15 @@ def write_sample(
     run_of(stem)
     check_image('hr', hr, scale)
     check_image('ref', ref, scale)
-    images = {'lr': downscale(hr, scale), 'ref': ref}
+    if lr is None:
+        lr = downscale(hr, scale)
+    check_image('lr', lr, 1)
+    if (lr.shape[0] * scale, lr.shape[1] * scale) != hr.shape[:2]:
+        raise ValueError(
+            f'{stem}: lr is {lr.shape[:2]}, hr reduced by {scale} has '
+            f'{hr.shape[0] // scale, hr.shape[1] // scale}.'
+        )
+    images = {'lr': lr, 'ref': ref}
     for key, depth, image in (
         ('depth_lr', depth_hr, hr),
         ('depth_ref', depth_ref_hr, ref),
@@ -140,6 +148,8 @@ class RefSRWriter:
             folder that has a manifest is ever replaced), and drop what an
             interrupted run with other settings has left.
         resumable (bool): Keep and reuse the temporary folder.
+        checksums (bool): Write ``SHA256SUMS`` and name it in the manifest,
+            for :func:`mmdsr.converters.checksums.verify`.
 
     Raises:
         FileExistsError: If ``out`` exists and may not be replaced, or a
@@ -147,60 +157,25 @@ class RefSRWriter:
     """
 
     def __init__(
-        self, out, scale=4, generator=None, overwrite=False, resumable=False
+        self,
+        out,
+        scale=4,
+        generator=None,
+        overwrite=False,
+        resumable=False,
+        checksums=False,
     ):
-        self.out = Path(out).absolute()
         self.scale = scale
         self.generator = generator or {}
-        self.overwrite = overwrite
-        self.resumable = resumable
-        self.tmp_dir = self.out.parent / f'.{self.out.name}.partial'
-        self._splits = {}
-        self._check_out()
-        self._open_tmp()
-
-    def _check_out(self):
-        if not self.out.exists() and not self.out.is_symlink():
-            return
-        if not self.out.is_dir() or self.out.is_symlink():
-            raise FileExistsError(
-                f'{self.out} is not a plain folder; choose another place.'
-            )
-        if not any(self.out.iterdir()):
-            return
-        if not (self.out / 'manifest.json').is_file():
-            raise FileExistsError(
-                f'{self.out} holds files but no manifest.json, so it is not '
-                'replaced; choose another place or empty it yourself.'
-            )
-        if not self.overwrite:
-            raise FileExistsError(
-                f'{self.out} exists already; ask for overwriting or choose '
-                'another place.'
-            )
-
-    def _open_tmp(self):
-        # Through JSON, so that tuples compare equal to what is read back.
-        settings = json.loads(
-            json.dumps({'scale': self.scale, 'generator': self.generator})
+        self.checksums = checksums
+        self._staging = Staging(
+            out,
+            {'scale': scale, 'generator': self.generator},
+            overwrite,
+            resumable,
         )
-        note = self.tmp_dir / 'writer.json'
-        if self.tmp_dir.exists():
-            try:
-                same = json.loads(note.read_text()) == settings
-            except (OSError, ValueError):
-                same = False
-            if self.resumable and same:
-                return
-            if self.resumable and not self.overwrite and note.is_file():
-                raise FileExistsError(
-                    f'{self.tmp_dir} is left of an interrupted run with '
-                    'other settings. Repeat that run, delete the folder, or '
-                    'ask for overwriting.'
-                )
-            shutil.rmtree(self.tmp_dir)
-        self.tmp_dir.mkdir(parents=True)
-        write_bytes(note, json.dumps(settings).encode())
+        self.out, self.tmp_dir = self._staging.out, self._staging.tmp_dir
+        self._splits = {}
 
     def split_dir(self, split):
         """Return the folder for :func:`write_sample` to write a split into.
@@ -231,7 +206,16 @@ class RefSRWriter:
         """
         return is_written(self.split_dir(split), stem, depth)
 
-    def add(self, split, stem, hr, ref, depth_hr=None, depth_ref_hr=None):
+    def add(
+        self,
+        split,
+        stem,
+        hr,
+        ref,
+        depth_hr=None,
+        depth_ref_hr=None,
+        lr=None,
+    ):
         """Write and register one sample.
 
         Args:
@@ -243,6 +227,7 @@ class RefSRWriter:
             depth_hr (np.ndarray, optional): ``(H, W)`` metres; NaN or <= 0
                 unknown.
             depth_ref_hr (np.ndarray, optional): ``(Hr, Wr)`` metres.
+            lr (np.ndarray, optional): As :func:`write_sample`.
 
         Raises:
             ValueError: As :func:`write_sample` and :meth:`register`.
@@ -255,6 +240,7 @@ class RefSRWriter:
             depth_hr,
             depth_ref_hr,
             self.scale,
+            lr,
         )
         self.register(split, stem)
 
@@ -290,33 +276,24 @@ class RefSRWriter:
         """
         if not any(self._splits.values()):
             raise ValueError('There is no sample to write.')
-        write_manifest(self.tmp_dir, self._splits, self.scale, self.generator)
-        self._drop_strays()
-        (self.tmp_dir / 'writer.json').unlink()
-        old = self.out.parent / f'.{self.out.name}.old'
-        if old.exists():
-            shutil.rmtree(old)
-        if self.out.exists():
-            self.out.replace(old)
-        self.tmp_dir.replace(self.out)
-        if old.exists():
-            shutil.rmtree(old)
-        return self.out
+        return self._staging.publish(
+            self._splits,
+            self._is_sample,
+            self.scale,
+            self.generator,
+            self.checksums,
+        )
 
-    def _drop_strays(self):
-        """Remove what an interrupted writer left beside the samples."""
-        for split in SPLITS:
-            stems = self._splits.get(split, ())
-            for path in (self.tmp_dir / split).glob('*/*'):
-                if path.suffix != '.png' or path.stem not in stems:
-                    path.unlink()
-        for folder in sorted(self.tmp_dir.glob('**/'), reverse=True):
-            if not any(folder.iterdir()):
-                folder.rmdir()
+    def _is_sample(self, path):
+        return (
+            len(path.parts) == 3
+            and path.suffix == '.png'
+            and path.stem in self._splits.get(path.parts[0], ())
+        )
 
     def discard(self):
         """Remove the temporary folder."""
-        shutil.rmtree(self.tmp_dir, ignore_errors=True)
+        self._staging.discard()
 
     def __enter__(self):
         return self
@@ -327,5 +304,5 @@ class RefSRWriter:
                 self.close()
         finally:
             # After a good close there is nothing left to remove.
-            if not self.resumable:
+            if not self._staging.resumable:
                 self.discard()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmdsr.converters.images import write_bytes
 
+MANIFEST = 'manifest.json'
 FORMAT = 'mmdsr-refsr'
 VERSION = 1
 SPLITS = ('train', 'test')
@@ -34,63 +35,79 @@ def run_of(stem):
     return stem.rpartition('_')[0]
 
 
-def write_manifest(root, splits, scale=4, generator=None):
+def write_manifest(
+    root, splits, scale=4, generator=None, checksums=None, format=FORMAT
+):
     """Write ``manifest.json``.
 
     Args:
         root (str or Path): Root of the data set.
         splits (dict[str, iterable[str]]): Split to its sample names.
-        scale (int): Reduction factor.
+        scale (int, optional): Reduction factor; None for a format without
+            reduced images.
         generator (dict, optional): Anything JSON can hold that says how the
             data was made.
+        checksums (dict, optional): Result of
+            :func:`mmdsr.converters.checksums.write_checksums`.
+        format (str): Name of the layout.
 
     Raises:
         ValueError: If a split is unknown or a run is in two splits.
     """
+    _check_splits(splits)
     manifest = {
-        'format': FORMAT,
+        'format': format,
         'version': VERSION,
-        'scale': scale,
+        **({} if scale is None else {'scale': scale}),
         'generator': generator or {},
+        **({} if checksums is None else {'checksums': checksums}),
         'splits': {key: sorted(splits.get(key, ())) for key in SPLITS},
     }
-    _check_splits(splits)
     write_bytes(
-        Path(root) / 'manifest.json',
+        Path(root) / MANIFEST,
         (json.dumps(manifest, indent=1) + '\n').encode(),
     )
 
 
-def read_manifest(root):
+def read_manifest(root, formats=(FORMAT,)):
     """Read ``manifest.json``.
 
     Args:
         root (str or Path): Root of the data set.
+        formats (tuple[str], optional): Layouts that the caller can read;
+            None for any.
 
     Returns:
         dict or None: The manifest, None if there is no such file.
 
     Raises:
-        ValueError: If the file is no manifest of this format and version.
+        ValueError: If the file is no manifest of these formats and this
+            version.
     """
-    path = Path(root) / 'manifest.json'
+    path = Path(root) / MANIFEST
     if not path.is_file():
         return None
     try:
         manifest = json.loads(path.read_text())
         found = manifest['format'], manifest['version']
         lists = [manifest['splits'][key] for key in SPLITS]
-        manifest['scale'] = int(manifest['scale'])
+        if found[0] == FORMAT:
+            manifest['scale'] = int(manifest['scale'])
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f'{path} is no manifest of this layout ({error!r}). Write the '
             'data set anew, or delete the file to use the folders as they '
             'are.'
         ) from error
-    if found != (FORMAT, VERSION):
+    if formats is not None and found[0] not in formats:
         raise ValueError(
-            f'{path} has format {found}, this version reads '
-            f'{(FORMAT, VERSION)}. Write the data set anew.'
+            f'{path} has format {found[0]!r}, what is read here is '
+            f'{" or ".join(map(repr, formats))}. Name another data set.'
+        )
+    if found[1] != VERSION:
+        raise ValueError(
+            f'{path} has version {found[1]} of its format, this version '
+            f'reads {VERSION}. Write the data set anew.'
         )
     if not all(isinstance(stems, list) for stems in lists):
         raise ValueError(f'{path}: every split must be a list of names.')
