@@ -1,14 +1,14 @@
 """Finding, checking and reading the frames of image sequences."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
-from mmdsr.converters.images import read_depth
+from mmdsr.converters.images import UINT16_MODES, open_image, read_depth
 
 SUFFIXES = {
     '.bmp',
@@ -23,8 +23,6 @@ SUFFIXES = {
 }
 MIN_LR_SIDE = 16
 """Smallest side of a low-resolution image that the networks take."""
-
-_UINT16_MODES = {'I;16', 'I;16B', 'I;16L', 'I;16N'}
 
 
 @dataclass
@@ -100,7 +98,7 @@ def find_runs(root, exclude=()):
         raise FileNotFoundError(f'There is no folder {root}.')
     skip = {Path(folder).resolve() for folder in exclude}
     runs = []
-    for folder in _folders(root, skip):
+    for folder in walk_folders(root, skip):
         files = [
             path
             for path in folder.iterdir()
@@ -131,6 +129,38 @@ def find_runs(root, exclude=()):
     return runs
 
 
+def walk_folders(root, skip=()):
+    """Yield a folder and all below it, each once.
+
+    Links are followed, but not to a folder that was met already: a link to a
+    folder above it would never end, and one to a neighbour would put the
+    same frames into two runs.
+
+    Args:
+        root (Path): Where to start.
+        skip (Collection[Path]): Resolved folders to leave out.
+
+    Yields:
+        Path: The folders but for hidden ones; real ones before links.
+    """
+    seen, waiting = set(skip), [root]
+    while waiting:
+        folder = waiting.pop()
+        if folder.resolve() in seen:
+            continue
+        seen.add(folder.resolve())
+        yield folder
+        below = [
+            path
+            for path in folder.iterdir()
+            if path.is_dir() and not path.name.startswith('.')
+        ]
+        links = sorted(path for path in below if path.is_symlink())
+        real = sorted(set(below) - set(links), reverse=True)
+        # Links wait until all real folders are through.
+        waiting = links[::-1] + waiting + real
+
+
 def clean_name(text):
     """Make a name fit for a run.
 
@@ -142,6 +172,36 @@ def clean_name(text):
         or digit at the start.
     """
     return re.sub(r'[^\w.-]+', '-', text).lstrip('-_.') or 'run'
+
+
+def shown(path):
+    """Return a path as text that any terminal or file takes.
+
+    Args:
+        path (str or Path): A path, maybe with bytes that are no UTF-8.
+
+    Returns:
+        str: The path with such bytes written out.
+    """
+    return os.fsencode(path).decode('utf-8', 'backslashreplace')
+
+
+def refuse(problems, remedy):
+    """Raise if there are problems.
+
+    Args:
+        problems (list[str]): One for each file.
+        remedy (str): What to do about them.
+
+    Raises:
+        ValueError: With the first of them.
+    """
+    if problems:
+        more = f'; and {len(problems) - 10} more'
+        raise ValueError(
+            f'{len(problems)} files refused: {"; ".join(problems[:10])}'
+            f'{more if len(problems) > 10 else ""}. {remedy}'
+        )
 
 
 def frame_name(path):
@@ -173,19 +233,11 @@ def read_rgb(path):
         ValueError: If the file is no image, is cut short, or is of a kind
             whose range is unknown.
     """
-    try:
-        with Image.open(path) as image:
-            mode = image.mode
-            image.load()
-            image = ImageOps.exif_transpose(image)
-    # Pillow's decoders raise many kinds of errors on broken files.
-    except Exception as error:
-        if Path(path).is_file() and not Path(path).stat().st_size:
-            raise ValueError('empty file') from error
-        raise ValueError(f'unreadable: {_short(error)}') from error
+    image = open_image(path)
+    mode = image.mode
     if mode == 'RGB':
         return np.asarray(image), ''
-    if mode in _UINT16_MODES or mode == 'I':
+    if mode in UINT16_MODES or mode == 'I':
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
             raise ValueError('32-bit grey with values beyond 16 bits')
@@ -286,15 +338,6 @@ def _check_depth(path, size):
         )
 
 
-def _folders(root, skip):
-    if root.resolve() in skip:
-        return
-    yield root
-    for path in root.iterdir():
-        if path.is_dir() and not path.name.startswith('.'):
-            yield from _folders(path, skip)
-
-
 def _refuse_twins(run, folder):
     names = {}
     for frame in run.frames:
@@ -305,11 +348,3 @@ def _refuse_twins(run, folder):
                 f'both be sample {name}; rename one.'
             )
         names[name] = frame.path
-
-
-def _short(error):
-    text = str(error).split('\n')[0]
-    # Pillow's text for a file that is no image repeats the whole path.
-    if text.startswith('cannot identify image file'):
-        return 'not an image, or damaged'
-    return text or type(error).__name__

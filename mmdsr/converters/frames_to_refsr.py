@@ -12,6 +12,8 @@ from mmdsr.converters.frames import (
     find_runs,
     frame_name,
     read_rgb,
+    refuse,
+    shown,
 )
 from mmdsr.converters.images import DEPTH_UNIT, read_depth
 from mmdsr.converters.layout import RefSRWriter
@@ -49,7 +51,35 @@ class Summary:
             reason (str): Why.
             path (Path): The file.
         """
-        self.dropped.setdefault(reason, []).append(str(path))
+        self.dropped.setdefault(reason, []).append(shown(path))
+
+    def note(self, conversion, path):
+        """Note a file that was converted.
+
+        Args:
+            conversion (str): What was done.
+            path (Path): The file.
+        """
+        self.notes.setdefault(conversion, []).append(shown(path))
+
+    def warnings(self, limit=5):
+        """Say what was dropped or converted, and why.
+
+        Args:
+            limit (int): Files to name for each reason.
+
+        Returns:
+            list[str]: One line for each reason.
+        """
+        return [
+            f'{title} {len(names)}: {reason}: {", ".join(names[:limit])}'
+            + (', ...' if len(names) > limit else '')
+            for title, groups in (
+                ('Dropped', self.dropped),
+                ('Converted', self.notes),
+            )
+            for reason, names in groups.items()
+        ]
 
 
 def frames_to_refsr(
@@ -277,17 +307,15 @@ def _check_frames(runs, summary, scale, odd_size, reference, on_error, show):
     for frame in show(frames, 'Checking', len(frames)):
         check_frame(frame, scale, odd_size == 'crop', sharp)
         if frame.note and not frame.problem:
-            summary.notes.setdefault(frame.note, []).append(str(frame.path))
+            summary.note(frame.note, frame.path)
         policy = odd_size if frame.odd else on_error
         if frame.problem and policy == 'refuse':
-            refused.append(f'{frame.path}: {frame.problem}')
-    if refused:
-        more = f'; and {len(refused) - 10} more' if len(refused) > 10 else ''
-        raise ValueError(
-            f'{len(refused)} files refused: {"; ".join(refused[:10])}{more}. '
-            'Mend or remove them, or ask for skipping (--on-error skip, '
-            '--odd-size crop|skip).'
-        )
+            refused.append(f'{shown(frame.path)}: {frame.problem}')
+    refuse(
+        refused,
+        'Mend or remove them, or ask for skipping (--on-error skip, '
+        '--odd-size crop|skip).',
+    )
 
 
 def _pair(parts, reference, gap, summary):

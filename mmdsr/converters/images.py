@@ -2,14 +2,17 @@
 
 import io
 import os
+import warnings
 from pathlib import Path
 
-import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 DEPTH_UNIT = 0.001
 """Metres per step of the 16-bit depth images."""
+
+UINT16_MODES = ('I;16', 'I;16B', 'I;16L', 'I;16N')
+"""Pillow's names for 16-bit grey."""
 
 _UINT16_MAX = 65535
 
@@ -126,10 +129,7 @@ def read_depth(path, unit=DEPTH_UNIT):
     """
     path = Path(path)
     if path.suffix.lower() == '.npy':
-        try:
-            depth = np.load(path, allow_pickle=False)
-        except (EOFError, ValueError) as error:
-            raise ValueError(f'{path} cannot be read as .npy.') from error
+        depth = read_npy(path)
         if depth.ndim == 3 and depth.shape[2] == 1:
             depth = depth[..., 0]
         if depth.ndim != 2 or depth.dtype.kind != 'f':
@@ -139,17 +139,93 @@ def read_depth(path, unit=DEPTH_UNIT):
             )
         depth = depth.astype(np.float32)
         return np.where(depth > 0, depth, np.float32(np.nan))
-    data = np.frombuffer(path.read_bytes(), np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if image is None:
-        raise ValueError(f'{path} cannot be read as an image.')
-    if image.ndim != 2 or image.dtype != np.uint16:
+    try:
+        image = open_image(path)
+    except ValueError as error:
         raise ValueError(
-            f'{path} must be a one-channel 16-bit image, not '
-            f'{image.shape} {image.dtype}; an 8-bit image is a picture of '
-            'depth, not depth.'
+            f'{path} cannot be read as an image: {error}.'
+        ) from error
+    if image.mode not in UINT16_MODES:
+        raise ValueError(
+            f'{path} must be a one-channel 16-bit image, not of the kind '
+            f'{image.mode!r}; an 8-bit image is a picture of depth, not depth.'
         )
-    return decode_depth(image, unit)
+    return decode_depth(np.asarray(image), unit)
+
+
+def read_npy(path):
+    """Read an array and never run what a file may have pickled.
+
+    Args:
+        path (Path): The ``.npy`` file.
+
+    Returns:
+        np.ndarray: What it holds.
+
+    Raises:
+        ValueError: If the file does not hold one whole array.
+    """
+    try:
+        values = np.load(path, allow_pickle=False)
+    # Broken headers, archives and sizes raise errors of many kinds.
+    except Exception as error:
+        raise ValueError(
+            f'{path} cannot be read as .npy: {short_reason(error)}.'
+        ) from error
+    if not isinstance(values, np.ndarray):
+        raise ValueError(f'{path} cannot be read as .npy: it is an archive.')
+    return values
+
+
+def open_image(path):
+    """Decode an image file whole and turn it upright.
+
+    Args:
+        path (str or Path): The file.
+
+    Returns:
+        PIL.Image.Image: The image, of whatever kind it is.
+
+    Raises:
+        ValueError: With the reason, but without the path, if it is no
+            regular file, no image, cut short, or of so many pixels that it
+            is more likely an attack than a frame.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            # A pipe would be waited for, and no image is behind a folder.
+            raise ValueError(
+                'not a regular file' if path.exists() else 'no such file'
+            )
+        if not path.stat().st_size:
+            raise ValueError('empty file')
+        with warnings.catch_warnings():
+            warnings.simplefilter('error', Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                image.load()
+                return ImageOps.exif_transpose(image)
+    except ValueError as error:
+        raise ValueError(short_reason(error)) from error
+    # Pillow's decoders raise many kinds of errors on broken files.
+    except Exception as error:
+        raise ValueError(f'unreadable: {short_reason(error)}') from error
+
+
+def short_reason(error):
+    """Say in a few words why a file could not be read.
+
+    Args:
+        error (Exception): What reading it has raised.
+
+    Returns:
+        str: One line without the path and the full stop.
+    """
+    text = getattr(error, 'strerror', None) or str(error).split('\n')[0]
+    # Pillow's text for a file that is no image repeats the whole path.
+    if text.startswith('cannot identify image file'):
+        return 'not an image, or damaged'
+    return text.rstrip('.') or type(error).__name__
 
 
 def check_image(name, image, scale):

@@ -69,19 +69,8 @@ def parse_args():
 
 def show_summary(summary, console):
     """Print what was written, and what was not and why."""
-    for title, groups in (
-        ('Dropped', summary.dropped),
-        ('Converted', summary.notes),
-    ):
-        for reason, names in groups.items():
-            more = ', ...' if len(names) > 5 else ''
-            console.print(
-                f'{title} {len(names)}: {reason}: '
-                f'{", ".join(names[:5])}{more}',
-                style='yellow',
-                markup=False,
-                highlight=False,
-            )
+    for line in summary.warnings():
+        console.print(line, style='yellow', markup=False, highlight=False)
     if summary.without_depth:
         console.print(f'{summary.without_depth} frames without a depth map')
     console.print(

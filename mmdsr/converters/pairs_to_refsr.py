@@ -1,0 +1,190 @@
+"""Turn the pairs of published data sets into one in our layout."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from mmdsr.converters.depth_values import to_metres
+from mmdsr.converters.frames import (
+    MIN_LR_SIDE,
+    read_rgb,
+    refuse,
+    shown,
+)
+from mmdsr.converters.frames_to_refsr import Summary
+from mmdsr.converters.layout import RefSRWriter
+
+
+def pairs_to_refsr(
+    pairs,
+    out,
+    size=None,
+    scale=4,
+    depth='inverse',
+    depth_scale=None,
+    on_error='refuse',
+    overwrite=False,
+    generator=None,
+    progress=None,
+):
+    """Write the data set of some pairs.
+
+    Args:
+        pairs (list[Pair]): The pairs.
+        out (str or Path): The data set to be made.
+        size (tuple[int, int], optional): Width and height to resize images
+            and references to, by Pillow's bicubic filter. Without it they
+            are cut at the right and bottom to a multiple of ``scale``.
+        scale (int): Reduction factor.
+        depth (str): What the depth files hold, ``'inverse'`` or
+            ``'distance'``; see :func:`to_metres`.
+        depth_scale (float, optional): See :func:`to_metres`.
+        on_error (str): For images that are unreadable or too small:
+            ``'refuse'`` writes nothing, ``'skip'`` leaves the pairs out.
+        overwrite (bool): Replace an existing data set.
+        generator (dict, optional): More settings for the manifest.
+        progress (Callable, optional): ``progress(iterable, text, total)``
+            returns the iterable, shown as progress.
+
+    Returns:
+        Summary: What was written, and what was not and why.
+
+    Raises:
+        ValueError: If a file is refused, or no sample is left.
+        FileExistsError: If ``out`` is in the way.
+    """
+    _check(pairs, size, scale, on_error)
+    show = progress or (lambda items, text, total: items)
+    settings = {
+        'tool': 'pairs_to_refsr',
+        'size': size,
+        'depth': [depth, depth_scale],
+        **(generator or {}),
+    }
+    summary = Summary(Path(out), frames=len(pairs))
+    refused = []
+    with RefSRWriter(out, scale, settings, overwrite) as writer:
+        for pair in show(pairs, 'Writing', len(pairs)):
+            try:
+                hr, metres = _load(
+                    [pair.hr],
+                    pair.depth,
+                    size,
+                    scale,
+                    depth,
+                    depth_scale,
+                    summary,
+                )
+                ref, metres_ref = _load(
+                    pair.refs,
+                    pair.depth_ref,
+                    size,
+                    scale,
+                    depth,
+                    depth_scale,
+                    summary,
+                )
+            except ValueError as error:
+                refused.append(str(error))
+                summary.drop('a file of the pair is unusable', pair.hr)
+                continue
+            # After the first refused pair only the others are looked at.
+            if refused and on_error == 'refuse':
+                continue
+            writer.add(pair.split, pair.stem, hr, ref, metres, metres_ref)
+            summary.samples[pair.split] += 1
+            summary.without_depth += metres is None or metres_ref is None
+        if on_error == 'refuse':
+            refuse(
+                refused,
+                'Mend them, or leave the pairs out with --on-error skip.',
+            )
+        if not summary.samples:
+            raise ValueError(f'None of the pairs is usable: {refused[0]}.')
+    return summary
+
+
+def _check(pairs, size, scale, on_error):
+    if on_error not in ('refuse', 'skip'):
+        raise ValueError(
+            f"on_error must be 'refuse' or 'skip', not {on_error!r}."
+        )
+    if size is not None and (
+        any(side % scale for side in size) or min(size) // scale < MIN_LR_SIDE
+    ):
+        raise ValueError(
+            f'size must be multiples of {scale} and at least '
+            f'{MIN_LR_SIDE * scale}, not {size[0]}x{size[1]}.'
+        )
+    seen = {}
+    for pair in pairs:
+        key = pair.split, pair.stem
+        if key in seen:
+            raise ValueError(
+                f'{shown(seen[key])} and {shown(pair.hr)} would both be '
+                f'sample {pair.stem}; rename one.'
+            )
+        seen[key] = pair.hr
+
+
+def _load(paths, depth_path, size, scale, kind, depth_scale, summary):
+    """Return an image of one or more files, and its depth or None."""
+    images = []
+    for path in paths:
+        try:
+            image, note = read_rgb(path)
+        except ValueError as error:
+            raise ValueError(f'{shown(path)}: {error}') from error
+        if note:
+            summary.note(note, path)
+        images.append(image)
+    image = images[0] if len(images) == 1 else _stack(images)
+    metres = None
+    if depth_path is not None:
+        metres = _fit(
+            to_metres(depth_path, kind, depth_scale), image.shape[:2]
+        )
+    if size is not None:
+        if image.shape[:2] != size[::-1]:
+            summary.note(f'resized to {size[0]}x{size[1]}', paths[0])
+            image = np.asarray(
+                Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
+            )
+            metres = metres if metres is None else _fit(metres, size[::-1])
+        return image, metres
+    height, width = (side - side % scale for side in image.shape[:2])
+    if min(height, width) // scale < MIN_LR_SIDE:
+        raise ValueError(
+            f'{shown(paths[0])}: {image.shape[1]}x{image.shape[0]} is too '
+            f'small, both sides must be at least {MIN_LR_SIDE * scale}'
+        )
+    if (height, width) != image.shape[:2]:
+        summary.note(f'cropped to a multiple of {scale}', paths[0])
+    if metres is not None:
+        metres = metres[:height, :width]
+    return image[:height, :width], metres
+
+
+def _fit(metres, size):
+    """Resize a depth map; inverse depth is what is linear in the image."""
+    if metres.shape == size:
+        return metres
+    shrinks = size < metres.shape
+    with np.errstate(divide='ignore'):
+        inverse = cv2.resize(
+            1 / metres,
+            size[::-1],
+            interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+        )
+        return 1 / inverse
+
+
+def _stack(images):
+    """Put images below each other, black where one is narrower."""
+    height, width = (max(i.shape[axis] for i in images) for axis in (0, 1))
+    tall = np.zeros((len(images), height, width, 3), np.uint8)
+    for cell, image in zip(tall, images, strict=True):
+        cell[: image.shape[0], : image.shape[1]] = image
+    return tall.reshape(-1, width, 3)
