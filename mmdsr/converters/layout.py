@@ -25,6 +25,7 @@ from mmdsr.converters.images import (
     downscale,
     downscale_depth,
     encode_depth,
+    write_bytes,
     write_png,
 )
 from mmdsr.converters.manifest import (
@@ -151,6 +152,11 @@ class RefSRWriter:
         checksums (bool): Write ``SHA256SUMS`` and name it in the manifest,
             for :func:`mmdsr.converters.checksums.verify`.
 
+    Attributes:
+        out (Path): The final place.
+        tmp_dir (Path): The temporary folder.
+        work_dir (Path): A folder in it for what is not published.
+
     Raises:
         FileExistsError: If ``out`` exists and may not be replaced, or a
             partial data set with other settings is in the way.
@@ -175,7 +181,9 @@ class RefSRWriter:
             resumable,
         )
         self.out, self.tmp_dir = self._staging.out, self._staging.tmp_dir
+        self.work_dir = self._staging.work_dir
         self._splits = {}
+        self._extras = set()
 
     def split_dir(self, split):
         """Return the folder for :func:`write_sample` to write a split into.
@@ -265,6 +273,16 @@ class RefSRWriter:
             raise ValueError(f'{stem} is in the {split} split twice.')
         stems.add(stem)
 
+    def add_extra(self, name, data):
+        """Write a file that is no sample, such as a report.
+
+        Args:
+            name (str): Its path below the root.
+            data (bytes): Contents.
+        """
+        write_bytes(self.tmp_dir / name, data)
+        self._extras.add(Path(name))
+
     def close(self):
         """Write the manifest and put the finished data set in its place.
 
@@ -278,14 +296,14 @@ class RefSRWriter:
             raise ValueError('There is no sample to write.')
         return self._staging.publish(
             self._splits,
-            self._is_sample,
+            self._keeps,
             self.scale,
             self.generator,
             self.checksums,
         )
 
-    def _is_sample(self, path):
-        return (
+    def _keeps(self, path):
+        return path in self._extras or (
             len(path.parts) == 3
             and path.suffix == '.png'
             and path.stem in self._splits.get(path.parts[0], ())

@@ -244,3 +244,17 @@ def test_manifests_that_are_none(tmp_path):
     path.write_text(json.dumps({**good, 'version': 9}))
     with pytest.raises(ValueError, match='version'):
         read_manifest(tmp_path)
+
+
+def test_extra_files_and_work(tmp_path):
+    out = tmp_path / 'set'
+    with RefSRWriter(out, checksums=True) as writer:
+        writer.add('train', 'run0_0001', image(), image())
+        writer.add_extra('report.json', b'{}')
+        writer.work_dir.mkdir()
+        (writer.work_dir / 'state').write_text('half')
+        (writer.tmp_dir / 'stray').write_text('of an interrupted run')
+    assert (out / 'report.json').read_bytes() == b'{}'
+    assert 'report.json' in (out / 'SHA256SUMS').read_text()
+    assert 'state' not in ' '.join(files(out))
+    assert not (out / 'stray').exists()
