@@ -301,7 +301,7 @@ def _json(groups, verdicts):
             key: {k: _plain(v) for k, v in vars(verdict).items()}
             for key, verdict in verdicts.items()
         }
-    return json.dumps(content, indent=1) + '\n'
+    return json.dumps(content, indent=1, allow_nan=False) + '\n'
 
 
 def plot(path, groups):
