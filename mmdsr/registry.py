@@ -71,10 +71,19 @@ MODELS = HostRegistry(
     },
 )
 DATASETS = HostRegistry(
-    'dataset', parent=MMENGINE_DATASETS, locations=['mmdsr.datasets']
+    'dataset',
+    parent=MMENGINE_DATASETS,
+    locations=['mmdsr.datasets'],
+    host_modules={
+        'PipeSegDataset': 'mmdsr.datasets.pipe_seg',
+        'SewerMLDataset': 'mmdsr.datasets.sewer_ml',
+    },
 )
 TRANSFORMS = HostRegistry(
-    'transform', parent=MMENGINE_TRANSFORMS, locations=['mmdsr.transforms']
+    'transform',
+    parent=MMENGINE_TRANSFORMS,
+    locations=['mmdsr.transforms'],
+    host_modules={'LoadPipeMask': 'mmdsr.transforms.load_pipe_mask'},
 )
 METRICS = HostRegistry(
     'metric', parent=MMENGINE_METRICS, locations=['mmdsr.evaluation']

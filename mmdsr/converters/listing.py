@@ -1,0 +1,55 @@
+"""Which of the listed images are there."""
+
+import os
+from pathlib import Path
+
+
+def missing_files(folder, names):
+    """Tell which names are no file in a folder.
+
+    Reads each directory once, for a million single look-ups take minutes on
+    a network drive.
+
+    Args:
+        folder (str or Path): Where the files should be.
+        names (Iterable[str]): Paths below it.
+
+    Returns:
+        list[str]: The missing ones, in the given order.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f'There is no folder {folder}; set data_root and data_prefix.'
+        )
+    found, missing = {}, []
+    for name in names:
+        parent, base = os.path.split(name)
+        if parent not in found:
+            found[parent] = _files(folder / parent)
+        if base not in found[parent]:
+            missing.append(name)
+    return missing
+
+
+def some(names, limit=5):
+    """Write out the first names of a list.
+
+    Args:
+        names (Sequence[str]): The names.
+        limit (int): How many to write out.
+
+    Returns:
+        str: The names, with dots if there are more.
+    """
+    return ', '.join(names[:limit]) + (', ...' if len(names) > limit else '')
+
+
+def _files(folder):
+    if not folder.is_dir():
+        return set()
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries if entry.is_file()}

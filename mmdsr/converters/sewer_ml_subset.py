@@ -1,0 +1,114 @@
+"""A small, seeded part of a Sewer-ML table."""
+
+import random
+from collections import Counter
+from pathlib import Path
+
+from mmdsr.converters.listing import missing_files
+from mmdsr.converters.sewer_ml_csv import LABEL_SETS, read_rows, write_rows
+
+
+def make_subset(
+    table,
+    out,
+    per_class=50,
+    normal=50,
+    label_set='15',
+    seed=0,
+    images=None,
+    overwrite=False,
+):
+    """Write a table with a quota of images for each class.
+
+    The classes take turns from the rarest to the most frequent. Each draws
+    images at random until it has ``per_class``, those that earlier classes
+    have drawn included, for an image may show several. Frequent classes may
+    thus end above their quota; a class with fewer images in the table gets
+    all of them. Then ``normal`` images without any defect are drawn. Images
+    that show only classes outside ``label_set`` are never drawn.
+
+    Which images are drawn depends on the names and labels in the table and
+    on the seed, not on the order of the rows. The rows that are kept keep
+    their order.
+
+    Args:
+        table (str or Path): A table as of
+            :mod:`mmdsr.converters.sewer_ml_csv`.
+        out (str or Path): The table to be made.
+        per_class (int): Images wanted for each class.
+        normal (int): Images wanted without a defect.
+        label_set (str): ``'17'`` or ``'15'``, the classes.
+        seed (int): Seed of the draw.
+        images (str or Path, optional): Draw only from the images that are
+            in this folder.
+        overwrite (bool): Replace an existing file.
+
+    Returns:
+        dict[str, int]: ``'images'``: all in the new table; then those of
+        each class, and ``'ND'``, those without a defect.
+
+    Raises:
+        ValueError: If an argument or the table does not fit, or no image is
+            left.
+        FileExistsError: If ``out`` exists.
+        FileNotFoundError: If there is no such table or folder.
+    """
+    table, out = Path(table), Path(out)
+    _check(table, out, per_class, normal, label_set, overwrite)
+    codes = LABEL_SETS[label_set]
+    # The labels only: a whole table takes a gigabyte as rows.
+    labels = {
+        row['Filename']: tuple(c for c in (*codes, 'Defect') if row[c] == '1')
+        for row in read_rows(table)
+    }
+    if images is not None:
+        for name in missing_files(images, list(labels)):
+            del labels[name]
+    kept = _draw(labels, codes, per_class, normal, seed)
+    if not kept:
+        raise ValueError(f'{table} leaves no image to draw from.')
+    rows = (row for row in read_rows(table) if row['Filename'] in kept)
+    write_rows(out, rows)
+    counts = Counter(code for name in kept for code in labels[name])
+    counts['ND'] = len(kept) - counts.pop('Defect', 0)
+    return {
+        'images': len(kept),
+        **{code: counts[code] for code in (*codes, 'ND')},
+    }
+
+
+def _draw(labels, codes, per_class, normal, seed):
+    """Draw names; see :func:`make_subset`."""
+    names = sorted(labels)
+    random.Random(seed).shuffle(names)
+    members = {code: [] for code in codes}
+    free = []
+    for name in names:
+        for code in labels[name]:
+            if code != 'Defect':
+                members[code].append(name)
+        if 'Defect' not in labels[name]:
+            free.append(name)
+    kept = set()
+    for code in sorted(codes, key=lambda c: (len(members[c]), c)):
+        fresh = [name for name in members[code] if name not in kept]
+        lacking = per_class - (len(members[code]) - len(fresh))
+        kept.update(fresh[: max(lacking, 0)])
+    kept.update(free[:normal])
+    return kept
+
+
+def _check(table, out, per_class, normal, label_set, overwrite):
+    if per_class < 0 or normal < 0:
+        raise ValueError(
+            f'The quotas must be >= 0, not {per_class} and {normal}.'
+        )
+    if label_set not in ('15', '17'):
+        raise ValueError(f"label_set must be '15' or '17', not {label_set!r}.")
+    if out.exists() and table.exists() and out.samefile(table):
+        raise FileExistsError(f'{out} is the table itself.')
+    if out.is_dir() or (out.exists() and not overwrite):
+        raise FileExistsError(
+            f'{out} exists already; ask for overwriting or choose another '
+            'name.'
+        )

@@ -1,0 +1,106 @@
+"""Sewer-ML for mmpretrain."""
+
+import logging
+import os
+
+from mmengine.logging import print_log
+from mmpretrain.datasets import MultiLabelDataset
+
+from mmdsr.converters.listing import missing_files, some
+from mmdsr.converters.sewer_ml_csv import LABEL_SETS, read_rows
+from mmdsr.registry import DATASETS
+
+
+@DATASETS.register_module()
+class SewerMLDataset(MultiLabelDataset):
+    """The multi-label sewer defects of Sewer-ML, or a set of its form.
+
+    Reads the official CSV table (see
+    :mod:`mmdsr.converters.sewer_ml_csv`). Each item has ``img_path`` and
+    ``gt_label``, the indices of the classes that are present; an image
+    without any has an empty list, which is how the benchmark's implicit
+    class "normal" is written.
+
+    Args:
+        ann_file (str): The CSV file.
+        label_set (str): ``'17'``: all classes of the benchmark. ``'15'``:
+            those of the DSRNet paper, without PB and OS; an image that
+            shows only these two is then an image without a class.
+            ``'defect'``: one class, whether there is any defect.
+        only_defective (bool): Take the images with ``Defect = 1`` only, on
+            which the second stage of a two-stage classifier is trained.
+        missing (str): For listed images that are not there: ``'error'``
+            refuses, ``'skip'`` leaves them out with a warning. A part of
+            the official archives may thus be used.
+        **kwargs: As of mmpretrain's ``MultiLabelDataset``, above all
+            ``data_root``, ``data_prefix`` (the folder of the images) and
+            ``pipeline``. The classes come from ``label_set``.
+
+    Raises:
+        ValueError: If an argument or the table does not fit, or no image is
+            left.
+        FileNotFoundError: If the table, the folder or an image is missing.
+    """
+
+    def __init__(
+        self,
+        ann_file,
+        label_set='17',
+        only_defective=False,
+        missing='error',
+        **kwargs,
+    ):
+        if label_set not in LABEL_SETS:
+            raise ValueError(
+                f'label_set must be one of {tuple(LABEL_SETS)}, not '
+                f'{label_set!r}.'
+            )
+        if missing not in ('error', 'skip'):
+            raise ValueError(
+                f"missing must be 'error' or 'skip', not {missing!r}."
+            )
+        if 'classes' in kwargs:
+            raise ValueError('Use label_set instead of classes.')
+        self.label_set = label_set
+        self.only_defective = only_defective
+        self.missing = missing
+        super().__init__(ann_file, classes=LABEL_SETS[label_set], **kwargs)
+
+    def load_data_list(self):
+        """List the images.
+
+        Returns:
+            list[dict]: ``img_path`` and ``gt_label`` of each.
+        """
+        codes = LABEL_SETS[self.label_set]
+        labels = {
+            row['Filename']: [i for i, c in enumerate(codes) if row[c] == '1']
+            for row in read_rows(self.ann_file)
+            if row['Defect'] == '1' or not self.only_defective
+        }
+        lost = missing_files(self.img_prefix, labels)
+        if lost:
+            text = (
+                f'{self.img_prefix} lacks {len(lost)} of the {len(labels)} '
+                f'images of {self.ann_file}: {some(lost)}.'
+            )
+            if self.missing == 'error':
+                raise FileNotFoundError(
+                    f"{text} Set data_prefix, or missing='skip' to use those "
+                    'that are there.'
+                )
+            print_log(f'{text} They are left out.', 'current', logging.WARNING)
+            for name in lost:
+                del labels[name]
+        if not labels:
+            raise ValueError(
+                f'{self.ann_file} leaves no image to use in {self.img_prefix}.'
+            )
+        return [
+            {
+                # Strings, for a million Path objects take memory.
+                'img_path': os.path.join(self.img_prefix, name),  # noqa: PTH118
+                'gt_label': label,
+            }
+            for name, label in labels.items()
+        ]
