@@ -1,0 +1,225 @@
+"""A picture of samples in rows: image, depth, labels, reference, and more."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+NEAR, FAR = 0.1, 30.0
+"""Metres at the two ends of the colours of depth."""
+
+GAP, TITLE, CAPTION = 6, 26, 22
+INK, PAPER, QUIET = (235, 235, 235), (24, 24, 24), (150, 150, 150)
+
+# Okabe and Ito's colours, told apart by colour-blind people, too.
+COLORS = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+
+
+class Mark(NamedTuple):
+    """Something labelled in an image.
+
+    Attributes:
+        name: Its class.
+        mask: Boolean ``(H, W)``.
+        box: ``(x, y, width, height)`` in pixels.
+    """
+
+    name: str
+    mask: np.ndarray
+    box: tuple[int, int, int, int]
+
+
+class Row(NamedTuple):
+    """What is shown of a sample.
+
+    Attributes:
+        caption: Text under the image.
+        image: uint8 RGB ``(H, W, 3)``.
+        depth: Metres ``(h, w)``, NaN unknown, or None.
+        marks: What is labelled, None if there are no masks.
+        labels: Names of classes of the whole image, None if there are none.
+        ref: uint8 RGB ``(H, W, 3)``.
+        beside: Another image to compare with, or None.
+    """
+
+    caption: str
+    image: np.ndarray
+    depth: np.ndarray | None
+    marks: list[Mark] | None
+    labels: list[str] | None
+    ref: np.ndarray
+    beside: np.ndarray | None = None
+
+
+def contact_sheet(rows: Sequence[Row], width: int = 320) -> np.ndarray:
+    """Draw samples in rows.
+
+    Args:
+        rows: At least one; images of any size.
+        width: Width of a cell in pixels.
+
+    Returns:
+        uint8 RGB. Columns: image, depth, labels, reference, and what is
+        beside if any row has it.
+
+    Raises:
+        ValueError: If there is no row or the cells are too narrow to read.
+    """
+    if not rows:
+        raise ValueError('there is no sample to show')
+    if width < 96:
+        raise ValueError(f'cells must be at least 96 wide, got {width}')
+    titles = ['image', f'depth, {NEAR:g} to {FAR:g} m', 'labels', 'reference']
+    if any(row.beside is not None for row in rows):
+        titles.append('beside')
+    sheet = [_titles(titles, width)]
+    for row in rows:
+        cells = [
+            _fit(row.image, width),
+            _depth_cell(row, width),
+            _label_cell(row, width),
+            _fit(row.ref, width),
+        ]
+        if len(titles) > len(cells):
+            cells.append(_beside_cell(row, width))
+        sheet.append(_line(cells, width))
+        sheet.append(_caption(row.caption, len(titles), width))
+    return np.concatenate(sheet)
+
+
+def color_depth(depth: np.ndarray) -> np.ndarray:
+    """Colour a depth map, near warm and far cold, by the log of the depth.
+
+    Args:
+        depth: Metres ``(H, W)``, NaN unknown.
+
+    Returns:
+        uint8 RGB ``(H, W, 3)``, black where unknown.
+    """
+    known = depth > 0
+    safe = np.where(known, depth, FAR)
+    share = np.log(FAR / safe) / np.log(FAR / NEAR)
+    level = np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
+    colors = cv2.applyColorMap(level, cv2.COLORMAP_TURBO)[..., ::-1]
+    return np.where(known[..., None], colors, 0).astype(np.uint8)
+
+
+def draw_marks(image: np.ndarray, marks: Sequence[Mark]) -> np.ndarray:
+    """Draw masks, boxes and class names over an image.
+
+    Args:
+        image: uint8 RGB ``(H, W, 3)``; left as it is.
+        marks: What to draw.
+
+    Returns:
+        uint8 RGB ``(H, W, 3)``.
+    """
+    drawn = image.copy()
+    names = sorted({mark.name for mark in marks})
+    for mark in marks:
+        color = np.array(COLORS[names.index(mark.name) % len(COLORS)])
+        drawn[mark.mask] = 0.5 * drawn[mark.mask] + 0.5 * color
+        x, y, width, height = mark.box
+        ink = tuple(map(int, color))
+        corner = (x + width - 1, y + height - 1)
+        cv2.rectangle(drawn, (x, y), corner, ink, 1)
+        _write(drawn, mark.name, (x, max(y - 4, 12)), ink)
+    return drawn
+
+
+def _fit(image, width):
+    height, full = image.shape[:2]
+    size = (width, max(1, round(height * width / full)))
+    shrinks = width < full
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(image, size, interpolation=how)
+
+
+def _depth_cell(row, width):
+    if row.depth is None:
+        return _empty(row, width, 'no depth')
+    size = _fit(row.image, width).shape[1::-1]
+    colors = color_depth(row.depth)
+    return cv2.resize(colors, size, interpolation=cv2.INTER_NEAREST)
+
+
+def _label_cell(row, width):
+    if row.marks is not None:
+        # Drawn at the size of the cell: lines and text stay sharp.
+        image = _fit(row.image, width)
+        zoom = width / row.image.shape[1]
+        return draw_marks(image, [_scale(m, zoom, image) for m in row.marks])
+    if row.labels is not None:
+        cell = (0.35 * _fit(row.image, width)).astype(np.uint8)
+        for i, name in enumerate(row.labels or ['no defect']):
+            _write(cell, name, (10, 24 + 20 * i), INK)
+        return cell
+    return _empty(row, width, 'no labels')
+
+
+def _scale(mark, zoom, image):
+    size = image.shape[1::-1]
+    mask = cv2.resize(
+        mark.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST
+    )
+    box = tuple(round(side * zoom) for side in mark.box)
+    return Mark(mark.name, mask > 0, box)
+
+
+def _beside_cell(row, width):
+    if row.beside is None:
+        return _empty(row, width, 'none')
+    return _fit(row.beside, width)
+
+
+def _empty(row, width, text):
+    cell = np.full_like(_fit(row.image, width), 40)
+    _write(cell, text, (10, 24), QUIET)
+    return cell
+
+
+def _line(cells, width):
+    """Put cells, which may differ in height, side by side."""
+    height = max(cell.shape[0] for cell in cells)
+    gap = np.full((height, GAP, 3), PAPER, np.uint8)
+    parts = [gap]
+    for cell in cells:
+        part = np.full((height, width, 3), PAPER, np.uint8)
+        part[: cell.shape[0]] = cell
+        parts += [part, gap]
+    return np.concatenate(parts, axis=1)
+
+
+def _titles(titles, width):
+    strip = _strip(len(titles), width, TITLE)
+    for i, title in enumerate(titles):
+        _write(strip, title, (GAP + i * (width + GAP), 18), INK)
+    return strip
+
+
+def _caption(text, columns, width):
+    strip = _strip(columns, width, CAPTION)
+    _write(strip, text, (GAP, 14), QUIET)
+    return strip
+
+
+def _strip(columns, width, height):
+    full = GAP + columns * (width + GAP)
+    return np.full((height, full, 3), PAPER, np.uint8)
+
+
+def _write(image, text, place, color):
+    # OpenCV's font has ASCII only.
+    plain = text.encode('ascii', 'replace').decode()
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    for ink, thick in (((0, 0, 0), 3), (color, 1)):
+        cv2.putText(image, plain, place, font, 0.45, ink, thick, cv2.LINE_AA)
