@@ -1,0 +1,172 @@
+"""How much of a frame is seen again in another one, and how large."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+_SIDE = 640
+"""Longest side, pixels, of the picture that features are looked for in."""
+_FEATURES = 1500
+_RATIO = 0.8
+"""A match must be that much nearer than the second best."""
+_TURN = 20.0
+"""Degrees by which a match may differ from the common turn."""
+_GROWTH = (0.5, 2.5)
+_GRID = (8, 6)
+_FEWEST = 10
+"""Fewer matches fit any geometry."""
+_ERROR = 1.5
+
+
+@dataclass(frozen=True)
+class Match:
+    """What two frames have in common.
+
+    Attributes:
+        inliers (int): Feature matches that fit one epipolar geometry.
+        spread (float): Share in [0, 1] of the cells of an 8x6 grid over the
+            first frame that hold an inlier.
+        scale (float): Size in the second frame divided by size in the first
+            one; > 1 means nearer. 1 if there are no inliers.
+        spread_back (float): As ``spread``, over the second frame.
+    """
+
+    inliers: int = 0
+    spread: float = 0.0
+    scale: float = 1.0
+    spread_back: float = 0.0
+
+    def reverse(self):
+        """Return the match of the second frame with the first.
+
+        Returns:
+            Match: With the roles exchanged.
+        """
+        return Match(
+            self.inliers, self.spread_back, 1 / self.scale, self.spread
+        )
+
+
+def find_features(image):
+    """Find SIFT features.
+
+    Args:
+        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+
+    Returns:
+        tuple: ``(n, 2)`` float32 positions in [0, 1), ``(n,)`` sizes and
+        directions in degrees, ``(n, 128)`` descriptors of length 1, and the
+        width and height that positions are multiplied with for pixels.
+    """
+    luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    height, width = luma.shape
+    shrink = min(1.0, _SIDE / max(height, width))
+    if shrink < 1:
+        width, height = round(width * shrink), round(height * shrink)
+        luma = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
+    # The walls are dim and even; local contrast doubles what is found.
+    luma = cv2.createCLAHE(2.0, (8, 8)).apply(luma)
+    sift = cv2.SIFT_create(nfeatures=_FEATURES, contrastThreshold=0.02)
+    points, descriptors = sift.detectAndCompute(luma, None)
+    size = np.float32([width, height])
+    if descriptors is None:
+        none = np.zeros(0, np.float32)
+        return np.zeros((0, 2), np.float32), none, none, none, size
+    # Root SIFT: the square roots of shares, compared by their product.
+    share = descriptors / (descriptors.sum(1, keepdims=True) + 1e-7)
+    return (
+        np.float32([point.pt for point in points]) / size,
+        np.float32([point.size for point in points]),
+        np.float32([point.angle for point in points]),
+        np.sqrt(share),
+        size,
+    )
+
+
+def match_features(one, other):
+    """Match the features of two frames.
+
+    Matches must be mutual and clearly better than the second best, agree in
+    the turn of the picture (a camera in a pipe hardly rolls between
+    neighbours), and fit one fundamental matrix: that is true for whatever a
+    moving camera sees, near or far, and for a turning or zooming one.
+
+    Args:
+        one (tuple): Result of :func:`find_features`.
+        other (tuple): The same of the second frame.
+
+    Returns:
+        Match: From the first to the second frame.
+    """
+    if min(len(one[0]), len(other[0])) < _FEWEST:
+        return Match()
+    first, second = _mutual(one[3], other[3])
+    growth = other[1][second] / one[1][first]
+    keep = _same_turn(other[2][second] - one[2][first])
+    keep &= (growth > _GROWTH[0]) & (growth < _GROWTH[1])
+    first, second = first[keep], second[keep]
+    if len(first) < _FEWEST:
+        return Match()
+    p, q = one[0][first] * one[4], other[0][second] * other[4]
+    try:
+        _, inside = cv2.findFundamentalMat(
+            p, q, cv2.USAC_MAGSAC, _ERROR, 0.999, 5000
+        )
+    except cv2.error:  # no model for points on one line, say
+        inside = None
+    if inside is None:
+        return Match()
+    inside = inside.ravel() > 0
+    if not inside.any():
+        return Match()
+    return Match(
+        int(inside.sum()),
+        _spread(one[0][first][inside]),
+        _scale(p[inside], q[inside], float(np.hypot(*one[4]))),
+        _spread(other[0][second][inside]),
+    )
+
+
+def _mutual(one, other):
+    """Return the indices of matches that pass the ratio test both ways."""
+    alike = one @ other.T
+    rows = np.arange(len(one))
+    best = alike.argmax(1)
+    back = alike.argmax(0)
+    top = alike[rows, best]
+    alike[rows, best] = -1
+    # For vectors of length 1, distance² = 2 - 2 product.
+    good = (1 - top) < _RATIO**2 * (1 - alike.max(1))
+    first = np.nonzero(good & (back[best] == rows))[0]
+    return first, best[first]
+
+
+def _same_turn(turn):
+    """Tell which matches turn like most of them."""
+    turn = turn % 360
+    if not len(turn):
+        return np.zeros(0, bool)
+    counts = np.histogram(turn, 36, (0, 360))[0]
+    counts = counts + np.roll(counts, 1) + np.roll(counts, -1)
+    centre = 10 * counts.argmax() + 5
+    off = (turn - centre + 180) % 360 - 180
+    centre += np.median(off[np.abs(off) < _TURN])
+    return np.abs((turn - centre + 180) % 360 - 180) < _TURN
+
+
+def _spread(points):
+    cells = np.clip((points * _GRID).astype(int), 0, np.array(_GRID) - 1)
+    return len(np.unique(cells, axis=0)) / (_GRID[0] * _GRID[1])
+
+
+def _scale(p, q, diagonal):
+    """Return the median growth of the distances between the points."""
+    upper = np.triu_indices(len(p), 1)
+    before = np.linalg.norm((p[:, None] - p[None])[upper], axis=1)
+    after = np.linalg.norm((q[:, None] - q[None])[upper], axis=1)
+    # Short ones are mostly error.
+    long = before > 0.05 * diagonal
+    if not long.any():
+        return 1.0
+    return float(np.clip(np.median(after[long] / before[long]), 0.1, 10))

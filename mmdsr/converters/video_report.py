@@ -1,0 +1,215 @@
+"""What became of the frames of videos, as JSON and as one HTML page."""
+
+import base64
+import io
+import json
+
+import cv2
+import jinja2
+import numpy as np
+from PIL import Image
+
+_WIDTH, _QUALITY = 192, 70
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<style>
+body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;padding:1.5rem;
+ max-width:1200px;color:#1c2430;background:#f6f7f9}
+h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.2rem;border-top:1px solid
+ #ccd2da;padding-top:1rem}h3{font-size:1rem;margin:1.2rem 0 .4rem}
+table{border-collapse:collapse;background:#fff}
+th,td{padding:.3rem .7rem;border:1px solid #dde1e7;text-align:right}
+th:first-child,td:first-child{text-align:left}
+.problem{background:#fdecea;border-left:4px solid #c0392b;padding:.4rem .8rem;
+ margin:.4rem 0}.note{background:#fff7e0;border-left:4px solid #d69e00;
+ padding:.4rem .8rem;margin:.4rem 0}
+.grid{display:flex;flex-wrap:wrap;gap:.6rem}
+figure{margin:0;background:#fff;border:1px solid #dde1e7;padding:.35rem}
+figure img{height:96px;display:inline-block;vertical-align:top}
+figure.plan img{height:auto;max-width:100%}
+figcaption{font-size:.78rem;color:#4a5568;margin-top:.2rem;max-width:24rem}
+details{margin:1rem 0}code{font-size:.85em}
+</style></head><body>
+<h1>{{ title }}</h1>
+<p>{{ total.samples }} samples of {{ total.looked_at }} frames looked at in
+{{ videos|length }} videos.</p>
+{% for note in notes %}<p class="note">{{ note }}</p>{% endfor %}
+<table><tr><th>video</th><th>split</th><th>size</th><th>looked at</th>
+<th>samples</th>{% for reason in reasons %}<th>{{ reason }}</th>{% endfor %}
+<th>failures</th></tr>
+{% for video in videos %}<tr><td><a href="#v{{ loop.index }}">{{ video.name
+}}</a></td><td>{{ video.split or '-' }}</td><td>{% if video.framing %}{{
+video.framing.size[0] }}×{{ video.framing.size[1] }}{% else %}-{% endif
+%}</td><td>{{ video.looked_at }}</td><td>{{ video.samples|length }}</td>
+{% for reason in reasons %}<td>{{ video.counts.get(reason, 0) }}</td>
+{% endfor %}<td>{{ video.problems|length }}</td></tr>{% endfor %}
+</table>
+<details><summary>Settings</summary><pre>{{ settings }}</pre></details>
+{% for video in videos %}
+<h2 id="v{{ loop.index }}">{{ video.name }}</h2>
+<p>{{ video.file }}{% if video.codec %}: {{ video.codec }}, {{ video.width
+}}×{{ video.height }}{% if video.duration %}, {{ clock(video.duration) }}{%
+endif %}, {{ '%g'|format(video.rate|round(3)) }} frames/s; {{ video.decoded }}
+frames decoded, {{ video.interlaced }} of them flagged as interlaced{% if
+video.sar != 1 %}; stored samples {{ '%.4g'|format(video.sar) }} times as wide
+as high{% endif %}.{% endif %}</p>
+{% for problem in video.problems %}<p class="problem">At {{
+clock(problem.time) }}: {{ problem.text }}</p>{% endfor %}
+{% for note in video.notes %}<p class="note">{{ note }}</p>{% endfor %}
+{% if video.cuts %}<p>Scene cuts at {% for cut in video.cuts[:50] %}{{
+clock(cut) }}{{ ', ' if not loop.last }}{% endfor %}{{ ', …' if
+video.cuts|length > 50 }}.</p>{% endif %}
+{% set pictures = video.pictures %}
+{% if pictures.plan %}<figure class="plan"><img alt="" src="{{ pictures.plan
+}}"><figcaption>Green: used. Red: overlays.</figcaption></figure>{% endif %}
+{% if pictures.samples %}<h3>Samples ({{ pictures.samples|length }} of {{
+video.samples|length }} shown): frame and reference</h3><div class="grid">
+{% for item in pictures.samples %}<figure><img alt="frame" src="{{ item.frame
+}}">{% if item.reference %} <img alt="reference" src="{{ item.reference }}">
+{% endif %}<figcaption>{{ clock(item.time) }} → {% if item.reference %}{{
+clock(item.reference_time) }} ({{ '%+.2f'|format(item.reference_time -
+item.time) }} s), {{ item.inliers }} matches over {{ (100 * item.spread)|round
+|int }} %, size ×{{ '%.2f'|format(item.scale) }}{% else %}no usable
+reference: the enlarged low-resolution image{% endif %}</figcaption></figure>
+{% endfor %}</div>{% endif %}
+{% for reason, items in pictures.dropped.items() %}
+<h3>Dropped, {{ reason }} ({{ items|length }} of {{ video.counts[reason] }}
+shown)</h3><div class="grid">
+{% for item in items %}<figure><img alt="" src="{{ item.frame }}"><figcaption>
+{{ clock(item.time) }}{{ item.detail }}</figcaption></figure>{% endfor %}
+</div>{% endfor %}
+{% endfor %}
+</body></html>
+"""
+
+
+def clock(seconds):
+    """Write a time as a video player shows it.
+
+    Args:
+        seconds (float): Seconds.
+
+    Returns:
+        str: ``M:SS.ss``.
+    """
+    hundredths = round(seconds * 100)
+    minutes, rest = divmod(hundredths, 6000)
+    return f'{minutes}:{rest / 100:05.2f}'
+
+
+def data_uri(image, width=_WIDTH):
+    """Make a small JPEG that stands in a page itself.
+
+    Args:
+        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+        width (int): Largest width in pixels.
+
+    Returns:
+        str: The data URI.
+    """
+    small = Image.fromarray(np.ascontiguousarray(image))
+    small.thumbnail((width, width))
+    buffer = io.BytesIO()
+    small.save(buffer, format='JPEG', quality=_QUALITY)
+    code = base64.b64encode(buffer.getvalue()).decode()
+    return f'data:image/jpeg;base64,{code}'
+
+
+def draw_plan(picture, box, overlays):
+    """Draw what is used of a picture.
+
+    Args:
+        picture (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+        box (tuple): ``(x, y, w, h)`` that is used.
+        overlays (Sequence[tuple]): ``(x, y, w, h)`` that are left out.
+
+    Returns:
+        str: A data URI.
+    """
+    drawn = np.ascontiguousarray(picture).copy()
+    wide = max(1, picture.shape[1] // 320)
+    for (x, y, w, h), colour in [
+        *((overlay, (230, 40, 40)) for overlay in overlays),
+        (box, (40, 220, 90)),
+    ]:
+        corner = int(x + w - 1), int(y + h - 1)
+        cv2.rectangle(drawn, (int(x), int(y)), corner, colour, wide)
+    return data_uri(drawn, 640)
+
+
+class Selection:
+    """Up to some items, spread evenly over a stream of unknown length.
+
+    Args:
+        limit (int): Never more than twice as many are held; an even number.
+    """
+
+    def __init__(self, limit):
+        self.limit, self.stride, self.seen = limit, 1, 0
+        self.items = []
+
+    def offer(self, make):
+        """Take an item, if its turn has come.
+
+        Args:
+            make (Callable): Returns the item; called only if it is taken.
+        """
+        if self.seen % self.stride == 0:
+            self.items.append(make())
+            if len(self.items) == 2 * self.limit:
+                self.items = self.items[::2]
+                self.stride *= 2
+        self.seen += 1
+
+
+def report_json(settings, videos, notes):
+    """Write the report for programs.
+
+    Args:
+        settings (dict): How the tool was called.
+        videos (list[dict]): Records of the videos.
+        notes (list[str]): What else the user should know.
+
+    Returns:
+        bytes: JSON.
+    """
+    plain = [
+        {key: value for key, value in video.items() if key != 'pictures'}
+        for video in videos
+    ]
+    content = {'settings': settings, 'notes': notes, 'videos': plain}
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    return (text + '\n').encode()
+
+
+def report_html(title, settings, videos, notes):
+    """Write the report for people: one page that needs no other file.
+
+    Args:
+        title (str): Heading.
+        settings (dict): How the tool was called.
+        videos (list[dict]): Records of the videos.
+        notes (list[str]): What else the user should know.
+
+    Returns:
+        bytes: HTML.
+    """
+    page = jinja2.Environment(autoescape=True).from_string(_PAGE)
+    reasons = {reason: None for video in videos for reason in video['counts']}
+    total = {
+        'samples': sum(len(video['samples']) for video in videos),
+        'looked_at': sum(video['looked_at'] for video in videos),
+    }
+    text = page.render(
+        title=title,
+        settings=json.dumps(settings, indent=1, ensure_ascii=False),
+        videos=videos,
+        notes=notes,
+        total=total,
+        reasons=list(reasons),
+        clock=clock,
+    )
+    return text.encode()

@@ -1,0 +1,269 @@
+"""Turn videos into a reference-based super-resolution data set."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmdsr.converters.frames import Run, natural_key
+from mmdsr.converters.frames_to_refsr import Summary, split_runs
+from mmdsr.converters.images import write_bytes
+from mmdsr.converters.layout import RefSRWriter
+from mmdsr.converters.video_files import find_videos, name_videos
+from mmdsr.converters.video_options import VideoOptions
+from mmdsr.converters.video_reader import VideoError, probe
+from mmdsr.converters.video_references import MatchJournal
+from mmdsr.converters.video_report import report_html, report_json
+from mmdsr.converters.video_samples import (
+    add_problem,
+    convert_video,
+    new_record,
+)
+
+REPORTS = ('report.html', 'report.json')
+
+
+@dataclass
+class VideoSummary:
+    """What became of the videos.
+
+    Attributes:
+        out (Path): The data set.
+        videos (list[dict]): Records, see
+            :func:`mmdsr.converters.video_samples.new_record`.
+        notes (list[str]): What the user should know of the whole.
+        resumed (int): Videos that an earlier call had finished.
+    """
+
+    out: Path
+    videos: list[dict] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    resumed: int = 0
+
+    @property
+    def samples(self):
+        """Counter: Samples of each split."""
+        counter = Counter()
+        for video in self.videos:
+            counter[video['split']] += len(video['samples'])
+        return counter
+
+    @property
+    def dropped(self):
+        """Counter: Dropped frames by reason."""
+        counter = Counter()
+        for video in self.videos:
+            counter.update(video['counts'])
+        return counter
+
+    @property
+    def looked_at(self):
+        """int: Frames looked at."""
+        return sum(video['looked_at'] for video in self.videos)
+
+    @property
+    def problems(self):
+        """list[tuple[str, float, str]]: File, seconds and failure."""
+        return [
+            (video['file'], problem['time'], problem['text'])
+            for video in self.videos
+            for problem in video['problems']
+        ]
+
+
+def video_to_refsr(
+    videos,
+    out,
+    options=None,
+    holdout=(0.2,),
+    overwrite=False,
+    progress=None,
+):
+    """Write the data set of some videos.
+
+    Frames are looked at one after the other: burned-in text is cut away,
+    dark, blurred and repeated frames are dropped, and each of the rest gets
+    the best neighbour as reference, or none. What became of each frame is in
+    ``OUT/report.html`` and ``OUT/report.json``.
+
+    A video belongs to one split. ``holdout`` names videos, or is a fraction
+    of them as in :func:`mmdsr.converters.frames_to_refsr.frames_to_refsr`;
+    a single video is not divided: it is for training, unless ``holdout``
+    names it or is 1.
+
+    A video that cannot be read, or not to its end, does not stop the others;
+    the failure is in the summary. An interrupted call leaves
+    ``.OUT.partial``; the same call goes on from there, and writes the same
+    bytes as one that was never interrupted.
+
+    Args:
+        videos (Iterable[str or Path]): Files, and folders of them.
+        out (str or Path): The data set to be made.
+        options (VideoOptions, optional): How frames are chosen and paired.
+        holdout (Sequence): Names of videos, or one fraction in [0, 1].
+        overwrite (bool): Replace an existing data set.
+        progress (Callable, optional): ``progress(name, seconds, duration)``
+            is told how far a video is read; ``duration`` is None if not
+            known. A finished one is told with ``seconds == duration``.
+
+    Returns:
+        VideoSummary: What was written, and what was not and why.
+
+    Raises:
+        ValueError: If an argument is refused or no sample is left.
+        FileExistsError: If ``out`` is in the way.
+        FileNotFoundError: If there are no videos.
+    """
+    options = options or VideoOptions()
+    show = progress or (lambda name, seconds, duration: None)
+    summary = VideoSummary(Path(out))
+    paths = find_videos(videos)
+    jobs = sorted(
+        zip(name_videos(paths), paths, strict=True),
+        key=lambda job: natural_key(job[0]),
+    )
+    infos, failures = _probe_all(jobs, options.sar)
+    splits = _split([name for name, _ in jobs], failures, holdout, summary)
+    settings = {
+        'tool': 'video_to_refsr',
+        **options.as_dict(),
+        'holdout': [str(value) for value in holdout],
+        'videos': [
+            {'name': name, 'file': path.name, 'bytes': path.stat().st_size}
+            for name, path in jobs
+        ],
+    }
+    with RefSRWriter(
+        out, options.scale, settings, overwrite, resumable=True
+    ) as writer:
+        for name, path in jobs:
+            if name in failures:
+                record = new_record(name, path)
+                add_problem(record, 0.0, failures[name])
+            else:
+                job = _Job(writer, splits[name], infos[name], name)
+                record = job.run(options, summary, show)
+            summary.videos.append(record)
+        if not sum(summary.samples.values()):
+            writer.discard()
+            raise ValueError(_nothing_left(summary))
+        _note_splits(summary)
+        _write_reports(writer, settings, summary)
+    return summary
+
+
+def _probe_all(jobs, sar):
+    infos, failures = {}, {}
+    for name, path in jobs:
+        try:
+            infos[name] = probe(path, sar)
+        except VideoError as error:
+            failures[name] = str(error)
+        except OSError as error:  # no permission, say
+            failures[name] = error.strerror or str(error)
+    if not infos:
+        listed = '; '.join(
+            f'{path}: {failures[name]}' for name, path in jobs[:10]
+        )
+        raise ValueError(f'No video can be read. {listed}')
+    return infos, failures
+
+
+def _split(names, failures, holdout, summary):
+    """Return the split of each readable video."""
+    # A name is no mistake because its file is broken.
+    wanted = [value for value in holdout if str(value) not in failures]
+    runs = [Run(name) for name in names if name not in failures]
+    parts = split_runs(runs, wanted or [0], 1, Summary(summary.out))
+    if len(parts) > len(runs):
+        # The parts of a single run; frames of one video are too much alike.
+        summary.notes.append(
+            'There is one video, and a video is never divided: all of it is '
+            'for training, nothing is held out. Give more videos, or '
+            '--holdout 1 to make it the test split.'
+        )
+        return {runs[0].name: 'train'}
+    return {run.name: split for split, run in parts}
+
+
+@dataclass
+class _Job:
+    """One video on its way into the data set."""
+
+    writer: RefSRWriter
+    split: str
+    info: object
+    name: str
+
+    def run(self, options, summary, show):
+        state = self.writer.work_dir / f'{self.name}.json'
+        duration = self.info.duration
+        record = self._finished(state)
+        if record is not None:
+            summary.resumed += 1
+        else:
+            self.writer.work_dir.mkdir(exist_ok=True)
+            journal = MatchJournal(state.with_name(f'{self.name}.matches'))
+            show(self.name, 0.0, duration)
+            record = convert_video(
+                self.info,
+                self.name,
+                options,
+                self._add,
+                journal,
+                lambda seconds: show(self.name, seconds, duration),
+            )
+            record['split'] = self.split
+            # Read back later: numbers must look the same both times.
+            data = json.dumps(record).encode()
+            write_bytes(state, data)
+            record = json.loads(data)
+        show(self.name, duration, duration)
+        return record
+
+    def _finished(self, state):
+        """Return the record of a video that an earlier call finished."""
+        if not state.is_file():
+            return None
+        record = json.loads(state.read_bytes())
+        stems = [entry['stem'] for entry in record['samples']]
+        if not all(self.writer.is_written(self.split, s) for s in stems):
+            return None
+        for stem in stems:
+            self.writer.register(self.split, stem)
+        return record
+
+    def _add(self, stem, hr, ref):
+        if self.writer.is_written(self.split, stem):
+            self.writer.register(self.split, stem)
+        else:
+            self.writer.add(self.split, stem, hr, ref)
+
+
+def _note_splits(summary):
+    """Say so if all samples of a split were dropped."""
+    for split in ('train', 'test'):
+        videos = [v for v in summary.videos if v['split'] == split]
+        if videos and not summary.samples[split]:
+            names = ', '.join(video['name'] for video in videos)
+            summary.notes.append(
+                f'The {split} split is empty: no frame of {names} is left.'
+            )
+
+
+def _nothing_left(summary):
+    reasons = [f'{why}: {count}' for why, count in summary.dropped.items()]
+    reasons += [f'{file}: {text}' for file, _, text in summary.problems]
+    return (
+        f'No sample is left of {summary.looked_at} frames looked at ('
+        + '; '.join(reasons)
+        + ').'
+    )
+
+
+def _write_reports(writer, settings, summary):
+    page, data = REPORTS
+    title = f'Frames and references of {summary.out.name}'
+    videos, notes = summary.videos, summary.notes
+    writer.add_extra(page, report_html(title, settings, videos, notes))
+    writer.add_extra(data, report_json(settings, videos, notes))
