@@ -1,30 +1,88 @@
 """Camera, pipe and water: exact ray intersections.
 
 Axes follow OpenCV, for the world as for the camera: x right, y down, z
-along the pipe (along the optical axis). The pipe is the cylinder
-``x^2 + y^2 = radius^2``; the water fills what lies below ``y = water``.
+along the pipe (along the optical axis). The pipe is a row of segments (see
+`mmdsr.sim.segments`); the water fills what lies below ``y = water``.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from mmdsr.sim.section import jit, section_exit, section_holds
+from mmdsr.sim.segments import (
+    COS,
+    CX,
+    CY,
+    MIDDLE,
+    REACH,
+    SIN,
+    SQUEEZE,
+    SX,
+    SY,
+    Z0,
+    Segments,
+)
 
-class Hits(NamedTuple):
-    """Where the rays of a block of pixels end.
+_MARCH = 64  # steps in which a deformed stretch is searched for its wall
+
+
+class Camera(NamedTuple):
+    """Where a frame is taken from.
 
     Attributes:
-        depth: Distance along the optical axis in metres ``(H, W)``, float32,
-            of the visible surface (water included), cut at the far limit.
+        pose: Camera-to-world matrix ``(4, 4)``, float64, metres.
+        focal: Focal length in pixels.
+        center: Principal point (x, y) in pixels, where the centre of the
+            first pixel is (0.5, 0.5).
+    """
+
+    pose: np.ndarray
+    focal: float
+    center: tuple[float, float]
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """Camera matrix ``(3, 3)``."""
+        (x, y), f = self.center, self.focal
+        return np.array([[f, 0, x], [0, f, y], [0, 0, 1.0]])
+
+
+class Pipe(NamedTuple):
+    """What rays meet, but for the bodies in it.
+
+    Attributes:
+        section: Code, half width and half height, see `mmdsr.sim.section`.
+        segments: The row of segments.
+        water: Height y of the water, metres, or None for a dry pipe.
+        far: Largest depth, metres. What lies beyond is given this depth.
+    """
+
+    section: tuple[int, float, float]
+    segments: Segments
+    water: float | None
+    far: float
+
+
+class Hits(NamedTuple):
+    """Where the rays of a block of pixels end; arrays ``(H, W)`` float32.
+
+    Attributes:
+        depth: Distance along the optical axis in metres of the visible
+            surface (water included), cut at the far limit.
         water: True where the water is seen.
-        x, y, z: Point of the wall in world metres, float32; for a water
-            pixel the point of the wall seen mirrored in the water.
+        x, y, z: Point of the wall in world metres; for a water pixel the
+            point of the wall seen mirrored in the water.
+        across: The point relative to the centre of its section ``(2, H,
+            W)``.
+        normal: Unit normal of the wall towards the inside ``(3, H, W)``.
+        face: True where the point is on the end face of a segment.
         grazing: Component of the (unnormalised, forward length one) ray
             along the wall's outward normal.
         path: Length travelled, in units of the optical axis, to the wall.
-        surface_x, surface_z: Visible point on the water (garbage
-            elsewhere), float32.
+        surface_x, surface_z: Visible point on the water (0 elsewhere).
         tilt: Downward component of the ray, forward length one.
         scum: Third value of `trace`'s ripple at the water's pixels, in their
             order; empty without water or ripple.
@@ -35,6 +93,9 @@ class Hits(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     z: np.ndarray
+    across: np.ndarray
+    normal: np.ndarray
+    face: np.ndarray
     grazing: np.ndarray
     path: np.ndarray
     surface_x: np.ndarray
@@ -58,83 +119,233 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     return about_y @ about_x @ about_z
 
 
-def pixel_rays(
-    rows: slice, size: tuple[int, int], focal: float, pose: np.ndarray
-) -> np.ndarray:
-    """World directions of the rays of whole rows of pixels.
-
-    Args:
-        rows: Rows of the image.
-        size: Width and height of the image.
-        focal: Focal length in pixels; the principal point is the centre.
-        pose: Camera-to-world matrix ``(4, 4)``.
-
-    Returns:
-        Float64 ``(3, H, W)``, the component along the optical axis being
-        one, so that a ray's parameter is the depth.
-    """
-    width, height = size
-    x = (np.arange(width) + 0.5 - width / 2) / focal
-    y = (np.arange(rows.start, rows.stop) + 0.5 - height / 2) / focal
-    turn = pose[:3, :3]
+@jit
+def pixel_ray(matrix, camera, row, col):
+    """World direction of a pixel's ray, forward length one."""
+    x = (col + 0.5 - camera[1]) / camera[0]
+    y = (row + 0.5 - camera[2]) / camera[0]
     return (
-        turn[:, 0, None, None] * x[None, None, :]
-        + turn[:, 1, None, None] * y[None, :, None]
-        + turn[:, 2, None, None]
+        matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2],
+        matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2],
+        matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2],
     )
 
 
-def cylinder_distance(
-    origin_x: np.ndarray | float,
-    origin_y: np.ndarray | float,
-    dir_x: np.ndarray,
-    dir_y: np.ndarray,
-    radius: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Ray parameter where a ray from inside the pipe meets the wall.
+@jit
+def squeeze_at(row, z):
+    """Relative widening of a deformed segment at z."""
+    u = (z - row[MIDDLE]) / row[REACH]
+    return row[SQUEEZE] * (1 - u * u) ** 2 if abs(u) < 1 else 0.0
+
+
+@jit
+def _to_round(row, x, y, z):
+    """A point relative to its segment's centre, deformation undone."""
+    qx = x - row[CX] - row[SX] * (z - row[Z0])
+    qy = y - row[CY] - row[SY] * (z - row[Z0])
+    if row[SQUEEZE] == 0:
+        return qx, qy
+    e = squeeze_at(row, z)
+    u = (row[COS] * qx + row[SIN] * qy) / (1 + e)
+    v = (row[COS] * qy - row[SIN] * qx) / (1 - e)
+    return row[COS] * u - row[SIN] * v, row[SIN] * u + row[COS] * v
+
+
+@jit
+def _deformed_exit(code, r, h, row, o, d, start, stop):
+    """First exit between two ray parameters, inf if there is none."""
+    low = start
+    for k in range(1, _MARCH + 1):
+        high = start + (stop - start) * k / _MARCH
+        x, y = _to_round(
+            row,
+            o[0] + high * d[0],
+            o[1] + high * d[1],
+            o[2] + high * d[2],
+        )
+        if not section_holds(code, r, h, x, y):
+            for _ in range(40):
+                middle = 0.5 * (low + high)
+                x, y = _to_round(
+                    row,
+                    o[0] + middle * d[0],
+                    o[1] + middle * d[1],
+                    o[2] + middle * d[2],
+                )
+                if section_holds(code, r, h, x, y):
+                    low = middle
+                else:
+                    high = middle
+            return high
+        low = high
+    return math.inf
+
+
+@jit
+def pipe_exit(code, r, h, table, o, d, far):
+    """Follow a ray from inside the pipe to its wall.
 
     Args:
-        origin_x: Start of the ray across the pipe, to the right, metres.
-        origin_y: The same downwards.
-        dir_x: Direction across the pipe, to the right.
-        dir_y: The same downwards.
-        radius: Radius of the pipe, metres.
+        code: Kind of section.
+        r: Half width.
+        h: Half height of a box.
+        table: Table of the segments.
+        o: Start of the ray.
+        d: Its direction.
+        far: Largest ray parameter.
 
     Returns:
-        The parameter (huge for a ray along the axis), and the
-        direction's component along the outward normal at the hit.
+        Ray parameter, index of the segment, outward normal (x, y, z), and
+        whether an end face was met.
     """
-    # The floor makes a ray along the axis meet the wall very far away.
-    a = np.maximum(dir_x * dir_x + dir_y * dir_y, 1e-30)
-    b = origin_x * dir_x + origin_y * dir_y
-    c = origin_x * origin_x + origin_y * origin_y - radius * radius
-    # Inside the pipe c < 0, so the discriminant is never negative.
-    root = np.sqrt(np.maximum(b * b - a * c, 0))
-    # Two forms of the same root; each is free of cancellation on its side.
-    total = root + np.abs(b)
-    ahead = b > 0
-    t = np.where(ahead, -c, total) / np.where(ahead, total, a)
-    return t, root / radius
+    last = len(table) - 1
+    i = 0
+    while i < last and table[i + 1, Z0] <= o[2]:
+        i += 1
+    start = 0.0
+    while True:
+        row = table[i]
+        stop = math.inf
+        if d[2] > 0 and i < last:
+            stop = (table[i + 1, Z0] - o[2]) / d[2]
+        elif d[2] < 0 and i > 0:
+            stop = (row[Z0] - o[2]) / d[2]
+        qx = o[0] - row[CX] - row[SX] * (o[2] - row[Z0])
+        qy = o[1] - row[CY] - row[SY] * (o[2] - row[Z0])
+        ex, ey = d[0] - row[SX] * d[2], d[1] - row[SY] * d[2]
+        if row[SQUEEZE] != 0:
+            end = min(stop, far)
+            t = _deformed_exit(code, r, h, row, o, d, start, end)
+            if t < math.inf:
+                z = o[2] + t * d[2]
+                e = squeeze_at(row, z)
+                x, y = qx + t * ex, qy + t * ey
+                u = (row[COS] * x + row[SIN] * y) / (1 + e) ** 2
+                v = (row[COS] * y - row[SIN] * x) / (1 - e) ** 2
+                nx = row[COS] * u - row[SIN] * v
+                ny = row[SIN] * u + row[COS] * v
+                # Along the pipe the wall leans by the squeeze's slope.
+                step = 1e-4
+                rise = (squeeze_at(row, z + step) - e) / step
+                u0 = (row[COS] * x + row[SIN] * y) / (1 + e)
+                v0 = (row[COS] * y - row[SIN] * x) / (1 - e)
+                lean = -(u0 * u0) * rise / (1 + e) + v0 * v0 * rise / (1 - e)
+                nz = lean - nx * row[SX] - ny * row[SY]
+                size = math.sqrt(nx * nx + ny * ny + nz * nz)
+                return t, i, nx / size, ny / size, nz / size, False
+        else:
+            t, nx, ny = section_exit(code, r, h, qx, qy, ex, ey)
+            # A ray that is already past the wall stops at the joint.
+            t = max(t, start)
+            if t <= stop or t >= far:
+                if t >= far:
+                    t = far
+                nz = -(nx * row[SX] + ny * row[SY])
+                size = math.sqrt(1 + nz * nz)
+                return t, i, nx / size, ny / size, nz / size, False
+        if stop >= far:
+            return far, i, 0.0, 0.0, math.copysign(1.0, d[2]), False
+        i += 1 if d[2] > 0 else -1
+        x, y = o[0] + stop * d[0], o[1] + stop * d[1]
+        x, y = _to_round(table[i], x, y, o[2] + stop * d[2])
+        if not section_holds(code, r, h, x, y):
+            # Rounding must not raise a face where neighbours fit.
+            if section_holds(code, r * (1 + 1e-9), h * (1 + 1e-9), x, y):
+                start = stop
+                continue
+            face = i if d[2] > 0 else i + 1
+            return stop, face, 0.0, 0.0, math.copysign(1.0, d[2]), True
+        start = stop
+
+
+@jit
+def _store(out, face, at, code, r, h, table, o, d, far):
+    """Follow one ray and write its wall point, see `trace`."""
+    row, col = at
+    t, i, nx, ny, nz, is_face = pipe_exit(code, r, h, table, o, d, far)
+    x, y, z = o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2]
+    seg = table[i]
+    out[0, row, col] = t
+    out[1, row, col] = x
+    out[2, row, col] = y
+    out[3, row, col] = z
+    out[4, row, col] = x - seg[CX] - seg[SX] * (z - seg[Z0])
+    out[5, row, col] = y - seg[CY] - seg[SY] * (z - seg[Z0])
+    out[6, row, col] = -nx
+    out[7, row, col] = -ny
+    out[8, row, col] = -nz
+    out[9, row, col] = nx * d[0] + ny * d[1] + nz * d[2]
+    face[row, col] = is_face
+    return t
+
+
+@jit
+def _trace_rows(top, camera, pose, code, r, h, table, water, far, out, flags):
+    """Primary rays of a block of rows; planes as written by `_store`."""
+    height, width = flags.shape[1:]
+    o = (pose[0, 3], pose[1, 3], pose[2, 3])
+    for row in range(height):
+        for col in range(width):
+            d = pixel_ray(pose, camera, top + row, col)
+            t = _store(out, flags[0], (row, col), code, r, h, table, o, d, far)
+            out[10, row, col] = d[1]
+            reach = (water - o[1]) / d[1] if d[1] > 0 else math.inf
+            wet = reach < t
+            flags[1, row, col] = wet
+            if wet:
+                out[11, row, col] = reach
+                out[12, row, col] = o[0] + reach * d[0]
+                out[13, row, col] = o[2] + reach * d[2]
+            else:
+                out[11, row, col] = t
+                out[12, row, col] = 0
+                out[13, row, col] = 0
+
+
+@jit
+def _mirror(
+    top, camera, pose, code, r, h, table, water, far, out, flags, at, slopes
+):
+    """Follow the rays mirrored at the water, to first order in the slopes."""
+    for k in range(len(at[0])):
+        row, col = at[0][k], at[1][k]
+        d = pixel_ray(pose, camera, top + row, col)
+        t = out[11, row, col]
+        o = (out[12, row, col], water, out[13, row, col])
+        mirrored = (
+            d[0] - 2 * d[1] * slopes[0, k],
+            -d[1],
+            d[2] - 2 * d[1] * slopes[1, k],
+        )
+        s = _store(
+            out,
+            flags[0],
+            (row, col),
+            code,
+            r,
+            h,
+            table,
+            o,
+            mirrored,
+            far,
+        )
+        out[0, row, col] = t + s
 
 
 def trace(
-    rays: np.ndarray,
-    origin: np.ndarray,
-    radius: float,
-    water: float | None,
-    far: float,
+    rows: slice,
+    width: int,
+    camera: Camera,
+    pipe: Pipe,
     ripple: Callable[..., tuple] | None = None,
 ) -> Hits:
-    """Intersect a block of rays with the pipe and the water.
+    """Intersect the rays of whole rows of pixels with pipe and water.
 
     Args:
-        rays: Directions ``(3, H, W)`` of `pixel_rays`.
-        origin: Camera centre in world metres ``(3,)``, in the pipe and
-            above the water.
-        radius: Radius of the pipe, metres.
-        water: Height y of the water, metres, or None for a dry pipe.
-        far: Largest depth, metres. The pipe has no end: what lies beyond
-            is given this depth.
+        rows: Rows of the image.
+        width: Width of the image.
+        camera: The camera, in the pipe and above the water.
+        pipe: What it looks at.
         ripple: Function of the water's (x, z) and the ray's parameter that
             returns the slopes of the surface along x and z and what floats
             there. The slopes bend mirrored rays only, so the depth is that
@@ -143,52 +354,37 @@ def trace(
     Returns:
         The hits.
     """
-    dx, dy, dz = rays
-    ox, oy, oz = (float(value) for value in origin)
-    path, grazing = cylinder_distance(ox, oy, dx, dy, radius)
-    path = np.minimum(path, far)
-    depth = path
-    wet = np.zeros(path.shape, bool)
-    sx = sz = np.zeros(path.shape, np.float32)
-    if water is not None:
-        with np.errstate(divide='ignore'):
-            reach = (water - oy) / dy
-        wet = (dy > 0) & (reach < path)
-        depth = np.where(wet, reach, path)
-    x = ox + path * dx
-    y = oy + path * dy
-    z = oz + path * dz
+    shape = (rows.stop - rows.start, width)
+    out = np.empty((14, *shape))
+    flags = np.empty((2, *shape), np.bool_)
+    code, r, h = pipe.section
+    water = math.inf if pipe.water is None else pipe.water
+    lens = (camera.focal, *camera.center)
+    known = (lens, camera.pose, code, r, h, pipe.segments.table, water)
+    _trace_rows(rows.start, *known, pipe.far, out, flags)
     scum = np.zeros(0, np.float32)
+    wet = flags[1]
     if wet.any():
         at = np.nonzero(wet)
-        t = reach[at]
-        px, pz = ox + t * dx[at], oz + t * dz[at]
-        slope_x = slope_z = np.float32(0)
+        slopes = np.zeros((2, len(at[0])))
         if ripple is not None:
-            slope_x, slope_z, scum = ripple(px, pz, t)
-        # Mirror at the tilted surface, to first order in the slopes.
-        down = dy[at]
-        rx = dx[at] - 2 * down * slope_x
-        rz = dz[at] - 2 * down * slope_z
-        s, normal = cylinder_distance(px, water, rx, -down, radius)
-        s = np.minimum(s, far)
-        x[at], y[at], z[at] = px + s * rx, water - s * down, pz + s * rz
-        path = path.copy()
-        path[at], grazing[at] = t + s, normal
-        sx = np.zeros(path.shape, np.float32)
-        sz = sx.copy()
-        sx[at], sz[at] = px, pz
-    single = np.float32
+            t, x, z = out[11:14, at[0], at[1]]
+            slopes[0], slopes[1], scum = ripple(x, z, t)
+        _mirror(rows.start, *known, pipe.far, out, flags, at, slopes)
+    single = out.astype(np.float32)
     return Hits(
-        depth.astype(single),
-        wet,
-        x.astype(single),
-        y.astype(single),
-        z.astype(single),
-        grazing.astype(single),
-        path.astype(single),
-        sx,
-        sz,
-        dy.astype(single),
-        scum,
+        depth=single[11],
+        water=wet,
+        x=single[1],
+        y=single[2],
+        z=single[3],
+        across=single[4:6],
+        normal=single[6:9],
+        face=flags[0],
+        grazing=single[9],
+        path=single[0],
+        surface_x=single[12],
+        surface_z=single[13],
+        tilt=single[10],
+        scum=scum,
     )

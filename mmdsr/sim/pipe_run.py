@@ -1,20 +1,36 @@
 """A run: one camera on its way down one pipe."""
 
+from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from mmdsr.sim.build import build_bodies, joint_steps, squeezes
+from mmdsr.sim.decals import build_decals
+from mmdsr.sim.defects import (
+    check_kinds,
+    draw_defects,
+    draw_kinds,
+    draw_places,
+    shift_joints,
+)
+from mmdsr.sim.geometry import Pipe
+from mmdsr.sim.motion import camera_of
 from mmdsr.sim.noise import slopes, spectral_noise
-from mmdsr.sim.render import render
-from mmdsr.sim.scene import camera_pose, draw_scene
+from mmdsr.sim.render import Rendered, World, render
+from mmdsr.sim.scene import draw_scene
+from mmdsr.sim.section import CIRCULAR, perimeter_table
+from mmdsr.sim.segments import joints_of, lay_segments
 from mmdsr.sim.sensor import capture, meter
 from mmdsr.sim.shade import Looks, Ripples
+from mmdsr.sim.text import Caption
 from mmdsr.sim.texture import MipAtlas
-from mmdsr.sim.wall import Wall
+from mmdsr.sim.wall import RING_LENGTH, Wall, ring_joints
 
 FAR = 60.0
+_METERED = (0, 8, 16, 24)  # frames at which the exposure is measured
 
 
 @contextmanager
@@ -34,16 +50,24 @@ class SimFrame(NamedTuple):
     Attributes:
         image: uint8 RGB ``(H, W, 3)``.
         depth: Float32 ``(H, W)``: distance along the optical axis in
-            metres, of the wall or the water's surface at the centre of the
-            pixel. The pipe has no end; what is farther than 60 m (a few
-            pixels around the vanishing point) is given 60 m.
+            metres, of the wall, of a body or of the water's surface at the
+            centre of the pixel. The pipe has no end; what is farther than
+            60 m (a few pixels around the vanishing point) is given 60 m.
         pose: Camera-to-world matrix ``(4, 4)``, float64, metres; axes x
             right, y down, z forward for both.
+        intrinsics: Camera matrix ``(3, 3)`` in pixels, where the centre of
+            the first pixel is (0.5, 0.5).
+        defect: uint8 ``(H, W)``: 0 where no defect shows, i where
+            ``PipeRun.defects[i - 1]`` does.
+        overlay: Bool ``(H, W)``: True under burned-in text.
     """
 
     image: np.ndarray
     depth: np.ndarray
     pose: np.ndarray
+    intrinsics: np.ndarray
+    defect: np.ndarray
+    overlay: np.ndarray
 
 
 class PipeRun:
@@ -56,16 +80,19 @@ class PipeRun:
         seed: Seed of the data set, non-negative.
         run: Number of the run, non-negative.
         size: Width and height of the frames in pixels, at least 16 each.
-        noise: Whether frames carry sensor noise, exposure variation and
-            compression.
+        noise: Whether frames carry sensor noise, motion blur, exposure
+            variation, a jittering lens and compression.
+        defects: Codes of `mmdsr.sim.defects.KINDS`, one defect each; None
+            lets the run draw its own.
+        overlay: Whether text is burned into the frames.
 
     Attributes:
         scene: All parameters of the run.
-        intrinsics: Camera matrix ``(3, 3)`` in pixels, where the centre of
-            the first pixel is (0.5, 0.5).
+        defects: The defects, a tuple of `mmdsr.sim.defects.Defect`.
 
     Raises:
-        ValueError: If a number is negative or the size too small.
+        ValueError: If a number is negative, the size too small or a code
+            unknown.
     """
 
     def __init__(
@@ -74,6 +101,8 @@ class PipeRun:
         run: int,
         size: tuple[int, int] = (448, 320),
         noise: bool = True,
+        defects: Sequence[str] | None = None,
+        overlay: bool = False,
     ):
         if seed < 0 or run < 0:
             raise ValueError(
@@ -84,59 +113,101 @@ class PipeRun:
             raise ValueError(f'frames must be at least 16x16, got {size}')
         self.seed, self.run, self.noise = seed, run, noise
         self.size = (int(width), int(height))
-        self.scene = draw_scene(seed, run)
-        focal = width / 2 / np.tan(self.scene.hfov / 2)
-        self.intrinsics = np.array(
-            [[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]
-        )
+        kinds = draw_kinds(seed, run) if defects is None else defects
+        kinds = check_kinds(kinds)
+        self.scene = draw_scene(seed, run, kinds)
+        self._caption = Caption(seed, run) if overlay else None
         with _one_thread():
-            self._build()
+            self._build(kinds)
 
-    def _build(self) -> None:
-        """Make the run's textures and set its exposure."""
+    def _build(self, kinds: tuple[str, ...]) -> None:
+        """Make the run's textures, pipe and defects; set its exposure."""
+        scene = self.scene
         # The texture does not depend on the size asked for: the nearest
         # pixels of a frame 448 wide set its resolution.
-        nominal = 224 / np.tan(self.scene.hfov / 2)
-        nearest = self.scene.radius * nominal / 275**2
+        nominal = 224 / np.tan(scene.hfov / 2)
+        nearest = scene.radius * nominal / 275**2
         footprint = float(np.clip(0.8 * nearest, 0.0005, 0.0025))
         rng = np.random.default_rng([self.seed, self.run, 2])
-        self._looks = Looks(self.scene, rng)
-        self._wall = Wall(self.scene, rng, footprint)
+        looks = Looks(scene, rng)
+        # What eight frames of a crawler pass, and some radii ahead.
+        ahead = 6 * scene.radius + 8 * scene.step
+        number = (self.seed, self.run)
+        # What is nearer lies outside of the first frame.
+        start = 0.9 * scene.radius / np.tan(0.4 * scene.hfov) + 0.05
+        places = draw_places(*number, len(kinds), start, ahead)
+        ring = shift_joints(
+            kinds, places, ring_joints(scene, rng), RING_LENGTH
+        )
+        table, perimeter = perimeter_table(*scene.shape)
+        wall = Wall(scene, rng, footprint, ring, perimeter)
+        self._water_texture(rng, looks)
+        joints = joints_of(ring, RING_LENGTH)
+        self.defects = draw_defects(
+            *number, kinds, places, scene.radius, joints[joints > 0]
+        )
+        segments = lay_segments(
+            scene,
+            joints,
+            joint_steps(self.defects, scene, joints),
+            squeezes(self.defects),
+            rng,
+        )
+        self._world = World(
+            scene=scene,
+            wall=wall,
+            looks=looks,
+            pipe=Pipe(scene.shape, segments, scene.water, FAR),
+            bodies=build_bodies(self.defects, scene, segments, *number),
+            decals=build_decals(
+                self.defects, scene.shape, table, perimeter, *number
+            ),
+            defects=self.defects,
+            table=(
+                None
+                if scene.shape[0] == CIRCULAR
+                else table.astype(np.float32)
+            ),
+            perimeter=perimeter,
+        )
+        previews = [
+            self._light(frame, (112, 80))[0].light for frame in _METERED
+        ]
+        self._gains = [
+            meter(light, scene.exposure, scene.shoulder) for light in previews
+        ]
+
+    def _water_texture(self, rng, looks: Looks) -> None:
         surface = spectral_noise(rng, (256, 256), (4, 100), 1.3)
         along, across = slopes(surface)
         scum = spectral_noise(rng, (256, 256), (4, 90), 1.4)
-        scum -= np.quantile(scum, 1 - self._looks.scum)
+        scum -= np.quantile(scum, 1 - looks.scum)
         stack = np.stack([across, along], -1)
         stack /= stack.std()
         self._ripples = MipAtlas(np.dstack([stack, scum]), 6)
-        previews = [self._light(frame, (112, 80))[0] for frame in (0, 7, 19)]
-        self._gain = meter(
-            np.stack(previews), self.scene.exposure, self.scene.shoulder
-        )
 
-    def _light(self, frame: int, size: tuple[int, int]):
-        pose = camera_pose(self.scene, frame)
+    def _light(self, frame: int, size: tuple[int, int], rng=None):
+        world = self._world
+        camera = camera_of(self.scene, world.pipe.segments, frame, size, rng)
         ripples = Ripples(
             self._ripples,
             2.0 * self.scene.radius,
-            self._looks.ripple,
-            self._looks.flow * frame,
-            2 * np.tan(self.scene.hfov / 2) / size[0],
+            world.looks.ripple,
+            world.looks.flow * frame,
+            1 / camera.focal,
         )
-        light, depth = render(
-            self.scene, self._wall, self._looks, ripples, pose, size, FAR
-        )
-        return light, depth, pose
+        rendered: Rendered = render(world, ripples, camera, size)
+        return rendered, camera
 
     def frame(self, index: int) -> SimFrame:
         """Render a frame.
 
         Args:
             index: Number of the frame, non-negative; the camera advances
-                with it.
+                or zooms in with it.
 
         Returns:
-            Image, depth and pose.
+            Image, depth, camera and defects.
 
         Raises:
             ValueError: If the number is negative.
@@ -144,10 +215,27 @@ class PipeRun:
         if index < 0:
             raise ValueError(f'frame must not be negative, got {index}')
         with _one_thread():
-            light, depth, pose = self._light(index, self.size)
-            rng, gain = None, self._gain
+            rng = None
             if self.noise:
                 rng = np.random.default_rng([self.seed, self.run, 3, index])
-                gain *= float(np.exp(rng.normal(0, 0.04)))
-            image = capture(self.scene, light, gain, rng)
-        return SimFrame(image, depth, pose)
+            rendered, camera = self._light(index, self.size, rng)
+            # The camera adapts slowly, and not quite evenly.
+            gain = np.exp(np.interp(index, _METERED, np.log(self._gains)))
+            if rng is not None:
+                gain *= np.exp(rng.normal(0, 0.04))
+            image, overlay = capture(
+                self.scene,
+                rendered.light,
+                float(gain),
+                rng,
+                self._caption,
+                index,
+            )
+        return SimFrame(
+            image,
+            rendered.depth,
+            camera.pose,
+            camera.matrix,
+            rendered.defect,
+            overlay,
+        )

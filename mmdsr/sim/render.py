@@ -1,15 +1,61 @@
 """From the hits of a frame to linear light."""
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
-from mmdsr.sim.geometry import Hits, pixel_rays, trace
+from mmdsr.sim.bodies import Bodies, BodyHits, trace_bodies
+from mmdsr.sim.decals import Decal, apply_decals
+from mmdsr.sim.defects import Defect
+from mmdsr.sim.geometry import Camera, Hits, Pipe, trace
 from mmdsr.sim.scene import Scene
 from mmdsr.sim.shade import Looks, Ripples, Surface, beam, ramp
 from mmdsr.sim.wall import Wall
 
 _F = np.float32
 _ROWS = 64  # rows per block: the arrays of a block stay in the cache
+
+
+class World(NamedTuple):
+    """All that a run's camera may see.
+
+    Attributes:
+        scene: Parameters of the run.
+        wall: Textures of the wall.
+        looks: Dirt.
+        pipe: Wall and water.
+        bodies: What is in the pipe.
+        decals: Defects in the wall.
+        defects: All defects.
+        table: Share of the perimeter by angle, None for a circle.
+        perimeter: Metres around the pipe.
+    """
+
+    scene: Scene
+    wall: Wall
+    looks: Looks
+    pipe: Pipe
+    bodies: Bodies
+    decals: tuple[Decal, ...]
+    defects: tuple[Defect, ...]
+    table: np.ndarray | None
+    perimeter: float
+
+
+class Rendered(NamedTuple):
+    """A rendered frame.
+
+    Attributes:
+        light: Linear RGB ``(H, W, 3)`` of arbitrary scale, float32.
+        depth: Metres ``(H, W)``, float32.
+        defect: Number of the defect that a pixel shows ``(H, W)``, uint8, 0
+            for none.
+    """
+
+    light: np.ndarray
+    depth: np.ndarray
+    defect: np.ndarray
 
 
 def illuminate(
@@ -37,13 +83,18 @@ def illuminate(
     """
     lx, ly, lz = (_F(value) for value in lamp)
     radius = _F(scene.radius)
-    dz = lz - hits.z
-    square = (lx - hits.x) ** 2
-    square += (ly - hits.y) ** 2
+    dx, dy, dz = lx - hits.x, ly - hits.y, lz - hits.z
+    square = dx * dx
+    square += dy * dy
     square += dz * dz
     # Along the inward normal, along the axis, around the pipe.
-    inward = radius - (hits.x * lx + hits.y * ly) / radius
-    turning = (hits.x * ly - hits.y * lx) / radius
+    nx, ny, nz = hits.normal
+    inward = nx * dx
+    inward += ny * dy
+    inward += nz * dz
+    np.maximum(inward, 0, out=inward)
+    turning = ny * dx
+    turning -= nx * dy
     facing = inward - surface.along * dz
     facing -= surface.around * turning
     np.maximum(facing, 0, out=facing)
@@ -111,53 +162,183 @@ def add_water(
         plane[at] = plane[at] * mirror + body * paint
 
 
+def mark_joints(
+    world: World, surface: Surface, hits: Hits, owners: np.ndarray
+) -> None:
+    """Open the displaced joints, and mark them and deformed stretches.
+
+    Args:
+        world: The run; a joint defect owns the wall next to its joint, and
+            the end face that shows there.
+        surface: Reflectance of the points; changed in place.
+        hits: The points.
+        owners: Defect shown by each pixel; changed in place.
+    """
+    dry = ~hits.water
+    for number, defect in enumerate(world.defects, 1):
+        if defect.kind not in ('FS', 'DE'):
+            continue
+        away = np.abs(hits.z - _F(defect.z))
+        if defect.kind == 'DE':
+            # Where the squeeze is half of its largest.
+            owners[(away < 0.54 * defect.length / 2) & dry] = number
+            continue
+        gap = 0.3 * defect.length + 0.02 * defect.severity
+        open_ = ramp(_F(gap) - away, surface.edge)
+        open_[hits.face] = 0
+        surface.color *= _F(1) - _F(0.9) * open_
+        reach = _F(gap + 0.01 + 0.06 * world.scene.radius)
+        owners[(away < reach) & dry] = number
+
+
+def shade_bodies(
+    world: World,
+    found: BodyHits,
+    camera: Camera,
+    top: int,
+    lamp: np.ndarray,
+    profile: np.ndarray,
+) -> np.ndarray:
+    """Light sent back by bodies.
+
+    Args:
+        world: The run.
+        found: Pixels that show bodies.
+        camera: The camera.
+        top: First row of the block.
+        lamp: World position of the lamp, metres.
+        profile: Beam brightness ``(H, W)`` of the block.
+
+    Returns:
+        Linear RGB ``(3, N)``.
+    """
+    rows, columns = found.at
+    x = (columns + 0.5 - camera.center[0]) / camera.focal
+    y = (rows + top + 0.5 - camera.center[1]) / camera.focal
+    ray = camera.pose[:3, :3] @ np.stack([x, y, np.ones_like(x)])
+    point = (camera.pose[:3, 3:] + ray * found.depth).astype(np.float32)
+    look = world.bodies.look[found.body]
+    normal = found.normal.copy()
+    # The wall's fine texture, laid on along the two flatter directions.
+    flat = np.argmax(np.abs(normal), 0)
+    pick = np.arange(len(flat))
+    u = point[(flat + 1) % 3, pick] * _F(3 / world.wall.detail_period[0])
+    v = point[(flat + 2) % 3, pick] * _F(3 / world.wall.detail_period[1])
+    level = np.log2(
+        found.depth * _F(3 / (camera.focal * world.wall.footprint))
+    )
+    tone, along, around = (
+        plane[0]
+        for plane in world.wall.detail.sample(u[None], v[None], level[None])
+    )
+    normal[(flat + 1) % 3, pick] -= _F(1.5) * look[:, 0] * along
+    normal[(flat + 2) % 3, pick] -= _F(1.5) * look[:, 0] * around
+    normal /= np.sqrt((normal * normal).sum(0))
+    light = lamp.astype(np.float32)[:, None] - point
+    square = (light * light).sum(0)
+    cosine = np.maximum((light * normal).sum(0), 0) / np.sqrt(square)
+    direct = cosine / square * profile[found.at]
+    scene = world.scene
+    spread = _F(scene.scatter) / (square + _F(scene.radius**2))
+    # Little stray light finds its way into a lateral.
+    spread *= np.where(found.inside, _F(0.25), _F(0.8))
+    shine = cosine**16 / square * profile[found.at] * _F(0.3) * look[:, 1]
+    direct *= np.where(found.inside, _F(0.5), _F(1))
+    color = world.bodies.color[found.body].T
+    color = color * np.maximum(_F(0.1), 1 + _F(1.2) * look[:, 0] * tone)
+    return color * (direct + spread) + shine
+
+
+def _soften_borders(light: np.ndarray, depth: np.ndarray, drawn: np.ndarray):
+    """Smooth the stairs where surfaces of different depth meet, in place.
+
+    Only there: textures are filtered already.
+    """
+    inverse = 1 / depth
+    jump = np.zeros(depth.shape, np.uint8)
+    for axis in (0, 1):
+        step = np.abs(np.diff(inverse, axis=axis))
+        a = [slice(None)] * 2
+        a[axis] = slice(1, None)
+        b = [slice(None)] * 2
+        b[axis] = slice(None, -1)
+        # A wall seen at a slant has steps in proportion, too.
+        edge = step > 0.04 * np.maximum(inverse[tuple(a)], inverse[tuple(b)])
+        jump[tuple(a)] |= edge
+        jump[tuple(b)] |= edge
+    jump |= cv2.morphologyEx(
+        drawn, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)
+    )
+    at = np.nonzero(jump)
+    if len(at[0]):
+        soft = cv2.GaussianBlur(light, (3, 3), 0.7)
+        light[at] = soft[at]
+
+
 def render(
-    scene: Scene,
-    wall: Wall,
-    looks: Looks,
-    ripples: Ripples,
-    pose: np.ndarray,
-    size: tuple[int, int],
-    far: float,
-) -> tuple[np.ndarray, np.ndarray]:
+    world: World, ripples: Ripples, camera: Camera, size: tuple[int, int]
+) -> Rendered:
     """Render a frame.
 
     Args:
-        scene: The run.
-        wall: Its textures.
-        looks: Its dirt.
+        world: The run.
         ripples: The water's surface in this frame.
-        pose: Camera-to-world matrix.
+        camera: The camera.
         size: Width and height.
-        far: Largest depth in metres.
 
     Returns:
-        Linear RGB ``(H, W, 3)`` of arbitrary scale, and depth ``(H, W)`` in
-        metres, both float32.
+        The frame.
     """
     width, height = size
-    focal = width / 2 / np.tan(scene.hfov / 2)
+    scene = world.scene
     light = np.empty((height, width, 3), np.float32)
     depth = np.empty((height, width), np.float32)
-    lamp = pose[:3, 3] + pose[:3, :3] @ (*scene.lamp_offset, 0)
-    tan_x = ((np.arange(width) + 0.5 - width / 2) / focal)[None]
+    owners = np.zeros((height, width), np.uint8)
+    drawn = np.zeros((height, width), np.uint8)
+    lamp = camera.pose[:3, 3] + camera.pose[:3, :3] @ (*scene.lamp_offset, 0)
+    tan_x = ((np.arange(width) + 0.5 - camera.center[0]) / camera.focal)[None]
     for top in range(0, height, _ROWS):
         rows = slice(top, min(top + _ROWS, height))
-        rays = pixel_rays(rows, size, focal, pose)
-        hits = trace(
-            rays, pose[:3, 3], scene.radius, scene.water, far, ripples
+        hits = trace(rows, width, camera, world.pipe, ripples)
+        tan_y = np.arange(rows.start, rows.stop) + 0.5 - camera.center[1]
+        profile = beam(scene, tan_x, (tan_y / camera.focal)[:, None])
+        surface = Surface(
+            scene,
+            world.wall,
+            world.looks,
+            hits,
+            1 / camera.focal,
+            world.table,
         )
-        tan_y = (np.arange(rows.start, rows.stop) + 0.5 - height / 2) / focal
-        profile = beam(scene, tan_x, tan_y[:, None])
-        surface = Surface(scene, wall, looks, hits, 1 / focal)
+        own = owners[rows]
+        mark_joints(world, surface, hits, own)
+        apply_decals(world.decals, surface, hits, world.perimeter, own)
         block = illuminate(scene, surface, hits, lamp, profile)
         if hits.water.any():
-            add_water(scene, looks, hits, block, lamp, profile, focal)
+            add_water(
+                scene, world.looks, hits, block, lamp, profile, camera.focal
+            )
+        near = hits.depth
+        found = trace_bodies(rows, width, camera, world.bodies, hits)
+        if found is not None:
+            body = shade_bodies(world, found, camera, top, lamp, profile)
+            behind = block[:, found.at[0], found.at[1]]
+            block[:, found.at[0], found.at[1]] = behind + found.cover * (
+                body - behind
+            )
+            # What covers less than half of a pixel is not what it shows.
+            solid = found.cover >= 0.5
+            at = tuple(index[solid] for index in found.at)
+            near[at] = np.minimum(found.depth[solid], world.pipe.far)
+            which = found.body[solid]
+            own[at] = world.bodies.owner[which]
+            drawn[rows][at] = which % 254 + 1
         if scene.haze > 0:
-            clear = np.exp(hits.depth * _F(-scene.haze))
+            clear = np.exp(near * _F(-scene.haze))
             block *= clear
             block += (1 - clear) * _F(scene.haze_glow)
         block *= scene.light_color[:, None, None]
         cv2.merge(tuple(block), light[rows])
-        depth[rows] = hits.depth
-    return light, depth
+        depth[rows] = near
+    _soften_borders(light, depth, drawn)
+    return Rendered(light, depth, owners)

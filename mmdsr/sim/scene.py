@@ -1,167 +1,29 @@
 """What varies from run to run: pipe, material, camera, light, sensor."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from mmdsr.sim.geometry import rotation
+from mmdsr.sim.materials import Material, material_of
+from mmdsr.sim.section import CODES, extent
+
+MOTIONS = ('crawler', 'zoom')
 
 
-@dataclass(frozen=True)
-class Material:
-    """Look of a wall material; ranges are drawn once per run.
+class Bend(NamedTuple):
+    """Winding of the pipe: away from a straight line and back again.
 
     Attributes:
-        name: Its name.
-        colors: Base colours, linear RGB reflectance.
-        radius: Pipe radius in metres.
-        joint_spacing: Metres between joints.
-        relief: RMS slope of the fine relief.
-        grain: RMS of the fine reflectance variation.
-        specks: Marks (aggregate, minerals, droplets) per pixel of texture
-            times 1000.
-        speck_contrast: Reflectance change of a speck, dark to bright.
-        ring_pitch: Metres between corrugations, or None.
-        ring_slope: Largest slope of the corrugations.
-        ring_tone: RMS reflectance variation from ring to ring.
-        cover: Share of the wall under wet or dirty patches.
-        cracks: Cracks per square metre.
-        gloss: Strength of highlights.
-        stretch: Fine marks are longer around the pipe by this factor.
+        slope: Largest slope of the centre line, metres per metre.
+        period: Metres of pipe after which it repeats.
+        direction: Unit vector (x, y) of the winding.
     """
 
-    name: str
-    colors: tuple[tuple[float, float, float], ...]
-    radius: tuple[float, float]
-    joint_spacing: tuple[float, float]
-    relief: tuple[float, float]
-    grain: tuple[float, float]
-    specks: tuple[float, float]
-    speck_contrast: tuple[float, float]
-    ring_pitch: tuple[float, float] | None
-    ring_slope: tuple[float, float]
-    ring_tone: tuple[float, float]
-    cover: tuple[float, float]
-    cracks: tuple[float, float]
-    gloss: tuple[float, float]
-    stretch: tuple[float, float]
-
-
-MATERIALS = {
-    m.name: m
-    for m in (
-        Material(
-            name='corrugated',
-            colors=((0.44, 0.45, 0.42), (0.40, 0.42, 0.46)),
-            radius=(0.15, 0.35),
-            joint_spacing=(2.0, 3.0),
-            relief=(0.03, 0.09),
-            grain=(0.03, 0.08),
-            specks=(1.5, 6.0),
-            speck_contrast=(-0.6, 0.7),
-            ring_pitch=(0.010, 0.028),
-            ring_slope=(0.05, 0.25),
-            ring_tone=(0.03, 0.08),
-            cover=(0.1, 0.5),
-            cracks=(0.0, 0.15),
-            gloss=(0.1, 0.6),
-            stretch=(3.0, 12.0),
-        ),
-        Material(
-            name='concrete',
-            colors=(
-                (0.40, 0.39, 0.36),
-                (0.33, 0.33, 0.34),
-                (0.46, 0.42, 0.35),
-            ),
-            radius=(0.2, 0.6),
-            joint_spacing=(1.0, 2.5),
-            relief=(0.04, 0.14),
-            grain=(0.04, 0.1),
-            specks=(2.0, 8.0),
-            speck_contrast=(-0.6, 0.6),
-            ring_pitch=None,
-            ring_slope=(0.0, 0.0),
-            ring_tone=(0.01, 0.05),
-            cover=(0.1, 0.5),
-            cracks=(0.1, 0.6),
-            gloss=(0.0, 0.3),
-            stretch=(0.7, 1.5),
-        ),
-        Material(
-            name='clay',
-            colors=(
-                (0.46, 0.16, 0.06),
-                (0.40, 0.17, 0.09),
-                (0.50, 0.21, 0.09),
-            ),
-            radius=(0.15, 0.25),
-            joint_spacing=(1.0, 1.5),
-            relief=(0.03, 0.10),
-            grain=(0.04, 0.10),
-            specks=(1.0, 5.0),
-            speck_contrast=(-0.6, 0.6),
-            ring_pitch=None,
-            ring_slope=(0.0, 0.0),
-            ring_tone=(0.01, 0.06),
-            cover=(0.1, 0.4),
-            cracks=(0.1, 0.5),
-            gloss=(0.2, 0.9),
-            stretch=(1.0, 5.0),
-        ),
-        Material(
-            name='brick',
-            colors=((0.26, 0.14, 0.09), (0.26, 0.20, 0.15), (0.2, 0.17, 0.14)),
-            radius=(0.3, 0.6),
-            joint_spacing=(2.0, 3.0),
-            relief=(0.04, 0.1),
-            grain=(0.05, 0.1),
-            specks=(0.8, 2.5),
-            speck_contrast=(-0.6, 0.6),
-            ring_pitch=None,
-            ring_slope=(0.0, 0.0),
-            ring_tone=(0.0, 0.03),
-            cover=(0.1, 0.5),
-            cracks=(0.05, 0.3),
-            gloss=(0.0, 0.4),
-            stretch=(0.8, 1.3),
-        ),
-        Material(
-            name='plastic',
-            colors=(
-                (0.10, 0.42, 0.26),
-                (0.50, 0.26, 0.10),
-                (0.38, 0.40, 0.41),
-            ),
-            radius=(0.15, 0.3),
-            joint_spacing=(2.0, 3.0),
-            relief=(0.02, 0.06),
-            grain=(0.03, 0.08),
-            specks=(0.6, 3.5),
-            speck_contrast=(-0.7, 0.6),
-            ring_pitch=None,
-            ring_slope=(0.0, 0.0),
-            ring_tone=(0.02, 0.06),
-            cover=(0.15, 0.5),
-            cracks=(0.0, 0.2),
-            gloss=(0.3, 1.0),
-            stretch=(0.3, 4.0),
-        ),
-    )
-}
-
-# Eight consecutive runs meet the materials in these shares, shuffled anew
-# for each eight.
-_CYCLE = (
-    'corrugated',
-    'corrugated',
-    'corrugated',
-    'clay',
-    'clay',
-    'concrete',
-    'brick',
-    'plastic',
-)
+    slope: float
+    period: float
+    direction: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -171,16 +33,26 @@ class Scene:
     Attributes:
         material: Wall material.
         color: Base colour of the wall, linear RGB.
-        radius: Pipe radius.
+        section: Cross-section: ``'circular'``, ``'egg'`` or ``'box'``.
+        radius: Half width of the pipe.
+        half_height: Half height of a box; else the radius.
+        bend: Winding of the pipe.
+        misfit: Standard deviation of the joints' usual offset.
         water: Height y of the water below the axis (y points down), or
             None for a dry pipe.
-        hfov: Horizontal field of view.
+        motion: ``'crawler'``: the camera drives into the pipe; ``'zoom'``:
+            it stands at the manhole (quick view) and zooms in.
+        hfov: Horizontal field of view (of the first frame).
+        zoom: Growth of the focal length per frame.
         step: Mean advance per frame.
         offset: Mean camera centre (x, y) across the pipe.
         aim: Mean yaw and pitch.
         wander: Amplitudes of the camera's motion: centre (fraction of the
             radius) and angle.
-        phases: Phases ``(6, 3)`` of that motion.
+        pan: Amplitudes of slow pan and tilt.
+        phases: Phases ``(8, 3)`` of that motion.
+        jitter: Standard deviations of the principal point (share of the
+            width) and of the focal length (relative), from frame to frame.
         lamp_offset: Lamp position relative to the camera (x, y).
         beam_center: Tangent of the beam's direction (x, y).
         beam_width: Tangent of the beam's half width.
@@ -195,22 +67,33 @@ class Scene:
         exposure: Display value wanted at the 85th percentile.
         shoulder: Strength of the highlight compression.
         black: Black level, display units.
+        contrast: Strength of the camera's tone curve.
         blur: Optical blur, standard deviation in pixels at width 448.
+        shake: Longest motion blur in pixels at width 448.
         sharpen: Unsharp masking after it.
         noise: Read and shot noise, display units.
+        banding: Amplitude of rolling bands, display units.
         quality: JPEG quality, or None for no compression.
     """
 
     material: Material
     color: np.ndarray
+    section: str
     radius: float
+    half_height: float
+    bend: Bend
+    misfit: float
     water: float | None
+    motion: str
     hfov: float
+    zoom: float
     step: float
     offset: tuple[float, float]
     aim: tuple[float, float]
     wander: tuple[float, float]
+    pan: tuple[float, float]
     phases: np.ndarray
+    jitter: tuple[float, float]
     lamp_offset: tuple[float, float]
     beam_center: tuple[float, float]
     beam_width: float
@@ -225,25 +108,58 @@ class Scene:
     exposure: float
     shoulder: float
     black: float
+    contrast: float
     blur: float
+    shake: float
     sharpen: float
     noise: tuple[float, float]
+    banding: float
     quality: int | None
 
+    @property
+    def shape(self) -> tuple[int, float, float]:
+        """Code, half width and half height of `mmdsr.sim.section`."""
+        return CODES[self.section], self.radius, self.half_height
 
-def material_of(seed: int, run: int) -> Material:
-    """Material of a run: every eight runs meet all materials."""
-    block, place = divmod(run, len(_CYCLE))
-    order = np.random.default_rng([seed, block, 11]).permutation(len(_CYCLE))
-    return MATERIALS[_CYCLE[order[place]]]
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Smallest and largest y of the section."""
+        return extent(*self.shape)
+
+    @property
+    def filled(self) -> float:
+        """Share of the section's height that is under water."""
+        if self.water is None:
+            return 0.0
+        top, bottom = self.extent
+        return (bottom - self.water) / (bottom - top)
 
 
-def draw_scene(seed: int, run: int) -> Scene:
+def _draw_section(rng, material: Material, kinds: Sequence[str]) -> str:
+    # Rigid sections crack before they deform.
+    if 'DE' in kinds:
+        return 'circular'
+    names = list(material.sections)
+    return str(rng.choice(names, p=list(material.sections.values())))
+
+
+def _draw_water(rng, section: str, radius, half, kinds) -> float | None:
+    top, bottom = extent(CODES[section], radius, half)
+    # Matter on the invert shows in shallow water only.
+    low = 'AF' in kinds or 'FO' in kinds
+    if rng.random() > (0.4 if low else 0.85):
+        return None
+    level = rng.uniform(0.02, 0.06) if low else rng.uniform(0.03, 0.28)
+    return float(bottom - level * (bottom - top))
+
+
+def draw_scene(seed: int, run: int, kinds: Sequence[str] = ()) -> Scene:
     """Draw the parameters of a run.
 
     Args:
         seed: Seed of the whole data set, non-negative.
         run: Number of the run, non-negative.
+        kinds: Codes of the defects that the pipe must have room for.
 
     Returns:
         The same scene for the same arguments.
@@ -254,26 +170,53 @@ def draw_scene(seed: int, run: int) -> Scene:
     def draw(low: float, high: float) -> float:
         return float(rng.uniform(low, high))
 
-    radius = draw(*material.radius)
+    # Narrow pipes are the commoner ones.
+    low, high = material.radius
+    radius = low * (high / low) ** draw(0, 1)
     color = np.array(material.colors[rng.integers(len(material.colors))])
     color = color * rng.uniform(0.85, 1.15, 3) * draw(0.8, 1.15)
-    wet = rng.random() < 0.85
-    water = radius * draw(0.45, 0.93)
-    offset_y = radius * draw(-0.2, 0.3)
+    section = _draw_section(rng, material, kinds)
+    half = radius * (draw(0.6, 1.2) if section == 'box' else 1.0)
+    water = _draw_water(rng, section, radius, half, kinds)
+    _, bottom = extent(CODES[section], radius, half)
+    offset_y = min(radius, half) * draw(-0.2, 0.3)
     # The camera and its wander (0.05 radius) stay clear of the water.
-    offset_y = min(offset_y, water - 0.2 * radius) if wet else offset_y
+    floor = bottom if water is None else water
+    offset_y = min(offset_y, floor - 0.25 * radius)
+    motion = 'crawler' if rng.random() < 0.65 else 'zoom'
+    still = motion == 'zoom'
+    winding = draw(0, 2 * np.pi)
     warm = draw(-1, 1)
     return Scene(
         material=material,
         color=color.astype(np.float32),
+        section=section,
         radius=radius,
-        water=water if wet else None,
+        half_height=half,
+        bend=Bend(
+            slope=draw(0.02, 0.1) if rng.random() < 0.35 else 0.0,
+            period=draw(20, 50),
+            # Bends are in plan, the fall is nearly even.
+            direction=(float(np.cos(winding)), 0.1 * float(np.sin(winding))),
+        ),
+        misfit=radius * draw(0.0, 0.008),
+        water=water,
+        motion=motion,
         hfov=np.deg2rad(draw(50, 90)),
-        step=draw(0.05, 0.3) * min(1.0, radius / 0.2),
+        zoom=draw(1.03, 1.09) if still else 1.0,
+        step=0.0 if still else draw(0.05, 0.3) * min(1.0, radius / 0.2),
         offset=(radius * draw(-0.15, 0.15), offset_y),
         aim=(np.deg2rad(draw(-5, 5)), np.deg2rad(draw(-5, 4))),
-        wander=(draw(0.01, 0.04), np.deg2rad(draw(0.2, 1.5))),
-        phases=rng.uniform(0, 2 * np.pi, (6, 3)),
+        wander=(
+            0.004 if still else draw(0.01, 0.04),
+            np.deg2rad(draw(0.2, 1.5)) * (0.4 if still else 1.0),
+        ),
+        pan=(
+            np.deg2rad(draw(2, 14)) * (rng.random() < 0.3) * (not still),
+            np.deg2rad(draw(1, 6)) * (rng.random() < 0.3) * (not still),
+        ),
+        phases=rng.uniform(0, 2 * np.pi, (8, 3)),
+        jitter=(draw(0.0, 0.004), draw(0.0, 0.004)),
         lamp_offset=(radius * draw(-0.1, 0.1), radius * draw(-0.2, 0.1)),
         beam_center=(draw(-0.1, 0.1), draw(-0.15, 0.1)),
         beam_width=draw(0.25, 0.7),
@@ -290,37 +233,11 @@ def draw_scene(seed: int, run: int) -> Scene:
         exposure=draw(0.4, 0.8),
         shoulder=draw(0.1, 0.8),
         black=draw(0.0, 0.03),
+        contrast=draw(0.0, 0.8),
         blur=draw(0.25, 0.95),
+        shake=draw(0.5, 2.5) * (rng.random() < 0.3),
         sharpen=draw(0.0, 0.5),
         noise=(draw(0.0005, 0.003), draw(0.0005, 0.006)),
+        banding=draw(0.001, 0.006) * (rng.random() < 0.25),
         quality=int(rng.integers(70, 97)) if rng.random() < 0.6 else None,
     )
-
-
-def camera_pose(scene: Scene, frame: int) -> np.ndarray:
-    """Pose of a frame: steady advance, and a smooth small wander.
-
-    Args:
-        scene: The run.
-        frame: Number of the frame, non-negative.
-
-    Returns:
-        Camera-to-world matrix ``(4, 4)``, float64, metres.
-    """
-    # Incommensurate periods of 5 to 30 frames: no two frames are alike.
-    rates = np.array([0.21, 0.57, 1.13])
-    weights = np.array([0.6, 0.3, 0.1])
-    sway = np.sin(rates * frame + scene.phases) @ weights
-    shift, turn = scene.wander
-    pose = np.eye(4)
-    pose[:3, :3] = rotation(
-        scene.aim[0] + turn * sway[0],
-        scene.aim[1] + turn * sway[1],
-        0.5 * turn * sway[2],
-    )
-    pose[:3, 3] = (
-        scene.offset[0] + scene.radius * shift * sway[3],
-        scene.offset[1] + scene.radius * shift * sway[4],
-        scene.step * (frame + 0.25 * sway[5]),
-    )
-    return pose

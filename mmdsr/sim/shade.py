@@ -27,18 +27,35 @@ class Surface:
         looks: Random numbers of the run's dirt, see `Looks`.
         hits: Points on the wall.
         pixel: Footprint of a pixel at unit distance, 1 / focal.
+        table: Share of the perimeter by angle, None for a circle.
 
     Attributes:
         color: Linear RGB reflectance ``(3, H, W)``.
         along, around: Slopes of the relief.
         wet: How wet or dirty the wall is, 0 to 1.
+        turn: Place around the pipe as a share of its perimeter.
+        edge: Width in metres over which borders are drawn.
+        level: log2 of the pixel's footprint along the pipe.
     """
 
-    def __init__(self, scene, wall: Wall, looks, hits: Hits, pixel: float):
+    def __init__(
+        self,
+        scene: Scene,
+        wall: Wall,
+        looks: 'Looks',
+        hits: Hits,
+        pixel: float,
+        table: np.ndarray | None,
+    ):
         # OpenCV's approximation is good to 2e-4 rad, and the same at each
         # sight of a point.
-        turn = cv2.phase(hits.x, hits.y)
+        turn = cv2.phase(hits.across[0], hits.across[1])
         turn *= _F(0.5 / np.pi)
+        if table is not None:
+            at = turn * _F(len(table) - 1)
+            low = np.minimum(at.astype(np.intp), len(table) - 2)
+            at -= low
+            turn = table[low] * (1 - at) + table[low + 1] * at
         # A pixel's footprint: around the pipe it grows with the distance,
         # along the pipe by the grazing view as well.
         cross = hits.path * _F(pixel)
@@ -92,7 +109,8 @@ class Surface:
         away = macro[2] + _F(0.006) * coarse[0]
         crack = np.minimum(width / edge, 1) * ramp(width - away, edge)
         tone *= _F(1) - _F(0.8) * crack
-        tone *= _F(1) - rings[2]
+        # The end face of a pipe is no gap.
+        tone *= np.where(hits.face, _F(0.8), _F(1) - rings[2])
 
         slime = 0
         if scene.water is not None:
@@ -130,6 +148,8 @@ class Surface:
         self.along += rings[0] * (smooth - _F(0.2) * streak)
         self.around = detail[2] + _F(looks.lumps) * coarse[2]
         self.around *= smooth
+        self.along[hits.face] = 0
+        self.turn, self.edge, self.level = turn, edge, level
 
 
 class Looks:

@@ -48,17 +48,23 @@ class Wall:
         rng: Source of randomness of the textures.
         footprint: Size on the wall, in metres, of the nearest pixels: the
             pixel of the detail tile.
+        joints: Places of the joints in one period of the rings, metres.
+        around: Perimeter of the pipe, metres.
     """
 
     def __init__(
-        self, scene: Scene, rng: np.random.Generator, footprint: float
+        self,
+        scene: Scene,
+        rng: np.random.Generator,
+        footprint: float,
+        joints: np.ndarray,
+        around: float,
     ):
-        around = 2 * np.pi * scene.radius
         self.turns = max(1, round(around / (footprint * _DETAIL)))
         self.detail_period = (footprint * _DETAIL, around / self.turns)
         self.macro_length = around * _MACRO_COLS / _MACRO_ROWS
         self.detail = MipAtlas(_detail(scene, rng, self.detail_period), 8)
-        self.rings = MipAtlas(_rings(scene, rng), 12)
+        self.rings = MipAtlas(_rings(scene, rng, joints), 12)
         self.macro = MipAtlas(_macro(scene, rng, around), 7)
         self.footprint = footprint
         self.ring_length = RING_LENGTH
@@ -141,7 +147,17 @@ def _bricks(
     return tone.astype(np.float32), wrap_blur(height.astype(np.float32), 0.7)
 
 
-def _rings(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+def ring_joints(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """Places of the joints in one period of the rings, metres."""
+    count = round(RING_LENGTH / rng.uniform(*scene.material.joint_spacing))
+    spacing = RING_LENGTH / count
+    shift = rng.uniform(-0.04, 0.04, count) * spacing
+    return (np.arange(count) + 0.5) * spacing + shift
+
+
+def _rings(
+    scene: Scene, rng: np.random.Generator, joints: np.ndarray
+) -> np.ndarray:
     n, kind = _RING_SAMPLES, scene.material
     texel = RING_LENGTH / n
     z = (np.arange(n) + 0.5) * texel
@@ -165,10 +181,8 @@ def _rings(scene: Scene, rng: np.random.Generator) -> np.ndarray:
         tone = tone - rng.uniform(0.1, 0.5) * groove
 
     gap = np.zeros(n)
-    count = round(RING_LENGTH / rng.uniform(*kind.joint_spacing))
-    spacing = RING_LENGTH / count
-    for i in range(count):
-        at = (i + 0.5) * spacing + rng.uniform(-0.04, 0.04) * spacing
+    ends = np.append(joints[1:], joints[0] + RING_LENGTH)
+    for at, end in zip(joints, ends, strict=True):
         width = rng.uniform(0.003, 0.014)
         lip = rng.uniform(0.01, 0.04)
         away = np.abs(z - at)
@@ -183,7 +197,7 @@ def _rings(scene: Scene, rng: np.random.Generator) -> np.ndarray:
             -((away / (3 * lip)) ** 2)
         )
         # Each section of pipe has its own shade.
-        inside = (z >= at) & (z < at + spacing)
+        inside = (z >= at) & (z < end)
         tone = tone + rng.normal(0, 0.05) * inside
     stack = np.stack([slope, np.clip(tone, -0.8, 0.8), gap, height], -1)
     return stack[None].astype(np.float32)
