@@ -96,7 +96,7 @@ def find_runs(root, exclude=()):
     root = Path(root)
     if not root.is_dir():
         raise FileNotFoundError(f'There is no folder {root}.')
-    skip = {Path(folder).resolve() for folder in exclude}
+    skip = {real_path(folder) for folder in exclude}
     runs = []
     for folder in walk_folders(root, skip):
         files = [
@@ -172,6 +172,19 @@ def clean_name(text):
         or digit at the start.
     """
     return re.sub(r'[^\w.-]+', '-', text).lstrip('-_.') or 'run'
+
+
+def real_path(path):
+    """Follow all links of a path.
+
+    Args:
+        path (str or Path): A path, which need not exist.
+
+    Returns:
+        Path: The real one. ``Path.resolve`` raises a RuntimeError where a
+        link leads to itself; this leaves such a link as it is.
+    """
+    return Path(os.path.realpath(path))
 
 
 def shown(path):

@@ -12,6 +12,7 @@ from mmdsr.converters.frames import (
     find_runs,
     frame_name,
     read_rgb,
+    real_path,
     refuse,
     shown,
 )
@@ -150,7 +151,7 @@ def frames_to_refsr(
     """
     _check_arguments(scale, reference, gap, on_error, odd_size)
     frames, out = Path(frames), Path(out)
-    if out.resolve().is_relative_to(frames.resolve()):
+    if real_path(out).is_relative_to(real_path(frames)):
         raise ValueError(
             f'{out} lies in the folder of the frames; choose another place.'
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from mmdsr.converters.images import open_image, read_depth
 from mmdsr.converters.layout import DEPTH_KEYS, IMAGE_KEYS
 from mmdsr.converters.manifest import SPLITS, read_manifest, run_of
 from mmdsr.datasets.seeding import seeded_random
@@ -142,9 +143,22 @@ class RefSRDataset(BaseDataset):
 
         Returns:
             dict: What the pipeline gives.
+
+        Raises:
+            ValueError: If the pipeline fails and a file of the sample is
+                damaged or gone. Other errors stay as they are.
         """
         with seeded_random(idx):
-            return super().prepare_data(int(idx))
+            try:
+                return super().prepare_data(int(idx))
+            except Exception as error:
+                damaged = _damaged(self.get_data_info(int(idx)))
+                if not damaged:
+                    raise
+                raise ValueError(
+                    f'{"; ".join(damaged)}. Write the data set anew, or '
+                    'remove the sample from its manifest.'
+                ) from error
 
     def _stems(self, folder, files):
         manifest = read_manifest(self.data_root)
@@ -191,6 +205,23 @@ def _list(folder, suffixes, optional=False):
                 )
             files[stem] = entry.path
     return files
+
+
+def _damaged(sample):
+    """Say what is wrong with the files of a sample."""
+    problems = []
+    for key, path in sample.items():
+        if not key.endswith('_path') or path is None:
+            continue
+        try:
+            if key.startswith('depth'):
+                read_depth(path)
+            else:
+                open_image(path)
+        except ValueError as error:
+            text = str(error).rstrip('.')
+            problems.append(text if path in text else f'{path}: {text}')
+    return problems
 
 
 def _refuse_missing(folder, stems):
