@@ -1,0 +1,71 @@
+"""What all depth providers have in common."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+
+KINDS = ('metric', 'relative')
+
+
+class DepthMap(NamedTuple):
+    """Depth of a frame.
+
+    Attributes:
+        depth: ``(H, W)`` float32 distance along the optical axis, NaN =
+            unknown. Metres if ``kind`` is ``'metric'``.
+        kind: ``'metric'``, or ``'relative'``: right up to a factor, and
+            given in metres of an assumed scale.
+        confidence: 0 to 1; 1 where the provider knows no doubt.
+        problem: Why the map is a mere fallback, '' if it is none.
+    """
+
+    depth: np.ndarray
+    kind: str
+    confidence: float = 1.0
+    problem: str = ''
+
+
+class DepthProvider(ABC):
+    """Something that gives the depth of a frame.
+
+    Attributes:
+        name: Its name for :func:`mmdsr.depth.build_provider`.
+    """
+
+    name: str
+
+    def __call__(self, image, path=None):
+        """Return the depth of a frame.
+
+        Args:
+            image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+            path (Path, optional): The frame's file; ``file`` needs it.
+
+        Returns:
+            DepthMap: Of the size of the image.
+
+        Raises:
+            ValueError: If the image, or what belongs to it, does not fit.
+        """
+        if (
+            not isinstance(image, np.ndarray)
+            or image.dtype != np.uint8
+            or image.ndim != 3
+            or image.shape[2] != 3
+            or not image.size
+        ):
+            raise ValueError('A frame must be (H, W, 3) uint8, RGB.')
+        return self._predict(image, path)
+
+    @abstractmethod
+    def _predict(self, image, path):
+        """Return the map of a checked image."""
+
+    @abstractmethod
+    def describe(self):
+        """Return the name and the settings, for a manifest.
+
+        Returns:
+            dict: Anything JSON can hold; no paths of this machine.
+        """

@@ -1,0 +1,66 @@
+"""Depth from files that somebody else has made."""
+
+from pathlib import Path
+
+from mmdsr.converters.frames import Frame, Run, attach_depth
+from mmdsr.converters.images import DEPTH_UNIT, read_depth
+from mmdsr.depth.base import DepthMap, DepthProvider
+
+
+class FileDepth(DepthProvider):
+    """Reads the map that has the frame's name.
+
+    Args:
+        folder (str or Path): Folder of the maps: 16-bit PNG, 0 = unknown, or
+            ``.npy`` in metres.
+        frames (str or Path, optional): Folder of the frames; the maps then
+            lie below ``folder`` as the frames lie below ``frames``. Without
+            it all maps lie in ``folder`` itself.
+        unit (float): Metres per step of a 16-bit PNG.
+        kind (str): ``'metric'`` or ``'relative'``, which the files cannot
+            tell.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If an argument does not fit.
+    """
+
+    name = 'file'
+
+    def __init__(self, folder, frames=None, unit=DEPTH_UNIT, kind='metric'):
+        self.folder = Path(folder)
+        self.frames = None if frames is None else Path(frames)
+        if not self.folder.is_dir():
+            raise FileNotFoundError(f'There is no folder {self.folder}.')
+        if not 0 < unit < float('inf'):
+            raise ValueError(f'unit must be > 0, not {unit}.')
+        if kind not in ('metric', 'relative'):
+            raise ValueError(
+                f"kind must be 'metric' or 'relative', not {kind!r}."
+            )
+        self.unit, self.kind = unit, kind
+
+    def _predict(self, image, path):
+        if path is None:
+            raise ValueError("The provider 'file' needs the frame's path.")
+        frame = Frame(Path(path))
+        root = self.frames or frame.path.parent
+        try:
+            attach_depth([Run('', [frame])], root, self.folder)
+        except FileNotFoundError as error:
+            raise ValueError(
+                f'no depth map of {frame.path.name} in {self.folder}; it '
+                'must lie like the frame and have its name, with .png or .npy'
+            ) from error
+        depth = read_depth(frame.depth_path, self.unit)
+        if depth.shape != image.shape[:2]:
+            raise ValueError(
+                f'its depth map {frame.depth_path} is '
+                f'{depth.shape[1]}x{depth.shape[0]}, not '
+                f'{image.shape[1]}x{image.shape[0]}'
+            )
+        return DepthMap(depth, self.kind)
+
+    def describe(self):
+        """Return the name and the settings, for a manifest."""
+        return {'name': self.name, 'unit': self.unit, 'kind': self.kind}

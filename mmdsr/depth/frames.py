@@ -1,0 +1,135 @@
+"""Depth maps of a folder of frames, in a parallel folder."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmdsr.converters.frames import find_runs, read_rgb, shown
+from mmdsr.converters.images import encode_depth, write_png
+from mmdsr.converters.manifest import read_manifest
+from mmdsr.converters.staging import Staging
+
+FORMAT = 'mmdsr-depth-maps'
+
+
+@dataclass
+class Report:
+    """What became of the images.
+
+    Attributes:
+        total (int): Images found.
+        written (int): Maps written now.
+        kept (int): Maps that were there already.
+        failed (dict[str, str]): Image to the reason why it has no map.
+        fallback (dict[str, str]): Image to the reason why its map is a mere
+            fallback. Only of those written now.
+    """
+
+    total: int = 0
+    written: int = 0
+    kept: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    fallback: dict[str, str] = field(default_factory=dict)
+
+
+def estimate(provider, path, name, report):
+    """Read an image and estimate its depth; note what goes wrong.
+
+    Args:
+        provider (DepthProvider): Source of the depth.
+        path (Path): The image.
+        name (str): What to call it in the report.
+        report (Report): Where failures and fallbacks are noted.
+
+    Returns:
+        DepthMap or None: None after a failure.
+    """
+    try:
+        image, _ = read_rgb(path)
+        found = provider(image, path)
+    except (OSError, ValueError) as error:
+        text = str(error).splitlines()
+        report.failed[name] = text[0] if text else type(error).__name__
+        return None
+    if found.problem:
+        report.fallback[name] = found.problem
+    return found
+
+
+def frames_depth(frames, out, provider, overwrite=False, progress=None):
+    """Write a depth map for every frame of a folder.
+
+    The maps are 16-bit PNG in millimetres, 0 = unknown, and lie in ``out``
+    as the frames lie in ``frames``: what
+    :func:`mmdsr.converters.frames_to_refsr.frames_to_refsr` takes as
+    ``depth``. ``out`` appears when all frames have been tried; an
+    interrupted call goes on where it was. Called again with the same
+    settings it fills in only what is missing.
+
+    Args:
+        frames (str or Path): A folder of frames, or a folder with one
+            sub-folder for each run.
+        out (str or Path): Folder to be made.
+        provider (DepthProvider): Source of the depth.
+        overwrite (bool): Replace maps that were made with other settings.
+        progress (Callable, optional): ``progress(iterable, text, total)``
+            returns the iterable, shown as progress.
+
+    Returns:
+        Report: What was written, and what was not and why.
+
+    Raises:
+        FileExistsError: If ``out`` is in the way.
+        FileNotFoundError: If there are no frames.
+        ValueError: If the frames or the folders do not fit, or no frame got
+            a map.
+    """
+    frames, out = Path(frames), Path(out)
+    if out.resolve().is_relative_to(frames.resolve()):
+        raise ValueError(
+            f'{out} lies in the folder of the frames; choose another place.'
+        )
+    show = progress or (lambda items, text, total: items)
+    jobs = {
+        frame.path.relative_to(frames).with_suffix('.png'): frame.path
+        for run in find_runs(frames)
+        for frame in run.frames
+    }
+    settings = {'tool': 'make_depth', 'provider': provider.describe()}
+    report = Report(total=len(jobs))
+    staging = None
+    root = out
+    if not _is_ours(out, settings):
+        staging = Staging(out, settings, overwrite, resumable=True)
+        root = staging.tmp_dir
+    for target, path in show(jobs.items(), 'Estimating', len(jobs)):
+        if (root / target).is_file():
+            report.kept += 1
+            continue
+        found = estimate(provider, path, shown(path), report)
+        if found is not None:
+            write_png(root / target, encode_depth(found.depth))
+            report.written += 1
+    if not report.written and not report.kept:
+        if staging:
+            staging.discard()
+        first = next(iter(report.failed.items()))
+        raise ValueError(
+            f'None of the {report.total} frames got a depth map: '
+            f'{first[0]}: {first[1]}'
+        )
+    if staging:
+        staging.publish(
+            {}, lambda name: name in jobs, generator=settings, format=FORMAT
+        )
+    return report
+
+
+def _is_ours(out, settings):
+    """Whether ``out`` holds maps made with the same settings."""
+    if not out.is_dir() or out.is_symlink():
+        return False
+    try:
+        manifest = read_manifest(out, formats=(FORMAT,))
+    except ValueError:
+        return False
+    return manifest is not None and manifest['generator'] == settings

@@ -1,0 +1,65 @@
+"""The options of all depth providers on a command line."""
+
+import argparse
+
+from mmdsr.depth.build import PROVIDERS
+
+
+def add_provider_options(parser):
+    """Add ``--provider`` and the options of all providers.
+
+    Options that are not given are not set, so that the rest of the parsed
+    arguments can be handed to :func:`mmdsr.depth.build_provider`, which
+    refuses an option of another provider.
+
+    Args:
+        parser (argparse.ArgumentParser): The parser.
+    """
+    parser.add_argument(
+        '--provider', required=True, choices=PROVIDERS, help='source of depth'
+    )
+    group = parser.add_argument_group(
+        'options of the providers',
+        'pipe: radius, hfov, far, water. file: folder, unit, kind. '
+        'transformers: checkpoint, allow-download, output, near, far, device.',
+        argument_default=argparse.SUPPRESS,
+    )
+    group.add_argument('--radius', type=float, help='of the pipe, metres')
+    group.add_argument(
+        '--hfov', type=float, help='horizontal field of view, degrees'
+    )
+    group.add_argument('--far', type=float, help='largest depth, metres')
+    group.add_argument(
+        '--water', choices=('auto', 'none'), help='look for water or not'
+    )
+    group.add_argument(
+        '--folder',
+        help='maps (16-bit PNG or .npy) that lie and are named like the '
+        'images',
+    )
+    group.add_argument(
+        '--unit', type=float, help='metres per step of a 16-bit PNG'
+    )
+    group.add_argument(
+        '--kind', choices=('metric', 'relative'), help='what the maps hold'
+    )
+    group.add_argument(
+        '--checkpoint', help='folder of a depth-estimation checkpoint'
+    )
+    group.add_argument(
+        '--allow-download',
+        action='store_true',
+        help='fetch the checkpoint if it is not here',
+    )
+    group.add_argument(
+        '--output',
+        choices=('auto', 'inverse', 'metric'),
+        help='what the network gives',
+    )
+    group.add_argument(
+        '--near',
+        type=float,
+        help='metres given to the nearest surface where the network gives '
+        'inverse depth',
+    )
+    group.add_argument('--device', help='such as cpu or cuda')

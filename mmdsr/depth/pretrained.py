@@ -1,0 +1,194 @@
+"""Depth from a monocular depth network of the transformers package."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mmdsr.depth.base import DepthMap, DepthProvider
+
+OUTPUTS = ('auto', 'inverse', 'metric')
+
+_NEAR_QUANTILE = 0.98
+_FILES = ('config.json', 'preprocessor_config.json')
+_WEIGHTS = ('*.safetensors', '*.bin')
+# What a model gives where its configuration does not say.
+_OF_MODEL = {'dpt': 'inverse', 'glpn': 'metric', 'zoedepth': 'metric'}
+
+
+def from_inverse(inverse, near, far):
+    """Turn inverse depth of unknown scale into depth.
+
+    The scale is set so that the 98th percentile of the inverse depth lies at
+    ``near``, and zero stays infinitely far:
+    ``Z = min(near p98 / inverse, far)``.
+
+    Args:
+        inverse (np.ndarray): ``(H, W)``; NaN = unknown.
+        near (float): Metres.
+        far (float): Metres; also given where the inverse is <= 0.
+
+    Returns:
+        np.ndarray: ``(H, W)`` float32 metres of that scale; all NaN if
+        nothing is nearer than infinity.
+    """
+    inverse = np.asarray(inverse, dtype=np.float32)
+    known = inverse[np.isfinite(inverse)]
+    top = np.quantile(known, _NEAR_QUANTILE) if known.size else 0
+    if not top > 0:
+        return np.full(inverse.shape, np.nan, np.float32)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        depth = np.where(inverse > 0, near * top / inverse, far)
+    depth = np.where(np.isfinite(inverse), np.minimum(depth, far), np.nan)
+    return depth.astype(np.float32)
+
+
+class TransformersDepth(DepthProvider):
+    """A depth-estimation checkpoint, such as Depth Anything V2.
+
+    Args:
+        checkpoint (str or Path): Folder made by ``save_pretrained``, or with
+            ``allow_download`` the name of a repository.
+        allow_download (bool): Fetch the checkpoint if it is not here.
+        output (str): What the network gives. ``'inverse'``: inverse depth of
+            unknown scale, which :func:`from_inverse` turns into relative
+            depth. ``'metric'``: metres. ``'auto'``: as its configuration
+            says.
+        near (float): For relative depth: metres given to the nearest
+            surface.
+        far (float): Largest depth, metres.
+        device (str): Where it runs.
+
+    Raises:
+        FileNotFoundError: If the checkpoint is missing or incomplete.
+        ImportError: If transformers is missing or too old.
+        ValueError: If an argument or the kind of model does not fit.
+    """
+
+    name = 'transformers'
+
+    def __init__(
+        self,
+        checkpoint,
+        allow_download=False,
+        output='auto',
+        near=0.25,
+        far=60.0,
+        device='cpu',
+    ):
+        if output not in OUTPUTS:
+            raise ValueError(
+                f'output must be one of {OUTPUTS}, not {output!r}.'
+            )
+        if not 0 < near < far < float('inf'):
+            raise ValueError(
+                f'near and far must be 0 < near < far, not {near} and {far}.'
+            )
+        self.checkpoint = str(checkpoint)
+        if not allow_download:
+            _check_folder(Path(checkpoint))
+        self.near, self.far, self.device = near, far, device
+        self._processor, self._model = _load(
+            self.checkpoint, allow_download, device
+        )
+        self.output = (
+            _output_of(self._model.config) if output == 'auto' else output
+        )
+        self.kind = 'metric' if self.output == 'metric' else 'relative'
+
+    def _predict(self, image, path=None):
+        import torch
+
+        inputs = self._processor(images=image, return_tensors='pt')
+        with torch.inference_mode():
+            found = self._model(**inputs.to(self.device)).predicted_depth
+            found = torch.nn.functional.interpolate(
+                found[:, None].float(),
+                size=image.shape[:2],
+                mode='bilinear',
+                align_corners=False,
+            )
+        values = found[0, 0].cpu().numpy()
+        if self.output == 'inverse':
+            depth = from_inverse(values, self.near, self.far)
+        else:
+            depth = np.where(values > 0, np.minimum(values, self.far), np.nan)
+        problem = '' if np.isfinite(depth).any() else 'the network saw nothing'
+        return DepthMap(
+            depth.astype(np.float32), self.kind, float(not problem), problem
+        )
+
+    def describe(self):
+        """Return the name and the settings, for a manifest."""
+        return {
+            'name': self.name,
+            # The folder's name only: its place says nothing elsewhere.
+            'checkpoint': Path(self.checkpoint).resolve().name,
+            'model': self._model.config.model_type,
+            'output': self.output,
+            'near': self.near,
+            'far': self.far,
+            'kind': self.kind,
+        }
+
+
+def _check_folder(folder):
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f'There is no folder {folder}. Give a folder with a '
+            'depth-estimation checkpoint, or ask for a download '
+            '(--allow-download).'
+        )
+    missing = [name for name in _FILES if not (folder / name).is_file()]
+    if not any(any(folder.glob(pattern)) for pattern in _WEIGHTS):
+        missing.append('the weights (model.safetensors)')
+    if missing:
+        raise FileNotFoundError(
+            f'{folder} is no complete checkpoint: {", ".join(missing)} '
+            'missing. Copy the whole repository of the model.'
+        )
+
+
+def _load(checkpoint, allow_download, device):
+    try:
+        from transformers import AutoImageProcessor
+        from transformers import AutoModelForDepthEstimation as AutoModel
+    except ImportError as error:
+        raise ImportError(
+            "The provider 'transformers' needs the package transformers >= "
+            '4.45: pip install -c requirements/constraints.txt transformers '
+            f'({error})'
+        ) from error
+    options = {'local_files_only': not allow_download}
+    # Many kinds of error, from a damaged JSON file to a wrong tensor.
+    try:
+        processor = AutoImageProcessor.from_pretrained(checkpoint, **options)
+        model, report = AutoModel.from_pretrained(
+            checkpoint, output_loading_info=True, **options
+        )
+    except Exception as error:
+        raise ValueError(
+            f'{checkpoint} cannot be loaded as a depth-estimation '
+            f'checkpoint: {str(error).strip().splitlines()[0]}'
+        ) from error
+    if report['missing_keys']:
+        raise ValueError(
+            f'{checkpoint} lacks weights of the model: '
+            f'{", ".join(list(report["missing_keys"])[:3])}, ...; without '
+            'them the depth would be random. Copy the whole repository.'
+        )
+    # ZoeDepth pads its input, which would have to be cut off again.
+    if hasattr(processor, 'do_pad') and model.config.model_type == 'zoedepth':
+        processor.do_pad = False
+    return processor, model.eval().to(device)
+
+
+def _output_of(config):
+    kind = getattr(config, 'depth_estimation_type', None)
+    if kind is None:
+        kind = _OF_MODEL.get(config.model_type)
+    if kind is None:
+        raise ValueError(
+            f'It is not known what a {config.model_type!r} model gives; say '
+            "output='inverse' or output='metric' (--output)."
+        )
+    return 'metric' if kind == 'metric' else 'inverse'

@@ -1,0 +1,194 @@
+"""The vanishing point of a pipe, and where the camera stands in it.
+
+In a straight pipe every edge is one of two kinds. Rings (joints,
+corrugations, the rim of the light) are circles; those at different depths
+are enlarged copies of each other about the vanishing point. Lines along the
+pipe (water line, cracks, mortar) run through the vanishing point. It is also
+where the brightness rises outwards from, since the lamp does not reach far.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+
+from mmdsr.depth.edges import (
+    darkness,
+    find_edges,
+    find_shading,
+    log_luma,
+)
+
+MIN_SIDE = 16
+"""Smallest side of the reduced image in which anything is looked for."""
+
+LEAST_CONFIDENCE = 0.45
+"""Below this the vanishing point counts as not found."""
+
+_GRID = 4  # step of the coarse search, pixels of the small image
+_SHADING, _DARK = 0.5, 0.25  # weights against that of the edges
+_WIDTH = 0.06  # squared sine of the angle at which an edge stops to fit
+_SHRINK = 0.45  # pull of the camera to the axis of the pipe
+_MAX_OFFSET = 0.6  # of the radius
+# Values at which the two signs of a pipe are beyond doubt.
+_SURE_EDGES, _SURE_SHADING = 0.2, 0.35
+
+
+class VanishingPoint(NamedTuple):
+    """Where the pipe leads to.
+
+    Attributes:
+        x: Pixels from the left border (the first pixel's centre is at 0.5).
+        y: Pixels from the upper border.
+        offset: Where the camera stands: right and below the pipe's axis, in
+            radii of the pipe.
+        confidence: 0 (not found) to 1.
+        problem: Why it was not found, '' if it was.
+    """
+
+    x: float
+    y: float
+    offset: tuple[float, float]
+    confidence: float
+    problem: str = ''
+
+
+def find_vanishing_point(image):
+    """Find the vanishing point of a pipe.
+
+    Args:
+        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+
+    Returns:
+        VanishingPoint: In pixels of ``image``. If none is found it is the
+        centre of the image, the offset is zero and ``problem`` says why.
+    """
+    height, width = image.shape[:2]
+
+    def give_up(confidence, problem):
+        return VanishingPoint(
+            width / 2, height / 2, (0.0, 0.0), confidence, problem
+        )
+
+    luma = log_luma(image)
+    if luma is None:
+        return give_up(0.0, 'the frame is black')
+    if min(luma.shape) < MIN_SIDE:
+        return give_up(0.0, 'the frame is too small or too narrow')
+    edges = find_edges(luma)
+    # What a handful of edges agree on is chance.
+    if len(edges.weights) < 50:
+        return give_up(0.0, 'the frame has no structure')
+    start, confidence = _search(luma, edges)
+    if confidence < LEAST_CONFIDENCE:
+        return give_up(confidence, 'the frame shows no pipe to look down')
+    point, ring = _refine(edges, start, luma.shape)
+    scale = np.array([width, height]) / luma.shape[::-1]
+    x, y = (point + 0.5) * scale
+    return VanishingPoint(
+        float(x), float(y), (float(-ring[0]), float(-ring[1])), confidence
+    )
+
+
+def convergence(edges, candidates):
+    """Measure how well edges fit rings about, and lines through, points.
+
+    The mean of ``cos(4 a)`` with ``a`` the angle between the normal of an
+    edge and the direction from the point: 1 if all are rings or lines, 0 for
+    random directions.
+
+    Args:
+        edges (Edges): The edges.
+        candidates (np.ndarray): ``(m, 2)`` points.
+
+    Returns:
+        np.ndarray: ``(m,)`` in [-1, 1].
+    """
+    cosine, distance = _cosines(edges, candidates)
+    square = 2 * cosine * cosine - 1
+    weights = edges.weights * (distance > 3)
+    total = np.maximum(weights.sum(axis=1), 1e-6)
+    return ((2 * square * square - 1) * weights).sum(axis=1) / total
+
+
+def divergence(shading, candidates):
+    """Measure how well the brightness rises outwards from points.
+
+    Args:
+        shading (Edges): Slopes of the brightness.
+        candidates (np.ndarray): ``(m, 2)`` points.
+
+    Returns:
+        np.ndarray: ``(m,)`` in [-1, 1], 1 if it rises away from the point
+        everywhere.
+    """
+    cosine, _ = _cosines(shading, candidates)
+    total = max(float(shading.weights.sum()), 1e-6)
+    return (cosine * shading.weights).sum(axis=1) / total
+
+
+def _cosines(edges, candidates):
+    x = edges.points[:, 0] - candidates[:, :1]
+    y = edges.points[:, 1] - candidates[:, 1:]
+    distance = np.sqrt(x * x + y * y) + np.float32(1e-6)
+    along = x * edges.normals[:, 0] + y * edges.normals[:, 1]
+    return along / distance, distance
+
+
+def _search(luma, edges):
+    """Try a grid of points; return the best and the confidence in it."""
+    height, width = luma.shape
+    y, x = np.mgrid[2:height:_GRID, 2:width:_GRID]
+    candidates = np.stack([x, y], axis=-1).reshape(-1, 2).astype(np.float32)
+    few = type(edges)(*(part[:1500] for part in edges))
+    fit = convergence(few, candidates)
+    rise = divergence(find_shading(luma), candidates)
+    dark = darkness(luma)[y, x].ravel()
+    best = int(np.argmax(fit + _SHADING * rise + _DARK * dark))
+    fit = np.clip(fit[best] / _SURE_EDGES, 0, 1)
+    rise = np.clip(rise[best] / _SURE_SHADING, 0, 1)
+    return candidates[best], float(np.sqrt(fit * rise))
+
+
+def _refine(edges, start, shape):
+    """Fit the vanishing point and the centre of the rings to the edges."""
+    # In units of the image, so that all four numbers have one size.
+    unit = float(max(shape))
+    points, normals = edges.points / unit, edges.normals
+    near = (3 / unit) ** 2
+    first = np.r_[start / unit, 0.0, 0.0].astype(float)
+
+    def cost(values):
+        ring = values[2:]
+        square = float(ring @ ring)
+        if square > _MAX_OFFSET**2:
+            return 1 + square
+        away = points - values[:2]
+        distance = (away * away).sum(axis=1) + 1e-9
+        along = away @ ring
+        # The ring through a point: |away - radius ring| = radius.
+        root = np.sqrt(along * along + (1 - square) * distance)
+        radius = (root - along) / (1 - square)
+        normal = away - radius[:, None] * ring
+        across = (normals * normal).sum(axis=1) ** 2
+        off_ring = 1 - across / ((normal * normal).sum(axis=1) + 1e-9)
+        off_line = (normals * away).sum(axis=1) ** 2 / distance
+        weights = edges.weights * (distance > near)
+        fits = np.exp(-np.minimum(off_ring, off_line) / _WIDTH)
+        mean = (fits * weights).sum() / max(float(weights.sum()), 1e-6)
+        return -mean + _SHRINK * square
+
+    steps = np.diag([4 / unit, 4 / unit, 0.15, 0.15])
+    result = minimize(
+        cost,
+        first,
+        method='Nelder-Mead',
+        options={
+            'initial_simplex': np.vstack([first, first + steps]),
+            'maxfev': 250,
+            'xatol': 1e-3,
+            'fatol': 1e-5,
+        },
+    )
+    limit = np.array(shape[::-1]) - 1.0
+    return np.clip(result.x[:2] * unit, 0, limit), result.x[2:]

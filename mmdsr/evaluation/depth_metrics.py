@@ -1,0 +1,146 @@
+"""Errors of depth maps, as pure functions.
+
+Pixels count where both depths are known (finite and > 0). A relative map is
+right up to a factor only, so it is scaled before it is compared; what the
+scale-invariant error measures does not depend on it.
+"""
+
+import numpy as np
+
+ALIGNMENTS = ('none', 'median', 'least-squares')
+
+
+def align_scale(predicted, true, mode='median'):
+    """Scale a depth map to the truth.
+
+    Args:
+        predicted (np.ndarray): Depth, any shape; NaN, infinite or <= 0 is
+            unknown.
+        true (np.ndarray): Depth of the same shape.
+        mode (str): ``'median'``: by the median of ``true / predicted``.
+            ``'least-squares'``: by the factor with the least squared error
+            of the depth, ``sum(p t) / sum(p p)``. ``'none'``: by 1.
+
+    Returns:
+        tuple[np.ndarray, float]: The scaled map, float64, and the factor.
+
+    Raises:
+        ValueError: If the shapes differ, the mode is unknown, or no pixel is
+            known in both.
+    """
+    if mode not in ALIGNMENTS:
+        raise ValueError(f'mode must be one of {ALIGNMENTS}, not {mode!r}.')
+    p, t = _known(predicted, true)
+    if mode == 'none':
+        factor = 1.0
+    elif mode == 'median':
+        factor = float(np.median(t / p))
+    else:
+        factor = float((p @ t) / (p @ p))
+    return np.asarray(predicted, np.float64) * factor, factor
+
+
+def abs_rel(predicted, true):
+    r"""Absolute relative error, the mean of ``|p - t| / t``.
+
+    Args:
+        predicted (np.ndarray): Depth, any shape; NaN, infinite or <= 0 is
+            unknown.
+        true (np.ndarray): Depth of the same shape.
+
+    Returns:
+        float: >= 0, 0 is best.
+
+    Raises:
+        ValueError: If the shapes differ or no pixel is known in both.
+    """
+    p, t = _known(predicted, true)
+    return float(np.mean(np.abs(p - t) / t))
+
+
+def delta_accuracy(predicted, true, threshold=1.25):
+    """Share of pixels with ``max(p / t, t / p) < threshold``.
+
+    Args:
+        predicted (np.ndarray): Depth, any shape; NaN, infinite or <= 0 is
+            unknown.
+        true (np.ndarray): Depth of the same shape.
+        threshold (float): A ratio > 1.
+
+    Returns:
+        float: In [0, 1], 1 is best.
+
+    Raises:
+        ValueError: If the shapes differ or no pixel is known in both.
+    """
+    p, t = _known(predicted, true)
+    return float(np.mean(np.maximum(p / t, t / p) < threshold))
+
+
+def scale_invariant(predicted, true):
+    r"""Scale-invariant logarithmic error.
+
+    The standard deviation of ``d = log p - log t``,
+    ``sqrt(mean(d^2) - mean(d)^2)``: the root of Eigen's error with the
+    factor 1. It does not change if a map is multiplied by a number.
+
+    Args:
+        predicted (np.ndarray): Depth, any shape; NaN, infinite or <= 0 is
+            unknown.
+        true (np.ndarray): Depth of the same shape.
+
+    Returns:
+        float: >= 0, 0 is best.
+
+    Raises:
+        ValueError: If the shapes differ or no pixel is known in both.
+    """
+    p, t = _known(predicted, true)
+    return float(np.std(np.log(p) - np.log(t)))
+
+
+def depth_errors(predicted, true, align='none'):
+    """All errors of a map.
+
+    Args:
+        predicted (np.ndarray): Depth, any shape; NaN, infinite or <= 0 is
+            unknown.
+        true (np.ndarray): Depth of the same shape.
+        align (str): Mode of :func:`align_scale`.
+
+    Returns:
+        dict[str, float]: ``abs_rel``, ``delta_1.25``, ``scale_invariant``,
+        and ``known``, the share of the true pixels that were predicted.
+
+    Raises:
+        ValueError: As :func:`align_scale`.
+    """
+    scaled, _ = align_scale(predicted, true, align)
+    there = _is_known(true)
+    return {
+        'abs_rel': abs_rel(scaled, true),
+        'delta_1.25': delta_accuracy(scaled, true),
+        'scale_invariant': scale_invariant(scaled, true),
+        'known': float((there & _is_known(predicted)).sum() / there.sum()),
+    }
+
+
+def _is_known(depth):
+    depth = np.asarray(depth)
+    with np.errstate(invalid='ignore'):
+        return np.isfinite(depth) & (depth > 0)
+
+
+def _known(predicted, true):
+    if np.shape(predicted) != np.shape(true):
+        raise ValueError(
+            f'The maps must have one shape, not {np.shape(predicted)} and '
+            f'{np.shape(true)}.'
+        )
+    both = _is_known(predicted) & _is_known(true)
+    if not both.any():
+        raise ValueError('No pixel is known in both maps.')
+    return (
+        np.asarray(predicted, np.float64)[both],
+        np.asarray(true, np.float64)[both],
+    )

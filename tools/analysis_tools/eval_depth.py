@@ -1,0 +1,158 @@
+"""Compare a depth provider with exact depth.
+
+Of SewerSim frames, rendered on the way, or of a data set. Prints a table
+with the mean errors over all frames and of each group.
+
+Example:
+    python tools/analysis_tools/eval_depth.py --sim 0 --runs 40 \
+        --frames 3 17 --provider pipe --use-camera
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from mmdsr.converters.images import write_bytes
+from mmdsr.depth.evaluate import (
+    FAR,
+    dataset_cases,
+    evaluate,
+    simulated_cases,
+)
+from mmdsr.depth.options import add_provider_options
+from mmdsr.evaluation.depth_metrics import ALIGNMENTS
+
+COLUMNS = {
+    'frames': ('frames', '{:.0f}'),
+    'failed': ('failed', '{:.0f}'),
+    'abs_rel': ('AbsRel', '{:.3f}'),
+    'delta_1.25': ('delta < 1.25', '{:.3f}'),
+    'scale_invariant': ('SI log', '{:.3f}'),
+    'known': ('known', '{:.3f}'),
+    'fallback': ('fallback', '{:.3f}'),
+    'vanishing_point': ('point off %', '{:.2f}'),
+}
+
+
+def parse_args():
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n')[0],
+        epilog='The errors are described in docs/depth.md.',
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument('--sim', type=int, metavar='SEED', help='SewerSim')
+    source.add_argument('--data', metavar='ROOT', help='a data set')
+    parser.add_argument(
+        '--runs', type=int, default=16, help='of SewerSim (default 16)'
+    )
+    parser.add_argument(
+        '--frames',
+        type=int,
+        nargs='+',
+        default=(3, 17),
+        help='of each run of SewerSim (default 3 17)',
+    )
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        default=(448, 320),
+        metavar=('W', 'H'),
+        help='of SewerSim frames (default 448 320)',
+    )
+    parser.add_argument('--split', choices=('train', 'test'), default='test')
+    parser.add_argument(
+        '--max-samples', type=int, help='evenly spread images of the data set'
+    )
+    parser.add_argument(
+        '--align',
+        choices=ALIGNMENTS,
+        default='none',
+        help='scale each map to the truth first; for relative depth',
+    )
+    parser.add_argument(
+        '--use-camera',
+        action='store_true',
+        help='give the pipe prior the radius and the field of view of each '
+        'SewerSim frame',
+    )
+    parser.add_argument(
+        '--max-depth',
+        type=float,
+        default=FAR,
+        help=f'largest true depth that counts, metres (default {FAR:g})',
+    )
+    parser.add_argument('--json', type=Path, help='write the numbers here')
+    add_provider_options(parser)
+    return parser.parse_args()
+
+
+def make_table(title, results):
+    """Return the results as a table."""
+    shown = [key for key in COLUMNS if key in results['all']]
+    table = Table(title=title)
+    for head in ('', *(COLUMNS[key][0] for key in shown)):
+        table.add_column(head, no_wrap=True)
+    for group in ['all', *sorted(set(results) - {'all'})]:
+        values = [
+            COLUMNS[key][1].format(results[group][key])
+            if key in results[group]
+            else ''
+            for key in shown
+        ]
+        table.add_row(group, *values)
+    return table
+
+
+def main():
+    """Run; return the exit code."""
+    args = vars(parse_args())
+    console = Console(stderr=True)
+    seed, root = args.pop('sim'), args.pop('data')
+    runs, frames, size = (args.pop(k) for k in ('runs', 'frames', 'size'))
+    split, most = args.pop('split'), args.pop('max_samples')
+    name, align = args.pop('provider'), args.pop('align')
+    use_camera, far = args.pop('use_camera'), args.pop('max_depth')
+    target = args.pop('json')
+    try:
+        if root is None:
+            total = runs * len(frames)
+            cases = simulated_cases(seed, range(runs), frames, tuple(size))
+        else:
+            total = None
+            cases = dataset_cases(root, split, most)
+            if name == 'file':
+                args['frames'] = root
+        results = evaluate(
+            track(cases, 'Comparing', total, console=console),
+            name,
+            args,
+            align,
+            use_camera,
+            far,
+        )
+        if not results:
+            raise ValueError('There is no frame to compare; see --runs.')
+        if target:
+            text = json.dumps(results, indent=1) + '\n'
+            write_bytes(target, text.encode())
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        console.print(
+            f'Error: {error}', style='red', markup=False, highlight=False
+        )
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    title = f'{name}, align {align}' + (', own camera' * use_camera)
+    Console(soft_wrap=True).print(make_table(title, results))
+    return 1 if results['all']['failed'] else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
