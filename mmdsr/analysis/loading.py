@@ -1,0 +1,356 @@
+"""Whether loading data holds training back.
+
+The rates of loading alone, of the training step alone and of both together
+are measured in turns, round by round: a machine's speed drifts, and only
+numbers of the same minutes may be compared.
+"""
+
+import copy
+import os
+import statistics
+import time
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+
+import torch
+from mmengine.dataset import Compose
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmengine.utils.dl_utils import set_multi_processing
+from rich.table import Table
+
+from mmdsr.analysis.benchmark import synchronize
+from mmdsr.registry import MODELS
+
+
+@dataclass
+class Rates:
+    """Rates with one number of workers, medians over the rounds.
+
+    Attributes:
+        workers (int): Processes that load.
+        loading (float): Samples per second, loading alone.
+        together (float): Samples per second, training on what is loaded.
+        lost (float): Share of the time that training loses to loading, in
+            [0, 1]; noise may make it slightly negative.
+    """
+
+    workers: int
+    loading: float
+    together: float
+    lost: float
+
+
+@dataclass
+class LoadingReport:
+    """Result of :func:`measure_loading`.
+
+    Attributes:
+        batch_size (int): Samples per step.
+        device (str): Where the training step ran.
+        threads (int): Threads of torch.
+        step (float): Samples per second of the training step, with a batch
+            that is loaded already; median over the rounds.
+        rates (list[Rates]): One per number of workers.
+        transforms (dict[str, float]): Milliseconds of processor time per
+            sample that each transform takes.
+        load (list[float]): Load average of the machine before and after;
+            empty where it is not known.
+    """
+
+    batch_size: int
+    device: str
+    threads: int
+    step: float
+    rates: list
+    transforms: dict
+    load: list = field(default_factory=list)
+
+
+def prepare(cfg):
+    """Make a process ready for a config, as its runner would.
+
+    Args:
+        cfg (Config): The config.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmagic'))
+    set_multi_processing(**cfg.get('env_cfg', {}).get('mp_cfg', {}))
+
+
+def build_loader(cfg, workers):
+    """Build the training data loader of a config.
+
+    Args:
+        cfg (Config): The config.
+        workers (int): Processes that load; 0 loads in the process that
+            trains.
+
+    Returns:
+        DataLoader: It does not end if its sampler can do so.
+    """
+    loader = copy.deepcopy(cfg.train_dataloader)
+    loader.num_workers = workers
+    # Starting the workers anew is left out of the time in any case.
+    loader.persistent_workers = False
+    if loader.get('sampler', {}).get('type') == 'mmdsr.ReplaySampler':
+        loader.sampler.infinite = True
+    return Runner.build_dataloader(loader, seed=0)
+
+
+def batches(loader):
+    """Yield batches without end.
+
+    Args:
+        loader (DataLoader): A data loader.
+
+    Yields:
+        dict: Its batches, over and over.
+    """
+    while True:
+        yield from loader
+
+
+def time_transforms(dataset, samples):
+    """Time the transforms of a data set's pipeline.
+
+    Args:
+        dataset (BaseDataset): With a ``pipeline`` of transforms.
+        samples (int): Samples, from the first on; over again if there are
+            fewer.
+
+    Returns:
+        dict[str, float]: Milliseconds of processor time per sample and
+        transform, in order.
+    """
+    steps = dataset.pipeline.transforms
+    names = []
+    for step in steps:
+        key = getattr(step, 'key', None)
+        name = type(step).__name__ + (f' {key}' if key else '')
+        # Two flips, say.
+        count = sum(name == other.split(' #')[0] for other in names)
+        names.append(f'{name} #{count + 1}' if count else name)
+    spent = dict.fromkeys(names, 0.0)
+    # The first sample pays for what is imported and opened on use.
+    Compose(steps)(dataset.get_data_info(0))
+    for index in range(samples):
+        sample = dataset.get_data_info(index % len(dataset))
+        for name, step in zip(names, steps, strict=True):
+            start = time.process_time()
+            sample = step(sample)
+            spent[name] += time.process_time() - start
+    return {name: 1e3 * time_ / samples for name, time_ in spent.items()}
+
+
+class Training:
+    """The training step of a config.
+
+    Args:
+        cfg (Config): The config, see :func:`prepare`.
+        device (torch.device): Where to train.
+
+    Raises:
+        FileNotFoundError: If weights that a loss needs are missing.
+    """
+
+    def __init__(self, cfg, device):
+        self.device = torch.device(device)
+        self.model = MODELS.build(cfg.model).to(self.device).train()
+        self.optim = build_optim_wrapper(
+            self.model, copy.deepcopy(cfg.optim_wrapper)
+        )
+
+    def step(self, batch):
+        """Train on a batch.
+
+        Args:
+            batch (dict): From the data loader; is left as it is.
+        """
+        # Preprocessing may work in place.
+        self.model.train_step(copy.deepcopy(batch), self.optim)
+
+
+def rate(source, batch_size, count, warmup, device, use=None):
+    """Measure how fast batches come and are used.
+
+    Args:
+        source (Iterable): Batches.
+        batch_size (int): Samples in each.
+        count (int): Batches that are timed.
+        warmup (int): Batches before.
+        device (torch.device): Where ``use`` runs.
+        use (Callable, optional): What is done with a batch.
+
+    Returns:
+        float: Samples per second.
+    """
+    iterator = iter(source)
+    for batch in islice(iterator, warmup):
+        if use:
+            use(batch)
+    synchronize(device)
+    start = time.perf_counter()
+    for batch in islice(iterator, count):
+        if use:
+            use(batch)
+    synchronize(device)
+    return count * batch_size / (time.perf_counter() - start)
+
+
+def measure_loading(
+    cfg,
+    workers=(0, 1, 2),
+    samples=200,
+    steps=20,
+    rounds=3,
+    warmup=4,
+    device='cpu',
+    train=True,
+    progress=None,
+):
+    """Measure loading against the training step of a config.
+
+    Args:
+        cfg (Config): The config; its model is not initialised further.
+        workers (Sequence[int]): Numbers of workers to try.
+        samples (int): Samples per measurement of loading.
+        steps (int): Steps per measurement of training.
+        rounds (int): Measurements of each.
+        warmup (int): Batches before each.
+        device (str): Where to train.
+        train (bool): Whether to measure the training step.
+        progress (Callable, optional): Called with what is measured next.
+
+    Returns:
+        LoadingReport: The rates; without ``train`` those of training are
+        NaN.
+
+    Raises:
+        ValueError: If a number is out of range.
+        FileNotFoundError: If the data set or weights of a loss are missing.
+    """
+    if min(samples, steps, rounds) < 1 or min(*workers, warmup, 0) < 0:
+        raise ValueError(
+            'samples, steps and rounds must be at least 1, workers and '
+            'warm-up not negative.'
+        )
+    say = progress or (lambda text: None)
+    prepare(cfg)
+    device = torch.device(device)
+    load = [os.getloadavg()[0]] if hasattr(os, 'getloadavg') else []
+    loaders = {number: build_loader(cfg, number) for number in workers}
+    any_loader = loaders[workers[0]]
+    size = any_loader.batch_size
+    say('transforms')
+    transforms = time_transforms(any_loader.dataset, samples)
+    training = Training(cfg, device) if train else None
+    fixed = next(iter(build_loader(cfg, 0))) if train else None
+    count = -(-samples // size)
+    found = {number: ([], []) for number in workers}
+    alone = []
+    for turn in range(rounds):
+        if train:
+            say(f'round {turn + 1}: training step')
+            alone.append(
+                rate(
+                    (fixed for _ in range(warmup + steps)),
+                    size, steps, warmup, device, training.step,
+                )
+            )  # fmt: skip
+        for number, loader in loaders.items():
+            say(f'round {turn + 1}: {number} workers')
+            loading, together = found[number]
+            loading.append(rate(batches(loader), size, count, warmup, device))
+            if train:
+                together.append(
+                    rate(
+                        batches(loader), size, steps, warmup, device,
+                        training.step,
+                    )
+                )  # fmt: skip
+    if load:
+        load.append(os.getloadavg()[0])
+    nan = float('nan')
+    step = statistics.median(alone) if train else nan
+    rates = []
+    for number, (loading, together) in found.items():
+        both = statistics.median(together) if train else nan
+        # Each round against its own step: the load of the machine changes.
+        lost = [1 - b / a for a, b in zip(alone, together, strict=True)]
+        rates.append(
+            Rates(
+                workers=number,
+                loading=statistics.median(loading),
+                together=both,
+                lost=statistics.median(lost) if train else nan,
+            )
+        )
+    threads = torch.get_num_threads()
+    return LoadingReport(
+        size, str(device), threads, step, rates, transforms, load
+    )
+
+
+def rich_table(report):
+    """Lay out a report for the terminal.
+
+    Args:
+        report (LoadingReport): Of :func:`measure_loading`.
+
+    Returns:
+        list[rich.table.Table]: Transforms, and rates.
+    """
+    parts = Table(title='Loading one sample')
+    parts.add_column('transform')
+    parts.add_column('processor ms', justify='right')
+    parts.add_column('share', justify='right')
+    total = sum(report.transforms.values())
+    for name, spent in report.transforms.items():
+        parts.add_row(name, f'{spent:.2f}', f'{100 * spent / total:.0f} %')
+    parts.add_section()
+    parts.add_row('total', f'{total:.2f}', '')
+    trained = report.step == report.step
+    rates = Table(title=f'Samples/s, batches of {report.batch_size}')
+    header = ['workers', 'loading alone']
+    if trained:
+        header += ['step alone', 'both', 'training loses']
+    for title in header:
+        rates.add_column(title, justify='right')
+    for line in report.rates:
+        cells = [str(line.workers), f'{line.loading:.1f}']
+        if trained:
+            cells += [
+                f'{report.step:.2f}',
+                f'{line.together:.2f}',
+                f'{100 * line.lost:.0f} %',
+            ]
+        rates.add_row(*cells)
+    rates.caption = f'{report.device}, {report.threads} threads'
+    if trained:
+        seconds = report.batch_size / report.step
+        rates.caption += f', a step takes {seconds:.3f} s'
+    if report.load:
+        before, after = report.load
+        rates.caption += f'; load average {before:.1f} to {after:.1f}'
+    return [parts, rates]
+
+
+def to_json(report):
+    """Turn a report into what JSON can hold.
+
+    Args:
+        report (LoadingReport): Of :func:`measure_loading`.
+
+    Returns:
+        dict: Its fields; None for what was not measured.
+    """
+
+    def plain(value):
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        return None if value != value else value
+
+    return plain(asdict(report))
