@@ -1,0 +1,180 @@
+"""A copy of a data set whose images need no decoding.
+
+Decoding PNG takes most of the time of loading. The copy has the same layout
+and holds the same pixels as uncompressed BMP, which OpenCV reads ten times
+as fast; :class:`mmdsr.RefSRDataset` and every tool take it as it is, in any
+number of processes. Depth maps are small and are copied as they are.
+"""
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from mmdsr.converters.images import open_image, short_reason, write_bytes
+from mmdsr.converters.manifest import SPLITS, read_manifest
+from mmdsr.converters.staging import Staging
+from mmdsr.datasets.refsr_dataset import RefSRDataset
+
+SUFFIX = '.bmp'
+_IMAGES = {'img_path': 'lr', 'gt_path': 'hr', 'ref_path': 'ref'}
+_DEPTHS = {'depth_lr_path': 'depth_lr', 'depth_ref_path': 'depth_ref'}
+
+
+def _samples(root):
+    """List the samples of each split that has some."""
+    manifest = read_manifest(root)
+    samples = {}
+    for split in SPLITS:
+        if manifest is None:
+            wanted = (root / split).is_dir()
+        else:
+            wanted = bool(manifest['splits'][split])
+        if wanted:
+            dataset = RefSRDataset(root, split)
+            samples[split] = [
+                dataset.get_data_info(index) for index in range(len(dataset))
+            ]
+    if not samples:
+        raise FileNotFoundError(
+            f'{root} is no data set: it has no folder '
+            f'{" or ".join(SPLITS)}. See docs/data.md for the layout.'
+        )
+    return manifest, samples
+
+
+def _files(samples):
+    """Map each file of the copy, below its root, to its source."""
+    files = {}
+    for split, infos in samples.items():
+        for info in infos:
+            for field, folder in {**_IMAGES, **_DEPTHS}.items():
+                if info[field] is None:
+                    continue
+                source = Path(info[field])
+                suffix = SUFFIX if field in _IMAGES else source.suffix
+                name = Path(split, folder, info['stem'] + suffix)
+                files[name] = source
+    return files
+
+
+def _uncompressed(path):
+    """Return a BMP file of what the training pipeline sees of an image.
+
+    Args:
+        path (Path): An image.
+
+    Returns:
+        bytes: The file.
+
+    Raises:
+        ValueError: If the image is damaged.
+    """
+    try:
+        # OpenCV gives the upper part of a file that is cut short, and no
+        # error.
+        open_image(path)
+    except ValueError as error:
+        raise ValueError(f'{path}: {short_reason(error)}.') from error
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError(f'{path}: OpenCV cannot read it.')
+    return cv2.imencode(SUFFIX, image)[1].tobytes()
+
+
+def _size(path):
+    """Width and height by the header of an image; 0 if it has none."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    # The image is named as damaged when it is its turn.
+    except (OSError, ValueError, SyntaxError):
+        return 0, 0
+
+
+def _check_space(files, folder):
+    """Refuse if the disk cannot hold the copy."""
+    wanted = 0
+    for name, source in files.items():
+        if name.suffix == SUFFIX and not (folder / name).is_file():
+            width, height = _size(source)
+            # Rows are padded to four bytes, files to a block.
+            wanted += height * (3 * width + 3) + 4096
+    free = shutil.disk_usage(folder).free
+    if wanted > free:
+        raise OSError(
+            f'The copy takes {wanted / 1e9:.1f} GB, {folder} has '
+            f'{free / 1e9:.1f} GB left.'
+        )
+
+
+def pack(data_root, out, overwrite=False, progress=None):
+    """Copy a data set so that its images need no decoding.
+
+    An interrupted call leaves a hidden folder beside ``out``; the same call
+    goes on from it.
+
+    Args:
+        data_root (str or Path): A data set in the layout of
+            :mod:`mmdsr.converters.layout`, with any suffixes.
+        out (str or Path): The copy to be made.
+        overwrite (bool): Replace a data set at ``out``.
+        progress (Callable[[int, int], None], optional): Called with the
+            number of files done and of all.
+
+    Returns:
+        Path: ``out``.
+
+    Raises:
+        FileNotFoundError: If there is no data set or a file is missing.
+        FileExistsError: If ``out`` exists and may not be replaced.
+        ValueError: If an image is damaged, or ``out`` is in the data set or
+            the other way round.
+        OSError: If the disk is too small.
+    """
+    root, out = Path(data_root).resolve(), Path(out).resolve()
+    if root == out or root in out.parents or out in root.parents:
+        raise ValueError(f'{out} must lie beside the data set {root}.')
+    manifest, samples = _samples(root)
+    files = _files(samples)
+    splits = {
+        split: [info['stem'] for info in infos]
+        for split, infos in samples.items()
+    }
+    generator = dict(
+        name='pack_refsr', source=(manifest or {}).get('generator', {})
+    )
+    # A source that was written anew must not be mixed with the old one.
+    newest = max(source.stat().st_mtime_ns for source in files.values())
+    settings = dict(generator, root=str(root), newest=newest, splits=splits)
+    staging = Staging(out, settings, overwrite, resumable=True)
+    _check_space(files, staging.tmp_dir)
+    try:
+        _copy(files, staging.tmp_dir, progress)
+    except ValueError:
+        # With the image mended it is another source, see above.
+        staging.discard()
+        raise
+    scale = manifest['scale'] if manifest else _scale(samples)
+    return staging.publish(splits, files.__contains__, scale, generator)
+
+
+def _copy(files, folder, progress):
+    for count, (name, source) in enumerate(files.items(), 1):
+        target = folder / name
+        if not target.is_file():
+            if name.suffix == SUFFIX:
+                write_bytes(target, _uncompressed(source))
+            else:
+                write_bytes(target, source.read_bytes())
+        if progress is not None:
+            progress(count, len(files))
+
+
+def _scale(samples):
+    """Size of hr over that of lr, by the first sample."""
+    first = next(iter(samples.values()))[0]
+    return _size(first['gt_path'])[0] // _size(first['img_path'])[0]
