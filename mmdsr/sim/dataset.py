@@ -1,5 +1,6 @@
 """Write simulated runs as a data set, in parallel over the runs."""
 
+import json
 import os
 import queue
 import signal
@@ -10,102 +11,43 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
-from mmdsr.converters.layout import (
-    RefSRWriter,
-    is_written,
-    read_manifest,
-    write_sample,
-)
-from mmdsr.sim.pipe_run import PipeRun
+import numpy as np
 
-SCALE = 4
-SIM_VERSION = 1
-"""Raised when the same seed gives other frames than before."""
+from mmdsr.converters.checksums import read_checksums
+from mmdsr.converters.images import write_bytes
+from mmdsr.converters.manifest import SPLITS, read_manifest
+from mmdsr.converters.staging import Staging
+from mmdsr.sim.export import LAYOUTS, Sample
+from mmdsr.sim.pipe_run import PipeRun
+from mmdsr.sim.splits import Plan, RunPlan, plan_custom, stem_of
 
 _shared: dict = {}  # in a worker: the queue of finished samples, stop flag
 
 
-def stem_of(run: int, frame: int) -> str:
-    """Sample name of a frame."""
-    return f'run{run:04d}_{frame:04d}'
-
-
-def settings_of(
-    runs: int,
-    frames: int,
-    size: tuple[int, int] = (448, 320),
-    seed: int = 0,
-    test_runs: int | None = None,
-) -> dict:
-    """Check the settings of a data set and complete them.
-
-    Args:
-        runs: Number of camera runs.
-        frames: Samples per run. One frame more is rendered: the reference
-            of the last sample.
-        size: Width and height of hr and ref in pixels, each a multiple of
-            4 and at least 64.
-        seed: Seed of the whole data set, non-negative.
-        test_runs: How many runs, the last ones, make the test split;
-            default an eighth, but at least one of two or more.
-
-    Returns:
-        The settings, as kept in the manifest.
-
-    Raises:
-        ValueError: If a setting is out of range; the message says how to
-            mend it.
-    """
-    if runs < 1 or frames < 1:
-        raise ValueError(
-            f'runs and frames must be at least 1, got {runs} and {frames}'
-        )
-    if seed < 0:
-        raise ValueError(f'seed must not be negative, got {seed}')
-    if len(size) != 2 or any(side % SCALE or side < 64 for side in size):
-        raise ValueError(
-            f'width and height must be multiples of {SCALE} and at least '
-            f'64, got {tuple(size)}'
-        )
-    if test_runs is None:
-        test_runs = max(1, runs // 8) if runs > 1 else 0
-    if not 0 <= test_runs < runs:
-        raise ValueError(
-            f'test_runs must leave a run to train on: between 0 and '
-            f'{runs - 1} of {runs} runs, got {test_runs}'
-        )
-    return {
-        'name': 'sewersim',
-        'version': SIM_VERSION,
-        'runs': runs,
-        'frames': frames,
-        'size': [int(side) for side in size],
-        'seed': seed,
-        'test_runs': test_runs,
-    }
-
-
-def is_complete(out: str | Path, settings: dict) -> bool:
+def is_complete(out: str | Path, plan: Plan) -> bool:
     """Whether a folder already holds exactly this data set, whole.
 
     Args:
         out: Root of a data set.
-        settings: Result of `settings_of`.
+        plan: What it should be.
 
     Returns:
-        True if the manifest has these settings and every file is there.
+        True if the manifest has these settings and every file that the
+        checksums name is there; their contents are not read.
+
+    Raises:
+        ValueError: If there is a manifest that is none.
     """
-    manifest = read_manifest(out)
-    if manifest is None or manifest['generator'] != settings:
+    manifest = read_manifest(out, formats=None)
+    if manifest is None or manifest['generator'] != plan.settings:
         return False
-    listed = [
-        (split, stem)
-        for split, stems in manifest['splits'].items()
-        for stem in stems
-    ]
-    return len(listed) == settings['runs'] * settings['frames'] and all(
-        is_written(Path(out) / split, stem, depth=True)
-        for split, stem in listed
+    try:
+        names = read_checksums(out)
+    except ValueError:
+        return False
+    count = sum(map(len, manifest['splits'].values()))
+    return count == plan.total and all(
+        (Path(out) / name).is_file() for name in names
     )
 
 
@@ -123,100 +65,156 @@ def generate_dataset(
     """Simulate runs and write them in the sample layout.
 
     Sample k of a run is frame k with frame k + 1, which is nearer to what
-    both show, as its reference. The files do not depend on the number of
-    workers. What is finished survives an interruption: the same call goes
-    on from there.
+    both show, as its reference.
 
     Args:
         out: Root of the data set; appears when all is written.
-        runs: See `settings_of`, as for the next four.
+        runs: See `mmdsr.sim.splits.plan_custom`, as for the next three.
         frames: Samples per run.
         size: Width and height.
         seed: Seed of the whole data set.
-        workers: Processes; each works on one run at a time.
+        workers: See `write_dataset`, as for the other arguments.
         test_runs: How many runs make the test split.
+        overwrite: Replace a data set with other settings.
+        progress: Called with the number of finished samples and of all.
+
+    Returns:
+        False if the data set was there already, True if it was made.
+    """
+    plan = plan_custom(runs, frames, size, seed, test_runs)
+    return write_dataset(out, plan, workers, overwrite, progress)
+
+
+def write_dataset(
+    out: str | Path,
+    plan: Plan,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    camera: Callable = PipeRun,
+) -> bool:
+    """Make a data set.
+
+    The files do not depend on the number of workers. What is finished
+    survives an interruption: the same call goes on from there.
+
+    Args:
+        out: Root of the data set; appears when all is written.
+        plan: What to make, of :mod:`mmdsr.sim.splits`.
+        workers: Processes; each works on one run at a time.
         overwrite: Replace a data set with other settings, once the new one
             is complete.
         progress: Called with the number of finished samples and of all.
+        camera: Makes a run, like `PipeRun`; importable by name.
 
     Returns:
         False if the data set was there already, True if it was made.
 
     Raises:
-        ValueError: If a setting is out of range.
+        ValueError: If the number of workers is out of range.
         FileExistsError: If ``out`` holds something else.
         RuntimeError: If a worker process was killed.
     """
-    settings = settings_of(runs, frames, size, seed, test_runs)
     if workers < 1:
         raise ValueError(f'workers must be at least 1, got {workers}')
-    if is_complete(out, settings):
+    if is_complete(out, plan):
         return False
-    total = runs * frames
-    first_test = runs - settings['test_runs']
+    layout = LAYOUTS[plan.layout]
+    staging = Staging(out, plan.settings, overwrite, resumable=True)
     done = 0
 
     def tell(count: int) -> None:
         nonlocal done
         done += count
         if progress is not None:
-            progress(done, total)
+            progress(done, plan.total)
 
-    writer = RefSRWriter(
-        out,
-        scale=SCALE,
-        generator=settings,
-        overwrite=overwrite,
-        resumable=True,
+    jobs = []
+    for run in plan.runs:
+        missing = [
+            frame
+            for frame in run.frames
+            if not _record_path(staging.tmp_dir, run, frame).is_file()
+        ]
+        tell(len(run.frames) - len(missing))
+        if missing:
+            jobs.append((staging.tmp_dir, plan, run, missing, camera))
+    if workers == 1:
+        for job in jobs:
+            _write_run(*job, lambda: tell(1), lambda: False)
+    elif jobs:
+        _write_parallel(jobs, min(workers, len(jobs)), tell)
+
+    def records(split):
+        for run in plan.runs:
+            if run.split == split:
+                for frame in run.frames:
+                    path = _record_path(staging.tmp_dir, run, frame)
+                    yield json.loads(path.read_text())
+
+    layout.finish(staging.tmp_dir, records)
+    stems = {split: set() for split in SPLITS}
+    for split, stem in plan.samples():
+        stems[split].add(stem)
+    staging.publish(
+        stems,
+        lambda path: layout.keep(path, stems),
+        layout.scale,
+        plan.settings,
+        checksums=True,
+        format=layout.format,
     )
-    with writer:
-        jobs = []
-        for run in range(runs):
-            split = 'train' if run < first_test else 'test'
-            missing = [
-                frame
-                for frame in range(frames)
-                if not writer.is_written(split, stem_of(run, frame), True)
-            ]
-            tell(frames - len(missing))
-            if missing:
-                folder = str(writer.split_dir(split))
-                jobs.append((folder, seed, run, tuple(size), missing))
-        if workers == 1:
-            for job in jobs:
-                _write_run(*job, lambda: tell(1), lambda: False)
-        elif jobs:
-            _write_parallel(jobs, min(workers, len(jobs)), tell)
-        for run in range(runs):
-            split = 'train' if run < first_test else 'test'
-            for frame in range(frames):
-                writer.register(split, stem_of(run, frame))
     return True
 
 
-def _write_run(folder, seed, run, size, frames, tell, stopped):
+def _record_path(root, run: RunPlan, frame):
+    return root / '.work' / f'{stem_of(run.run, frame)}.json'
+
+
+def _write_run(root, plan, run, frames, camera, tell, stopped):
     """Write samples of one run, holding two frames at a time."""
-    camera = PipeRun(seed, run, size)
+    layout = LAYOUTS[plan.layout]
+    view = camera(
+        plan.seed,
+        run.run,
+        plan.size,
+        defects=run.defects,
+        overlay=run.overlay,
+    )
     held = {}
-    for frame in frames:
+    for number in frames:
         if stopped():
             return
-        # The reference of one sample is the next one's hr.
+        # The reference of one sample may be the next one's image.
         held = {
-            k: held[k] if k in held else camera.frame(k)
-            for k in (frame, frame + 1)
+            k: held[k] if k in held else view.frame(k)
+            for k in (number, number + 1)
         }
-        hr, ref = held[frame], held[frame + 1]
-        write_sample(
-            folder,
-            stem_of(run, frame),
-            hr.image,
-            ref.image,
-            hr.depth,
-            ref.depth,
-            SCALE,
+        frame, ref = held[number], held[number + 1]
+        sample = Sample(
+            run.split,
+            stem_of(run.run, number),
+            frame,
+            ref,
+            view,
+            _degraded(plan, run, number, frame),
+        )
+        record = layout.write(root, sample)
+        # Last: what has a record is complete, however the process ends.
+        write_bytes(
+            _record_path(root, run, number), json.dumps(record).encode()
         )
         tell()
+
+
+def _degraded(plan, run, number, frame):
+    """The low-resolution image, or None for the bicubic one."""
+    if plan.degradation == 'bicubic':
+        return None
+    from mmdsr.sim.degrade import Degradation, degrade
+
+    rng = np.random.default_rng([plan.seed, run.run, 60, number])
+    return degrade(frame.image, rng, Degradation())
 
 
 def _write_parallel(jobs, workers, tell):

@@ -1,5 +1,8 @@
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,11 +20,11 @@ def call(*args):
     )
 
 
-def test_makes_repeats_refuses_and_overwrites(tmp_path):
+def test_makes_repeats_refuses_overwrites_and_verifies(tmp_path):
     out = tmp_path / 'data'
     first = call(out, *SMALL, '--workers', '2')
     assert first.returncode == 0, first.stderr
-    assert '2 runs of 1 samples' in first.stdout
+    assert '2 samples of 2 runs' in first.stdout
     assert (out / 'train/hr/run0000_0000.png').is_file()
     assert (out / 'test/depth_lr/run0001_0000.png').is_file()
     manifest = (out / 'manifest.json').read_bytes()
@@ -40,6 +43,59 @@ def test_makes_repeats_refuses_and_overwrites(tmp_path):
     assert (out / 'manifest.json').read_bytes() != manifest
     assert [p.name for p in tmp_path.iterdir()] == ['data']
 
+    good = call('--verify', out)
+    assert good.returncode == 0, good.stderr
+    victim = out / 'test/ref/run0001_0000.png'
+    data = bytearray(victim.read_bytes())
+    data[len(data) // 2] ^= 1
+    victim.write_bytes(data)
+    bad = call('--verify', out)
+    assert bad.returncode == 1
+    assert bad.stdout.splitlines()[-1] == 'changed: test/ref/run0001_0000.png'
+    assert 'Traceback' not in bad.stderr
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='signals differ')
+def test_ctrl_c_leaves_what_the_next_call_goes_on_from(tmp_path):
+    out = tmp_path / 'data'
+    many = ('--runs', '3', '--frames', '12', '--size', '96', '64')
+    process = subprocess.Popen(
+        [sys.executable, str(TOOL), str(out), *many, '--workers', '2'],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 100
+    while not list(tmp_path.glob('.data.partial/train/hr/*.png')):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    # A terminal sends the signal to the whole group.
+    os.killpg(process.pid, signal.SIGINT)
+    message = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, message
+    assert 'Traceback' not in message
+    assert 'goes on' in message
+    assert not out.exists()
+    finished = {
+        path: path.stat().st_mtime_ns
+        for path in tmp_path.glob('.data.partial/*/hr/*.png')
+    }
+    assert 0 < len(finished) < 36
+    done = call(out, *many)
+    assert done.returncode == 0, done.stderr
+    kept = [
+        path
+        for path, stamp in finished.items()
+        if (out / path.parent.parent.name / 'hr' / path.name)
+        .stat()
+        .st_mtime_ns
+        == stamp
+    ]
+    # At most the sample that each worker was writing is written again.
+    assert len(kept) >= len(finished) - 2
+    assert [p.name for p in tmp_path.iterdir()] == ['data']
+
 
 @pytest.mark.parametrize(
     ('args', 'word'),
@@ -50,12 +106,24 @@ def test_makes_repeats_refuses_and_overwrites(tmp_path):
         (('--workers', '0'), 'workers'),
         (('--frames', 'many'), 'invalid int'),
         (('--framez', '3'), 'unrecognized'),
+        (('--subset', 'mini'), 'add --name'),
+        (('--name', 'sewersim-xl'), 'invalid choice'),
+        (
+            ('--name', 'sewersim-ml', '--test-runs', '2', '--runs', '3'),
+            '--runs, --test-runs: only for custom',
+        ),
+        (
+            ('--name', 'sewersim-pipe', '--degradation', 'realistic'),
+            'no low-resolution',
+        ),
+        (('--name', 'sewersim-sr', '--seed', '-1'), 'negative'),
+        (('--verify',), 'no data set'),
     ],
 )
 def test_wrong_arguments(tmp_path, args, word):
     result = call(tmp_path / 'data', *args)
     assert result.returncode == 2
-    assert word in result.stderr
+    assert word in ' '.join(result.stderr.split())
     assert 'Traceback' not in result.stderr
     assert not list(tmp_path.iterdir())
 
