@@ -1,7 +1,9 @@
 """Compare a depth provider with exact depth.
 
 Of SewerSim frames, rendered on the way, or of a data set. Prints a table
-with the mean errors over all frames and of each group.
+with the mean errors over all frames and of each group; "VP off" is the median
+distance between the pipe prior's vanishing point and the farthest point, in
+percent of the width.
 
 Example:
     python tools/analysis_tools/eval_depth.py --sim 0 --runs 40 \
@@ -13,6 +15,7 @@ import json
 import sys
 from pathlib import Path
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -28,14 +31,14 @@ from mmdsr.depth.options import add_provider_options
 from mmdsr.evaluation.depth_metrics import ALIGNMENTS
 
 COLUMNS = {
-    'frames': ('frames', '{:.0f}'),
-    'failed': ('failed', '{:.0f}'),
+    'frames': ('n', '{:.0f}'),
+    'failed': ('fail', '{:.0f}'),
     'abs_rel': ('AbsRel', '{:.3f}'),
-    'delta_1.25': ('delta < 1.25', '{:.3f}'),
+    'delta_1.25': ('d<1.25', '{:.3f}'),
     'scale_invariant': ('SI log', '{:.3f}'),
     'known': ('known', '{:.3f}'),
     'fallback': ('fallback', '{:.3f}'),
-    'vanishing_point': ('point off %', '{:.2f}'),
+    'vanishing_point': ('VP off', '{:.2f}'),
 }
 
 
@@ -96,9 +99,10 @@ def parse_args():
 def make_table(title, results):
     """Return the results as a table."""
     shown = [key for key in COLUMNS if key in results['all']]
-    table = Table(title=title)
-    for head in ('', *(COLUMNS[key][0] for key in shown)):
-        table.add_column(head, no_wrap=True)
+    table = Table(title=title, box=SIMPLE, pad_edge=False)
+    table.add_column('', overflow='fold')
+    for key in shown:
+        table.add_column(COLUMNS[key][0], no_wrap=True, justify='right')
     for group in ['all', *sorted(set(results) - {'all'})]:
         values = [
             COLUMNS[key][1].format(results[group][key])

@@ -1,0 +1,127 @@
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmdsr.converters.frames_to_refsr import frames_to_refsr
+from mmdsr.converters.images import read_depth
+from mmdsr.depth.base import DepthMap, DepthProvider
+from mmdsr.depth.frames import frames_depth
+
+
+class Mean(DepthProvider):
+    """Depth = mean grey level in centimetres; can be interrupted."""
+
+    name = 'mean'
+
+    def __init__(self, stop_after=None, setting=1):
+        self.calls = 0
+        self.stop_after, self.setting = stop_after, setting
+
+    def _predict(self, image, path):
+        if self.calls == self.stop_after:
+            raise KeyboardInterrupt
+        self.calls += 1
+        depth = np.full(image.shape[:2], image.mean() / 100, np.float32)
+        depth[0, 0] = np.nan
+        dark = image.mean() < 10
+        return DepthMap(depth, 'relative', 0.5, 'too dark' if dark else '')
+
+    def describe(self):
+        return {'name': self.name, 'setting': self.setting}
+
+
+@pytest.fixture
+def frames(tmp_path):
+    for run in ('one', 'two words'):
+        (tmp_path / 'in' / run).mkdir(parents=True)
+        for i in range(3):
+            image = np.full((64, 72, 3), 50 * i + 5, np.uint8)
+            Image.fromarray(image).save(tmp_path / 'in' / run / f'{i}.jpg')
+    return tmp_path / 'in'
+
+
+def names(folder):
+    return sorted(
+        str(path.relative_to(folder)) for path in folder.rglob('*.png')
+    )
+
+
+def test_maps_lie_like_the_frames(frames, tmp_path):
+    out = tmp_path / 'out'
+    report = frames_depth(frames, out, Mean())
+    assert (report.total, report.written, report.kept) == (6, 6, 0)
+    assert len(report.fallback) == 2
+    assert names(out)[4:] == ['two words/1.png', 'two words/2.png']
+    depth = read_depth(out / 'one/2.png')
+    assert np.isnan(depth[0, 0])
+    assert np.nanmean(depth) == pytest.approx(1.05, abs=0.01)
+    assert [p.name for p in tmp_path.iterdir() if p.name[0] == '.'] == []
+    summary = frames_to_refsr(frames, tmp_path / 'set', depth=out)
+    assert summary.without_depth == 0
+    assert (tmp_path / 'set/train/depth_lr/one_0.png').is_file()
+
+
+def test_goes_on_after_an_interruption(frames, tmp_path):
+    out = tmp_path / 'out'
+    with pytest.raises(KeyboardInterrupt):
+        frames_depth(frames, out, Mean(stop_after=4))
+    assert not out.exists()
+    provider = Mean()
+    report = frames_depth(frames, out, provider)
+    assert (report.kept, report.written, provider.calls) == (4, 2, 2)
+    whole = tmp_path / 'whole'
+    frames_depth(frames, whole, Mean())
+    assert names(out) == names(whole)
+    for name in names(out):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_an_interruption_with_other_settings_is_not_mixed(frames, tmp_path):
+    out = tmp_path / 'out'
+    with pytest.raises(KeyboardInterrupt):
+        frames_depth(frames, out, Mean(stop_after=4))
+    with pytest.raises(FileExistsError, match='other settings'):
+        frames_depth(frames, out, Mean(setting=2))
+    provider = Mean(setting=2)
+    frames_depth(frames, out, provider, overwrite=True)
+    assert provider.calls == 6
+
+
+def test_only_what_is_missing_is_made(frames, tmp_path):
+    out = tmp_path / 'out'
+    good = (frames / 'one/1.jpg').read_bytes()
+    (frames / 'one/1.jpg').write_bytes(good[:200])
+    report = frames_depth(frames, out, Mean())
+    (failed,) = report.failed
+    assert failed.endswith('1.jpg')
+    assert report.written == 5
+    (frames / 'one/1.jpg').write_bytes(good)
+    provider = Mean()
+    report = frames_depth(frames, out, provider)
+    assert (report.kept, report.written, provider.calls) == (5, 1, 1)
+    with pytest.raises(FileExistsError, match='exists already'):
+        frames_depth(frames, out, Mean(setting=2))
+    frames_depth(frames, out, Mean(setting=2), overwrite=True)
+
+
+def test_refuses_what_it_would_harm(frames, tmp_path):
+    with pytest.raises(ValueError, match='another place'):
+        frames_depth(frames, frames / 'depth', Mean())
+    other = tmp_path / 'other'
+    other.mkdir()
+    (other / 'mine.txt').write_text('keep')
+    for overwrite in (False, True):
+        with pytest.raises(FileExistsError, match='not replaced'):
+            frames_depth(frames, other, Mean(), overwrite)
+    assert (other / 'mine.txt').read_text() == 'keep'
+
+
+def test_leaves_nothing_if_no_frame_can_be_read(frames, tmp_path):
+    for path in frames.rglob('*.jpg'):
+        path.write_bytes(b'junk')
+    with pytest.raises(ValueError, match='None of the 6 frames'):
+        frames_depth(frames, tmp_path / 'out', Mean())
+    shutil.rmtree(frames)
+    assert list(tmp_path.iterdir()) == []
