@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-_SIDE = 640
+_SIDE = 480
 """Longest side, pixels, of the picture that features are looked for in."""
-_FEATURES = 1500
+_FEATURES = 2500
 _RATIO = 0.8
 """A match must be that much nearer than the second best."""
 _TURN = 20.0

@@ -53,7 +53,7 @@ class VideoOptions:
     step_seconds: float = 0.2
     window: int = 8
     min_matches: int = 15
-    min_spread: float = 0.16
+    min_spread: float = 0.18
     no_reference: str = 'drop'
     dark: float = 16.0
     blur: float = 0.15

@@ -17,6 +17,7 @@ SAR = ('square', 'keep')
 _MISSING_SECONDS, _MISSING_SHARE = 0.5, 0.02
 _COLORSPACE_UNSPECIFIED = 2
 _HD_HEIGHT = 720
+_ERRORS = 'errors in the picture data'
 
 
 class VideoError(ValueError):
@@ -211,14 +212,23 @@ class _Decoder:
         self.container, self.stream = container, stream
         self.log, self.problems = log, problems
         self.time = 0.0
-        self.damaged = False
+        self.damaged, self.damaged_pts = False, None
         self.start = None
         self.index = -1  # counts the damaged ones, too
 
-    def _note(self, text):
+    def _note(self, text, pts=None):
         if not self.damaged:
             self.problems.append((round(self.time, 3), text))
-        self.damaged = True
+        self.damaged, self.damaged_pts = True, pts
+
+    def _is_sound_again(self, frame):
+        # Frames come out later than they go in, so that a key frame may be
+        # an older one, or the damaged one itself.
+        return frame.key_frame and (
+            self.damaged_pts is None
+            or frame.pts is None
+            or frame.pts > self.damaged_pts
+        )
 
     def _packets(self):
         packets = self.container.demux(self.stream)
@@ -235,22 +245,26 @@ class _Decoder:
     def __iter__(self):
         for packet in self._packets():
             self.log.clear()
+            frames, failure = [], ''
             try:
                 frames = packet.decode()
+            except av.error.EOFError:
+                pass
             except av.error.FFmpegError as error:
-                if isinstance(error, EOFError):
-                    continue
-                self._note(f'damaged: {_short(error)}')
-                continue
+                failure = _short(error)
             # H.264 hides an error and says so in a message only.
-            if any('error while decoding' in entry[2] for entry in self.log):
-                self._note('damaged: errors in the picture data')
+            if packet.is_corrupt or any(
+                'error while decoding' in entry[2] for entry in self.log
+            ):
+                failure = failure or _ERRORS
+            if failure:
+                self._note(f'damaged: {failure}', packet.pts)
             for frame in frames:
                 self.index += 1
                 self._set_time(frame)
-                if frame.is_corrupt or packet.is_corrupt:
-                    self._note('damaged: errors in the picture data')
-                elif frame.key_frame:
+                if frame.is_corrupt:
+                    self._note(f'damaged: {_ERRORS}', frame.pts)
+                elif self.damaged and self._is_sound_again(frame):
                     self.damaged = False
                 if not self.damaged:
                     yield frame

@@ -17,6 +17,8 @@ _ENOUGH = 4
 """So many times the least support, and more of it is no better."""
 _NEAREST = 1.5
 """A reference that is nearer yet shows too little of the frame."""
+_GIVE_UP = 3
+"""After so many frames in a row without support, no farther one has any."""
 
 
 @dataclass
@@ -106,7 +108,7 @@ def score(frame, reference, match, least):
 
 
 def choose_references(
-    candidates, window=8, min_matches=15, min_spread=0.16, journal=None
+    candidates, window=8, min_matches=15, min_spread=0.18, journal=None
 ):
     """Choose the reference of each frame among its neighbours.
 
@@ -126,11 +128,14 @@ def choose_references(
     journal = journal or MatchJournal()
     held, matches, ahead = deque(), {}, 0
     for candidate in candidates:
-        for other in list(held)[-window:]:
-            # A scene cut lies between: whatever matches is no scene.
-            if other.shot == candidate.shot:
-                match = journal.match(other, candidate)
-                matches[other.index, candidate.index] = match
+        unlike = 0
+        for other in list(held)[: -window - 1 : -1]:
+            # With a scene cut between, whatever matches is no scene.
+            if other.shot != candidate.shot or unlike == _GIVE_UP:
+                break
+            match = journal.match(other, candidate)
+            matches[other.index, candidate.index] = match
+            unlike = unlike + 1 if match.inliers < min_matches else 0
         held.append(candidate)
         ahead += 1
         if ahead > window:

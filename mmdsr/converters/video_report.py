@@ -29,8 +29,8 @@ th:first-child,td:first-child{text-align:left}
 .grid{display:flex;flex-wrap:wrap;gap:.6rem}
 figure{margin:0;background:#fff;border:1px solid #dde1e7;padding:.35rem}
 figure img{height:96px;display:inline-block;vertical-align:top}
-figure.plan img{height:auto;max-width:100%}
-figcaption{font-size:.78rem;color:#4a5568;margin-top:.2rem;max-width:24rem}
+figure.plan{width:fit-content}figure.plan img{height:auto;max-width:100%}
+figcaption{font-size:.78rem;color:#4a5568;margin-top:.2rem;max-width:19rem}
 details{margin:1rem 0}code{font-size:.85em}
 </style></head><body>
 <h1>{{ title }}</h1>

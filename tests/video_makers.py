@@ -1,0 +1,101 @@
+"""Small videos made on the spot, for the tests of the video tools."""
+
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+
+_INTERLACED = 0x40000 | 0x20000000
+
+
+def texture(seed=0, height=600, width=800):
+    """A coloured surface with detail at all scales."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros((height, width, 3), np.float32)
+    for cell in (64, 32, 16, 8, 4):
+        shape = height // cell + 2, width // cell + 2
+        noise = rng.random((*shape, 3), dtype=np.float32)
+        noise = 0.7 * noise[..., :1] + 0.3 * noise
+        total += cv2.resize(
+            noise, (width, height), interpolation=cv2.INTER_CUBIC
+        )
+    total = (total - total.mean()) / total.std()
+    return (128 + 45 * total).clip(0, 255).astype(np.uint8)
+
+
+def view(surface, zoom=1.0, x=0.0, y=0.0, size=(192, 160)):
+    """Look at a surface, ``zoom`` times as large, moved by x and y pixels."""
+    height, width = surface.shape[:2]
+    matrix = np.float32(
+        [
+            [zoom, 0, size[0] / 2 - zoom * (width / 2 + x)],
+            [0, zoom, size[1] / 2 - zoom * (height / 2 + y)],
+        ]
+    )
+    return cv2.warpAffine(
+        surface,
+        matrix,
+        size,
+        flags=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+
+
+def drive(surface, count=8, growth=1.12, **kwargs):
+    """Frames of a camera that comes nearer."""
+    return [view(surface, growth**i, **kwargs) for i in range(count)]
+
+
+def blurred(image, sigma=4):
+    """The image out of focus."""
+    return cv2.GaussianBlur(image, (0, 0), sigma)
+
+
+def write_video(
+    path,
+    frames,
+    codec='mpeg4',
+    rate=5,
+    sar=None,
+    interlaced=False,
+    gop=6,
+    **container_options,
+):
+    """Encode frames in good quality."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = {'qscale': '2', 'qmin': '2', 'qmax': '3'}
+    if codec == 'libx264':
+        options = {'crf': '16'}
+    elif path.suffix == '.mpg':
+        options |= {'maxrate': '9000000', 'bufsize': '4000000'}
+    with av.open(str(path), 'w', options=container_options) as container:
+        stream = container.add_stream(codec, rate=rate, options=options)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = 'yuv420p'
+        stream.bit_rate = 8_000_000
+        stream.codec_context.gop_size = gop
+        if sar:
+            stream.codec_context.sample_aspect_ratio = Fraction(sar)
+        if interlaced:
+            stream.codec_context.flags |= _INTERLACED
+        for frame in frames:
+            image = av.VideoFrame.from_ndarray(
+                np.ascontiguousarray(frame), 'rgb24'
+            )
+            container.mux(stream.encode(image))
+        container.mux(stream.encode())
+    return path
+
+
+def cut_short(path, share):
+    """Keep the first part of a file."""
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+def psnr(one, other):
+    """Peak signal-to-noise ratio of two 8-bit images in dB."""
+    error = np.mean((one.astype(float) - other) ** 2)
+    return 10 * np.log10(255**2 / max(error, 1e-9))
