@@ -93,6 +93,17 @@ def test_the_seed_alone_decides(table, tmp_path):
     assert names(3) != names(4)
 
 
+def test_rare_classes_come_first(table, tmp_path):
+    """An image drawn for a rare class serves a frequent one, too."""
+    rows = list(read_rows(table))[:60]
+    for i, row in enumerate(rows):
+        row |= dict.fromkeys(CLASSES, '0') | {'FS': '1', 'Defect': '1'}
+        row['DE'] = str(int(i == 30))
+    write_rows(table, rows)
+    out = tmp_path / 'part.csv'
+    assert make_subset(table, out, 1, 0)['images'] == 1
+
+
 def test_only_what_is_there(table, tmp_path):
     images = tmp_path / 'images'
     images.mkdir()
