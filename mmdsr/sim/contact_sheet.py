@@ -1,6 +1,7 @@
 """A picture of samples in rows: image, depth, labels, reference, and more."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import NamedTuple
 
 import cv2
@@ -12,7 +13,7 @@ NEAR, FAR = 0.1, 30.0
 GAP, TITLE, CAPTION = 6, 26, 22
 INK, PAPER, QUIET = (235, 235, 235), (24, 24, 24), (150, 150, 150)
 
-# Okabe and Ito's colours, told apart by colour-blind people, too.
+# Okabe and Ito's colours, told apart by colour-blind people, then others.
 COLORS = (
     (230, 159, 0),
     (86, 180, 233),
@@ -21,6 +22,11 @@ COLORS = (
     (0, 114, 178),
     (213, 94, 0),
     (204, 121, 167),
+    (140, 86, 75),
+    (255, 255, 255),
+    (127, 255, 0),
+    (255, 0, 255),
+    (170, 170, 255),
 )
 
 
@@ -81,12 +87,14 @@ def contact_sheet(rows: Sequence[Row], width: int = 320) -> np.ndarray:
     titles = ['image', f'depth, {NEAR:g} to {FAR:g} m', 'labels', 'reference']
     if any(row.beside is not None for row in rows):
         titles.append('beside')
+    names = {mark.name for row in rows for mark in row.marks or ()}
+    colors = dict(zip(sorted(names), cycle(COLORS), strict=False))
     sheet = [_titles(titles, width)]
     for row in rows:
         cells = [
             _fit(row.image, width),
             _depth_cell(row, width),
-            _label_cell(row, width),
+            _label_cell(row, width, colors),
             _fit(row.ref, width),
         ]
         if len(titles) > len(cells):
@@ -113,23 +121,26 @@ def color_depth(depth: np.ndarray) -> np.ndarray:
     return np.where(known[..., None], colors, 0).astype(np.uint8)
 
 
-def draw_marks(image: np.ndarray, marks: Sequence[Mark]) -> np.ndarray:
+def draw_marks(
+    image: np.ndarray,
+    marks: Sequence[Mark],
+    colors: dict[str, tuple[int, int, int]],
+) -> np.ndarray:
     """Draw masks, boxes and class names over an image.
 
     Args:
         image: uint8 RGB ``(H, W, 3)``; left as it is.
         marks: What to draw.
+        colors: RGB of each class.
 
     Returns:
         uint8 RGB ``(H, W, 3)``.
     """
     drawn = image.copy()
-    names = sorted({mark.name for mark in marks})
     for mark in marks:
-        color = np.array(COLORS[names.index(mark.name) % len(COLORS)])
-        drawn[mark.mask] = 0.5 * drawn[mark.mask] + 0.5 * color
+        ink = colors[mark.name]
+        drawn[mark.mask] = 0.5 * drawn[mark.mask] + 0.5 * np.array(ink)
         x, y, width, height = mark.box
-        ink = tuple(map(int, color))
         corner = (x + width - 1, y + height - 1)
         cv2.rectangle(drawn, (x, y), corner, ink, 1)
         _write(drawn, mark.name, (x, max(y - 4, 12)), ink)
@@ -152,12 +163,13 @@ def _depth_cell(row, width):
     return cv2.resize(colors, size, interpolation=cv2.INTER_NEAREST)
 
 
-def _label_cell(row, width):
+def _label_cell(row, width, colors):
     if row.marks is not None:
         # Drawn at the size of the cell: lines and text stay sharp.
         image = _fit(row.image, width)
         zoom = width / row.image.shape[1]
-        return draw_marks(image, [_scale(m, zoom, image) for m in row.marks])
+        marks = [_scale(mark, zoom, image) for mark in row.marks]
+        return draw_marks(image, marks, colors)
     if row.labels is not None:
         cell = (0.35 * _fit(row.image, width)).astype(np.uint8)
         for i, name in enumerate(row.labels or ['no defect']):

@@ -17,6 +17,7 @@ from mmdsr.converters.checksums import read_checksums
 from mmdsr.converters.images import write_bytes
 from mmdsr.converters.manifest import SPLITS, read_manifest
 from mmdsr.converters.staging import Staging
+from mmdsr.sim.degrade import Degradation, degrade
 from mmdsr.sim.export import LAYOUTS, Sample
 from mmdsr.sim.pipe_run import PipeRun
 from mmdsr.sim.splits import Plan, RunPlan, plan_custom, stem_of
@@ -211,8 +212,6 @@ def _degraded(plan, run, number, frame):
     """The low-resolution image, or None for the bicubic one."""
     if plan.degradation == 'bicubic':
         return None
-    from mmdsr.sim.degrade import Degradation, degrade
-
     rng = np.random.default_rng([plan.seed, run.run, 60, number])
     return degrade(frame.image, rng, Degradation())
 

@@ -8,12 +8,14 @@ the materials in blocks of eight runs, too; the shuffle keeps material and
 defect independent.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from mmdsr.converters.manifest import SPLITS
+from mmdsr.sim.degrade import Degradation
 from mmdsr.sim.labels import SEWER_ML_CLASSES, label_rules
 
 SCALE = 4
@@ -306,9 +308,8 @@ def _degradation(name):
         )
     if name == 'bicubic':
         return {'name': name}
-    from mmdsr.sim.degrade import Degradation
-
-    return {'name': name, **asdict(Degradation())}
+    # As JSON gives it back, for comparison with a manifest.
+    return {'name': name, **json.loads(json.dumps(asdict(Degradation())))}
 
 
 def _check_seed(seed):

@@ -47,7 +47,8 @@ def test_marks_are_drawn_where_they_are():
     image = grey(100, 80, 80)
     mask = np.zeros((80, 80), bool)
     mask[30:50, 30:50] = True
-    drawn = draw_marks(image, [Mark('RO', mask, (30, 30, 20, 20))])
+    marks = [Mark('RO', mask, (30, 30, 20, 20))]
+    drawn = draw_marks(image, marks, {'RO': (255, 100, 100)})
     assert (image == 100).all()
     changed = (drawn != image).any(-1)
     assert changed[mask].all()
@@ -102,6 +103,25 @@ def test_rendered_rows(monkeypatch):
     frame = Camera(3, 5, (64, 64), defects=('FS',)).frame(2)
     np.testing.assert_array_equal(rows[1].image, frame.image)
     assert 'egg' in rows[0].caption
+
+
+def test_a_class_has_one_colour_in_all_rows():
+    mask = np.zeros((100, 100), bool)
+    mask[30:70, 30:70] = True
+    box = (30, 30, 40, 40)
+    rows = [
+        Row(
+            '', grey(0, 100, 100), None, [Mark(name, mask, box)], None, grey(0)
+        )
+        for name in ('RO', 'FS', 'RO')
+    ]
+    sheet = contact_sheet(rows, 100)
+    # Middle of the third cell, counted from below: rows of 100 + caption 22.
+    first, second, third = (
+        tuple(sheet[-72 - 122 * i, 2 * 106 + 56]) for i in (2, 1, 0)
+    )
+    assert first == third != second
+    assert (0, 0, 0) not in (first, second)
 
 
 def test_what_is_beside_has_equal_size_and_aspect(tmp_path):

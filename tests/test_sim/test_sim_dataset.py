@@ -19,6 +19,7 @@ from mmdsr.converters.masks_to_coco import PIPE_IDS
 from mmdsr.converters.sewer_ml_csv import CLASSES, HEADER
 from mmdsr.sim import PipeRun, generate_dataset
 from mmdsr.sim.dataset import is_complete, write_dataset
+from mmdsr.sim.degrade import Degradation, degrade
 from mmdsr.sim.labels import (
     SEWER_ML_CLASSES,
 )
@@ -229,7 +230,6 @@ def test_samples_are_frames_with_their_successor(tmp_path):
 
 
 def test_a_degraded_image_replaces_the_reduced_one(tmp_path):
-    degrade = pytest.importorskip('mmdsr.sim.degrade')
     plan = replace(tiny_plan('refsr'), degradation='realistic')
     for name, workers in (('one', 1), ('two', 2)):
         make(tmp_path / name, plan, workers=workers)
@@ -239,9 +239,7 @@ def test_a_degraded_image_replaces_the_reduced_one(tmp_path):
     assert lr.shape == (16, 16, 3)
     assert (lr != downscale(hr)).any()
     rng = np.random.default_rng([5, 0, 60, 0])
-    np.testing.assert_array_equal(
-        lr, degrade.degrade(hr, rng, degrade.Degradation())
-    )
+    np.testing.assert_array_equal(lr, degrade(hr, rng, Degradation()))
 
 
 def test_pipe_images(pipe):

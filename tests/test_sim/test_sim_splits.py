@@ -1,8 +1,11 @@
+import json
 from collections import Counter
+from dataclasses import asdict
 
 import pytest
 
 from mmdsr.converters.manifest import run_of
+from mmdsr.sim.degrade import Degradation
 from mmdsr.sim.labels import SEWER_ML_CLASSES
 from mmdsr.sim.splits import NAMED, plan_custom, plan_named
 
@@ -106,10 +109,10 @@ def test_default_test_split():
 
 def test_degradation_is_kept_with_its_parameters():
     assert plan_custom(1, 1).settings['degradation'] == {'name': 'bicubic'}
-    pytest.importorskip('mmdsr.sim.degrade')
     kept = plan_custom(1, 1, degradation='realistic').settings['degradation']
+    assert kept == json.loads(json.dumps(kept))
     assert kept.pop('name') == 'realistic'
-    assert kept
+    assert set(kept) == set(asdict(Degradation()))
 
 
 @pytest.mark.parametrize(
