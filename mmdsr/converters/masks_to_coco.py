@@ -97,6 +97,7 @@ def masks_to_coco(
         FileNotFoundError: If there is no such folder, or no image.
         ImportError: If pycocotools is not installed.
     """
+    _need_pycocotools()
     ids = dict(PIPE_IDS if ids is None else ids)
     _check(ids, min_area, channel, other, on_error)
     images, masks, out = Path(images), Path(masks), Path(out)
@@ -177,6 +178,15 @@ def components(mask, min_area=1):
     order = [label for label in found[np.argsort(first)] if label > 0]
     kept = [labels == n for n in order if areas[n - 1] >= min_area]
     return kept, len(order) - len(kept)
+
+
+def _need_pycocotools():
+    try:
+        import pycocotools.mask  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f'COCO masks need pycocotools ({error}): pip install pycocotools'
+        ) from error
 
 
 def _instances(values, ids, min_area, summary):

@@ -255,5 +255,6 @@ def test_without_pycocotools(pipe):
         text=True,
         check=False,
     )
-    assert done.returncode == 2 and 'pycocotools' in done.stderr
+    assert done.returncode == 2
+    assert 'pip install pycocotools' in done.stderr
     assert 'Traceback' not in done.stderr

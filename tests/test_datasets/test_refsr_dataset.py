@@ -177,3 +177,24 @@ def test_data_needs_no_host_package():
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ('host', 'registry', 'name'),
+    [
+        ('mmseg', 'DATASETS', 'PipeSegDataset'),
+        ('mmseg', 'TRANSFORMS', 'LoadPipeMask'),
+        ('mmpretrain', 'DATASETS', 'SewerMLDataset'),
+    ],
+)
+def test_a_missing_host_is_named(monkeypatch, host, registry, name):
+    import mmdsr.registry
+
+    for module in list(sys.modules):
+        if module.split('.')[0] == host or module.endswith(
+            ('.pipe_seg', '.load_pipe_mask', '.sewer_ml')
+        ):
+            monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, host, None)
+    with pytest.raises(ImportError, match=f'mmdsr.{name} .*{host}'):
+        getattr(mmdsr.registry, registry).get(f'mmdsr.{name}')
