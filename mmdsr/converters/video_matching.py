@@ -17,6 +17,8 @@ _GRID = (8, 6)
 _FEWEST = 10
 """Fewer matches fit any geometry."""
 _ERROR = 1.5
+_STRAY = 0.08
+"""Share of the diagonal by which a match may miss the common motion."""
 
 
 @dataclass(frozen=True)
@@ -109,23 +111,39 @@ def match_features(one, other):
     if len(first) < _FEWEST:
         return Match()
     p, q = one[0][first] * one[4], other[0][second] * other[4]
-    try:
-        _, inside = cv2.findFundamentalMat(
-            p, q, cv2.USAC_MAGSAC, _ERROR, 0.999, 5000
-        )
-    except cv2.error:  # no model for points on one line, say
-        inside = None
-    if inside is None:
-        return Match()
-    inside = inside.ravel() > 0
+    diagonal = float(np.hypot(*one[4]))
+    inside = _consistent(p, q, diagonal)
     if not inside.any():
         return Match()
     return Match(
         int(inside.sum()),
         _spread(one[0][first][inside]),
-        _scale(p[inside], q[inside], float(np.hypot(*one[4]))),
+        _scale(p[inside], q[inside], diagonal),
         _spread(other[0][second][inside]),
     )
+
+
+def _consistent(p, q, diagonal):
+    """Tell which matches one camera motion explains."""
+    none = np.zeros(len(p), bool)
+    try:
+        _, inside = cv2.findFundamentalMat(
+            p, q, cv2.USAC_MAGSAC, _ERROR, 0.999, 5000
+        )
+    except cv2.error:  # no model for points on one line, say
+        return none
+    if inside is None or inside.sum() < _FEWEST:
+        return none
+    inside = inside.ravel() > 0
+    # A matrix lets points slide along lines, and where most of them stand
+    # still it allows for nearly anything: the rest must roughly go along.
+    _, near = cv2.estimateAffinePartial2D(
+        p[inside], q[inside], ransacReprojThreshold=_STRAY * diagonal
+    )
+    if near is None:
+        return none
+    inside[inside] = near.ravel() > 0
+    return inside
 
 
 def _mutual(one, other):
