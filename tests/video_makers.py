@@ -1,6 +1,7 @@
 """Small videos made on the spot, for the tests of the video tools."""
 
 from fractions import Fraction
+from functools import lru_cache
 
 import av
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 _INTERLACED = 0x40000 | 0x20000000
 
 
+@lru_cache(maxsize=8)
 def texture(seed=0, height=600, width=800):
     """A coloured surface with detail at all scales."""
     rng = np.random.default_rng(seed)

@@ -180,7 +180,7 @@ def _colours(thumb):
     return histogram / histogram.sum()
 
 
-def judge(candidates, dark=16.0, blur=0.15, duplicate=2.0, cuts=None):
+def judge(candidates, dark=16.0, blur=0.25, duplicate=2.0, cuts=None):
     """Tell which frames to drop, and why; number the scenes.
 
     - Too dark: the mean luma is below ``dark``, or there is nothing in the

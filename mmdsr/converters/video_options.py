@@ -56,7 +56,7 @@ class VideoOptions:
     min_spread: float = 0.18
     no_reference: str = 'drop'
     dark: float = 16.0
-    blur: float = 0.15
+    blur: float = 0.25
     duplicate: float = 2.0
 
     def __post_init__(self):

@@ -1,0 +1,327 @@
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from video_makers import (
+    blurred,
+    cut_short,
+    drive,
+    psnr,
+    texture,
+    view,
+    write_video,
+)
+
+from mmdsr.converters.layout import downscale, read_manifest
+from mmdsr.converters.video_options import VideoOptions
+from mmdsr.converters.video_to_refsr import video_to_refsr
+
+PLAIN = VideoOptions(overlays='none', window=2)
+
+
+def read(path):
+    with Image.open(path) as file:
+        return np.asarray(file)
+
+
+def content(root):
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob('*'))
+        if path.is_file()
+    }
+
+
+def report(out):
+    return json.loads((out / 'report.json').read_text())
+
+
+def fates(video):
+    found = {entry['frame']: 'kept' for entry in video['samples']}
+    found.update((e['frame'], e['reason']) for e in video['dropped'])
+    return found
+
+
+def test_samples_are_frames_with_nearer_references(tmp_path):
+    frames = drive(texture(20), 6)
+    video = write_video(tmp_path / 'pipe.mp4', frames)
+    out = tmp_path / 'out'
+    summary = video_to_refsr([video], out, PLAIN)
+    stems = [f'pipe_{i:06d}' for i in range(6)]
+    assert read_manifest(out)['splits'] == {'train': stems, 'test': []}
+    assert summary.samples == {'train': 6}
+    assert any('a video is never divided' in note for note in summary.notes)
+    (record,) = report(out)['videos']
+    for i, entry in enumerate(record['samples']):
+        assert entry['stem'] == stems[i]
+        hr = read(out / 'train' / 'hr' / f'{stems[i]}.png')
+        assert psnr(frames[i], hr) > 30
+        lr = read(out / 'train' / 'lr' / f'{stems[i]}.png')
+        np.testing.assert_array_equal(lr, downscale(hr))
+        reference = entry['reference']
+        ref = read(out / 'train' / 'ref' / f'{stems[i]}.png')
+        assert psnr(frames[reference], ref) > 30
+        if i < 5:
+            assert reference > i
+            assert entry['scale'] == pytest.approx(
+                1.12 ** (reference - i), rel=0.03
+            )
+        assert entry['inliers'] >= 15
+
+
+def test_what_is_dropped_and_why(tmp_path):
+    surface = texture(21)
+    frames = [view(surface, x=6 * i) for i in range(12)]
+    frames[3] = blurred(frames[3])
+    frames[5] = np.zeros_like(frames[5])
+    frames[8] = frames[7]
+    frames += [view(texture(99))]  # nothing like the others
+    video = write_video(tmp_path / 'a.avi', frames)
+    out = tmp_path / 'out'
+    summary = video_to_refsr([video], out, PLAIN)
+    (record,) = report(out)['videos']
+    expected = dict.fromkeys(range(13), 'kept') | {
+        3: 'blurred',
+        5: 'too dark',
+        8: 'near-duplicate',
+        12: 'without a usable reference',
+    }
+    assert fates(record) == expected
+    assert record['looked_at'] == summary.looked_at == 13
+    assert record['counts'] == dict(summary.dropped)
+    assert all(e['reference'] not in (3, 5, 8, 12) for e in record['samples'])
+    page = (out / 'report.html').read_text()
+    for reason in record['counts']:
+        assert f'Dropped, {reason} (1 of 1' in page
+    # Self-contained: pictures inside, and nothing fetched.
+    assert page.count('data:image/jpeg;base64,') >= 2 * 9 + 4
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+
+
+def test_frames_without_a_reference_can_be_kept(tmp_path):
+    frames = [view(texture(seed)) for seed in (30, 31, 32)]
+    video = write_video(tmp_path / 'a.avi', frames)
+    out = tmp_path / 'out'
+    with pytest.raises(ValueError, match='No sample is left.*reference: 3'):
+        video_to_refsr([video], out, PLAIN)
+    assert [path.name for path in tmp_path.iterdir()] == ['a.avi']
+    options = VideoOptions(overlays='none', no_reference='self')
+    video_to_refsr([video], out, options)
+    (record,) = report(out)['videos']
+    assert [entry['reference'] for entry in record['samples']] == ['self'] * 3
+    hr = read(out / 'train/hr/a_000000.png')
+    lr = read(out / 'train/lr/a_000000.png')
+    ref = read(out / 'train/ref/a_000000.png')
+    # It holds no more than the low-resolution image does.
+    assert ref.shape == hr.shape
+    size = hr.shape[1::-1]
+    up = np.asarray(Image.fromarray(lr).resize(size, Image.Resampling.BICUBIC))
+    np.testing.assert_array_equal(ref, up)
+    page = ' '.join((out / 'report.html').read_text().split())
+    assert 'no usable reference' in page
+
+
+def with_text(frames):
+    for i, frame in enumerate(frames):
+        for words, y in (('MANHOLE 12', 18), (f'{0.37 * i:06.2f} m', 212)):
+            for colour, width in ((0, 4), (255, 1)):
+                cv2.putText(
+                    frame, words, (6, y), 0, 0.5, (colour,) * 3, width, 16
+                )
+    return frames
+
+
+def test_overlays_are_cut_away(tmp_path):
+    frames = with_text(drive(texture(22), 14, size=(288, 224)))
+    video = write_video(tmp_path / 'a.avi', frames)
+    video_to_refsr([video], tmp_path / 'auto', VideoOptions(window=2))
+    (record,) = report(tmp_path / 'auto')['videos']
+    assert len(record['overlays']) == 2
+    x, y, w, h = record['framing']['box']
+    assert w == 288 and y >= 19 and y + h <= 202 and h > 150
+    hr = read(tmp_path / 'auto/train/hr/a_000002.png')
+    assert hr.shape == (h, w, 3)
+    assert psnr(frames[2][y : y + h], hr) > 30
+    boxes = ((0, 0, 288, 40), (0, 180, 288, 44))
+    options = VideoOptions(window=2, overlays=boxes, size=(96, 64))
+    video_to_refsr([video], tmp_path / 'boxes', options)
+    (record,) = report(tmp_path / 'boxes')['videos']
+    assert record['framing'] == {'box': [39, 40, 210, 140], 'size': [96, 64]}
+    options = VideoOptions(window=2, crop=(10, 20, 130, 101))
+    video_to_refsr([video], tmp_path / 'crop', options)
+    (record,) = report(tmp_path / 'crop')['videos']
+    assert record['framing']['box'] == [10, 20, 128, 100]
+
+
+def test_sampling(tmp_path):
+    surface = texture(23)
+    frames = [view(surface, x=3 * i) for i in range(40)]
+    video = write_video(tmp_path / 'a.avi', frames, rate=20)
+
+    def looked_at(**kwargs):
+        out = tmp_path / 'out'
+        options = VideoOptions(overlays='none', window=1, **kwargs)
+        video_to_refsr([video], out, options, overwrite=True)
+        return sorted(fates(report(out)['videos'][0]))
+
+    assert looked_at() == list(range(0, 40, 4))
+    assert looked_at(step_seconds=0.5) == list(range(0, 40, 10))
+    assert looked_at(every=7) == list(range(0, 40, 7))
+
+
+def several(tmp_path, count=3):
+    return [
+        write_video(
+            tmp_path / 'in' / f'run {i}.avi', drive(texture(40 + i), 5)
+        )
+        for i in range(count)
+    ]
+
+
+def test_videos_are_held_out_whole(tmp_path):
+    several(tmp_path)
+    out = tmp_path / 'out'
+
+    def runs(**kwargs):
+        video_to_refsr([tmp_path / 'in'], out, PLAIN, overwrite=True, **kwargs)
+        return {
+            split: {stem.rpartition('_')[0] for stem in stems}
+            for split, stems in read_manifest(out)['splits'].items()
+        }
+
+    assert runs() == {'train': {'run-0', 'run-1'}, 'test': {'run-2'}}
+    assert runs(holdout=['run-0', 'run-1'])['test'] == {'run-0', 'run-1'}
+    assert runs(holdout=[1])['train'] == set()
+    with pytest.raises(ValueError, match='There is no run elsewhere'):
+        runs(holdout=['elsewhere'])
+
+
+def test_equal_names(tmp_path):
+    paths = [
+        write_video(tmp_path / name, drive(texture(50 + i), 4))
+        for i, name in enumerate(['a/röhre 1.avi', 'b/röhre 1.avi'])
+    ]
+    out = tmp_path / 'out'
+    summary = video_to_refsr(paths, out, PLAIN)
+    assert [v['name'] for v in summary.videos] == ['a-röhre-1', 'b-röhre-1']
+    assert summary.samples == {'train': 4, 'test': 4}
+
+
+@pytest.mark.parametrize('stop', [3, 9])
+def test_an_interrupted_call_goes_on(tmp_path, stop):
+    several(tmp_path)
+    whole, out = tmp_path / 'whole' / 'set', tmp_path / 'parts' / 'set'
+    video_to_refsr([tmp_path / 'in'], whole, PLAIN)
+    calls = []
+
+    def interrupt(name, seconds, duration):
+        calls.append(name)
+        if len(calls) > stop:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        video_to_refsr([tmp_path / 'in'], out, PLAIN, progress=interrupt)
+    assert not out.exists()
+    with pytest.raises(FileExistsError, match='other settings'):
+        video_to_refsr([tmp_path / 'in'], out, VideoOptions())
+    summary = video_to_refsr([tmp_path / 'in'], out, PLAIN)
+    assert summary.resumed == stop // 7
+    assert content(out) == content(whole)
+    assert [path.name for path in out.parent.iterdir()] == ['set']
+
+
+def test_failures_are_named_and_the_rest_is_done(tmp_path):
+    paths = several(tmp_path)
+    long = write_video(
+        tmp_path / 'in' / 'long.mp4',
+        drive(texture(60), 20, 1.04),
+        codec='libx264',
+        movflags='faststart',
+    )
+    cut_short(long, 0.6)
+    paths[0].write_bytes(b'')
+    text = tmp_path / 'in' / 'text.mp4'
+    text.write_text('no video\n' * 50)
+    options = VideoOptions(overlays='none', window=2, size=(128, 96))
+    write_video(
+        tmp_path / 'in' / 'tiny.avi', drive(texture(61), 4, size=(96, 80))
+    )
+    out = tmp_path / 'out'
+    summary = video_to_refsr([tmp_path / 'in'], out, options, ['run-0', 0.5])
+    problems = {file: (time, text) for file, time, text in summary.problems}
+    assert set(problems) == {'run 0.avi', 'text.mp4', 'long.mp4', 'tiny.avi'}
+    assert 'empty' in problems['run 0.avi'][1]
+    assert 'no video' in problems['text.mp4'][1]
+    assert 'enlarged' in problems['tiny.avi'][1]
+    assert 1 < problems['long.mp4'][0] < 3.5
+    kept = {v['name']: len(v['samples']) for v in summary.videos}
+    assert kept['run-1'] == kept['run-2'] == 5
+    assert 6 < kept['long'] < 18
+    assert kept['tiny'] == kept['text'] == kept['run-0'] == 0
+    page = (out / 'report.html').read_text()
+    for _, text in problems.values():
+        assert text.split('(')[0] in page
+
+
+def test_nothing_to_read(tmp_path):
+    for name in ('a.mp4', 'b <i>.mpg'):
+        (tmp_path / name).write_bytes(b'')
+    with pytest.raises(ValueError, match=r'No video can be read.*a\.mp4'):
+        video_to_refsr([tmp_path], tmp_path / 'out')
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_changed_video_is_not_gone_on_with(tmp_path):
+    (video,) = several(tmp_path, 1)
+    out = tmp_path / 'out'
+
+    def interrupt(name, seconds, duration):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        video_to_refsr([video], out, PLAIN, progress=interrupt)
+    write_video(video, drive(texture(70), 6))
+    with pytest.raises(FileExistsError, match='other settings'):
+        video_to_refsr([video], out, PLAIN)
+    video_to_refsr([video], out, PLAIN, overwrite=True)
+
+
+def test_names_cannot_break_the_page(tmp_path):
+    video = write_video(
+        tmp_path / '<script>alert(1)<' / '<b>.avi', drive(texture(71), 4)
+    )
+    video_to_refsr([video], tmp_path / 'out', PLAIN)
+    page = (tmp_path / 'out' / 'report.html').read_text()
+    assert '<script' not in page and '<b>' not in page
+    assert '&lt;b&gt;.avi' in page
+
+
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        {'scale': 1},
+        {'size': (450, 320)},
+        {'size': (32, 32)},
+        {'deinterlace': 'maybe'},
+        {'sar': 'wide'},
+        {'overlays': 'some'},
+        {'overlays': ((0, 0, 0, 5),)},
+        {'crop': (-1, 0, 100, 100)},
+        {'every': 0},
+        {'step_seconds': -1.0},
+        {'step_seconds': float('nan')},
+        {'window': 0},
+        {'min_matches': 3},
+        {'min_spread': 1.5},
+        {'no_reference': 'keep'},
+        {'dark': 300},
+        {'blur': 2},
+        {'duplicate': -1},
+    ],
+)
+def test_options_are_checked(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong)) + '|box'):
+        VideoOptions(**wrong)
