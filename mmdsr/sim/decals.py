@@ -152,7 +152,7 @@ def _seepage(rng, defect: Defect, texel):
     spread = 0.18 + 0.4 * y * rng.uniform(0.4, 1.2)
     ragged = spectral_noise(rng, (_SIDE, _SIDE), (6, 200), 0.9, 12.0)
     field = 1 - np.abs(x - path * (0.3 + y)) / spread + 0.45 * ragged
-    reach = rng.uniform(0.55, 1.0) * (0.5 + 0.5 * defect.severity)
+    reach = rng.uniform(0.75, 1.0) * (0.6 + 0.4 * defect.severity)
     fade = np.clip((reach - y) * 6, 0, 1)
     flow = np.clip(field * 2.5, 0, 1) * fade
     lip = np.exp(-((field / 0.25) ** 2)) * fade

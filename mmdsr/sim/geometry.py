@@ -26,7 +26,7 @@ from mmdsr.sim.segments import (
     Segments,
 )
 
-_MARCH = 64  # steps in which a deformed stretch is searched for its wall
+_MARCH = 12  # steps in which a deformed stretch is searched for its wall
 
 
 class Camera(NamedTuple):
@@ -152,32 +152,36 @@ def _to_round(row, x, y, z):
 
 
 @jit
-def _deformed_exit(code, r, h, row, o, d, start, stop):
-    """First exit between two ray parameters, inf if there is none."""
-    low = start
+def _inside_at(code, r, h, row, o, d, t):
+    x, y = _to_round(row, o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
+    return section_holds(code, r, h, x, y)
+
+
+@jit
+def _deformed_exit(code, r, h, row, o, d, q, e, start, stop):
+    """First exit between two ray parameters, inf if there is none.
+
+    ``q`` and ``e`` are start and direction relative to the centre line. The
+    wall lies between the pipe squeezed and widened on all sides.
+    """
+    least, most = 1 - abs(row[SQUEEZE]), 1 + abs(row[SQUEEZE])
+    low, _, _ = section_exit(code, r * least, h * least, q[0], q[1], *e)
+    high, _, _ = section_exit(code, r * most, h * most, q[0], q[1], *e)
+    low, stop = max(low, start), min(high * (1 + 1e-9), stop)
+    if not _inside_at(code, r, h, row, o, d, low):
+        low = start
     for k in range(1, _MARCH + 1):
-        high = start + (stop - start) * k / _MARCH
-        x, y = _to_round(
-            row,
-            o[0] + high * d[0],
-            o[1] + high * d[1],
-            o[2] + high * d[2],
-        )
-        if not section_holds(code, r, h, x, y):
-            for _ in range(40):
-                middle = 0.5 * (low + high)
-                x, y = _to_round(
-                    row,
-                    o[0] + middle * d[0],
-                    o[1] + middle * d[1],
-                    o[2] + middle * d[2],
-                )
-                if section_holds(code, r, h, x, y):
-                    low = middle
-                else:
-                    high = middle
-            return high
-        low = high
+        high = low + (stop - low) * k / _MARCH
+        if _inside_at(code, r, h, row, o, d, high):
+            continue
+        low = low + (stop - low) * (k - 1) / _MARCH
+        for _ in range(34):
+            middle = 0.5 * (low + high)
+            if _inside_at(code, r, h, row, o, d, middle):
+                low = middle
+            else:
+                high = middle
+        return high
     return math.inf
 
 
@@ -215,7 +219,9 @@ def pipe_exit(code, r, h, table, o, d, far):
         ex, ey = d[0] - row[SX] * d[2], d[1] - row[SY] * d[2]
         if row[SQUEEZE] != 0:
             end = min(stop, far)
-            t = _deformed_exit(code, r, h, row, o, d, start, end)
+            t = _deformed_exit(
+                code, r, h, row, o, d, (qx, qy), (ex, ey), start, end
+            )
             if t < math.inf:
                 z = o[2] + t * d[2]
                 e = squeeze_at(row, z)

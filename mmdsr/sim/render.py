@@ -10,7 +10,14 @@ from mmdsr.sim.decals import Decal, apply_decals
 from mmdsr.sim.defects import Defect
 from mmdsr.sim.geometry import Camera, Hits, Pipe, trace
 from mmdsr.sim.scene import Scene
-from mmdsr.sim.shade import Looks, Ripples, Surface, beam, ramp
+from mmdsr.sim.shade import (
+    FACE_SHADE,
+    Looks,
+    Ripples,
+    Surface,
+    beam,
+    ramp,
+)
 from mmdsr.sim.wall import Wall
 
 _F = np.float32
@@ -185,8 +192,10 @@ def mark_joints(
             continue
         gap = 0.3 * defect.length + 0.02 * defect.severity
         open_ = ramp(_F(gap) - away, surface.edge)
-        open_[hits.face] = 0
-        surface.color *= _F(1) - _F(0.9) * open_
+        # The lip that stands out of the gap catches the light.
+        lip = hits.face & (away < 1e-3)
+        surface.color *= _F(1) - _F(0.9) * np.where(lip, 0, open_)
+        surface.color[:, lip] *= _F(0.8 / (1 - FACE_SHADE))
         reach = _F(gap + 0.01 + 0.06 * world.scene.radius)
         owners[(away < reach) & dry] = number
 

@@ -9,6 +9,8 @@ from mmdsr.sim.texture import MipAtlas
 from mmdsr.sim.wall import Wall
 
 _F = np.float32
+FACE_SHADE = 0.7
+"""Share of the light that a joint's gap keeps from the end faces in it."""
 
 
 def ramp(value: np.ndarray, width: np.ndarray) -> np.ndarray:
@@ -109,8 +111,8 @@ class Surface:
         away = macro[2] + _F(0.006) * coarse[0]
         crack = np.minimum(width / edge, 1) * ramp(width - away, edge)
         tone *= _F(1) - _F(0.8) * crack
-        # The end face of a pipe is no gap.
-        tone *= np.where(hits.face, _F(0.8), _F(1) - rings[2])
+        # The end face of a pipe stands in the gap of its joint.
+        tone *= _F(1) - np.where(hits.face, _F(FACE_SHADE), _F(1)) * rings[2]
 
         slime = 0
         if scene.water is not None:

@@ -5,14 +5,21 @@ import numpy as np
 import pytest
 
 from mmdsr.sim import PipeRun
-from mmdsr.sim.scene import MATERIALS, material_of
+from mmdsr.sim.materials import MATERIALS, material_of
+from mmdsr.sim.scene import draw_scene
 
 SIZE = (112, 80)
 
 
 @cache
-def clean(seed, run, size=SIZE):
-    return PipeRun(seed, run, size, noise=False)
+def clean(seed, run, size=SIZE, defects=()):
+    return PipeRun(seed, run, size, noise=False, defects=defects)
+
+
+def of_motion(motion, seed=6, count=4, size=(224, 160)):
+    """The first runs with a kind of motion."""
+    numbers = [n for n in range(40) if draw_scene(seed, n).motion == motion]
+    return [clean(seed, n, size) for n in numbers[:count]]
 
 
 def grey(image):
@@ -28,13 +35,13 @@ def project(run, source, target):
     """Where the pixels of one frame lie in another, and their depth."""
     height, width = source.depth.shape
     col, row = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    rays = np.linalg.inv(run.intrinsics) @ np.stack(
+    rays = np.linalg.inv(source.intrinsics) @ np.stack(
         [col.ravel(), row.ravel(), np.ones(col.size)]
     )
     points = rays * source.depth.ravel()
     world = source.pose[:3, :3] @ points + source.pose[:3, 3:]
     inside = target.pose[:3, :3].T @ (world - target.pose[:3, 3:])
-    pixel = run.intrinsics @ inside
+    pixel = target.intrinsics @ inside
     with np.errstate(divide='ignore', invalid='ignore'):
         at = pixel[:2] / pixel[2]
     shape = (height, width)
@@ -78,14 +85,17 @@ def test_other_seeds_and_runs_differ(seed, run):
 
 
 def test_frame_format_and_noise():
-    noisy, plain = PipeRun(3, 1, SIZE).frame(2), clean(3, 1).frame(2)
+    noisy = PipeRun(3, 1, SIZE, defects=()).frame(2)
+    plain = clean(3, 1).frame(2)
     assert noisy.image.shape == (80, 112, 3)
     assert noisy.image.dtype == np.uint8
     assert noisy.depth.shape == (80, 112)
     assert noisy.depth.dtype == np.float32
-    np.testing.assert_array_equal(noisy.depth, plain.depth)
+    # The lens jitters a little, the camera stands where it stands.
+    np.testing.assert_array_equal(noisy.pose, plain.pose)
+    assert np.median(np.abs(noisy.depth / plain.depth - 1)) < 0.03
     change = np.abs(noisy.image.astype(int) - plain.image)
-    assert 0 < change.mean() < 30
+    assert 0 < change.mean() < 40
 
 
 def test_the_view_does_not_depend_on_the_size():
@@ -96,29 +106,68 @@ def test_the_view_does_not_depend_on_the_size():
     assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.97
 
 
-def test_the_camera_moves_forward_inside_the_pipe():
-    for number in range(4):
-        run = clean(3, number)
+def test_a_crawler_drives_on_inside_the_pipe():
+    for run in of_motion('crawler'):
         poses = np.stack([run.frame(k).pose for k in range(6)])
         advance = np.diff(poses[:, 2, 3])
-        assert (advance > 0.01).all()
+        assert (advance > 0.005).all()
         assert (advance < 0.5).all()
-        off = np.hypot(poses[:, 0, 3], poses[:, 1, 3])
-        assert (off < 0.6 * run.scene.radius).all()
-        if run.scene.water is not None:
-            assert (poses[:, 1, 3] < run.scene.water).all()
+        segments = run._world.pipe.segments
+        for x, y, z in poses[:, :3, 3]:
+            off = np.array([x, y]) - segments.center(z)
+            assert np.hypot(*off) < 0.7 * run.scene.radius
+            if run.scene.water is not None:
+                assert y < run.scene.water
+
+
+def test_a_quick_view_camera_stands_and_zooms_in():
+    for run in of_motion('zoom'):
+        frames = [run.frame(k) for k in range(0, 8, 2)]
+        focal = [frame.intrinsics[0, 0] for frame in frames]
+        assert (np.diff(focal) > 0).all()
+        assert focal[0] == pytest.approx(112 / np.tan(run.scene.hfov / 2))
+        places = np.stack([frame.pose[:3, 3] for frame in frames])
+        assert np.ptp(places, axis=0).max() < 0.02 * run.scene.radius
+        # Far below the longest focal length there is.
+        far = run.frame(500).intrinsics[0, 0]
+        assert focal[0] * 0.99 < far < focal[0] * 6.01
+
+
+def test_the_lens_jitters_with_noise_only():
+    still = clean(6, 1)
+    loud = PipeRun(6, 1, SIZE, defects=())
+    assert loud.scene.jitter[0] > 0
+    for k in range(3):
+        point = still.frame(k).intrinsics[:2, 2]
+        np.testing.assert_array_equal(point, (56, 40))
+    points = [loud.frame(k).intrinsics[0, 2] for k in range(3)]
+    assert len(set(points)) == 3
+
+
+def test_all_sections_and_radii_occur():
+    scenes = [draw_scene(0, run) for run in range(160)]
+    assert {scene.section for scene in scenes} == {'circular', 'egg', 'box'}
+    radii = [scene.radius for scene in scenes]
+    assert min(radii) < 0.12
+    assert 0.85 < max(radii) <= 1.0
+    assert {scene.motion for scene in scenes} == {'crawler', 'zoom'}
+    assert any(scene.bend.slope for scene in scenes)
+    assert all(0 <= scene.filled < 0.3 for scene in scenes)
 
 
 @pytest.mark.parametrize('number', range(8))
-def test_adjacent_frames_show_the_same_wall(number):
-    run = clean(6, number, (224, 160))
+@pytest.mark.parametrize('motion', ['crawler', 'zoom'])
+def test_adjacent_frames_show_the_same_wall(motion, number):
+    runs = of_motion(motion, count=8)
+    run, stranger = runs[number], runs[(number + 1) % 8]
     here, near = run.frame(3), run.frame(4)
     x, y, depth, seen = shared(run, here, near)
-    assert seen.mean() > 0.15
-    # The shared points have the depth that the other frame says, too.
+    assert seen.mean() > 0.12
+    # The shared points have the depth that the other frame says, too;
+    # edges of joints hide some.
     there = cv2.remap(1 / near.depth, x, y, cv2.INTER_LINEAR)
     off = np.abs(there[seen] * depth[seen] - 1)
-    assert np.quantile(off, 0.95) < 0.005
+    assert np.quantile(off, 0.9) < 0.005
     # And they look the same.
     source, target = sharp(grey(here.image)), sharp(grey(near.image))
     warped = cv2.remap(target, x, y, cv2.INTER_LINEAR)
@@ -126,11 +175,11 @@ def test_adjacent_frames_show_the_same_wall(number):
     def likeness(image):
         return np.corrcoef(image[seen], source[seen])[0, 1]
 
-    other = clean(6, (number + 1) % 8, (224, 160)).frame(4)
+    other = stranger.frame(4)
     foreign = cv2.remap(sharp(grey(other.image)), x, y, cv2.INTER_LINEAR)
-    assert likeness(warped) > 0.6
-    assert likeness(warped) > likeness(target) + 0.25
-    assert likeness(warped) > abs(likeness(foreign)) + 0.4
+    assert likeness(warped) > 0.55
+    assert likeness(warped) > likeness(target) + 0.15
+    assert likeness(warped) > abs(likeness(foreign)) + 0.3
 
 
 @pytest.mark.parametrize('number', range(4))
