@@ -183,6 +183,7 @@ def _read_refsr(root, split, stem, labels):
         None,
         None,
         read_rgb(folder / 'ref' / f'{stem}.png')[0],
+        read_rgb(folder / 'lr' / f'{stem}.png')[0],
     )
 
 

@@ -1,4 +1,4 @@
-"""A picture of samples in rows: image, depth, labels, reference, and more."""
+"""A picture of samples in rows: image, depth, labels, reference."""
 
 from collections.abc import Sequence
 from itertools import cycle
@@ -54,6 +54,8 @@ class Row(NamedTuple):
         marks: What is labelled, None if there are no masks.
         labels: Names of classes of the whole image, None if there are none.
         ref: uint8 RGB ``(H, W, 3)``.
+        lr: uint8 RGB, the low-resolution image, or None; shown where there
+            are no labels.
         beside: Another image to compare with, or None.
     """
 
@@ -63,6 +65,7 @@ class Row(NamedTuple):
     marks: list[Mark] | None
     labels: list[str] | None
     ref: np.ndarray
+    lr: np.ndarray | None = None
     beside: np.ndarray | None = None
 
 
@@ -74,8 +77,8 @@ def contact_sheet(rows: Sequence[Row], width: int = 320) -> np.ndarray:
         width: Width of a cell in pixels.
 
     Returns:
-        uint8 RGB. Columns: image, depth, labels, reference, and what is
-        beside if any row has it.
+        uint8 RGB. Columns: image, depth, labels or low resolution,
+        reference, and what is beside if any row has it.
 
     Raises:
         ValueError: If there is no row or the cells are too narrow to read.
@@ -84,7 +87,15 @@ def contact_sheet(rows: Sequence[Row], width: int = 320) -> np.ndarray:
         raise ValueError('there is no sample to show')
     if width < 96:
         raise ValueError(f'cells must be at least 96 wide, got {width}')
-    titles = ['image', f'depth, {NEAR:g} to {FAR:g} m', 'labels', 'reference']
+    labelled = any(
+        row.marks is not None or row.labels is not None for row in rows
+    )
+    titles = [
+        'image',
+        f'depth, {NEAR:g} to {FAR:g} m',
+        'labels' if labelled else 'low resolution',
+        'reference',
+    ]
     if any(row.beside is not None for row in rows):
         titles.append('beside')
     names = {mark.name for row in rows for mark in row.marks or ()}
@@ -175,6 +186,9 @@ def _label_cell(row, width, colors):
         for i, name in enumerate(row.labels or ['no defect']):
             _write(cell, name, (10, 24 + 20 * i), INK)
         return cell
+    if row.lr is not None:
+        size = _fit(row.image, width).shape[1::-1]
+        return cv2.resize(row.lr, size, interpolation=cv2.INTER_NEAREST)
     return _empty(row, width, 'no labels')
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from fake_run import FakeRun, make, tiny_plan
 
-from mmdsr.converters.images import write_png
+from mmdsr.converters.images import downscale, write_png
 from mmdsr.sim import browse
 from mmdsr.sim.browse import place_beside, read_rows_of, render_rows, spread
 from mmdsr.sim.contact_sheet import (
@@ -74,6 +74,8 @@ def test_a_data_set_on_disk(sets, layout):
     elif layout == 'multilabel':
         assert [text[:2] for text in rows[0].labels] == ['RB', 'GR']
         assert rows[2].labels == []
+    else:
+        np.testing.assert_array_equal(rows[0].lr, downscale(frame.image))
     sheet = contact_sheet(rows, width=128)
     assert sheet.shape[0] > 3 * 128
     assert sheet.shape[1] > 4 * 128
