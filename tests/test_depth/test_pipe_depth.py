@@ -92,6 +92,19 @@ def test_water_is_found_only_where_there_is_some():
         assert water_height(lines, (0, 0)) == pytest.approx(water, abs=0.06)
 
 
+def test_a_worn_band_above_the_water_is_not_the_water():
+    image, depth = pipe_picture((160, 120), water=0.7)
+    higher = pipe_depth(SIZE, (160, 120), FOCAL, 1.0, (0, 0), 0.4)
+    band = (higher < depth - 1e-4)[..., None]
+    image = np.where(band, 0.6 * image, image).astype(np.uint8)
+    luma = log_luma(image)
+    scale = luma.shape[1] / SIZE[0]
+    lines = find_water_lines(luma, (160 * scale - 0.5, 120 * scale - 0.5))
+    inner = np.rad2deg(np.arccos(0.7))
+    assert lines.left == pytest.approx(inner, abs=4)
+    assert lines.right == pytest.approx(inner, abs=4)
+
+
 def test_water_height_inverts_the_geometry():
     for right, below, level in ((0, 0, 0.7), (0.2, -0.3, 0.5), (-0.1, 0.2, 1)):
         # The surface lies `below + h` under the axis.

@@ -136,3 +136,16 @@ def test_scores_are_the_means_that_they_claim_to_be():
         assert rise[i] == pytest.approx(
             sum(rises) / edges.weights.sum(), abs=1e-5
         )
+
+
+def test_rings_about_a_bright_spot_are_no_pipe():
+    """A lamp's reflection on a corrugated wall has sharper rings."""
+    image = pipe_picture((60, 120))[0].astype(float)
+    y, x = np.mgrid[:240, :320] + 0.5
+    r = np.hypot(x - 225, y - 120)
+    rings = (230 - 1.2 * r) * (1 + 0.4 * np.sin(r / 2.5))
+    near = (r < 110)[..., None]
+    image = np.where(near, rings[..., None], image).clip(0, 255)
+    found = find_vanishing_point(image.astype(np.uint8))
+    assert not found.problem
+    assert distance(found, (60, 120)) < 10
