@@ -311,7 +311,9 @@ def rich_table(report):
     parts.add_section()
     parts.add_row('total', f'{total:.2f}', '')
     trained = report.step == report.step
-    rates = Table(title=f'Samples/s, batches of {report.batch_size}')
+    rates = Table(
+        title=f'Samples/s, batches of {report.batch_size}', min_width=64
+    )
     header = ['workers', 'loading alone']
     if trained:
         header += ['step alone', 'both', 'training loses']
