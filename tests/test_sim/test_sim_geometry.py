@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mmdsr.sim import PipeRun
-from mmdsr.sim.geometry import Camera, Pipe, rotation, squeeze_at, trace
+from mmdsr.sim.follow import squeeze_at
+from mmdsr.sim.geometry import Camera, Pipe, rotation, trace
 from mmdsr.sim.pipe_run import FAR
 from mmdsr.sim.section import (
     CODES,
