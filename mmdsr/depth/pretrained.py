@@ -179,7 +179,14 @@ def _load(checkpoint, allow_download, device):
     # ZoeDepth pads its input, which would have to be cut off again.
     if hasattr(processor, 'do_pad') and model.config.model_type == 'zoedepth':
         processor.do_pad = False
-    return processor, model.eval().to(device)
+    # torch built without CUDA says so with an AssertionError.
+    try:
+        return processor, model.eval().to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f'The device {device!r} cannot be used: '
+            f'{str(error).splitlines()[0]}'
+        ) from error
 
 
 def _output_of(config):

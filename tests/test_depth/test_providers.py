@@ -242,6 +242,14 @@ class TestTransformers:
         with pytest.raises(ValueError, match='depth-estimation'):
             build_provider('transformers', checkpoint=tmp_path)
 
+    def test_a_device_that_is_not_there(self, checkpoints):
+        with pytest.raises(ValueError, match="'nowhere' cannot be used"):
+            build_provider(
+                'transformers',
+                checkpoint=checkpoints / 'dpt',
+                device='nowhere',
+            )
+
     def test_never_downloads_unless_asked(self, monkeypatch):
         import socket
 
