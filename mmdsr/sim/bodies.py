@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmdsr.sim.geometry import Camera, Hits, pixel_ray
-from mmdsr.sim.section import jit
+from mmdsr.sim.jit import jit
 
 ELLIPSOID, BOX, CAPSULE, TUBE = 0, 1, 2, 3
 NEAR = 0.02

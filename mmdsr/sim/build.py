@@ -10,7 +10,7 @@ from mmdsr.sim.section import section_exit
 from mmdsr.sim.segments import Segments, nearest_joint
 
 _LIME = (0.50, 0.47, 0.40)
-_GREASE = (0.38, 0.32, 0.21)
+_GREASE = (0.38, 0.30, 0.21)
 _MUD = (0.15, 0.11, 0.075)
 _GRAVEL = (0.26, 0.23, 0.19)
 
@@ -151,10 +151,10 @@ def _settled(build: _Builder, defect: Defect, rng):
 def _attached(build: _Builder, defect: Defect, rng):
     """Encrustation or grease: lumps stuck to the wall."""
     radius = build.scene.radius
-    color = _tint(rng, _LIME if rng.random() < 0.5 else _GREASE)
+    color = _tint(rng, _LIME if rng.random() < 0.5 else _GREASE, 0.08)
     gloss = 0.2 * rng.random()
     thick = radius * (0.05 + 0.2 * defect.severity)
-    for _ in range(int(rng.integers(30, 60))):
+    for _ in range(int(rng.integers(70, 120))):
         u, v = rng.normal(0, 0.22, 2)
         angle = defect.angle + v * defect.extent / radius
         lump = thick * np.exp(-5 * (u * u + v * v)) * rng.uniform(0.4, 1)
@@ -162,7 +162,7 @@ def _attached(build: _Builder, defect: Defect, rng):
         side = np.array([-out[1], out[0], 0])
         axes = np.stack([out, side, [0, 0, 1]])
         # Lumps of all sizes, the largest in the middle.
-        wide = rng.uniform(0.06, 0.28) * np.exp(-3 * (u * u + v * v))
+        wide = 0.04 + 0.2 * rng.random() ** 3 * np.exp(-3 * (u * u + v * v))
         build.add(
             ellipsoid(
                 point,

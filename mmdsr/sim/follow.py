@@ -2,7 +2,8 @@
 
 import math
 
-from mmdsr.sim.section import arc_exit, jit, section_exit, section_holds
+from mmdsr.sim.jit import jit
+from mmdsr.sim.section import arc_exit, section_exit, section_holds
 from mmdsr.sim.segments import (
     COS,
     CX,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmdsr.sim.follow import pipe_exit
-from mmdsr.sim.section import jit
+from mmdsr.sim.jit import jit
 from mmdsr.sim.segments import CX, CY, SX, SY, Z0, Segments
 
 

@@ -13,13 +13,12 @@ down. Its shape is given by three numbers ``(code, half width, half height)``:
 import math
 
 import numpy as np
-from numba import njit
+
+from mmdsr.sim.jit import jit
 
 CIRCULAR, EGG, BOX = 0, 1, 2
 CODES = {'circular': CIRCULAR, 'egg': EGG, 'box': BOX}
 _EGG_JOIN = 1.8  # y / r where the side arcs of the egg meet the invert
-
-jit = njit(cache=True, error_model='numpy')
 
 
 @jit

@@ -174,10 +174,10 @@ class Looks:
         self.lumps = draw(0.2, 0.6)
         self.ragged = draw(0.2, 1.0)
         self.ring_ragged = draw(0.05, 0.35)
-        self.soft = draw(0.02, 0.4)
+        self.soft = draw(0.08, 0.9)
         self.filling = draw(0.1, 0.8)
-        self.patch_dark = draw(-0.3, 0.7)
-        self.patch_mix = draw(0.1, 0.6)
+        self.patch_dark = draw(-0.2, 0.5)
+        self.patch_mix = draw(0.05, 0.45)
         self.patch_color = (
             grey * rng.uniform(0.6, 1.2) * np.array([1.0, 0.92, 0.8])
         ).astype(np.float32)
