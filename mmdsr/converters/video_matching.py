@@ -17,6 +17,7 @@ _GRID = (8, 6)
 _FEWEST = 10
 """Fewer matches fit any geometry."""
 _ERROR = 1.5
+_SCALE_POINTS = 200
 _STRAY = 0.08
 """Share of the diagonal by which a match may miss the common motion."""
 
@@ -180,6 +181,9 @@ def _spread(points):
 
 def _scale(p, q, diagonal):
     """Return the median growth of the distances between the points."""
+    # The number of pairs grows with the square, what they tell does not.
+    step = -(-len(p) // _SCALE_POINTS)
+    p, q = p[::step], q[::step]
     upper = np.triu_indices(len(p), 1)
     before = np.linalg.norm((p[:, None] - p[None])[upper], axis=1)
     after = np.linalg.norm((q[:, None] - q[None])[upper], axis=1)

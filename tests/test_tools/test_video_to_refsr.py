@@ -77,7 +77,7 @@ def test_a_data_set_and_its_report(videos, tmp_path):
     assert code == 1
     assert 'empty.avi, at 0:00.00: an empty file' in stdout
     assert 'b.mp4, at 0:0' in stdout
-    assert 4 < len(read_manifest(out)['splits']['train']) < 12
+    assert 2 <= len(read_manifest(out)['splits']['train']) < 12
 
 
 @pytest.mark.parametrize(
