@@ -113,14 +113,14 @@ class PipeRun:
             raise ValueError(f'frames must be at least 16x16, got {size}')
         self.seed, self.run, self.noise = seed, run, noise
         self.size = (int(width), int(height))
-        kinds = draw_kinds(seed, run) if defects is None else defects
-        kinds = check_kinds(kinds)
+        own = defects is None
+        kinds = check_kinds(draw_kinds(seed, run) if own else defects)
         self.scene = draw_scene(seed, run, kinds)
         self._caption = Caption(seed, run) if overlay else None
         with _one_thread():
-            self._build(kinds)
+            self._build(kinds, own)
 
-    def _build(self, kinds: tuple[str, ...]) -> None:
+    def _build(self, kinds: tuple[str, ...], own: bool) -> None:
         """Make the run's textures, pipe and defects; set its exposure."""
         scene = self.scene
         # The texture does not depend on the size asked for: the nearest
@@ -130,8 +130,10 @@ class PipeRun:
         footprint = float(np.clip(0.8 * nearest, 0.0005, 0.0025))
         rng = np.random.default_rng([self.seed, self.run, 2])
         looks = Looks(scene, rng)
-        # What eight frames of a crawler pass, and some radii ahead.
-        ahead = 6 * scene.radius + 8 * scene.step
+        # What the frames of a crawler pass, and some radii ahead. Defects
+        # that are asked for shall show in the first frames already.
+        passed = 24 if own else 8
+        ahead = 6 * scene.radius + passed * scene.step
         number = (self.seed, self.run)
         # What is nearer lies outside of the first frame.
         start = 0.9 * scene.radius / np.tan(0.4 * scene.hfov) + 0.05

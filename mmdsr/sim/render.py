@@ -22,6 +22,13 @@ from mmdsr.sim.wall import Wall
 
 _F = np.float32
 _ROWS = 64  # rows per block: the arrays of a block stay in the cache
+# Shares of a pixel that a body must cover to give it its depth, and to make
+# it part of a defect: a spray of water is seen, though one sees through it.
+_SOLID, _SHOWN = 0.5, 0.2
+
+
+def _pick(at, chosen):
+    return tuple(index[chosen] for index in at)
 
 
 class World(NamedTuple):
@@ -335,13 +342,13 @@ def render(
             block[:, found.at[0], found.at[1]] = behind + found.cover * (
                 body - behind
             )
-            # What covers less than half of a pixel is not what it shows.
-            solid = found.cover >= 0.5
-            at = tuple(index[solid] for index in found.at)
+            which = found.body
+            shown = _pick(found.at, found.cover >= _SHOWN)
+            own[shown] = world.bodies.owner[which[found.cover >= _SHOWN]]
+            solid = found.cover >= _SOLID
+            at = _pick(found.at, solid)
             near[at] = np.minimum(found.depth[solid], world.pipe.far)
-            which = found.body[solid]
-            own[at] = world.bodies.owner[which]
-            drawn[rows][at] = which % 254 + 1
+            drawn[rows][at] = which[solid] % 254 + 1
         if scene.haze > 0:
             clear = np.exp(near * _F(-scene.haze))
             block *= clear
