@@ -204,7 +204,8 @@ def draw_scene(seed: int, run: int, kinds: Sequence[str] = ()) -> Scene:
         motion=motion,
         hfov=np.deg2rad(draw(50, 90)),
         zoom=draw(1.03, 1.09) if still else 1.0,
-        step=0.0 if still else draw(0.05, 0.3) * min(1.0, radius / 0.2),
+        # Frames of a video, and stills up to a metre apart.
+        step=0.0 if still else 0.03 * 20 ** draw(0, 1) * min(1, radius / 0.2),
         offset=(radius * draw(-0.15, 0.15), offset_y),
         aim=(np.deg2rad(draw(-5, 5)), np.deg2rad(draw(-5, 4))),
         wander=(

