@@ -29,8 +29,8 @@ class VideoOptions:
             with ``every``.
         window (int): How many kept frames away a reference may be.
         min_matches (int): Fewest matches of a usable reference.
-        min_spread (float): Smallest share of the frame, in [0, 1], that the
-            matches are spread over.
+        min_spread (float): Smallest share in [0, 1] of the frame or the
+            reference that the matches are spread over.
         no_reference (str): A frame without a usable reference is left out
             (``'drop'``), or gets its enlarged low-resolution image
             (``'self'``).

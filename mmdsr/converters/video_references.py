@@ -117,9 +117,10 @@ def choose_references(
             of them are held on either side, the rest streams.
         window (int): How many kept frames away a reference may be.
         min_matches (int): Fewest inliers of a usable reference.
-        min_spread (float): Smallest share of the frame in [0, 1] that they
-            must be spread over. What stands still in a corner, such as text
-            or the rim of a lamp, gives matches, but no reference.
+        min_spread (float): Smallest share in [0, 1] of one of the two frames
+            that they must be spread over. What stands still in a corner,
+            such as text or the rim of a lamp, gives matches, but no
+            reference.
         journal (MatchJournal, optional): Where matches are kept.
 
     Yields:
@@ -164,7 +165,9 @@ def _choose(held, position, matches, least, spread):
             continue
         if match.inliers > fallback.inliers:
             fallback = match
-        if match.inliers < least or match.spread < spread:
+        # What a nearer frame shows is the middle of a farther one.
+        widest = max(match.spread, match.spread_back)
+        if match.inliers < least or widest < spread:
             continue
         value = score(frame, other, match, least)
         if value > best:

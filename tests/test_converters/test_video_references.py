@@ -156,3 +156,13 @@ def test_journal(tmp_path, monkeypatch):
     made.clear()
     assert references(images, journal=MatchJournal(path)) == first
     assert not made
+
+
+def test_the_middle_of_a_far_frame_is_enough():
+    # What the nearer frame shows all over is a small part of the farther.
+    surface = texture(16)
+    far, near = view(surface), view(surface, 2.4)
+    found = match(far, near)
+    assert found.spread < 0.4 < found.spread_back
+    assert references([far, near], min_spread=0.4) == [1, 0]
+    assert references([far, near], min_spread=1.0) == [None, None]

@@ -113,6 +113,7 @@ def test_nothing_usable(tmp_path):
     assert not (tmp_path / 'out').exists()
 
 
+@pytest.mark.slow
 def test_interrupt_and_go_on(videos, tmp_path):
     write_video(videos / 'c.avi', drive(texture(82), 60, 1.02))
     out = tmp_path / 'out'

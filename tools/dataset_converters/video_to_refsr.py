@@ -166,8 +166,8 @@ def add_reference_options(group):
         type=float,
         default=DEFAULTS.min_spread,
         metavar='SHARE',
-        help='smallest share of the frame that they are spread over '
-        '(default %(default)s)',
+        help='smallest share of the frame or of the reference that they are '
+        'spread over (default %(default)s)',
     )
     group.add_argument(
         '--no-reference',
