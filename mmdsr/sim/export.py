@@ -16,6 +16,7 @@ root, and besides:
 *multilabel*, classification::
 
     images/SPLIT/STEM.png, ref/SPLIT/STEM.png, depth/SPLIT/STEM.png
+    overlay/SPLIT/STEM.png      255 under burned-in text, where there is any
     SPLIT.csv                   header and columns of Sewer-ML
 
 What is written besides the images of a sample, its record, is kept as JSON
@@ -216,6 +217,11 @@ class MultiLabelLayout(_LabelledLayout):
 
     format = 'mmdsr-multilabel'
     _tables = ('poses.csv', *(f'{split}.csv' for split in SPLITS))
+
+    def _masks(self, instances, frame):
+        if not frame.overlay.any():
+            return {}
+        return {'overlay': frame.overlay.astype(np.uint8) * 255}
 
     def _labels(self, instances, sample):
         return {

@@ -91,6 +91,9 @@ def test_every_listed_sample_has_every_file(made, layout):
         for stem in stems
         for folder in folders
     }
+    if layout == 'multilabel':
+        # Run 1 has text.
+        images |= {f'overlay/train/run0001_000{k}.png' for k in (0, 1)}
     roots = {'manifest.json', 'SHA256SUMS', 'poses.csv'}
     assert set(contents(made)) == images | tables | roots
 
@@ -320,6 +323,13 @@ def test_tables_are_like_sewer_ml(tmp_path):
                 assert row['ND'] == str(int(not expected))
                 assert row['Defect'] == str(int(bool(expected)))
                 assert abs(int(row['WaterLevel']) - level) <= 0.5
+
+
+def test_burned_in_text_is_marked(tmp_path):
+    make(tmp_path / 'ml', tiny_plan('multilabel'))
+    mask = read(tmp_path / 'ml/overlay/train/run0001_0001.png')
+    expected = FakeRun(5, 1, SIZE, overlay=True).frame(1).overlay
+    np.testing.assert_array_equal(mask, 255 * expected.astype(np.uint8))
 
 
 def test_the_simulator_itself(tmp_path):
