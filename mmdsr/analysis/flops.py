@@ -76,7 +76,10 @@ def _masa_count(func, args, out) -> int:
 
 
 def masa_matching_count(
-    drimm: DRIMM, lr_feat: Tensor, ref_down_feat: Tensor
+    drimm: DRIMM,
+    lr_feat: Tensor,
+    ref_down_feat: Tensor,
+    ref_feats: Sequence[Tensor],
 ) -> int:
     """Count of the original matching and transfer.
 
@@ -84,6 +87,7 @@ def masa_matching_count(
         drimm (DRIMM): The module, for its options.
         lr_feat (Tensor): LR feature (N, C, H, W).
         ref_down_feat (Tensor): Ref-down feature (N, C, h, w).
+        ref_feats (Sequence[Tensor]): Ref features at x1, x2, x4.
 
     Returns:
         int: Matrix products of the unfolded patches, normalisation of both
@@ -102,7 +106,11 @@ def masa_matching_count(
     coarse += blocks * patch + patch * ref_pixels + blocks * ref_pixels
     fine = pixels * patch * candidates
     fine += (pixels + blocks * candidates) * patch
-    moved = 2 * c * pixels * sum(s * s for s in (1, 2, 4))
+    moved = (
+        2
+        * pixels
+        * sum(feat.shape[1] * 4**level for level, feat in enumerate(ref_feats))
+    )
     return n * (len(drimm.dilations) * coarse + fine + moved)
 
 
@@ -189,7 +197,7 @@ def count_cost(
     def count_again(module, args, _):
         counter.free -= 1
         if isinstance(module, DRIMM):
-            counter.add(masa_matching_count(module, *args[:2]))
+            counter.add(masa_matching_count(module, *args))
 
     try:
         for module in net.modules() if masa else ():

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from torch import nn
 
 from mmdsr.analysis.flops import cost_parts, count_cost, example_inputs
 from mmdsr.models.networks import DSRNet, MASASRNet
 from mmdsr.models.networks.decoder import InstanceNorm
+from mmdsr.registry import MODELS
 
 COUNTS = json.loads(
     (Path(__file__).parents[1] / 'data/sisr_counts.json').read_text()
@@ -53,6 +55,16 @@ def test_default_networks(options, masa, true, params):
     matching = macs.pop('dmm.drimm')
     assert sum(macs.values()) / 1e9 == pytest.approx(true - 6.502, abs=0.01)
     assert matching / 1e9 < 0.5 * 6.502
+
+
+def test_the_nano_student_keeps_its_budget():
+    cfg = Config.fromfile(
+        Path(__file__).parents[2] / 'configs/dsrnet/student_nano.py'
+    )
+    net = MODELS.build(cfg.model.generator)
+    counts = count_cost(net, example_inputs(net, 80, 112))
+    assert {'depth_net', 'dmm.drimm'} <= counts.keys()
+    assert 6.0 < sum(counts.values()) / 1e9 <= 6.5
 
 
 def test_true_macs_of_single_layers():

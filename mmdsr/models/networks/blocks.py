@@ -62,6 +62,30 @@ class ResBlock(nn.Module):
         return out.add_(x)
 
 
+def level_widths(channels: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the widths of the three levels of a pyramid.
+
+    Args:
+        channels (int or Sequence[int]): One width for all levels, or those
+            of level 1, 2, 3, fine to coarse.
+
+    Returns:
+        tuple[int, ...]: Three widths.
+
+    Raises:
+        ValueError: If there are not three widths, or one is not positive.
+    """
+    if isinstance(channels, int):
+        channels = (channels,) * 3
+    widths = tuple(channels)
+    if len(widths) != 3 or min(widths) < 1:
+        raise ValueError(
+            'channels needs one width, or three of level 1, 2, 3, all '
+            f'positive, got {channels!r}'
+        )
+    return widths
+
+
 def res_blocks(channels: int, num_blocks: int) -> nn.Sequential:
     """Return ``num_blocks`` residual blocks in sequence.
 
@@ -119,35 +143,45 @@ def init_edges(conv: nn.Conv2d, gain: float = 8.0) -> None:
 
 
 def init_carry(
-    conv: nn.Conv2d, parts: Sequence[int] = (0,), noise: float = 0.3
+    conv: nn.Conv2d,
+    parts: Sequence[int] = (0,),
+    noise: float = 0.3,
+    widths: Sequence[int] | None = None,
 ) -> None:
     """Let a convolution pass parts of its input on unchanged, in place.
 
-    The input is a concatenation of maps as wide as the output. The weights
-    are ``noise`` times those of He et al. (2015) plus the identity of the
-    parts divided by their number.
+    The input is a concatenation of maps. The weights are ``noise`` times
+    those of He et al. (2015) plus the identity of the parts divided by their
+    number; of two widths the smaller one decides how much is passed on.
 
     Args:
         conv (nn.Conv2d): The layer.
         parts (Sequence[int]): Positions in the concatenation of the maps
             that are passed on. Defaults to (0,).
         noise (float): Share of the random weights. Defaults to 0.3.
+        widths (Sequence[int], optional): Widths of the concatenated maps.
+            Defaults to None, all as wide as the output.
     """
     nn.init.kaiming_normal_(conv.weight, nonlinearity='relu')
-    width = conv.out_channels
+    if widths is None:
+        widths = [conv.out_channels] * (max(parts) + 1)
     centre = conv.kernel_size[0] // 2
     with torch.no_grad():
         conv.weight *= noise
         for part in parts:
-            inputs = slice(part * width, (part + 1) * width)
-            identity = torch.eye(width) / len(parts)
-            conv.weight[:, inputs, centre, centre] += identity
+            start = sum(widths[:part])
+            kept = min(widths[part], conv.out_channels)
+            inputs = slice(start, start + kept)
+            identity = torch.eye(kept) / len(parts)
+            conv.weight[:kept, inputs, centre, centre] += identity
 
 
 def init_upsample(
     deconv: nn.ConvTranspose2d, gain: float, noise: float = 0.1
 ) -> None:
     """Let a stride-2 3x3 deconvolution interpolate linearly, in place.
+
+    Of two widths the smaller one decides how many channels do.
 
     Args:
         deconv (nn.ConvTranspose2d): The layer.
@@ -159,5 +193,5 @@ def init_upsample(
     tent = torch.tensor([0.5, 1.0, 0.5])
     with torch.no_grad():
         deconv.weight *= noise
-        for channel in range(deconv.out_channels):
+        for channel in range(min(deconv.weight.shape[:2])):
             deconv.weight[channel, channel] += gain * torch.outer(tent, tent)

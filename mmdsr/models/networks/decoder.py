@@ -16,6 +16,7 @@ from mmdsr.models.networks.blocks import (
     init_carry,
     init_refsr_weights,
     init_upsample,
+    level_widths,
     res_blocks,
 )
 from mmdsr.registry import MODELS
@@ -119,15 +120,18 @@ class DRAM(nn.Module):
         \mathrm{DRAM}(x, r) &= \mathrm{ReLU}(\mathrm{conv}[a, b])
 
     Args:
-        channels (int): Width of both inputs.
+        channels (int): Width of the reference features and of the output.
+        x_channels (int, optional): Width of the LR side. Defaults to None,
+            the same.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, x_channels: int | None = None) -> None:
         super().__init__()
-        self.down_a = conv3x3(channels, channels, stride=2)
-        self.up_a = deconv3x3(channels, channels)
-        self.down_b = conv3x3(channels, channels, stride=2)
-        self.up_b = deconv3x3(channels, channels)
+        x_channels = x_channels or channels
+        self.down_a = conv3x3(channels, x_channels, stride=2)
+        self.up_a = deconv3x3(x_channels, channels)
+        self.down_b = conv3x3(channels, x_channels, stride=2)
+        self.up_b = deconv3x3(x_channels, channels)
         self.conv = conv3x3(2 * channels, channels)
 
     def init_weights(self) -> None:
@@ -144,7 +148,7 @@ class DRAM(nn.Module):
         """Aggregate.
 
         Args:
-            x (Tensor): Features of the LR side (N, C, H, W).
+            x (Tensor): Features of the LR side (N, C', H, W).
             ref (Tensor): Reference features (N, C, 2H, 2W).
 
         Returns:
@@ -161,8 +165,14 @@ class DRAM(nn.Module):
 class RefDecoder(nn.Module):
     """Turn LR features and warped reference features into an image.
 
+    Level 3, 2, 1 of Ref lie at x1, x2, x4 of LR, so their widths are those
+    of the decoder at x1, x2, x4. Where widths differ, one SAM cannot serve
+    all scales: each has its own, and a 1x1 convolution narrows the LR side
+    before it is enlarged.
+
     Args:
-        channels (int): Width of all features. Defaults to 64.
+        channels (int or Sequence[int]): Width of all features, or of level
+            1, 2, 3. Defaults to 64.
         num_blocks (Sequence[int]): Residual blocks after level 3, 2, 1 of
             LR and at x1, x2, x4: (2, 2, 2, 12, 8, 4) in DSRNet-T,
             (1, 1, 1, 6, 4, 2) in DSRNet-S. Defaults to that of DSRNet-T.
@@ -170,7 +180,7 @@ class RefDecoder(nn.Module):
 
     def __init__(
         self,
-        channels: int = 64,
+        channels: int | Sequence[int] = 64,
         num_blocks: Sequence[int] = (2, 2, 2, 12, 8, 4),
     ) -> None:
         super().__init__()
@@ -180,21 +190,29 @@ class RefDecoder(nn.Module):
                 f'got {tuple(num_blocks)}'
             )
         n3, n2, n1, nx1, nx2, nx4 = num_blocks
-        self.conv3 = conv3x3(channels, channels)
-        self.blocks3 = res_blocks(channels, n3)
-        self.conv2 = conv3x3(2 * channels, channels)
-        self.blocks2 = res_blocks(channels, n2)
-        self.conv1 = conv3x3(2 * channels, channels)
-        self.blocks1 = res_blocks(channels, n1)
+        self.widths = level_widths(channels)
+        c1, c2, c3 = self.widths
+        self.one_width = c1 == c2 == c3
+        self.conv3 = conv3x3(c3, c3)
+        self.blocks3 = res_blocks(c3, n3)
+        self.conv2 = conv3x3(c3 + c2, c3)
+        self.blocks2 = res_blocks(c3, n2)
+        self.conv1 = conv3x3(c3 + c1, c3)
+        self.blocks1 = res_blocks(c3, n1)
 
-        self.sam = SAM(channels)
-        self.merge_x1 = conv3x3(2 * channels, channels)
-        self.blocks_x1 = res_blocks(channels, nx1)
-        self.dram_x2 = DRAM(channels)
-        self.blocks_x2 = res_blocks(channels, nx2)
-        self.dram_x4 = DRAM(channels)
-        self.blocks_x4 = res_blocks(channels, nx4)
-        self.conv_out = conv3x3(channels, 3)
+        self.sam = SAM(c3)
+        self.merge_x1 = conv3x3(2 * c3, c3)
+        self.blocks_x1 = res_blocks(c3, nx1)
+        self.dram_x2 = DRAM(c2, c3)
+        self.blocks_x2 = res_blocks(c2, nx2)
+        self.dram_x4 = DRAM(c1, c2)
+        self.blocks_x4 = res_blocks(c1, nx4)
+        self.conv_out = conv3x3(c1, 3)
+        if not self.one_width:
+            self.narrow_x2 = nn.Conv2d(c3, c2, 1)
+            self.sam_x2 = SAM(c2)
+            self.narrow_x4 = nn.Conv2d(c2, c1, 1)
+            self.sam_x4 = SAM(c1)
         self.init_weights()
 
     def init_weights(self) -> None:
@@ -206,11 +224,17 @@ class RefDecoder(nn.Module):
         LR features on from the start.
         """
         init_refsr_weights(self)
+        c1, c2, c3 = self.widths
         init_carry(self.conv3)
-        for conv in (self.conv2, self.conv1, self.merge_x1):
-            init_carry(conv, parts=(1,))
-        for module in (self.sam, self.dram_x2, self.dram_x4):
-            module.init_weights()
+        init_carry(self.conv2, parts=(1,), widths=(c3, c2))
+        init_carry(self.conv1, parts=(1,), widths=(c3, c1))
+        init_carry(self.merge_x1, parts=(1,))
+        for module in self.modules():
+            if isinstance(module, (SAM, DRAM)):
+                module.init_weights()
+        if not self.one_width:
+            init_carry(self.narrow_x2, widths=(c3,))
+            init_carry(self.narrow_x4, widths=(c2,))
         with torch.no_grad():
             self.conv_out.weight *= 0.01
 
@@ -220,10 +244,10 @@ class RefDecoder(nn.Module):
         """Decode.
 
         Args:
-            lr_feats (Sequence[Tensor]): LR features (N, C, H, W),
-                (N, C, H/2, W/2), (N, C, H/4, W/4).
-            warped (Sequence[Tensor]): Warped reference features (N, C, H, W),
-                (N, C, 2H, 2W), (N, C, 4H, 4W).
+            lr_feats (Sequence[Tensor]): LR features (N, C1, H, W),
+                (N, C2, H/2, W/2), (N, C3, H/4, W/4).
+            warped (Sequence[Tensor]): Warped reference features
+                (N, C3, H, W), (N, C2, 2H, 2W), (N, C1, 4H, 4W).
 
         Returns:
             Tensor: Image residual (N, 3, 4H, 4W), to be added to the
@@ -239,8 +263,15 @@ class RefDecoder(nn.Module):
 
         x = torch.cat([self.sam(x, w1), x], dim=1)
         x = self.blocks_x1(F.relu(self.merge_x1(x), inplace=True))
-        x = self.dram_x2(x, self.sam(upsample2(x), w2))
+        x = self.dram_x2(x, self._adapt('x2', x, w2))
         x = self.blocks_x2(x)
-        x = self.dram_x4(x, self.sam(upsample2(x), w4))
+        x = self.dram_x4(x, self._adapt('x4', x, w4))
         x = self.blocks_x4(x)
         return self.conv_out(x)
+
+    def _adapt(self, scale: str, x: Tensor, warped: Tensor) -> Tensor:
+        """Give the warped features the statistics of the enlarged x."""
+        if self.one_width:
+            return self.sam(upsample2(x), warped)
+        x = getattr(self, f'narrow_{scale}')(x)
+        return getattr(self, f'sam_{scale}')(upsample2(x), warped)

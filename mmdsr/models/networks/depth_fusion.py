@@ -11,6 +11,7 @@ from mmdsr.models.networks.blocks import (
     deconv3x3,
     init_carry,
     init_refsr_weights,
+    level_widths,
 )
 from mmdsr.registry import MODELS
 
@@ -25,20 +26,21 @@ class DepthFusion(nn.Module):
     matched; it is left out. Weights are shared by LR and Ref-down.
 
     Args:
-        channels (int): Width of the image and the depth features.
-            Defaults to 64.
+        channels (int or Sequence[int]): Width of the image and the depth
+            features, of every level or of level 1, 2, 3. Defaults to 64.
     """
 
     #: Levels of Ref-down that take part in the matched level-1 feature.
     ref_down_levels = 3
 
-    def __init__(self, channels: int = 64) -> None:
+    def __init__(self, channels: int | Sequence[int] = 64) -> None:
         super().__init__()
-        self.conv3 = conv3x3(2 * channels, channels)
-        self.deconv3 = deconv3x3(channels, channels)
-        self.conv2 = conv3x3(3 * channels, channels)
-        self.deconv2 = deconv3x3(channels, channels)
-        self.conv1 = conv3x3(3 * channels, channels)
+        c1, c2, c3 = level_widths(channels)
+        self.conv3 = conv3x3(2 * c3, c3)
+        self.deconv3 = deconv3x3(c3, c2)
+        self.conv2 = conv3x3(3 * c2, c2)
+        self.deconv2 = deconv3x3(c2, c1)
+        self.conv1 = conv3x3(3 * c1, c1)
         init_refsr_weights(self)
         # At first the image features pass through: a random mixture would
         # hide their detail from matching and decoder.
@@ -52,8 +54,8 @@ class DepthFusion(nn.Module):
         """Fuse image and depth features of three levels.
 
         Args:
-            feats (Sequence[Tensor]): Image features (N, C, H, W),
-                (N, C, H/2, W/2), (N, C, H/4, W/4).
+            feats (Sequence[Tensor]): Image features (N, C1, H, W),
+                (N, C2, H/2, W/2), (N, C3, H/4, W/4).
             depth_feats (Sequence[Tensor]): Depth features, same sizes.
 
         Returns:
@@ -75,16 +77,25 @@ class SharedDepthFusion(nn.Module):
     """Fusion of the released network: one 3x3 convolution for all levels.
 
     Args:
-        channels (int): Width of the image and the depth features.
-            Defaults to 64.
+        channels (int or Sequence[int]): Width of the image and the depth
+            features, the same on all levels. Defaults to 64.
+
+    Raises:
+        ValueError: If the levels differ in width.
     """
 
     #: Without deconvolutions level 1 depends on level 1 only.
     ref_down_levels = 1
 
-    def __init__(self, channels: int = 64) -> None:
+    def __init__(self, channels: int | Sequence[int] = 64) -> None:
         super().__init__()
-        self.conv = conv3x3(2 * channels, channels)
+        width, *others = level_widths(channels)
+        if set(others) != {width}:
+            raise ValueError(
+                'one convolution for all levels needs levels of one width, '
+                f"got channels={channels!r}; variant='paper' takes several"
+            )
+        self.conv = conv3x3(2 * width, width)
         init_refsr_weights(self)
         init_carry(self.conv, parts=(0,))
 

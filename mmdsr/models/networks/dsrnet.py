@@ -26,7 +26,9 @@ class DSRNet(RefSRNet):
             ``'released'``: the authors' released network, i.e. fusion by
             one shared convolution, depth maps as inputs, bilinear score
             maps. Defaults to ``'paper'``.
-        channels (int): Width of all features. Defaults to 64.
+        channels (int or Sequence[int]): Width of all features, or of the
+            encoders' level 1, 2, 3; the decoder has those widths at x4, x2,
+            x1. Defaults to 64.
         encoder_blocks (Sequence[int]): Residual blocks per level of both
             encoders (Table 1). Defaults to (4, 4, 4), DSRNet-T.
         decoder_blocks (Sequence[int]): Residual blocks of the decoder, see
@@ -39,6 +41,8 @@ class DSRNet(RefSRNet):
         dilations (Sequence[int]): Dilations of the coarse search.
             Defaults to (1,).
         crop_ratio (float): Window side over block side. Defaults to 1.5.
+        depth_encoder_blocks (Sequence[int], optional): Residual blocks per
+            level of the depth encoder. Defaults to None, as in the encoder.
 
     Raises:
         ValueError: If ``variant`` is unknown.
@@ -47,13 +51,14 @@ class DSRNet(RefSRNet):
     def __init__(
         self,
         variant: str = 'paper',
-        channels: int = 64,
+        channels: int | Sequence[int] = 64,
         encoder_blocks: Sequence[int] = (4, 4, 4),
         decoder_blocks: Sequence[int] = (2, 2, 2, 12, 8, 4),
         depth_net: dict | str | None = 'auto',
         block_size: int = 16,
         dilations: Sequence[int] = (1,),
         crop_ratio: float = 1.5,
+        depth_encoder_blocks: Sequence[int] | None = None,
     ) -> None:
         if variant not in ('paper', 'released'):
             raise ValueError(
@@ -76,7 +81,7 @@ class DSRNet(RefSRNet):
                 depth_encoder=dict(
                     type='mmdsr.DepthEncoder',
                     channels=channels,
-                    num_blocks=encoder_blocks,
+                    num_blocks=depth_encoder_blocks or encoder_blocks,
                 ),
                 fusion=dict(type=fusion, channels=channels),
                 drimm=dict(

@@ -9,6 +9,7 @@ from mmdsr.models.networks.blocks import (
     conv3x3,
     init_edges,
     init_refsr_weights,
+    level_widths,
     res_blocks,
 )
 from mmdsr.registry import MODELS
@@ -53,7 +54,8 @@ class RefEncoder(nn.Module):
 
     Args:
         in_channels (int): 3 for images, 1 for depth. Defaults to 3.
-        channels (int): Width of every level. Defaults to 64.
+        channels (int or Sequence[int]): Width of every level, or of level
+            1, 2, 3. Defaults to 64.
         num_blocks (Sequence[int]): Residual blocks per level: (4, 4, 4) in
             DSRNet-T, (2, 2, 2) in DSRNet-S. Defaults to (4, 4, 4).
     """
@@ -63,7 +65,7 @@ class RefEncoder(nn.Module):
     def __init__(
         self,
         in_channels: int = 3,
-        channels: int = 64,
+        channels: int | Sequence[int] = 64,
         num_blocks: Sequence[int] = (4, 4, 4),
     ) -> None:
         super().__init__()
@@ -72,12 +74,11 @@ class RefEncoder(nn.Module):
                 'num_blocks needs one number per level, three in all, '
                 f'got {tuple(num_blocks)}'
             )
-        widths = (in_channels, channels, channels)
+        outs = level_widths(channels)
+        ins = (in_channels, *outs[:-1])
         self.stages = nn.ModuleList(
-            EncoderStage(width, channels, blocks, stride)
-            for width, blocks, stride in zip(
-                widths, num_blocks, self.strides, strict=True
-            )
+            EncoderStage(*stage)
+            for stage in zip(ins, outs, num_blocks, self.strides, strict=True)
         )
         init_refsr_weights(self)
         if in_channels == 3:
@@ -96,8 +97,8 @@ class RefEncoder(nn.Module):
                 nobody uses costs nothing. Defaults to 3.
 
         Returns:
-            tuple[Tensor, ...]: Level 1 (N, C, H, W), level 2
-            (N, C, H/2, W/2), level 3 (N, C, H/4, W/4).
+            tuple[Tensor, ...]: Level 1 (N, C1, H, W), level 2
+            (N, C2, H/2, W/2), level 3 (N, C3, H/4, W/4).
         """
         feats = []
         for stage in self.stages[:levels]:
@@ -111,14 +112,15 @@ class DepthEncoder(RefEncoder):
     """Encoder of depth maps, E_d of Eq. 1 and 2: one input channel.
 
     Args:
-        channels (int): Width of every level. Defaults to 64.
+        channels (int or Sequence[int]): Width of every level, or of level
+            1, 2, 3. Defaults to 64.
         num_blocks (Sequence[int]): Residual blocks per level.
             Defaults to (4, 4, 4).
     """
 
     def __init__(
         self,
-        channels: int = 64,
+        channels: int | Sequence[int] = 64,
         num_blocks: Sequence[int] = (4, 4, 4),
     ) -> None:
         super().__init__(1, channels, num_blocks)

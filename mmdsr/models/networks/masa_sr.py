@@ -19,7 +19,8 @@ class MASASRNet(RefSRNet):
     """DSRNet without depth, matched in small blocks with dilated patches.
 
     Args:
-        channels (int): Width of all features. Defaults to 64.
+        channels (int or Sequence[int]): Width of all features, or of the
+            encoder's level 1, 2, 3. Defaults to 64.
         encoder_blocks (Sequence[int]): Residual blocks per encoder level.
             Defaults to (4, 4, 4).
         decoder_blocks (Sequence[int]): Residual blocks of the decoder.
@@ -32,7 +33,7 @@ class MASASRNet(RefSRNet):
 
     def __init__(
         self,
-        channels: int = 64,
+        channels: int | Sequence[int] = 64,
         encoder_blocks: Sequence[int] = (4, 4, 4),
         decoder_blocks: Sequence[int] = (2, 2, 2, 12, 8, 4),
         block_size: int = 8,

@@ -71,7 +71,8 @@ class RefSRNet(nn.Module):
     """Encoder, decoder and padding of a reference-based network.
 
     Args:
-        channels (int): Width of all features.
+        channels (int or Sequence[int]): Width of all features, or of the
+            encoder's level 1, 2, 3.
         encoder_blocks (Sequence[int]): Residual blocks per encoder level.
         decoder_blocks (Sequence[int]): Residual blocks of the decoder.
         block_size (int): Side of the matched blocks.
@@ -83,7 +84,7 @@ class RefSRNet(nn.Module):
 
     def __init__(
         self,
-        channels: int,
+        channels: int | Sequence[int],
         encoder_blocks: Sequence[int],
         decoder_blocks: Sequence[int],
         block_size: int,

@@ -23,6 +23,7 @@ from mmdsr.models.networks.blocks import (
     init_carry,
     init_refsr_weights,
     init_upsample,
+    level_widths,
 )
 
 
@@ -92,6 +93,24 @@ def test_init_carry_passes_the_named_parts_on():
     torch.testing.assert_close(conv(x), (x[:, :4] + x[:, 8:]) / 2)
 
 
+def test_init_carry_between_maps_of_other_widths():
+    conv = conv3x3(5, 4)
+    torch.nn.init.zeros_(conv.bias)
+    init_carry(conv, parts=(1,), noise=0, widths=(2, 3))
+    x = torch.randn(1, 5, 5, 6)
+    out = conv(x)
+    torch.testing.assert_close(out[:, :3], x[:, 2:])
+    assert out[:, 3].abs().max() == 0
+
+
+def test_level_widths():
+    assert level_widths(8) == (8, 8, 8)
+    assert level_widths([8, 16, 40]) == (8, 16, 40)
+    for wrong in ((8, 16), (8, 16, 0), -1):
+        with pytest.raises(ValueError, match='one width, or three'):
+            level_widths(wrong)
+
+
 def test_init_upsample_interpolates_linearly():
     deconv = deconv3x3(2, 2)
     torch.nn.init.zeros_(deconv.bias)
@@ -105,11 +124,14 @@ def test_init_upsample_interpolates_linearly():
 
 def unexplained(decoder):
     """Share of LR's features that is in no linear mix of the last ones."""
-    coarse = torch.rand(1, 8, 8, 8)
     feats = [
-        F.interpolate(coarse, size=32 // s, mode='bicubic') for s in (1, 2, 4)
+        F.interpolate(torch.rand(1, width, 8, 8), size=32 // s, mode='bicubic')
+        for width, s in zip(decoder.widths, (1, 2, 4), strict=True)
     ]
-    warped = [torch.zeros(1, 8, 32 * s, 32 * s) for s in (1, 2, 4)]
+    warped = [
+        torch.zeros(1, width, 32 * s, 32 * s)
+        for width, s in zip(decoder.widths[::-1], (1, 2, 4), strict=True)
+    ]
     last = {}
     decoder.blocks_x4.register_forward_hook(
         lambda _, __, out: last.update(out=out.detach())
@@ -123,8 +145,9 @@ def unexplained(decoder):
     return (left.var() / y.var()).item(), residual.abs().mean().item()
 
 
-def test_detail_of_lr_is_in_reach_of_a_fresh_decoders_last_layer():
-    decoder = RefDecoder(8, (1, 1, 1, 2, 1, 1))
+@pytest.mark.parametrize('channels', [8, (8, 16, 24)])
+def test_detail_of_lr_is_in_reach_of_a_fresh_decoders_last_layer(channels):
+    decoder = RefDecoder(channels, (1, 1, 1, 2, 1, 1))
     lost, residual = unexplained(decoder)
     # Training begins at the bicubic image.
     assert residual < 0.02

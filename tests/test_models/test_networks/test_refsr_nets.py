@@ -18,6 +18,13 @@ NETS = {
     ),
     'released': dict(type='mmdsr.DSRNet', variant='released', **SMALL),
     'masa': dict(type='mmdsr.MASASRNet', **SMALL),
+    # Another width on each level, and other blocks for depth.
+    'widths': dict(
+        type='mmdsr.DSRNet',
+        depth_net=dict(type='mmdsr.DepthUNet', base_channels=8),
+        depth_encoder_blocks=(0, 1, 2),
+        **SMALL | dict(channels=(4, 8, 12)),
+    ),
 }
 
 
