@@ -155,9 +155,8 @@ def pipe_exit(code, r, h, table, o, d, far):
         t, nx, ny = section_exit(code, r, h, qx, qy, ex, ey)
         # A ray that is already past the wall stops at the joint.
         t = max(t, start)
-        if t <= stop or t >= far:
-            if t >= far:
-                t = far
+        if t <= stop:
+            t = min(t, far)
             nz = -(nx * row[SX] + ny * row[SY])
             size = math.sqrt(1 + nz * nz)
             return t, i, nx / size, ny / size, nz / size, False
