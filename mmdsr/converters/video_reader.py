@@ -17,6 +17,12 @@ SAR = ('square', 'keep')
 _MISSING_SECONDS, _MISSING_SHARE = 0.5, 0.02
 _COLORSPACE_UNSPECIFIED = 2
 _HD_HEIGHT = 720
+# Files that hold their pictures themselves: a play list would open other
+# places, and wait for more of them to come.
+_FORMATS = (
+    'avi,asf,mov,mpeg,mpegts,mpegvideo,matroska,webm,flv,dv,mxf,ogg,h264,'
+    'hevc,m4v,vc1,rm,nut,ivf,gxf,wtv'
+)
 _ERRORS = 'errors in the picture data'
 
 
@@ -146,11 +152,12 @@ def _opened(path):
     if not path.stat().st_size:
         raise VideoError('an empty file')
     try:
-        # The whitelist keeps a play list that poses as a video from opening
-        # other places.
         container = av.open(
             os.fspath(path.absolute()),
-            options={'protocol_whitelist': 'file'},
+            options={
+                'protocol_whitelist': 'file',
+                'format_whitelist': _FORMATS,
+            },
             metadata_errors='replace',
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:

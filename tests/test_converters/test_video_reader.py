@@ -1,3 +1,6 @@
+import http.server
+import threading
+
 import av
 import numpy as np
 import pytest
@@ -213,6 +216,28 @@ def test_what_is_no_video(tmp_path, kind):
         list(read_video(path))
 
 
+def test_nothing_is_fetched(tmp_path):
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):  # noqa: N802
+            asked.append(self.path)
+            self.send_error(404)
+
+    server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    path = tmp_path / 'a.m3u8'
+    place = f'http://127.0.0.1:{server.server_port}/x.ts'
+    path.write_text(f'#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{place}\n')
+    try:
+        with pytest.raises(VideoError):
+            probe(path)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert not asked
+
+
 def test_an_index_that_is_missing(tmp_path):
     path, _ = make(tmp_path, 'mov', pan(30))
     cut_short(path, 0.6)  # the index is at the end
@@ -234,7 +259,8 @@ def test_sound_only(tmp_path):
         probe(path)
 
 
-def test_a_still_is_a_video_of_one_frame(tmp_path):
+def test_a_still_is_no_video(tmp_path):
     path = tmp_path / 'a.mp4'
     Image.fromarray(pan(1)[0]).save(path, format='PNG')
-    assert len(list(read_video(path))) == 1
+    with pytest.raises(VideoError):
+        probe(path)
