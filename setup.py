@@ -138,6 +138,7 @@ setup(
         'Topic :: Scientific/Engineering :: Image Processing',
     ],
     packages=find_packages(include=['mmdsr', 'mmdsr.*']),
+    package_data={'mmdsr.weights': ['index.json', '*.safetensors', '*.pth']},
     python_requires='>=3.10,<3.12',
     install_requires=read_requirements('runtime'),
     extras_require=read_extras(),

@@ -132,6 +132,10 @@ def test_a_wheel_from_the_sdist_has_all(sdist, tmp_path):
     for path in (ROOT / 'mmdsr').rglob('*.py'):
         if '.mim' not in path.parts:
             assert str(path.relative_to(ROOT)) in names
+    for path in (ROOT / 'mmdsr/weights').iterdir():
+        if path.suffix in ('.json', '.safetensors', '.pth'):
+            assert str(path.relative_to(ROOT)) in names
+    assert 'mmdsr/weights/index.json' in names
     assert 'mmdsr/.mim/model-index.yml' in names
     assert lane.decode() == (ROOT / 'requirements/constraints.txt').read_text()
     assert not any(n.startswith(('tests/', 'tools/')) for n in names)

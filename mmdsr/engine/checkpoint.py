@@ -8,6 +8,7 @@ handful of types that mmengine writes and refuses all others by name. Neither
 resuming nor testing needs full unpickling or an environment variable.
 """
 
+import json
 import os
 import pickle
 from pathlib import Path
@@ -81,7 +82,8 @@ def read_checkpoint(path, map_location='cpu'):
     """Read a checkpoint or a state dict; runs no code from the file.
 
     Args:
-        path (str or Path): A file of ``torch.save``.
+        path (str or Path): A file of ``torch.save``, or published weights
+            (``.safetensors``).
         map_location (str or torch.device): As of ``torch.load``. Defaults to
             'cpu'.
 
@@ -96,6 +98,8 @@ def read_checkpoint(path, map_location='cpu'):
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'The checkpoint {path} does not exist.')
+    if path.suffix == '.safetensors':
+        return _read_safetensors(path, map_location)
     try:
         try:
             content = torch.load(
@@ -126,6 +130,29 @@ def read_checkpoint(path, map_location='cpu'):
         raise CheckpointError(
             f'{path} contains a {type(content).__name__}, not a checkpoint.'
         )
+    return content
+
+
+def _read_safetensors(path, map_location):
+    """Read published weights: ``state_dict`` and, if there is one, ``meta``.
+
+    The package that reads them is imported here, for training and the
+    simulator do without it.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, 'pt', device=str(map_location or 'cpu')) as file:
+            meta = (file.metadata() or {}).get('mmdsr')
+            content = dict(
+                state_dict={k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+            )
+        if meta is not None:
+            content['meta'] = json.loads(meta)
+    except (SafetensorError, ValueError) as error:
+        raise CheckpointError(
+            f'{path} cannot be read as a safetensors file: {error}'
+        ) from error
     return content
 
 
@@ -178,7 +205,21 @@ def load_generator(generator, path):
         FileNotFoundError: If there is no such file.
         CheckpointError: If the weights do not fit; names some of the keys.
     """
-    weights = generator_weights(read_checkpoint(path))
+    fit_weights(generator, generator_weights(read_checkpoint(path)), path)
+
+
+def fit_weights(generator, weights, source):
+    """Put weights into a network, strictly.
+
+    Args:
+        generator (nn.Module): Network to load into, in place.
+        weights (dict[str, Tensor]): See :func:`generator_weights`; float16
+            becomes float32.
+        source (str or Path): Where they are from, for messages.
+
+    Raises:
+        CheckpointError: If they do not fit; names some of the keys.
+    """
     own = generator.state_dict()
     problems = []
     for kind, keys in (
@@ -198,7 +239,7 @@ def load_generator(generator, path):
             problems.append(f'{len(keys)} {kind} ({first}, ...)')
     if problems:
         raise CheckpointError(
-            f'{path} does not fit the generator of the config: '
+            f'{source} does not fit the generator of the config: '
             f'{"; ".join(problems)}. Was it trained with another config?'
         )
     generator.load_state_dict(weights)
@@ -224,32 +265,3 @@ def save_weights(state_dict, path):
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def publish(source, target):
-    """Reduce a training checkpoint to the weights that inference needs.
-
-    Optimiser, log history and discriminator are left out. The keys keep
-    ``generator.``, so that the file fits ``load_from``, ``tools/test.py`` and
-    whatever loads with that prefix.
-
-    Args:
-        source (str or Path): Training checkpoint or state dict.
-        target (str or Path): File to write, a plain state dict.
-
-    Returns:
-        int: Number of tensors written.
-
-    Raises:
-        FileNotFoundError: If there is no such checkpoint.
-        CheckpointError: If it cannot be read, or holds more than tensors.
-    """
-    weights = generator_weights(read_checkpoint(source))
-    other = [k for k, v in weights.items() if not torch.is_tensor(v)]
-    if other or not weights:
-        raise CheckpointError(
-            f'{source} has no generator weights: its entries are '
-            f'{", ".join(map(str, list(weights)[:5])) or "none"}.'
-        )
-    save_weights({f'generator.{k}': v for k, v in weights.items()}, target)
-    return len(weights)

@@ -13,7 +13,6 @@ from mmdsr.engine.checkpoint import (
     CheckpointError,
     generator_weights,
     load_generator,
-    publish,
     read_checkpoint,
     save_weights,
     use_safe_loader,
@@ -185,20 +184,3 @@ def test_save_weights(tmp_path, monkeypatch):
         save_weights(state, path)
     assert [file.name for file in path.parent.iterdir()] == ['weights.pth']
     assert torch.load(path, weights_only=True)
-
-
-def test_publish(tmp_path):
-    content = _training_checkpoint()
-    content['state_dict']['discriminator.weight'] = torch.zeros(1)
-    torch.save(content, tmp_path / 'iter_8.pth')
-    target = tmp_path / 'published.pth'
-    assert publish(tmp_path / 'iter_8.pth', target) == 2
-    state = torch.load(target, weights_only=True)
-    assert set(state) == {'generator.weight', 'generator.bias'}
-    net = nn.Conv2d(3, 4, 3)
-    load_generator(net, target)
-    assert torch.equal(net.weight, content['state_dict']['generator.weight'])
-    torch.save(dict(a=1), tmp_path / 'other.pth')
-    with pytest.raises(CheckpointError, match='no generator weights'):
-        publish(tmp_path / 'other.pth', tmp_path / 'x.pth')
-    assert not (tmp_path / 'x.pth').exists()

@@ -1,0 +1,11 @@
+"""Published weights, some of which come with the package.
+
+``load_published('dsrnet-student')`` gives a network that is ready to run,
+without a config and without a connection. What there is, :func:`available`
+says; ``tools/model_converters/publish.py`` makes such files.
+"""
+
+from mmdsr.weights.index import available, weight_path
+from mmdsr.weights.load import load_published, read_published
+
+__all__ = ['available', 'load_published', 'read_published', 'weight_path']

@@ -1,0 +1,134 @@
+"""From a published file to a network that is ready to run."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from mmdsr.engine.checkpoint import (
+    CheckpointError,
+    fit_weights,
+    generator_weights,
+    read_checkpoint,
+)
+from mmdsr.registry import MODELS
+from mmdsr.weights.index import FOLDER, available, check_digest, weight_path
+
+#: Mark of a published file in its metadata.
+FORMAT = 'mmdsr-weights'
+SUFFIXES = ('.safetensors', '.pth')
+_DIGITS = re.compile(r'-([0-9a-f]{8})$')
+
+
+class Published(NamedTuple):
+    """Content of a published file.
+
+    Args:
+        weights (dict[str, Tensor]): Weights of the network.
+        meta (dict): ``name``, ``generator`` (config of the network),
+            ``config`` (text of the whole config), ``dtype``, ``parameters``,
+            ``mmdsr_version``, ``notes``.
+    """
+
+    weights: dict
+    meta: dict
+
+
+def read_published(name_or_path, folder=FOLDER):
+    """Read published weights with what is known about them.
+
+    Args:
+        name_or_path (str or Path): One of ``available()``, or a file. The
+            digits in the name of the file must be those of its SHA-256.
+        folder (str or Path): Where names are looked up. Defaults to the
+            folder of the package.
+
+    Returns:
+        Published: Weights and metadata.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the name is unknown, or the file is damaged or
+            was not made by ``tools/model_converters/publish.py``.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in SUFFIXES:
+        path = weight_path(str(name_or_path), folder)
+    elif not path.is_file():
+        names = ', '.join(available(folder)) or 'none'
+        raise FileNotFoundError(
+            f'There are no weights at {path}. Available by name: {names}.'
+        )
+    elif digits := _DIGITS.search(path.stem):
+        check_digest(path, digits[1])
+    content = read_checkpoint(path)
+    meta = content.get('meta')
+    if not isinstance(meta, dict) or meta.get('format') != FORMAT:
+        raise CheckpointError(
+            f'{path} says nothing about its network. Make a published file '
+            'of it with tools/model_converters/publish.py, or load it with '
+            'its config.'
+        )
+    return Published(generator_weights(content), meta)
+
+
+def load_published(name_or_path, folder=FOLDER, device='cpu'):
+    """Build the network that published weights belong to, and load them.
+
+    The network follows from the file alone, and no code from it is run.
+
+    Args:
+        name_or_path (str or Path): See :func:`read_published`.
+        folder (str or Path): Where names are looked up. Defaults to the
+            folder of the package.
+        device (str or torch.device): Where to put it. Defaults to 'cpu'.
+
+    Returns:
+        nn.Module: The network in float32, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If it cannot be used.
+    """
+    weights, meta = read_published(name_or_path, folder)
+    generator = meta.get('generator')
+    check_types(generator, name_or_path)
+    try:
+        network = MODELS.build(generator)
+    # A newer or older version may know other arguments.
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f'{name_or_path} was made by mmdsr {meta.get("mmdsr_version")}; '
+            f'its network cannot be built here: {error}'
+        ) from error
+    fit_weights(network, weights, name_or_path)
+    return network.to(device).eval()
+
+
+def check_types(generator, source):
+    """Refuse a network that is not made of parts of this package.
+
+    Args:
+        generator (dict): Config of the network.
+        source (str or Path): Where it is from, for messages.
+
+    Raises:
+        CheckpointError: If a ``type`` is missing or is not ``mmdsr.X``.
+    """
+    names = []
+
+    def collect(value):
+        if isinstance(value, dict):
+            names.extend(v for k, v in value.items() if k == 'type')
+            for part in value.values():
+                collect(part)
+        elif isinstance(value, (list, tuple)):
+            for part in value:
+                collect(part)
+
+    collect(generator)
+    wrong = [n for n in names if not str(n).startswith('mmdsr.')]
+    if not isinstance(generator, dict) or 'type' not in generator or wrong:
+        raise CheckpointError(
+            f'{source} asks for {wrong or "no network"}: only networks whose '
+            "types are written 'mmdsr.X' are published."
+        )

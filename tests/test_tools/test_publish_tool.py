@@ -1,0 +1,73 @@
+"""tools/model_converters/publish.py, as a user runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmdsr.registry import MODELS
+from mmdsr.weights import load_published
+
+ROOT = Path(__file__).parents[2]
+CONFIG = 'configs/dsrnet/teacher_quick.py'
+
+
+def run(*args):
+    return subprocess.run(
+        [sys.executable, ROOT / 'tools/model_converters/publish.py', *args],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope='module')
+def work_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('work')
+    net = MODELS.build(Config.fromfile(ROOT / CONFIG).model.generator)
+    state = {f'generator.{k}': v for k, v in net.state_dict().items()}
+    state['adm_depth.x'] = torch.zeros(1)
+    torch.save(dict(state_dict=state, meta={}), folder / 'iter_5.pth')
+    return folder
+
+
+def test_publish_and_list(work_dir, tmp_path):
+    done = run(
+        CONFIG, work_dir, '--out', tmp_path, '--fp16', '--index', '--name',
+        'quick', '--note', 'data=SewerSim', 'iterations=5',
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    entry = json.loads((tmp_path / 'index.json').read_text())['quick']
+    assert f'Weights: {tmp_path / entry["file"]}' in done.stdout
+    assert f'SHA-256: {entry["sha256"]}' in done.stdout
+    assert len(list(tmp_path.glob('quick-*'))) == 2
+    net = load_published('quick', tmp_path)
+    trained = torch.load(work_dir / 'iter_5.pth', weights_only=True)
+    for key, value in net.state_dict().items():
+        expected = trained['state_dict'][f'generator.{key}'].half().float()
+        assert torch.equal(value, expected)
+
+
+def test_wrong_arguments(work_dir, tmp_path):
+    broken = tmp_path / 'broken.pth'
+    broken.write_bytes(b'nothing')
+    out = ['--out', tmp_path / 'out']
+    cases = [
+        ([CONFIG, tmp_path / 'none'], 'no checkpoint at'),
+        (['none.py', work_dir], 'none.py does not exist'),
+        ([CONFIG, broken], 'broken.pth cannot be read'),
+        (['configs/dsrnet/student.py', work_dir], 'does not fit'),
+        ([CONFIG, work_dir, '--name', 'A/B'], 'small letters'),
+        ([CONFIG, work_dir, '--formats', 'onnx'], 'invalid choice'),
+    ]
+    for args, message in cases:
+        done = run(*args, *out)
+        assert done.returncode == 2, args
+        assert message in done.stderr, done.stderr
+        assert 'Traceback' not in done.stderr
+    assert not (tmp_path / 'out').exists()

@@ -1,0 +1,108 @@
+"""Make weights to share out of a training checkpoint.
+
+Optimiser, log history, discriminator, teacher and what distillation learns
+beside the student are left out; the config is put in. The files load without
+a config, ``mmdsr.weights.load_published(FILE)``, with ``tools/test.py`` and
+as a teacher. Their names end in the first digits of their SHA-256.
+
+Example:
+    python tools/model_converters/publish.py configs/dsrnet/teacher_quick.py \
+        work_dirs/teacher_quick --out published --fp16 \
+        --note data=SewerSim iterations=2000
+"""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from mmdsr.analysis.study import find_checkpoint
+from mmdsr.engine.checkpoint import CheckpointError
+from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.publish import publish
+
+
+def parse_args():
+    """Return the parser and the parsed arguments."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('config', help='config of the training')
+    parser.add_argument(
+        'checkpoint',
+        help='checkpoint, state dict, or a working directory (its best one)',
+    )
+    parser.add_argument(
+        '--out', default='published', help='folder (default: published)'
+    )
+    parser.add_argument(
+        '--name', help='name of the weights (default: the experiment_name)'
+    )
+    parser.add_argument(
+        '--formats',
+        nargs='+',
+        choices=['safetensors', 'pth'],
+        default=['safetensors', 'pth'],
+        help='what to write (default: both)',
+    )
+    parser.add_argument(
+        '--fp16', action='store_true', help='store float16, half the size'
+    )
+    parser.add_argument(
+        '--note',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='more to store beside the weights, e.g. data=SewerSim',
+    )
+    parser.add_argument(
+        '--index',
+        action='store_true',
+        help='put the first file on the list index.json of the folder; with '
+        '--out mmdsr/weights it comes with the package',
+    )
+    parser.add_argument(
+        '--replace',
+        action='store_true',
+        help='replace the weights of this name on the list',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override values of the config, as in the training',
+    )
+    return parser, parser.parse_args()
+
+
+def main():
+    """Publish."""
+    parser, args = parse_args()
+    try:
+        cfg = load_config(args.config, args.cfg_options)
+        checkpoint = find_checkpoint(args.checkpoint)
+        files = publish(
+            cfg,
+            checkpoint,
+            args.out,
+            name=args.name,
+            half=args.fp16,
+            suffixes=[f'.{name}' for name in args.formats],
+            notes=args.note,
+            index=args.index,
+            replace=args.replace,
+        )
+    except (UsageError, CheckpointError, OSError) as error:
+        parser.exit(2, f'{parser.prog}: error: {error}\n')
+    print(f'Weights of {checkpoint}')
+    for path, sha256, size in files:
+        print(f'{path} ({size / 1e6:.2f} MB)\n  SHA-256 {sha256}')
+    if args.index:
+        path, sha256, _ = files[0]
+        print(
+            f'Listed in {Path(args.out, "index.json")}. For the metafile of '
+            f'the model:\n    Weights: {path}\n    SHA-256: {sha256}'
+        )
+
+
+if __name__ == '__main__':
+    main()
