@@ -253,8 +253,8 @@ def write_png(path, image):
         image (np.ndarray): ``(H, W, 3)`` uint8 RGB or ``(H, W)`` uint16.
     """
     buffer = io.BytesIO()
-    # Level 3 is twice as fast as the default 6, for 2 % larger files.
-    Image.fromarray(image).save(buffer, format='PNG', compress_level=3)
+    # Level 1 takes two thirds of the time of 3, for 3 % larger files.
+    Image.fromarray(image).save(buffer, format='PNG', compress_level=1)
     write_bytes(path, buffer.getvalue())
 
 
