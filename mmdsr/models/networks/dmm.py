@@ -35,6 +35,7 @@ class DMM(nn.Module):
         ref_feats: Sequence[Tensor],
         depth: Tensor,
         depth_ref: Tensor,
+        block_feats: list[Tensor] | None = None,
     ) -> tuple[tuple[Tensor, ...], list[Tensor], Tensor, tuple[Tensor, ...]]:
         """Match LR with the reference by image and depth features.
 
@@ -47,13 +48,15 @@ class DMM(nn.Module):
                 (N, C, 4h, 4w) first.
             depth (Tensor): D_LR (N, 1, H, W).
             depth_ref (Tensor): D_Ref-down (N, 1, h, w).
+            block_feats (list[Tensor], optional): Takes up the output of
+                every residual block of the depth encoder for D_LR.
 
         Returns:
             tuple: Fused LR features of three levels, warped and weighted
             reference features at x1, x2, x4, the match confidence
             (N, 1, H, W), and the depth features of LR.
         """
-        depth_feats = self.depth_encoder(depth)
+        depth_feats = self.depth_encoder(depth, block_feats=block_feats)
         depth_ref_feats = self.depth_encoder(
             depth_ref, levels=len(ref_down_feats)
         )

@@ -12,7 +12,12 @@ from mmdsr.models.networks.padding import (
     pad_to_multiple,
     upscale,
 )
-from mmdsr.models.networks.refsr_net import DSROutput, RefSRNet, crop_like
+from mmdsr.models.networks.refsr_net import (
+    DSROutput,
+    RefSRNet,
+    chosen_feats,
+    crop_like,
+)
 from mmdsr.registry import MODELS
 
 
@@ -106,7 +111,7 @@ class DSRNet(RefSRNet):
         ref_down: Tensor | None = None,
         depth: Tensor | None = None,
         depth_ref: Tensor | None = None,
-        return_feats: bool = False,
+        return_feats: bool | str = False,
     ) -> Tensor | DSROutput:
         """Super-resolve (Fig. 2 of the paper).
 
@@ -120,7 +125,9 @@ class DSRNet(RefSRNet):
             depth (Tensor, optional): Normalised inverse depth of LR
                 (N, 1, H, W) in [0, 1]. Predicted when left out.
             depth_ref (Tensor, optional): The same for Ref-down.
-            return_feats (bool): Return everything. Defaults to False.
+            return_feats (bool or str): ``True`` or ``'scale'``: return
+                everything, with features of the three levels; ``'block'``:
+                with those of the residual blocks. Defaults to False.
 
         Returns:
             Tensor or DSROutput: Image (N, 3, 4H, 4W), not clamped; with
@@ -136,7 +143,10 @@ class DSRNet(RefSRNet):
         depth_ref = self.extract_depth(ref_down, depth_ref, 'depth_ref')
 
         padded = self.pad_lr(lr)
-        feats = self.encoder(padded)
+        blocks, depth_blocks = (
+            ([], []) if return_feats == 'block' else (None, None)
+        )
+        feats = self.encoder(padded, block_feats=blocks)
         ref_down_feats = self.encoder(
             self.pad_ref_down(ref_down), self.dmm.fusion.ref_down_levels
         )
@@ -146,6 +156,7 @@ class DSRNet(RefSRNet):
             self.encoder(self.pad_ref(ref)),
             self.pad_lr(depth),
             self.pad_ref_down(depth_ref),
+            depth_blocks,
         )
         sr = crop_like(
             self.decoder(fused, warped) + upscale(padded), lr, SCALE
@@ -153,7 +164,14 @@ class DSRNet(RefSRNet):
         if not return_feats:
             return sr
         confidence = crop_like(confidence, lr)
-        return DSROutput(sr, depth, depth_ref, confidence, feats, depth_feats)
+        return DSROutput(
+            sr,
+            depth,
+            depth_ref,
+            confidence,
+            chosen_feats(feats, blocks),
+            chosen_feats(depth_feats, depth_blocks),
+        )
 
     def extract_depth(
         self, image: Tensor, depth: Tensor | None, name: str

@@ -32,16 +32,28 @@ class EncoderStage(nn.Module):
         self.conv = conv3x3(in_channels, channels, stride)
         self.blocks = res_blocks(channels, num_blocks)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, block_feats: list[Tensor] | None = None
+    ) -> Tensor:
         """Apply the stage.
 
         Args:
             x (Tensor): Features (N, C_in, H, W).
+            block_feats (list[Tensor], optional): Takes up the output of
+                every block; that of the convolution if there is no block.
 
         Returns:
             Tensor: Features (N, C, H / stride, W / stride).
         """
-        return self.blocks(F.relu(self.conv(x), inplace=True))
+        x = F.relu(self.conv(x), inplace=True)
+        if block_feats is None:
+            return self.blocks(x)
+        for block in self.blocks:
+            x = block(x)
+            block_feats.append(x)
+        if len(self.blocks) == 0:
+            block_feats.append(x)
+        return x
 
 
 @MODELS.register_module()
@@ -87,7 +99,38 @@ class RefEncoder(nn.Module):
             for stage in self.stages[1:]:
                 nn.init.kaiming_normal_(stage.conv.weight, nonlinearity='relu')
 
-    def forward(self, x: Tensor, levels: int = 3) -> tuple[Tensor, ...]:
+    def feature_channels(self, feature_level: str = 'scale') -> list[int]:
+        """Return the widths of the features, without running the encoder.
+
+        Args:
+            feature_level (str): ``'scale'`` for the three levels or
+                ``'block'`` for what ``block_feats`` takes up.
+
+        Returns:
+            list[int]: One width per feature map.
+
+        Raises:
+            ValueError: If ``feature_level`` is unknown.
+        """
+        if feature_level not in ('scale', 'block'):
+            raise ValueError(
+                "feature_level must be 'scale' or 'block', got "
+                f'{feature_level!r}'
+            )
+        channels = []
+        for stage in self.stages:
+            per_stage = max(len(stage.blocks), 1)
+            if feature_level == 'scale':
+                per_stage = 1
+            channels += [stage.conv.out_channels] * per_stage
+        return channels
+
+    def forward(
+        self,
+        x: Tensor,
+        levels: int = 3,
+        block_feats: list[Tensor] | None = None,
+    ) -> tuple[Tensor, ...]:
         """Encode an image.
 
         Args:
@@ -95,6 +138,9 @@ class RefEncoder(nn.Module):
                 multiples of 4 when all levels are asked for.
             levels (int): Number of levels to compute, so that a level that
                 nobody uses costs nothing. Defaults to 3.
+            block_feats (list[Tensor], optional): Takes up the output of
+                every residual block, fine to coarse; of a level without
+                blocks that of its convolution.
 
         Returns:
             tuple[Tensor, ...]: Level 1 (N, C1, H, W), level 2
@@ -102,7 +148,7 @@ class RefEncoder(nn.Module):
         """
         feats = []
         for stage in self.stages[:levels]:
-            x = stage(x)
+            x = stage(x, block_feats)
             feats.append(x)
         return tuple(feats)
 

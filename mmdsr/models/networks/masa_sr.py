@@ -10,7 +10,12 @@ from mmdsr.models.networks.padding import (
     downscale,
     upscale,
 )
-from mmdsr.models.networks.refsr_net import DSROutput, RefSRNet, crop_like
+from mmdsr.models.networks.refsr_net import (
+    DSROutput,
+    RefSRNet,
+    chosen_feats,
+    crop_like,
+)
 from mmdsr.registry import MODELS
 
 
@@ -61,7 +66,7 @@ class MASASRNet(RefSRNet):
         lr: Tensor,
         ref: Tensor,
         ref_down: Tensor | None = None,
-        return_feats: bool = False,
+        return_feats: bool | str = False,
     ) -> Tensor | DSROutput:
         """Super-resolve.
 
@@ -72,7 +77,9 @@ class MASASRNet(RefSRNet):
             ref_down (Tensor, optional): Reference reduced by 4,
                 (N, 3, ceil(Hr / 4), ceil(Wr / 4)). Computed from ``ref`` by
                 an antialiased bicubic filter when left out.
-            return_feats (bool): Return everything. Defaults to False.
+            return_feats (bool or str): ``True`` or ``'scale'``: return
+                everything, with features of the three levels; ``'block'``:
+                with those of the residual blocks. Defaults to False.
 
         Returns:
             Tensor or DSROutput: Image (N, 3, 4H, 4W), not clamped; with
@@ -86,7 +93,8 @@ class MASASRNet(RefSRNet):
             ref_down = downscale(ref)
 
         padded = self.pad_lr(lr)
-        feats = self.encoder(padded)
+        blocks = [] if return_feats == 'block' else None
+        feats = self.encoder(padded, block_feats=blocks)
         (ref_down_feat,) = self.encoder(self.pad_ref_down(ref_down), levels=1)
         ref_feats = self.encoder(self.pad_ref(ref))
         warped, confidence = self.drimm(
@@ -99,4 +107,5 @@ class MASASRNet(RefSRNet):
         if not return_feats:
             return sr
         confidence = crop_like(confidence, lr)
+        feats = chosen_feats(feats, blocks)
         return DSROutput(sr, None, None, confidence, feats, None)

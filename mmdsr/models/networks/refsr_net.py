@@ -24,10 +24,10 @@ class DSROutput(NamedTuple):
         depth_ref (Tensor, optional): D_Ref-down that was used (N, 1, h, w).
         confidence (Tensor): Match score R of every LR pixel (N, 1, H, W)
             in [-1, 1].
-        feats (tuple[Tensor, ...]): Encoder features of the padded LR, three
-            levels.
+        feats (tuple[Tensor, ...]): Encoder features of the padded LR: three
+            levels, or one per residual block.
         depth_feats (tuple[Tensor, ...], optional): Depth-encoder features
-            of the padded D_LR, three levels.
+            of the padded D_LR, likewise.
     """
 
     sr: Tensor
@@ -51,6 +51,21 @@ def crop_like(image: Tensor, lr: Tensor, scale: int = 1) -> Tensor:
     """
     height, width = lr.shape[-2:]
     return image[..., : height * scale, : width * scale]
+
+
+def chosen_feats(
+    levels: Sequence[Tensor], blocks: Sequence[Tensor] | None
+) -> tuple[Tensor, ...]:
+    """Return the block-level features if asked for, else the levels.
+
+    Args:
+        levels (Sequence[Tensor]): Features of the three levels.
+        blocks (Sequence[Tensor], optional): Features of the blocks.
+
+    Returns:
+        tuple[Tensor, ...]: One of the two.
+    """
+    return tuple(levels if blocks is None else blocks)
 
 
 def _arrange(image: Tensor) -> Tensor:
@@ -105,6 +120,24 @@ class RefSRNet(nn.Module):
             )
         )
         self.lr_multiple = lr_multiple(block_size)
+
+    def feature_channels(
+        self, feature_level: str = 'scale'
+    ) -> tuple[list[int], list[int] | None]:
+        """Return the widths of what ``return_feats`` gives.
+
+        Args:
+            feature_level (str): ``'scale'`` or ``'block'``, the value of
+                ``return_feats``. Defaults to 'scale'.
+
+        Returns:
+            tuple[list[int], list[int] or None]: Of the encoder and of the
+            depth encoder; ``None`` if there is none.
+        """
+        image = self.encoder.feature_channels(feature_level)
+        if not hasattr(self, 'dmm'):
+            return image, None
+        return image, self.dmm.depth_encoder.feature_channels(feature_level)
 
     def pad_lr(self, x: Tensor) -> Tensor:
         """Pad LR or its depth for blocks and pyramid.
