@@ -64,9 +64,14 @@ class HostRegistry(Registry):
 MODELS = HostRegistry(
     'model',
     parent=MMENGINE_MODELS,
-    locations=['mmdsr.models.networks', 'mmdsr.models.losses'],
+    locations=[
+        'mmdsr.models.networks',
+        'mmdsr.models.losses',
+        'mmdsr.models.distillers',
+    ],
     host_modules={
         'DSR': 'mmdsr.models.editors.dsr',
+        'DSRDistiller': 'mmdsr.models.editors.distill',
         'DSRGAN': 'mmdsr.models.editors.dsrgan',
     },
 )

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from mmdsr.converters.images import write_bytes, write_png
 from mmdsr.datasets import RefSRDataset
-from mmdsr.engine.checkpoint import load_generator
+from mmdsr.engine.checkpoint import find_checkpoint, load_generator
 from mmdsr.evaluation.functional import psnr, ssim, to_uint8, upscale
 from mmdsr.evaluation.strips import make_strip
 from mmdsr.registry import MODELS, TRANSFORMS
@@ -87,30 +87,6 @@ def build_generator(cfg, checkpoint, device='cpu'):
     generator = MODELS.build(cfg.model.generator)
     load_generator(generator, find_checkpoint(checkpoint))
     return generator.to(device).eval().requires_grad_(False)
-
-
-def find_checkpoint(path):
-    """Return a checkpoint, given its path or a working directory.
-
-    Args:
-        path (str or Path): File or working directory.
-
-    Returns:
-        Path: The file; of a directory the best one, else the newest.
-
-    Raises:
-        FileNotFoundError: If there is none.
-    """
-    path = Path(path)
-    if path.is_file():
-        return path
-    for pattern in ('best_*.pth', 'iter_*.pth', 'epoch_*.pth'):
-        found = sorted(
-            path.glob(pattern), key=lambda file: file.stat().st_mtime
-        )
-        if found:
-            return found[-1]
-    raise FileNotFoundError(f'There is no checkpoint at {path}.')
 
 
 def variants(generator, references=REFERENCES, depths=DEPTHS):

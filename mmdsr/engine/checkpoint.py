@@ -172,6 +172,30 @@ def use_safe_loader():
     )
 
 
+def find_checkpoint(path):
+    """Return a checkpoint, given its path or a working directory.
+
+    Args:
+        path (str or Path): File or working directory.
+
+    Returns:
+        Path: The file; of a directory the best one, else the newest.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    path = Path(path).expanduser()
+    if path.is_file():
+        return path
+    for pattern in ('best_*.pth', 'iter_*.pth', 'epoch_*.pth'):
+        found = sorted(
+            path.glob(pattern), key=lambda file: file.stat().st_mtime
+        )
+        if found:
+            return found[-1]
+    raise FileNotFoundError(f'There is no checkpoint at {path}.')
+
+
 def generator_weights(content):
     """Pick the generator's weights out of a checkpoint.
 

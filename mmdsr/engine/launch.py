@@ -211,9 +211,8 @@ def train(cfg):
         raise UsageError(
             f'The checkpoint {cfg.load_from} (load_from) does not exist.'
         )
-    runner = _build_runner(cfg)
     try:
-        return runner.train()
+        return _build_runner(cfg).train()
     except CheckpointError as error:
         raise UsageError(str(error)) from error
 
@@ -237,9 +236,11 @@ def test(cfg, checkpoint):
     if not Path(checkpoint).is_file():
         raise UsageError(f'The checkpoint {checkpoint} does not exist.')
     cfg.load_from, cfg.resume = None, False
-    # A test neither needs VGG19 weights nor is to download them.
-    if cfg.model.get('perceptual_loss'):
-        cfg.model.perceptual_loss = None
+    # A test needs neither VGG19 weights, which might be downloaded, nor the
+    # teacher that a student was distilled from.
+    for key in ('perceptual_loss', 'kd_loss', 'adm'):
+        if cfg.model.get(key):
+            cfg.model[key] = None
     runner = _build_runner(cfg)
     model = getattr(runner.model, 'module', runner.model)
     generator = getattr(model.generator, 'module', model.generator)

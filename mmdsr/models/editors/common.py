@@ -93,6 +93,38 @@ def zero_depth(lr, ref, scale):
     )
 
 
+def run_network(
+    network, inputs, data_samples, depth, scale, return_feats=True
+):
+    """Run a reference-based network on the inputs of a model.
+
+    Args:
+        network (nn.Module): The network, perhaps wrapped by DDP.
+        inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr), RGB
+            in [0, 1].
+        data_samples (DataSample or None): Stacked samples.
+        depth (str): One of :data:`DEPTH_SOURCES`.
+        scale (int): Scale factor of the network.
+        return_feats (bool or str): As of the network's ``forward``.
+            Defaults to True.
+
+    Returns:
+        DSROutput: Output with features and depth maps.
+    """
+    lr, ref = unpack_inputs(inputs)
+    maps = ()
+    if depth == 'given':
+        maps = (
+            given_depth(data_samples, 'depth_lr'),
+            given_depth(data_samples, 'depth_ref'),
+        )
+    elif depth == 'zero':
+        maps = zero_depth(lr, ref, scale)
+    # A network that takes no depth has no such arguments.
+    named = dict(zip(('depth', 'depth_ref'), maps, strict=False))
+    return network(lr, ref, return_feats=return_feats, **named)
+
+
 class RefSRMixin:
     """Reference, depth and prediction handling of the trainable models.
 
@@ -166,7 +198,13 @@ class RefSRMixin:
                 state[f'{outer}{name}.{key[len(prefix) :]}'] = state.pop(key)
         return state
 
-    def run_generator(self, inputs, data_samples=None, depth='predicted'):
+    def run_generator(
+        self,
+        inputs,
+        data_samples=None,
+        depth='predicted',
+        return_feats=True,
+    ):
         """Run the generator.
 
         Args:
@@ -177,28 +215,22 @@ class RefSRMixin:
             depth (str): ``'predicted'`` by the generator, ``'given'`` by the
                 samples or ``'zero'``. A generator that needs depth maps never
                 predicts.
+            return_feats (bool or str): Which features, as of the network's
+                ``forward``. Defaults to True.
 
         Returns:
             DSROutput: Output of the network with features and depth maps.
         """
-        lr, ref = unpack_inputs(inputs)
         if depth == 'predicted' and self.needs_depth:
             depth = 'given'
-        maps = {}
-        if depth == 'given':
-            maps = dict(
-                depth=given_depth(data_samples, 'depth_lr'),
-                depth_ref=given_depth(data_samples, 'depth_ref'),
-            )
-        elif depth == 'zero':
-            maps = dict(
-                zip(
-                    ('depth', 'depth_ref'),
-                    zero_depth(lr, ref, self.scale),
-                    strict=True,
-                )
-            )
-        return self.generator(lr, ref, return_feats=True, **maps)
+        return run_network(
+            self.generator,
+            inputs,
+            data_samples,
+            depth,
+            self.scale,
+            return_feats,
+        )
 
     def base_losses(self, output, data_samples):
         """Reconstruction and depth terms of Eq. 15.

@@ -6,29 +6,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mmdsr.models.hidden import Hidden
 from mmdsr.registry import MODELS
 
 #: Statistics of the images that VGG19 was trained on, RGB in [0, 1].
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _CRITERIA = {'mse': F.mse_loss, 'l1': F.l1_loss}
-
-
-class _Hidden:
-    """Holds a module out of reach of ``nn.Module``'s registration.
-
-    An attribute that is a plain object is in neither ``parameters()``,
-    ``state_dict()`` nor DDP's buckets: 80 MB of constant VGG weights do not
-    belong into every checkpoint.
-    """
-
-    def __init__(self, module):
-        self.module = module
-
-    def to(self, tensor):
-        """Return the module on the device of ``tensor``, as fp32."""
-        self.module.to(tensor.device)
-        return self.module
 
 
 def _load_vgg(weights, untrained):
@@ -128,12 +112,12 @@ class PerceptualLoss(nn.Module):
             raise ValueError(
                 f'VGG19 has the layers 0 to {len(vgg) - 1}, got {last}.'
             )
-        vgg = vgg[: last + 1].eval().requires_grad_(False)
+        vgg = vgg[: last + 1]
         for layer in vgg:
             # An in-place ReLU would change the features kept before it.
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False
-        self._vgg = _Hidden(vgg)
+        self._vgg = Hidden(vgg)
         for name, value in (('mean', IMAGENET_MEAN), ('std', IMAGENET_STD)):
             self.register_buffer(
                 name, torch.tensor(value).view(1, 3, 1, 1), persistent=False

@@ -1,0 +1,306 @@
+r"""ADM: attention-based distillation of features (Eq. 16 to 20).
+
+Every feature :math:`f_m^T` of the teacher asks, every feature :math:`f_n^S`
+of the student answers, and the attention :math:`\alpha_{m,n}` weighs how far
+their maps are apart. The equations are those of AFD (Ji et al., "Show,
+Attend and Distill", AAAI 2021). The functions follow them one by one;
+:class:`ADM` holds what is learnt.
+
+Sizes: N samples, M teacher and S student features, query and key width c.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdsr.registry import MODELS
+
+_ACTIVATIONS = {'relu': F.relu, None: None}
+
+
+def pool_and_project(
+    feats: Sequence[Tensor],
+    layers: Sequence[nn.Module],
+    activation: Callable[[Tensor], Tensor] | None = F.relu,
+) -> Tensor:
+    r"""Queries (Eq. 16) or keys (Eq. 17): :math:`g(W \phi^{HW}(f))`.
+
+    Args:
+        feats (Sequence[Tensor]): Features (N, C_i, H_i, W_i).
+        layers (Sequence[nn.Module]): One 1x1 convolution C_i -> c for each.
+        activation (callable, optional): g; ``None`` for the identity.
+            Defaults to ReLU.
+
+    Returns:
+        Tensor: (N, number of features, c).
+    """
+    pooled = [
+        layer(feat.mean((2, 3), keepdim=True)).flatten(1)
+        for feat, layer in zip(feats, layers, strict=True)
+    ]
+    projected = torch.stack(pooled, dim=1)
+    return projected if activation is None else activation(projected)
+
+
+def attention(
+    queries: Tensor,
+    keys: Tensor,
+    bilinear: Tensor,
+    teacher_position: Tensor,
+    student_position: Tensor,
+    per: str = 'student',
+) -> Tensor:
+    r"""Attention of every teacher feature over the student's (Eq. 18).
+
+    .. math::
+        \alpha_{m,n} = \mathrm{softmax}_n \frac{q_m^\top W k_n +
+            (p_m^T)^\top p_n^S}{\sqrt c}
+
+    Args:
+        queries (Tensor): (N, M, c).
+        keys (Tensor): (N, S, c).
+        bilinear (Tensor): W: (S, c, c) with ``per='student'``, the index
+            that is printed; (M, c, c) with ``per='teacher'``, AFD's.
+        teacher_position (Tensor): p^T (M, c).
+        student_position (Tensor): p^S (S, c).
+        per (str): Whose index W has. Defaults to 'student'.
+
+    Returns:
+        Tensor: (N, M, S); every row over S sums to 1.
+    """
+    if per == 'student':
+        turned = torch.einsum('scd,bsd->bsc', bilinear, keys)
+        logits = queries @ turned.transpose(1, 2)
+    else:
+        turned = torch.einsum('bmc,mcd->bmd', queries, bilinear)
+        logits = turned @ keys.transpose(1, 2)
+    logits = logits + teacher_position @ student_position.T
+    return (logits / math.sqrt(queries.shape[-1])).softmax(dim=-1)
+
+
+def channel_pool(feat: Tensor, size: Sequence[int] | None = None) -> Tensor:
+    r"""One unit vector over the positions, :math:`\tilde\phi^C` of Eq. 19.
+
+    The mean of the squares over the channels tells where a feature is
+    active, whatever its width; the L2 norm over the positions takes its
+    scale away, which differs between networks.
+
+    Args:
+        feat (Tensor): Feature (N, C, H, W).
+        size (Sequence[int], optional): Height and width to which the map is
+            brought by adaptive average pooling, which repeats pixels where
+            it enlarges. Defaults to None, its own.
+
+    Returns:
+        Tensor: (N, height * width), of norm 1.
+    """
+    pooled = feat.square().mean(1)
+    if size is not None and tuple(size) != pooled.shape[-2:]:
+        pooled = F.adaptive_avg_pool2d(pooled, tuple(size))
+    return F.normalize(pooled.flatten(1), dim=1)
+
+
+def pair_distances(
+    teacher_feats: Sequence[Tensor],
+    student_feats: Sequence[Tensor],
+    reduction: str = 'norm',
+    resize: str = 'pool',
+    eps: float = 1e-12,
+) -> Tensor:
+    r"""Distance of every pair of features, the norms of Eq. 19 and 20.
+
+    Args:
+        teacher_feats (Sequence[Tensor]): M features (N, C_m, H_m, W_m).
+        student_feats (Sequence[Tensor]): S features (N, C_n, H_n, W_n).
+        reduction (str): ``'norm'``: :math:`\sqrt{\sum d^2 + \epsilon}`;
+            ``'mse'``: the mean of :math:`d^2`, as AFD has it, which is
+            thousands of times smaller. Defaults to 'norm'.
+        resize (str): How the student's map gets the teacher's size:
+            ``'pool'``: the channel-pooled map by adaptive average pooling,
+            as AFD does; ``'bilinear'``: the feature itself by antialiased
+            bilinear interpolation. Defaults to 'pool'.
+        eps (float): Keeps the gradient of the root finite where two maps
+            are equal. Defaults to 1e-12.
+
+    Returns:
+        Tensor: (N, M, S).
+    """
+    # The student's values depend on nothing but the teacher's size.
+    values = {}
+    rows = []
+    for teacher in teacher_feats:
+        size = teacher.shape[-2:]
+        if size not in values:
+            maps = student_feats
+            if resize == 'bilinear':
+                maps = [
+                    F.interpolate(feat, size, mode='bilinear', antialias=True)
+                    for feat in student_feats
+                ]
+            values[size] = torch.stack(
+                [channel_pool(feat, size) for feat in maps], dim=1
+            )
+        error = channel_pool(teacher).unsqueeze(1) - values[size]
+        rows.append(
+            (error.square().sum(-1) + eps).sqrt()
+            if reduction == 'norm'
+            else error.square().mean(-1)
+        )
+    return torch.stack(rows, dim=1)
+
+
+def attention_loss(weights: Tensor, distances: Tensor) -> Tensor:
+    """Weighted sum over all pairs (Eq. 19 and 20), mean over the samples.
+
+    Args:
+        weights (Tensor): Attention (N, M, S).
+        distances (Tensor): Distances (N, M, S).
+
+    Returns:
+        Tensor: Scalar.
+    """
+    return (weights * distances).sum((1, 2)).mean()
+
+
+@MODELS.register_module()
+class ADM(nn.Module):
+    """Attention-based distillation module, one for each of the encoders.
+
+    Works with any number, width and size of features on either side and
+    with batches of one: there is no batch normalisation, unlike in AFD. The
+    gradient reaches the student through the values and through the keys, the
+    teacher not at all. Runs in fp32 under mixed precision.
+
+    ``bilinear='teacher', query_activation=None, channels=128,
+    reduction='mse', loss_weight=200`` is AFD without its normalisations.
+
+    Args:
+        teacher_channels (Sequence[int]): Widths of the teacher's features;
+            :class:`mmdsr.DSRDistiller` reads both from the networks.
+        student_channels (Sequence[int]): Widths of the student's.
+        channels (int): Width c of queries and keys. Not in the paper; the
+            authors' code has 64. Defaults to 64.
+        bilinear (str): One matrix of Eq. 18 per ``'student'`` feature, as
+            printed, or per ``'teacher'`` feature. Defaults to 'student'.
+        query_activation (str, optional): g_Q of Eq. 16, ``'relu'`` or
+            ``None``. Not named in the paper. Defaults to 'relu'.
+        key_activation (str, optional): g_K of Eq. 17. Defaults to 'relu'.
+        reduction (str): ``'norm'`` or ``'mse'``, see
+            :func:`pair_distances`. Defaults to 'norm'.
+        resize (str): ``'pool'`` or ``'bilinear'``, likewise. Defaults to
+            'pool'.
+        eps (float): Inside the root of the norm. Defaults to 1e-12.
+        loss_weight (float): ``lambda_ad`` of Section 5.1. Defaults to 0.1.
+
+    Raises:
+        ValueError: If an option is unknown or a side has no features.
+    """
+
+    def __init__(
+        self,
+        teacher_channels: Sequence[int],
+        student_channels: Sequence[int],
+        channels: int = 64,
+        bilinear: str = 'student',
+        query_activation: str | None = 'relu',
+        key_activation: str | None = 'relu',
+        reduction: str = 'norm',
+        resize: str = 'pool',
+        eps: float = 1e-12,
+        loss_weight: float = 0.1,
+    ) -> None:
+        super().__init__()
+        for name, value, known in (
+            ('bilinear', bilinear, ('student', 'teacher')),
+            ('query_activation', query_activation, tuple(_ACTIVATIONS)),
+            ('key_activation', key_activation, tuple(_ACTIVATIONS)),
+            ('reduction', reduction, ('norm', 'mse')),
+            ('resize', resize, ('pool', 'bilinear')),
+        ):
+            if value not in known:
+                raise ValueError(
+                    f'{name} of ADM must be one of {known}, got {value!r}.'
+                )
+        if not teacher_channels or not student_channels:
+            raise ValueError('ADM needs features on both sides.')
+        self.bilinear = bilinear
+        self.query_activation = _ACTIVATIONS[query_activation]
+        self.key_activation = _ACTIVATIONS[key_activation]
+        self.reduction = reduction
+        self.resize = resize
+        self.eps = eps
+        self.loss_weight = loss_weight
+        self.queries = nn.ModuleList(
+            nn.Conv2d(width, channels, 1) for width in teacher_channels
+        )
+        self.keys = nn.ModuleList(
+            nn.Conv2d(width, channels, 1) for width in student_channels
+        )
+        owners = len(
+            student_channels if bilinear == 'student' else teacher_channels
+        )
+        self.matrices = nn.Parameter(torch.empty(owners, channels, channels))
+        self.teacher_position = nn.Parameter(
+            torch.empty(len(teacher_channels), channels)
+        )
+        self.student_position = nn.Parameter(
+            torch.empty(len(student_channels), channels)
+        )
+        for matrix in self.matrices:
+            nn.init.xavier_uniform_(matrix)
+        nn.init.xavier_normal_(self.teacher_position)
+        nn.init.xavier_normal_(self.student_position)
+
+    def attend(
+        self, teacher_feats: Sequence[Tensor], student_feats: Sequence[Tensor]
+    ) -> Tensor:
+        """Return the attention (N, M, S), see :func:`attention`.
+
+        Args:
+            teacher_feats (Sequence[Tensor]): M features (N, C_m, H_m, W_m).
+            student_feats (Sequence[Tensor]): S features (N, C_n, H_n, W_n).
+
+        Returns:
+            Tensor: Every row over S sums to 1.
+        """
+        return attention(
+            pool_and_project(
+                teacher_feats, self.queries, self.query_activation
+            ),
+            pool_and_project(student_feats, self.keys, self.key_activation),
+            self.matrices,
+            self.teacher_position,
+            self.student_position,
+            self.bilinear,
+        )
+
+    def forward(
+        self, teacher_feats: Sequence[Tensor], student_feats: Sequence[Tensor]
+    ) -> Tensor:
+        """Compute the weighted loss of Eq. 19 or 20.
+
+        Args:
+            teacher_feats (Sequence[Tensor]): M features (N, C_m, H_m, W_m).
+            student_feats (Sequence[Tensor]): S features (N, C_n, H_n, W_n).
+
+        Returns:
+            Tensor: Scalar, fp32.
+        """
+        # Squares of features overflow or vanish in fp16.
+        with torch.autocast(student_feats[0].device.type, enabled=False):
+            teacher_feats = [feat.detach().float() for feat in teacher_feats]
+            student_feats = [feat.float() for feat in student_feats]
+            loss = attention_loss(
+                self.attend(teacher_feats, student_feats),
+                pair_distances(
+                    teacher_feats,
+                    student_feats,
+                    self.reduction,
+                    self.resize,
+                    self.eps,
+                ),
+            )
+        return self.loss_weight * loss

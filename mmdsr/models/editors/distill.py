@@ -1,0 +1,218 @@
+"""DSRNet-D as a trainable model: a student learns from a frozen teacher."""
+
+import torch
+
+from mmdsr.engine.checkpoint import (
+    CheckpointError,
+    find_checkpoint,
+    load_generator,
+)
+from mmdsr.models.editors.common import run_network
+from mmdsr.models.editors.dsr import DSR
+from mmdsr.models.hidden import Hidden
+from mmdsr.registry import MODELS
+
+
+def load_teacher(teacher, checkpoint):
+    """Build a teacher and load its weights.
+
+    Args:
+        teacher (dict): Config of the network.
+        checkpoint (str or Path): Training checkpoint, plain weights, or the
+            working directory of the teacher's training, whose best
+            checkpoint is taken.
+
+    Returns:
+        nn.Module: The network.
+
+    Raises:
+        CheckpointError: If there is no checkpoint, or it does not fit: a
+            student would learn from random weights.
+    """
+    if not teacher or not checkpoint:
+        missing = 'teacher' if not teacher else 'teacher_checkpoint'
+        raise CheckpointError(
+            f'Distillation needs a trained teacher, but {missing} is not '
+            'set. Train one (e.g. configs/dsrnet/teacher_plus.py) and set '
+            'model.teacher_checkpoint to its checkpoint or working '
+            'directory.'
+        )
+    network = MODELS.build(teacher)
+    try:
+        load_generator(network, find_checkpoint(checkpoint))
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f'The teacher cannot be loaded: {error} Train it first, or set '
+            'model.teacher_checkpoint to its checkpoint or working '
+            'directory.'
+        ) from error
+    except CheckpointError as error:
+        raise CheckpointError(
+            f'The teacher cannot be loaded: {error} Its network is '
+            'model.teacher.'
+        ) from error
+    return network
+
+
+@MODELS.register_module()
+class DSRDistiller(DSR):
+    """A student with the losses of :class:`mmdsr.DSR` and those of a teacher.
+
+    ``L = lambda_rec L_rec + lambda_kd L_kd + lambda_ad L_ad + lambda_dep
+    L_dep`` (Eq. 9 and 16 to 23, weights of Section 5.1). The student is
+    ``generator``, so that its checkpoint fits the student's own config. The
+    teacher runs in evaluation mode without a graph and is in neither
+    ``parameters()`` nor ``state_dict()``. What ADM learns is trained with
+    the student and stored for resuming under ``adm_encoder`` and
+    ``adm_depth``; the student does not need it.
+
+    The paper trains the student without naming ``L_dep`` (Section 4), which
+    its depth network cannot do without.
+
+    Args:
+        generator (dict): The student, e.g. ``mmdsr.DSRNet``.
+        pixel_loss (dict): ``L_rec`` (Eq. 22).
+        teacher (dict, optional): The teacher; width and blocks may differ
+            from the student's. Defaults to None.
+        teacher_checkpoint (str, optional): Its weights, see
+            :func:`load_teacher`. Defaults to None.
+        kd_loss (dict, optional): ``L_kd`` (Eq. 23), a loss of the student's
+            and the teacher's image. Defaults to None.
+        adm (dict, optional): ``L_ad`` (Eq. 21): ``mmdsr.ADM`` or
+            ``mmdsr.FAKD`` without the numbers of channels. One is built for
+            the encoders and one for the depth encoders, if both networks
+            have these; their mean is the loss. Defaults to None. Without
+            this and ``kd_loss`` no teacher is loaded.
+        feature_level (str): What is distilled of the LR image and its depth:
+            ``'scale'``, the three levels of the encoders, or ``'block'``,
+            the output of every residual block. Not in the paper; the
+            authors' code takes the levels. Defaults to 'scale'.
+        **kwargs: ``depth_loss`` and the rest as in :class:`mmdsr.DSR`.
+
+    Raises:
+        CheckpointError: If the teacher's weights are missing or do not fit.
+        ValueError: If the networks do not fit each other.
+    """
+
+    def __init__(
+        self,
+        generator,
+        pixel_loss,
+        teacher=None,
+        teacher_checkpoint=None,
+        kd_loss=None,
+        adm=None,
+        feature_level='scale',
+        **kwargs,
+    ):
+        super().__init__(generator, pixel_loss, **kwargs)
+        self.feature_level = feature_level
+        self.kd_loss = MODELS.build(kd_loss) if kd_loss else None
+        self.adm_encoder = self.adm_depth = self._teacher = None
+        if not kd_loss and not adm:
+            return
+        # The student is built by now: it starts from the same weights
+        # whether or not it has a teacher.
+        network = load_teacher(teacher, teacher_checkpoint)
+        if network.scale != self.scale:
+            raise ValueError(
+                f'The teacher enlarges by {network.scale}, the student by '
+                f'{self.scale}.'
+            )
+        self._teacher = Hidden(network)
+        if adm:
+            self._build_adm(adm, network)
+
+    def _build_adm(self, adm, teacher):
+        """Build L_ad for the features that both networks have."""
+        image, depth = zip(
+            *(self._widths(net) for net in (teacher, self.generator)),
+            strict=True,
+        )
+        self.adm_encoder = self._build_pair(adm, *image)
+        if None not in depth:
+            self.adm_depth = self._build_pair(adm, *depth)
+
+    def _widths(self, network):
+        """Return the widths of the features of encoder and depth encoder."""
+        if not hasattr(network, 'feature_channels'):
+            raise ValueError(
+                'adm needs networks with feature_channels(), as '
+                f'mmdsr.DSRNet has it; {type(network).__name__} has none.'
+            )
+        return network.feature_channels(self.feature_level)
+
+    @staticmethod
+    def _build_pair(adm, teacher_channels, student_channels):
+        """Build the loss between two lists of features."""
+        return MODELS.build(
+            dict(
+                adm,
+                teacher_channels=teacher_channels,
+                student_channels=student_channels,
+            )
+        )
+
+    @torch.no_grad()
+    def run_teacher(self, inputs, data_samples=None):
+        """Run the teacher, with given depth maps if it predicts none.
+
+        Args:
+            inputs (dict): ``img`` and ``ref``, RGB in [0, 1].
+            data_samples (DataSample, optional): Stacked samples.
+
+        Returns:
+            DSROutput: Output without a graph.
+        """
+        teacher = self._teacher.to(inputs['img'])
+        depth = 'given' if teacher.needs_depth else 'predicted'
+        return run_network(
+            teacher,
+            inputs,
+            data_samples,
+            depth,
+            self.scale,
+            self.feature_level,
+        )
+
+    def feature_loss(self, teacher, student):
+        """Return L_ad, the mean over both encoders (Eq. 21).
+
+        Args:
+            teacher (DSROutput): Output of the teacher.
+            student (DSROutput): Output of the student.
+
+        Returns:
+            Tensor: Scalar.
+        """
+        losses = [self.adm_encoder(teacher.feats, student.feats)]
+        if self.adm_depth is not None:
+            losses.append(
+                self.adm_depth(teacher.depth_feats, student.depth_feats)
+            )
+        return sum(losses) / len(losses)
+
+    def forward_train(self, inputs, data_samples=None):
+        """Return the losses of a batch.
+
+        Args:
+            inputs (dict): ``img`` and ``ref``, RGB in [0, 1].
+            data_samples (DataSample): ``gt_img`` in [0, 1], optionally
+                ``depth_lr`` and ``depth_ref`` with NaN where unknown.
+
+        Returns:
+            dict[str, Tensor]: ``loss_rec`` and, as configured, ``loss_dep``,
+            ``loss_kd`` and ``loss_ad``.
+        """
+        output = self.run_generator(
+            inputs, data_samples, return_feats=self.feature_level
+        )
+        losses = self.base_losses(output, data_samples)
+        if self._teacher is None:
+            return losses
+        target = self.run_teacher(inputs, data_samples)
+        if self.kd_loss is not None:
+            losses['loss_kd'] = self.kd_loss(output.sr, target.sr)
+        if self.adm_encoder is not None:
+            losses['loss_ad'] = self.feature_loss(target, output)
+        return losses
