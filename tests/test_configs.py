@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 
 from mmdsr.engine import launch
+from mmdsr.engine.checkpoint import save_weights
 from mmdsr.registry import MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -50,6 +51,14 @@ def _load(path, root=None):
     return cfg
 
 
+def _give_teacher(cfg, folder):
+    """Put an untrained teacher where the config wants a trained one."""
+    if cfg.model.get('kd_loss') or cfg.model.get('adm'):
+        path = folder / 'teacher.pth'
+        save_weights(MODELS.build(cfg.model.teacher).state_dict(), path)
+        cfg.model.teacher_checkpoint = str(path)
+
+
 def test_there_are_configs():
     names = {_name(path) for path in FILES}
     assert {
@@ -57,17 +66,23 @@ def test_there_are_configs():
         'dsrnet/teacher_plus.py',
         'dsrnet/teacher_quick.py',
         'dsrnet/student.py',
+        'dsrnet/student_quick.py',
+        'distill/dsrnet-d.py',
+        'distill/dsrnet-d_quick.py',
+        'distill/fakd.py',
         'baselines/masa_sr.py',
         'baselines/masa_rec.py',
     } <= names
     assert len([name for name in names if 'table10_row' in name]) == 3
+    assert len([name for name in names if 'table11_row' in name]) == 4
 
 
 @pytest.mark.parametrize('path', FILES, ids=_name)
-def test_model_builds_at_full_size(path):
+def test_model_builds_at_full_size(path, tmp_path):
     cfg = _load(path)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         init_default_scope(cfg.default_scope)
+        _give_teacher(cfg, tmp_path)
         model = MODELS.build(cfg.model)
     assert model.generator.scale == 4
     assert sum(p.numel() for p in model.generator.parameters()) > 1e5
@@ -80,6 +95,11 @@ def test_trains_and_validates(path, tmp_path, refsr_root):
     cfg.model.generator.update(SMALL)
     if cfg.model.generator.get('depth_net'):
         cfg.model.generator.depth_net.base_channels = 8
+    if cfg.model.get('teacher'):
+        cfg.model.teacher.update(SMALL)
+        cfg.model.teacher.depth_net.base_channels = 8
+        with DefaultScope.overwrite_default_scope(cfg.default_scope):
+            _give_teacher(cfg, tmp_path)
     if cfg.model.get('discriminator'):
         cfg.model.discriminator.base_channels = 16
         # All terms of Eq. 15 in the one step.
@@ -106,7 +126,11 @@ def test_trains_and_validates(path, tmp_path, refsr_root):
         terms.add('loss_dep')
     if cfg.model.get('discriminator'):
         terms |= {'loss_per', 'loss_adv', 'loss_disc'}
-    for name in ('rec', 'dep', 'per', 'adv', 'disc'):
+    if cfg.model.get('kd_loss'):
+        terms.add('loss_kd')
+    if cfg.model.get('adm'):
+        terms.add('loss_ad')
+    for name in ('rec', 'dep', 'per', 'adv', 'disc', 'kd', 'ad'):
         assert (f'"loss_{name}"' in logged) == (f'loss_{name}' in terms)
     assert list(tmp_path.glob('*/vis_data/events.out.tfevents.*'))
     # The checkpoint fits the config, as tools/test.py and others need it.
@@ -130,6 +154,47 @@ def test_paper_settings():
     plus = Config.fromfile(CONFIGS / 'dsrnet/teacher_plus.py')
     assert plus.model.type == 'mmdsr.DSR'
     assert plus.model.generator == teacher.model.generator
+
+
+def test_distillation_settings():
+    """Section 5.1 and Table 11."""
+
+    def load(name):
+        return Config.fromfile(CONFIGS / f'{name}.py')
+
+    cfg = load('distill/dsrnet-d')
+    student, teacher = load('dsrnet/student'), load('dsrnet/teacher_plus')
+    assert cfg.model.generator == student.model.generator
+    assert cfg.model.teacher == teacher.model.generator
+    weights = {
+        name: cfg.model[name].loss_weight
+        for name in ('pixel_loss', 'kd_loss', 'adm', 'depth_loss')
+    }
+    # lambda_dep is not in the paper.
+    assert weights == dict(pixel_loss=1, kd_loss=0.5, adm=0.1, depth_loss=0.01)
+    for key in ('optim_wrapper', 'train_cfg', 'param_scheduler'):
+        assert cfg[key] == student[key]
+    rows = [
+        load(f'distill/table11_row{number}_{name}').model
+        for number, name in enumerate(
+            ('rec', 'rec_kd', 'rec_ad', 'rec_kd_ad'), 1
+        )
+    ]
+    assert [(bool(r.kd_loss), bool(r.adm)) for r in rows] == [
+        (False, False),
+        (True, False),
+        (False, True),
+        (True, True),
+    ]
+    assert rows[3] == cfg.model
+    fakd = load('distill/fakd').model
+    assert dict(fakd, adm=None) == dict(cfg.model, adm=None)
+    assert fakd.adm.type == 'mmdsr.FAKD'
+
+    quick = load('distill/dsrnet-d_quick')
+    for name in ('kd_loss', 'adm', 'feature_level'):
+        assert quick.model[name] == cfg.model[name]
+    assert quick.model.teacher == load('dsrnet/teacher_quick').model.generator
 
 
 def test_quick_scheduler_ends_with_the_run():

@@ -6,14 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
+from tool_runs import ROOT, environment, run
 
 from mmdsr.engine.checkpoint import read_checkpoint, save_weights
 
-ROOT = Path(__file__).parents[2]
 BASE = """
 _base_ = {config!r}
 model = dict(
@@ -34,37 +33,6 @@ train_dataloader.update(batch_size=2)
 train_cfg = dict(max_iters={iters}, val_interval=5)
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
 """
-
-
-def _environment():
-    path = os.pathsep.join(
-        filter(None, [str(ROOT), os.environ.get('PYTHONPATH')])
-    )
-    # One thread each, as several processes share the machine.
-    return {
-        **os.environ,
-        'PYTHONPATH': path,
-        'PYTHON': sys.executable,
-        'OMP_NUM_THREADS': '1',
-        'CUDA_VISIBLE_DEVICES': '',
-    }
-
-
-def _run(tool, *args, check=True):
-    command = [str(ROOT / 'tools' / tool), *map(str, args)]
-    if tool.endswith('.py'):
-        command.insert(0, sys.executable)
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    if check:
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done
 
 
 def _config(folder, root, more='', config='teacher_quick'):
@@ -97,7 +65,7 @@ def test_wrong_input_gives_one_line_and_code_2(tmp_path, refsr_root):
         ('analysis_tools/compare.py', [config, tmp_path / 'x'], 'no checkp'),
     ]
     for tool, args, message in cases:
-        done = _run(tool, *args, check=False)
+        done = run(tool, *args, check=False)
         assert done.returncode == 2, (tool, args, done.stderr)
         (line,) = done.stderr.strip().splitlines()[-1:]
         assert message in line
@@ -110,7 +78,7 @@ def test_kill_and_resume_equals_no_stop(tmp_path, refsr_root):
     """SIGKILL in the middle, then --resume: the same weights to the bit."""
     config = _config(tmp_path, refsr_root, QUICK.format(iters=16))
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    _run('train.py', config, '--work-dir', whole)
+    run('train.py', config, '--work-dir', whole)
 
     process = subprocess.Popen(
         [
@@ -121,7 +89,7 @@ def test_kill_and_resume_equals_no_stop(tmp_path, refsr_root):
             killed,
         ],
         cwd=ROOT,
-        env=_environment(),
+        env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -137,7 +105,7 @@ def test_kill_and_resume_equals_no_stop(tmp_path, refsr_root):
     process.wait()
     assert not (killed / 'iter_16.pth').exists()
 
-    _run('train.py', config, '--work-dir', killed, '--resume')
+    run('train.py', config, '--work-dir', killed, '--resume')
     a, b = _weights(whole / 'iter_16.pth'), _weights(killed / 'iter_16.pth')
     assert not _differences(a, b)
     # What was trained on is compared, not two untouched initialisations.
@@ -145,7 +113,7 @@ def test_kill_and_resume_equals_no_stop(tmp_path, refsr_root):
     assert _differences(a, _weights(earlier))
 
     # Asked once more, there is nothing left to do.
-    done = _run('train.py', config, '--work-dir', killed, '--resume')
+    done = run('train.py', config, '--work-dir', killed, '--resume')
     assert 'Iter(train)' not in done.stdout
     assert not _differences(a, _weights(killed / 'iter_16.pth'))
 
@@ -167,12 +135,12 @@ default_hooks = dict(
 """
     config = _config(tmp_path, refsr_root, more.format(epochs=3), 'teacher')
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-    _run('train.py', config, '--work-dir', whole)
+    run('train.py', config, '--work-dir', whole)
     first = read_checkpoint(whole / 'epoch_1.pth')
     assert first['state_dict']['step_counter'] == 4
     parts.mkdir()
     (whole / 'epoch_1.pth').rename(parts / 'epoch_1.pth')
-    done = _run(
+    done = run(
         'train.py',
         config,
         '--work-dir',
@@ -189,7 +157,7 @@ default_hooks = dict(
 def test_train_test_and_compare(tmp_path, refsr_root):
     config = _config(tmp_path, refsr_root, QUICK.format(iters=2))
     work_dir = tmp_path / 'work'
-    _run('train.py', config, '--work-dir', work_dir)
+    run('train.py', config, '--work-dir', work_dir)
     assert (work_dir / 'last_checkpoint').is_file()
 
     checkpoint = work_dir / 'iter_2.pth'
@@ -198,7 +166,7 @@ def test_train_test_and_compare(tmp_path, refsr_root):
     metrics = []
     for number, weights in enumerate((checkpoint, plain)):
         out = tmp_path / f'metrics{number}.json'
-        _run(
+        run(
             'test.py',
             config,
             weights,
@@ -212,7 +180,7 @@ def test_train_test_and_compare(tmp_path, refsr_root):
     assert metrics[0].keys() >= {'PSNR-Y', 'SSIM-Y', 'PSNR-RGB', 'SSIM-RGB'}
 
     out = tmp_path / 'compare'
-    done = _run(
+    done = run(
         'analysis_tools/compare.py',
         config,
         work_dir,
@@ -255,10 +223,10 @@ def test_two_ranks_equal_one_with_twice_the_batch(tmp_path, refsr_root):
         )
         args = [config, '--work-dir', folder]
         if ranks == 1:
-            _run('train.py', *args)
+            run('train.py', *args)
         else:
             os.environ['PORT'] = str(20000 + os.getpid() % 20000)
-            _run('dist_train.sh', config, ranks, '--work-dir', folder)
+            run('dist_train.sh', config, ranks, '--work-dir', folder)
         weights.append(_weights(folder / 'iter_3.pth'))
     initial = _weights_at_start(tmp_path, refsr_root)
     moved = 0.0
@@ -267,7 +235,7 @@ def test_two_ranks_equal_one_with_twice_the_batch(tmp_path, refsr_root):
         moved = max(moved, (value - initial[key]).abs().max().item())
     assert moved > 1e-3
 
-    done = _run(
+    done = run(
         'dist_test.sh',
         tmp_path / '2/small.py',
         tmp_path / '2/iter_3.pth',
@@ -287,7 +255,7 @@ def _weights_at_start(folder, root):
     path = folder / 'start'
     path.mkdir()
     config = _config(path, root, more)
-    _run('train.py', config, '--work-dir', path)
+    run('train.py', config, '--work-dir', path)
     return _weights(path / 'iter_3.pth')
 
 
@@ -305,7 +273,7 @@ default_hooks = dict(logger=dict(interval=1))
 """
     config = _config(tmp_path, refsr_root, more, 'teacher')
     os.environ['PORT'] = str(20000 + (os.getpid() + 1) % 20000)
-    done = _run('dist_train.sh', config, 2, '--work-dir', tmp_path)
+    done = run('dist_train.sh', config, 2, '--work-dir', tmp_path)
     assert done.stdout.count('loss_adv') == 3
     state = _weights(tmp_path / 'epoch_2.pth')
     assert state['step_counter'] == 4
@@ -322,7 +290,7 @@ default_hooks = dict(logger=dict(interval=1))
     ],
 )
 def test_scripts_explain_themselves(script, usage):
-    done = _run(script, check=False)
+    done = run(script, check=False)
     assert done.returncode == 2
     assert usage in done.stderr
 
@@ -336,7 +304,7 @@ def test_slurm_command(tmp_path, monkeypatch, kind):
     monkeypatch.setenv('PATH', f'{tmp_path}{os.pathsep}{os.environ["PATH"]}')
     monkeypatch.setenv('GPUS', '2')
     monkeypatch.setenv('SRUN_ARGS', '--qos low')
-    done = _run(f'slurm_{kind}.sh', 'part', 'job', 'a.py', 'b c', '--x')
+    done = run(f'slurm_{kind}.sh', 'part', 'job', 'a.py', 'b c', '--x')
     words = done.stdout.splitlines()
     assert {'--job-name=job', '--ntasks=2', '--qos', 'low', '--x'} <= set(
         words

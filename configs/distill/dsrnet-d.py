@@ -1,0 +1,46 @@
+"""DSRNet-D: the student of Table 2, distilled from DSRNet+ (section 5.1).
+
+Train the teacher first (configs/dsrnet/teacher_plus.py). Its numbers say
+that the paper's teacher is DSRNet+: DSRNet itself is below the undistilled
+student.
+"""
+
+_base_ = '../dsrnet/student.py'
+
+experiment_name = 'dsrnet_d'
+
+model = dict(
+    type='mmdsr.DSRDistiller',
+    # DSRNet-T, the generator of teacher_plus.py.
+    teacher=dict(
+        type='mmdsr.DSRNet',
+        variant='paper',
+        channels=64,
+        encoder_blocks=(4, 4, 4),
+        decoder_blocks=(2, 2, 2, 12, 8, 4),
+        depth_net=dict(type='mmdsr.DepthUNet', base_channels=16),
+        block_size=16,
+        dilations=(1,),
+        crop_ratio=1.5,
+    ),
+    # A checkpoint, or a working directory, whose best one is taken.
+    teacher_checkpoint='work_dirs/teacher_plus',
+    # Eq. 23, lambda_kd = 0.5 (section 5.1).
+    kd_loss=dict(type='L1Loss', loss_weight=0.5, reduction='mean'),
+    # Eq. 16-21, lambda_ad = 0.1 (section 5.1).
+    adm=dict(
+        type='mmdsr.ADM',
+        # Not in the paper; the authors' code.
+        channels=64,
+        # The index that Eq. 18 has in print; 'teacher' is that of AFD.
+        bilinear='student',
+        # The plain L2 norm of Eq. 19 and 20; 'mse' is AFD's, which needs a
+        # weight of 200.
+        reduction='norm',
+        loss_weight=0.1,
+    ),
+    # Not in the paper; the authors' code. 'block' is the other choice.
+    feature_level='scale',
+    # L_dep stays as in student.py: section 4 does not name it, but without
+    # it nothing would tell the student's depth network what depth is.
+)

@@ -1,0 +1,13 @@
+"""The student of teacher_quick.py, without distillation.
+
+Half of all residual blocks, rounded down, which leaves none in the encoders:
+like the paper's, this student keeps two thirds of its teacher's cost.
+"""
+
+_base_ = './teacher_quick.py'
+
+experiment_name = 'dsrnet_student_quick'
+
+model = dict(
+    generator=dict(encoder_blocks=(0, 0, 0), decoder_blocks=(0, 0, 0, 3, 1, 0))
+)
