@@ -37,7 +37,13 @@ def test_version_is_read_without_an_import():
 
 @pytest.mark.parametrize(
     'module',
-    ['mmdsr', 'mmdsr.models', 'mmdsr.models.networks', 'mmdsr.sim'],
+    [
+        'mmdsr',
+        'mmdsr.models',
+        'mmdsr.models.distillers',
+        'mmdsr.models.networks',
+        'mmdsr.sim',
+    ],
 )
 def test_light_modules_import_no_host(module):
     code = (
