@@ -16,8 +16,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmdsr.analysis.study import find_checkpoint
-from mmdsr.engine.checkpoint import CheckpointError
+from mmdsr.engine.checkpoint import CheckpointError, find_checkpoint
 from mmdsr.engine.launch import UsageError, load_config
 from mmdsr.engine.publish import publish
 

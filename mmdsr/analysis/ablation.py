@@ -1,0 +1,303 @@
+"""Ablation studies: rows that differ in one thing, under one budget.
+
+A study is a YAML file with a ``title`` and ``rows``, each with a ``label``,
+a ``config`` (relative to the file) and perhaps ``options`` as on the command
+line. All rows get the same iterations, crops, data and seeds, are not
+validated while they train, and are judged by their last weights: picking the
+best of several by the test data would favour the noisier row.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from mmdsr.engine.launch import UsageError, load_config
+
+
+@dataclass
+class Row:
+    """One line of a study.
+
+    Args:
+        label (str): What the table calls it.
+        config (Path): Its config.
+        options (dict): Overrides of the config, keys with dots.
+        name (str): Name of its folder, from the label.
+    """
+
+    label: str
+    config: Path
+    options: dict = field(default_factory=dict)
+
+    @property
+    def name(self):
+        """Name of the folder: the label in small letters and digits."""
+        text = self.label.lower().replace('+', ' and ')
+        return re.sub(r'[^a-z0-9_.]+', '-', text).strip('-.') or 'row'
+
+
+@dataclass
+class Study:
+    """A list of rows.
+
+    Args:
+        title (str): Title of the table.
+        rows (list[Row]): In the order of the table; the first one is what
+            the others are compared with.
+    """
+
+    title: str
+    rows: list
+
+
+@dataclass
+class Budget:
+    """What all rows have in common.
+
+    Args:
+        iters (int, optional): Iterations; ``None`` keeps each config's
+            schedule.
+        crop (int, optional): Side of the square LR crops; ``None`` keeps
+            each config's.
+        batch_size (int, optional): ``None`` keeps each config's.
+        data_root (str, optional): Training data; ``None`` keeps each
+            config's.
+        teacher (str, optional): Checkpoint for rows that have a teacher.
+        options (dict): Overrides of every config, keys with dots.
+    """
+
+    iters: int | None = None
+    crop: int | None = None
+    batch_size: int | None = None
+    data_root: str | None = None
+    teacher: str | None = None
+    options: dict = field(default_factory=dict)
+
+
+def read_study(path):
+    """Read a study.
+
+    Args:
+        path (str or Path): YAML file.
+
+    Returns:
+        Study: The study.
+
+    Raises:
+        UsageError: If the file is missing or says something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UsageError(f'The study {path} does not exist.')
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f'{path} is no YAML file: {error}') from error
+    try:
+        rows = []
+        for entry in content['rows']:
+            unknown = entry.keys() - {'label', 'config', 'options'}
+            if unknown:
+                raise KeyError(f'unknown key {", ".join(sorted(unknown))}')
+            config = path.parent / entry['config']
+            options = dict(entry.get('options') or {})
+            rows.append(Row(str(entry['label']), config, options))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UsageError(
+            f'{path} is no study: {error}. It needs "rows", each with '
+            '"label", "config" and perhaps "options".'
+        ) from error
+    return check_study(Study(str(content.get('title', path.stem)), rows))
+
+
+def study_of_configs(paths):
+    """Make a study of configs.
+
+    Args:
+        paths (Sequence[str]): Config files; the labels are their names.
+
+    Returns:
+        Study: The study.
+
+    Raises:
+        UsageError: If two have the same name, or one is missing.
+    """
+    rows = [Row(Path(path).stem, Path(path)) for path in paths]
+    return check_study(Study('Comparison', rows))
+
+
+def check_study(study):
+    """Refuse a study that cannot be run.
+
+    Args:
+        study (Study): The study.
+
+    Returns:
+        Study: The same.
+
+    Raises:
+        UsageError: If there is no row, a config is missing, or two rows have
+            names that lead to the same folder.
+    """
+    if not study.rows:
+        raise UsageError('The study has no rows.')
+    seen = {}
+    for row in study.rows:
+        if not row.config.is_file():
+            raise UsageError(f'The config {row.config} does not exist.')
+        if row.name in seen:
+            raise UsageError(
+                f'The labels {seen[row.name]!r} and {row.label!r} are too '
+                'similar: they would share a folder.'
+            )
+        seen[row.name] = row.label
+    return study
+
+
+def prepare(row, budget, seed):
+    """Return the config of a run.
+
+    Args:
+        row (Row): The row.
+        budget (Budget): What all rows have in common.
+        seed (int): Of initialisation, order and augmentation.
+
+    Returns:
+        Config: Ready for training; it has no validation.
+
+    Raises:
+        UsageError: If the config cannot be read, or has a schedule that
+            cannot be fitted to the budget.
+    """
+    cfg = load_config(row.config, row.options)
+    try:
+        cfg.merge_from_dict(budget.options)
+    except (KeyError, TypeError, IndexError, AssertionError) as error:
+        raise UsageError(
+            f'--cfg-options do not fit the config {row.config}: {error}'
+        ) from error
+    cfg.experiment_name = f'{row.name}_seed{seed}'
+    cfg.work_dir = None
+    cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
+    for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
+        cfg[key] = None
+    cfg.default_hooks.checkpoint.save_best = None
+    # Strips are of the validation, curves in every run's scalars.json.
+    cfg.custom_hooks = [
+        hook
+        for hook in cfg.get('custom_hooks') or []
+        if hook['type'] != 'mmdsr.StripVisualizationHook'
+    ]
+    cfg.visualizer = dict(
+        type='mmengine.Visualizer', vis_backends=[dict(type='LocalVisBackend')]
+    )
+    if budget.data_root:
+        cfg.train_dataloader.dataset.data_root = str(budget.data_root)
+    if budget.batch_size:
+        cfg.train_dataloader.batch_size = budget.batch_size
+    if budget.teacher and has_teacher(cfg):
+        cfg.model.teacher_checkpoint = str(budget.teacher)
+    if budget.crop:
+        set_crop(cfg, budget.crop)
+    if budget.iters:
+        set_iterations(cfg, budget.iters)
+    return cfg
+
+
+def has_teacher(cfg):
+    """Whether a config distils.
+
+    Args:
+        cfg (Config): The config.
+
+    Returns:
+        bool: Whether a teacher is loaded.
+    """
+    model = cfg.model
+    return bool(
+        model.get('teacher') and (model.get('kd_loss') or model.get('adm'))
+    )
+
+
+def set_crop(cfg, side):
+    """Train on square crops, in place.
+
+    Args:
+        cfg (Config): The config. Without crops so far, it gets those of
+            ``teacher_quick.py``.
+        side (int): Side of the crop in LR pixels.
+    """
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    for step in pipeline:
+        if step['type'] == 'mmdsr.PairedRefCrop':
+            step['lr_size'] = (side, side)
+            return
+    loading = [
+        number
+        for number, step in enumerate(pipeline)
+        if step['type'] in ('LoadImageFromFile', 'mmdsr.LoadDepth')
+    ]
+    pipeline.insert(
+        loading[-1] + 1,
+        dict(
+            type='mmdsr.PairedRefCrop',
+            lr_size=(side, side),
+            ref='same',
+            ref_margin=4,
+        ),
+    )
+
+
+def set_iterations(cfg, iters):
+    """Fit loop and schedule to a number of iterations, in place.
+
+    A schedule that spans the run is stretched or shortened with it; a
+    warm-up before it stays as it is.
+
+    Args:
+        cfg (Config): The config, by iterations or by epochs.
+        iters (int): Iterations.
+
+    Raises:
+        UsageError: If a schedule neither spans the run nor is over before
+            its end.
+    """
+    loop = cfg.train_cfg
+    total = loop.get('max_iters') or loop.get('max_epochs')
+    schedulers = cfg.get('param_scheduler') or []
+    if isinstance(schedulers, dict):
+        schedulers = [schedulers]
+    fitted = []
+    for scheduler in schedulers:
+        scheduler = dict(scheduler)
+        by_epoch = scheduler.pop('by_epoch', True)
+        scheduler.pop('convert_to_iter_based', None)
+        begin = scheduler.get('begin', 0)
+        end = scheduler.get('end', begin + scheduler.get('T_max', total))
+        spans = end == total and scheduler.get('T_max', end - begin) == (
+            end - begin
+        )
+        if spans and (begin < iters and not (by_epoch and begin)):
+            scheduler['end'] = iters
+            if 'T_max' in scheduler:
+                scheduler['T_max'] = iters - begin
+        elif by_epoch or end >= iters:
+            raise UsageError(
+                f'The schedule {scheduler["type"]} of {cfg.filename} cannot '
+                f'be fitted to {iters} iterations: it starts at {begin} and '
+                f'ends at {end} of {total}. Choose other --iters, or set '
+                'param_scheduler.'
+            )
+        fitted.append(dict(scheduler, by_epoch=False))
+    cfg.param_scheduler = fitted
+    if loop.get('max_epochs'):
+        cfg.train_dataloader.sampler.infinite = True
+    cfg.train_cfg = dict(
+        type='IterBasedTrainLoop', max_iters=iters, val_interval=iters
+    )
+    hook = cfg.default_hooks.checkpoint
+    interval = 250 if hook.get('by_epoch', True) else hook.interval
+    hook.update(by_epoch=False, interval=min(interval, iters))
+    cfg.log_processor = dict(cfg.get('log_processor') or {}, by_epoch=False)
