@@ -111,6 +111,12 @@ def test_level_widths():
             level_widths(wrong)
 
 
+def test_one_convolution_for_all_levels_needs_one_width():
+    assert count(SharedDepthFusion((8, 8, 8))) == count(SharedDepthFusion(8))
+    with pytest.raises(ValueError, match="variant='paper'"):
+        SharedDepthFusion((4, 8, 8))
+
+
 def test_init_upsample_interpolates_linearly():
     deconv = deconv3x3(2, 2)
     torch.nn.init.zeros_(deconv.bias)
