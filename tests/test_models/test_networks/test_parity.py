@@ -102,9 +102,9 @@ def case(request):
     return Case(request.param)
 
 
-def assert_near(actual, expected, atol):
+def assert_near(actual, expected, atol, rtol=0):
     torch.testing.assert_close(
-        actual.detach().float(), expected.float(), atol=atol, rtol=0
+        actual.detach().float(), expected.float(), atol=atol, rtol=rtol
     )
 
 
@@ -131,7 +131,9 @@ def test_scores_and_features_agree(case):
     assert_near(w1, golden['warp_x1'], 4e-3)
     assert_near(w2.mean(1), golden['warp_x2_mean'], 1e-5)
     assert_near(w4.mean(1), golden['warp_x4_mean'], 1e-5)
-    assert_near(seen['lr_feats'][2], golden['lr_l3'], 1e-5)
+    # Features reach 5, where rounding alone differs by more than 1e-5 from
+    # one vector width (AVX2) to another (AVX-512).
+    assert_near(seen['lr_feats'][2], golden['lr_l3'], 1e-5, rtol=3e-6)
 
 
 def test_output_agrees(case):
