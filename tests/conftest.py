@@ -1,8 +1,17 @@
 """Fixtures that several areas share."""
 
+import signal
+
 import cv2
 import numpy as np
 import pytest
+
+
+def pytest_configure():
+    """Let the tools that tests start be interrupted."""
+    # What is started in the background ignores Ctrl-C, and so would they.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _smooth_noise(rng, height, width, channels):
