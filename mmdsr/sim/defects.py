@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmdsr.sim.segments import nearest_joint
+
 KINDS = {
     'RB': 'cracks, breaks',
     'OB': 'surface damage',
@@ -200,6 +202,6 @@ def draw_defects(
         clock = float(rng.uniform(low, high)) % 12
         z = float(z)
         if kind in AT_JOINTS:
-            z = float(joints[np.argmin(np.abs(joints - z))])
+            z = nearest_joint(joints, z)
         defects.append(Defect(kind, z, clock, length, extent, severity))
     return tuple(defects)

@@ -35,7 +35,7 @@ class Segments(NamedTuple):
     joints: np.ndarray
 
     def center(self, z: float) -> np.ndarray:
-        """Centre (x, y) of the pipe at z, without the faults of joints."""
+        """Centre (x, y) of the pipe at z, metres."""
         row = self.table[np.searchsorted(self.joints, z, 'right')]
         return row[CX : CY + 1] + row[SX : SY + 1] * (z - row[Z0])
 
