@@ -17,7 +17,7 @@ from mmdsr.engine.launch import UsageError, load_config
 
 
 @dataclass
-class Row:
+class AblationRow:
     """One line of a study.
 
     Args:
@@ -44,8 +44,8 @@ class Study:
 
     Args:
         title (str): Title of the table.
-        rows (list[Row]): In the order of the table; the first one is what
-            the others are compared with.
+        rows (list[AblationRow]): In the order of the table; the first one
+            is what the others are compared with.
     """
 
     title: str
@@ -103,7 +103,7 @@ def read_study(path):
                 raise KeyError(f'unknown key {", ".join(sorted(unknown))}')
             config = path.parent / entry['config']
             options = dict(entry.get('options') or {})
-            rows.append(Row(str(entry['label']), config, options))
+            rows.append(AblationRow(str(entry['label']), config, options))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UsageError(
             f'{path} is no study: {error}. It needs "rows", each with '
@@ -124,7 +124,7 @@ def study_of_configs(paths):
     Raises:
         UsageError: If two have the same name, or one is missing.
     """
-    rows = [Row(Path(path).stem, Path(path)) for path in paths]
+    rows = [AblationRow(Path(path).stem, Path(path)) for path in paths]
     return check_study(Study('Comparison', rows))
 
 
@@ -160,7 +160,7 @@ def prepare(row, budget, seed):
     """Return the config of a run.
 
     Args:
-        row (Row): The row.
+        row (AblationRow): The row.
         budget (Budget): What all rows have in common.
         seed (int): Of initialisation, order and augmentation.
 

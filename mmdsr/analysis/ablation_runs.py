@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from mmdsr.analysis.ablation import Row, prepare
+from mmdsr.analysis.ablation import AblationRow, prepare
 from mmdsr.converters.images import write_bytes
 from mmdsr.engine.launch import UsageError
 
@@ -26,11 +26,11 @@ _ITERATION = re.compile(rb'\(train\)\s+(?:\[\d+\])?\[\s*(\d+)/\s*(\d+)\]')
 
 
 @dataclass
-class Run:
+class AblationRun:
     """A row with a seed.
 
     Args:
-        row (Row): The row.
+        row (AblationRow): The row.
         seed (int): The seed.
         folder (Path): Its folder.
         iters (int): Iterations, 0 if the schedule counts epochs.
@@ -38,7 +38,7 @@ class Run:
         error (str): Why it failed.
     """
 
-    row: Row
+    row: AblationRow
     seed: int
     folder: Path
     iters: int = 0
@@ -63,7 +63,7 @@ def prepare_runs(study, budget, seeds, out, roots, max_samples=None):
         max_samples (int, optional): Images of each. Defaults to None, all.
 
     Returns:
-        list[Run]: Seed by seed, so that a study that is stopped has
+        list[AblationRun]: Seed by seed, so that a study that is stopped has
         something to compare.
 
     Raises:
@@ -75,7 +75,9 @@ def prepare_runs(study, budget, seeds, out, roots, max_samples=None):
         for row in study.rows:
             cfg = prepare(row, budget, seed)
             folder = Path(out, 'runs', row.name, f'seed{seed}')
-            run = Run(row, seed, folder, cfg.train_cfg.get('max_iters', 0))
+            run = AblationRun(
+                row, seed, folder, cfg.train_cfg.get('max_iters', 0)
+            )
             runs.append(run)
             configs.append(cfg.pretty_text)
     for run, text in zip(runs, configs, strict=True):
@@ -102,7 +104,7 @@ def start(run, threads):
     """Start the process of a run.
 
     Args:
-        run (Run): The run.
+        run (AblationRun): The run.
         threads (int): CPU threads that it may use.
 
     Returns:
@@ -128,7 +130,7 @@ def finish(run, code):
     """Take up the result of a process that ended.
 
     Args:
-        run (Run): The run, changed in place.
+        run (AblationRun): The run, changed in place.
         code (int): Exit code.
     """
     result = run.folder / 'result.json'
@@ -145,7 +147,7 @@ def iteration(run):
     """Return how far a run is, from its log.
 
     Args:
-        run (Run): The run.
+        run (AblationRun): The run.
 
     Returns:
         tuple[int, int]: Last logged iteration and their number; zeros before
@@ -171,7 +173,7 @@ def run_all(runs, jobs, console, poll=0.5):
     """Run what is not done, several processes at a time.
 
     Args:
-        runs (list[Run]): The runs, changed in place.
+        runs (list[AblationRun]): The runs, changed in place.
         jobs (int): Processes at a time; they share the CPU's cores.
         console (rich.console.Console): Where the progress is shown.
         poll (float): Seconds between two looks. Defaults to 0.5.

@@ -254,7 +254,7 @@ def write_tables(out, title, origin, tables, bicubic, costs, runs, shape):
         tables (dict[str, list[Line]]): Lines per data set.
         bicubic (dict[str, dict]): Bicubic's values per data set.
         costs (dict[str, Cost]): Per label.
-        runs (list[Run]): All runs.
+        runs (list[AblationRun]): All runs.
         shape (tuple[int, int]): LR size of the costs.
     """
     seeds = sorted({run.seed for run in runs})

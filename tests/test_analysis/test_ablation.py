@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 
 from mmdsr.analysis.ablation import (
+    AblationRow,
     Budget,
-    Row,
     prepare,
     read_study,
     study_of_configs,
 )
 from mmdsr.analysis.ablation_plot import plot, spread
-from mmdsr.analysis.ablation_runs import Run, iteration, prepare_runs
+from mmdsr.analysis.ablation_runs import AblationRun, iteration, prepare_runs
 from mmdsr.analysis.ablation_table import (
     Cost,
     lines_of,
@@ -30,7 +30,7 @@ from mmdsr.engine.launch import UsageError
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs'
-QUICK = Row('Quick', CONFIGS / 'dsrnet/teacher_quick.py')
+QUICK = AblationRow('Quick', CONFIGS / 'dsrnet/teacher_quick.py')
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_the_schedule_is_stretched_and_the_warm_up_kept():
     )  # fmt: skip
     with pytest.raises(UsageError, match='to 100 iterations'):
         prepare(QUICK, Budget(iters=100), 0)
-    plus = Row('Plus', CONFIGS / 'dsrnet/teacher_plus.py')
+    plus = AblationRow('Plus', CONFIGS / 'dsrnet/teacher_plus.py')
     (cosine,) = prepare(plus, Budget(iters=700), 0).param_scheduler
     assert (cosine['T_max'], cosine['end'], cosine['by_epoch']) == (
         700, 700, False,
@@ -154,7 +154,7 @@ def test_runs_are_kept_and_not_mixed(tmp_path):
 
 
 def test_iteration_is_read_from_the_log(tmp_path):
-    run = Run(QUICK, 0, tmp_path)
+    run = AblationRun(QUICK, 0, tmp_path)
     assert iteration(run) == (0, 0)
     (tmp_path / 'log.txt').write_text(
         'x - Iter(train) [  50/2000]  lr: 1\n'
@@ -205,7 +205,12 @@ def test_the_three_files_say_the_same(tmp_path):
     tables = dict(mini=lines_of('abcd', RESULTS))
     base = dict(mini=dict(psnr_y=29.0, ssim_y=0.85, samples=7))
     runs = [
-        Run(Row(label, Path('x')), seed, tmp_path, results=dict(mini=result))
+        AblationRun(
+            AblationRow(label, Path('x')),
+            seed,
+            tmp_path,
+            results=dict(mini=result),
+        )
         for (label, seed), result in RESULTS.items()
     ]
     write_tables(
@@ -229,7 +234,7 @@ def test_the_three_files_say_the_same(tmp_path):
 
 
 def test_cost_is_that_of_get_flops():
-    cfg = prepare(Row('S', CONFIGS / 'dsrnet/student.py'), Budget(), 0)
+    cfg = prepare(AblationRow('S', CONFIGS / 'dsrnet/student.py'), Budget(), 0)
     cost = measure_cost(cfg.model.generator, (80, 112))
     assert cost.params == 5_306_484
     assert cost.macs / 1e9 == pytest.approx(127.198, abs=1e-3)
