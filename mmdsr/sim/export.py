@@ -25,6 +25,7 @@ until all are there: an interrupted run then need not render anything twice.
 
 import csv
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -84,7 +85,7 @@ class Sample(NamedTuple):
         }
 
 
-class _Layout:
+class _Layout(ABC):
     """How one kind of data set is written.
 
     Attributes:
@@ -97,6 +98,7 @@ class _Layout:
     _tables = ('poses.csv',)
     _split_part = 1  # of a path below the root
 
+    @abstractmethod
     def write(self, root: Path, sample: Sample) -> dict:
         """Write the images of a sample.
 
@@ -107,7 +109,6 @@ class _Layout:
         Returns:
             Its record.
         """
-        raise NotImplementedError
 
     def finish(self, root: Path, records: Records) -> None:
         """Write what needs all records.
