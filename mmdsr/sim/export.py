@@ -137,8 +137,8 @@ class _Layout(ABC):
             path.parts[self._split_part], ()
         )
 
-    def _write_table(self, root, split, records):
-        """Write the labels of a split."""
+    def _write_table(self, root, split, records):  # noqa: B027
+        """Write the labels of a split; without labels there is nothing."""
 
 
 class RefSRLayout(_Layout):
