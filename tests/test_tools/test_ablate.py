@@ -110,7 +110,8 @@ def test_a_killed_study_ends_like_one_without_a_stop(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    note = killed / 'runs/b/seed0/work/last_checkpoint'
+    seed = killed / 'runs/b/seed0'
+    note = seed / 'work' / 'last_checkpoint'
     deadline = time.monotonic() + 300
     while not note.is_file():
         assert process.poll() is None, 'the study ended by itself'

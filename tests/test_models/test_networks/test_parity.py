@@ -131,9 +131,10 @@ def test_scores_and_features_agree(case):
     assert_near(w1, golden['warp_x1'], 4e-3)
     assert_near(w2.mean(1), golden['warp_x2_mean'], 1e-5)
     assert_near(w4.mean(1), golden['warp_x4_mean'], 1e-5)
-    # Features reach 5, where rounding alone differs by more than 1e-5 from
-    # one vector width (AVX2) to another (AVX-512).
-    assert_near(seen['lr_feats'][2], golden['lr_l3'], 1e-5, rtol=3e-6)
+    # Features reach 7. In double precision our network is 1.1e-5 away from
+    # the golden features of case b: that much is their own rounding, which
+    # 1e-5 alone meets only on a CPU that sums in the same order.
+    assert_near(seen['lr_feats'][2], golden['lr_l3'], 1e-5, rtol=1e-6)
 
 
 def test_output_agrees(case):
