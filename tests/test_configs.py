@@ -15,7 +15,7 @@ CONFIGS = Path(__file__).parents[1] / 'configs'
 FILES = sorted(
     path
     for path in CONFIGS.rglob('*.py')
-    if '_base_' not in path.parts and path.parent.name != 'downstream'
+    if not {'_base_', 'downstream'} & set(path.parts)
 )
 SMALL = dict(
     channels=8, encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1, 1, 1, 1)
