@@ -91,7 +91,12 @@ TRANSFORMS = HostRegistry(
     host_modules={'LoadPipeMask': 'mmdsr.transforms.load_pipe_mask'},
 )
 METRICS = HostRegistry(
-    'metric', parent=MMENGINE_METRICS, locations=['mmdsr.evaluation']
+    'metric',
+    parent=MMENGINE_METRICS,
+    locations=['mmdsr.evaluation'],
+    host_modules={
+        'PipeIoUMetric': 'mmdsr.evaluation.pipe_iou',
+    },
 )
 HOOKS = HostRegistry('hook', parent=MMENGINE_HOOKS, locations=['mmdsr.engine'])
 DATA_SAMPLERS = HostRegistry(
