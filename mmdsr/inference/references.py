@@ -1,0 +1,158 @@
+"""Where the reference of an image comes from."""
+
+import re
+import warnings
+from pathlib import Path
+
+import torch
+
+from mmdsr.converters.frames import SUFFIXES, natural_key, read_rgb
+
+POLICIES = ('self', 'file', 'neighbor')
+_FLIPS = {'horizontal': [-1], 'vertical': [-2], 'diagonal': [-2, -1]}
+
+
+class References:
+    """Finds the reference of an image by one of three policies.
+
+    ``'self'``: the image itself, the paper's way where there is no other
+    (section 5.3). ``'file'``: the file ``ref_path`` of the metainfo; like
+    ``img_path``, it is absolute or seen from the working directory.
+    ``'neighbor'``: the previous frame of the same folder, or the next one
+    for the first; frames are in natural order of their names, and those
+    whose names end in a number belong together only if they agree before it
+    (``run1_0007`` and ``run1_0008``). A lone frame is its own reference,
+    which is said once.
+
+    A reference from a file is flipped as the metainfo (``flip``,
+    ``flip_direction``) says that the image was. It is not resized or
+    cropped: it may have any size.
+
+    Args:
+        policy (str): One of :data:`POLICIES`.
+
+    Raises:
+        ValueError: If there is no such policy.
+    """
+
+    def __init__(self, policy='self'):
+        if policy not in POLICIES:
+            raise ValueError(
+                f'reference must be one of {POLICIES}, not {policy!r}.'
+            )
+        self.policy = policy
+        self._folders = {}
+        self._warned = False
+
+    def find(self, sample):
+        """Return the reference of a sample.
+
+        Args:
+            sample (BaseDataElement or dict, optional): Data sample or its
+                metainfo.
+
+        Returns:
+            Tensor or None: uint8 BGR (3, Hr, Wr); ``None`` for the image
+            itself.
+
+        Raises:
+            ValueError: If the metainfo lacks what the policy needs, or the
+                file cannot be read.
+            FileNotFoundError: If the file does not exist.
+        """
+        if self.policy == 'self':
+            return None
+        info = _metainfo(sample)
+        if self.policy == 'file':
+            path = self._file(info)
+        else:
+            path = self._neighbor(info)
+        if path is None:
+            return None
+        try:
+            image, _ = read_rgb(path)
+        except ValueError as error:
+            raise ValueError(
+                f'The reference {path} cannot be used: {error}.'
+            ) from error
+        image = torch.from_numpy(image.copy()).permute(2, 0, 1).flip(0)
+        return image.flip(_flips(info))
+
+    def _file(self, info):
+        path = _path(info, 'ref_path', self.policy)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'The reference {path} (ref_path) of '
+                f'{info.get("img_path", "an image")} does not exist (seen '
+                f'from {Path.cwd()}).'
+            )
+        return path
+
+    def _neighbor(self, info):
+        path = _path(info, 'img_path', self.policy)
+        frames = self._frames(path.parent).get(_sequence(path.stem), [])
+        if path.name not in frames:
+            raise FileNotFoundError(
+                f'{path} (img_path) is no image in its folder (seen from '
+                f"{Path.cwd()}), so reference='neighbor' finds no frame "
+                'beside it.'
+            )
+        if len(frames) == 1:
+            if not self._warned:
+                self._warned = True
+                warnings.warn(
+                    f'{path} has no neighbour: it is its own reference, and '
+                    'so are other lone frames.',
+                    stacklevel=2,
+                )
+            return None
+        index = frames.index(path.name)
+        return path.with_name(frames[index - 1 if index else 1])
+
+    def _frames(self, folder):
+        """List a folder once: names in natural order per sequence."""
+        if folder not in self._folders:
+            sequences = {}
+            names = [
+                path.name
+                for path in (folder.iterdir() if folder.is_dir() else ())
+                if path.suffix.lower() in SUFFIXES
+                and not path.name.startswith('.')
+            ]
+            for name in sorted(names, key=natural_key):
+                key = _sequence(Path(name).stem)
+                sequences.setdefault(key, []).append(name)
+            self._folders[folder] = sequences
+        return self._folders[folder]
+
+
+def _metainfo(sample):
+    info = getattr(sample, 'metainfo', sample)
+    return info if isinstance(info, dict) else {}
+
+
+def _path(info, key, policy):
+    if not info.get(key):
+        raise ValueError(
+            f"reference={policy!r} needs {key} in each sample's metainfo: "
+            f"let the data set give it, and add '{key}' to the meta_keys of "
+            'the Pack... transform.'
+        )
+    return Path(info[key])
+
+
+def _sequence(stem):
+    found = re.fullmatch(r'(.*?)\d+', stem)
+    return found and found[1]
+
+
+def _flips(info):
+    if not info.get('flip'):
+        return []
+    direction = info.get('flip_direction') or 'horizontal'
+    if direction not in _FLIPS:
+        raise ValueError(
+            f'flip_direction must be one of {tuple(_FLIPS)}, not '
+            f'{direction!r}.'
+        )
+    return _FLIPS[direction]

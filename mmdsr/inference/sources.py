@@ -1,0 +1,111 @@
+"""From what a user names to a network, without a host package."""
+
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmdsr.engine.checkpoint import find_checkpoint, load_generator
+from mmdsr.models.networks.refsr_net import RefSRNet
+from mmdsr.registry import MODELS
+from mmdsr.weights import load_published
+
+
+def build_network(config=None, checkpoint=None, weights=None):
+    """Build the generator alone, with trained weights.
+
+    Args:
+        config (str, Path, Config or dict, optional): Config of a training;
+            only ``model.generator`` is looked at. Defaults to None.
+        checkpoint (str or Path, optional): What that training gave: a file
+            or a working directory. Defaults to None.
+        weights (str or Path, optional): Published weights instead, see
+            :mod:`mmdsr.weights`. Defaults to None.
+
+    Returns:
+        RefSRNet: The network, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If a file does not exist.
+        ValueError: If something does not fit, or the network has random
+            weights or needs depth maps.
+    """
+    if weights is not None:
+        source, network = weights, load_published(weights)
+    else:
+        source, network = config, _from_config(config, checkpoint)
+    if not isinstance(network, RefSRNet):
+        raise ValueError(
+            f'{_name(source)} holds a {type(network).__name__}; only the '
+            'reference-based networks of mmdsr.models.networks can be used.'
+        )
+    if network.needs_depth:
+        raise ValueError(
+            f'{_name(source)} holds a {type(network).__name__} that needs '
+            'depth maps as inputs. Use one that predicts depth itself, such '
+            'as configs/dsrnet/student.py.'
+        )
+    return network.eval()
+
+
+def _from_config(config, checkpoint):
+    generator = _generator_config(config)
+    if checkpoint is None:
+        raise ValueError(
+            f'There are no weights for {_name(config)}: set checkpoint to a '
+            'file or the working directory of its training. Its network '
+            'would else run with random weights.'
+        )
+    try:
+        path = find_checkpoint(checkpoint)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'There is no checkpoint at {checkpoint} (seen from '
+            f'{Path.cwd()}), which {_name(config)} is to be run with. Train '
+            f'it with "python tools/train.py {_name(config)}", or set '
+            'checkpoint to another file or working directory, or use '
+            'published weights (weights=NAME) instead.'
+        ) from error
+    try:
+        network = MODELS.build(generator)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f'The generator of {_name(config)} cannot be built: {error}'
+        ) from error
+    load_generator(network, path)
+    return network
+
+
+def _generator_config(config):
+    if isinstance(config, (str, Path)):
+        path = Path(config).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'There is no config {config} (seen from {Path.cwd()}): set '
+                'config to a file such as configs/dsrnet/student.py.'
+            )
+        try:
+            # What custom_imports names may need a host; a generator does
+            # not.
+            content = Config.fromfile(path, import_custom_modules=False)
+        # A config is Python code: anything may go wrong in it.
+        except Exception as error:
+            raise ValueError(
+                f'The config {config} cannot be read: {error}'
+            ) from error
+    else:
+        content = config
+    model = content.get('model')
+    generator = model.get('generator') if isinstance(model, dict) else None
+    if not isinstance(generator, dict):
+        raise ValueError(
+            f'{_name(config)} has no model.generator: it must be the config '
+            'of a super-resolution training, such as '
+            'configs/dsrnet/student.py.'
+        )
+    return generator
+
+
+def _name(config):
+    if isinstance(config, (str, Path)):
+        return str(config)
+    return str(getattr(config, 'filename', None) or 'the config')
