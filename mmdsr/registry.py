@@ -73,6 +73,9 @@ MODELS = HostRegistry(
         'DSR': 'mmdsr.models.editors.dsr',
         'DSRDistiller': 'mmdsr.models.editors.distill',
         'DSRGAN': 'mmdsr.models.editors.dsrgan',
+        'SRClsDataPreprocessor': 'mmdsr.preprocessors.cls',
+        'SRDetDataPreprocessor': 'mmdsr.preprocessors.det',
+        'SRSegDataPreProcessor': 'mmdsr.preprocessors.seg',
     },
 )
 DATASETS = HostRegistry(

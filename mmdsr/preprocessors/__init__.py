@@ -1,0 +1,10 @@
+"""Super-resolution as the first step of a host's model.
+
+The classes of the hosts are in ``seg``, ``det`` and ``cls``, which are
+imported when ``type='mmdsr.SR...'`` asks for them.
+"""
+
+from mmdsr.preprocessors.mixin import SuperResolveMixin
+from mmdsr.preprocessors.rescale import FrameError, StageError
+
+__all__ = ['FrameError', 'StageError', 'SuperResolveMixin']

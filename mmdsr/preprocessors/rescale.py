@@ -1,0 +1,259 @@
+"""What changes in a data sample when its image becomes ``scale`` times larger.
+
+The samples are those of mmsegmentation, mmdetection and mmpretrain, or of
+anything else that is made of mmengine's data elements; no host is imported.
+Nothing is changed in place: a sample may be preprocessed again, for instance
+once for each view of test-time augmentation.
+
+There are two frames of reference:
+
+- **LR**: ``img_shape`` is the size of the tensor. The pipeline worked on the
+  small image, so its sizes, factors and annotations grow with the image.
+- **HR**: ``img_shape`` is ``scale`` times the size of the tensor. The pipeline
+  worked on the large image and made it small at the very end
+  (``mmdsr.Downsample``), so everything is right already.
+
+``ori_shape`` is left alone in both: predictions go back to the image file.
+"""
+
+import numpy as np
+import torch
+from mmengine.structures import InstanceData, PixelData
+
+#: Sizes (height, width, ...) of the image that the network sees.
+_SIZES = ('img_shape', 'pad_shape', 'batch_input_shape')
+#: Margins in pixels (left, right, top, bottom).
+_PADDINGS = ('padding_size', 'img_padding_size')
+
+
+class StageError(ValueError):
+    """Super-resolution cannot be put in front of this model or data."""
+
+
+class FrameError(StageError):
+    """The annotations belong neither to the LR nor to the HR image."""
+
+
+def rescale_samples(samples, sizes, scale, training=False, strict=True):
+    """Make data samples fit to enlarged images.
+
+    Args:
+        samples (list or None): Data samples, or ``None``.
+        sizes (Sequence[Sequence[int]]): Height and width of each image
+            before it was enlarged, in pixels.
+        scale (int): How much larger the images are now.
+        training (bool): Whether annotations are scaled, too. In a test they
+            belong to the image file and are compared with predictions that
+            were mapped back to it. Defaults to False.
+        strict (bool): Whether a sample of neither frame is refused. Without,
+            it is left as it is, which is right where nothing in it depends
+            on the size of the image. Defaults to True.
+
+    Returns:
+        list or None: New samples; those that need no change themselves.
+
+    Raises:
+        FrameError: If a sample is of neither frame; says what to do.
+    """
+    if samples is None or scale == 1:
+        return samples
+    return [
+        rescale_sample(sample, size, scale, training, strict)
+        for sample, size in zip(samples, sizes, strict=True)
+    ]
+
+
+def rescale_sample(sample, size, scale, training=False, strict=True):
+    """Make one data sample fit to an enlarged image.
+
+    Args:
+        sample (BaseDataElement): Data sample.
+        size (Sequence[int]): Height and width before the enlargement.
+        scale (int): As of :func:`rescale_samples`, likewise the rest.
+        training (bool): Whether annotations are scaled. Defaults to False.
+        strict (bool): Whether to refuse what fits neither frame. Defaults to
+            True.
+
+    Returns:
+        BaseDataElement: A new sample, or the same if nothing changes.
+
+    Raises:
+        FrameError: If the sample is of neither frame.
+    """
+    size = tuple(int(side) for side in size)
+    frame = frame_of(sample.get('img_shape'), size, scale)
+    if frame is None and strict:
+        raise FrameError(
+            f'{_name(sample)}is {_text(size)} where super-resolution begins, '
+            f'but its img_shape is {_text(sample.get("img_shape"))}: neither '
+            f'the same nor {scale} times as large, so its annotations and '
+            'predictions cannot be placed. A pipeline on HR files must end '
+            f'with dict(type="mmdsr.Downsample", scale=1/{scale}) right '
+            'before Pack*, after all other transforms. For other data, make '
+            'the SR images first (tools/super_resolve.py) and train on those.'
+        )
+    if frame != 'LR':
+        return sample
+    new = sample.new()
+    new.set_metainfo(scale_metainfo(sample.metainfo, scale))
+    if 'proposals' in new:
+        # Inputs of the network, hence of its frame in a test as well.
+        new.proposals = scale_instances(new.proposals, size, scale)
+    if training:
+        for name, value in sample.items():
+            if name == 'proposals':
+                continue
+            if isinstance(value, InstanceData):
+                _check_masks(sample, name, value, size)
+                setattr(new, name, scale_instances(value, size, scale))
+            elif isinstance(value, PixelData):
+                _check_map(sample, name, value, size)
+                setattr(new, name, scale_pixels(value, scale))
+    return new
+
+
+def frame_of(img_shape, size, scale):
+    """Tell which image a sample belongs to.
+
+    Args:
+        img_shape (Sequence[int] or None): Height and width (and possibly
+            channels) in the metainfo.
+        size (Sequence[int]): Height and width of the image before it is
+            enlarged.
+        scale (int): How much it is enlarged.
+
+    Returns:
+        str or None: ``'LR'`` (also without an ``img_shape``, for then the
+        tensor is all there is), ``'HR'``, or ``None`` for neither.
+    """
+    if img_shape is None:
+        return 'LR'
+    shape = tuple(int(side) for side in img_shape[:2])
+    if shape == tuple(size):
+        return 'LR'
+    if shape == tuple(side * scale for side in size):
+        return 'HR'
+    return None
+
+
+def scale_metainfo(metainfo, scale):
+    """Scale what describes the image that the network sees.
+
+    Args:
+        metainfo (dict): Metainfo of a sample in the LR frame.
+        scale (int): How much larger the image is now.
+
+    Returns:
+        dict: The entries that change. ``scale_factor`` (width, height) is
+        that of the image file to the network's image; it is 1 if absent.
+    """
+    changed = {}
+    for key in _SIZES:
+        if metainfo.get(key) is not None:
+            height, width, *rest = metainfo[key]
+            changed[key] = (height * scale, width * scale, *rest)
+    for key in _PADDINGS:
+        if metainfo.get(key) is not None:
+            changed[key] = tuple(side * scale for side in metainfo[key])
+    factor = metainfo.get('scale_factor')
+    if factor is None:
+        factor = (1.0, 1.0)
+    if isinstance(factor, (tuple, list)):
+        changed['scale_factor'] = tuple(value * scale for value in factor)
+    else:
+        # A number, or an array as older transforms write it.
+        changed['scale_factor'] = factor * scale
+    return changed
+
+
+def scale_instances(instances, size, scale):
+    """Scale boxes and masks of instances.
+
+    Args:
+        instances (InstanceData): With ``bboxes`` (tensor ``(n, 4)`` in pixels
+            or a box type of mmdet) and ``masks`` (tensor ``(n, H, W)`` or a
+            mask type of mmdet), either of which may be absent.
+        size (Sequence[int]): Height and width of the image before.
+        scale (int): How much larger it is now.
+
+    Returns:
+        InstanceData: New instances.
+    """
+    new = instances.new()
+    boxes = instances.get('bboxes')
+    if isinstance(boxes, torch.Tensor):
+        new.bboxes = boxes * scale
+    elif boxes is not None:
+        boxes = boxes.clone()
+        # The box types of mmdet and mmrotate change in place.
+        boxes.rescale_((float(scale), float(scale)))
+        new.bboxes = boxes
+    masks = instances.get('masks')
+    if isinstance(masks, torch.Tensor):
+        new.masks = _repeat(masks, scale)
+    elif masks is not None:
+        new.masks = masks.resize(tuple(side * scale for side in size))
+    return new
+
+
+def scale_pixels(pixels, scale):
+    """Repeat the pixels of maps.
+
+    Args:
+        pixels (PixelData): Maps ``(C, H, W)`` of labels or numbers.
+        scale (int): How often each pixel is repeated, in both directions.
+
+    Returns:
+        PixelData: New maps ``(C, scale * H, scale * W)``.
+    """
+    # All maps of one PixelData must have the same size at any time.
+    new = PixelData(metainfo=pixels.metainfo)
+    for name, value in pixels.items():
+        setattr(new, name, _repeat(value, scale))
+    return new
+
+
+def _repeat(maps, scale):
+    """Nearest neighbour for an integer factor and any type of number."""
+    if isinstance(maps, np.ndarray):
+        return maps.repeat(scale, -2).repeat(scale, -1)
+    return maps.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
+
+
+def _check_map(sample, name, pixels, size):
+    # Smaller maps are meant: mmdet has a transform for them.
+    if pixels.shape is not None and any(
+        side > limit for side, limit in zip(pixels.shape, size, strict=True)
+    ):
+        raise _larger(sample, name, pixels.shape, size)
+
+
+def _check_masks(sample, name, instances, size):
+    masks = instances.get('masks')
+    if masks is None or not len(masks):
+        return
+    if isinstance(masks, torch.Tensor):
+        shape = tuple(masks.shape[-2:])
+    else:
+        shape = (masks.height, masks.width)
+    if shape != tuple(size):
+        raise _larger(sample, f'{name}.masks', shape, size)
+
+
+def _larger(sample, name, shape, size):
+    return FrameError(
+        f'{_name(sample)}is {_text(size)}, but {name} is {_text(shape)}. '
+        'Annotations of HR images do not fit LR files: flips and crops of '
+        'the pipeline would move them elsewhere. Read the HR files and end '
+        'the pipeline with mmdsr.Downsample right before Pack*, or make the '
+        'SR images first (tools/super_resolve.py) and train on those.'
+    )
+
+
+def _name(sample):
+    path = sample.get('img_path')
+    return f'The image {path} ' if path else 'An image '
+
+
+def _text(size):
+    return 'x'.join(str(int(side)) for side in size[1::-1])
