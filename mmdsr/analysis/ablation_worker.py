@@ -6,34 +6,15 @@ it goes on from its newest checkpoint.
 """
 
 import json
-import os
 import sys
-import threading
-import time
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from mmdsr.analysis import study
-from mmdsr.converters.images import write_bytes
+from mmdsr.analysis.runs import die_with_parent, write_json
 from mmdsr.engine.launch import UsageError, load_config, set_resume, train
-
-
-def die_with_parent():
-    """End this process when the one that started it is gone.
-
-    A run that outlives its study would write into the folder that the next
-    start of the study continues.
-    """
-    parent = os.getppid()
-
-    def watch():
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def depth_source(cfg, generator):
@@ -98,8 +79,7 @@ def work(folder):
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     generator = model.generator.to(device).eval().requires_grad_(False)
     results = evaluate(cfg, generator, task['roots'], task['max_samples'])
-    content = json.dumps(dict(task=task, results=results), indent=2)
-    write_bytes(folder / 'result.json', f'{content}\n'.encode())
+    write_json(folder / 'result.json', dict(task=task, results=results))
 
 
 def main():

@@ -17,7 +17,7 @@ from mmdsr.analysis.ablation import (
     study_of_configs,
 )
 from mmdsr.analysis.ablation_plot import plot, spread
-from mmdsr.analysis.ablation_runs import AblationRun, iteration, prepare_runs
+from mmdsr.analysis.ablation_runs import make_run, prepare_runs
 from mmdsr.analysis.ablation_table import (
     Cost,
     lines_of,
@@ -26,6 +26,7 @@ from mmdsr.analysis.ablation_table import (
     table_csv,
     write_tables,
 )
+from mmdsr.analysis.runs import iteration
 from mmdsr.engine.launch import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -154,7 +155,7 @@ def test_runs_are_kept_and_not_mixed(tmp_path):
 
 
 def test_iteration_is_read_from_the_log(tmp_path):
-    run = AblationRun(QUICK, 0, tmp_path)
+    run = make_run(QUICK, 0, tmp_path)
     assert iteration(run) == (0, 0)
     (tmp_path / 'log.txt').write_text(
         'x - Iter(train) [  50/2000]  lr: 1\n'
@@ -163,6 +164,8 @@ def test_iteration_is_read_from_the_log(tmp_path):
     assert iteration(run) == (100, 2000)
     (tmp_path / 'log.txt').write_text('Epoch(train)   [3][ 40/6000] lr: 1\n')
     assert iteration(run) == (40, 6000)
+    run.epochs = 10
+    assert iteration(run) == (12040, 60000)
 
 
 RESULTS = {
@@ -205,7 +208,7 @@ def test_the_three_files_say_the_same(tmp_path):
     tables = dict(mini=lines_of('abcd', RESULTS))
     base = dict(mini=dict(psnr_y=29.0, ssim_y=0.85, samples=7))
     runs = [
-        AblationRun(
+        make_run(
             AblationRow(label, Path('x')),
             seed,
             tmp_path,

@@ -32,12 +32,14 @@ from mmdsr.analysis.ablation import (
     study_of_configs,
 )
 from mmdsr.analysis.ablation_plot import plot
-from mmdsr.analysis.ablation_runs import prepare_runs, run_all
+from mmdsr.analysis.ablation_runs import prepare_runs
+from mmdsr.analysis.ablation_runs import report as report_run
 from mmdsr.analysis.ablation_table import (
     lines_of,
     measure_cost,
     write_tables,
 )
+from mmdsr.analysis.runs import run_all
 from mmdsr.engine.checkpoint import find_checkpoint
 from mmdsr.engine.launch import UsageError, check_data
 from mmdsr.registry import MODELS
@@ -242,7 +244,7 @@ def main():
         check_inputs(study, budget, roots)
         seeds = list(dict.fromkeys(args.seeds))
         runs = prepare_runs(study, budget, seeds, out, roots, args.max_samples)
-        run_all(runs, args.jobs, console)
+        run_all(runs, args.jobs, console, report_run)
         report(args, study, runs, roots, out, budget, console)
     except (UsageError, FileNotFoundError, ValueError) as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
