@@ -70,12 +70,19 @@ MODELS = HostRegistry(
         'mmdsr.models.distillers',
     ],
     host_modules={
+        'AuxMultiLabelClsHead': 'mmdsr.models.downstream.inception',
         'DSR': 'mmdsr.models.editors.dsr',
         'DSRDistiller': 'mmdsr.models.editors.distill',
         'DSRGAN': 'mmdsr.models.editors.dsrgan',
         'SRClsDataPreprocessor': 'mmdsr.preprocessors.cls',
         'SRDetDataPreprocessor': 'mmdsr.preprocessors.det',
         'SRSegDataPreProcessor': 'mmdsr.preprocessors.seg',
+        'SlimInceptionV3': 'mmdsr.models.downstream.inception',
+        'TwoStageClassifier': 'mmdsr.models.downstream.two_stage_classifier',
+        # Needs no host, but nothing else needs it either.
+        'XieNet': 'mmdsr.models.downstream.xie_net',
+        'YOLOv5Head': 'mmdsr.models.downstream.yolov5_head',
+        'YOLOv5PAFPN': 'mmdsr.models.downstream.yolov5_pafpn',
     },
 )
 DATASETS = HostRegistry(

@@ -1,6 +1,12 @@
 """What the runner needs: hooks, samplers, checkpoints, launching."""
 
+from mmdsr.engine.pos_weight_hook import PosWeightHook
 from mmdsr.engine.replay import ReplaySampler, SkipSeenDataHook
 from mmdsr.engine.strip_hook import StripVisualizationHook
 
-__all__ = ['ReplaySampler', 'SkipSeenDataHook', 'StripVisualizationHook']
+__all__ = [
+    'PosWeightHook',
+    'ReplaySampler',
+    'SkipSeenDataHook',
+    'StripVisualizationHook',
+]

@@ -2,11 +2,21 @@
 
 from mmdsr.evaluation.functional import psnr, ssim, to_uint8, to_y, upscale
 from mmdsr.evaluation.metrics import PSNR, SSIM
+from mmdsr.evaluation.multi_label import (
+    SewerMLMetric,
+    f1_normal,
+    f2_ciw,
+    f_scores,
+)
 from mmdsr.evaluation.strips import make_strip
 
 __all__ = [
     'PSNR',
     'SSIM',
+    'SewerMLMetric',
+    'f1_normal',
+    'f2_ciw',
+    'f_scores',
     'make_strip',
     'psnr',
     'ssim',

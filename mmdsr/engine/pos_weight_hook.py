@@ -1,0 +1,96 @@
+"""Weights of rare classes, from the training split itself."""
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+
+from mmdsr.registry import HOOKS
+
+
+def positive_weights(labels, limit=None):
+    """Weigh the positives of each class up to its negatives.
+
+    With N images, of which N_c show class c, the benchmark of Sewer-ML
+    multiplies the loss of positives by (N - N_c) / N_c.
+
+    Args:
+        labels (Tensor): ``(N, K)``, 1 where a class is present.
+        limit (float, optional): Largest weight. The benchmark has none.
+
+    Returns:
+        Tensor: ``(K,)``. 1 for a class without a positive, which no weight
+        matters for, and for one without a negative, whose positives must
+        not be lost.
+    """
+    number, positive = len(labels), labels.double().sum(0)
+    weights = (number - positive) / positive
+    weights[(positive == 0) | (positive == number)] = 1
+    return weights if limit is None else weights.clamp(max=limit)
+
+
+def label_matrix(dataset, classes):
+    """List the labels of a multi-label data set; reads no image.
+
+    Args:
+        dataset (Dataset): Of mmengine's ``BaseDataset`` kind or a wrapper
+            around it, with ``gt_label``.
+        classes (int): Number of classes, K.
+
+    Returns:
+        Tensor: ``(N, K)``, 1 where a class is present, else 0.
+    """
+    labels = torch.zeros(len(dataset), classes)
+    for index in range(len(dataset)):
+        labels[index, dataset.get_data_info(index)['gt_label']] = 1
+    return labels
+
+
+@HOOKS.register_module()
+class PosWeightHook(Hook):
+    """Sets ``pos_weight`` of a binary cross entropy before training.
+
+    The weights are those of :func:`positive_weights` for the training split
+    that the runner uses, so that a config fits a subset of a data set, too.
+    They are no part of a checkpoint and are counted anew when a run is
+    resumed. A classifier with several heads says by a method
+    ``loss_targets`` what each is trained on; else the loss of its ``head``
+    gets them.
+
+    Args:
+        limit (float, optional): Largest weight. The benchmark has none.
+    """
+
+    def __init__(self, limit=None):
+        self.limit = limit
+
+    def before_train(self, runner):
+        """Count the labels and set the weights.
+
+        Args:
+            runner (Runner): The runner.
+
+        Raises:
+            TypeError: If a head has no loss with ``pos_weight``.
+        """
+        model = runner.model
+        model = model.module if is_model_wrapper(model) else model
+        dataset = runner.train_dataloader.dataset
+        labels = label_matrix(dataset, len(dataset.metainfo['classes']))
+        if hasattr(model, 'loss_targets'):
+            targets = model.loss_targets(labels)
+        else:
+            targets = [(model.head, labels)]
+        for head, target in targets:
+            loss = getattr(head, 'loss_module', None)
+            if not getattr(loss, 'use_sigmoid', False):
+                raise TypeError(
+                    'PosWeightHook needs heads with the loss '
+                    "dict(type='CrossEntropyLoss', use_sigmoid=True), not "
+                    f'{type(loss).__name__} of {type(head).__name__}.'
+                )
+            loss.pos_weight = positive_weights(target, self.limit).tolist()
+            shown = ', '.join(f'{weight:.3g}' for weight in loss.pos_weight)
+            runner.logger.info(
+                f'Weights of positives by {len(target)} training images: '
+                f'{shown}'
+            )

@@ -1,0 +1,90 @@
+"""Inception V3: a loss for its auxiliary branch, and a width."""
+
+from mmpretrain.models.backbones import InceptionV3
+from mmpretrain.models.heads import MultiLabelClsHead
+from torch import nn
+
+from mmdsr.registry import MODELS
+
+
+@MODELS.register_module()
+class AuxMultiLabelClsHead(MultiLabelClsHead):
+    """Multi-label head of a backbone with an auxiliary branch.
+
+    mmpretrain's ``InceptionV3`` returns the logits of both, and its heads
+    leave those of the branch (``aux_logits=True``) out: its weights would
+    stay as they are, and training in several processes would fail.
+
+    Args:
+        aux_weight (float): Weight of the branch's loss.
+        **kwargs: As of mmpretrain's ``MultiLabelClsHead``.
+    """
+
+    def __init__(self, aux_weight=0.4, **kwargs):
+        super().__init__(**kwargs)
+        self.aux_weight = aux_weight
+
+    def loss(self, feats, data_samples, **kwargs):
+        """Compute the losses of the branch and of the end.
+
+        Args:
+            feats (tuple[Tensor or None, Tensor]): Logits ``(N, K)``.
+            data_samples (list[DataSample]): The labels.
+            **kwargs: Handed to the loss.
+
+        Returns:
+            dict[str, Tensor]: ``loss`` and, with a branch, ``loss_aux``.
+        """
+        aux, _ = feats
+        losses = super().loss(feats, data_samples, **kwargs)
+        if aux is not None:
+            of_branch = self._get_loss(aux, data_samples, **kwargs)
+            losses['loss_aux'] = self.aux_weight * of_branch['loss']
+        return losses
+
+
+@MODELS.register_module()
+class SlimInceptionV3(InceptionV3):
+    """mmpretrain's Inception V3 with fewer channels in every layer.
+
+    Args:
+        width (float): Factor of all channels; a multiple of 1/16, since they
+            are multiples of 16.
+        **kwargs: As of mmpretrain's ``InceptionV3``.
+
+    Raises:
+        ValueError: If the width does not divide the channels.
+    """
+
+    def __init__(self, width=1.0, **kwargs):
+        if width <= 0 or (16 * width) % 1:
+            raise ValueError(
+                f'width must be a positive multiple of 1/16, not {width}.'
+            )
+        super().__init__(**kwargs)
+        if width != 1:
+            _narrow(self, lambda number: int(number * width))
+
+
+def _narrow(module, scaled):
+    """Replace the layers below a module by those of another width."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.Conv2d):
+            inputs = child.in_channels
+            new = nn.Conv2d(
+                inputs if inputs == 3 else scaled(inputs),
+                scaled(child.out_channels),
+                child.kernel_size,
+                child.stride,
+                child.padding,
+                bias=child.bias is not None,
+            )
+        elif isinstance(child, nn.BatchNorm2d):
+            new = nn.BatchNorm2d(scaled(child.num_features), eps=child.eps)
+        elif isinstance(child, nn.Linear):
+            # The last layers: the classes stay.
+            new = nn.Linear(scaled(child.in_features), child.out_features)
+        else:
+            _narrow(child, scaled)
+            continue
+        setattr(module, name, new)

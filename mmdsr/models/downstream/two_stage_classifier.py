@@ -1,0 +1,200 @@
+"""Normal or defective first, then which defects."""
+
+import torch
+from mmengine.structures import BaseDataElement
+from mmpretrain.models import BaseClassifier
+from mmpretrain.structures import DataSample, label_to_onehot
+
+from mmdsr.registry import MODELS
+
+STRATEGIES = ('replace', 'multiply')
+
+
+def combine_scores(defective, scores, strategy='replace', threshold=0.5):
+    """Make the scores of the classes out of those of both levels.
+
+    Args:
+        defective (Tensor): ``(N,)``, level 1: the probability of a defect.
+        scores (Tensor): ``(N, K)``, level 2: those of the classes.
+        strategy (str): ``'replace'``: an image below the threshold gets its
+            level 1 score for all classes, so that none is found in it; the
+            others keep those of level 2. ``'multiply'``: level 2 times
+            level 1, which keeps the order of the classes in every image.
+        threshold (float): For ``'replace'``.
+
+    Returns:
+        Tensor: ``(N, K)`` in [0, 1].
+    """
+    defective = defective[:, None]
+    if strategy == 'multiply':
+        return defective * scores
+    return torch.where(defective < threshold, defective, scores)
+
+
+@MODELS.register_module()
+class TwoStageClassifier(BaseClassifier):
+    """Two networks: is there a defect, and if so, which ones.
+
+    Level 1 is trained on all images with one target, whether an image has
+    any of the classes; level 2 on the images that have some. They share
+    neither weights nor gradients, so that training them in one run equals
+    training them one after the other, save that the number of images of
+    level 2 changes from batch to batch. (Clipping the norm of all gradients
+    together would couple them: do not.)
+
+    In a test the rule of the Sewer-ML benchmark applies, see
+    :func:`combine_scores`.
+
+    Args:
+        level1 (dict): Config of a multi-label ``ImageClassifier`` with one
+            class.
+        level2 (dict): Likewise with the classes of the data set.
+        strategy (str): ``'replace'`` (the benchmark) or ``'multiply'``.
+        threshold (float): From which score on an image is defective, and a
+            class found.
+        data_preprocessor (dict, optional): Config of the preprocessor of
+            both; mmpretrain's ``ClsDataPreprocessor`` unless it has a type.
+        train_cfg (dict, optional): Batch augmentations, as of mmpretrain's
+            ``ImageClassifier``.
+        init_cfg (dict, optional): As of mmengine's ``BaseModule``.
+
+    Raises:
+        ValueError: If the strategy is unknown, or level 1 has not one class.
+    """
+
+    def __init__(
+        self,
+        level1,
+        level2,
+        strategy='replace',
+        threshold=0.5,
+        data_preprocessor=None,
+        train_cfg=None,
+        init_cfg=None,
+    ):
+        if strategy not in STRATEGIES:
+            raise ValueError(
+                f'strategy must be one of {STRATEGIES}, not {strategy!r}.'
+            )
+        # What a config holds is not changed.
+        data_preprocessor = dict(data_preprocessor or {})
+        data_preprocessor.setdefault('type', 'ClsDataPreprocessor')
+        data_preprocessor.setdefault('batch_augments', train_cfg)
+        super().__init__(init_cfg, data_preprocessor)
+        self.level1 = MODELS.build(level1)
+        self.level2 = MODELS.build(level2)
+        if getattr(self.level1.head, 'num_classes', 1) != 1:
+            raise ValueError(
+                'level1 tells defective from normal: set its num_classes=1, '
+                f'not {self.level1.head.num_classes}.'
+            )
+        self.strategy = strategy
+        self.threshold = threshold
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        """Run both levels.
+
+        Args:
+            inputs (Tensor): ``(N, 3, H, W)``, preprocessed.
+            data_samples (list[DataSample], optional): Their labels.
+            mode (str): ``'tensor'``, ``'loss'`` or ``'predict'``.
+
+        Returns:
+            tuple[Tensor] or dict[str, Tensor] or list[DataSample]: The
+            logits of level 1 ``(N, 1)`` and level 2 ``(N, K)``; or the
+            losses; or the samples with ``pred_score`` and ``pred_label``.
+
+        Raises:
+            RuntimeError: If the mode is none of these.
+        """
+        if mode == 'tensor':
+            return self.level1(inputs), self.level2(inputs)
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        raise RuntimeError(f'Invalid mode "{mode}".')
+
+    def loss(self, inputs, data_samples):
+        """Compute the losses of both levels.
+
+        Args:
+            inputs (Tensor): ``(N, 3, H, W)``, preprocessed.
+            data_samples (list[DataSample]): Their labels.
+
+        Returns:
+            dict[str, Tensor]: ``level1.loss``, ``level2.loss`` and whatever
+            more the heads give. Without a defective image in the batch that
+            of level 2 is zero and has zero gradients.
+        """
+        truth = self._truth(data_samples)
+        defective = truth.amax(1) > 0
+        losses = self._named('level1', inputs, truth.amax(1, keepdim=True))
+        if defective.any():
+            return losses | self._named(
+                'level2', inputs[defective], truth[defective]
+            )
+        # DistributedDataParallel waits for a gradient of every parameter.
+        zero = sum(p.sum() for p in self.level2.parameters()) * 0
+        return losses | {'level2.loss': zero}
+
+    def predict(self, inputs, data_samples=None):
+        """Find the defects.
+
+        Args:
+            inputs (Tensor): ``(N, 3, H, W)``, preprocessed.
+            data_samples (list[DataSample], optional): Where the results go.
+
+        Returns:
+            list[DataSample]: With ``pred_score`` ``(K,)`` and
+            ``pred_label``.
+        """
+        first, second = self(inputs)
+        scores = combine_scores(
+            first.sigmoid()[:, 0],
+            second.sigmoid(),
+            self.strategy,
+            self.threshold,
+        )
+        if data_samples is None:
+            data_samples = [DataSample() for _ in scores]
+        for sample, score in zip(data_samples, scores, strict=True):
+            sample.set_pred_score(score)
+            sample.set_pred_label(torch.where(score >= self.threshold)[0])
+        return data_samples
+
+    def loss_targets(self, labels):
+        """Say what each level is trained on.
+
+        :class:`mmdsr.engine.PosWeightHook` asks for it.
+
+        Args:
+            labels (Tensor): ``(N, K)``, 1 where a class is present, of the
+                images of the training split.
+
+        Returns:
+            list[tuple[nn.Module, Tensor]]: Head and targets ``(M, 1)`` and
+            ``(M, K)`` of the levels.
+        """
+        defective = labels.amax(1, keepdim=True)
+        return [
+            (self.level1.head, defective),
+            (self.level2.head, labels[defective[:, 0] > 0]),
+        ]
+
+    def _truth(self, data_samples):
+        """Targets of a batch, ``(N, K)``; batch augmentations mix them."""
+        if 'gt_score' in data_samples[0]:
+            return torch.stack([s.gt_score.float() for s in data_samples])
+        classes = self.level2.head.num_classes
+        return torch.stack(
+            [label_to_onehot(s.gt_label, classes) for s in data_samples]
+        ).float()
+
+    def _named(self, name, inputs, targets):
+        """Losses of a level, with its name in front."""
+        samples: list[BaseDataElement] = [
+            DataSample().set_gt_score(target) for target in targets
+        ]
+        losses = getattr(self, name).loss(inputs, samples)
+        return {f'{name}.{key}': value for key, value in losses.items()}

@@ -1,0 +1,81 @@
+"""The network of Xie et al. (2019), one for each level of two."""
+
+from mmengine.model import BaseModule
+from torch import nn
+
+from mmdsr.registry import MODELS
+
+
+@MODELS.register_module()
+class XieNet(BaseModule):
+    """Three convolutions and two hidden layers, without the last layer.
+
+    The paper of DSRNet names a network "IDCNN&NDCNN" and gives no reference.
+    We follow Xie et al. 2019, "Automatic detection and classification of
+    sewer defects via hierarchical deep learning", as the benchmark of
+    Sewer-ML has re-implemented it: both of its levels have this body, see
+    :class:`~mmdsr.models.downstream.two_stage_classifier.TwoStageClassifier`.
+    It has neither batch normalisation nor pretrained weights, and the layers
+    are initialised as torch does.
+
+    The convolutions reduce the sides by 32 and a pooling brings any size to
+    the same grid, so that the number of parameters does not depend on the
+    input: 9,159,168 without, 9,159,168 + 513 K with a last layer of K
+    classes.
+
+    Args:
+        in_channels (int): Channels of the input.
+        channels (Sequence[int]): Channels of the three convolutions.
+        hidden (Sequence[int]): Sizes of the hidden layers; the last one is
+            the number of features.
+        grid (int): Side of the grid that is pooled to.
+        dropout (float): Chance of a hidden value to be dropped in training.
+        init_cfg (dict, optional): As of mmengine's ``BaseModule``.
+    """
+
+    def __init__(
+        self,
+        in_channels=3,
+        channels=(64, 128, 128),
+        hidden=(1024, 512),
+        grid=8,
+        dropout=0.6,
+        init_cfg=None,
+    ):
+        super().__init__(init_cfg)
+        first, second, third = channels
+        self.convs = nn.Sequential(
+            nn.Conv2d(in_channels, first, 11, padding=5),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+            nn.Conv2d(first, second, 3, stride=2, padding=1),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+            nn.Conv2d(second, third, 3, stride=2, padding=1),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+            nn.AdaptiveAvgPool2d(grid),
+        )
+        layers = []
+        size = third * grid**2
+        for width in hidden:
+            layers += [
+                nn.Linear(size, width),
+                nn.ReLU(inplace=True),
+                nn.Dropout(dropout),
+            ]
+            size = width
+        self.hidden = nn.Sequential(*layers)
+
+    def forward(self, images):
+        """Compute the features that the last layer classifies.
+
+        Args:
+            images (Tensor): ``(N, in_channels, H, W)``, normalised; H and W
+                at least 22.
+
+        Returns:
+            tuple[Tensor]: One item, ``(N, hidden[-1])``, as mmpretrain's
+            heads take it.
+        """
+        return (self.hidden(self.convs(images).flatten(1)),)
