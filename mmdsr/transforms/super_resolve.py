@@ -1,0 +1,128 @@
+"""Super-resolution as a step of a pipeline."""
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from torch.utils.data import get_worker_info
+
+from mmdsr.inference import SuperResolver
+from mmdsr.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class SuperResolve(BaseTransform):
+    """Replace the image by its super-resolved one.
+
+    Gives what a super-resolving preprocessor, or a file that
+    ``tools/super_resolve.py`` wrote, gives. Its place is right behind the
+    loading of image and annotations; before a ``Resize``, or behind it, but
+    never between the two steps of one, for mmcv's ``Resize`` writes
+    ``scale_factor`` anew.
+
+    Where ``img_shape`` is the size of ``img``, annotations that are loaded
+    already are at that size, too, and are enlarged likewise: boxes, masks,
+    key points, segmentation maps. Where ``img_shape`` is ``scale`` times
+    that (:class:`mmdsr.Downsample` came before), they are at the large size
+    already, and only ``img`` changes. Anything else is refused.
+
+    Required key: ``img``, ``(H, W, 3)`` BGR in 0..255; the metainfo that
+    ``reference`` asks for. Modified keys: ``img``, ``img_shape``,
+    ``scale_factor``, ``pad_shape`` (if there) and annotations; never
+    ``ori_shape``.
+
+    Args:
+        sr (dict): Arguments of :class:`mmdsr.inference.SuperResolver`.
+        device (str): Where to compute. A CUDA device needs
+            ``num_workers=0``. Defaults to 'cpu'.
+
+    Raises:
+        ValueError: If image, metainfo or annotations are not as said.
+        RuntimeError: If a worker process is to use CUDA.
+    """
+
+    def __init__(self, sr, device='cpu'):
+        self.resolver = SuperResolver(**sr)
+        self.device = torch.device(device)
+
+    def transform(self, results):
+        """Super-resolve ``img``.
+
+        Args:
+            results (dict): The sample so far.
+
+        Returns:
+            dict: The sample; ``img`` is uint8 if it was, else float32.
+        """
+        if self.device.type != 'cpu' and get_worker_info() is not None:
+            raise RuntimeError(
+                f'SuperResolve(device={str(self.device)!r}) runs in a worker '
+                'process, which cannot use CUDA after a fork: set '
+                "num_workers=0, or device='cpu'."
+            )
+        image = results['img']
+        size, scale = image.shape[:2], self.resolver.scale
+        large = tuple(side * scale for side in size)
+        stated = tuple(results.get('img_shape', size)[:2])
+        if stated not in (size, large):
+            raise ValueError(
+                f'SuperResolve: img is {size[1]}x{size[0]}, but img_shape '
+                f'says {stated[1]}x{stated[0]}. It must be the size of img '
+                f'or {scale} times that. Use the files that '
+                'tools/super_resolve.py writes where images and annotations '
+                'are of different sizes.'
+            )
+        results['img'] = self._enlarge(image, results)
+        if stated == size:
+            _enlarge_metainfo(results, scale)
+            _enlarge_annotations(results, scale)
+        return results
+
+    def _enlarge(self, image, results):
+        tensor = torch.from_numpy(np.ascontiguousarray(image))
+        tensor = tensor.permute(2, 0, 1).to(self.device)
+        enlarged = self.resolver([tensor], [results])[0]
+        enlarged = enlarged.permute(1, 2, 0).cpu().contiguous().numpy()
+        if image.dtype == np.uint8:
+            # Whole numbers in 0..255: nothing is lost.
+            return enlarged.astype(np.uint8)
+        return enlarged
+
+    def __repr__(self):
+        return f'{type(self).__name__}({self.resolver!r})'
+
+
+def _enlarge_metainfo(results, scale):
+    size = results['img'].shape
+    results['img_shape'] = size[:2]
+    if 'pad_shape' in results:
+        results['pad_shape'] = size[: len(results['pad_shape'])]
+    results['scale_factor'] = tuple(
+        factor * scale for factor in results.get('scale_factor', (1.0, 1.0))
+    )
+
+
+def _enlarge_annotations(results, scale):
+    """Enlarge what the hosts' transforms keep in the frame of ``img``."""
+    height, width = results['img_shape']
+    for key in ('gt_bboxes', 'proposals'):
+        boxes = results.get(key)
+        if hasattr(boxes, 'rescale_'):  # mmdet's
+            boxes.rescale_((scale, scale))
+        elif boxes is not None:
+            results[key] = boxes * np.asarray(scale, boxes.dtype)
+    if results.get('gt_masks') is not None:
+        if not hasattr(results['gt_masks'], 'resize'):
+            raise ValueError(
+                'SuperResolve cannot enlarge gt_masks of the type '
+                f'{type(results["gt_masks"]).__name__}: place it before the '
+                'transform that loads them.'
+            )
+        results['gt_masks'] = results['gt_masks'].resize((height, width))
+    if results.get('gt_keypoints') is not None:
+        points = results['gt_keypoints'].copy()
+        points[..., :2] *= scale  # then comes the visibility
+        results['gt_keypoints'] = points
+    for key in {'gt_seg_map', *results.get('seg_fields', ())}:
+        if results.get(key) is not None:
+            for axis in (0, 1):
+                results[key] = results[key].repeat(scale, axis)
