@@ -1,5 +1,6 @@
-"""Super-resolution of images; it needs torch, mmengine and Pillow only."""
+"""Super-resolution of images; it needs no host package."""
 
+from mmdsr.inference.export import ExportReport, export_folder
 from mmdsr.inference.super_resolver import SuperResolver
 
-__all__ = ['SuperResolver']
+__all__ = ['ExportReport', 'SuperResolver', 'export_folder']

@@ -1,5 +1,6 @@
 """From what a user names to a network, without a host package."""
 
+import hashlib
 from pathlib import Path
 
 from mmengine.config import Config
@@ -45,6 +46,23 @@ def build_network(config=None, checkpoint=None, weights=None):
             'as configs/dsrnet/student.py.'
         )
     return network.eval()
+
+
+def digest_of(network):
+    """Return what tells one trained network from another.
+
+    Args:
+        network (RefSRNet): The network.
+
+    Returns:
+        str: Hexadecimal digits; the same for the same kind of network with
+        the same weights.
+    """
+    digest = hashlib.sha256(type(network).__name__.encode())
+    for key, value in sorted(network.state_dict().items()):
+        digest.update(f'{key} {tuple(value.shape)}'.encode())
+        digest.update(value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _from_config(config, checkpoint):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmdsr.inference import tiling
 from mmdsr.inference.references import References
-from mmdsr.inference.sources import build_network
+from mmdsr.inference.sources import build_network, digest_of
 from mmdsr.models.hidden import Hidden
 from mmdsr.models.networks.padding import MIN_SIZE
 
@@ -142,6 +142,40 @@ class SuperResolver:
             source = type(self._network.module).__name__
         return f'{type(self).__name__}({source}, scale={self.scale})'
 
+    def describe(self):
+        """Say what decides about the results, but for the input.
+
+        Returns:
+            dict: Texts and numbers; equal for resolvers that give the same.
+        """
+        if self._network is None:
+            return dict(interpolation=self.interpolation, scale=self.scale)
+        network = self._network.module
+        return dict(
+            network=type(network).__name__,
+            weights=digest_of(network),
+            scale=self.scale,
+            reference=self.references.policy,
+            tile=self.tile,
+            overlap=self.overlap if self.tile else None,
+            precision=self.precision,
+        )
+
+    def check_device(self, device):
+        """Refuse a device that cannot compute in the chosen precision.
+
+        Args:
+            device (str or torch.device): Where images are to be.
+
+        Raises:
+            ValueError: If it cannot.
+        """
+        kind = torch.device(device).type
+        if self.precision == 'fp16' and kind == 'cpu' and self._network:
+            raise ValueError(
+                "precision='fp16' needs a GPU; use 'fp32' or 'bf16' on a CPU."
+            )
+
     @torch.no_grad()
     def __call__(self, images, samples=None):
         """Super-resolve.
@@ -252,10 +286,7 @@ class SuperResolver:
         """Run the network on a batch: RGB in 0..1, LR and reference."""
         dtype = PRECISIONS[self.precision]
         kind = lr.device.type
-        if dtype is torch.float16 and kind == 'cpu':
-            raise ValueError(
-                "precision='fp16' needs a GPU; use 'fp32' or 'bf16' on a CPU."
-            )
+        self.check_device(lr.device)
         with torch.autocast(kind, enabled=False):
             chosen = torch.autocast(kind, dtype) if dtype else nullcontext()
             with chosen:
