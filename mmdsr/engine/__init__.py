@@ -1,12 +1,14 @@
 """What the runner needs: hooks, samplers, checkpoints, launching."""
 
 from mmdsr.engine.pos_weight_hook import PosWeightHook
+from mmdsr.engine.predictions_hook import SavePredictionsHook
 from mmdsr.engine.replay import ReplaySampler, SkipSeenDataHook
 from mmdsr.engine.strip_hook import StripVisualizationHook
 
 __all__ = [
     'PosWeightHook',
     'ReplaySampler',
+    'SavePredictionsHook',
     'SkipSeenDataHook',
     'StripVisualizationHook',
 ]
