@@ -5,6 +5,8 @@ Example:
     python tools/test.py CONFIG work_dirs/teacher_quick/iter_3000.pth \
         --out results.json --cfg-options \
         test_dataloader.dataset.reference=self model.test_cfg.depth=zero
+    python tools/test.py configs/downstream/mmseg/fcn_sr_quick.py \
+        work_dirs/fcn_sr_quick/iter_300.pth
 
 The checkpoint may be one of a training or a plain state dict. Either is read
 without running code from it (``weights_only=True``, or an unpickler that
@@ -18,7 +20,7 @@ import mmengine
 from mmengine.config import DictAction
 from mmengine.dist import is_main_process
 
-from mmdsr.engine.launch import UsageError, load_config, test
+from mmdsr.engine.launch import UsageError, enable_tta, load_config, test
 
 
 def parse_args():
@@ -30,6 +32,12 @@ def parse_args():
         '--out', help='file for the metrics: .json, .yml or .pkl'
     )
     parser.add_argument('--work-dir', help='folder for logs and pictures')
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help='test-time augmentation, by tta_model and tta_pipeline of the '
+        'config (models of the hosts)',
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -61,6 +69,8 @@ def main():
         cfg = load_config(
             args.config, args.cfg_options, args.work_dir, args.launcher
         )
+        if args.tta:
+            enable_tta(cfg)
         metrics = test(cfg, args.checkpoint)
     except UsageError as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')

@@ -3,6 +3,7 @@
 Example:
     python tools/train.py configs/dsrnet/teacher_quick.py
     python tools/train.py configs/dsrnet/teacher_plus.py --resume --amp
+    python tools/train.py configs/downstream/mmseg/fcn_sr_quick.py
     tools/dist_train.sh configs/dsrnet/teacher_plus.py 2
 
 ``--resume`` continues from the newest checkpoint of the working directory

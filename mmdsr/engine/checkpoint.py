@@ -232,6 +232,37 @@ def load_generator(generator, path):
     fit_weights(generator, generator_weights(read_checkpoint(path)), path)
 
 
+def load_model(model, path):
+    """Load the weights of a whole model strictly.
+
+    Unlike :func:`load_generator`, conversions of old weights that a model
+    brings along are used.
+
+    Args:
+        model (nn.Module): Model of any host to load into, in place.
+        path (str or Path): Training checkpoint or state dict.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the weights do not fit; names some of the keys.
+    """
+    content = read_checkpoint(path)
+    weights = content.get('state_dict', content)
+    own = model.state_dict()
+    shapes = [key for key in weights if not _same_shape(own, weights, key)]
+    missing = unexpected = ()
+    if not shapes:
+        missing, unexpected = model.load_state_dict(weights, strict=False)
+    _refuse(missing, unexpected, shapes, path, 'model')
+
+
+def _same_shape(own, weights, key):
+    """Whether a weight is unknown, or as large as it should be."""
+    if not isinstance(weights[key], torch.Tensor):
+        return False
+    return key not in own or own[key].shape == weights[key].shape
+
+
 def fit_weights(generator, weights, source):
     """Put weights into a network, strictly.
 
@@ -245,28 +276,37 @@ def fit_weights(generator, weights, source):
         CheckpointError: If they do not fit; names some of the keys.
     """
     own = generator.state_dict()
+    shapes = {
+        key
+        for key in own.keys() & weights.keys()
+        if own[key].shape != getattr(weights[key], 'shape', None)
+    }
+    _refuse(
+        own.keys() - weights.keys(),
+        weights.keys() - own.keys(),
+        shapes,
+        source,
+        'generator',
+    )
+    generator.load_state_dict(weights)
+
+
+def _refuse(missing, unexpected, shapes, source, part):
+    """Raise an error if any weight does not fit."""
     problems = []
     for kind, keys in (
-        ('missing', own.keys() - weights.keys()),
-        ('unexpected', weights.keys() - own.keys()),
-        (
-            'of another shape',
-            {
-                key
-                for key in own.keys() & weights.keys()
-                if own[key].shape != getattr(weights[key], 'shape', None)
-            },
-        ),
+        ('missing', missing),
+        ('unexpected', unexpected),
+        ('of another shape', shapes),
     ):
         if keys:
             first = ', '.join(sorted(map(str, keys))[:3])
             problems.append(f'{len(keys)} {kind} ({first}, ...)')
     if problems:
         raise CheckpointError(
-            f'{source} does not fit the generator of the config: '
+            f'{source} does not fit the {part} of the config: '
             f'{"; ".join(problems)}. Was it trained with another config?'
         )
-    generator.load_state_dict(weights)
 
 
 def save_weights(state_dict, path):

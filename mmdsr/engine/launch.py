@@ -1,23 +1,26 @@
 """What ``tools/train.py`` and ``tools/test.py`` do around the runner."""
 
+import logging
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 
+from mmdsr.engine.check_data import UsageError, check_data
 from mmdsr.engine.checkpoint import (
     CheckpointError,
     load_generator,
+    load_model,
     use_safe_loader,
 )
-
-
-class UsageError(Exception):
-    """Wrong input of a command; the message says how to mend it."""
+from mmdsr.preprocessors.rescale import StageError
 
 
 def load_config(path, options=None, work_dir=None, launcher='none'):
@@ -73,9 +76,13 @@ def enable_amp(cfg):
     """
     if not torch.cuda.is_available():
         raise UsageError('--amp needs a CUDA device.')
-    wrapper = cfg.optim_wrapper
+    wrapper = cfg.get('optim_wrapper')
+    if not wrapper:
+        raise UsageError('--amp needs a config with an optim_wrapper.')
     parts = [wrapper]
-    if 'constructor' in wrapper:
+    # A constructor is there for several optimisers, or for the settings of
+    # one by layers.
+    if 'constructor' in wrapper and 'optimizer' not in wrapper:
         parts = [part for part in wrapper.values() if isinstance(part, dict)]
     for part in parts:
         if part.get('type', 'OptimWrapper') not in (
@@ -133,29 +140,6 @@ def _latest_checkpoint(work_dir):
     )
 
 
-def check_data(cfg, loaders):
-    """Say what to do if a data set of the config does not exist.
-
-    Args:
-        cfg (Config): The config.
-        loaders (Sequence[str]): Keys of the data loaders to check.
-
-    Raises:
-        UsageError: If the root of a data set is no folder.
-    """
-    for key in loaders:
-        loader = cfg.get(key)
-        dataset = loader.dataset if loader else {}
-        root = dataset.get('data_root')
-        if root and not Path(root).is_dir():
-            raise UsageError(
-                f'The data set {root} ({key}) does not exist: make it with '
-                f'"make data" or "python '
-                f'tools/dataset_converters/make_sewersim.py {root}", or set '
-                f'--cfg-options {key}.dataset.data_root=FOLDER.'
-            )
-
-
 def start_distributed(cfg):
     """Start the process group where mmengine cannot, in place.
 
@@ -189,7 +173,9 @@ def start_distributed(cfg):
         torch.distributed.init_process_group('gloo')
     # The runner would also hand a CUDA device to DistributedDataParallel.
     wrapper = cfg.get('model_wrapper_cfg') or dict(
-        type='mmengine.MMDistributedDataParallel', broadcast_buffers=False
+        type='mmengine.MMDistributedDataParallel',
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
     )
     cfg.model_wrapper_cfg = {**wrapper, 'device_ids': None}
 
@@ -211,10 +197,35 @@ def train(cfg):
         raise UsageError(
             f'The checkpoint {cfg.load_from} (load_from) does not exist.'
         )
-    try:
+    with _usage_errors():
         return _build_runner(cfg).train()
-    except CheckpointError as error:
-        raise UsageError(str(error)) from error
+
+
+def enable_tta(cfg):
+    """Test on flipped or resized views as well, in place.
+
+    Args:
+        cfg (Config): The config, with the host's ``tta_model`` and
+            ``tta_pipeline``.
+
+    Raises:
+        UsageError: If the config has no test-time augmentation.
+    """
+    missing = [
+        key for key in ('tta_model', 'tta_pipeline') if not cfg.get(key)
+    ]
+    if missing:
+        raise UsageError(
+            f'--tta needs {" and ".join(missing)} in the config; see the test '
+            'page of the host.'
+        )
+    dataset = cfg.test_dataloader.dataset
+    while 'pipeline' not in dataset and isinstance(
+        dataset.get('dataset'), dict
+    ):
+        dataset = dataset.dataset
+    dataset.pipeline = cfg.tta_pipeline
+    cfg.model = {**cfg.tta_model, 'module': cfg.model}
 
 
 def test(cfg, checkpoint):
@@ -223,7 +234,8 @@ def test(cfg, checkpoint):
     Args:
         cfg (Config): Prepared by the functions of this module.
         checkpoint (str or Path): Training checkpoint, or plain weights of
-            the model or its generator. Weights that do not fit are refused.
+            the model or, for a model of this package, of its generator.
+            Weights that do not fit are refused.
 
     Returns:
         dict[str, float]: The metrics.
@@ -241,17 +253,20 @@ def test(cfg, checkpoint):
     for key in ('perceptual_loss', 'kd_loss', 'adm'):
         if cfg.model.get(key):
             cfg.model[key] = None
-    runner = _build_runner(cfg)
-    model = getattr(runner.model, 'module', runner.model)
-    generator = getattr(model.generator, 'module', model.generator)
-    try:
-        load_generator(generator, checkpoint)
-    except CheckpointError as error:
-        raise UsageError(str(error)) from error
+    with _usage_errors():
+        runner = _build_runner(cfg)
+        model = runner.model
+        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+            model = model.module
+        if cfg.model.get('generator'):
+            load_generator(_unwrap(model.generator), checkpoint)
+        else:
+            load_model(model, checkpoint)
     # mmagic's test loop hands the metrics to the hooks but returns nothing.
     keeper = _MetricsKeeper()
     runner.register_hook(keeper, 'LOWEST')
-    runner.test()
+    with _usage_errors():
+        runner.test()
     return keeper.metrics
 
 
@@ -266,10 +281,41 @@ class _MetricsKeeper(Hook):
         self.metrics.update(metrics or {})
 
 
+@contextmanager
+def _usage_errors():
+    """Turn what a user can mend into a message without a traceback."""
+    try:
+        yield
+    except (CheckpointError, FileNotFoundError, StageError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _unwrap(model):
+    return model.module if is_model_wrapper(model) else model
+
+
 def _build_runner(cfg):
     """Build the runner after preparing the process."""
     # mmagic imports albumentations, which else looks for updates online.
     os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
     use_safe_loader()
     start_distributed(cfg)
+    if not torch.cuda.is_available() and _replace_sync_bn(cfg.model):
+        print_log(
+            'SyncBN needs a CUDA device: BN takes its place.',
+            'current',
+            logging.WARNING,
+        )
     return Runner.from_cfg(cfg)
+
+
+def _replace_sync_bn(part):
+    """Normalise on each device by itself, in place; counts the places."""
+    if isinstance(part, (list, tuple)):
+        return sum(map(_replace_sync_bn, part))
+    if not isinstance(part, dict):
+        return 0
+    found = part.get('type') == 'SyncBN'
+    if found:
+        part['type'] = 'BN'
+    return found + sum(map(_replace_sync_bn, part.values()))

@@ -95,7 +95,9 @@ def test_set_resume_errors(tmp_path):
 
 
 def test_check_data(tmp_path):
-    loader = dict(dataset=dict(data_root=str(tmp_path)))
+    loader = dict(
+        dataset=dict(type='mmdsr.RefSRDataset', data_root=str(tmp_path))
+    )
     cfg = Config(dict(train_dataloader=loader, val_dataloader=None))
     launch.check_data(cfg, ['train_dataloader', 'val_dataloader'])
     cfg.train_dataloader.dataset.data_root = str(tmp_path / 'none')

@@ -1,0 +1,122 @@
+"""Whether the files that a config names are there, before anything is built.
+
+The keys are those that the data sets of all hosts share: ``data_root``,
+``ann_file`` and ``data_prefix``, also inside wrappers such as
+``RepeatDataset`` and ``ConcatDataset``, and ``ann_file`` of evaluators.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class UsageError(Exception):
+    """Wrong input of a command; the message says how to mend it."""
+
+
+#: Simulated sets that are made with one command.
+_SIMULATED = ('sewersim-sr', 'sewersim-pipe', 'sewersim-ml')
+#: These fetch their files themselves.
+_FETCHING = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST')
+
+
+def check_data(cfg, loaders):
+    """Say what to do if files of the data sets of a config do not exist.
+
+    Args:
+        cfg (Config): The config.
+        loaders (Sequence[str]): Keys of the data loaders to check.
+
+    Raises:
+        UsageError: If the root or a folder of a data set is no folder, or a
+            file with annotations is missing.
+    """
+    for key in loaders:
+        for option, loader in _items(key, cfg.get(key)):
+            for name, dataset in _datasets(
+                f'{option}.dataset', loader.get('dataset')
+            ):
+                _check_dataset(name, dataset, key)
+        evaluator = key.replace('_dataloader', '_evaluator')
+        for option, metric in _items(evaluator, cfg.get(evaluator)):
+            path = metric.get('ann_file')
+            if _is_local(path, metric) and not Path(path).is_file():
+                raise UsageError(
+                    f'The file with annotations {path} ({option}) does not '
+                    f'exist: set --cfg-options {option}.ann_file=FILE.'
+                )
+
+
+def _items(name, value):
+    """List the parts of a setting that may be one dict or several."""
+    if isinstance(value, Mapping):
+        return [(name, value)]
+    if isinstance(value, (list, tuple)):
+        return [
+            (f'{name}.{number}', part)
+            for number, part in enumerate(value)
+            if isinstance(part, Mapping)
+        ]
+    return []
+
+
+def _datasets(name, dataset):
+    """List the data sets that wrappers hold, each with its option."""
+    if not isinstance(dataset, Mapping):
+        return []
+    inner = [
+        *_items(f'{name}.dataset', dataset.get('dataset')),
+        *_items(f'{name}.datasets', dataset.get('datasets')),
+    ]
+    if not inner:
+        return [(name, dataset)]
+    return [found for item in inner for found in _datasets(*item)]
+
+
+def _check_dataset(name, dataset, loader):
+    kind = str(dataset.get('type')).rpartition('.')[2]
+    if kind in _FETCHING:
+        return
+    root = dataset.get('data_root')
+    if not _is_local(root, dataset):
+        root = ''
+    if root and not Path(root).is_dir():
+        raise UsageError(
+            f'The data set {root} ({loader}) does not exist: '
+            f'{_how_to_make(root, kind)}'
+            f'set --cfg-options {name}.data_root=FOLDER.'
+        )
+    path = dataset.get('ann_file')
+    if _is_local(path, dataset) and not Path(root, path).exists():
+        raise UsageError(
+            f'The file with annotations {Path(root, path)} ({loader}) does '
+            f'not exist: set --cfg-options {name}.ann_file=FILE.'
+        )
+    prefix = dataset.get('data_prefix')
+    prefixes = prefix if isinstance(prefix, Mapping) else {'': prefix}
+    for key, folder in prefixes.items():
+        if _is_local(folder, dataset) and not Path(root, folder).is_dir():
+            option = '.'.join(filter(None, (name, 'data_prefix', key)))
+            raise UsageError(
+                f'The folder {Path(root, folder)} ({loader}) does not exist: '
+                f'set --cfg-options {option}=FOLDER.'
+            )
+
+
+def _is_local(path, owner):
+    """Whether this is the path of something on this machine."""
+    return (
+        isinstance(path, (str, Path))
+        and bool(str(path))
+        and ':/' not in str(path)
+        and not owner.get('backend_args')
+    )
+
+
+def _how_to_make(root, kind):
+    name = Path(root).name
+    tool = f'"python tools/dataset_converters/make_sewersim.py {root}'
+    if name in _SIMULATED:
+        return f'make it with {tool} --name {name} --subset mini", or '
+    if kind == 'RefSRDataset':
+        return f'make it with "make data" or {tool}", or '
+    return ''
