@@ -91,6 +91,7 @@ def export_folder(
         FileNotFoundError: If there is no image, or no folder of references.
         FileExistsError: If ``target`` holds something else, or files made
             with other settings.
+        MemoryError: If images are too large; says what to set.
         ValueError: If the arguments do not fit together.
     """
     source = Path(source)
@@ -100,6 +101,7 @@ def export_folder(
             f'{world_size} processes).'
         )
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    _try_device(device)
     resolver.check_device(device)
     jobs = _list_jobs(source, Path(target))
     _attach_references(jobs, source, refs, resolver)
@@ -114,6 +116,17 @@ def export_folder(
     out.open(overwrite, first=rank == 0)
     show = progress or (lambda items, text, total: items)
     return _export(resolver, jobs[rank::world_size], device, show)
+
+
+def _try_device(device):
+    """Find out before anything is written."""
+    try:
+        torch.zeros(1, device=device).cpu()
+    # torch raises AssertionError if it was built without CUDA.
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f'The device {device} cannot be used here: {_first_line(error)}'
+        ) from error
 
 
 def _list_jobs(source, target):
@@ -267,10 +280,15 @@ def _enlarge(resolver, waiting, device):
         )
     try:
         results = resolver(images, samples)
-    except torch.cuda.OutOfMemoryError as error:
+    except RuntimeError as error:
+        # Of CUDA and of the CPU's allocator.
+        if 'memory' not in str(error):
+            raise
+        height, width = images[0].shape[-2:]
         raise MemoryError(
-            'The GPU has too little memory: set a tile (--tile), or a '
-            'smaller max_batch (--batch-size).'
+            f'There is too little memory for {len(images)} of {width}x'
+            f'{height} pixels at once: set a tile (--tile), or a smaller '
+            'max_batch (--batch-size).'
         ) from error
     return [
         result.flip(0).permute(1, 2, 0).byte().cpu().numpy()

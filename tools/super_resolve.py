@@ -1,0 +1,165 @@
+"""Super-resolve an image or a folder of images into a folder of PNG files."""
+
+import argparse
+import sys
+import warnings
+
+from rich.console import Console
+from rich.progress import track
+
+from mmdsr.inference import SuperResolver, export_folder
+from mmdsr.inference.ranks import find_place
+from mmdsr.inference.references import POLICIES
+from mmdsr.inference.super_resolver import INTERPOLATIONS, PRECISIONS
+from mmdsr.weights import available
+
+DEFAULT_WEIGHTS = 'dsrnet_student_quick'
+
+
+def parse_args():
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog='An interrupted run is gone on with by the same command. '
+        'Started with torchrun or srun, the processes share the images. See '
+        'docs/super_resolve.md.',
+    )
+    parser.add_argument('source', metavar='IN', help='an image or a folder')
+    parser.add_argument(
+        'target', metavar='OUT', help='folder to be made, laid out like IN'
+    )
+    model = parser.add_argument_group('what with (one of)')
+    model.add_argument(
+        '--weights',
+        metavar='NAME|FILE',
+        help=f'published weights; {", ".join(available())} come with the '
+        f'package (default: {DEFAULT_WEIGHTS})',
+    )
+    model.add_argument('--config', help='config of a training')
+    model.add_argument(
+        '--checkpoint',
+        metavar='FILE|DIR',
+        help='with --config: its checkpoint or working directory',
+    )
+    model.add_argument(
+        '--interpolation', choices=INTERPOLATIONS, help='no network'
+    )
+    parser.add_argument(
+        '--scale',
+        type=int,
+        help='of an interpolation: 1 to 8 (default: 4, as the networks)',
+    )
+    parser.add_argument(
+        '--reference',
+        choices=POLICIES,
+        default='self',
+        help='the image itself, a file in --refs, or the frame before '
+        '(default: self)',
+    )
+    parser.add_argument(
+        '--refs',
+        metavar='FOLDER',
+        help='references, laid out like IN, with the same names but for the '
+        'suffix',
+    )
+    parser.add_argument(
+        '--tile',
+        type=int,
+        metavar='PIXELS',
+        help='largest side that the network sees at once (default: the whole '
+        'image)',
+    )
+    parser.add_argument(
+        '--overlap',
+        type=int,
+        default=16,
+        metavar='PIXELS',
+        help='what tiles share at least (default: 16)',
+    )
+    parser.add_argument(
+        '--precision', choices=tuple(PRECISIONS), default='fp32'
+    )
+    parser.add_argument('--batch-size', type=int, default=4, metavar='N')
+    parser.add_argument(
+        '--device', help='such as cpu or cuda:0 (default: a GPU if any)'
+    )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='drop the PNG files in OUT if other settings made them',
+    )
+    return parser.parse_args()
+
+
+def make_resolver(args):
+    """Build what the options ask for."""
+    weights = args.weights
+    if not (weights or args.config or args.interpolation or args.checkpoint):
+        weights = DEFAULT_WEIGHTS
+    return SuperResolver(
+        config=args.config,
+        checkpoint=args.checkpoint,
+        weights=weights,
+        interpolation=args.interpolation,
+        scale=args.scale,
+        reference=args.reference,
+        tile=args.tile,
+        overlap=args.overlap,
+        max_batch=args.batch_size,
+        precision=args.precision,
+    )
+
+
+def show_report(report, place, target, console):
+    """Print what was written, and what was not and why."""
+    for name, reason in report.failed.items():
+        console.print(
+            f'Left out: {name}: {reason}', style='yellow', markup=False
+        )
+    share = f'Process {place.rank} of {place.world_size}: '
+    kept = f', {report.kept} were there already' if report.kept else ''
+    console.print(
+        f'{share if place.launcher else ""}{report.written} of '
+        f'{report.total} images written to {target}{kept}',
+        markup=False,
+        highlight=False,
+    )
+
+
+def main():
+    """Run; return the exit code."""
+    args = parse_args()
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+
+    def say(text, style='red'):
+        console.print(text, style=style, markup=False)
+
+    def progress(items, text, total):
+        return track(items, text, total, console=console)
+
+    warnings.showwarning = lambda text, *_, **__: say(str(text), 'yellow')
+    try:
+        place = find_place()
+        report = export_folder(
+            make_resolver(args),
+            args.source,
+            args.target,
+            refs=args.refs,
+            device=args.device or place.device,
+            overwrite=args.overwrite,
+            rank=place.rank,
+            world_size=place.world_size,
+            progress=None if place.rank else progress,
+        )
+    except (OSError, ValueError, MemoryError) as error:
+        say(f'Error: {error}')
+        return 2
+    except KeyboardInterrupt:
+        say('Interrupted. What is finished is kept; the same command goes on.')
+        return 130
+    show_report(report, place, args.target, console)
+    return 1 if report.failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
