@@ -105,6 +105,7 @@ METRICS = HostRegistry(
     parent=MMENGINE_METRICS,
     locations=['mmdsr.evaluation'],
     host_modules={
+        'PipeAPMetric': 'mmdsr.evaluation.pipe_ap',
         'PipeIoUMetric': 'mmdsr.evaluation.pipe_iou',
     },
 )

@@ -1,0 +1,255 @@
+"""Head of YOLOv5 for mmdet's single-stage detectors."""
+
+import math
+
+import torch
+from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
+from mmdet.models.utils import filter_scores_and_topk
+from mmengine.structures import InstanceData
+from torch import nn
+
+from mmdsr.models.downstream.yolov5_functional import (
+    decode_boxes,
+    level_losses,
+)
+from mmdsr.registry import MODELS
+
+ANCHORS = (
+    ((10, 13), (16, 30), (33, 23)),
+    ((30, 61), (62, 45), (59, 119)),
+    ((116, 90), (156, 198), (373, 326)),
+)
+"""Widths and heights in pixels, for the strides 8, 16 and 32."""
+
+
+@MODELS.register_module()
+class YOLOv5Head(BaseDenseHead):
+    """Anchor-based head with one 1x1 convolution per level.
+
+    Written from a description of the method (Apache-2.0), not from the code
+    of any YOLOv5. With mmdet's ``CSPDarknet(deepen_factor=0.33,
+    widen_factor=0.5)`` and :class:`YOLOv5PAFPN` it makes YOLOv5s in the
+    layout of version 5.0: 7,276,605 parameters with 80 classes.
+
+    The losses are summed over the levels and multiplied by the number of
+    images, which the usual learning rate of 0.01 counts on.
+
+    Args:
+        num_classes (int): Number of classes.
+        in_channels (Sequence[int]): Channels of each level.
+        strides (Sequence[int]): Pixels per cell of each level.
+        anchors (Sequence): Per level pairs of width and height in pixels.
+            Defaults to :data:`ANCHORS`.
+        match_ratio (float): Greatest ratio of the sides of a box and an
+            anchor that suits it. Defaults to 4.
+        loss_weights (Sequence[float]): Weights of box, objectness and class
+            at 640x640 pixels and 80 classes. The second goes with the area
+            of the image, the third with the number of classes. Defaults to
+            (0.05, 1.0, 0.5).
+        level_weights (Sequence[float]): Weights of the objectness of each
+            level. Defaults to (4.0, 1.0, 0.4).
+        train_cfg (dict, optional): Not used; mmdet's detectors pass it.
+        test_cfg (dict, optional): ``score_thr``, ``nms`` and
+            ``max_per_img``; ``nms_pre`` (default 30000) limits what NMS
+            gets.
+        init_cfg (dict, optional): As of ``BaseModule``. Defaults to None:
+            what the constructor does is right for training from scratch.
+
+    Raises:
+        ValueError: If the levels of the arguments differ in number.
+    """
+
+    def __init__(
+        self,
+        num_classes,
+        in_channels=(128, 256, 512),
+        strides=(8, 16, 32),
+        anchors=ANCHORS,
+        match_ratio=4.0,
+        loss_weights=(0.05, 1.0, 0.5),
+        level_weights=(4.0, 1.0, 0.4),
+        train_cfg=None,
+        test_cfg=None,
+        init_cfg=None,
+    ):
+        super().__init__(init_cfg=init_cfg)
+        lengths = [
+            len(part)
+            for part in (in_channels, strides, anchors, level_weights)
+        ]
+        if len(set(lengths)) > 1:
+            raise ValueError(
+                'in_channels, strides, anchors and level_weights have '
+                f'{lengths} levels; they must have equally many.'
+            )
+        self.num_classes = num_classes
+        self.strides = tuple(strides)
+        self.match_ratio = match_ratio
+        self.loss_weights = tuple(loss_weights)
+        self.level_weights = tuple(level_weights)
+        self.test_cfg = test_cfg
+        # Not in checkpoints: constants of the config.
+        self.register_buffer(
+            'anchors',
+            torch.tensor(anchors, dtype=torch.float32),
+            persistent=False,
+        )
+        outputs = self.anchors.shape[1] * (5 + num_classes)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(channels, outputs, 1) for channels in in_channels
+        )
+        self._init_biases()
+
+    @torch.no_grad()
+    def _init_biases(self):
+        """Let the network start with as few objects as are to be expected.
+
+        Eight of an image of 640x640 pixels, of any class alike.
+        """
+        for conv, stride in zip(self.convs, self.strides, strict=True):
+            bias = conv.bias.view(self.anchors.shape[1], -1)
+            bias[:, 4] += math.log(8 / (640 / stride) ** 2)
+            bias[:, 5:] += math.log(0.6 / (self.num_classes - 0.99999))
+
+    def forward(self, feats):
+        """Predict.
+
+        Args:
+            feats (Sequence[Tensor]): ``(N, C, H, W)`` of each level.
+
+        Returns:
+            tuple[list[Tensor]]: One list: raw predictions ``(N, A, H, W, 5 +
+            classes)`` of each level.
+        """
+        raw = []
+        for feat, conv in zip(feats, self.convs, strict=True):
+            out = conv(feat)
+            out = out.unflatten(1, (self.anchors.shape[1], -1))
+            raw.append(out.permute(0, 1, 3, 4, 2))
+        return (raw,)
+
+    def loss_by_feat(
+        self,
+        raw,
+        batch_gt_instances,
+        batch_img_metas,
+        batch_gt_instances_ignore=None,
+    ):
+        """Compute the losses.
+
+        Args:
+            raw (list[Tensor]): As of :meth:`forward`.
+            batch_gt_instances (list[InstanceData]): ``bboxes`` and
+                ``labels`` of each image.
+            batch_img_metas (list[dict]): Not used.
+            batch_gt_instances_ignore (list, optional): Not used.
+
+        Returns:
+            dict[str, Tensor]: ``loss_bbox``, ``loss_obj``, ``loss_cls``.
+        """
+        device = raw[0].device
+        counts = [len(instances) for instances in batch_gt_instances]
+        boxes = torch.cat(
+            [_corners(instances.bboxes) for instances in batch_gt_instances]
+        ).to(device)
+        labels = torch.cat(
+            [instances.labels for instances in batch_gt_instances]
+        ).to(device)
+        images = torch.repeat_interleave(
+            torch.arange(len(counts), device=device),
+            torch.tensor(counts, device=device),
+        )
+        # Augmentation can squeeze a box to a line, which suits no anchor.
+        solid = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+        boxes, labels, images = boxes[solid], labels[solid], images[solid]
+
+        totals = [0, 0, 0]
+        for level, stride in enumerate(self.strides):
+            box, objectness, classes = level_losses(
+                raw[level],
+                boxes,
+                labels,
+                images,
+                self.anchors[level],
+                stride,
+                self.match_ratio,
+            )
+            totals[0] = totals[0] + box
+            totals[1] = totals[1] + objectness * self.level_weights[level]
+            totals[2] = totals[2] + classes
+        height, width = (side * self.strides[0] for side in raw[0].shape[2:4])
+        scales = (1, height * width / 640**2, self.num_classes / 80)
+        return {
+            name: total * weight * scale * len(counts)
+            for name, total, weight, scale in zip(
+                ('loss_bbox', 'loss_obj', 'loss_cls'),
+                totals,
+                self.loss_weights,
+                scales,
+                strict=True,
+            )
+        }
+
+    def predict_by_feat(
+        self,
+        raw,
+        batch_img_metas=None,
+        cfg=None,
+        rescale=False,
+        with_nms=True,
+    ):
+        """Turn raw predictions into boxes, classes and scores.
+
+        Args:
+            raw (list[Tensor]): As of :meth:`forward`.
+            batch_img_metas (list[dict]): Metainfo of each image.
+            cfg (dict, optional): Instead of ``test_cfg``.
+            rescale (bool): Return boxes in the frame of the original image.
+            with_nms (bool): Suppress the weaker ones of boxes that overlap.
+
+        Returns:
+            list[InstanceData]: ``bboxes``, ``scores`` and ``labels``.
+        """
+        cfg = self.test_cfg if cfg is None else cfg
+        boxes, scores = [], []
+        for level, stride in zip(raw, self.strides, strict=True):
+            boxes.append(self._decode(level, len(boxes), stride).flatten(1, 3))
+            share = level[..., 4:].float().sigmoid()
+            scores.append((share[..., 1:] * share[..., :1]).flatten(1, 3))
+        boxes, scores = torch.cat(boxes, dim=1), torch.cat(scores, dim=1)
+        results = []
+        for image, meta in enumerate(batch_img_metas):
+            score, label, place, _ = filter_scores_and_topk(
+                scores[image], cfg['score_thr'], cfg.get('nms_pre', 30000)
+            )
+            height, width = meta['img_shape'][:2]
+            limits = boxes.new_tensor([width, height, width, height])
+            inside = torch.minimum(boxes[image, place].clamp(min=0), limits)
+            results.append(
+                self._bbox_post_process(
+                    InstanceData(bboxes=inside, scores=score, labels=label),
+                    cfg,
+                    rescale=rescale,
+                    with_nms=with_nms,
+                    img_meta=meta,
+                )
+            )
+        return results
+
+    def _decode(self, raw, level, stride):
+        """Decode all predictions of a level, ``(N, A, H, W, 4)``."""
+        rows, columns = raw.shape[2:4]
+        grid = torch.meshgrid(
+            torch.arange(columns, device=raw.device),
+            torch.arange(rows, device=raw.device),
+            indexing='xy',
+        )
+        anchors = self.anchors[level][:, None, None]
+        return decode_boxes(
+            raw[..., :4], torch.stack(grid, dim=-1), anchors, stride
+        )
+
+
+def _corners(boxes):
+    """Return boxes as a tensor, whether or not mmdet has wrapped them."""
+    return getattr(boxes, 'tensor', boxes)

@@ -1,0 +1,29 @@
+"""Neck of YOLOv5 on that of YOLOX."""
+
+from mmdet.models.necks import YOLOXPAFPN
+from torch import nn
+
+from mmdsr.registry import MODELS
+
+
+@MODELS.register_module()
+class YOLOv5PAFPN(YOLOXPAFPN):
+    """Path aggregation network without convolutions at its ends.
+
+    It is mmdet's for YOLOX, whose last 1x1 convolutions belong to its
+    decoupled head. The outputs have as many channels as the inputs.
+
+    Args:
+        in_channels (Sequence[int]): Channels of each level.
+        num_csp_blocks (int): Blocks of each CSP layer. Defaults to 1.
+        **kwargs: As of ``YOLOXPAFPN``, without ``out_channels``.
+    """
+
+    def __init__(self, in_channels, num_csp_blocks=1, **kwargs):
+        super().__init__(
+            in_channels,
+            out_channels=in_channels[0],
+            num_csp_blocks=num_csp_blocks,
+            **kwargs,
+        )
+        self.out_convs = nn.ModuleList(nn.Identity() for _ in in_channels)
