@@ -60,7 +60,8 @@ class Downsample(BaseTransform):
                 f'put a Resize, or Pad(size_divisor={self.factor}), before '
                 'it.'
             )
-        results['img'] = downscale(image, self.factor)
+        # Pillow's memory is read-only, which torch warns about.
+        results['img'] = downscale(image, self.factor).copy()
         return results
 
     def __repr__(self):

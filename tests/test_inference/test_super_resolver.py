@@ -1,11 +1,262 @@
 """The contract of the resolver, on the bundled weights."""
 
+import copy
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
 import torch
+from inference_cases import noise, pipe
+from mmengine.config import Config
+from PIL import Image
+from torch import nn
 
+from mmdsr.engine.checkpoint import CheckpointError, save_weights
 from mmdsr.inference import SuperResolver
+from mmdsr.registry import MODELS
+from mmdsr.weights import load_published
+
+NANO = 'dsrnet_nano_quick'
+TINY = dict(
+    type='mmdsr.DSRNet',
+    channels=4,
+    encoder_blocks=(1, 1, 1),
+    decoder_blocks=(1, 1, 1, 1, 1, 1),
+    depth_net=dict(type='mmdsr.DepthUNet', base_channels=8),
+)
 
 
-def test_identity_changes_nothing():
-    image = torch.rand(3, 5, 7) * 255
-    same = SuperResolver(interpolation='nearest', scale=1)([image])[0]
-    assert torch.equal(same, image)
+@pytest.fixture(scope='module')
+def nano():
+    return SuperResolver(weights=NANO)
+
+
+@pytest.mark.parametrize('interpolation', ['nearest', 'bicubic'])
+def test_scale_1_changes_nothing(interpolation):
+    image = torch.rand(3, 5, 7) * 300 - 20
+    resolver = SuperResolver(interpolation=interpolation, scale=1)
+    assert torch.equal(resolver([image])[0], image)
+
+
+def test_interpolations_are_those_of_the_usual_libraries():
+    image = noise(9, 7)
+    pixels = image.permute(1, 2, 0).numpy()
+
+    def enlarge(name, scale):
+        resolver = SuperResolver(interpolation=name, scale=scale)
+        return resolver([image])[0].permute(1, 2, 0).numpy()
+
+    np.testing.assert_array_equal(
+        enlarge('nearest', 3), pixels.repeat(3, 0).repeat(3, 1)
+    )
+    linear = cv2.resize(
+        pixels.astype(np.float32), (14, 18), interpolation=cv2.INTER_LINEAR
+    )
+    assert abs(enlarge('bilinear', 2) - linear).max() <= 0.51
+    cubic = np.stack(
+        [
+            Image.fromarray(pixels[..., c].astype(np.float32), 'F').resize(
+                (28, 36), Image.Resampling.BICUBIC
+            )
+            for c in range(3)
+        ],
+        axis=2,
+    )
+    found = enlarge('bicubic', 4)
+    assert abs(found - cubic.clip(0, 255)).max() <= 0.51
+    assert SuperResolver(interpolation='bicubic').scale == 4
+
+
+def test_network_sees_rgb_in_0_1_with_itself_as_reference(nano):
+    image = pipe(20, 35)
+    image[0] = image[0] // 2  # blue
+    network = load_published(NANO)
+    rgb = image.flip(0)[None].float() / 255
+    with torch.no_grad():
+        expected = (network(rgb, rgb)[0] * 255).clamp(0, 255).round().flip(0)
+    found = nano([image])[0]
+    assert found.dtype == torch.float32 and found.shape == (3, 80, 140)
+    assert torch.equal(found, expected)
+    # Blue stays blue.
+    small = found.reshape(3, 20, 4, 35, 4).mean((2, 4))
+    assert (small - image).abs().mean() < 4
+
+
+def test_returns_what_it_was_given(nano):
+    images = torch.stack([pipe(16, 16), noise(16, 16)])
+    batch = nano(images)
+    singles = nano(list(images.float()))
+    assert isinstance(batch, torch.Tensor) and isinstance(singles, list)
+    assert (batch - torch.stack(singles)).abs().max() <= 1
+    assert nano(images[:0]).shape == (0, 3, 64, 64)
+    assert nano([]) == []
+    with pytest.raises(ValueError, match='2 images but 1 samples'):
+        nano(images, [{}])
+
+
+def test_company_does_not_matter(nano):
+    images = [pipe(32, 48, seed) for seed in range(5)] + [noise(17, 40)]
+    together = nano(images)
+    for image, result in zip(images, together, strict=True):
+        difference = (nano([image])[0] - result).abs()
+        assert difference.max() <= 1
+        assert (difference > 0).float().mean() < 1e-4
+
+
+@pytest.mark.parametrize('size', [(1, 1), (5, 40), (15, 15)])
+def test_very_small_images(nano, size):
+    image = pipe(*size)
+    found = nano([image])[0]
+    assert found.shape == (3, 4 * size[0], 4 * size[1])
+    grown = image[:, : max(size[0], 16), :]
+    grown = torch.from_numpy(
+        cv2.copyMakeBorder(
+            grown.permute(1, 2, 0).numpy(),
+            0,
+            max(0, 16 - size[0]),
+            0,
+            max(0, 16 - size[1]),
+            cv2.BORDER_REPLICATE,
+        )
+    ).permute(2, 0, 1)
+    whole = nano([grown])[0]
+    assert torch.equal(found, whole[:, : 4 * size[0], : 4 * size[1]])
+
+
+@pytest.mark.parametrize(
+    'images',
+    [
+        torch.zeros(3, 8, 8),
+        [torch.zeros(1, 8, 8)],
+        [torch.zeros(3, 8, 8, dtype=torch.int64)],
+        [np.zeros((8, 8, 3), np.uint8)],
+        [torch.zeros(3, 0, 8)],
+    ],
+)
+def test_refuses_what_is_no_image(nano, images):
+    with pytest.raises(ValueError, match=r'3, H, W|uint8 or float'):
+        nano(images)
+
+
+def test_belongs_to_no_model(nano):
+    model = nn.Conv2d(3, 3, 1)
+    model.resolver = nano
+    assert set(model.state_dict()) == {'weight', 'bias'}
+    model.train()
+    assert not nano._network.module.training
+    assert copy.deepcopy(model).resolver is nano
+    # Its result can be trained on: it is no tensor of inference mode.
+    model(nano([pipe(16, 16)])[0]).mean().backward()
+    assert model.weight.grad.abs().sum() > 0
+
+
+def test_precision_is_its_own(nano):
+    image = pipe(32, 32)
+    exact = nano([image])[0]
+    with torch.autocast('cpu', torch.bfloat16):
+        assert torch.equal(nano([image])[0], exact)
+    low = SuperResolver(weights=NANO, precision='bf16')([image])[0]
+    assert low.dtype == torch.float32
+    assert 0 < (low - exact).abs().mean() < 1
+    half = SuperResolver(weights=NANO, precision='fp16')
+    with pytest.raises(ValueError, match="fp16.*use 'fp32' or 'bf16'"):
+        half([image])
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({}, 'exactly one of config.*not none'),
+        (dict(weights=NANO, interpolation='nearest'), 'weights, interpol'),
+        (dict(weights=NANO, checkpoint='x.pth'), 'checkpoint goes with'),
+        (dict(weights=NANO, scale=2), 'enlarges by 4'),
+        (dict(weights=NANO, precision='int8'), 'precision must be one of'),
+        (dict(weights=NANO, reference='other'), 'reference must be one of'),
+        (dict(weights=NANO, max_batch=0), 'max_batch'),
+        (dict(weights=NANO, tile=20), 'at least 32'),
+        (dict(weights=NANO, tile=64, overlap=-1), 'overlap must be'),
+        (dict(weights='unknown'), 'Available: dsrnet_nano_quick'),
+        (dict(interpolation='cubic'), 'interpolation must be one of'),
+        (dict(interpolation='nearest', scale=9), 'from 1 to 8'),
+        (dict(interpolation='nearest', scale=1.5), 'from 1 to 8'),
+        (dict(config=dict(model=dict(backbone=1))), 'no model.generator'),
+    ],
+)
+def test_refuses_wrong_arguments(options, message):
+    with pytest.raises(ValueError, match=message):
+        SuperResolver(**options)
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """Make the config and the working directory of a training."""
+    config = tmp_path / 'tiny.py'
+    config.write_text(
+        f'custom_imports = dict(imports=["no_such_host"])\n'
+        f'model = dict(type="mmdsr.DSR", generator={TINY})\n'
+    )
+    network = MODELS.build(TINY)
+    state = {f'generator.{k}': v for k, v in network.state_dict().items()}
+    save_weights(state, tmp_path / 'work' / 'iter_9.pth')
+    return config, tmp_path / 'work', network.eval()
+
+
+def test_from_a_training(trained):
+    config, work_dir, network = trained
+    image = pipe(16, 20)
+    rgb = image.flip(0)[None].float() / 255
+    with torch.no_grad():
+        expected = (network(rgb, rgb)[0] * 255).clamp(0, 255).round().flip(0)
+    for checkpoint in (work_dir, work_dir / 'iter_9.pth'):
+        resolver = SuperResolver(config=config, checkpoint=checkpoint)
+        assert torch.equal(resolver([image])[0], expected)
+    parsed = Config(dict(model=dict(generator=TINY)))
+    resolver = SuperResolver(config=parsed, checkpoint=work_dir)
+    assert torch.equal(resolver([image])[0], expected)
+    assert resolver.describe() != SuperResolver(weights=NANO).describe()
+
+
+def test_says_what_to_do_without_weights(trained, tmp_path):
+    config, work_dir, _ = trained
+    with pytest.raises(ValueError, match='no weights.*set checkpoint'):
+        SuperResolver(config=config)
+    with pytest.raises(FileNotFoundError, match=r'no/where.*tools/train.py'):
+        SuperResolver(config=config, checkpoint='no/where')
+    with pytest.raises(FileNotFoundError, match='no config no/config.py'):
+        SuperResolver(config='no/config.py', checkpoint=work_dir)
+    released = dict(model=dict(generator={**TINY, 'variant': 'released'}))
+    released['model']['generator']['depth_net'] = None
+    with pytest.raises(CheckpointError, match='does not fit'):
+        SuperResolver(config=released, checkpoint=work_dir)
+
+
+def test_refuses_a_network_that_needs_depth(tmp_path):
+    config = {**TINY, 'depth_net': None}
+    save_weights(MODELS.build(config).state_dict(), tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='needs depth maps as inputs'):
+        SuperResolver(
+            config=dict(model=dict(generator=config)),
+            checkpoint=tmp_path / 'a.pth',
+        )
+
+
+def test_needs_no_host(trained):
+    config, work_dir, _ = trained
+    code = (
+        'import sys\n'
+        'for name in ("mmagic", "mmseg", "mmdet", "mmpretrain", "mmcv"):\n'
+        '    sys.modules[name] = None\n'
+        'import torch\n'
+        'from mmdsr.inference import SuperResolver\n'
+        f'resolver = SuperResolver({str(config)!r}, {str(work_dir)!r})\n'
+        'print(resolver([torch.zeros(3, 16, 16)])[0].shape[1])\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.stdout == '64\n', done.stderr

@@ -22,6 +22,7 @@ def test_changes_the_image_only():
     )
     before = {**results, 'gt_bboxes': results['gt_bboxes'].copy()}
     TRANSFORMS.build(dict(type='mmdsr.Downsample'))(results)
+    assert results['img'].flags.writeable
     small = Image.fromarray(image).resize((6, 4), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(results.pop('img'), np.asarray(small))
     before.pop('img')

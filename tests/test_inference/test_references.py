@@ -1,0 +1,108 @@
+"""Which reference an image gets."""
+
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from inference_cases import pipe
+
+from mmdsr.converters.images import write_png
+from mmdsr.inference import SuperResolver
+from mmdsr.inference.references import References
+
+
+def save(path, seed=0, size=(20, 28)):
+    """Write a random image; return it as the resolver has images."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    write_png(path, pixels)
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).flip(0)
+
+
+def test_file(tmp_path, monkeypatch):
+    image = save(tmp_path / 'sub' / 'ref.png')
+    references = References('file')
+    info = dict(ref_path=str(tmp_path / 'sub' / 'ref.png'))
+    assert torch.equal(references.find(info), image)
+    sample = SimpleNamespace(metainfo=info)
+    assert torch.equal(references.find(sample), image)
+    # As every path of a data set, it is seen from the working directory.
+    monkeypatch.chdir(tmp_path)
+    assert torch.equal(references.find(dict(ref_path='sub/ref.png')), image)
+
+
+@pytest.mark.parametrize(
+    ('direction', 'axes'),
+    [('horizontal', [2]), ('vertical', [1]), ('diagonal', [1, 2])],
+)
+def test_flipped_like_the_image(tmp_path, direction, axes):
+    image = save(tmp_path / 'a.png')
+    info = dict(ref_path=tmp_path / 'a.png', flip_direction=direction)
+    references = References('file')
+    assert torch.equal(references.find({**info, 'flip': False}), image)
+    flipped = references.find({**info, 'flip': True})
+    assert torch.equal(flipped, image.flip(axes))
+
+
+def test_neighbor(tmp_path):
+    names = ['run1_9', 'run1_10', 'run1_11', 'run2_0', 'run2_1', 'a', 'b']
+    images = {
+        name: save(tmp_path / f'{name}.png', seed)
+        for seed, name in enumerate(names)
+    }
+    references = References('neighbor')
+    for name, expected in (
+        ('run1_9', 'run1_10'),
+        ('run1_10', 'run1_9'),
+        ('run1_11', 'run1_10'),
+        ('run2_0', 'run2_1'),
+        ('b', 'a'),
+    ):
+        found = references.find(dict(img_path=str(tmp_path / f'{name}.png')))
+        assert torch.equal(found, images[expected]), name
+
+
+def test_lone_frames_are_their_own_reference(tmp_path):
+    for name in ('x_1.png', 'y_1.png'):
+        save(tmp_path / name)
+    references = References('neighbor')
+    with pytest.warns(UserWarning, match='x_1.png has no neighbour'):
+        assert references.find(dict(img_path=tmp_path / 'x_1.png')) is None
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert references.find(dict(img_path=tmp_path / 'y_1.png')) is None
+
+
+def test_says_what_is_missing(tmp_path):
+    (tmp_path / 'broken.png').write_bytes(b'no image')
+    files = References('file')
+    for sample in (None, {}, dict(ref_path=None)):
+        with pytest.raises(ValueError, match="add 'ref_path' to the meta_ke"):
+            files.find(sample)
+    with pytest.raises(FileNotFoundError, match=r'no/ref.png.*of pipe.png'):
+        files.find(dict(ref_path='no/ref.png', img_path='pipe.png'))
+    with pytest.raises(ValueError, match=r'broken.png cannot be used: '):
+        files.find(dict(ref_path=tmp_path / 'broken.png'))
+    with pytest.raises(ValueError, match="needs img_path in each sample's"):
+        References('neighbor').find({})
+    with pytest.raises(FileNotFoundError, match=r'b.png.*no image in its'):
+        References('neighbor').find(dict(img_path=tmp_path / 'b.png'))
+    save(tmp_path / 'a.png')
+    with pytest.raises(ValueError, match='flip_direction must be'):
+        info = dict(flip=True, flip_direction='up')
+        files.find(dict(ref_path=tmp_path / 'a.png', **info))
+
+
+def test_the_network_uses_it(tmp_path):
+    image = pipe(32, 32)
+    save(tmp_path / 'other.png', size=(40, 56))
+    write_png(
+        tmp_path / 'same.png', image.flip(0).permute(1, 2, 0).numpy().copy()
+    )
+    own = SuperResolver(weights='dsrnet_nano_quick')([image])[0]
+    resolver = SuperResolver(weights='dsrnet_nano_quick', reference='file')
+    samples = [dict(ref_path=tmp_path / f'{n}.png') for n in ('same', 'other')]
+    same, other = resolver([image, image], samples)
+    assert (same - own).abs().max() <= 1
+    assert (other - own).abs().max() > 1

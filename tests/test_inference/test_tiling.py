@@ -1,0 +1,82 @@
+"""Tiles: they cover the image, and their borders cannot be seen."""
+
+import pytest
+import torch
+from inference_cases import pipe
+
+from mmdsr.inference import SuperResolver, tiling
+
+
+@pytest.mark.parametrize('length', [1, 48, 49, 80, 97, 200])
+@pytest.mark.parametrize(('tile', 'overlap'), [(48, 16), (64, 48), (32, 0)])
+def test_tiles_cover_the_image(length, tile, overlap):
+    tiles = tiling.make_tiles(length, length, tile, overlap, multiple=16)
+    spans = sorted({t.x for t in tiles})
+    assert len(tiles) == len(spans) ** 2
+    assert spans[0][0] == 0 and spans[-1][1] == length
+    for start, stop in spans:
+        assert start % 16 == 0 and 0 < stop - start <= tile
+    for one, other in zip(spans, spans[1:], strict=False):
+        assert one[1] - other[0] >= overlap
+
+
+def test_joining_cut_pieces_gives_the_whole():
+    image = torch.rand(3, 70, 100)
+    tiles = tiling.make_tiles(70, 100, 48, 16, 16)
+    cut = [tiling.crop(image, tile) for tile in tiles]
+    whole = tiling.join(tiles, cut, 70, 100, 1, 16)
+    torch.testing.assert_close(whole, image)
+
+
+def test_windows_lie_at_the_same_place():
+    size, ref_size = (160, 160), (640, 320)
+    first, middle = (
+        tiling.Tile((0, 48), (0, 48)),
+        tiling.Tile(*[(64, 112)] * 2),
+    )
+    window = tiling.reference_window(first, size, ref_size, 24)
+    assert window == ((0, 288), (0, 144))
+    window = tiling.reference_window(middle, size, ref_size, 24)
+    assert window == ((160, 544), (80, 272))
+    whole = tiling.Tile((0, 160), (0, 160))
+    assert tiling.reference_window(whole, size, ref_size, 24) == (
+        (0, 640),
+        (0, 320),
+    )
+
+
+def test_no_seam():
+    image = pipe(64, 112)
+    whole = SuperResolver(weights='dsrnet_student_quick')([image])[0]
+
+    def run(overlap):
+        resolver = SuperResolver(
+            weights='dsrnet_student_quick', tile=64, overlap=overlap
+        )
+        return (resolver([image])[0] - whole).abs()
+
+    difference, hard = run(32), run(0)
+    # Without overlap the border between two tiles is at 64 * 4.
+    border = slice(64 * 4 - 4, 64 * 4 + 4)
+    seam = hard[..., border].mean()
+    assert difference.mean() < 1
+    assert difference[..., border].mean() < seam / 2
+    # With it, no column differs much more than the rest.
+    columns = difference.mean((0, 1))
+    assert columns.max() < 4 * columns[columns > 0].mean()
+
+
+def test_a_tile_as_large_as_the_image_is_the_image():
+    image = pipe(32, 40)
+    one = SuperResolver(weights='dsrnet_nano_quick')([image])[0]
+    other = SuperResolver(weights='dsrnet_nano_quick', tile=40)([image])[0]
+    assert torch.equal(one, other)
+
+
+def test_tiles_of_odd_images_and_references():
+    image = pipe(33, 65)
+    resolver = SuperResolver(weights='dsrnet_nano_quick', tile=32, overlap=0)
+    whole = SuperResolver(weights='dsrnet_nano_quick')([image])[0]
+    tiled = resolver([image])[0]
+    assert tiled.shape == whole.shape
+    assert (tiled - whole).abs().mean() < 3
