@@ -79,8 +79,8 @@ class PipeAPMetric(CocoMetric):
             'instances' not in sample for sample in data_samples
         ):
             raise KeyError(
-                'PipeAPMetric finds no truth in the samples: add "instances" to the '
-                'meta_keys of PackDetInputs, or give it an ann_file.'
+                'PipeAPMetric finds no truth in the samples: add "instances" '
+                'to the meta_keys of PackDetInputs, or give it an ann_file.'
             )
         super().process(data_batch, data_samples)
 
