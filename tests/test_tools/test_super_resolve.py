@@ -52,17 +52,12 @@ def test_a_folder_with_a_broken_image(frames, tmp_path):
     assert 'b/3.png: unreadable: not an image' in done.stderr
     assert '4 of 5 images written' in done.stderr
     assert cv2.imread(str(out / 'b' / '2.png')).shape == (64, 80, 3)
-    (frames / 'b' / '3.png').unlink()
-    done = run(TOOL, frames, out, *options)
-    assert '0 of 4 images written' in done.stderr
-    assert '4 were there already' in done.stderr
 
 
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
         (['--interpolation', 'cubic'], 'invalid choice'),
-        (['--scale', '3'], 'enlarges by 4'),
         (['--config', 'configs/dsrnet/student.py'], 'set checkpoint to'),
     ],
 )
@@ -73,10 +68,7 @@ def test_wrong_usage(frames, tmp_path, options, message):
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.parametrize(
-    'names', [('RANK', 'WORLD_SIZE'), ('SLURM_PROCID', 'SLURM_NTASKS')]
-)
-def test_two_processes(frames, tmp_path, names):
+def test_two_processes(frames, tmp_path):
     out = tmp_path / 'out'
     processes = [
         start(
@@ -84,7 +76,8 @@ def test_two_processes(frames, tmp_path, names):
             out,
             '--interpolation',
             'nearest',
-            **{names[0]: str(rank), names[1]: '2'},
+            RANK=str(rank),
+            WORLD_SIZE='2',
         )
         for rank in (0, 1)
     ]
