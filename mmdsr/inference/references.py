@@ -90,7 +90,11 @@ class References:
 
     def _neighbor(self, info):
         path = _path(info, 'img_path', self.policy)
-        frames = self._frames(path.parent).get(_sequence(path.stem), [])
+        frames = self._frames(path)
+        if path.name not in frames:
+            # It may have come after the folder was listed.
+            self._folders.pop(path.parent, None)
+            frames = self._frames(path)
         if path.name not in frames:
             raise FileNotFoundError(
                 f'{path} (img_path) is no image in its folder (seen from '
@@ -109,21 +113,25 @@ class References:
         index = frames.index(path.name)
         return path.with_name(frames[index - 1 if index else 1])
 
-    def _frames(self, folder):
-        """List a folder once: names in natural order per sequence."""
+    def _frames(self, path):
+        """Return the names of a frame's sequence in natural order."""
+        folder = path.parent
         if folder not in self._folders:
-            sequences = {}
-            names = [
-                path.name
-                for path in (folder.iterdir() if folder.is_dir() else ())
-                if path.suffix.lower() in SUFFIXES
-                and not path.name.startswith('.')
-            ]
-            for name in sorted(names, key=natural_key):
-                key = _sequence(Path(name).stem)
-                sequences.setdefault(key, []).append(name)
-            self._folders[folder] = sequences
-        return self._folders[folder]
+            self._folders[folder] = _list_sequences(folder)
+        return self._folders[folder].get(_sequence(path.stem), [])
+
+
+def _list_sequences(folder):
+    """List a folder: names in natural order per sequence."""
+    names = [
+        path.name
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')
+    ]
+    sequences = {}
+    for name in sorted(names, key=natural_key):
+        sequences.setdefault(_sequence(Path(name).stem), []).append(name)
+    return sequences
 
 
 def _metainfo(sample):

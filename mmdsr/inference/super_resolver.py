@@ -42,14 +42,14 @@ class SuperResolver:
             ``'nearest'``, ``'bilinear'`` or ``'bicubic'`` (Pillow's kernel,
             a = -0.5).
         scale (int, optional): How many times as many rows and columns. Of a
-            network it is what it is (4); for an interpolation 1 to 8,
+            network it is what it is (4); for an interpolation 1 to 8.
             Defaults to None, 4. An interpolation by 1 changes nothing.
         reference (str): ``'self'``, ``'file'`` or ``'neighbor'``, see
             :class:`mmdsr.inference.references.References`. An interpolation
             needs none. Defaults to 'self'.
         tile (int, optional): Largest side, in pixels of the input, of what
             the network sees at once, see :mod:`mmdsr.inference.tiling`.
-            Defaults to None, the whole image.
+            Defaults to None, the whole image. An interpolation needs none.
         overlap (int): Pixels that neighbouring tiles share at least.
             Defaults to 16.
         max_batch (int): How many images or tiles of one size are computed

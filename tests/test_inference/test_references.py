@@ -61,6 +61,10 @@ def test_neighbor(tmp_path):
     ):
         found = references.find(dict(img_path=str(tmp_path / f'{name}.png')))
         assert torch.equal(found, images[expected]), name
+    # A frame that has come since.
+    save(tmp_path / 'run1_12.png')
+    found = references.find(dict(img_path=tmp_path / 'run1_12.png'))
+    assert torch.equal(found, images['run1_11'])
 
 
 def test_lone_frames_are_their_own_reference(tmp_path):
