@@ -1,0 +1,249 @@
+"""Does super-resolution help a task? Which trainings answer that.
+
+A task is a host's config that learns and is tested on HR images. The same
+config is then run on other versions of the images: the LR image, shown at HR
+size bilinearly or bicubically, and super-resolved. All versions have the same
+size, names and annotations.
+
+With the protocol ``'hr'`` the network is trained on HR images and tested on
+each version, as it would meet them in use; with ``'same'`` it is trained on
+each version and tested on that one. The paper does not say which it used.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmdsr.engine.launch import UsageError, load_config
+
+#: The seven of section 5.3 and the folder of their configs.
+TASKS = {
+    'fcn': 'mmseg',
+    'deeplabv3plus': 'mmseg',
+    'ssd300': 'mmdet',
+    'yolov5s': 'mmdet',
+    'inception_v3': 'mmpretrain',
+    'resnet101': 'mmpretrain',
+    'xie': 'mmpretrain',
+}
+PROTOCOLS = ('hr', 'same')
+SPLITS = ('train', 'test')
+_SIMULATED = ('sewersim-pipe', 'sewersim-ml')
+
+
+@dataclass
+class Task:
+    """What is trained and tested.
+
+    Args:
+        name (str): Name of its folder.
+        config (Path): Config of a host's network on HR images.
+    """
+
+    name: str
+    config: Path
+
+
+def find_tasks(names, configs, full=False):
+    """Return the tasks of the command line.
+
+    Args:
+        names (Sequence[str]): Names of :data:`TASKS`, ``'all'``, or config
+            files.
+        configs (Path): Folder of the downstream configs.
+        full (bool): The paper-scale configs instead of the quick ones.
+
+    Returns:
+        list[Task]: Each once, in the given order.
+
+    Raises:
+        UsageError: If a name is unknown, a file is missing, or two files
+            have the same name.
+    """
+    tasks = {}
+    for name in names:
+        for part in TASKS if name == 'all' else (name,):
+            if part in TASKS:
+                suffix = 'hr' if full else 'hr_quick'
+                path = Path(configs, TASKS[part], f'{part}_{suffix}.py')
+            elif part.endswith('.py'):
+                path = Path(part)
+            else:
+                raise UsageError(
+                    f'There is no task {part!r}; known: all, '
+                    f'{", ".join(TASKS)}. A task of your own is a config '
+                    'file.'
+                )
+            if not path.is_file():
+                raise UsageError(f'The config {path} does not exist.')
+            task = Task(part if part in TASKS else path.stem, path)
+            if tasks.setdefault(task.name, task) != task:
+                raise UsageError(
+                    f'{tasks[task.name].config} and {path} would share a '
+                    'folder: rename one.'
+                )
+    return list(tasks.values())
+
+
+def data_sets(loader):
+    """List the data sets of a data loader, without what wraps them.
+
+    Args:
+        loader (dict or None): Config of the loader.
+
+    Returns:
+        list[dict]: Their configs.
+    """
+    found, waiting = [], [(loader or {}).get('dataset')]
+    while waiting:
+        dataset = waiting.pop()
+        if isinstance(dataset, (list, tuple)):
+            waiting += dataset
+        elif isinstance(dataset, dict):
+            inner = dataset.get('dataset') or dataset.get('datasets')
+            if inner:
+                waiting.append(inner)
+            else:
+                found.append(dataset)
+    return found
+
+
+def image_folders(cfg, splits=SPLITS):
+    """Tell where the images of a config are.
+
+    Args:
+        cfg (Config): The config.
+        splits (Sequence[str]): Of :data:`SPLITS`.
+
+    Returns:
+        dict[str, list[str]]: Folders of images below each data root.
+
+    Raises:
+        UsageError: If a data set does not say so.
+    """
+    folders = {}
+    for split in splits:
+        datasets = data_sets(cfg.get(f'{split}_dataloader'))
+        if not datasets:
+            raise UsageError(f'{cfg.filename} has no {split}_dataloader.')
+        for dataset in datasets:
+            root, prefix = dataset.get('data_root'), dataset.get('data_prefix')
+            masks = None
+            if isinstance(prefix, dict):
+                masks = prefix.get('seg_map_path')
+                prefix = prefix.get('img_path', prefix.get('img'))
+            if not root or not isinstance(prefix, str):
+                raise UsageError(
+                    f'{cfg.filename}: the data set of {split}_dataloader '
+                    'needs data_root and data_prefix, to tell which files '
+                    'are the images.'
+                )
+            prefix = Path(prefix).as_posix()
+            if masks is not None and Path(masks).as_posix() == prefix:
+                raise UsageError(
+                    f'{cfg.filename}: images and masks are both in {prefix}; '
+                    'they must be in two folders.'
+                )
+            own = folders.setdefault(root, [])
+            if prefix not in own:
+                own.append(prefix)
+    return folders
+
+
+def find_root(root, data_root=None):
+    """Return the folder of a data set.
+
+    Args:
+        root (str): What the config says.
+        data_root (str, optional): What the user says: the data set itself,
+            or a folder that has it under its name.
+
+    Returns:
+        Path: The folder, absolute.
+
+    Raises:
+        UsageError: If it does not exist.
+    """
+    path = Path(root)
+    if data_root:
+        path = Path(data_root)
+        if (path / Path(root).name).is_dir():
+            path = path / Path(root).name
+    if path.is_dir():
+        return path.resolve()
+    name = Path(root).name
+    remedy = 'set --data-root.'
+    if name in _SIMULATED:
+        place = root if not data_root else Path(data_root, name)
+        remedy = (
+            'make it with "python tools/dataset_converters/make_sewersim.py '
+            f'{place} --name {name} --subset mini", or set --data-root.'
+        )
+    raise UsageError(f'The data set {path} does not exist: {remedy}')
+
+
+def retarget(value, roots):
+    """Exchange data roots wherever a config names them, in place.
+
+    Args:
+        value (Config, dict, list or str): Config or a part of it.
+        roots (dict[str, str]): New root by old root.
+
+    Returns:
+        object: ``value``, a new string if it was one.
+    """
+    if isinstance(value, str):
+        for old, new in roots.items():
+            old = old.rstrip('/')
+            if value.rstrip('/') == old or value.startswith(f'{old}/'):
+                return f'{new}{value.rstrip("/")[len(old) :]}'
+        return value
+    if isinstance(value, Config):
+        retarget(value._cfg_dict, roots)
+        return value
+    if isinstance(value, dict):
+        for key in value:
+            value[key] = retarget(value[key], roots)
+        return value
+    if isinstance(value, (list, tuple)):
+        return type(value)(retarget(part, roots) for part in value)
+    return value
+
+
+def prepare(task, seed, options=None):
+    """Return the config of a training.
+
+    Args:
+        task (Task): The task.
+        seed (int): Of initialisation, order and augmentation.
+        options (dict, optional): Overrides, keys with dots. Defaults to
+            None.
+
+    Returns:
+        Config: Ready for training on HR images. It has no validation, for
+        choosing the best checkpoint by the test data would reward noise.
+
+    Raises:
+        UsageError: If it cannot be used.
+    """
+    cfg = load_config(task.config, options)
+    for key in ('train_cfg', 'train_dataloader', 'test_evaluator', 'model'):
+        if not cfg.get(key):
+            raise UsageError(f'{task.config} has no {key}.')
+    preprocessors = (cfg.get('data_preprocessor'), cfg.model.get(
+        'data_preprocessor'))  # fmt: skip
+    if any((part or {}).get('sr') for part in preprocessors):
+        raise UsageError(
+            f'{task.config} super-resolves by itself: give the plain config '
+            'of the network on HR images.'
+        )
+    cfg.experiment_name = f'{task.name}_seed{seed}'
+    cfg.work_dir = None
+    cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
+    for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
+        cfg[key] = None
+    hooks = cfg.get('default_hooks') or {}
+    if hooks.get('checkpoint'):
+        hooks['checkpoint']['save_best'] = None
+    return cfg
