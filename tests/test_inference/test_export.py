@@ -43,6 +43,7 @@ def files_of(root):
     return sorted(str(path.relative_to(root)) for path in root.rglob('*.png'))
 
 
+@pytest.mark.filterwarnings('ignore:.*has no neighbour')
 def test_file_transform_and_resolver_agree(frames, tmp_path):
     resolver = SuperResolver(weights=NANO, reference='neighbor', max_batch=2)
     transform = SuperResolve(sr=dict(weights=NANO, reference='neighbor'))
