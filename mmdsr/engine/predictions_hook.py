@@ -84,6 +84,12 @@ class SavePredictionsHook(Hook):
             found = sample.get(f'{prefix}_instances')
             if found is not None and 'bboxes' in found:
                 part.update(self._boxes(found))
+            # As in the annotation file, whatever the pipeline has made of
+            # "gt_instances" since.
+            listed = sample.get('instances')
+            if kind == 'truth' and listed is not None:
+                part['boxes'] = [list(box['bbox']) for box in listed]
+                part['labels'] = [int(box['bbox_label']) for box in listed]
             label = sample.get(f'{prefix}_label')
             if label is not None:
                 part['classes'] = label.flatten().tolist()
