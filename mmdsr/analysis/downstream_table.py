@@ -112,18 +112,34 @@ def differences(values, models):
 
     Returns:
         list[float]: In the order of :func:`delta_titles`.
-
-    Raises:
-        AssertionError: If they do not add up to zero for each model.
     """
     low, high = values['LR'], values['HR']
-    delta_lr = low - high
-    delta_sr = [values[model] - low for model in models]
-    delta_hr = [high - values[model] for model in models]
-    for gain, rest in zip(delta_sr, delta_hr, strict=True):
-        if abs(delta_lr + gain + rest) > _TOLERANCE:
-            raise AssertionError('The differences do not add up to zero.')
-    return [delta_lr, *delta_sr, *delta_hr]
+    return [
+        low - high,
+        *(values[model] - low for model in models),
+        *(high - values[model] for model in models),
+    ]
+
+
+def check_identity(line, models):
+    """Check that the differences of a line add up to zero.
+
+    Args:
+        line (Line): A line with all values.
+        models (Sequence[str]): Columns of the super-resolution models.
+
+    Raises:
+        AssertionError: If they do not for one of the models.
+    """
+    first, *rest = delta_titles(models)
+    count = len(models)
+    for gain, left in zip(rest[:count], rest[count:], strict=True):
+        total = sum(line.deltas[t].mean for t in (first, gain, left))
+        # Not "> tolerance", which NaN would pass.
+        if not abs(total) <= _TOLERANCE:
+            raise AssertionError(
+                f'{line.name}: {first} + {gain} + {left} = {total}, not 0.'
+            )
 
 
 def build_table(scores, models, metric):
@@ -185,6 +201,7 @@ def _line(name, rows, columns, titles, models):
     parts = [differences(row, models) for row in rows]
     for title, values in zip(titles, zip(*parts, strict=True), strict=True):
         line.deltas[title] = summarise(values)
+    check_identity(line, models)
     return line
 
 
