@@ -21,7 +21,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 #: Types that a training checkpoint of mmengine may contain besides plain
 #: containers: tensors, and the log history with its NumPy arrays.
 _ALLOWED = {
-    'collections': {'OrderedDict', 'defaultdict', 'deque'},
+    'collections': {'OrderedDict', 'defaultdict', 'deque', 'Counter'},
     'torch': {'Size', 'device'},
     'torch._utils': {'_rebuild_tensor_v2', '_rebuild_parameter'},
     'numpy': {'dtype', 'ndarray'},

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.optim import scheduler
 from mmengine.runner.checkpoint import CheckpointLoader, load_checkpoint
 from torch import nn
 
@@ -86,6 +87,30 @@ def test_training_checkpoint_is_read_whole(tmp_path, zipped):
     assert history.statistics('mean') == 2.0
     history.update(5.0)
     assert history.max() == 5.0
+
+
+@pytest.mark.parametrize(
+    ('kind', 'arguments'),
+    [
+        (scheduler.MultiStepLR, dict(milestones=[2, 3])),
+        (scheduler.StepLR, dict(step_size=2)),
+        (scheduler.PolyLR, dict()),
+        (scheduler.LinearLR, dict(end=5)),
+        (scheduler.CosineAnnealingLR, dict(T_max=5)),
+        (scheduler.CosineRestartLR, dict(periods=[2], eta_min=0)),
+        (scheduler.ExponentialLR, dict(gamma=0.9)),
+    ],
+)
+def test_schedulers_of_the_hosts_are_read(tmp_path, kind, arguments):
+    """Their configs step down at milestones, for instance."""
+    content = _training_checkpoint()
+    optim = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)
+    state = kind(optim, **arguments).state_dict()
+    content['param_schedulers'] = [state]
+    torch.save(content, tmp_path / 'iter_8.pth')
+    assert read_checkpoint(tmp_path / 'iter_8.pth')['param_schedulers'] == [
+        state
+    ]
 
 
 def test_attack_is_refused_by_name(tmp_path):
