@@ -1,7 +1,9 @@
 """The stage against the hosts' own way of enlarging, and HR annotations."""
 
 import copy
+from pathlib import Path
 
+import cv2
 import pytest
 import torch
 from stage_cases import (
@@ -205,6 +207,24 @@ def test_hr_masks_on_lr_files_are_refused(tmp_path):
     small['data_samples'][0].gt_sem_seg = data['data_samples'][0].gt_sem_seg
     with pytest.raises(FrameError, match='super_resolve.py'):
         stage('mmseg', NEAREST, size=(64, 64))(small, True)
+
+
+def test_same_pixels_as_an_exported_file(tmp_path):
+    """Trained on exported images, a model may be tested with the stage."""
+    from mmdsr.inference import SuperResolver, export_folder
+
+    source = tmp_path / 'in'
+    source.mkdir()
+    _, labels = write_files(source)
+    Path(labels).unlink()
+    export_folder(SuperResolver(**NANO), source, tmp_path / 'out')
+    exported = cv2.imread(str(tmp_path / 'out/image.png'))
+    one = sample('mmseg', tmp_path)
+    found = stage('mmseg', NANO)(batch(one))['inputs']
+    expected = plain('mmseg')(
+        dict(inputs=[torch.from_numpy(exported).permute(2, 0, 1)])
+    )['inputs']
+    assert_same(expected, found)
 
 
 FILE = dict(NANO, reference='file')
