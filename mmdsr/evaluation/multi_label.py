@@ -113,6 +113,9 @@ class SewerMLMetric(BaseMetric):
         ValueError: If ``absent`` is something else.
     """
 
+    # Else mmengine warns that there is none.
+    default_prefix = ''
+
     def __init__(
         self, thr=0.5, absent='skip', collect_device='cpu', prefix=None
     ):

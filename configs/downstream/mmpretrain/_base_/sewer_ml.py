@@ -1,0 +1,77 @@
+"""Sewer-ML with the 15 classes of the paper's tables, and its metrics."""
+
+# A clear error at the start if the package is not installed.
+custom_imports = dict(imports=['mmdsr'], allow_failed_imports=False)
+
+data_root = 'data/sewer_ml'
+# Width and height of the frame that is super-resolved and that the network
+# sees, as in the benchmark. All sizes of Sewer-ML become this one.
+frame = (224, 224)
+resize = dict(
+    type='Resize',
+    scale=frame,
+    # Averages when it makes smaller, as torchvision does on images.
+    backend='pillow',
+    interpolation='bilinear',
+)
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    resize,
+    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(
+        type='ColorJitter',
+        brightness=0.1,
+        contrast=0.1,
+        saturation=0.1,
+        hue=0.1,
+    ),
+    # The LR and SR variants put mmdsr.Downsample here.
+    dict(type='PackInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    resize,
+    dict(type='PackInputs'),
+]
+
+# Mean and deviation that the benchmark gives for its training split.
+data_preprocessor = dict(
+    num_classes=15,
+    mean=[0.523 * 255, 0.453 * 255, 0.345 * 255],
+    std=[0.210 * 255, 0.199 * 255, 0.154 * 255],
+    to_rgb=True,
+)
+train_dataloader = dict(
+    batch_size=256,
+    num_workers=8,
+    persistent_workers=True,
+    collate_fn=dict(type='default_collate'),
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='mmdsr.SewerMLDataset',
+        data_root=data_root,
+        ann_file='SewerML_Train.csv',
+        data_prefix='train',
+        label_set='15',
+        pipeline=train_pipeline,
+    ),
+)
+# The labels of the test split are not public.
+val_dataloader = dict(
+    batch_size=256,
+    num_workers=8,
+    persistent_workers=True,
+    collate_fn=dict(type='default_collate'),
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmdsr.SewerMLDataset',
+        data_root=data_root,
+        ann_file='SewerML_Val.csv',
+        data_prefix='valid',
+        label_set='15',
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='mmdsr.SewerMLMetric', thr=0.5)
+test_evaluator = val_evaluator

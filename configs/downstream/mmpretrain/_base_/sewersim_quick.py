@@ -1,0 +1,64 @@
+"""SewerSim mini and a schedule of minutes on two CPU cores."""
+
+_base_ = ['mmpretrain::_base_/default_runtime.py', './sewer_ml.py']
+
+data_root = 'data/sewersim-ml'
+# Half of 352x288 both ways, with its aspect.
+frame = (176, 144)
+resize = dict(
+    type='Resize',
+    scale=frame,
+    # Averages when it makes smaller, as torchvision does on images.
+    backend='pillow',
+    interpolation='bilinear',
+)
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    resize,
+    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='ColorJitter', brightness=0.1, contrast=0.1, saturation=0.1),
+    dict(type='PackInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    resize,
+    dict(type='PackInputs'),
+]
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=2,
+    dataset=dict(
+        data_root=data_root,
+        ann_file='train.csv',
+        data_prefix='images/train',
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=16,
+    num_workers=2,
+    dataset=dict(
+        data_root=data_root,
+        ann_file='test.csv',
+        data_prefix='images/test',
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = val_dataloader
+
+epochs = 12
+optim_wrapper = dict(optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=30),
+    dict(type='CosineAnnealingLR', by_epoch=True, convert_to_iter_based=True),
+]
+train_cfg = dict(by_epoch=True, max_epochs=epochs, val_interval=epochs)
+val_cfg = dict()
+test_cfg = dict()
+custom_hooks = [dict(type='mmdsr.PosWeightHook', limit=10)]
+default_hooks = dict(
+    logger=dict(interval=10),
+    checkpoint=dict(interval=2, max_keep_ckpts=2),
+)
+randomness = dict(seed=0)
+bce = dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1 / 15)

@@ -1,0 +1,218 @@
+"""The classification configs: they build, agree, train and test."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from mmdsr.converters.images import write_png
+from mmdsr.converters.sewer_ml_csv import CLASSES, HEADER, write_rows
+from mmdsr.registry import MODELS
+
+pytest.importorskip('mmpretrain')
+
+FOLDER = Path(__file__).parents[2] / 'configs/downstream/mmpretrain'
+NETWORKS = ('inception_v3', 'resnet101', 'xie')
+KINDS = ('hr', 'lr', 'sr')
+FILES = sorted(FOLDER.glob('*.py'))
+QUICK = [f'{net}_{kind}_quick' for net in NETWORKS for kind in KINDS]
+LABELS = [['RB', 'GR'], ['FS'], [], ['RB']]
+
+
+@pytest.fixture(autouse=True)
+def no_download(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError('something tried to download')
+
+    monkeypatch.setattr('torch.hub.download_url_to_file', refuse)
+    monkeypatch.setattr('torch.hub.load_state_dict_from_url', refuse)
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    """Four images of 352x288 in the layout of SewerSim."""
+    root = tmp_path_factory.mktemp('sewersim-ml')
+    rng = np.random.default_rng(0)
+    for split in ('train', 'test'):
+        rows = []
+        for number, codes in enumerate(LABELS):
+            name = f'{number}.png'
+            image = rng.integers(0, 256, (288, 352, 3), dtype=np.uint8)
+            write_png(root / 'images' / split / name, image)
+            row = dict.fromkeys(HEADER, 0) | {'Filename': name}
+            row |= {code: int(code in codes) for code in CLASSES}
+            row |= {'ND': int(not codes), 'Defect': int(bool(codes))}
+            rows.append(row)
+        write_rows(root / f'{split}.csv', rows)
+    return root
+
+
+def load(name):
+    return Config.fromfile(FOLDER / f'{name}.py')
+
+
+def built(cfg):
+    """The model as the runner builds it, without its preprocessor."""
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        return MODELS.build(copy.deepcopy(cfg.model))
+
+
+def runner(cfg, root, folder):
+    for key in ('train', 'val', 'test'):
+        loader = cfg[f'{key}_dataloader']
+        loader.update(num_workers=0, persistent_workers=False, batch_size=2)
+        loader.dataset.data_root = str(root)
+    # Tested by the test loop only.
+    cfg.train_cfg.update(max_epochs=1, val_interval=2)
+    cfg.work_dir = str(folder)
+    cfg.experiment_name = folder.name
+    cfg.log_level = 'WARNING'
+    return Runner.from_cfg(cfg)
+
+
+def test_all_variants_are_there():
+    names = {
+        f'{n}_{k}{q}' for n in NETWORKS for k in KINDS for q in ('', '_quick')
+    }
+    assert {path.stem for path in FILES} == names
+    meta = yaml.safe_load((FOLDER / 'metafile.yml').read_text())
+    listed = {Path(model['Config']).stem for model in meta['Models']}
+    assert listed == names
+
+
+@pytest.mark.parametrize(
+    ('name', 'parameters'),
+    [
+        # torchvision's counts, with the last layers made for 15 classes:
+        # 27,161,264 less 2048 + 1 and 768 + 1 inputs for 985 classes.
+        ('inception_v3_hr', 27_161_264 - 985 * (2049 + 769)),
+        ('resnet101_hr', 44_549_160 - 985 * 2049),
+        ('xie_hr', 9_159_681 + 9_166_863),
+    ],
+)
+def test_the_paper_s_networks_have_their_size(name, parameters):
+    with torch.device('meta'):
+        model = built(load(name))
+    assert sum(p.numel() for p in model.parameters()) == parameters
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda path: path.stem)
+def test_each_variant_differs_in_the_picture_only(path):
+    kind = path.stem.removesuffix('_quick')[-2:]
+    cfg, hr = load(path.stem), load(path.stem.replace(f'_{kind}', '_hr'))
+    assert cfg.default_scope == 'mmpretrain'
+    assert cfg.model == hr.model and cfg.optim_wrapper == hr.optim_wrapper
+    small = dict(type='mmdsr.Downsample', scale=1 / 4)
+    for key in ('train', 'val', 'test'):
+        mine = list(cfg[f'{key}_dataloader'].dataset.pipeline)
+        other = list(hr[f'{key}_dataloader'].dataset.pipeline)
+        if kind == 'hr':
+            assert mine == other
+        else:
+            assert mine == [*other[:-1], small, other[-1]]
+            # So that Downsample can divide.
+            assert all(side % 4 == 0 for side in mine[1].scale)
+    pre = cfg.data_preprocessor
+    assert pre.num_classes == 15
+    stage = {
+        'hr': None,
+        'lr': dict(interpolation='bilinear', scale=4),
+        'sr': dict(weights='dsrnet_student_quick')
+        if path.stem.endswith('quick')
+        else dict(
+            config='configs/dsrnet/student.py',
+            checkpoint='work_dirs/student',
+        ),
+    }[kind]
+    assert pre.get('sr') == stage
+
+
+def test_the_recipe_of_the_benchmark():
+    for network in NETWORKS:
+        cfg = load(f'{network}_hr')
+        optimizer = cfg.optim_wrapper.optimizer
+        assert optimizer == dict(
+            type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4
+        )
+        assert cfg.train_cfg.max_epochs == 90
+        assert cfg.param_scheduler.milestones == [30, 60, 80]
+        assert cfg.train_dataloader.batch_size == 256
+        assert [hook.type for hook in cfg.custom_hooks] == [
+            'mmdsr.PosWeightHook'
+        ]
+        assert cfg.val_evaluator.thr == 0.5
+        assert cfg.train_dataloader.dataset.label_set == '15'
+
+
+@pytest.mark.parametrize('name', QUICK)
+def test_a_quick_config_trains_and_tests(name, root, tmp_path):
+    run = runner(load(name), root, tmp_path)
+    before = {k: v.clone() for k, v in run.model.state_dict().items()}
+    run.train()
+    metrics = run.test()
+    # Of the test images: RB, FS, GR, and what is normal.
+    assert set(metrics) == {
+        'F1/RB', 'F1/FS', 'F1/GR', 'F1/mean', 'F2CIW-3', 'F1Normal',
+    }  # fmt: skip
+    assert all(0 <= value <= 100 for value in metrics.values())
+    state = run.model.state_dict()
+    assert any(not torch.equal(state[k], v) for k, v in before.items())
+    # The super-resolution is no part of what is saved.
+    assert list(state) == list(built(run.cfg).state_dict())
+    _check_weights(run.model)
+
+
+def _check_weights(model):
+    """N 4; RB 2, FS 1, GR 1, normal 1."""
+    if hasattr(model, 'level1'):
+        first = model.level1.head.loss_module.pos_weight
+        assert first == pytest.approx([1 / 3])
+        second = model.level2.head.loss_module.pos_weight
+        assert second[0] == pytest.approx(1 / 2)
+        assert second[4] == second[11] == pytest.approx(2)
+    else:
+        weights = model.head.loss_module.pos_weight
+        assert weights[0] == pytest.approx(1)
+        assert weights[4] == weights[11] == pytest.approx(3)
+
+
+def test_the_network_sees_the_same_frame_in_all_variants(root, tmp_path):
+    seen = {}
+    for kind in KINDS:
+        cfg = load(f'xie_{kind}_quick')
+        run = runner(cfg, root, tmp_path / kind)
+        loader = run.build_dataloader(cfg.test_dataloader)
+        batch = next(iter(loader))
+        seen[kind] = run.model.data_preprocessor(batch)['inputs']
+        size = (144, 176) if kind == 'hr' else (36, 44)
+        assert batch['inputs'].shape[-2:] == size
+    shapes = {tuple(x.shape) for x in seen.values()}
+    assert shapes == {(2, 3, 144, 176)}
+    # In the units of the network; a stage that shifted or scaled the values
+    # would move the mean.
+    means = [float(x.mean()) for x in seen.values()]
+    assert max(means) - min(means) < 0.1
+    assert float((seen['sr'] - seen['lr']).abs().mean()) > 0.01
+
+
+@pytest.mark.parametrize('network', NETWORKS)
+def test_other_sizes_of_files_fit_the_hr_config(network, root):
+    """As exported small, bicubic or restored files are."""
+    from mmpretrain.registry import DATASETS
+
+    cfg = load(f'{network}_hr_quick').test_dataloader.dataset
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        cfg.data_root = str(root)
+        data = DATASETS.build(cfg)
+        image = np.zeros((72, 88, 3), np.uint8)
+        write_png(root / 'images/small/0.png', image)
+        out = data.pipeline(
+            dict(img_path=str(root / 'images/small/0.png'), gt_label=[0])
+        )
+    assert out['inputs'].shape == (3, 144, 176)
