@@ -196,7 +196,6 @@ def link_rest(source, target, folders):
         folders (set[Path]): Folders of images, absolute; what is in them
             and is no image is linked, too.
     """
-    target.mkdir(parents=True, exist_ok=True)
     for entry in sorted(source.iterdir()):
         inside = any(
             folder == entry or folder in entry.parents for folder in folders
@@ -212,6 +211,7 @@ def link_rest(source, target, folders):
 
 
 def _link(source, place):
+    place.parent.mkdir(parents=True, exist_ok=True)
     try:
         place.symlink_to(source, target_is_directory=source.is_dir())
     # Where links need a privilege (Windows) or do not exist.
@@ -269,7 +269,6 @@ def export(root, folders, versions, out, console, others=(), batch=4):
     _check_notes(root, base, made)
     link = base / HR.name
     if not os.path.lexists(link):
-        base.mkdir(parents=True, exist_ok=True)
         _link(root, link)
     names = [
         Path(folder) / name

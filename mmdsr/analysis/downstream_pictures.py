@@ -167,10 +167,12 @@ def _draw_boxes(axes, source, part):
         )
         text = _name(source, label)
         text += '' if score is None else f' {score:.2f}'
-        axes.text(
+        note = axes.text(
             left, top, text, fontsize=6, va='bottom', color='black',
             bbox=dict(facecolor=colour, pad=0.5, linewidth=0),
         )  # fmt: skip
+        # No image gets smaller for it.
+        note.set_in_layout(False)
 
 
 def _write_classes(axes, source, truth, pred):
