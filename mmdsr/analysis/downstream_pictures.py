@@ -87,6 +87,8 @@ def draw(path, title, predictions, rows=6):
     )
     figure.suptitle(title)
     grid = figure.subplots(len(chosen), len(columns), squeeze=False)
+    for axes, column in zip(grid[0], columns, strict=True):
+        axes.set_title(column)
     for row, number in zip(grid, chosen, strict=True):
         truth = last['images'][number]['truth']
         for axes, column in zip(row, columns, strict=True):
@@ -97,8 +99,6 @@ def draw(path, title, predictions, rows=6):
             axes.set_xticks([])
             axes.set_yticks([])
             _overlay(axes, source, truth, pred)
-            if row is grid[0]:
-                axes.set_title(column)
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png', dpi=100)
     write_bytes(path, buffer.getvalue())

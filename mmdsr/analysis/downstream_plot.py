@@ -52,8 +52,8 @@ def plot(path, title, table):
     axes.set_title(title)
     axes.grid(axis='y', alpha=0.3)
     axes.set_axisbelow(True)
-    axes.legend(fontsize='small', ncols=count, loc='lower center',
-                bbox_to_anchor=(0.5, -0.28))  # fmt: skip
+    axes.set_ylim(0, max(1, axes.get_ylim()[1]))
+    figure.legend(loc='outside lower center', ncols=count, fontsize='small')
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png', dpi=120)
     write_bytes(path, buffer.getvalue())
