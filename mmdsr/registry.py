@@ -81,6 +81,7 @@ MODELS = HostRegistry(
         'TwoStageClassifier': 'mmdsr.models.downstream.two_stage_classifier',
         # Needs no host, but nothing else needs it either.
         'XieNet': 'mmdsr.models.downstream.xie_net',
+        'SSDHead': 'mmdsr.models.downstream.ssd_head',
         'YOLOv5Head': 'mmdsr.models.downstream.yolov5_head',
         'YOLOv5PAFPN': 'mmdsr.models.downstream.yolov5_pafpn',
     },

@@ -6,7 +6,8 @@ other variants have 75x75.
 
 _base_ = ['mmdet::_base_/models/ssd300.py', './_base_/pipe.py']
 
-model = dict(bbox_head=dict(num_classes=3))
+# mmdet's own head fails in mmdet 3.3 when it predicts.
+model = dict(bbox_head=dict(type='mmdsr.SSDHead', num_classes=3))
 
 img_scale = (300, 300)
 train_pipeline = [

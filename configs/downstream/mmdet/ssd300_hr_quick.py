@@ -33,7 +33,8 @@ model = dict(
         l2_norm_scale=None,
         norm_cfg=norm_cfg,
     ),
-    bbox_head=dict(num_classes=3, in_channels=channels),
+    # mmdet's own head fails in mmdet 3.3 when it predicts.
+    bbox_head=dict(type='mmdsr.SSDHead', num_classes=3, in_channels=channels),
 )
 
 img_scale = (300, 300)

@@ -1,0 +1,277 @@
+"""The detection configs: they build, agree, train and test."""
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from mmdsr.converters.images import write_png
+from mmdsr.registry import MODELS
+
+pytest.importorskip('mmdet')
+
+from mmdet.registry import DATASETS  # noqa: E402
+from mmdet.structures.bbox import get_box_tensor  # noqa: E402
+
+FOLDER = Path(__file__).parents[2] / 'configs/downstream/mmdet'
+NETWORKS = ('ssd300', 'yolov5s')
+KINDS = ('hr', 'lr', 'sr')
+FILES = sorted(FOLDER.glob('*.py'))
+QUICK = [f'{net}_{kind}_quick' for net in NETWORKS for kind in KINDS]
+#: Category, x, y, width, height of each image; one is without a defect.
+BOXES = [
+    [(1, 20, 30, 120, 100), (2, 200, 180, 30, 40)],
+    [(3, 60, 10, 50, 140)],
+    [],
+    [(1, 100, 90, 90, 80)],
+]
+
+
+@pytest.fixture(autouse=True)
+def no_download(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError('something tried to download')
+
+    monkeypatch.setattr('torch.hub.download_url_to_file', refuse)
+    monkeypatch.setattr('torch.hub.load_state_dict_from_url', refuse)
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    """Four images of 256x256 in the layout of SewerSim."""
+    root = tmp_path_factory.mktemp('sewersim-pipe')
+    (root / 'annotations').mkdir()
+    rng = np.random.default_rng(0)
+    for split in ('train', 'test'):
+        images, annotations = [], []
+        for number, boxes in enumerate(BOXES, 1):
+            name = f'{split}{number}.png'
+            image = rng.integers(0, 90, (256, 256, 3), dtype=np.uint8)
+            for category, x, y, width, height in boxes:
+                image[y : y + height, x : x + width, category - 1] = 250
+                annotations.append(
+                    dict(
+                        id=len(annotations) + 1,
+                        image_id=number,
+                        category_id=category,
+                        bbox=[x, y, width, height],
+                        area=width * height,
+                        iscrowd=0,
+                    )
+                )
+            write_png(root / 'images' / split / name, image)
+            images.append(
+                dict(id=number, file_name=name, width=256, height=256)
+            )
+        categories = [
+            dict(id=i, name=name)
+            for i, name in enumerate(('JO', 'IL', 'IN'), 1)
+        ]
+        (root / 'annotations' / f'{split}.json').write_text(
+            json.dumps(
+                dict(
+                    images=images,
+                    annotations=annotations,
+                    categories=categories,
+                )
+            )
+        )
+    return root
+
+
+def load(name):
+    return Config.fromfile(FOLDER / f'{name}.py')
+
+
+def built(cfg):
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        return MODELS.build(copy.deepcopy(cfg.model))
+
+
+def inner(dataset):
+    """The data set itself, if a wrapper mixes its images."""
+    return dataset.get('dataset', dataset)
+
+
+def runner(cfg, root, folder):
+    for key in ('train', 'val', 'test'):
+        loader = cfg[f'{key}_dataloader']
+        loader.update(num_workers=0, persistent_workers=False, batch_size=2)
+        inner(loader.dataset).data_root = str(root)
+    cfg.train_cfg.update(max_iters=2, val_interval=2)
+    cfg.default_hooks.logger.interval = 1
+    cfg.work_dir = str(folder)
+    cfg.experiment_name = folder.name
+    cfg.log_level = 'WARNING'
+    return Runner.from_cfg(cfg)
+
+
+def test_all_variants_are_there():
+    names = {
+        f'{net}_{kind}{size}'
+        for net in NETWORKS
+        for kind in KINDS
+        for size in ('', '_quick')
+    }
+    assert {path.stem for path in FILES} == names
+    meta = yaml.safe_load((FOLDER / 'metafile.yml').read_text())
+    listed = {Path(model['Config']).stem for model in meta['Models']}
+    assert listed == names
+    readme = (FOLDER / 'README.md').read_text()
+    assert all(f'{net}_' in readme for net in NETWORKS)
+
+
+def test_yolov5s_has_the_published_size():
+    model = built(load('yolov5s_hr'))
+    assert sum(p.numel() for p in model.parameters()) == 7_068_936
+
+
+def bare(value):
+    """A setting without what says where its parts come from."""
+    if isinstance(value, dict):
+        skip = ('_scope_', 'backend_args', 'meta_keys')
+        return {k: bare(v) for k, v in value.items() if k not in skip}
+    if isinstance(value, (list, tuple)):
+        return [bare(part) for part in value]
+    return value
+
+
+def test_ssd300_is_that_of_mmdet(tmp_path):
+    """Network, augmentation and schedule, with our data and classes."""
+    (tmp_path / 'host.py').write_text("_base_ = 'mmdet::ssd/ssd300_coco.py'\n")
+    host, own = Config.fromfile(tmp_path / 'host.py'), load('ssd300_hr')
+    # Save for the head's ability to predict.
+    host.model.bbox_head.update(type='mmdsr.SSDHead', num_classes=3)
+    assert bare(own.model) == bare(host.model)
+    assert bare(own.optim_wrapper) == bare(host.optim_wrapper)
+    theirs = host.train_dataloader.dataset
+    assert bare(own.train_dataloader.dataset.pipeline) == bare(
+        theirs.dataset.pipeline
+    )
+    assert bare(own.test_pipeline) == bare(host.test_pipeline)
+    assert own.train_cfg.max_epochs == (
+        theirs.times * host.train_cfg.max_epochs
+    )
+    assert built(own).bbox_head.num_classes == 3
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda path: path.stem)
+def test_each_variant_differs_in_the_picture_only(path):
+    kind = path.stem.removesuffix('_quick')[-2:]
+    cfg, hr = load(path.stem), load(path.stem.replace(f'_{kind}', '_hr'))
+    assert cfg.default_scope == 'mmdet'
+    small = dict(type='mmdsr.Downsample', scale=1 / 4)
+    for key in ('train', 'val', 'test'):
+        mine = copy.deepcopy(cfg[f'{key}_dataloader'])
+        other = hr[f'{key}_dataloader']
+        wanted = list(other.dataset.pipeline)
+        if kind != 'hr':
+            wanted.insert(-1, small)
+        assert list(mine.dataset.pipeline) == wanted
+        assert wanted[-1].type == 'PackDetInputs'
+        mine.dataset.pipeline = other.dataset.pipeline
+        assert mine == other
+    model = copy.deepcopy(cfg.model)
+    stage = model.data_preprocessor.pop('sr', None)
+    model.data_preprocessor.type = 'DetDataPreprocessor'
+    assert model == hr.model
+    restored = dict(
+        config='configs/dsrnet/student.py', checkpoint='work_dirs/student'
+    )
+    if path.stem.endswith('quick'):
+        restored = dict(weights='dsrnet_student_quick')
+    assert (
+        stage
+        == {
+            'hr': None,
+            'lr': dict(interpolation='bilinear', scale=4),
+            'sr': restored,
+        }[kind]
+    )
+    for key in ('optim_wrapper', 'param_scheduler', 'train_cfg'):
+        assert cfg[key] == hr[key]
+
+
+@pytest.mark.parametrize('network', NETWORKS)
+def test_quick_configs(network):
+    cfg = load(f'{network}_hr_quick')
+    # Nothing is downloaded, and the schedule ends with the run.
+    assert cfg.model.backbone.get('init_cfg') is None
+    (schedule,) = cfg.param_scheduler
+    assert schedule.total_steps == cfg.train_cfg.max_iters
+    assert inner(cfg.train_dataloader.dataset).data_root == (
+        'data/sewersim-pipe'
+    )
+    parameters = sum(p.numel() for p in built(cfg).parameters())
+    assert parameters < 2e6
+
+
+@pytest.mark.parametrize('name', QUICK)
+def test_a_quick_config_trains_and_tests(name, root, tmp_path):
+    run = runner(load(name), root, tmp_path)
+    before = {k: v.clone() for k, v in run.model.state_dict().items()}
+    run.train()
+    metrics = run.test()
+    assert set(metrics) == {
+        f'{metric}/{code}'
+        for metric in ('AP50', 'AP')
+        for code in ('JO', 'IL', 'IN', 'mean')
+    }
+    assert all(0 <= value <= 100 for value in metrics.values())
+    state = run.model.state_dict()
+    assert any(not torch.equal(state[k], v) for k, v in before.items())
+    # The super-resolution is no part of what is saved.
+    hr = load(name.replace('_sr', '_hr').replace('_lr', '_hr'))
+    assert list(state) == list(built(hr).state_dict())
+    assert all(value.isfinite().all() for value in state.values())
+
+
+@pytest.mark.parametrize('name', ['ssd300', 'yolov5s'])
+def test_the_augmentation_of_the_full_configs(name, root):
+    """It runs on images with and without defects."""
+    for kind in ('hr', 'sr'):
+        cfg = load(f'{name}_{kind}').train_dataloader.dataset
+        inner(cfg).data_root = str(root)
+        side = (300 if name == 'ssd300' else 256) // (1 if kind == 'hr' else 4)
+        np.random.seed(0)
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            dataset = DATASETS.build(cfg)
+            # Images without a defect are not left out.
+            assert len(dataset) == 4
+            for item in (dataset[i] for i in range(4)):
+                assert item['inputs'].shape == (3, side, side)
+
+
+@pytest.mark.parametrize('network', NETWORKS)
+def test_boxes_stay_in_the_frame_of_the_large_image(network, root, tmp_path):
+    seen, boxes = {}, {}
+    side = 300 if network == 'ssd300' else 256
+    for kind in KINDS:
+        cfg = load(f'{network}_{kind}_quick')
+        run = runner(cfg, root, tmp_path / kind)
+        batch = next(iter(run.build_dataloader(cfg.test_dataloader)))
+        small = side if kind == 'hr' else side // 4
+        assert batch['inputs'][0].shape == (3, small, small)
+        out = run.model.data_preprocessor(batch, training=True)
+        seen[kind] = out['inputs']
+        sample = out['data_samples'][0]
+        assert tuple(sample.img_shape) == (side, side)
+        assert sample.scale_factor == pytest.approx((side / 256,) * 2)
+        boxes[kind] = get_box_tensor(sample.gt_instances.bboxes)
+    wanted = torch.tensor([[20.0, 30, 140, 130], [200, 180, 230, 220]])
+    for kind in KINDS:
+        assert seen[kind].shape == (2, 3, side, side)
+        torch.testing.assert_close(boxes[kind], wanted * side / 256)
+    # In the units of the network; a stage that shifted or scaled the values
+    # would move the mean.
+    means = [float(x.mean()) for x in seen.values()]
+    spread = float(seen['hr'].std())
+    assert max(means) - min(means) < 0.05 * spread
+    assert float((seen['sr'] - seen['lr']).abs().mean()) > 0.01 * spread
