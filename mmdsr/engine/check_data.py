@@ -76,9 +76,9 @@ def _check_dataset(name, dataset, loader):
     kind = str(dataset.get('type')).rpartition('.')[2]
     if kind in _FETCHING:
         return
-    root = dataset.get('data_root')
-    if not _is_local(root, dataset):
-        root = ''
+    root = dataset.get('data_root') or ''
+    if root and not _is_local(root, dataset):
+        return
     if root and not Path(root).is_dir():
         raise UsageError(
             f'The data set {root} ({loader}) does not exist: '

@@ -57,6 +57,22 @@ def test_enable_amp(monkeypatch):
     launch.enable_amp(two)
     assert two.optim_wrapper.generator.loss_scale == 2.0
     assert two.optim_wrapper.discriminator.type == 'AmpOptimWrapper'
+    # A constructor that sets rates by layers, as those of the hosts do.
+    layers = Config(
+        dict(
+            optim_wrapper=dict(
+                type='OptimWrapper',
+                constructor='LearningRateDecayOptimizerConstructor',
+                optimizer=dict(type='AdamW'),
+                paramwise_cfg=dict(decay_rate=0.9),
+            )
+        )
+    )
+    launch.enable_amp(layers)
+    assert layers.optim_wrapper.type == 'AmpOptimWrapper'
+    assert layers.optim_wrapper.optimizer.type == 'AdamW'
+    with pytest.raises(UsageError, match='optim_wrapper'):
+        launch.enable_amp(Config(dict()))
     other = Config(dict(optim_wrapper=dict(type='ApexOptimWrapper')))
     with pytest.raises(UsageError, match='ApexOptimWrapper'):
         launch.enable_amp(other)
