@@ -25,6 +25,8 @@ OPTIONS ?=
 TRAIN_ARGS ?=
 COMPARE_ARGS ?= --max-samples 24
 PYTEST_ARGS ?=
+# Tests at a time, one thread each.
+TEST_WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
 
 export NO_ALBUMENTATIONS_UPDATE = 1
 export HF_HUB_DISABLE_TELEMETRY = 1
@@ -136,7 +138,8 @@ train: data ## set up, make data, train, evaluate, draw: the main job
 
 # --------------------------------------------------------------- development
 test: setup ## set up, then pytest (PYTEST_ARGS='-m "not slow"' is quicker)
-	$(RUN) -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(TEST_WORKERS) --dist worksteal \
+	  $(PYTEST_ARGS)
 
 lint: setup ## ruff, as the commit hook runs it
 	$(BIN)/ruff check .
