@@ -1,6 +1,7 @@
 """Fixtures that several areas share."""
 
 import signal
+import socket
 
 import cv2
 import numpy as np
@@ -18,6 +19,14 @@ def _smooth_noise(rng, height, width, channels):
     noise = rng.random((height // 8, width // 8, channels), dtype=np.float32)
     image = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
     return image.clip(0, 1)
+
+
+@pytest.fixture
+def free_port():
+    """A port that no other test uses, though they run side by side."""
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 0))
+        return str(server.getsockname()[1])
 
 
 @pytest.fixture(scope='session')

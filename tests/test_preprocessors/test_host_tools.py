@@ -194,7 +194,7 @@ def test_sync_bn_without_cuda(tmp_path, data, monkeypatch):
 
 
 @pytest.mark.slow
-def test_two_ranks(tmp_path, data):
+def test_two_ranks(tmp_path, data, free_port):
     """dist_train.sh and dist_test.sh; gloo where there is no CUDA."""
     path = write_config(
         'mmseg',
@@ -208,7 +208,7 @@ def test_two_ranks(tmp_path, data):
     environment = {
         **os.environ,
         'PYTHON': sys.executable,
-        'PORT': str(20000 + (os.getpid() + 2) % 20000),
+        'PORT': free_port,
         'OMP_NUM_THREADS': '1',
         'CUDA_VISIBLE_DEVICES': '',
     }

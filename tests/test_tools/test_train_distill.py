@@ -171,7 +171,7 @@ param_scheduler = []
 
 @pytest.mark.slow
 def test_two_ranks_equal_one_with_twice_the_batch(
-    tmp_path, refsr_root, teacher
+    tmp_path, refsr_root, teacher, free_port
 ):
     """With gloo, on a machine without CUDA."""
     states = []
@@ -188,7 +188,7 @@ def test_two_ranks_equal_one_with_twice_the_batch(
         if ranks == 1:
             run('train.py', config, *args)
         else:
-            os.environ['PORT'] = str(20000 + (os.getpid() + 2) % 20000)
+            os.environ['PORT'] = free_port
             run('dist_train.sh', config, ranks, *args)
         states.append(_weights(folder / 'iter_2.pth'))
     assert states[0].keys() == states[1].keys()

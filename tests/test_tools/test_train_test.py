@@ -212,7 +212,9 @@ optim_wrapper = dict(
 
 
 @pytest.mark.slow
-def test_two_ranks_equal_one_with_twice_the_batch(tmp_path, refsr_root):
+def test_two_ranks_equal_one_with_twice_the_batch(
+    tmp_path, refsr_root, free_port
+):
     """dist_train.sh with gloo, on a machine without CUDA."""
     weights = []
     for ranks in (1, 2):
@@ -225,7 +227,7 @@ def test_two_ranks_equal_one_with_twice_the_batch(tmp_path, refsr_root):
         if ranks == 1:
             run('train.py', *args)
         else:
-            os.environ['PORT'] = str(20000 + os.getpid() % 20000)
+            os.environ['PORT'] = free_port
             run('dist_train.sh', config, ranks, '--work-dir', folder)
         weights.append(_weights(folder / 'iter_3.pth'))
     initial = _weights_at_start(tmp_path, refsr_root)
@@ -260,7 +262,7 @@ def _weights_at_start(folder, root):
 
 
 @pytest.mark.slow
-def test_gan_trains_on_two_ranks(tmp_path, refsr_root):
+def test_gan_trains_on_two_ranks(tmp_path, refsr_root, free_port):
     more = """
 model.update(
     discriminator=dict(base_channels=16),
@@ -272,7 +274,7 @@ train_cfg = dict(max_epochs=2, val_interval=2)
 default_hooks = dict(logger=dict(interval=1))
 """
     config = _config(tmp_path, refsr_root, more, 'teacher')
-    os.environ['PORT'] = str(20000 + (os.getpid() + 1) % 20000)
+    os.environ['PORT'] = free_port
     done = run('dist_train.sh', config, 2, '--work-dir', tmp_path)
     assert done.stdout.count('loss_adv') == 3
     state = _weights(tmp_path / 'epoch_2.pth')
