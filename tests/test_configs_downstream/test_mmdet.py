@@ -233,20 +233,36 @@ def test_a_quick_config_trains_and_tests(name, root, tmp_path):
     assert all(value.isfinite().all() for value in state.values())
 
 
-@pytest.mark.parametrize('name', ['ssd300', 'yolov5s'])
-def test_the_augmentation_of_the_full_configs(name, root):
-    """It runs on images with and without defects."""
+@pytest.mark.parametrize('network', NETWORKS)
+@pytest.mark.parametrize('size', ['', '_quick'])
+def test_augmentation_is_the_same_in_all_variants(network, size, root):
+    """Boxes belong to the large image, which becomes small at the end."""
+    side = 300 if network == 'ssd300' else 256
+    items = {}
     for kind in ('hr', 'sr'):
-        cfg = load(f'{name}_{kind}').train_dataloader.dataset
+        cfg = load(f'{network}_{kind}{size}').train_dataloader.dataset
         inner(cfg).data_root = str(root)
-        side = (300 if name == 'ssd300' else 256) // (1 if kind == 'hr' else 4)
-        np.random.seed(0)
         with DefaultScope.overwrite_default_scope('mmdet'):
             dataset = DATASETS.build(cfg)
-            # Images without a defect are not left out.
-            assert len(dataset) == 4
-            for item in (dataset[i] for i in range(4)):
-                assert item['inputs'].shape == (3, side, side)
+        # Images without a defect are not left out.
+        assert len(dataset) == 4
+        np.random.seed(0)
+        items[kind] = [dataset[i] for i in range(4)]
+    for large, small in zip(items['hr'], items['sr'], strict=True):
+        assert large['inputs'].shape == (3, side, side)
+        assert small['inputs'].shape == (3, side // 4, side // 4)
+        boxes = [
+            get_box_tensor(item['data_samples'].gt_instances.bboxes)
+            for item in (large, small)
+        ]
+        torch.testing.assert_close(*boxes)
+        assert tuple(small['data_samples'].img_shape) == (side, side)
+        # The same picture: means of 4x4 pixels differ little from it.
+        means = large['inputs'].float().unfold(1, 4, 4).unfold(2, 4, 4)
+        error = means.mean((3, 4)) - small['inputs'].float()
+        assert error.abs().mean() < 6
+    total = sum(len(item['data_samples'].gt_instances) for item in items['hr'])
+    assert total > 1
 
 
 @pytest.mark.parametrize('network', NETWORKS)
@@ -268,7 +284,8 @@ def test_boxes_stay_in_the_frame_of_the_large_image(network, root, tmp_path):
     wanted = torch.tensor([[20.0, 30, 140, 130], [200, 180, 230, 220]])
     for kind in KINDS:
         assert seen[kind].shape == (2, 3, side, side)
-        torch.testing.assert_close(boxes[kind], wanted * side / 256)
+        # In a test those of the file: predictions go back to it.
+        torch.testing.assert_close(boxes[kind], wanted)
     # In the units of the network; a stage that shifted or scaled the values
     # would move the mean.
     means = [float(x.mean()) for x in seen.values()]

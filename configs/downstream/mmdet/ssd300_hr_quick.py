@@ -1,8 +1,9 @@
-"""SSD300 for two CPU cores: its head and neck on a narrow ResNet-18.
+"""SSD300 for two CPU cores: its neck and head on a narrow ResNet-18.
 
-VGG16 takes a second per image and learns little without pretrained weights.
-A quarter of ResNet-18 with batch normalisation learns most in three minutes.
-Sizes, strides and anchors are those of SSD300.
+A training step of VGG16 takes a core 0.9 s per image; ResNet-18 of a quarter
+of its width takes 0.03 s, less than MobileNetV2 of a quarter. Its batch
+normalisation lets it learn without pretrained weights. Sizes, strides and
+anchors are those of SSD300.
 """
 
 _base_ = [
@@ -62,3 +63,8 @@ test_pipeline = [
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 val_dataloader = test_dataloader
+
+# An iteration takes longer than YOLOv5's.
+max_iters = 850
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+param_scheduler = [{**_base_.param_scheduler[0], 'total_steps': max_iters}]
