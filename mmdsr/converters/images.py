@@ -36,7 +36,7 @@ def downscale(image, scale=4):
     small = Image.fromarray(image).resize(
         (width // scale, height // scale), Image.Resampling.BICUBIC
     )
-    return np.asarray(small)
+    return np.array(small)
 
 
 def downscale_depth(depth, scale=4):
