@@ -32,6 +32,7 @@ from mmdsr.analysis.downstream import (
 )
 from mmdsr.analysis.downstream_data import (
     export,
+    list_images,
     make_versions,
     version_roots,
 )
@@ -140,7 +141,9 @@ def find_data(tasks, args):
                 own = found.setdefault(places[task.name][root], [])
                 own += [prefix for prefix in prefixes if prefix not in own]
     clash = {}
-    for root in folders:
+    for root, prefixes in every.items():
+        for prefix in prefixes:
+            list_images(root / prefix)
         if clash.setdefault(root.name, root) != root:
             raise UsageError(
                 f'{clash[root.name]} and {root} would share a folder: run '

@@ -140,7 +140,10 @@ def list_images(folder):
         UsageError: If there is none.
     """
     if not folder.is_dir():
-        raise UsageError(f'There is no folder {folder}.')
+        raise UsageError(
+            f'There is no folder {folder}: set --data-root, or the data_root '
+            'and data_prefix of the config.'
+        )
     found = sorted(
         (
             path.relative_to(folder)

@@ -1,0 +1,193 @@
+"""The segmentation configs: they build, agree, train and test."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from mmengine.config import Config
+from mmengine.registry import DefaultScope, init_default_scope
+
+from mmdsr.converters.images import write_png
+from mmdsr.engine import launch
+from mmdsr.registry import MODELS
+
+pytest.importorskip('mmseg')
+
+from mmseg.registry import DATASETS  # noqa: E402
+
+FOLDER = Path(__file__).parents[2] / 'configs/downstream/mmseg'
+NETWORKS = ('fcn', 'deeplabv3plus')
+KINDS = ('hr', 'lr', 'sr')
+FILES = sorted(FOLDER.glob('*.py'))
+QUICK = [f'{net}_{kind}_quick' for net in NETWORKS for kind in KINDS]
+
+
+@pytest.fixture(autouse=True)
+def no_download(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError('something tried to download')
+
+    monkeypatch.setattr('torch.hub.download_url_to_file', refuse)
+    monkeypatch.setattr('torch.hub.load_state_dict_from_url', refuse)
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    """Three images per split of 256x256 in the layout of SewerSim."""
+    root = tmp_path_factory.mktemp('sewersim-pipe')
+    rng = np.random.default_rng(0)
+    for split in ('train', 'test'):
+        for label in (1, 2, 3):
+            image = rng.integers(0, 90, (256, 256, 3), dtype=np.uint8)
+            mask = np.zeros((256, 256), np.uint8)
+            mask[40:140, 60:200] = label
+            image[mask > 0, label - 1] = 250
+            # Not to be counted, as at the border of a frame.
+            mask[:4] = 255
+            write_png(root / 'images' / split / f'{label}.png', image)
+            write_png(root / 'masks' / split / f'{label}.png', mask)
+    return root
+
+
+def load(name, root=None):
+    cfg = Config.fromfile(FOLDER / f'{name}.py')
+    if root is not None:
+        for key in ('train', 'val', 'test'):
+            loader = cfg[f'{key}_dataloader']
+            loader.update(num_workers=0, persistent_workers=False)
+            loader.dataset.data_root = str(root)
+    return cfg
+
+
+def built(cfg):
+    init_default_scope('mmseg')
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        return MODELS.build(copy.deepcopy(cfg.model))
+
+
+def test_all_variants_are_there():
+    names = {
+        f'{net}_{kind}{size}'
+        for net in NETWORKS
+        for kind in KINDS
+        for size in ('', '_quick')
+    }
+    assert {path.stem for path in FILES} == names
+    meta = yaml.safe_load((FOLDER / 'metafile.yml').read_text())
+    listed = {Path(model['Config']).stem for model in meta['Models']}
+    assert listed == names
+    readme = (FOLDER / 'README.md').read_text()
+    assert all(f'{net}_' in readme for net in NETWORKS)
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda path: path.stem)
+def test_each_variant_differs_in_the_picture_only(path):
+    kind = path.stem.removesuffix('_quick')[-2:]
+    cfg, hr = load(path.stem), load(path.stem.replace(f'_{kind}', '_hr'))
+    assert cfg.default_scope == 'mmseg'
+    small = dict(type='mmdsr.Downsample', scale=1 / 4)
+    for key in ('train', 'val', 'test'):
+        mine = copy.deepcopy(cfg[f'{key}_dataloader'])
+        other = hr[f'{key}_dataloader']
+        wanted = list(other.dataset.pipeline)
+        if kind != 'hr':
+            wanted.insert(-1, small)
+        assert list(mine.dataset.pipeline) == wanted
+        assert wanted[-1].type == 'PackSegInputs'
+        mine.dataset.pipeline = other.dataset.pipeline
+        assert mine == other
+    model = copy.deepcopy(cfg.model)
+    stage = model.data_preprocessor.pop('sr', None)
+    model.data_preprocessor.type = 'SegDataPreProcessor'
+    assert model == hr.model
+    restored = dict(
+        config='configs/dsrnet/student.py', checkpoint='work_dirs/student'
+    )
+    if path.stem.endswith('quick'):
+        restored = dict(weights='dsrnet_student_quick')
+    assert (
+        stage
+        == {
+            'hr': None,
+            'lr': dict(interpolation='bilinear', scale=4),
+            'sr': restored,
+        }[kind]
+    )
+    for key in ('optim_wrapper', 'param_scheduler', 'train_cfg'):
+        assert cfg[key] == hr[key]
+
+
+@pytest.mark.parametrize('network', NETWORKS)
+def test_paper_scale_is_the_host_network(network):
+    cfg = load(f'{network}_hr')
+    assert cfg.model.pretrained == 'open-mmlab://resnet50_v1c'
+    cfg.model.pretrained = None
+    model = built(cfg)
+    assert model.decode_head.num_classes == 4
+    assert model.auxiliary_head.num_classes == 4
+    parameters = sum(p.numel() for p in model.parameters()) / 1e6
+    # mmseg's r50-d8 have 49.5 and 43.6 with the auxiliary head.
+    assert 40 < parameters < 52
+
+
+@pytest.mark.parametrize('network', NETWORKS)
+def test_quick_configs_are_small_and_end_with_their_schedule(network):
+    cfg = load(f'{network}_hr_quick')
+    assert cfg.model.pretrained is None
+    assert cfg.param_scheduler[-1].end == cfg.train_cfg.max_iters
+    assert cfg.train_dataloader.dataset.data_root == 'data/sewersim-pipe'
+    assert cfg.train_dataloader.num_workers == 0
+    parameters = sum(p.numel() for p in built(cfg).parameters())
+    assert 2e5 < parameters < 2e6
+
+
+@pytest.mark.parametrize('name', QUICK)
+def test_a_quick_config_trains_and_tests(name, root, tmp_path):
+    cfg = load(name, root)
+    cfg.train_cfg.update(max_iters=1, val_interval=2)
+    cfg.train_dataloader.batch_size = 2
+    cfg.work_dir, cfg.launcher = str(tmp_path), 'none'
+    cfg.experiment_name = tmp_path.name
+    cfg.log_level = 'WARNING'
+    for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
+        cfg[key] = None
+    before = built(cfg).state_dict()
+    model = launch.train(cfg)
+    state = model.state_dict()
+    # The super-resolution is no part of what is saved.
+    assert list(state) == list(before)
+    assert all(value.isfinite().all() for value in state.values())
+    metrics = launch.test(cfg, tmp_path / 'iter_1.pth')
+    codes = {f'IoU/{code}' for code in ('JO', 'IL', 'IN', 'mean', 'mean_all')}
+    assert codes <= set(metrics)
+    assert all(0 <= metrics[code] <= 100 for code in codes)
+
+
+def test_masks_stay_in_the_frame_of_the_large_image(root):
+    seen = {}
+    for kind in KINDS:
+        for size in ('', '_quick'):
+            cfg = load(f'fcn_{kind}{size}', root)
+            cfg.model.pretrained = None
+            model = built(cfg)
+            dataset = cfg.train_dataloader.dataset
+            with DefaultScope.overwrite_default_scope('mmseg'):
+                item = DATASETS.build(dataset)[0]
+            side = 256 if kind == 'hr' else 64
+            assert item['inputs'].shape == (3, side, side)
+            batch = dict(
+                inputs=[item['inputs']], data_samples=[item['data_samples']]
+            )
+            out = model.data_preprocessor(batch, training=True)
+            assert out['inputs'].shape == (1, 3, 256, 256)
+            mask = out['data_samples'][0].gt_sem_seg.data
+            assert mask.shape == (1, 256, 256)
+            assert set(mask.unique().tolist()) <= {0, 1, 255}
+            if size:
+                seen[kind] = out['inputs'].mean()
+    # In the units of the network: a stage that scaled the values would show.
+    values = torch.stack(list(seen.values()))
+    assert values.max() - values.min() < 0.05
