@@ -202,7 +202,9 @@ def test_an_experiment_its_stop_and_its_continuation(folder, tmp_path):
 def test_trained_and_tested_on_the_same_version(folder, tmp_path):
     task = config(folder, 1, 'own')
     out = tmp_path / 'out'
-    done = call(task, folder, out, '--seeds', 0, '--protocol', 'same')
+    # One thread each: threads of a busy machine wait for each other.
+    same = ['--seeds', 0, '--protocol', 'same', '--jobs', 4]
+    done = call(task, folder, out, *same)
     assert done.returncode == 0, done.stdout + done.stderr
     data = out / 'data/sewersim-pipe'
     for name in VERSIONS:
@@ -217,7 +219,7 @@ def test_trained_and_tested_on_the_same_version(folder, tmp_path):
     # A broken image in the test data of one version: that run fails.
     shutil.rmtree(out / 'runs/own/bicubic')
     (data / 'bicubic/images/test/1.png').write_bytes(b'no image')
-    done = call(task, folder, out, '--seeds', 0, '--protocol', 'same')
+    done = call(task, folder, out, *same)
     assert done.returncode == 1, done.stdout + done.stderr
     assert '1 of 4 runs failed' in done.stderr
     assert 'own on bicubic, seed 0' in done.stderr

@@ -29,3 +29,12 @@ model = dict(
     ),
     auxiliary_head=None,
 )
+
+# An iteration takes a quarter longer than one of FCN.
+max_iters = 700
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+warm_up, cosine = _base_.param_scheduler
+param_scheduler = [
+    warm_up,
+    dict(cosine, end=max_iters, T_max=max_iters - warm_up['end']),
+]
