@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdsr.analysis.ablation import AblationRow, prepare
-from mmdsr.analysis.runs import Run, write_configs, write_json
+from mmdsr.analysis.runs import TrainingRun, write_configs, write_json
 
 WORKER = 'mmdsr.analysis.ablation_worker'
 
 
 @dataclass
-class AblationRun(Run):
+class AblationRun(TrainingRun):
     """A row with a seed.
 
     Args:
@@ -30,7 +30,7 @@ def make_run(row, seed, folder, **kwargs):
         row (AblationRow): The row.
         seed (int): The seed.
         folder (Path): Its folder.
-        **kwargs: As of :class:`mmdsr.analysis.runs.Run`.
+        **kwargs: As of :class:`mmdsr.analysis.runs.TrainingRun`.
 
     Returns:
         AblationRun: The run.

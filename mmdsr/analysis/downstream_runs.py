@@ -6,14 +6,14 @@ from pathlib import Path
 
 from mmdsr.analysis.downstream import prepare, retarget
 from mmdsr.analysis.downstream_data import HR
-from mmdsr.analysis.runs import Run, write_configs, write_json
+from mmdsr.analysis.runs import TrainingRun, write_configs, write_json
 from mmdsr.engine.launch import UsageError
 
 WORKER = 'mmdsr.analysis.downstream_worker'
 
 
 @dataclass
-class DownstreamRun(Run):
+class DownstreamRun(TrainingRun):
     """A training of a task with its tests.
 
     Args:

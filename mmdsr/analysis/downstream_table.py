@@ -21,7 +21,7 @@ _TOLERANCE = 1e-6
 
 
 @dataclass
-class Line:
+class ClassLine:
     """A class, or the mean.
 
     Args:
@@ -44,7 +44,7 @@ class Table:
             the host's own metrics are the rows.
         columns (list[str]): LR, bicubic, SR ..., HR.
         deltas (list[str]): Titles of the differences.
-        lines (list[Line]): Classes, then the mean if they are classes.
+        lines (list[ClassLine]): Classes, then the mean if they are classes.
         left_out (list[str]): Classes without a value somewhere; they are
             not in the mean.
         seeds (list[int]): What the values are over.
@@ -125,7 +125,7 @@ def check_identity(line, models):
     """Check that the differences of a line add up to zero.
 
     Args:
-        line (Line): A line with all values.
+        line (ClassLine): A line with all values.
         models (Sequence[str]): Columns of the super-resolution models.
 
     Raises:
@@ -195,7 +195,7 @@ def _missing(value):
 
 
 def _line(name, rows, columns, titles, models):
-    line = Line(name)
+    line = ClassLine(name)
     for column in columns:
         line.values[column] = summarise(row[column] for row in rows)
     parts = [differences(row, models) for row in rows]
@@ -206,7 +206,7 @@ def _line(name, rows, columns, titles, models):
 
 
 def _partial_line(name, rows, columns):
-    line = Line(name)
+    line = ClassLine(name)
     for column in columns:
         known = [r[column] for r in rows if not _missing(r[column])]
         if known:

@@ -31,7 +31,7 @@ _ITERATION = re.compile(rb'\(train\)\s+(?:\[\s*(\d+)\])?\[\s*(\d+)/\s*(\d+)\]')
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """One training with its tests.
 
     Args:
@@ -58,7 +58,7 @@ def write_configs(runs, configs, where='--out'):
     """Write the config of every run, if none is another one's.
 
     Args:
-        runs (Sequence[Run]): The runs.
+        runs (Sequence[TrainingRun]): The runs.
         configs (Sequence[str]): Text of each config.
         where (str): The option that chooses the folder, for the message.
 
@@ -107,7 +107,7 @@ def start(run, threads):
     """Start the process of a run.
 
     Args:
-        run (Run): The run.
+        run (TrainingRun): The run.
         threads (int): CPU threads that it may use.
 
     Returns:
@@ -128,7 +128,7 @@ def finish(run, code):
     """Take up the result of a process that ended.
 
     Args:
-        run (Run): The run, changed in place.
+        run (TrainingRun): The run, changed in place.
         code (int): Exit code.
     """
     result = run.folder / 'result.json'
@@ -145,7 +145,7 @@ def iteration(run):
     """Return how far a run is, from its log.
 
     Args:
-        run (Run): The run.
+        run (TrainingRun): The run.
 
     Returns:
         tuple[int, int]: Last logged iteration and their number, of all
@@ -177,10 +177,11 @@ def run_all(runs, jobs, console, report, poll=0.5):
     """Run what is not done, several processes at a time.
 
     Args:
-        runs (list[Run]): The runs, changed in place.
+        runs (list[TrainingRun]): The runs, changed in place.
         jobs (int): Processes at a time; they share the CPU's cores.
         console (rich.console.Console): Where the progress is shown.
-        report (Callable[[Run], str]): The results of a run in one line.
+        report (Callable[[TrainingRun], str]): The results of a run in one
+            line.
         poll (float): Seconds between two looks. Defaults to 0.5.
 
     Raises:

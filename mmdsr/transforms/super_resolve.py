@@ -5,7 +5,6 @@ import torch
 from mmcv.transforms import BaseTransform
 from torch.utils.data import get_worker_info
 
-from mmdsr.inference import SuperResolver
 from mmdsr.registry import TRANSFORMS
 
 
@@ -41,6 +40,10 @@ class SuperResolve(BaseTransform):
     """
 
     def __init__(self, sr, device='cpu'):
+        # Here, as it takes mmengine's hooks and with them transformers,
+        # which no other transform needs.
+        from mmdsr.inference import SuperResolver
+
         self.resolver = SuperResolver(**sr)
         self.device = torch.device(device)
 

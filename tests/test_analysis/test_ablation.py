@@ -62,12 +62,19 @@ def test_the_studies_of_the_paper_fit_any_budget(path):
 
 def test_rows_of_a_quick_study_differ_in_one_thing():
     rows = read_study(CONFIGS / 'ablations/table10.yml').rows
-    rec, given, loss = (prepare(row, Budget(), 0) for row in rows)
+    rec, given, loss, same = (prepare(row, Budget(), 0) for row in rows)
     assert rec.model.generator.type == 'mmdsr.MASASRNet'
     assert given.model.generator.depth_net is None
     assert given.model.test_cfg.depth == 'given'
     assert loss.model.depth_loss
-    for cfg in (rec, given):
+    # The last row has no depth, but the matching of those that do.
+    for name in ('block_size', 'dilations'):
+        matching = [
+            list(value) if isinstance(value := cfg[name], tuple) else value
+            for cfg in (m.model.generator for m in (same, given, loss, rec))
+        ]
+        assert matching[0] == matching[1] == matching[2] != matching[3]
+    for cfg in (rec, given, same):
         assert not cfg.model.depth_loss
         assert cfg.train_cfg == loss.train_cfg
         assert cfg.optim_wrapper == loss.optim_wrapper
