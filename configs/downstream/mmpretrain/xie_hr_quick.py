@@ -3,7 +3,11 @@
 _base_ = './_base_/sewersim_quick.py'
 
 backbone = dict(
-    type='mmdsr.XieNet', channels=(16, 32, 32), hidden=(256, 128), dropout=0.3
+    type='mmdsr.XieNet',
+    channels=(16, 32, 32),
+    hidden=(256, 128),
+    # A few epochs are too short for the dropout of the full network.
+    dropout=0.0,
 )
 head = dict(
     type='MultiLabelLinearClsHead',
@@ -30,3 +34,5 @@ model = dict(
         head=dict(num_classes=15, loss=_base_.bce, **head),
     ),
 )
+
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
