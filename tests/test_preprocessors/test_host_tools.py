@@ -1,5 +1,6 @@
 """Training, resuming and testing host configs, as our tools do it."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -31,10 +32,17 @@ def data(tmp_path_factory):
     return make_data(tmp_path_factory.mktemp('data') / 'set', (48, 64))
 
 
+_COUNT = itertools.count()
+
+
 def _load(path, **options):
-    return launch.load_config(
+    cfg = launch.load_config(
         path, options, work_dir=path.with_suffix(''), launcher='none'
     )
+    # mmengine takes a run of the same second for the same one, whose scope
+    # is no longer the current one after other tests.
+    cfg.experiment_name = f'{path.parent.name}-{next(_COUNT)}'
+    return cfg
 
 
 @pytest.mark.slow
