@@ -88,7 +88,8 @@ def draw(path, title, predictions, rows=6):
     figure.suptitle(title)
     grid = figure.subplots(len(chosen), len(columns), squeeze=False)
     for axes, column in zip(grid[0], columns, strict=True):
-        axes.set_title(column)
+        # Names of models are longer than a picture is wide.
+        axes.set_title(column.replace('(', '\n('), fontsize='small')
     for row, number in zip(grid, chosen, strict=True):
         truth = last['images'][number]['truth']
         for axes, column in zip(row, columns, strict=True):
