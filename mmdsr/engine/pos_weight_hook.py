@@ -7,7 +7,7 @@ from mmengine.model import is_model_wrapper
 from mmdsr.registry import HOOKS
 
 
-def positive_weights(labels, limit=None):
+def positive_weights(labels):
     """Weigh the positives of each class up to its negatives.
 
     With N images, of which N_c show class c, the benchmark of Sewer-ML
@@ -15,7 +15,6 @@ def positive_weights(labels, limit=None):
 
     Args:
         labels (Tensor): ``(N, K)``, 1 where a class is present.
-        limit (float, optional): Largest weight. The benchmark has none.
 
     Returns:
         Tensor: ``(K,)``. 1 for a class without a positive, which no weight
@@ -25,7 +24,7 @@ def positive_weights(labels, limit=None):
     number, positive = len(labels), labels.double().sum(0)
     weights = (number - positive) / positive
     weights[(positive == 0) | (positive == number)] = 1
-    return weights if limit is None else weights.clamp(max=limit)
+    return weights
 
 
 def label_matrix(dataset, classes):
@@ -55,13 +54,7 @@ class PosWeightHook(Hook):
     resumed. A classifier with several heads says by a method
     ``loss_targets`` what each is trained on; else the loss of its ``head``
     gets them.
-
-    Args:
-        limit (float, optional): Largest weight. The benchmark has none.
     """
-
-    def __init__(self, limit=None):
-        self.limit = limit
 
     def before_train(self, runner):
         """Count the labels and set the weights.
@@ -88,7 +81,7 @@ class PosWeightHook(Hook):
                     "dict(type='CrossEntropyLoss', use_sigmoid=True), not "
                     f'{type(loss).__name__} of {type(head).__name__}.'
                 )
-            loss.pos_weight = positive_weights(target, self.limit).tolist()
+            loss.pos_weight = positive_weights(target).tolist()
             shown = ', '.join(f'{weight:.3g}' for weight in loss.pos_weight)
             runner.logger.info(
                 f'Weights of positives by {len(target)} training images: '

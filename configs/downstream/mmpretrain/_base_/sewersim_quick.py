@@ -18,17 +18,18 @@ train_pipeline = [
     dict(
         type='RandomResizedCrop',
         scale=frame,
-        crop_ratio_range=(0.7, 1.0),
+        crop_ratio_range=(0.5, 1.0),
+        aspect_ratio_range=(1.1, 1.35),
         backend='pillow',
         interpolation='bilinear',
     ),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(
         type='ColorJitter',
-        brightness=0.2,
-        contrast=0.2,
-        saturation=0.2,
-        hue=0.1,
+        brightness=0.3,
+        contrast=0.3,
+        saturation=0.3,
+        hue=0.2,
     ),
     dict(type='PackInputs'),
 ]
@@ -59,7 +60,7 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-epochs = 12
+epochs = 14
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=30),
