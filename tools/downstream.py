@@ -18,9 +18,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmengine.config import DictAction
 from rich.console import Console
 
+from mmdsr.analysis.arguments import add_run_arguments
 from mmdsr.analysis.downstream import (
     PROTOCOLS,
     SPLITS,
@@ -42,14 +42,6 @@ from mmdsr.analysis.runs import run_all
 from mmdsr.engine.launch import UsageError
 
 CONFIGS = Path(__file__).parents[1] / 'configs/downstream'
-
-
-def positive(text):
-    """Parse a positive whole number."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
 
 
 def names(text):
@@ -83,15 +75,6 @@ def parse_args():
         'on the same version (default: hr)',
     )
     parser.add_argument(
-        '--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='SEED'
-    )
-    parser.add_argument(
-        '--jobs',
-        type=positive,
-        default=1,
-        help='runs at a time; they share the cores (default: 1)',
-    )
-    parser.add_argument(
         '--out',
         default='work_dirs/downstream',
         help='folder (default: work_dirs/downstream)',
@@ -108,13 +91,7 @@ def parse_args():
         help='the networks and schedules of paper scale instead of the quick '
         'ones',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override values of all configs',
-    )
+    add_run_arguments(parser)
     return parser, parser.parse_args()
 
 

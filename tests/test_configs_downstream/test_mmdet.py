@@ -2,15 +2,19 @@
 
 import copy
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
+from variants import (
+    CONFIGS,
+    KINDS,
+    check_differs_in_the_picture_only,
+    check_files,
+)
 
 from mmdsr.converters.images import write_png
 from mmdsr.registry import MODELS
@@ -20,9 +24,8 @@ pytest.importorskip('mmdet')
 from mmdet.registry import DATASETS  # noqa: E402
 from mmdet.structures.bbox import get_box_tensor  # noqa: E402
 
-FOLDER = Path(__file__).parents[2] / 'configs/downstream/mmdet'
+FOLDER = CONFIGS / 'mmdet'
 NETWORKS = ('ssd300', 'yolov5s')
-KINDS = ('hr', 'lr', 'sr')
 FILES = sorted(FOLDER.glob('*.py'))
 QUICK = [f'{net}_{kind}_quick' for net in NETWORKS for kind in KINDS]
 #: Category, x, y, width, height of each image; one is without a defect.
@@ -32,15 +35,6 @@ BOXES = [
     [],
     [(1, 100, 90, 90, 80)],
 ]
-
-
-@pytest.fixture(autouse=True)
-def no_download(monkeypatch):
-    def refuse(*args, **kwargs):
-        raise AssertionError('something tried to download')
-
-    monkeypatch.setattr('torch.hub.download_url_to_file', refuse)
-    monkeypatch.setattr('torch.hub.load_state_dict_from_url', refuse)
 
 
 @pytest.fixture(scope='module')
@@ -114,18 +108,7 @@ def runner(cfg, root, folder):
 
 
 def test_all_variants_are_there():
-    names = {
-        f'{net}_{kind}{size}'
-        for net in NETWORKS
-        for kind in KINDS
-        for size in ('', '_quick')
-    }
-    assert {path.stem for path in FILES} == names
-    meta = yaml.safe_load((FOLDER / 'metafile.yml').read_text())
-    listed = {Path(model['Config']).stem for model in meta['Models']}
-    assert listed == names
-    readme = (FOLDER / 'README.md').read_text()
-    assert all(f'{net}_' in readme for net in NETWORKS)
+    check_files(FOLDER, NETWORKS)
 
 
 def test_yolov5s_has_the_published_size():
@@ -164,39 +147,9 @@ def test_ssd300_is_that_of_mmdet(tmp_path):
 
 @pytest.mark.parametrize('path', FILES, ids=lambda path: path.stem)
 def test_each_variant_differs_in_the_picture_only(path):
-    kind = path.stem.removesuffix('_quick')[-2:]
-    cfg, hr = load(path.stem), load(path.stem.replace(f'_{kind}', '_hr'))
-    assert cfg.default_scope == 'mmdet'
-    small = dict(type='mmdsr.Downsample', scale=1 / 4)
-    for key in ('train', 'val', 'test'):
-        mine = copy.deepcopy(cfg[f'{key}_dataloader'])
-        other = hr[f'{key}_dataloader']
-        wanted = list(other.dataset.pipeline)
-        if kind != 'hr':
-            wanted.insert(-1, small)
-        assert list(mine.dataset.pipeline) == wanted
-        assert wanted[-1].type == 'PackDetInputs'
-        mine.dataset.pipeline = other.dataset.pipeline
-        assert mine == other
-    model = copy.deepcopy(cfg.model)
-    stage = model.data_preprocessor.pop('sr', None)
-    model.data_preprocessor.type = 'DetDataPreprocessor'
-    assert model == hr.model
-    restored = dict(
-        config='configs/dsrnet/student.py', checkpoint='work_dirs/student'
+    check_differs_in_the_picture_only(
+        path, 'mmdet', 'PackDetInputs', 'DetDataPreprocessor'
     )
-    if path.stem.endswith('quick'):
-        restored = dict(weights='dsrnet_student_quick')
-    assert (
-        stage
-        == {
-            'hr': None,
-            'lr': dict(interpolation='bilinear', scale=4),
-            'sr': restored,
-        }[kind]
-    )
-    for key in ('optim_wrapper', 'param_scheduler', 'train_cfg'):
-        assert cfg[key] == hr[key]
 
 
 @pytest.mark.parametrize('network', NETWORKS)

@@ -1,15 +1,22 @@
 """The classification configs: they build, agree, train and test."""
 
 import copy
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
+from variants import (
+    CONFIGS,
+    KINDS,
+    SMALL,
+    check_files,
+    hr_of,
+    kind_of,
+    wanted_stage,
+)
 
 from mmdsr.converters.images import write_png
 from mmdsr.converters.sewer_ml_csv import CLASSES, HEADER, write_rows
@@ -17,21 +24,11 @@ from mmdsr.registry import MODELS
 
 pytest.importorskip('mmpretrain')
 
-FOLDER = Path(__file__).parents[2] / 'configs/downstream/mmpretrain'
+FOLDER = CONFIGS / 'mmpretrain'
 NETWORKS = ('inception_v3', 'resnet101', 'xie')
-KINDS = ('hr', 'lr', 'sr')
 FILES = sorted(FOLDER.glob('*.py'))
 QUICK = [f'{net}_{kind}_quick' for net in NETWORKS for kind in KINDS]
 LABELS = [['RB', 'GR'], ['FS'], [], ['RB']]
-
-
-@pytest.fixture(autouse=True)
-def no_download(monkeypatch):
-    def refuse(*args, **kwargs):
-        raise AssertionError('something tried to download')
-
-    monkeypatch.setattr('torch.hub.download_url_to_file', refuse)
-    monkeypatch.setattr('torch.hub.load_state_dict_from_url', refuse)
 
 
 @pytest.fixture(scope='module')
@@ -77,13 +74,7 @@ def runner(cfg, root, folder):
 
 
 def test_all_variants_are_there():
-    names = {
-        f'{n}_{k}{q}' for n in NETWORKS for k in KINDS for q in ('', '_quick')
-    }
-    assert {path.stem for path in FILES} == names
-    meta = yaml.safe_load((FOLDER / 'metafile.yml').read_text())
-    listed = {Path(model['Config']).stem for model in meta['Models']}
-    assert listed == names
+    check_files(FOLDER, NETWORKS)
 
 
 @pytest.mark.parametrize(
@@ -103,33 +94,21 @@ def test_the_paper_s_networks_have_their_size(name, parameters):
 
 @pytest.mark.parametrize('path', FILES, ids=lambda path: path.stem)
 def test_each_variant_differs_in_the_picture_only(path):
-    kind = path.stem.removesuffix('_quick')[-2:]
-    cfg, hr = load(path.stem), load(path.stem.replace(f'_{kind}', '_hr'))
+    cfg, hr = load(path.stem), hr_of(path)
     assert cfg.default_scope == 'mmpretrain'
     assert cfg.model == hr.model and cfg.optim_wrapper == hr.optim_wrapper
-    small = dict(type='mmdsr.Downsample', scale=1 / 4)
     for key in ('train', 'val', 'test'):
         mine = list(cfg[f'{key}_dataloader'].dataset.pipeline)
         other = list(hr[f'{key}_dataloader'].dataset.pipeline)
-        if kind == 'hr':
+        if kind_of(path) == 'hr':
             assert mine == other
         else:
-            assert mine == [*other[:-1], small, other[-1]]
+            assert mine == [*other[:-1], SMALL, other[-1]]
             # So that Downsample can divide.
             assert all(side % 4 == 0 for side in mine[1].scale)
     pre = cfg.data_preprocessor
     assert pre.num_classes == 15
-    stage = {
-        'hr': None,
-        'lr': dict(interpolation='bilinear', scale=4),
-        'sr': dict(weights='dsrnet_student_quick')
-        if path.stem.endswith('quick')
-        else dict(
-            config='configs/dsrnet/student.py',
-            checkpoint='work_dirs/student',
-        ),
-    }[kind]
-    assert pre.get('sr') == stage
+    assert pre.get('sr') == wanted_stage(path)
 
 
 def test_the_recipe_of_the_benchmark():

@@ -18,7 +18,6 @@ import sys
 from pathlib import Path
 
 import torch
-from mmengine.config import DictAction
 from rich.console import Console
 from rich.progress import track
 
@@ -39,20 +38,13 @@ from mmdsr.analysis.ablation_table import (
     measure_cost,
     write_tables,
 )
+from mmdsr.analysis.arguments import add_run_arguments, positive
 from mmdsr.analysis.runs import run_all
 from mmdsr.engine.checkpoint import find_checkpoint
 from mmdsr.engine.launch import UsageError, check_data
 from mmdsr.registry import MODELS
 
 STUDIES = Path(__file__).parents[2] / 'configs/ablations'
-
-
-def positive(text):
-    """Parse a positive whole number."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
 
 
 def parse_args():
@@ -83,20 +75,11 @@ def parse_args():
         '(default: the data root)',
     )
     parser.add_argument(
-        '--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='SEED'
-    )
-    parser.add_argument(
         '--teacher',
         help='checkpoint or working directory for the rows that distil',
     )
     parser.add_argument(
         '--max-samples', type=positive, help='test images per data set'
-    )
-    parser.add_argument(
-        '--jobs',
-        type=positive,
-        default=1,
-        help='runs at a time; they share the cores (default: 1)',
     )
     parser.add_argument(
         '--shape',
@@ -112,13 +95,7 @@ def parse_args():
         default=5,
         help='timed passes per row at the end; 0: no timing (default: 5)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override values of all configs',
-    )
+    add_run_arguments(parser)
     return parser, parser.parse_args()
 
 

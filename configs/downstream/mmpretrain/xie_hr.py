@@ -1,30 +1,5 @@
 """The two-level network after Xie et al. 2019 on HR images of Sewer-ML."""
 
-_base_ = './_base_/benchmark_90e.py'
+_base_ = ['./_base_/xie.py', './_base_/benchmark_90e.py']
 
-backbone = dict(type='mmdsr.XieNet')
-head = dict(
-    type='MultiLabelLinearClsHead',
-    in_channels=512,
-    thr=0.5,
-    # As torch initialises it.
-    init_cfg=None,
-)
-model = dict(
-    type='mmdsr.TwoStageClassifier',
-    strategy='replace',
-    level1=dict(
-        type='ImageClassifier',
-        backbone=backbone,
-        head=dict(
-            num_classes=1,
-            loss=dict(type='CrossEntropyLoss', use_sigmoid=True),
-            **head,
-        ),
-    ),
-    level2=dict(
-        type='ImageClassifier',
-        backbone=backbone,
-        head=dict(num_classes=15, loss=_base_.bce, **head),
-    ),
-)
+model = dict(level2=dict(head=dict(loss=_base_.bce)))

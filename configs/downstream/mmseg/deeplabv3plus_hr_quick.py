@@ -8,14 +8,7 @@ _base_ = [
 model = dict(
     pretrained=None,
     data_preprocessor=dict(size=_base_.crop_size),
-    backbone=dict(
-        depth=18,
-        base_channels=16,
-        stem_channels=16,
-        strides=(1, 2, 2, 1),
-        dilations=(1, 1, 1, 2),
-        norm_cfg=_base_.quick_norm,
-    ),
+    backbone=_base_.quick_backbone,
     decode_head=dict(
         in_channels=128,
         channels=32,

@@ -27,5 +27,3 @@ default_hooks = dict(
         rule='greater',
     )
 )
-# mmpretrain divides the loss by the images; the benchmark also by classes.
-bce = dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1 / 15)

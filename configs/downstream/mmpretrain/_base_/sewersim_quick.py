@@ -75,4 +75,3 @@ default_hooks = dict(
     checkpoint=dict(interval=2, max_keep_ckpts=2),
 )
 randomness = dict(seed=0)
-bce = dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1 / 15)

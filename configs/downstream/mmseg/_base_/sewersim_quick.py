@@ -33,6 +33,15 @@ quick_loss = [
     dict(type='DiceLoss', use_sigmoid=False, ignore_index=0, loss_weight=1.0),
 ]
 quick_norm = dict(type='BN', requires_grad=True)
+# ResNet-18 of a quarter of its width, stride 16.
+quick_backbone = dict(
+    depth=18,
+    base_channels=16,
+    stem_channels=16,
+    strides=(1, 2, 2, 1),
+    dilations=(1, 1, 1, 2),
+    norm_cfg=quick_norm,
+)
 
 max_iters = 800
 train_cfg = dict(
