@@ -16,10 +16,12 @@ from types import SimpleNamespace
 
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner.checkpoint import CheckpointLoader
 
 #: Types that a training checkpoint of mmengine may contain besides plain
-#: containers: tensors, and the log history with its NumPy arrays.
+#: containers: tensors, the log history with its NumPy arrays, and a class
+#: that a schedule refers to.
 _ALLOWED = {
     'collections': {'OrderedDict', 'defaultdict', 'deque', 'Counter'},
     'torch': {'Size', 'device'},
@@ -30,13 +32,19 @@ _ALLOWED = {
     '_codecs': {'encode'},
     'builtins': {'set', 'dict', 'list', 'complex', 'slice'},
     'mmengine.logging.history_buffer': {'HistoryBuffer'},
+    'mmengine.optim.scheduler.param_scheduler': {'OneCycleParamScheduler'},
 }
-_HISTORY_METHODS = {'min', 'max', 'mean', 'current'}
+#: Functions of these types that a checkpoint may refer to: the statistics of
+#: a log history, the curves of a one-cycle schedule.
+_METHODS = {
+    HistoryBuffer: {'min', 'max', 'mean', 'current'},
+    OneCycleParamScheduler: {'_annealing_cos', '_annealing_linear'},
+}
 
 
-def _history_method(owner, name):
-    """The only attribute access that a log history needs to be restored."""
-    if owner is not HistoryBuffer or name not in _HISTORY_METHODS:
+def _method(owner, name):
+    """The only attribute access that a checkpoint needs."""
+    if not isinstance(owner, type) or name not in _METHODS.get(owner, ()):
         raise pickle.UnpicklingError(
             f'The checkpoint asks for the attribute {name!r} of {owner!r}.'
         )
@@ -52,7 +60,7 @@ class _Unpickler(pickle.Unpickler):
         # Pickles of protocol 2, torch's default, use the old name.
         module = 'builtins' if module == '__builtin__' else module
         if (module, name) == ('builtins', 'getattr'):
-            return _history_method
+            return _method
         if module == 'torch' and isinstance(
             getattr(torch, name, None), torch.dtype
         ):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.optim import scheduler
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner.checkpoint import CheckpointLoader, load_checkpoint
 from torch import nn
 
@@ -99,6 +100,12 @@ def test_training_checkpoint_is_read_whole(tmp_path, zipped):
         (scheduler.CosineAnnealingLR, dict(T_max=5)),
         (scheduler.CosineRestartLR, dict(periods=[2], eta_min=0)),
         (scheduler.ExponentialLR, dict(gamma=0.9)),
+        (scheduler.OneCycleLR, dict(eta_max=1, total_steps=9)),
+        (
+            scheduler.OneCycleLR,
+            dict(eta_max=1, total_steps=9, anneal_strategy='linear'),
+        ),
+        (scheduler.ReduceOnPlateauLR, dict()),
     ],
 )
 def test_schedulers_of_the_hosts_are_read(tmp_path, kind, arguments):
@@ -127,12 +134,16 @@ def test_attack_is_refused_by_name(tmp_path):
 
 
 class GetAttribute:
+    def __init__(self, owner):
+        self.owner = owner
+
     def __reduce__(self):
-        return getattr, (HistoryBuffer, '__init__')
+        return getattr, (self.owner, '__init__')
 
 
-def test_attribute_access_is_limited(tmp_path):
-    torch.save(dict(x=GetAttribute()), tmp_path / 'a.pth')
+@pytest.mark.parametrize('owner', [HistoryBuffer, OneCycleParamScheduler, []])
+def test_attribute_access_is_limited(tmp_path, owner):
+    torch.save(dict(x=GetAttribute(owner)), tmp_path / 'a.pth')
     with pytest.raises(CheckpointError, match='__init__'):
         read_checkpoint(tmp_path / 'a.pth')
 
