@@ -6,11 +6,12 @@ Example:
         --out results.json --cfg-options \
         test_dataloader.dataset.reference=self model.test_cfg.depth=zero
     python tools/test.py configs/downstream/mmseg/fcn_sr_quick.py \
-        work_dirs/fcn_sr_quick/iter_300.pth
+        work_dirs/fcn_sr_quick
 
-The checkpoint may be one of a training or a plain state dict. Either is read
-without running code from it (``weights_only=True``, or an unpickler that
-knows mmengine's types only), and has to fit the config exactly.
+The checkpoint may be one of a training, a plain state dict, or a training's
+folder, of which the best is taken, else the newest. It is read without
+running code from it (``weights_only=True``, or an unpickler that knows
+mmengine's types only), and has to fit the config exactly.
 """
 
 import argparse
@@ -27,7 +28,9 @@ def parse_args():
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(description='Test a model')
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint or state dict')
+    parser.add_argument(
+        'checkpoint', help="checkpoint, state dict, or a training's folder"
+    )
     parser.add_argument(
         '--out', help='file for the metrics: .json, .yml or .pkl'
     )

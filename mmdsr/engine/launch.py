@@ -16,6 +16,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 from mmdsr.engine.check_data import UsageError, check_data
 from mmdsr.engine.checkpoint import (
     CheckpointError,
+    find_checkpoint,
     load_generator,
     load_model,
     use_safe_loader,
@@ -234,8 +235,10 @@ def test(cfg, checkpoint):
     Args:
         cfg (Config): Prepared by the functions of this module.
         checkpoint (str or Path): Training checkpoint, or plain weights of
-            the model or, for a model of this package, of its generator.
-            Weights that do not fit are refused.
+            the model or, for a model of this package, of its generator; or
+            the working directory of a training, see
+            :func:`~mmdsr.engine.checkpoint.find_checkpoint`. Weights that do
+            not fit are refused.
 
     Returns:
         dict[str, float]: The metrics.
@@ -245,8 +248,10 @@ def test(cfg, checkpoint):
             fit.
     """
     check_data(cfg, ['test_dataloader'])
-    if not Path(checkpoint).is_file():
-        raise UsageError(f'The checkpoint {checkpoint} does not exist.')
+    try:
+        checkpoint = find_checkpoint(checkpoint)
+    except FileNotFoundError as error:
+        raise UsageError(str(error)) from error
     cfg.load_from, cfg.resume = None, False
     # A test needs neither VGG19 weights, which might be downloaded, nor the
     # teacher that a student was distilled from.

@@ -60,7 +60,12 @@ def test_wrong_input_gives_one_line_and_code_2(tmp_path, refsr_root):
     cases = [
         ('train.py', [tmp_path / 'none.py'], 'none.py does not exist'),
         ('train.py', [config, '--cfg-options', gone], 'make data'),
-        ('test.py', [config, tmp_path / 'x.pth'], 'x.pth does not exist'),
+        (
+            'test.py',
+            [config, tmp_path / 'x.pth'],
+            f'no checkpoint at {tmp_path}/x.pth',
+        ),
+        ('test.py', [config, tmp_path], f'no checkpoint at {tmp_path}'),
         ('test.py', [config, broken, '--out', 'x.csv'], '.json'),
         ('analysis_tools/compare.py', [config, tmp_path / 'x'], 'no checkp'),
     ]
