@@ -12,6 +12,7 @@ import numpy as np
 
 from mmdsr.converters.frames import read_rgb
 from mmdsr.converters.images import write_bytes
+from mmdsr.inference.references import sequence_of
 
 #: Where a data set has no palette: Okabe and Ito's, for all eyes.
 PALETTE = (
@@ -37,31 +38,42 @@ def present(part):
 
 
 def choose(images, rows=6):
-    """Choose images that show the classes evenly.
+    """Choose images that show the classes evenly, of different sequences.
 
     Args:
-        images (Sequence[dict]): With ``truth``.
+        images (Sequence[dict]): With ``truth`` and ``img_path``.
         rows (int): How many. Defaults to 6.
 
     Returns:
         list[int]: Their numbers, ascending.
     """
-    shown, left, chosen = Counter(), list(range(len(images))), []
+    shown, seen, left, chosen = (
+        Counter(),
+        Counter(),
+        set(range(len(images))),
+        [],
+    )
+    sequences = [_sequence(image) for image in images]
+
+    def worth(number):
+        # Most classes that few others have shown.
+        classes = present(images[number]['truth'])
+        new = sum(1 / (1 + shown[label]) for label in classes)
+        return new / (1 + seen[sequences[number]]), -number
+
     while left and len(chosen) < rows:
-        # The one with most classes that few others have shown.
-        best = max(
-            left,
-            key=lambda number: (
-                sum(1 / (1 + shown[c]) for c in present(
-                    images[number]['truth']
-                )),
-                -number,
-            ),
-        )  # fmt: skip
+        best = max(left, key=worth)
         shown.update(present(images[best]['truth']))
+        seen[sequences[best]] += 1
         chosen.append(best)
         left.remove(best)
     return sorted(chosen)
+
+
+def _sequence(image):
+    """What the image's neighbours share with it; itself if it has none."""
+    path = Path(image['img_path'])
+    return path.parent, sequence_of(path.stem) or path.name
 
 
 def draw(path, title, predictions, rows=6):

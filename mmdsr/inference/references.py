@@ -118,7 +118,20 @@ class References:
         folder = path.parent
         if folder not in self._folders:
             self._folders[folder] = _list_sequences(folder)
-        return self._folders[folder].get(_sequence(path.stem), [])
+        return self._folders[folder].get(sequence_of(path.stem), [])
+
+
+def sequence_of(stem):
+    """Return what the frames of a sequence have in common in their names.
+
+    Args:
+        stem (str): File name without suffix.
+
+    Returns:
+        str or None: The part before the number at the end; None without one.
+    """
+    found = re.fullmatch(r'(.*?)\d+', stem)
+    return found and found[1]
 
 
 def _list_sequences(folder):
@@ -130,7 +143,7 @@ def _list_sequences(folder):
     ]
     sequences = {}
     for name in sorted(names, key=natural_key):
-        sequences.setdefault(_sequence(Path(name).stem), []).append(name)
+        sequences.setdefault(sequence_of(Path(name).stem), []).append(name)
     return sequences
 
 
@@ -147,11 +160,6 @@ def _path(info, key, policy):
             'the Pack... transform.'
         )
     return Path(info[key])
-
-
-def _sequence(stem):
-    found = re.fullmatch(r'(.*?)\d+', stem)
-    return found and found[1]
 
 
 def _flips(info):

@@ -302,15 +302,25 @@ def test_runs_are_kept_and_not_mixed(tmp_path):
 
 def test_images_that_show_the_classes_evenly():
     images = [
-        dict(truth=dict(classes=classes))
-        for classes in ([0], [0], [0, 1], [], [2], [0, 1])
+        dict(truth=dict(classes=classes), img_path=f'{name}.png')
+        for name, classes in zip(
+            'abcdef', ([0], [0], [0, 1], [], [2], [0, 1]), strict=True
+        )
     ]
     # Number 2 shows two; then class 2 is new, then 0 and 1 are halves.
     assert choose(images, 2) == [2, 4]
     assert choose(images, 3) == [2, 4, 5]
     assert choose(images, 9) == list(range(6))
     mask = np.array([[0, 255], [2, 2]], np.uint8)
-    assert choose([dict(truth=dict(mask=mask))], 1) == [0]
+    image = dict(truth=dict(mask=mask), img_path='a.png')
+    assert choose([image], 1) == [0]
+    # Two frames of a run, of which the first shows most, and another run.
+    names = [('a_1', [0, 1, 2]), ('a_2', [0, 1, 2]), ('b_1', [0, 1])]
+    images = [
+        dict(truth=dict(labels=labels), img_path=f'{name}.png')
+        for name, labels in names
+    ]
+    assert choose(images, 2) == [0, 2]
 
 
 @pytest.mark.parametrize('kind', ['mask', 'boxes', 'classes'])
