@@ -39,6 +39,8 @@ def check_settings(out, settings):
         UsageError: If they differ.
     """
     path = out / 'settings.json'
+    # As they are read again: a tuple of the command line becomes a list.
+    settings = json.loads(json.dumps(settings))
     if path.is_file():
         old = json.loads(path.read_text())
         differ = [

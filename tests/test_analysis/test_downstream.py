@@ -294,10 +294,11 @@ def test_runs_are_kept_and_not_mixed(tmp_path):
     options = {'train_cfg.max_iters': 5}
     with pytest.raises(UsageError, match='another config'):
         prepare_runs(*args, tmp_path, options=options)
-    check_settings(tmp_path, dict(protocol='hr'))
-    check_settings(tmp_path, dict(protocol='hr'))
+    settings = dict(protocol='hr', options={'pipeline.1.scale': (8, 6)})
+    check_settings(tmp_path, settings)
+    check_settings(tmp_path, settings)
     with pytest.raises(UsageError, match="protocol 'hr', not 'same'"):
-        check_settings(tmp_path, dict(protocol='same'))
+        check_settings(tmp_path, {**settings, 'protocol': 'same'})
 
 
 def test_images_that_show_the_classes_evenly():
