@@ -15,6 +15,17 @@ def pytest_configure():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def no_download(monkeypatch):
+    """No test may fetch weights from the internet."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError('something tried to download')
+
+    monkeypatch.setattr('torch.hub.download_url_to_file', refuse)
+    monkeypatch.setattr('torch.hub.load_state_dict_from_url', refuse)
+
+
 def _smooth_noise(rng, height, width, channels):
     noise = rng.random((height // 8, width // 8, channels), dtype=np.float32)
     image = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
