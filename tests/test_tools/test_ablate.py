@@ -1,17 +1,14 @@
 """tools/analysis_tools/ablate.py, as a user runs it."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
+from tool_runs import ROOT, command, environment, run
 
-ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools/analysis_tools/ablate.py'
+TOOL = 'analysis_tools/ablate.py'
 SMALL = """
 _base_ = {base!r}
 model = dict(
@@ -44,31 +41,8 @@ TOO_LARGE = """
 """
 
 
-def _environment():
-    path = os.pathsep.join(
-        filter(None, [str(ROOT), os.environ.get('PYTHONPATH')])
-    )
-    return {
-        **os.environ,
-        'PYTHONPATH': path,
-        'OMP_NUM_THREADS': '1',
-        'CUDA_VISIBLE_DEVICES': '',
-    }
-
-
-def _command(*args):
-    return [sys.executable, str(TOOL), *map(str, args)]
-
-
 def _run(*args):
-    return subprocess.run(
-        _command(*args),
-        cwd=ROOT,
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    return run(TOOL, *args, check=False)
 
 
 @pytest.fixture
@@ -104,9 +78,9 @@ def test_a_killed_study_ends_like_one_without_a_stop(
     assert (whole / 'plot.png').is_file()
 
     process = subprocess.Popen(
-        _command(*args, '--out', killed),
+        command(TOOL, *args, '--out', killed),
         cwd=ROOT,
-        env=_environment(),
+        env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

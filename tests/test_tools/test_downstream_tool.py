@@ -5,19 +5,19 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 from PIL import Image
-from tool_runs import ROOT, environment, run
+from tool_runs import ROOT, command, environment, run
 
 from mmdsr.analysis.downstream_data import shrink
 from mmdsr.converters.images import write_png
 
 pytest.importorskip('mmseg')
 
+TOOL = 'downstream.py'
 SMALL = """
 _base_ = {base!r}
 model = dict(
@@ -65,24 +65,12 @@ def config(folder, iters, name='task'):
     return path
 
 
-def command(task, folder, out, *args):
-    args = [task, '--data-root', folder, '--out', out, '--sr', NANO, *args]
-    return [
-        sys.executable,
-        str(ROOT / 'tools/downstream.py'),
-        *map(str, args),
-    ]
+def arguments(task, folder, out, *args):
+    return [task, '--data-root', folder, '--out', out, '--sr', NANO, *args]
 
 
 def call(*args):
-    return subprocess.run(
-        command(*args),
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+    return run(TOOL, *arguments(*args), check=False, timeout=900)
 
 
 def scores(out, task='task'):
@@ -147,7 +135,7 @@ def test_an_experiment_its_stop_and_its_continuation(folder, tmp_path):
 
     # Killed in training: the same command ends like one without a stop.
     process = subprocess.Popen(
-        command(task, folder, killed, '--seeds', 0),
+        command(TOOL, *arguments(task, folder, killed, '--seeds', 0)),
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.DEVNULL,

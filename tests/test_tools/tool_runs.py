@@ -23,24 +23,28 @@ def environment():
     }
 
 
-def run(tool, *args, check=True):
+def command(tool, *args):
+    """Command line of a tool in tools/."""
+    line = [str(ROOT / 'tools' / tool), *map(str, args)]
+    return [sys.executable, *line] if tool.endswith('.py') else line
+
+
+def run(tool, *args, check=True, timeout=600):
     """Run a tool and return what it printed.
 
     Args:
         tool (str): Name in tools/.
         *args: Its arguments.
         check (bool): Whether it has to succeed.
+        timeout (float): Seconds.
     """
-    command = [str(ROOT / 'tools' / tool), *map(str, args)]
-    if tool.endswith('.py'):
-        command.insert(0, sys.executable)
     done = subprocess.run(
-        command,
+        command(tool, *args),
         cwd=ROOT,
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=timeout,
     )
     if check:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

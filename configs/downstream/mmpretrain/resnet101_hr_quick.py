@@ -18,5 +18,5 @@ model = dict(
 )
 
 optim_wrapper = dict(optimizer=dict(lr=4e-3))
-# An epoch takes a quarter longer than one of Inception V3.
+# An epoch takes longer than one of Inception V3.
 train_cfg = dict(max_epochs=11, val_interval=11)

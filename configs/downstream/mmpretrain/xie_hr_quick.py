@@ -1,4 +1,4 @@
-"""The two-level network for two CPU cores: a fifth of its width."""
+"""The two-level network for two CPU cores: narrow, at full depth."""
 
 _base_ = ['./_base_/xie.py', './_base_/sewersim_quick.py']
 
