@@ -181,6 +181,7 @@ def _write_run(root, plan, run, frames, camera, tell, stopped):
         plan.size,
         defects=run.defects,
         overlay=run.overlay,
+        steps=plan.steps,
     )
     held = {}
     for number in frames:
