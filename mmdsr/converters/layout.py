@@ -55,6 +55,7 @@ __all__ = [
 
 IMAGE_KEYS = ('lr', 'hr', 'ref')
 DEPTH_KEYS = ('depth_lr', 'depth_ref')
+FLOW_KEY = 'flow'
 
 
 def write_sample(

@@ -2,6 +2,7 @@
 
 from mmagic.models.base_models import BaseEditModel
 
+from mmdsr.engine.checkpoint import find_checkpoint, load_generator
 from mmdsr.models.editors.common import DATA_PREPROCESSOR, RefSRMixin
 from mmdsr.registry import MODELS
 
@@ -29,6 +30,10 @@ class DSR(RefSRMixin, BaseEditModel):
         init_cfg (dict, optional): Initialisation. Defaults to None.
         data_preprocessor (dict, optional): Defaults to mmagic's with RGB in
             [0, 1].
+        aligner_checkpoint (str, optional): Weights for the ``aligner`` of a
+            ``mmdsr.DSRNetX``: a checkpoint of ``mmdsr.FlowEditor`` or its
+            working directory, read when a training starts. They stay as
+            they are. Defaults to None.
 
     Raises:
         ValueError: If ``depth_loss`` or ``test_cfg`` does not fit the
@@ -44,6 +49,7 @@ class DSR(RefSRMixin, BaseEditModel):
         test_cfg=None,
         init_cfg=None,
         data_preprocessor=None,
+        aligner_checkpoint=None,
     ):
         super().__init__(
             generator=generator,
@@ -55,6 +61,28 @@ class DSR(RefSRMixin, BaseEditModel):
         )
         self.depth_loss = MODELS.build(depth_loss) if depth_loss else None
         self._setup_refsr(depth_loss)
+        self.aligner_checkpoint = aligner_checkpoint
+        if aligner_checkpoint is not None:
+            if getattr(self.generator, 'aligner', None) is None:
+                raise ValueError(
+                    'aligner_checkpoint is set, but the generator '
+                    f'{type(self.generator).__name__} has no aligner.'
+                )
+            self.generator.aligner.requires_grad_(False)
+
+    def init_weights(self):
+        """Load the aligner's weights; a test or a resumed run brings its own.
+
+        Raises:
+            FileNotFoundError: If there is no checkpoint.
+            CheckpointError: If the weights do not fit.
+        """
+        super().init_weights()
+        if self.aligner_checkpoint is not None:
+            load_generator(
+                self.generator.aligner,
+                find_checkpoint(self.aligner_checkpoint),
+            )
 
     def forward_train(self, inputs, data_samples=None):
         """Return the losses of a batch.
@@ -62,11 +90,13 @@ class DSR(RefSRMixin, BaseEditModel):
         Args:
             inputs (dict): ``img`` and ``ref``, RGB in [0, 1].
             data_samples (DataSample): ``gt_img`` in [0, 1], optionally
-                ``depth_lr`` and ``depth_ref`` with NaN where unknown.
+                ``depth_lr`` and ``depth_ref`` with NaN where unknown;
+                ``flow`` and ``confidence`` are used if they are there.
 
         Returns:
             dict[str, Tensor]: ``loss_rec`` and, with a depth loss,
             ``loss_dep``.
         """
-        output = self.run_generator(inputs, data_samples)
+        aligned = data_samples is not None and 'flow' in data_samples
+        output = self.run_generator(inputs, data_samples, aligned=aligned)
         return self.base_losses(output, data_samples)

@@ -1,4 +1,4 @@
-"""Networks of the paper; they need torch and mmengine only."""
+"""Networks of the paper, and DSRNet-X; they need torch and mmengine only."""
 
 from mmdsr.models.networks.decoder import DRAM, SAM, RefDecoder
 from mmdsr.models.networks.depth_fusion import DepthFusion, SharedDepthFusion
@@ -7,7 +7,9 @@ from mmdsr.models.networks.discriminator import VGGStyleDiscriminator
 from mmdsr.models.networks.dmm import DMM
 from mmdsr.models.networks.drimm import DRIMM
 from mmdsr.models.networks.dsrnet import DSRNet
+from mmdsr.models.networks.dsrnet_x import DSRNetX
 from mmdsr.models.networks.encoder import DepthEncoder, RefEncoder
+from mmdsr.models.networks.flownet import FlowNet
 from mmdsr.models.networks.masa_sr import MASASRNet
 from mmdsr.models.networks.refsr_net import DSROutput
 
@@ -17,10 +19,12 @@ __all__ = [
     'DRIMM',
     'SAM',
     'DSRNet',
+    'DSRNetX',
     'DSROutput',
     'DepthEncoder',
     'DepthFusion',
     'DepthUNet',
+    'FlowNet',
     'MASASRNet',
     'RefDecoder',
     'RefEncoder',

@@ -1,0 +1,14 @@
+"""DSRNet-X-light: 3.5 G MACs at LR 112x80, alignment included."""
+
+_base_ = './x.py'
+
+experiment_name = 'dsrnet_x_light'
+
+model = dict(
+    generator=dict(
+        channels=48,
+        num_blocks=6,
+        aligner=dict(channels=(12, 24, 32, 48), widths=(20, 32, 48, 48)),
+    ),
+    aligner_checkpoint='work_dirs/flownet_light',
+)

@@ -1,0 +1,202 @@
+"""FlowNet: where the reference shows what LR shows, learned."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdsr.models.networks.flow import (
+    enlarge_flow,
+    even_light,
+    local_correlation,
+    warp,
+)
+from mmdsr.models.networks.padding import pad_to_multiple
+from mmdsr.registry import MODELS
+
+
+def _conv(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inside, outside, 3, stride, 1), nn.LeakyReLU(0.1, True)
+    )
+
+
+class _Refine(nn.Module):
+    """Correct flow and confidence at one level."""
+
+    def __init__(self, channels: int, width: int, radius: int) -> None:
+        super().__init__()
+        self.radius = radius
+        candidates = (2 * radius + 1) ** 2
+        self.body = nn.Sequential(
+            _conv(candidates + channels + 3, width),
+            _conv(width, width),
+            _conv(width, width),
+        )
+        self.head = nn.Conv2d(width, 3, 3, 1, 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, feat: Tensor, other: Tensor, state: Tensor) -> Tensor:
+        flow = state[:, :2]
+        costs = local_correlation(
+            feat, warp(other, flow, 'zeros'), self.radius
+        )
+        return state + self.head(self.body(torch.cat([costs, feat, state], 1)))
+
+
+@MODELS.register_module()
+class FlowNet(nn.Module):
+    """Small coarse-to-fine flow from LR to Ref-down.
+
+    Features of both images at LR, LR/2, LR/4, ...; from the coarsest level
+    on, a local correlation around the flow so far and a few convolutions
+    correct it. Ref-down may have another size than LR: the search starts at
+    the same share of width and height.
+
+    Args:
+        channels (Sequence[int]): Width of the features at LR, LR/2, LR/4,
+            and so on. Defaults to (16, 32, 48, 64).
+        widths (Sequence[int]): Width of the correction at these levels.
+            Defaults to (32, 48, 64, 64).
+        radii (Sequence[int]): Reach of the search at these levels, in
+            pixels of the level. Defaults to (2, 3, 4, 4).
+        repeats (Sequence[int]): How often each level corrects, with the
+            same weights. Defaults to (2, 1, 1, 1).
+
+    Raises:
+        ValueError: If the lengths differ.
+    """
+
+    scale = 4
+    needs_depth = False
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (16, 32, 48, 64),
+        widths: Sequence[int] = (32, 48, 64, 64),
+        radii: Sequence[int] = (2, 3, 4, 4),
+        repeats: Sequence[int] = (2, 1, 1, 1),
+    ) -> None:
+        super().__init__()
+        if not len(channels) == len(widths) == len(radii) == len(repeats):
+            raise ValueError(
+                'channels, widths, radii and repeats must have one value '
+                'per level each'
+            )
+        self.repeats = tuple(repeats)
+        self.levels = nn.ModuleList()
+        before = 4
+        for level, width in enumerate(channels):
+            self.levels.append(
+                nn.Sequential(
+                    _conv(before, width, 1 + (level > 0)),
+                    nn.Conv2d(width, width, 3, 1, 1),
+                )
+            )
+            before = width
+        self.refine = nn.ModuleList(
+            _Refine(*sizes)
+            for sizes in zip(channels, widths, radii, strict=True)
+        )
+
+    def features(self, image: Tensor) -> list[Tensor]:
+        """Return the features of an image at all levels, finest first."""
+        x = torch.cat([image - 0.5, even_light(image)], 1)
+        feats = []
+        for level in self.levels:
+            x = level(x)
+            feats.append(x)
+            x = F.leaky_relu(x, 0.1)
+        return feats
+
+    def forward(
+        self, lr: Tensor, ref_down: Tensor, all_levels: bool = False
+    ) -> tuple[Tensor, Tensor] | list[tuple[Tensor, Tensor]]:
+        """Estimate the flow.
+
+        Args:
+            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
+            ref_down (Tensor): Reduced references (N, 3, h, w).
+            all_levels (bool): Return the results of all levels, coarsest
+                first, for training. Defaults to False.
+
+        Returns:
+            tuple[Tensor, Tensor]: Flow (N, 2, H, W) in LR pixels and the
+            logit (N, 1, H, W) of its being right to a pixel. With
+            ``all_levels`` a list of them, each on its level's grid and the
+            flow in its pixels.
+        """
+        multiple = 2 ** (len(self.levels) - 1)
+        height, width = lr.shape[-2:]
+        lr = pad_to_multiple(lr, multiple)
+        # Both on one grid: a larger or smaller reference is cut or padded
+        # around, never resampled.
+        ref_down = _fit(ref_down, lr.shape[-2:], (height, width))
+        ref_down, offset = ref_down
+        feats, others = self.features(lr), self.features(ref_down)
+        coarsest = feats[-1]
+        state = coarsest.new_zeros(
+            len(lr), 3, *coarsest.shape[-2:], dtype=torch.float32
+        )
+        results = []
+        for level in reversed(range(len(self.levels))):
+            if level < len(self.levels) - 1:
+                state = _finer(state)
+            for _ in range(self.repeats[level]):
+                state = self.refine[level](feats[level], others[level], state)
+                results.append((level, state))
+        shift = lr.new_tensor(offset).view(1, 2, 1, 1)
+        split = [
+            (state[:, :2] + shift / 2**level, state[:, 2:])
+            for level, state in results
+        ]
+        if all_levels:
+            return split
+        flow, logit = split[-1]
+        return flow[..., :height, :width], logit[..., :height, :width]
+
+
+def _finer(state: Tensor) -> Tensor:
+    flow = enlarge_flow(state[:, :2], 2)
+    logit = F.interpolate(
+        state[:, 2:], scale_factor=2, mode='bilinear', align_corners=False
+    )
+    return torch.cat([flow, logit], 1)
+
+
+def _fit(
+    ref_down: Tensor, padded: tuple[int, int], size: tuple[int, int]
+) -> tuple[Tensor, tuple[int, int]]:
+    """Put Ref-down on LR's grid, centers on each other.
+
+    Args:
+        ref_down (Tensor): Reduced references (N, 3, h, w).
+        padded (tuple[int, int]): Size wanted, that of the padded LR.
+        size (tuple[int, int]): Size of LR before padding.
+
+    Returns:
+        tuple[Tensor, tuple[int, int]]: References of that size, and what
+        (x, y) to add to a flow on them.
+    """
+    top, left = (
+        (have - want) // 2
+        for have, want in zip(ref_down.shape[-2:], size, strict=True)
+    )
+    bottom, right = (
+        want - have + start
+        for have, want, start in zip(
+            ref_down.shape[-2:], padded, (top, left), strict=True
+        )
+    )
+    # Negative padding cuts; replication cannot reach further than it has.
+    cut = F.pad(
+        ref_down, [min(0, side) for side in (-left, right, -top, bottom)]
+    )
+    grown = F.pad(
+        cut,
+        [max(0, side) for side in (-left, right, -top, bottom)],
+        mode='replicate',
+    )
+    return grown, (left, top)
