@@ -103,7 +103,7 @@ def inside(flow: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def local_correlation(feat: Tensor, other: Tensor, radius: int) -> Tensor:
-    """Compare each pixel with a square of pixels around it in another map.
+    """Cosine of each pixel with a square of pixels around it in another map.
 
     Args:
         feat (Tensor): Feature (N, C, H, W).
@@ -112,14 +112,15 @@ def local_correlation(feat: Tensor, other: Tensor, radius: int) -> Tensor:
         radius (int): Pixels in each direction.
 
     Returns:
-        Tensor: Mean product over the channels for each displacement, row by
-        row from the upper left, (N, (2 * radius + 1) ** 2, H, W).
+        Tensor: Cosine in [-1, 1] for each displacement, row by row from the
+        upper left, (N, (2 * radius + 1) ** 2, H, W).
     """
     height, width = feat.shape[-2:]
-    padded = F.pad(other, (radius,) * 4)
+    feat = F.normalize(feat, dim=1, eps=1e-4)
+    padded = F.pad(F.normalize(other, dim=1, eps=1e-4), (radius,) * 4)
     return torch.stack(
         [
-            (feat * padded[..., y : y + height, x : x + width]).mean(1)
+            (feat * padded[..., y : y + height, x : x + width]).sum(1)
             for y in range(2 * radius + 1)
             for x in range(2 * radius + 1)
         ],

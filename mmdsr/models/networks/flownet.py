@@ -15,10 +15,12 @@ from mmdsr.models.networks.flow import (
 from mmdsr.models.networks.padding import pad_to_multiple
 from mmdsr.registry import MODELS
 
+_SLOPE = 0.1  # of the leaky ReLUs
+
 
 def _conv(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inside, outside, 3, stride, 1), nn.LeakyReLU(0.1, True)
+        nn.Conv2d(inside, outside, 3, stride, 1), nn.LeakyReLU(_SLOPE, True)
     )
 
 
@@ -35,8 +37,6 @@ class _Refine(nn.Module):
             _conv(width, width),
         )
         self.head = nn.Conv2d(width, 3, 3, 1, 1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
 
     def forward(self, feat: Tensor, other: Tensor, state: Tensor) -> Tensor:
         flow = state[:, :2]
@@ -100,6 +100,12 @@ class FlowNet(nn.Module):
             _Refine(*sizes)
             for sizes in zip(channels, widths, radii, strict=True)
         )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, a=_SLOPE)
+                nn.init.zeros_(module.bias)
+        for part in self.refine:
+            nn.init.zeros_(part.head.weight)
 
     def features(self, image: Tensor) -> list[Tensor]:
         """Return the features of an image at all levels, finest first."""
@@ -108,7 +114,7 @@ class FlowNet(nn.Module):
         for level in self.levels:
             x = level(x)
             feats.append(x)
-            x = F.leaky_relu(x, 0.1)
+            x = F.leaky_relu(x, _SLOPE)
         return feats
 
     def forward(
