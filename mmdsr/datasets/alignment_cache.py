@@ -12,8 +12,10 @@ import io
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from mmdsr.converters.images import read_npy, write_bytes
+from mmdsr.converters.images import open_image, read_npy, write_bytes
+from mmdsr.datasets.refsr_dataset import RefSRDataset
 
 
 def alignment_path(root, split, name, stem):
@@ -81,3 +83,51 @@ def read_alignment(root, split, name, stem):
         )
     array = array.astype(np.float32)
     return array[..., :2], array[..., 2:]
+
+
+class Alignments:
+    """Aligns the samples of a split one by one and keeps what is found.
+
+    Iterating gives for each sample whether it was aligned (True) or was
+    there already (False).
+
+    Args:
+        aligner (nn.Module): See :mod:`mmdsr.models.networks.aligners`.
+        root (str or Path): Root of the data set.
+        split (str): ``'train'`` or ``'test'``.
+        name (str): Of the cache.
+        overwrite (bool): Make existing files anew.
+    """
+
+    def __init__(self, aligner, root, split, name, overwrite=False):
+        self.aligner = aligner
+        self.root, self.split, self.name = root, split, name
+        self.overwrite = overwrite
+        self.dataset = RefSRDataset(root, split)
+
+    def __len__(self):
+        """Number of samples."""
+        return len(self.dataset)
+
+    def __iter__(self):
+        """Align; yields whether there was something to do."""
+        for index in range(len(self)):
+            info = self.dataset.get_data_info(index)
+            place = self.root, self.split, self.name, info['stem']
+            if not self.overwrite and alignment_path(*place).is_file():
+                yield False
+                continue
+            flow, confidence = self.aligner(
+                *(_tensor(info[f'{key}_path']) for key in ('img', 'ref'))
+            )
+            write_alignment(*place, _array(flow), _array(confidence))
+            yield True
+
+
+def _tensor(path):
+    image = np.asarray(open_image(path).convert('RGB'))
+    return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
+
+
+def _array(tensor):
+    return tensor[0].permute(1, 2, 0).cpu().numpy()

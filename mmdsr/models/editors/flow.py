@@ -48,8 +48,7 @@ class FlowEditor(BaseEditModel):
                 RGB in [0, 1].
             data_samples (DataSample, optional): Stacked samples with
                 ``flow`` (N, 2, H, W) and ``visible`` (N, 1, H, W).
-            mode (str): ``'tensor'`` returns flow and logit of the
-                confidence; ``'predict'`` a list of samples with
+            mode (str): ``'tensor'`` returns flow and confidence; ``'predict'`` a list of samples with
                 ``pred_flow`` and ``confidence``; ``'loss'`` a dict of
                 losses.
 
@@ -57,20 +56,19 @@ class FlowEditor(BaseEditModel):
             tuple or list[DataSample] or dict[str, Tensor]: See ``mode``.
         """
         lr, ref = unpack_inputs(inputs)
-        ref_down = downscale(ref)
         if mode == 'loss':
-            results = self.generator(lr, ref_down, all_levels=True)
+            results = self.generator.estimate(lr, downscale(ref))
             return self.pixel_loss(
                 results, data_samples.flow, data_samples.visible
             )
-        flow, logit = self.generator(lr, ref_down)
+        flow, confidence = self.generator(lr, ref)
         if mode == 'predict':
             output = DataSample(
-                pred_flow=flow.cpu(), confidence=logit.sigmoid().cpu()
+                pred_flow=flow.cpu(), confidence=confidence.cpu()
             )
             return self.convert_to_datasample(output, data_samples, lr)
         if mode == 'tensor':
-            return flow, logit
+            return flow, confidence
         raise ValueError(
             f"mode must be 'tensor', 'predict' or 'loss', got {mode!r}."
         )

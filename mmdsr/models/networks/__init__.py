@@ -1,5 +1,10 @@
 """Networks of the paper, and DSRNet-X; they need torch and mmengine only."""
 
+from mmdsr.models.networks.aligners import (
+    DISAligner,
+    DRIMMAligner,
+    FlowWarp,
+)
 from mmdsr.models.networks.decoder import DRAM, SAM, RefDecoder
 from mmdsr.models.networks.depth_fusion import DepthFusion, SharedDepthFusion
 from mmdsr.models.networks.depth_unet import DepthUNet
@@ -14,6 +19,8 @@ from mmdsr.models.networks.masa_sr import MASASRNet
 from mmdsr.models.networks.refsr_net import DSROutput
 
 __all__ = [
+    'DISAligner',
+    'DRIMMAligner',
     'DMM',
     'DRAM',
     'DRIMM',
@@ -25,6 +32,7 @@ __all__ = [
     'DepthFusion',
     'DepthUNet',
     'FlowNet',
+    'FlowWarp',
     'MASASRNet',
     'RefDecoder',
     'RefEncoder',

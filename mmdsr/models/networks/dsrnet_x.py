@@ -18,7 +18,6 @@ from mmdsr.models.networks.flow import enlarge_flow, inside, warp
 from mmdsr.models.networks.padding import (
     SCALE,
     check_images,
-    downscale,
     upscale,
 )
 from mmdsr.models.networks.refsr_net import DSROutput
@@ -247,11 +246,7 @@ class DSRNetX(nn.Module):
             raise ValueError(
                 'This network has no aligner: give it flow and confidence.'
             )
-        if ref_down is None:
-            ref_down = downscale(ref)
-        flow, logit = self.aligner(lr, ref_down)
-        size = ref_down.shape[-2:]
-        return flow, logit.sigmoid() * inside(flow, size)
+        return self.aligner(lr, ref, ref_down)
 
     def forward(
         self,

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from mmdsr.models.networks.flow import (
     enlarge_flow,
     even_light,
+    inside,
     local_correlation,
     warp,
 )
-from mmdsr.models.networks.padding import pad_to_multiple
+from mmdsr.models.networks.padding import downscale, pad_to_multiple
 from mmdsr.registry import MODELS
 
 _SLOPE = 0.1  # of the leaky ReLUs
@@ -52,8 +53,8 @@ class FlowNet(nn.Module):
 
     Features of both images at LR, LR/2, LR/4, ...; from the coarsest level
     on, a local correlation around the flow so far and a few convolutions
-    correct it. Ref-down may have another size than LR: the search starts at
-    the same share of width and height.
+    correct it. Ref-down may have another size than LR: the search starts
+    with the centers on each other.
 
     Args:
         channels (Sequence[int]): Width of the features at LR, LR/2, LR/4,
@@ -68,9 +69,6 @@ class FlowNet(nn.Module):
     Raises:
         ValueError: If the lengths differ.
     """
-
-    scale = 4
-    needs_depth = False
 
     def __init__(
         self,
@@ -118,50 +116,68 @@ class FlowNet(nn.Module):
         return feats
 
     def forward(
-        self, lr: Tensor, ref_down: Tensor, all_levels: bool = False
-    ) -> tuple[Tensor, Tensor] | list[tuple[Tensor, Tensor]]:
-        """Estimate the flow.
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Find LR in a reference; see :mod:`mmdsr.models.networks.aligners`.
+
+        Args:
+            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
+            ref (Tensor): References (N, 3, Hr, Wr).
+            ref_down (Tensor, optional): References reduced by 4. Computed
+                when left out.
+            depth (Tensor, optional): Not used.
+            depth_ref (Tensor, optional): Not used.
+
+        Returns:
+            tuple[Tensor, Tensor]: Flow (N, 2, H, W) in LR pixels; the
+            probability (N, 1, H, W) that it is right to a pixel, 0 where it
+            leaves the reference.
+        """
+        if ref_down is None:
+            ref_down = downscale(ref)
+        flow, logit = self.estimate(lr, ref_down)[-1]
+        height, width = lr.shape[-2:]
+        flow, logit = flow[..., :height, :width], logit[..., :height, :width]
+        return flow, logit.sigmoid() * inside(flow, ref_down.shape[-2:])
+
+    def estimate(
+        self, lr: Tensor, ref_down: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Estimate the flow at all levels, for training.
 
         Args:
             lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
             ref_down (Tensor): Reduced references (N, 3, h, w).
-            all_levels (bool): Return the results of all levels, coarsest
-                first, for training. Defaults to False.
 
         Returns:
-            tuple[Tensor, Tensor]: Flow (N, 2, H, W) in LR pixels and the
-            logit (N, 1, H, W) of its being right to a pixel. With
-            ``all_levels`` a list of them, each on its level's grid and the
-            flow in its pixels.
+            list[tuple[Tensor, Tensor]]: Coarsest first, on each level's grid:
+            the flow in its pixels (N, 2, H', W') and the logit
+            (N, 1, H', W') of its being right to a pixel. The grids are those
+            of LR padded to a multiple of the coarsest pixel.
         """
         multiple = 2 ** (len(self.levels) - 1)
-        height, width = lr.shape[-2:]
+        size = lr.shape[-2:]
         lr = pad_to_multiple(lr, multiple)
-        # Both on one grid: a larger or smaller reference is cut or padded
-        # around, never resampled.
-        ref_down = _fit(ref_down, lr.shape[-2:], (height, width))
-        ref_down, offset = ref_down
+        # A larger or smaller reference is cut or padded around its center,
+        # never resampled: the scale of what it shows is meant.
+        ref_down, offset = _fit(ref_down, lr.shape[-2:], size)
         feats, others = self.features(lr), self.features(ref_down)
-        coarsest = feats[-1]
-        state = coarsest.new_zeros(
-            len(lr), 3, *coarsest.shape[-2:], dtype=torch.float32
-        )
+        state = lr.new_zeros(len(lr), 3, *feats[-1].shape[-2:])
+        shift = lr.new_tensor(offset).view(1, 2, 1, 1)
         results = []
         for level in reversed(range(len(self.levels))):
             if level < len(self.levels) - 1:
                 state = _finer(state)
             for _ in range(self.repeats[level]):
                 state = self.refine[level](feats[level], others[level], state)
-                results.append((level, state))
-        shift = lr.new_tensor(offset).view(1, 2, 1, 1)
-        split = [
-            (state[:, :2] + shift / 2**level, state[:, 2:])
-            for level, state in results
-        ]
-        if all_levels:
-            return split
-        flow, logit = split[-1]
-        return flow[..., :height, :width], logit[..., :height, :width]
+                flow = state[:, :2] + shift / 2**level
+                results.append((flow, state[:, 2:]))
+        return results
 
 
 def _finer(state: Tensor) -> Tensor:
