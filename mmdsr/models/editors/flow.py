@@ -48,9 +48,9 @@ class FlowEditor(BaseEditModel):
                 RGB in [0, 1].
             data_samples (DataSample, optional): Stacked samples with
                 ``flow`` (N, 2, H, W) and ``visible`` (N, 1, H, W).
-            mode (str): ``'tensor'`` returns flow and confidence; ``'predict'`` a list of samples with
-                ``pred_flow`` and ``confidence``; ``'loss'`` a dict of
-                losses.
+            mode (str): ``'tensor'`` returns flow and confidence;
+                ``'predict'`` a list of samples with ``pred_flow`` and
+                ``confidence``; ``'loss'`` a dict of losses.
 
         Returns:
             tuple or list[DataSample] or dict[str, Tensor]: See ``mode``.
