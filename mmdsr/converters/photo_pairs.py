@@ -251,7 +251,8 @@ def draw_occluder(rng, size, spread):
     nearness = 0.35 * _smooth(rng, (height, width), 6) - distance / min(size)
     level = np.quantile(nearness, 1 - rng.uniform(*spread.cover))
     hidden = (nearness > level).astype(np.float32)
-    return cv2.GaussianBlur(hidden, (0, 0), rng.uniform(0.7, 3.0))
+    soft = cv2.GaussianBlur(hidden, (0, 0), rng.uniform(0.7, 3.0))
+    return soft.clip(0, 1)  # rounding may exceed it
 
 
 def hide(visible, flow, hidden, scale=4):
