@@ -62,9 +62,10 @@ def write_video(
     sar=None,
     interlaced=False,
     gop=6,
+    stamps=None,
     **container_options,
 ):
-    """Encode frames in good quality."""
+    """Encode frames in good quality, at stamps in frames if given."""
     path.parent.mkdir(parents=True, exist_ok=True)
     options = {'qscale': '2', 'qmin': '2', 'qmax': '3'}
     if codec == 'libx264':
@@ -81,12 +82,21 @@ def write_video(
             stream.codec_context.sample_aspect_ratio = Fraction(sar)
         if interlaced:
             stream.codec_context.flags |= _INTERLACED
-        for frame in frames:
+        for number, frame in enumerate(frames):
             image = av.VideoFrame.from_ndarray(
                 np.ascontiguousarray(frame), 'rgb24'
             )
+            if stamps is not None:
+                image.pts = stamps[number]
+                image.time_base = Fraction(1, rate)
             container.mux(stream.encode(image))
         container.mux(stream.encode())
+    return path
+
+
+def join(path, *parts):
+    """Put files behind each other, as recorders do."""
+    path.write_bytes(b''.join(part.read_bytes() for part in parts))
     return path
 
 

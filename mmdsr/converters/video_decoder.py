@@ -252,6 +252,7 @@ class _Decoder:
         self.wraps = _is(container, _MPEG)
         self.line = Timeline(_rate(stream), self.wraps)
         self.damaged, self.damaged_pts = False, None
+        self.joint = None  # where the part begins that lacks its start
         self.keys = set()  # stamps of key packets since the damage
         self.begun = False  # whether a key packet was there
         self._failure = ''  # why reading stopped
@@ -310,7 +311,10 @@ class _Decoder:
     def __iter__(self):
         for packet, begins, ends in self._ahead():
             if begins and not packet.is_keyframe:
-                # It would be decoded from the pictures of the other part.
+                # It would be decoded from the pictures of the other part,
+                # of which some are still to come out.
+                if not self.damaged:
+                    self.joint = float(packet.dts * packet.time_base)
                 self._note('joined to a part that lacks its start', packet.pts)
             frames, failure = self._decode(packet)
             # At the end of a part the next one looks like missing data.
@@ -345,8 +349,16 @@ class _Decoder:
         if frame.is_corrupt:
             self._note(f'damaged: {_ERRORS}', frame.pts)
         elif self.damaged and self._is_sound_again(frame):
-            self.damaged = False
-        return not self.damaged
+            self.damaged, self.joint = False, None
+        return not self.damaged or self._is_before_joint(frame)
+
+    def _is_before_joint(self, frame):
+        if self.joint is None or frame.time is None:
+            return False
+        before = starts_anew(frame.time, self.joint, self.wraps)
+        if not before:
+            self.joint = None  # no frame of the first part is left
+        return before
 
 
 def _counted(decoder, stats):

@@ -5,7 +5,13 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from video_makers import cut_short, psnr, texture, view, write_video
+from video_makers import (
+    cut_short,
+    psnr,
+    texture,
+    view,
+    write_video,
+)
 
 from mmdsr.converters.video_reader import VideoError, probe, read_video
 from mmdsr.converters.video_stamps import Sampler
