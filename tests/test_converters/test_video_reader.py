@@ -274,3 +274,48 @@ def test_a_still_is_no_video(tmp_path):
     Image.fromarray(pan(1)[0]).save(path, format='PNG')
     with pytest.raises(VideoError):
         probe(path)
+
+
+def write_tracks(path, *tracks):
+    """Each track a list of frames: the first ones as covers are."""
+    with av.open(str(path), 'w') as container:
+        streams = []
+        for frames in tracks:
+            codec = 'mjpeg' if len(frames) == 1 else 'mpeg4'
+            stream = container.add_stream(codec, rate=10)
+            stream.height, stream.width = frames[0].shape[:2]
+            stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
+            stream.bit_rate = 4_000_000
+            streams.append(stream)
+        for frames, stream in zip(tracks, streams, strict=True):
+            for frame in frames:
+                image = av.VideoFrame.from_ndarray(
+                    np.ascontiguousarray(frame), 'rgb24'
+                )
+                container.mux(stream.encode(image))
+            container.mux(stream.encode())
+    return path
+
+
+def test_a_cover_before_the_film(tmp_path):
+    cover, film = pan(1, size=(640, 480)), pan(12)
+    path = write_tracks(tmp_path / 'a.mkv', cover, film)
+    info = probe(path)
+    assert (info.width, info.height, info.tracks) == (192, 160, 1)
+    read = [image for _, _, image in read_video(path)]
+    assert len(read) == 12
+    assert min(map(psnr, film, read)) > 25
+
+
+def test_two_films_in_one_file(tmp_path):
+    path = write_tracks(
+        tmp_path / 'a.mkv', pan(12, size=(96, 64)), pan(9), pan(9)
+    )
+    info = probe(path)
+    assert (info.width, info.height, info.tracks) == (192, 160, 3)
+    assert len(list(read_video(path))) == 9
+
+
+def test_a_cover_alone_is_read_as_it_is(tmp_path):
+    path = write_tracks(tmp_path / 'a.mkv', pan(1), pan(1, size=(64, 64)))
+    assert len(list(read_video(path))) == 1
