@@ -2,29 +2,27 @@
 
 import importlib.util
 
-#: Extra to the modules that come with it and that mmdsr imports late.
-MODULES = {'video': ('av', 'jinja2'), 'depth': ('scipy',)}
-
 
 class MissingExtraError(ImportError):
     """A part of mmdsr is used whose packages are not installed."""
 
 
-def require(extra):
-    """Refuse to go on without the packages of an extra.
+def require(extra, *modules):
+    """Refuse to go on without packages of an extra.
 
     Args:
-        extra (str): Its name, ``'video'`` or ``'depth'``.
+        extra (str): Its name: there is ``requirements/EXTRA.txt``.
+        *modules (str): What will be imported of it.
 
     Raises:
         MissingExtraError: If one is missing; the message names the extra.
     """
-    missing = [name for name in MODULES[extra] if not _is_there(name)]
+    missing = [name for name in modules if not _is_there(name)]
     if missing:
         raise MissingExtraError(
-            f'This needs {" and ".join(missing)}, not installed here: '
-            f"pip install 'mmdsr[{extra}]', or in a checkout: pip install -c "
-            f'requirements/constraints.txt -r requirements/{extra}.txt.'
+            f'{" and ".join(missing)} not installed: pip install '
+            f"'mmdsr[{extra}]' (in a checkout: pip install -c "
+            f'requirements/constraints.txt -r requirements/{extra}.txt).'
         )
 
 

@@ -160,7 +160,7 @@ def read_video(
 
 @contextlib.contextmanager
 def _decoding(path, **request):
-    require('video')
+    require('video', 'av')
     if not Path(path).stat().st_size:
         raise VideoError('an empty file')
     child = _Child({'path': os.fspath(path), **request})

@@ -20,6 +20,7 @@ from mmdsr.converters.video_samples import (
     convert_video,
     new_record,
 )
+from mmdsr.extras import require
 
 REPORTS = ('report.html', 'report.json')
 
@@ -114,7 +115,9 @@ def video_to_refsr(
         ValueError: If an argument is refused or no sample is left.
         FileExistsError: If ``out`` is in the way.
         FileNotFoundError: If there are no videos.
+        MissingExtraError: Without PyAV or Jinja.
     """
+    require('video', 'av', 'jinja2')
     options = options or VideoOptions()
     show = progress or (lambda name, seconds, duration: None)
     summary = VideoSummary(Path(out))
