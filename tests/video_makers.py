@@ -75,7 +75,7 @@ def write_video(
     with av.open(str(path), 'w', options=container_options) as container:
         stream = container.add_stream(codec, rate=rate, options=options)
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = 'yuv420p'
+        stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
         stream.bit_rate = 8_000_000
         stream.codec_context.gop_size = gop
         if sar:
