@@ -153,16 +153,26 @@ def _opened(path):
     container = _open(path)
     try:
         number, tracks = 0, 1
-        if len(container.streams.video) != 1:
+        if len(_tracks(container)) > 1:
             number, tracks = _film_track(container)
             # Counting has read on in the file.
             container.close()
             container = _open(path)
-        stream = container.streams.video[number]
+        stream = _tracks(container)[number]
         stream.codec_context.options = {'max_pixels': str(_MAX_PIXELS)}
         yield container, stream, tracks
     finally:
         container.close()
+
+
+def _tracks(container):
+    tracks = container.streams.video
+    if not tracks:
+        raise VideoError('it holds no picture track')
+    known = [track for track in tracks if track.codec_context is not None]
+    if not known:
+        raise VideoError('its codec is not known')
+    return known
 
 
 def _film_track(container):
@@ -170,9 +180,7 @@ def _film_track(container):
 
     A cover is a track, too, and may come first: it has one picture only.
     """
-    streams = container.streams.video
-    if not streams:
-        raise VideoError('it holds no picture track')
+    streams = _tracks(container)
     counts = Counter()
     try:
         for number, packet in enumerate(container.demux(streams)):

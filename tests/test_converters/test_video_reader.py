@@ -319,3 +319,11 @@ def test_two_films_in_one_file(tmp_path):
 def test_a_cover_alone_is_read_as_it_is(tmp_path):
     path = write_tracks(tmp_path / 'a.mkv', pan(1), pan(1, size=(64, 64)))
     assert len(list(read_video(path))) == 1
+
+
+def test_a_codec_that_is_not_known(tmp_path):
+    path, _ = make(tmp_path, 'avi', pan(6))
+    path.write_bytes(path.read_bytes().replace(b'FMP4', b'ZZZZ'))
+    for call in (probe, lambda path: list(read_video(path))):
+        with pytest.raises(VideoError, match='codec is not known'):
+            call(path)
