@@ -1,5 +1,6 @@
 import json
 import re
+import signal
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from video_makers import (
     write_video,
 )
 
+from mmdsr.converters import video_reader
 from mmdsr.converters.layout import downscale, read_manifest
 from mmdsr.converters.video_options import VideoOptions
 from mmdsr.converters.video_to_refsr import video_to_refsr
@@ -315,6 +317,29 @@ def test_a_joined_recording(tmp_path):
     ]
     for entry in record['samples']:
         assert (entry['frame'] < 25) == (entry['reference'] < 25)
+
+
+def test_a_crash_of_the_decoder(tmp_path, monkeypatch):
+    """What was read before is kept, and the other videos are done."""
+    paths = several(tmp_path, 2)
+    frames = drive(texture(66), 40, 1.02)
+    write_video(paths[0], frames)
+    real = video_reader._Child.__iter__
+
+    def crash(self):
+        for number, item in enumerate(real(self)):
+            yield item
+            if number == 5:
+                self.process.send_signal(signal.SIGSEGV)
+                self.process.wait()
+
+    monkeypatch.setattr(video_reader._Child, '__iter__', crash)
+    summary = video_to_refsr([tmp_path / 'in'], tmp_path / 'out', PLAIN)
+    ((file, _, text),) = summary.problems
+    assert file == 'run 0.avi'
+    assert re.match(r'damaged at frame \d+: .* SIGSEGV', text)
+    kept = {v['name']: len(v['samples']) for v in summary.videos}
+    assert kept['run-1'] == 5 and 5 <= kept['run-0'] < 30
 
 
 def test_nothing_to_read(tmp_path):
