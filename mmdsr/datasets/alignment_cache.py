@@ -117,9 +117,9 @@ class Alignments:
             if not self.overwrite and alignment_path(*place).is_file():
                 yield False
                 continue
-            flow, confidence = self.aligner(
-                *(_tensor(info[f'{key}_path']) for key in ('img', 'ref'))
-            )
+            images = [_tensor(info[f'{key}_path']) for key in ('img', 'ref')]
+            with torch.inference_mode():
+                flow, confidence = self.aligner(*images)
             write_alignment(*place, _array(flow), _array(confidence))
             yield True
 
