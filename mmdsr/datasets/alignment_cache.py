@@ -125,7 +125,10 @@ class Alignments:
 
 
 def _tensor(path):
-    image = np.asarray(open_image(path).convert('RGB'))
+    try:
+        image = np.asarray(open_image(path).convert('RGB'))
+    except ValueError as error:
+        raise ValueError(f'{path} is {error}.') from error
     return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
 
 
