@@ -12,3 +12,12 @@ model = dict(
     ),
     aligner_checkpoint='work_dirs/flownet_light',
 )
+
+# The flows of its own aligner, whose confidence it is to rely on.
+alignment = 'flownet_light'
+train_pipeline = [
+    *_base_.load_images,
+    dict(type='mmdsr.LoadAlignment', name=alignment),
+    *_base_.train_pipeline[4:],
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

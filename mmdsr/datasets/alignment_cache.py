@@ -117,15 +117,18 @@ class Alignments:
             if not self.overwrite and alignment_path(*place).is_file():
                 yield False
                 continue
-            flow, confidence = self.aligner(
-                *(_tensor(info[f'{key}_path']) for key in ('img', 'ref'))
-            )
+            images = [_tensor(info[f'{key}_path']) for key in ('img', 'ref')]
+            with torch.inference_mode():
+                flow, confidence = self.aligner(*images)
             write_alignment(*place, _array(flow), _array(confidence))
             yield True
 
 
 def _tensor(path):
-    image = np.asarray(open_image(path).convert('RGB'))
+    try:
+        image = np.asarray(open_image(path).convert('RGB'))
+    except ValueError as error:
+        raise ValueError(f'{path} is {error}.') from error
     return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
 
 

@@ -48,6 +48,11 @@ class MixedDataset(Dataset):
         self._starts = [0, *ends[:-1]]
         self._size = ends[-1]
 
+    @property
+    def metainfo(self):
+        """What the first data set is, for the runner."""
+        return self.datasets[0].metainfo
+
     def __len__(self):
         """Number of samples in a pass."""
         return self._size
@@ -60,7 +65,12 @@ class MixedDataset(Dataset):
 
         Returns:
             dict: What the data set's pipeline gives.
+
+        Raises:
+            IndexError: If there is no such sample.
         """
+        if not 0 <= index < self._size:
+            raise IndexError(f'There is no sample {index} of {self._size}.')
         number = max(
             i for i, start in enumerate(self._starts) if start <= index
         )

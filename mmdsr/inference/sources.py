@@ -6,6 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmdsr.engine.checkpoint import find_checkpoint, load_generator
+from mmdsr.models.networks.dsrnet_x import DSRNetX
 from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.registry import MODELS
 from mmdsr.weights import load_published
@@ -34,7 +35,7 @@ def build_network(config=None, checkpoint=None, weights=None):
         source, network = weights, load_published(weights)
     else:
         source, network = config, _from_config(config, checkpoint)
-    if not isinstance(network, RefSRNet):
+    if not isinstance(network, (RefSRNet, DSRNetX)):
         raise ValueError(
             f'{_name(source)} holds a {type(network).__name__}; only the '
             'reference-based networks of mmdsr.models.networks can be used.'

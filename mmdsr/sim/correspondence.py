@@ -118,8 +118,8 @@ def read_views(root: str | Path) -> dict[tuple[str, str, str], View]:
     with path.open(encoding='utf-8') as file:
         next(file, None)
         for number, line in enumerate(file, 2):
-            split, stem, image, *cells = line.rstrip('\n').split(',')
             try:
+                split, stem, image, *cells = line.rstrip('\n').split(',')
                 values = np.array(cells, np.float64)
                 if split not in SPLITS or values.shape != (16,):
                     raise ValueError(f'{len(cells)} numbers, not 16')

@@ -2,7 +2,7 @@
 
 An aligner that is not trained along need not run at every training step:
 mmdsr.LoadAlignment reads what this writes, SPLIT/align-NAME/STEM.npy. An
-interrupted call goes on where it was when it is repeated.
+interrupted call resumes where it was when it is repeated.
 
 Examples:
     python tools/dataset_converters/cache_alignment.py data/photos-refsr \
@@ -13,10 +13,10 @@ Examples:
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 from rich.console import Console
 from rich.progress import track
@@ -46,6 +46,8 @@ def parse_args():
         '--overwrite', action='store_true', help='make existing files anew'
     )
     args = parser.parse_args()
+    if not re.fullmatch(r'[a-z0-9][a-z0-9_-]*', args.name):
+        parser.error(f'the name {args.name!r} may have a-z, 0-9, - and _')
     if (args.config is None) != (args.checkpoint is None):
         parser.error('--config and --checkpoint go together')
     if args.config is None and args.name != 'dis':
@@ -53,6 +55,8 @@ def parse_args():
             'give --config and --checkpoint of a trained aligner, or the '
             'name "dis" for OpenCV\'s'
         )
+    if args.config is not None and args.name == 'dis':
+        parser.error('"dis" is OpenCV\'s; choose another name')
     return parser, args
 
 
@@ -71,10 +75,14 @@ def main():
     """Run the tool; returns the exit code."""
     parser, args = parse_args()
     try:
+        splits = [s for s in args.splits if (args.data_root / s).is_dir()]
+        if not splits:
+            raise FileNotFoundError(
+                f'{args.data_root} has no folder {" or ".join(args.splits)}: '
+                'it is no data set.'
+            )
         aligner = build_aligner(args.config, args.checkpoint)
-        for split in args.splits:
-            if not (args.data_root / split).is_dir():
-                continue
+        for split in splits:
             made = 0
             for new in track(
                 Alignments(
@@ -91,5 +99,4 @@ def main():
 
 
 if __name__ == '__main__':
-    with torch.inference_mode():
-        sys.exit(main())
+    sys.exit(main())

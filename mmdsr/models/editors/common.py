@@ -114,7 +114,8 @@ def run_network(
         return_feats (bool or str): As of the network's ``forward``.
             Defaults to True.
         aligned (bool): Whether the network is to use ``flow`` and
-            ``confidence`` of the samples. Defaults to False.
+            ``confidence`` of the samples, if they have any.
+            Defaults to False.
 
     Returns:
         DSROutput: Output with features and depth maps.
@@ -130,8 +131,9 @@ def run_network(
         maps = zero_depth(lr, ref, scale)
     # A network that takes no depth has no such arguments.
     named = dict(zip(('depth', 'depth_ref'), maps, strict=False))
-    for key in ('flow', 'confidence') if aligned else ():
-        named[key] = data_samples.get(key)
+    if aligned and data_samples is not None:
+        named['flow'] = data_samples.get('flow')
+        named['confidence'] = data_samples.get('confidence')
     return network(lr, ref, return_feats=return_feats, **named)
 
 
@@ -152,6 +154,7 @@ class RefSRMixin:
         """
         self.scale = self.generator.scale
         self.needs_depth = self.generator.needs_depth
+        self.takes_flow = hasattr(self.generator, 'align')
         self.predicts_depth = (
             getattr(self.generator, 'depth_net', None) is not None
         )
@@ -228,8 +231,8 @@ class RefSRMixin:
                 predicts.
             return_feats (bool or str): Which features, as of the network's
                 ``forward``. Defaults to True.
-            aligned (bool): Use ``flow`` and ``confidence`` of the samples.
-                Defaults to False.
+            aligned (bool): Use ``flow`` and ``confidence`` of the samples, if
+                they have any. Defaults to False.
 
         Returns:
             DSROutput: Output of the network with features and depth maps.

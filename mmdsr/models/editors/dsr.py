@@ -1,9 +1,13 @@
 """DSRNet+ as a trainable model: ``L_rec`` and ``L_dep``."""
 
 from mmagic.models.base_models import BaseEditModel
+from mmengine.model import is_model_wrapper
 
 from mmdsr.engine.checkpoint import find_checkpoint, load_generator
-from mmdsr.models.editors.common import DATA_PREPROCESSOR, RefSRMixin
+from mmdsr.models.editors.common import (
+    DATA_PREPROCESSOR,
+    RefSRMixin,
+)
 from mmdsr.registry import MODELS
 
 
@@ -17,7 +21,8 @@ class DSR(RefSRMixin, BaseEditModel):
     10. Samples without depth maps train with ``L_dep`` skipped.
 
     Args:
-        generator (dict): ``mmdsr.DSRNet`` or ``mmdsr.MASASRNet``.
+        generator (dict): ``mmdsr.DSRNet``, ``mmdsr.MASASRNet`` or
+            ``mmdsr.DSRNetX``.
         pixel_loss (dict): ``L_rec``, e.g. ``dict(type='mmagic.L1Loss')``; its
             ``loss_weight`` is ``lambda_rec``.
         depth_loss (dict, optional): ``mmdsr.DepthLoss``; its ``loss_weight``
@@ -79,8 +84,11 @@ class DSR(RefSRMixin, BaseEditModel):
         """
         super().init_weights()
         if self.aligner_checkpoint is not None:
+            generator = self.generator
+            if is_model_wrapper(generator):
+                generator = generator.module
             load_generator(
-                self.generator.aligner,
+                generator.aligner,
                 find_checkpoint(self.aligner_checkpoint),
             )
 
@@ -97,6 +105,7 @@ class DSR(RefSRMixin, BaseEditModel):
             dict[str, Tensor]: ``loss_rec`` and, with a depth loss,
             ``loss_dep``.
         """
-        aligned = data_samples is not None and 'flow' in data_samples
-        output = self.run_generator(inputs, data_samples, aligned=aligned)
+        output = self.run_generator(
+            inputs, data_samples, aligned=self.takes_flow
+        )
         return self.base_losses(output, data_samples)

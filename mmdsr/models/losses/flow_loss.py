@@ -30,15 +30,20 @@ def reduce_flow(
         flow (Tensor): Flow (N, 2, H, W).
         visible (Tensor): 1 where it holds, else 0, (N, 1, H, W).
         size (tuple[int, int]): Height and width of the coarser grid, each
-            pixel of which covers a square of pixels; the last row and column
-            may lack some.
+            pixel of which covers a square of pixels whose side is a power
+            of two; the last rows and columns may lack some.
 
     Returns:
         tuple[Tensor, Tensor]: Mean flow of the visible pixels in pixels of
         the coarser grid (N, 2, h, w); 1 where at least half of a pixel is
         visible, (N, 1, h, w).
     """
-    factor = -(-flow.shape[-1] // size[-1])
+    factor = 1
+    while any(
+        want * factor < have
+        for want, have in zip(size, flow.shape[-2:], strict=True)
+    ):
+        factor *= 2
     if factor == 1:
         return flow, visible
     bottom, right = (

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmdsr.models.networks.dsrnet_x import gather_evidence
-from mmdsr.models.networks.flow import inside, warp
+from mmdsr.models.networks.flow import fit_reference, inside, warp
 from mmdsr.models.networks.padding import SCALE, downscale, upscale
 from mmdsr.models.networks.refsr_net import DSROutput
 from mmdsr.registry import MODELS
@@ -52,8 +52,9 @@ class DISAligner(nn.Module):
     """Dense inverse search of OpenCV: no learning, no gradient, on the CPU.
 
     Both images are enlarged by 4 and their contrast is evened (CLAHE), as
-    the lamp moves with the camera. The confidence follows from how well the
-    low passes agree and from the way back.
+    the lamp moves with the camera. The confidence follows from the way
+    back: exp(-d), where a pixel that goes there and back misses itself by d
+    LR pixels.
 
     Args:
         preset (str): ``'ultrafast'``, ``'fast'`` or ``'medium'``.
@@ -86,14 +87,11 @@ class DISAligner(nn.Module):
             ref_down = downscale(ref)
         size = lr.shape[-2:]
         # DIS wants two images of one size.
-        fitted = ref_down.new_zeros(*ref_down.shape[:2], *size)
-        height, width = (
-            min(pair) for pair in zip(size, ref_down.shape[-2:], strict=True)
-        )
-        fitted[..., :height, :width] = ref_down[..., :height, :width]
+        fitted, offset = fit_reference(ref_down, size, size)
         there = self._search(lr, fitted)
         back = self._search(fitted, lr)
         lost = (there + warp(back, there)).norm(dim=1, keepdim=True)
+        there = there + lr.new_tensor(offset).view(1, 2, 1, 1)
         confidence = torch.exp(-lost) * inside(there, ref_down.shape[-2:])
         return there, confidence
 

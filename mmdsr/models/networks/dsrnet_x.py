@@ -15,11 +15,7 @@ from torch import Tensor, nn
 
 from mmdsr.models.networks.blocks import ResBlock, conv3x3
 from mmdsr.models.networks.flow import enlarge_flow, inside, warp
-from mmdsr.models.networks.padding import (
-    SCALE,
-    check_images,
-    upscale,
-)
+from mmdsr.models.networks.padding import SCALE, check_images, upscale
 from mmdsr.models.networks.refsr_net import DSROutput
 from mmdsr.registry import MODELS
 
@@ -263,7 +259,8 @@ class DSRNetX(nn.Module):
             lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
             ref (Tensor, optional): One reference per image (N, 3, Hr, Wr) or
                 K of them (N, K, 3, Hr, Wr), RGB in [0, 1], any size >= 16.
-                Left out, or LR itself: no reference.
+                Left out, or LR itself: no reference. Images of a batch
+                that come with themselves have none.
             ref_down (Tensor, optional): Reference reduced by 4. Computed
                 when left out.
             flow (Tensor, optional): Where the references show LR, in LR
@@ -283,14 +280,21 @@ class DSRNetX(nn.Module):
             showed.
 
         Raises:
-            ValueError: If an input has a wrong shape, or the network needs
-                a flow.
+            ValueError: If an input has a wrong shape, or the network has no
+                aligner and no flow is given.
         """
-        if ref is None or self.fusion is None or _is_same(lr, ref):
+        own = None if ref is None else _find_own(lr, ref)
+        if (
+            ref is None
+            or self.fusion is None
+            or (own is not None and bool(own.all()))
+        ):
             check_images(lr, lr, None)
+            flow = None
             share = lr.new_zeros(len(lr), 1, *lr.shape[-2:])
             sr, blocks = self._decode(lr, None, None)
         else:
+            flow_shape = *ref.shape[:-3], 2, *lr.shape[-2:]
             many, ref, ref_down, flow, confidence, count = _side_by_side(
                 lr, ref, ref_down, flow, confidence
             )
@@ -300,9 +304,13 @@ class DSRNetX(nn.Module):
             elif confidence is None:
                 size = [-(-side // SCALE) for side in ref.shape[-2:]]
                 confidence = inside(flow, size)
+            if own is not None:
+                # In a batch, an image without a reference comes with itself.
+                confidence = confidence * ~own.view(-1, 1, 1, 1)
             evidence = gather_evidence(many, ref, flow)
             feat, detail, share = self.fusion(evidence, confidence, count)
             sr, blocks = self._decode(lr, feat, detail)
+            flow = flow.reshape(flow_shape)
         if not return_feats:
             return sr
         if return_feats != 'block':
@@ -322,16 +330,32 @@ class DSRNetX(nn.Module):
         return upscale(lr) + F.pixel_shuffle(folded, SCALE), blocks
 
 
-def _is_same(lr: Tensor, ref: Tensor) -> bool:
-    return ref.shape == lr.shape and (ref is lr or torch.equal(ref, lr))
+def _find_own(lr: Tensor, ref: Tensor) -> Tensor | None:
+    """Tell which references are LR itself, (N,) or (N, K); None: none is."""
+    if ref.shape[-3:] != lr.shape[-3:] or len(ref) != len(lr):
+        return None
+    own = lr if ref.ndim == lr.ndim else lr[:, None]
+    return (ref == own).flatten(-3).all(-1)
 
 
 def _side_by_side(lr, ref, ref_down, flow, confidence):
     """Lay the K references of each image side by side in the batch."""
+    if ref.ndim == 5 and not ref.shape[1]:
+        raise ValueError(f'ref has no reference in it: {tuple(ref.shape)}')
     count = ref.shape[1] if ref.ndim == 5 else 1
     parts = [
         part.flatten(0, 1) if part is not None and part.ndim == 5 else part
         for part in (ref, ref_down, flow, confidence)
     ]
+    for name, part, channels in zip(
+        ('flow', 'confidence'), parts[2:], (2, 1), strict=True
+    ):
+        wanted = (count * len(lr), channels, *lr.shape[-2:])
+        if part is not None and tuple(part.shape) != wanted:
+            raise ValueError(
+                f'{name} must have the shape {wanted} (all references of the '
+                f'batch in a row, or K in a second dimension), got '
+                f'{tuple(part.shape)}'
+            )
     many = lr if count == 1 else lr.repeat_interleave(count, 0)
     return many, *parts, count

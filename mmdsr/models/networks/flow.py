@@ -102,6 +102,46 @@ def inside(flow: Tensor, size: tuple[int, int]) -> Tensor:
     return ok[:, None].to(flow.dtype)
 
 
+def fit_reference(
+    ref_down: Tensor, size: tuple[int, int], padded: tuple[int, int]
+) -> tuple[Tensor, tuple[int, int]]:
+    """Put Ref-down on LR's grid, centers on each other.
+
+    A larger one is cut, a smaller one padded, never resampled: the scale of
+    what it shows is meant.
+
+    Args:
+        ref_down (Tensor): Reduced references (N, 3, h, w).
+        size (tuple[int, int]): Height and width of LR.
+        padded (tuple[int, int]): Size wanted, LR's or larger: what is added
+            lies below and to the right.
+
+    Returns:
+        tuple[Tensor, tuple[int, int]]: References of that size, and what
+        (x, y) to add to a flow on them to make it one on Ref-down.
+    """
+    top, left = (
+        (have - want) // 2
+        for have, want in zip(ref_down.shape[-2:], size, strict=True)
+    )
+    bottom, right = (
+        want - have + start
+        for have, want, start in zip(
+            ref_down.shape[-2:], padded, (top, left), strict=True
+        )
+    )
+    # Negative padding cuts; replication cannot do both at once.
+    cut = F.pad(
+        ref_down, [min(0, side) for side in (-left, right, -top, bottom)]
+    )
+    grown = F.pad(
+        cut,
+        [max(0, side) for side in (-left, right, -top, bottom)],
+        mode='replicate',
+    )
+    return grown, (left, top)
+
+
 def local_correlation(feat: Tensor, other: Tensor, radius: int) -> Tensor:
     """Cosine of each pixel with a square of pixels around it in another map.
 

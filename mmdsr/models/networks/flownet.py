@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mmdsr.models.networks.flow import (
     enlarge_flow,
     even_light,
+    fit_reference,
     inside,
     local_correlation,
     warp,
@@ -19,9 +20,9 @@ from mmdsr.registry import MODELS
 _SLOPE = 0.1  # of the leaky ReLUs
 
 
-def _conv(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
+def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inside, outside, 3, stride, 1), nn.LeakyReLU(_SLOPE, True)
+        nn.Conv2d(before, after, 3, stride, 1), nn.LeakyReLU(_SLOPE, True)
     )
 
 
@@ -163,9 +164,7 @@ class FlowNet(nn.Module):
         multiple = 2 ** (len(self.levels) - 1)
         size = lr.shape[-2:]
         lr = pad_to_multiple(lr, multiple)
-        # A larger or smaller reference is cut or padded around its center,
-        # never resampled: the scale of what it shows is meant.
-        ref_down, offset = _fit(ref_down, lr.shape[-2:], size)
+        ref_down, offset = fit_reference(ref_down, size, lr.shape[-2:])
         feats, others = self.features(lr), self.features(ref_down)
         state = lr.new_zeros(len(lr), 3, *feats[-1].shape[-2:])
         shift = lr.new_tensor(offset).view(1, 2, 1, 1)
@@ -186,39 +185,3 @@ def _finer(state: Tensor) -> Tensor:
         state[:, 2:], scale_factor=2, mode='bilinear', align_corners=False
     )
     return torch.cat([flow, logit], 1)
-
-
-def _fit(
-    ref_down: Tensor, padded: tuple[int, int], size: tuple[int, int]
-) -> tuple[Tensor, tuple[int, int]]:
-    """Put Ref-down on LR's grid, centers on each other.
-
-    Args:
-        ref_down (Tensor): Reduced references (N, 3, h, w).
-        padded (tuple[int, int]): Size wanted, that of the padded LR.
-        size (tuple[int, int]): Size of LR before padding.
-
-    Returns:
-        tuple[Tensor, tuple[int, int]]: References of that size, and what
-        (x, y) to add to a flow on them.
-    """
-    top, left = (
-        (have - want) // 2
-        for have, want in zip(ref_down.shape[-2:], size, strict=True)
-    )
-    bottom, right = (
-        want - have + start
-        for have, want, start in zip(
-            ref_down.shape[-2:], padded, (top, left), strict=True
-        )
-    )
-    # Negative padding cuts; replication cannot reach further than it has.
-    cut = F.pad(
-        ref_down, [min(0, side) for side in (-left, right, -top, bottom)]
-    )
-    grown = F.pad(
-        cut,
-        [max(0, side) for side in (-left, right, -top, bottom)],
-        mode='replicate',
-    )
-    return grown, (left, top)
