@@ -13,11 +13,11 @@ import argparse
 from pathlib import Path
 
 import torch
-from mmengine.config import DictAction
 from rich.console import Console
 
 from mmdsr.analysis import study
 from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.options import add_options_argument
 
 
 def parse_args():
@@ -63,13 +63,7 @@ def parse_args():
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override values of the config',
-    )
+    add_options_argument(parser)
     return parser, parser.parse_args()
 
 
