@@ -79,6 +79,12 @@ def attempt(kind, seed, folder):
         tuple[str, str]: One of :data:`OUTCOMES`, and what was said.
     """
     case, path = make(kind, seed, folder)
+    outcome, text = _read(case, path, folder)
+    # The folder has another name each time.
+    return outcome, text.replace(str(folder), '.')
+
+
+def _read(case, path, folder):
     # What is beside the place to write to is the input.
     out = folder / 'made' / 'out'
     out.parent.mkdir()

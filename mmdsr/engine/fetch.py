@@ -6,6 +6,7 @@ that fails, the message says which file has to be put where.
 """
 
 import http.client
+import re
 import socket
 import urllib.parse
 from pathlib import Path, PurePosixPath
@@ -29,6 +30,9 @@ _SCHEMES = {
     'openmmlab': 'get_external_models',
     'mmcls': 'get_mmcls_models',
 }
+#: Here the names of files end in the first digits of their SHA-256.
+_HASHED = '//download.pytorch.org/'
+_DIGITS = re.compile(r'-([0-9a-f]{8,})\.')
 #: Seconds without an answer after which a download has failed.
 _PATIENCE = 30
 _WITHOUT_VGG = (
@@ -98,7 +102,8 @@ def fetch(url, what, otherwise=''):
     socket.setdefaulttimeout(_PATIENCE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path))
+        digits = _DIGITS.search(path.name) if _HASHED in url else None
+        torch.hub.download_url_to_file(url, str(path), digits and digits[1])
     # urllib's errors are OSErrors; torch raises RuntimeError for a digest.
     except (OSError, RuntimeError, http.client.HTTPException) as error:
         raise CheckpointError(
