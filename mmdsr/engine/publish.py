@@ -141,7 +141,10 @@ def trained_weights(cfg, checkpoint):
     check_types(_plain(generator), 'The config')
     weights = generator_weights(read_checkpoint(checkpoint), checkpoint)
     fit_weights(MODELS.build(generator), weights, checkpoint)
-    return {k: v.detach().cpu().contiguous() for k, v in weights.items()}
+    # Tied weights share memory, which safetensors refuses.
+    return {
+        k: v.detach().cpu().contiguous().clone() for k, v in weights.items()
+    }
 
 
 def to_half(weights):
