@@ -42,6 +42,8 @@ class CheckStartHook(Hook):
         """
         if self.resume:
             self._check_state(checkpoint)
+            # mmengine would run it, to compare a number that nobody writes.
+            checkpoint['meta'].pop('config', None)
         model = runner.model
         model = model.module if is_model_wrapper(model) else model
         own = model.state_dict()

@@ -120,6 +120,18 @@ def test_resume_from_non_finite_is_refused(start, tmp_path):
     assert content['meta']['iter'] == 4
 
 
+def test_resume_runs_no_code_of_the_file(start, tmp_path):
+    """mmengine runs the text of the config that a checkpoint holds."""
+    good = _good(start, tmp_path)
+    content = read_checkpoint(good)
+    target = tmp_path / 'hacked'
+    content['meta']['config'] = f'import os\nos.mkdir({str(target)!r})\n'
+    torch.save(content, good)
+    start(resume=str(good), **{'train_cfg.max_iters': 5})
+    assert (tmp_path / 'work/iter_5.pth').is_file()
+    assert not target.exists()
+
+
 def test_load_from(start, tmp_path, capfd):
     good = _good(start, tmp_path)
     weights = read_checkpoint(good)['state_dict']
