@@ -250,7 +250,8 @@ def _coco_labels(root, split):
         OverflowError,
     ) as error:
         raise ValueError(
-            f'{path} cannot be read as a COCO file ({error!r}).'
+            f'{path} cannot be read as a COCO file '
+            f'({type(error).__name__}: {str(error)[:200]}).'
         ) from error
     return labels
 

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from mmdsr.engine.launch import UsageError, load_config, set_resume, train
 from mmdsr.engine.options import RawOption
 
 ROOT = Path(__file__).parents[2]
+NUMBERS = count()
 SMALL = {
     'model.generator.channels': 8,
     'model.generator.encoder_blocks': (1, 1, 1),
@@ -21,59 +23,64 @@ SMALL = {
     'model.generator.depth_net.base_channels': 8,
     'train_dataloader.batch_size': 1,
     'train_dataloader.dataset.pipeline.5.lr_size': (16, 16),
-    'train_cfg.max_iters': 4,
+    'train_cfg.max_iters': 2,
     'train_cfg.val_interval': 9,
-    'default_hooks.checkpoint.interval': 2,
+    'default_hooks.checkpoint.interval': 1,
     'default_hooks.checkpoint.save_best': None,
     'val_dataloader.num_workers': 0,
 }
 
 
+def _train(work_dir, data_root, resume=None, **options):
+    """Train a tiny network in this process; return it."""
+    data = {
+        f'{name}_dataloader.dataset.data_root': str(data_root)
+        for name in ('train', 'val', 'test')
+    }
+    cfg = load_config(
+        ROOT / 'configs/dsrnet/teacher_quick.py',
+        {**SMALL, **data, **options},
+        work_dir,
+    )
+    # mmengine keeps one set of logs per name and process.
+    cfg.experiment_name = f'faults_{next(NUMBERS)}'
+    cfg.visualizer = None
+    set_resume(cfg, resume)
+    before = dict(DefaultScope._instance_dict)
+    try:
+        return train(cfg)
+    finally:
+        DefaultScope._instance_dict.clear()
+        DefaultScope._instance_dict.update(before)
+
+
+@pytest.fixture(scope='module')
+def finished(refsr_root, tmp_path_factory):
+    """Working directory of a training of two iterations, to copy."""
+    work_dir = tmp_path_factory.mktemp('finished') / 'work'
+    _train(work_dir, refsr_root)
+    return work_dir
+
+
 @pytest.fixture
-def start(refsr_root, tmp_path, monkeypatch):
-    """A function that trains a tiny network in this process."""
-    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
+def good(finished, tmp_path):
+    """The last checkpoint of a training of two iterations."""
+    shutil.copytree(finished, tmp_path / 'work')
+    (tmp_path / 'work/last_checkpoint').unlink()
+    return tmp_path / 'work/iter_2.pth'
+
+
+@pytest.fixture
+def start(refsr_root, tmp_path):
+    """A function that trains in a folder of the test."""
 
     def run(work_dir='work', resume=None, root=refsr_root, **options):
-        data = {
-            f'{name}_dataloader.dataset.data_root': str(root)
-            for name in ('train', 'val', 'test')
-        }
-        cfg = load_config(
-            ROOT / 'configs/dsrnet/teacher_quick.py',
-            {**SMALL, **data, **options},
-            tmp_path / work_dir,
-        )
-        cfg.experiment_name = (
-            f'{tmp_path.name}_{len(list(tmp_path.iterdir()))}'
-        )
-        cfg.visualizer = None
-        set_resume(cfg, resume)
-        return train(cfg)
+        return _train(tmp_path / work_dir, root, resume, **options)
 
-    before = dict(DefaultScope._instance_dict)
-    yield run
-    DefaultScope._instance_dict.clear()
-    DefaultScope._instance_dict.update(before)
+    return run
 
 
-def _weights(model):
-    return {key: value.clone() for key, value in model.state_dict().items()}
-
-
-def _good(start, tmp_path):
-    start('good')
-    return tmp_path / 'good/iter_4.pth'
-
-
-def test_divergence_stops_and_keeps_the_good(start, tmp_path):
-    options = {
-        'param_scheduler.0.start_factor': 1.0,
-        'default_hooks.checkpoint.interval': 1,
-    }
-    # Three good iterations, then a rate that no weight survives.
-    start(**{'train_cfg.max_iters': 3, **options})
-    good = tmp_path / 'work/iter_3.pth'
+def test_divergence_stops_and_keeps_the_good(good, start, tmp_path):
     content = read_checkpoint(good)
     for group in content['optimizer']['param_groups']:
         group['lr'] = group['initial_lr'] = 1e30
@@ -82,16 +89,23 @@ def test_divergence_stops_and_keeps_the_good(start, tmp_path):
         schedule['_last_value'] = [1e30]
     torch.save(content, good)
     with pytest.raises(UsageError) as caught:
-        start(resume=str(good), **{'train_cfg.max_iters': 20, **options})
+        start(
+            resume=str(good),
+            **{
+                'train_cfg.max_iters': 20,
+                'param_scheduler.0.start_factor': 1.0,
+            },
+        )
     text = str(caught.value)
-    assert 'iteration ' in text and '1e+30' in text and '\n' not in text
+    assert 'iteration ' in text and 'e+' in text and '\n' not in text
     assert 'not finite' in text or 'loss is' in text
     assert 'optim_wrapper.optimizer.lr' in text
     kept = sorted((tmp_path / 'work').glob('iter_*.pth'))
     assert kept
     for file in kept:
         read_checkpoint(file)
-    assert str((tmp_path / 'work/last_checkpoint').read_text()) in text
+    named = [file for file in kept if f'{file};' in text]
+    assert named == [max(kept, key=lambda file: file.stat().st_mtime_ns)]
 
 
 def test_first_loss_stops_before_the_weights_change(start, tmp_path):
@@ -101,9 +115,7 @@ def test_first_loss_stops_before_the_weights_change(start, tmp_path):
     assert not (tmp_path / 'work/.training').exists()
 
 
-def test_resume_from_non_finite_is_refused(start, tmp_path):
-    good = _good(start, tmp_path)
-    content = read_checkpoint(good)
+def test_resume_from_non_finite_is_refused(good, start, tmp_path):
     for part, name in (
         ('state_dict', 'generator.encoder'),
         ('optimizer', 'optimizer.state.0.exp_avg'),
@@ -117,74 +129,69 @@ def test_resume_from_non_finite_is_refused(start, tmp_path):
         torch.save(broken, tmp_path / 'broken.pth')
         with pytest.raises(UsageError, match=rf'broken.pth.*{name}'):
             start(resume=str(tmp_path / 'broken.pth'))
-    assert content['meta']['iter'] == 4
 
 
-def test_resume_runs_no_code_of_the_file(start, tmp_path):
+def test_resume_runs_no_code_of_the_file(good, start, tmp_path):
     """mmengine runs the text of the config that a checkpoint holds."""
-    good = _good(start, tmp_path)
     content = read_checkpoint(good)
     target = tmp_path / 'hacked'
     content['meta']['config'] = f'import os\nos.mkdir({str(target)!r})\n'
     torch.save(content, good)
-    start(resume=str(good), **{'train_cfg.max_iters': 5})
-    assert (tmp_path / 'work/iter_5.pth').is_file()
+    start(resume=str(good), **{'train_cfg.max_iters': 3})
+    assert (tmp_path / 'work/iter_3.pth').is_file()
     assert not target.exists()
 
 
-def test_load_from(start, tmp_path, capfd):
-    good = _good(start, tmp_path)
-    weights = read_checkpoint(good)['state_dict']
-    zero = {'train_cfg.max_iters': 1, 'optim_wrapper.optimizer.lr': 0.0}
-    zero |= {'param_scheduler.1.eta_min': 0.0}
-    key = 'generator.encoder.stages.0.conv.weight'
-
+def test_weights_that_do_not_fit(good, start, tmp_path):
     save_weights({'a.weight': torch.zeros(3)}, tmp_path / 'foreign.pth')
     with pytest.raises(
         UsageError, match=r'foreign.*: 0 of \d+ keys fit; \d+ missing.*1 unex'
     ):
         start('a', load_from=str(tmp_path / 'foreign.pth'))
-    with pytest.raises(UsageError, match='of another shape'):
-        start('a', load_from=str(good), **{'model.generator.channels': 16})
-    with pytest.raises(UsageError, match='of another shape'):
-        start('a', resume=str(good), **{'model.generator.channels': 16})
+    wider = {'model.generator.channels': 16}
+    with pytest.raises(UsageError, match='keys fit; .*of another shape'):
+        start('a', load_from=str(good), **wider)
+    with pytest.raises(UsageError, match='keys fit; .*of another shape'):
+        start('a', resume=str(good), **wider)
+    save_weights(read_checkpoint(good)['state_dict'], tmp_path / 'weights.pth')
     with pytest.raises(UsageError, match='no checkpoint of a training'):
-        save_weights(weights, tmp_path / 'weights.pth')
         start('a', resume=str(tmp_path / 'weights.pth'))
     assert not list((tmp_path / 'a').glob('iter_*'))
 
-    inner = {k.removeprefix('generator.'): v for k, v in weights.items()}
-    for name, content, said in (
-        ('ours', dict(weights), ''),
-        ('ema', dict(params=inner, params_ema=inner), "'params_ema'"),
-        (
-            'ddp',
-            dict(state_dict={f'module.{k}': v for k, v in weights.items()}),
-            "from 'state_dict', without the prefix 'module.'",
-        ),
-    ):
-        torch.save(content, tmp_path / f'{name}.pth')
-        capfd.readouterr()
-        model = start(name, load_from=str(tmp_path / f'{name}.pth'), **zero)
-        assert torch.equal(model.state_dict()[key], weights[key]), name
-        out, err = capfd.readouterr()
-        assert said in out + err
+
+def test_weights_that_other_programs_wrapped(good, start, tmp_path, capfd):
+    weights = read_checkpoint(good)['state_dict']
+    key = 'generator.encoder.stages.0.conv.weight'
+    inner = {k.replace('generator.', 'module.'): v for k, v in weights.items()}
+    torch.save(dict(params={}, params_ema=inner), tmp_path / 'x, y.pth')
+    model = start(
+        'new',
+        load_from=RawOption(tmp_path / 'x, y.pth'),
+        **{
+            'train_cfg.max_iters': 1,
+            'optim_wrapper.optimizer.lr': 0.0,
+            'param_scheduler.1.eta_min': 0.0,
+        },
+    )
+    assert torch.equal(model.state_dict()[key], weights[key])
+    out, err = capfd.readouterr()
+    said = "weights taken from 'params_ema', without the prefix 'module.'"
+    assert said in out + err
 
 
-def test_an_old_training_is_not_written_over(start, tmp_path):
-    start()
-    before = (tmp_path / 'work/iter_4.pth').read_bytes()
+def test_an_old_training_is_not_written_over(good, start, tmp_path):
+    before = good.read_bytes()
     with pytest.raises(UsageError, match=r'holds a training.*--resume'):
         start()
-    assert (tmp_path / 'work/iter_4.pth').read_bytes() == before
+    assert good.read_bytes() == before
     # Noted names may be lost in a kill; the file is found all the same.
     (tmp_path / 'work/last_checkpoint').write_text('')
-    (tmp_path / 'work/iter_5.pth').write_bytes(before[:1000])
+    (tmp_path / 'work/iter_3.pth').write_bytes(before[:1000])
     cfg = load_config(
         ROOT / 'configs/dsrnet/teacher_quick.py', {}, tmp_path / 'work'
     )
     set_resume(cfg, 'auto')
-    assert cfg.load_from == str(tmp_path / 'work/iter_4.pth')
+    assert cfg.load_from == str(good)
 
 
 def test_two_trainings_in_one_folder(start, tmp_path):
@@ -211,7 +218,7 @@ def test_two_trainings_in_one_folder(start, tmp_path):
         other.wait()
     # A dead process holds nothing, though its note is still there.
     assert (tmp_path / 'work/.training').exists()
-    start()
+    start(**{'train_cfg.max_iters': 1})
     assert not (tmp_path / 'work/.training').exists()
 
 
