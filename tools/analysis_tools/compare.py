@@ -15,7 +15,6 @@ import argparse
 from pathlib import Path
 
 import torch
-from mmengine.config import DictAction
 from rich.console import Console
 
 from mmdsr.analysis import study
@@ -25,6 +24,7 @@ from mmdsr.analysis.references_table import (
     write_results,
 )
 from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.options import add_options_argument
 
 
 def parse_args():
@@ -70,13 +70,7 @@ def parse_args():
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override values of the config',
-    )
+    add_options_argument(parser)
     return parser, parser.parse_args()
 
 
