@@ -74,7 +74,13 @@ def _datasets(name, dataset):
     ]
     if not inner:
         return [(name, dataset)]
-    return [found for item in inner for found in _datasets(*item)]
+    # mmdsr.MixedDataset gives its pipeline to those that have none.
+    default = {k: v for k, v in dataset.items() if k == 'pipeline'}
+    return [
+        found
+        for option, part in inner
+        for found in _datasets(option, {**default, **part})
+    ]
 
 
 def _check_images(dataset, batch_size, loader):

@@ -17,7 +17,9 @@ _IMAGES = ('img_path', 'gt_path', 'ref_path')
 #: What changes no size, or a size in a way that is known here.
 _KNOWN = {
     'Flip',
+    'FlipTranspose',
     'LoadDepth',
+    'LoadFlow',
     'LoadImageFromFile',
     'PackInputs',
     'PairedRefCrop',
@@ -55,7 +57,7 @@ def check_sizes(dataset, batch_size=1):
     if crop is not None:
         _check_crop(samples, sizes, crop)
     if batch_size > 1:
-        transposes = 'RandomTransposeHW' in steps
+        transposes = bool({'RandomTransposeHW', 'FlipTranspose'} & set(steps))
         _check_batch(samples, sizes, crop, batch_size, transposes)
 
 

@@ -145,3 +145,23 @@ def test_before_a_training(tmp_path):
             check_data(
                 Config(dict(train_dataloader=loader)), ['train_dataloader']
             )
+
+
+def test_parts_of_a_mixture_are_judged_by_its_pipeline(tmp_path):
+    root = write(tmp_path, LYING, UPRIGHT)
+    turn = dict(type='mmdsr.FlipTranspose', keys=['img'])
+
+    def check_mixture(*steps):
+        part = dict(type='mmdsr.RefSRDataset', data_root=str(root))
+        mixture = dict(
+            type='mmdsr.MixedDataset',
+            datasets=[part],
+            shares=[1],
+            pipeline=[*LOAD, *steps, PACK],
+        )
+        loader = dict(batch_size=4, dataset=mixture)
+        check_data(Config(dict(train_dataloader=loader)), ['train_dataloader'])
+
+    check_mixture(crop(), turn)
+    with pytest.raises(UsageError, match='a batch of 4'):
+        check_mixture(turn)
