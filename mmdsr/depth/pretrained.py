@@ -155,7 +155,7 @@ def _load(checkpoint, allow_download, device):
     except ImportError as error:
         raise ImportError(
             "The provider 'transformers' needs the package transformers >= "
-            '4.45: pip install -c requirements/constraints.txt transformers '
+            "4.45: pip install -c requirements/constraints.txt 'mmdsr[depth]' "
             f'({error})'
         ) from error
     options = {'local_files_only': not allow_download}

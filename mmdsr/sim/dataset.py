@@ -15,6 +15,7 @@ from mmdsr.converters.images import write_bytes
 from mmdsr.converters.manifest import SPLITS, read_manifest
 from mmdsr.converters.staging import Staging
 from mmdsr.converters.workers import start_worker
+from mmdsr.extras import require
 from mmdsr.sim.degrade import Degradation, degrade
 from mmdsr.sim.export import LAYOUTS, Sample
 from mmdsr.sim.pipe_run import PipeRun
@@ -118,6 +119,8 @@ def write_dataset(
         raise ValueError(f'workers must be at least 1, got {workers}')
     if is_complete(out, plan):
         return False
+    if plan.layout == 'pipe':
+        require('coco', 'pycocotools')
     layout = LAYOUTS[plan.layout]
     staging = Staging(out, plan.settings, overwrite, resumable=True)
     done = 0

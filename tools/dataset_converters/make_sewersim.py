@@ -208,15 +208,8 @@ def main() -> int:
     args = parse_args()
     try:
         return check(args) if args.verify else make(args)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f'make_sewersim: {error}', file=sys.stderr)
-        return 2
-    except ImportError as error:
-        print(
-            f'make_sewersim: {error}; install requirements/train.txt with '
-            '-c requirements/constraints.txt',
-            file=sys.stderr,
-        )
         return 2
     except RuntimeError as error:
         print(f'make_sewersim: {error}', file=sys.stderr)

@@ -14,7 +14,10 @@ class FlowEditor(BaseEditModel):
 
     Args:
         generator (dict): ``mmdsr.FlowNet``.
-        flow_loss (dict): ``mmdsr.FlowLoss``.
+        flow_loss (dict): ``mmdsr.FlowLoss``; samples without a true flow
+            count nothing in it.
+        self_loss (dict, optional): ``mmdsr.SelfFlowLoss``, which needs no
+            truth. Defaults to None.
         train_cfg (dict, optional): Unused, for the runner. Defaults to None.
         test_cfg (dict, optional): Likewise. Defaults to None.
         init_cfg (dict, optional): Initialization. Defaults to None.
@@ -26,6 +29,7 @@ class FlowEditor(BaseEditModel):
         self,
         generator,
         flow_loss,
+        self_loss=None,
         train_cfg=None,
         test_cfg=None,
         init_cfg=None,
@@ -39,6 +43,7 @@ class FlowEditor(BaseEditModel):
             init_cfg=init_cfg,
             data_preprocessor=data_preprocessor or DATA_PREPROCESSOR,
         )
+        self.self_loss = MODELS.build(self_loss) if self_loss else None
 
     def forward(self, inputs, data_samples=None, mode='tensor'):
         """Run the model.
@@ -57,10 +62,22 @@ class FlowEditor(BaseEditModel):
         """
         lr, ref = unpack_inputs(inputs)
         if mode == 'loss':
-            results = self.generator.estimate(lr, downscale(ref))
-            return self.pixel_loss(
+            ref_down = downscale(ref)
+            results = self.generator.estimate(lr, ref_down)
+            losses = self.pixel_loss(
                 results, data_samples.flow, data_samples.visible
             )
+            if self.self_loss is not None:
+                height, width = lr.shape[-2:]
+                rows, columns = ref_down.shape[-2:]
+                back = self.generator.estimate(ref_down, lr)[-1][0]
+                losses |= self.self_loss(
+                    lr,
+                    ref_down,
+                    results[-1][0][..., :height, :width],
+                    back[..., :rows, :columns],
+                )
+            return losses
         flow, confidence = self.generator(lr, ref)
         if mode == 'predict':
             output = DataSample(

@@ -14,17 +14,27 @@ from mmdsr.models.losses.relativistic_gan_loss import (
     relativistic_d_loss,
     relativistic_g_loss,
 )
+from mmdsr.models.losses.self_flow_loss import (
+    SelfFlowLoss,
+    photometric_error,
+    return_error,
+    smoothness,
+)
 
 __all__ = [
     'DepthLoss',
     'FlowLoss',
     'PerceptualLoss',
     'RelativisticGANLoss',
+    'SelfFlowLoss',
     'end_point_error',
     'masked_l1',
+    'photometric_error',
     'reduce_flow',
     'relativistic_d_loss',
     'relativistic_g_loss',
+    'return_error',
     'robust_flow_loss',
+    'smoothness',
     'support_loss',
 ]
