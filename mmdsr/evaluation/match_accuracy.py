@@ -76,7 +76,8 @@ class MatchAccuracy(SampleMetric):
             data_samples (Sequence[dict]): Samples with predictions.
 
         Raises:
-            KeyError: If a sample has no true flow or no prediction.
+            KeyError: If a sample has no true flow, or no prediction though
+                something is visible.
         """
         for sample in data_samples:
             found = sample['output'].get('pred_flow')
@@ -86,6 +87,10 @@ class MatchAccuracy(SampleMetric):
                     "into the pipeline and 'flow' and 'visible' into "
                     'data_keys of PackInputs.'
                 )
+            if not (sample['visible'] > 0).any():
+                # As without a reference, where there is no flow to find.
+                self.results.append(np.zeros(0, np.float32))
+                continue
             if found is None:
                 raise KeyError(
                     'MatchAccuracy needs a network that exposes its match; '

@@ -68,7 +68,7 @@ def test_nothing_visible():
     one = sample(0)
     one['visible'].zero_()
     metric = MatchAccuracy()
-    metric.process({}, [one])
+    metric.process({}, [dict(one, output={})])
     assert all(np.isnan(value) for value in metric.evaluate(1).values())
     assert list(match_accuracy(np.zeros(0))) == NAMES
 

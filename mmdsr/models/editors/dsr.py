@@ -76,7 +76,10 @@ class DSR(RefSRMixin, BaseEditModel):
             self.generator.aligner.requires_grad_(False)
 
     def init_weights(self):
-        """Load the aligner's weights; a test or a resumed run brings its own.
+        """Load the aligner's weights.
+
+        A test does not come here. A resumed run does, before it reads its
+        own checkpoint.
 
         Raises:
             FileNotFoundError: If there is no checkpoint.

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from editor_cases import NO_DEPTH_NET, PIXEL_LOSS, make_batch
+from mmengine.model import MMSeparateDistributedDataParallel
 from mmengine.optim import OptimWrapper
 
 from mmdsr.registry import MODELS
@@ -149,6 +150,34 @@ def test_the_aligner_is_loaded_and_stays(tmp_path):
     options['aligner_checkpoint'] = str(tmp_path / 'none.pth')
     with pytest.raises(FileNotFoundError):
         build(type='mmdsr.DSR', generator=NET_X, **options).init_weights()
+
+
+def test_the_aligner_is_loaded_into_a_wrapped_network(tmp_path):
+    torch.manual_seed(7)
+    aligner = MODELS.build(copy.deepcopy(FLOWNET))
+    torch.distributed.init_process_group(
+        'gloo', f'file://{tmp_path}/store', rank=0, world_size=1
+    )
+    try:
+        model = MMSeparateDistributedDataParallel(
+            build(
+                type='mmdsr.DSR',
+                generator=NET_X,
+                pixel_loss=PIXEL_LOSS,
+                aligner_checkpoint=save(aligner, tmp_path / 'flow.pth'),
+            ),
+            device_ids=None,
+        )
+        model.module.init_weights()
+        optim = optim_of(model)
+        # Twice: an unused parameter would raise in the second step.
+        for _ in range(2):
+            model.train_step(aligned_batch(), optim)
+        state = model.module.state_dict()
+        for key, value in aligner.state_dict().items():
+            assert torch.equal(value, state[f'generator.aligner.{key}'])
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 @pytest.mark.parametrize('aligned', [True, False])
