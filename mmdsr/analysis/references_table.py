@@ -96,8 +96,9 @@ def _counts(rows):
 
 def _fill_table(table, header, lines):
     for column, title in enumerate(header):
+        # Where a terminal is narrow, the name is broken, not a number.
         table.add_column(
-            title, justify='right' if column else 'left', no_wrap=not column
+            title, justify='right' if column else 'left', no_wrap=column > 0
         )
     for cells in lines:
         table.add_row(*cells)

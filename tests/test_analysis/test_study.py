@@ -1,5 +1,6 @@
 """The comparison of a network with bicubic interpolation."""
 
+import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from rich.console import Console
 
 from mmdsr.analysis import study
 from mmdsr.analysis.references_table import (
@@ -197,7 +199,12 @@ def test_results_are_written(tmp_path):
     assert '| wrong | - | - | - | why | - | - |' in text
     assert '## a (2 images, 1 moving, 1 at rest)' in text
     assert '| true | 50.0 | 60.0 | 70.0 | 80.0 | 0.25 |' in text
-    assert rich_table('a', rows).row_count == 3
+    table = rich_table('a', rows)
+    assert table.row_count == 3
+    # No number is cut where a terminal is narrow.
+    console = Console(width=80, file=io.StringIO())
+    console.print(table)
+    assert '…' not in console.file.getvalue()
     assert match_table('a', rows).row_count == 1
     assert match_table('a', rows[:1]) is None
     # Where no truth is known there is no second table.
