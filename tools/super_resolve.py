@@ -52,9 +52,10 @@ def parse_args():
     parser.add_argument(
         '--reference',
         choices=POLICIES,
-        default='self',
-        help='the image itself, a file in --refs, or the frame before '
-        '(default: self)',
+        default='upscaled',
+        help='the enlarged image, the image as it is (the paper without a '
+        'reference), a file in --refs, or the frame before (default: '
+        'upscaled)',
     )
     parser.add_argument(
         '--refs',
@@ -65,9 +66,10 @@ def parse_args():
     parser.add_argument(
         '--tile',
         type=int,
+        default='auto',
         metavar='PIXELS',
-        help='largest side that the network sees at once (default: the whole '
-        'image)',
+        help='largest side that the network sees at once (default: chosen by '
+        'the image and the free memory)',
     )
     parser.add_argument(
         '--overlap',
@@ -79,7 +81,13 @@ def parse_args():
     parser.add_argument(
         '--precision', choices=tuple(PRECISIONS), default='fp32'
     )
-    parser.add_argument('--batch-size', type=int, default=4, metavar='N')
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        metavar='N',
+        help='images or tiles at once (default: 1 on a CPU, else chosen by '
+        'the free memory)',
+    )
     parser.add_argument(
         '--device', help='such as cpu or cuda:0 (default: a GPU if any)'
     )

@@ -1,9 +1,8 @@
 """What reference and depth are worth: a trained network against bicubic.
 
 The network is evaluated on whole images with the true reference, with one of
-another run and with the LR image itself, and with depth maps predicted, given
-and zeroed. If the reference matters, the true one is clearly better than the
-image itself.
+another run and with none, and with depth maps predicted, given and zeroed. If
+the reference matters, the true one is clearly better than none.
 """
 
 import json
@@ -21,14 +20,21 @@ from mmdsr.datasets import RefSRDataset
 from mmdsr.engine.checkpoint import find_checkpoint, load_generator
 from mmdsr.evaluation.functional import psnr, ssim, to_uint8, upscale
 from mmdsr.evaluation.strips import make_strip
+from mmdsr.models.networks.padding import SCALE
 from mmdsr.registry import MODELS, TRANSFORMS
 
-REFERENCES = ('adjacent', 'wrong', 'self')
+#: What may stand for the reference. The last three are ways of having none:
+#: the enlarged LR image, LR itself (section 5.3) and a black picture.
+REFERENCES = ('adjacent', 'wrong', 'upscaled', 'self', 'black')
+#: Those that are evaluated when none are named.
+USUAL_REFERENCES = ('adjacent', 'wrong', 'upscaled', 'self')
 DEPTHS = ('predicted', 'given', 'zero')
 _NAMES = {
     'adjacent': 'true reference',
     'wrong': 'wrong reference',
+    'upscaled': 'upscaled reference',
     'self': 'self reference',
+    'black': 'black reference',
     'predicted': 'depth predicted',
     'given': 'depth given',
     'zero': 'depth zeroed',
@@ -89,7 +95,7 @@ def build_generator(cfg, checkpoint, device='cpu'):
     return generator.to(device).eval().requires_grad_(False)
 
 
-def variants(generator, references=REFERENCES, depths=DEPTHS):
+def variants(generator, references=USUAL_REFERENCES, depths=DEPTHS):
     """List what to evaluate.
 
     All references with the first usable depth source, then the first
@@ -136,6 +142,19 @@ def _load_images(sample):
     return sample
 
 
+def _enlarge_reference(sample):
+    sample['ref'] = upscale(sample['img'], SCALE)
+    return sample
+
+
+def _blacken_reference(sample):
+    sample['ref'] = np.zeros_like(upscale(sample['img'], SCALE))
+    return sample
+
+
+_STAND_INS = {'upscaled': _enlarge_reference, 'black': _blacken_reference}
+
+
 def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
     """Open a data set with the depth normalisation of a config.
 
@@ -152,6 +171,10 @@ def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
         the depth maps.
     """
     pipeline = [_load_images]
+    if reference in _STAND_INS:
+        # Depth maps are those of 'self', whose size is that of Ref-down.
+        pipeline.append(_STAND_INS[reference])
+        reference = 'self'
     for step in cfg.test_dataloader.dataset.pipeline:
         if step['type'] == 'mmdsr.LoadDepth':
             pipeline.append(TRANSFORMS.build(step))
@@ -228,7 +251,7 @@ def evaluate(
     cfg,
     generator,
     data_root,
-    references=REFERENCES,
+    references=USUAL_REFERENCES,
     depths=DEPTHS,
     split='test',
     max_samples=None,

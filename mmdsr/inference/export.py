@@ -220,6 +220,7 @@ def _by_stem(folder):
 def _export(resolver, jobs, device, show):
     report = ExportReport(total=len(jobs))
     waiting = []
+    batch = resolver.batch_size(device)
     for job in show(jobs, 'Super-resolving', len(jobs)):
         if _is_done(job):
             report.kept += 1
@@ -232,7 +233,7 @@ def _export(resolver, jobs, device, show):
         if waiting and waiting[0][1].shape != image.shape:
             _flush(resolver, waiting, device, report)
         waiting.append((job, image))
-        if len(waiting) == resolver.max_batch:
+        if len(waiting) == batch:
             _flush(resolver, waiting, device, report)
     if waiting:
         _flush(resolver, waiting, device, report)
@@ -278,21 +279,9 @@ def _enlarge(resolver, waiting, device):
         samples.append(
             {'img_path': str(job.source), 'ref_path': job.reference}
         )
-    try:
-        results = resolver(images, samples)
-    except RuntimeError as error:
-        # Of CUDA and of the CPU's allocator.
-        if 'memory' not in str(error):
-            raise
-        height, width = images[0].shape[-2:]
-        raise MemoryError(
-            f'There is too little memory for {len(images)} of {width}x'
-            f'{height} pixels at once: set a tile (--tile), or a smaller '
-            'max_batch (--batch-size).'
-        ) from error
     return [
         result.flip(0).permute(1, 2, 0).byte().cpu().numpy()
-        for result in results
+        for result in resolver.pixels(images, samples)
     ]
 
 

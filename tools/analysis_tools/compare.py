@@ -1,7 +1,7 @@
 """Compare a trained network with bicubic interpolation.
 
-With the true, a wrong and the own image as reference, and with depth maps
-predicted, given and zeroed; prints a table per data set and writes
+With the true reference, a wrong one and none, and with depth maps predicted,
+given and zeroed; prints a table per data set and writes
 results.json, results.md and comparison strips.
 
 Example:
@@ -44,8 +44,9 @@ def parse_args():
         '--references',
         nargs='+',
         choices=study.REFERENCES,
-        default=study.REFERENCES,
-        help='references to try; the first one is also used for the depths',
+        default=study.USUAL_REFERENCES,
+        help='references to try; the first one is also used for the depths '
+        f'(default: {" ".join(study.USUAL_REFERENCES)})',
     )
     parser.add_argument(
         '--depths',
