@@ -66,7 +66,6 @@ def parse_args():
     parser.add_argument(
         '--tile',
         type=int,
-        default='auto',
         metavar='PIXELS',
         help='largest side that the network sees at once (default: chosen by '
         'the image and the free memory)',
@@ -111,7 +110,7 @@ def make_resolver(args):
         interpolation=args.interpolation,
         scale=args.scale,
         reference=args.reference,
-        tile=args.tile,
+        tile='auto' if args.tile is None else args.tile,
         overlap=args.overlap,
         max_batch=args.batch_size,
         precision=args.precision,
