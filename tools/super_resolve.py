@@ -20,7 +20,7 @@ def parse_args():
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
-        epilog='An interrupted run is gone on with by the same command. '
+        epilog='An interrupted run is resumed by the same command. '
         'Started with torchrun or srun, the processes share the images. See '
         'docs/super_resolve.md.',
     )
@@ -93,7 +93,7 @@ def parse_args():
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help='drop the PNG files in OUT if other settings made them',
+        help='drop what this tool has written to OUT with other settings',
     )
     return parser.parse_args()
 
@@ -119,10 +119,21 @@ def make_resolver(args):
 
 def show_report(report, place, target, console):
     """Print what was written, and what was not and why."""
+
+    def warn(text):
+        console.print(text, style='yellow', markup=False)
+
     for name, reason in report.failed.items():
-        console.print(
-            f'Left out: {name}: {reason}', style='yellow', markup=False
-        )
+        warn(f'Left out: {name}: {reason}')
+    for name, reason in report.partial.items():
+        warn(f'In part: {name}: {reason}')
+    # Thousands of images of one kind get one line.
+    alike = {}
+    for name, note in report.notes.items():
+        alike.setdefault(note, []).append(name)
+    for note, names in alike.items():
+        more = f' and {len(names) - 1} more' if len(names) > 1 else ''
+        warn(f'Converted: {names[0]}{more}: {note}')
     share = f'Process {place.rank} of {place.world_size}: '
     kept = f', {report.kept} were there already' if report.kept else ''
     console.print(
@@ -162,10 +173,10 @@ def main():
         say(f'Error: {error}')
         return 2
     except KeyboardInterrupt:
-        say('Interrupted. What is finished is kept; the same command goes on.')
+        say('Interrupted. What is finished is kept; the same command resumes.')
         return 130
     show_report(report, place, args.target, console)
-    return 1 if report.failed else 0
+    return 1 if report.failed or report.partial else 0
 
 
 if __name__ == '__main__':

@@ -253,6 +253,8 @@ def read_rgb(path):
     notes = [picture.note]
     if picture.alpha is not None:
         notes.append('transparency dropped')
+    if picture.count > 1:
+        notes.append(f'the first of {picture.count} pictures')
     return picture.rgb, ', '.join(filter(None, notes))
 
 

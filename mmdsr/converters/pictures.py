@@ -6,13 +6,33 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import ImageCms, TiffImagePlugin
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from mmdsr.converters.images import UINT16_MODES, open_image
 
 #: Pillow's MPO is a photo with its preview, or with a second eye's view: one
 #: picture to whoever took it.
 _ONE_PICTURE = ('MPO',)
+#: Images to their owners, which Pillow does not know or calls otherwise.
+_OTHER_SUFFIXES = {
+    '.arw',
+    '.avif',
+    '.cr2',
+    '.cr3',
+    '.dds',
+    '.dng',
+    '.exr',
+    '.hdr',
+    '.heic',
+    '.heif',
+    '.jxl',
+    '.nef',
+    '.orf',
+    '.raf',
+    '.raw',
+    '.rw2',
+    '.svg',
+}
 _SAMPLE_FORMAT, _BITS = 339, 258
 _NUMBERS = {2: 'signed', 3: 'floating-point', 5: 'complex', 6: 'complex'}
 
@@ -33,6 +53,23 @@ class Picture(NamedTuple):
     alpha: np.ndarray | None = None
     note: str = ''
     count: int = 1
+
+
+def is_image_name(path):
+    """Find out whether a file is an image by its name.
+
+    Args:
+        path (Path): The file.
+
+    Returns:
+        bool: Whether its suffix is one of a kind of image, be it one that
+        can be read or not.
+    """
+    suffix = path.suffix.lower()
+    kind = Image.registered_extensions().get(suffix)
+    return suffix in _OTHER_SUFFIXES or Image.MIME.get(kind, '').startswith(
+        'image/'
+    )
 
 
 def read_picture(path):
@@ -78,8 +115,6 @@ def read_picture(path):
     notes.append(note)
     if alpha is not None:
         rgb = _fill_hidden(rgb, alpha)
-    if count > 1:
-        notes.append(f'the first of {count} pictures')
     return Picture(rgb, alpha, ', '.join(filter(None, notes)), count)
 
 

@@ -52,6 +52,10 @@ class References:
         self._folders = {}
         self._warned = False
 
+    def refresh(self):
+        """Look into the folders anew: frames may have come or gone."""
+        self._folders.clear()
+
     def find(self, sample):
         """Return the reference of a sample.
 

@@ -1,6 +1,8 @@
 """A folder in, a mirrored folder of PNG files out."""
 
+import json
 import os
+import signal
 
 import cv2
 import numpy as np
@@ -9,7 +11,7 @@ import torch
 from inference_cases import pipe
 
 from mmdsr.converters.images import write_png
-from mmdsr.inference import SuperResolver, export_folder, export_target
+from mmdsr.inference import SuperResolver, export, export_folder, export_target
 from mmdsr.inference.ranks import Place, find_place
 from mmdsr.transforms import SuperResolve
 
@@ -71,27 +73,134 @@ def test_goes_on_where_it_was(frames, tmp_path):
     out = tmp_path / 'out'
     export_folder(plain(), frames, out)
     (out / 'two' / 'f1.png').unlink()
-    # A source that has changed since is done again.
-    changed = frames / 'one' / 'f9.png'
-    cv2.imwrite(str(changed), np.zeros((16, 20, 3), np.uint8))
-    later = (out / 'one' / 'f9.png').stat().st_mtime + 5
-    os.utime(changed, (later, later))
     report = export_folder(plain(), frames, out)
-    assert (report.written, report.kept) == (2, 2)
+    assert (report.written, report.kept) == (1, 3)
+
+
+def replace(path, image, age):
+    """Write another image that is this many seconds older than the first."""
+    time = path.stat().st_mtime_ns - int(age * 1e9)
+    cv2.imwrite(str(path), image)
+    os.utime(path, ns=(time, time))
+
+
+@pytest.mark.parametrize('age', [-5, 5])
+def test_a_source_that_has_changed_is_done_again(frames, tmp_path, age):
+    out = tmp_path / 'out'
+    export_folder(plain(), frames, out)
+    changed = frames / 'one' / 'f9.png'
+    replace(changed, np.zeros((16, 20, 3), np.uint8), age)
+    report = export_folder(plain(), frames, out)
+    assert (report.written, report.kept) == (1, 3)
     assert not cv2.imread(str(out / 'one' / 'f9.png')).any()
+    # Only its time is another one.
+    os.utime(frames / 'two' / 'f1.png', (1, 1))
+    report = export_folder(plain(), frames, out)
+    assert (report.written, report.kept) == (0, 4)
+
+
+@pytest.mark.parametrize('policy', ['file', 'neighbor'])
+def test_a_reference_that_has_changed_makes_results_stale(tmp_path, policy):
+    images, refs, out = (tmp_path / name for name in ('in', 'refs', 'out'))
+    for number in range(4):
+        image = pipe(16, 16, number).permute(1, 2, 0).numpy()
+        write_png(images / f'{number}.png', image)
+        write_png(refs / f'{number}.png', image)
+    resolver = SuperResolver(weights=NANO, reference=policy)
+    options = dict(refs=refs) if policy == 'file' else {}
+    export_folder(resolver, images, out, **options)
+    assert export_folder(resolver, images, out, **options).kept == 4
+    place = images if policy == 'neighbor' else refs
+    replace(place / '2.png', np.zeros((16, 16, 3), np.uint8), 5)
+    report = export_folder(resolver, images, out, **options)
+    # As a neighbour it is the reference of 3, and itself an image.
+    assert report.written == (1 if policy == 'file' else 2)
+    assert export_folder(resolver, images, out, **options).kept == 4
+    if policy == 'neighbor':
+        # Now 3 has another neighbour.
+        (images / '2.png').unlink()
+        report = export_folder(resolver, images, out)
+        assert (report.written, report.kept) == (1, 2)
+
+
+@pytest.mark.parametrize('when', ['writing', 'whole'])
+def test_killed_at_the_worst_moment(frames, tmp_path, when):
+    out = tmp_path / 'out'
+    child = os.fork()
+    if not child:
+        # Another process, so that it can be killed as the system does.
+        kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
+        if when == 'writing':
+            export.save_png = lambda path, _: kill(path.write_bytes(b'half'))
+        else:
+            export.Journal.add = kill
+        export_folder(plain(), frames, out)
+        os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert not files_of(out) and list(out.rglob('.*.tmp'))
+    # Half a line, too.
+    with (out / 'manifest.0.jsonl').open('a') as file:
+        file.write('{"name": "one/f')
+    report = export_folder(plain(), frames, out)
+    assert (report.written, report.failed) == (4, {})
+    assert not list(out.rglob('.*'))
+    whole = tmp_path / 'whole'
+    export_folder(plain(), frames, whole)
+    for name in files_of(whole):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+    assert export_folder(plain(), frames, out).kept == 4
 
 
 def test_other_settings_are_refused(frames, tmp_path):
     out = tmp_path / 'out'
     export_folder(plain(), frames, out)
-    (out / 'one' / 'stale.png').write_bytes(b'of another run')
     with pytest.raises(FileExistsError, match='scale was 2, is 3'):
         export_folder(plain(3), frames, out)
+    (frames / 'one' / 'f9.png').unlink()
     export_folder(plain(3), frames, out, overwrite=True)
     assert cv2.imread(str(out / 'two' / 'f1.png')).shape == (48, 60, 3)
-    assert len(files_of(out)) == 4
+    assert files_of(out) == ['one/f10.png', 'one/f11.png', 'two/f1.png']
     kept = export_folder(plain(3), frames, out, overwrite=True).kept
-    assert kept == 4
+    assert kept == 3
+
+
+def test_files_of_others_are_never_touched(frames, tmp_path):
+    out = tmp_path / 'out'
+    export_folder(plain(), frames, out)
+    mine = [out / 'notes' / 'figure.png', out / 'one' / 'f10.png']
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b'mine')
+    write_png(frames / 'notes' / 'figure.png', np.zeros((4, 4, 3), np.uint8))
+    for scale in (2, 3):
+        report = export_folder(plain(scale), frames, out, overwrite=True)
+        assert sorted(report.failed) == [
+            str(frames / 'notes' / 'figure.png'),
+            str(frames / 'one' / 'f10.png'),
+        ]
+        for reason in report.failed.values():
+            assert 'not what this tool has written' in reason
+        assert [path.read_bytes() for path in mine] == [b'mine'] * 2
+    assert report.written == 3
+    # Moved away, as the message says.
+    for path in mine:
+        path.rename(tmp_path / path.name)
+    assert export_folder(plain(3), frames, out).written == 2
+
+
+def test_lines_of_others_are_not_believed(frames, tmp_path):
+    out = tmp_path / 'out'
+    export_folder(plain(), frames, out)
+    journal = out / 'manifest.0.jsonl'
+    line = journal.read_text().splitlines()[0]
+    fields = json.loads(line)
+    (tmp_path / 'secret.png').write_bytes((out / fields['name']).read_bytes())
+    fields['name'] = '../secret.png'
+    journal.write_text(f'{json.dumps(fields)}\n[1]\n{{}}\n{line[:-9]}')
+    report = export_folder(plain(3), frames, out, overwrite=True)
+    assert (tmp_path / 'secret.png').exists()
+    # Without their lines they are somebody else's.
+    assert len(report.failed) == 4 and len(files_of(out)) == 4
 
 
 def test_foreign_folders_are_left_alone(frames, tmp_path):
