@@ -33,7 +33,9 @@ _OTHER_SUFFIXES = {
     '.rw2',
     '.svg',
 }
-_SAMPLE_FORMAT, _BITS = 339, 258
+_SAMPLE_FORMAT, _BITS, _COMPRESSION = 339, 258, 259
+#: LogLuv, which holds floats as whole numbers of its own.
+_LOG = (34676, 34677)
 _NUMBERS = {2: 'signed', 3: 'floating-point', 5: 'complex', 6: 'complex'}
 
 
@@ -109,7 +111,9 @@ def read_picture(path):
         alpha = np.asarray(image.getchannel('A'))
         if alpha.min() == 255:
             alpha = None
-        notes.append(f'{kind} to RGB')
+        # An alpha channel of its own changes nothing of the colours.
+        if kind != 'RGBA':
+            notes.append(f'{kind} to RGB')
         image = image.convert('RGB')
     rgb, note = _to_srgb(image)
     notes.append(note)
@@ -191,6 +195,8 @@ def _tiff_numbers(path):
             tags = TiffImagePlugin.ImageFileDirectory_v2(header)
             file.seek(tags.next)
             tags.load(file)
+            if tags.get(_COMPRESSION) in _LOG:
+                return 'LogLuv floating-point'
             kind = _NUMBERS.get(max(tags.get(_SAMPLE_FORMAT, (1,))))
             return kind and f'{max(tags.get(_BITS, (1,)))}-bit {kind}'
     # Broken directories raise errors of many kinds.

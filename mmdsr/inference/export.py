@@ -257,8 +257,9 @@ class _Exporter:
         ]
 
     def _write(self, one, result):
-        picture = one.picture
+        picture, notes = one.picture, [one.picture.note]
         if picture.alpha is not None:
+            notes.append('transparency enlarged bicubically')
             size = result.shape[1], result.shape[0]
             alpha = Image.fromarray(picture.alpha).resize(
                 size, Image.Resampling.BICUBIC
@@ -271,7 +272,7 @@ class _Exporter:
                 one.source,
                 one.reference,
                 stamp(temporary, shown=''),
-                picture.note,
+                ', '.join(filter(None, notes)),
                 picture.count,
             )
             self.journal.add(record)

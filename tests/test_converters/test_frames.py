@@ -259,7 +259,7 @@ def _kinds():
             '16-bit grey to 8 bits',
             np.repeat(np.asarray(grey)[..., None], 3, 2),
         ),
-        'alpha': (alpha, 'RGBA to RGB', picture(0)),
+        'alpha': (alpha, 'transparency dropped', picture(0)),
         'palette': (
             rgb.quantize(16),
             'P to RGB',

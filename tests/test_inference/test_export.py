@@ -1,5 +1,6 @@
 """A folder in, a mirrored folder of PNG files out."""
 
+import errno
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from inference_cases import pipe
+from PIL import Image
 
 from mmdsr.converters.images import write_png
 from mmdsr.inference import SuperResolver, export, export_folder, export_target
@@ -224,6 +226,94 @@ def test_one_broken_image_stops_no_other(frames, tmp_path):
     report = export_folder(plain(), frames, tmp_path / 'out')
     assert report.written == 4
     assert [p[-7:] for p in report.failed] == ['f12.png']
+
+
+def test_a_very_long_name_is_one_like_others(frames, tmp_path):
+    name = f'one/{"f" * 246}.png'
+    (frames / 'one' / 'f9.png').rename(frames / name)
+    report = export_folder(plain(), frames, tmp_path / 'out')
+    assert (report.written, report.failed) == (4, {})
+    assert name in files_of(tmp_path / 'out')
+
+
+@pytest.mark.parametrize('what', ['result', 'journal'])
+def test_a_full_disk_is_named_and_leaves_nothing(
+    frames, tmp_path, monkeypatch, what
+):
+    out = tmp_path / 'out'
+    full = OSError(errno.ENOSPC, 'No space left on device')
+    save, count = export.save_png, []
+
+    def fill_up(path, image):
+        count.append(path)
+        if what == 'result' and len(count) == 2:
+            path.write_bytes(b'half')
+            raise full
+        save(path, image)
+
+    def fail(journal, record):
+        if len(count) == 2:
+            raise full
+        add(journal, record)
+
+    add = export.Journal.add
+    monkeypatch.setattr(export, 'save_png', fill_up)
+    if what == 'journal':
+        monkeypatch.setattr(export.Journal, 'add', fail)
+    report = export_folder(plain(), frames, out)
+    assert report.written == 3
+    assert report.failed == {
+        str(frames / 'one' / 'f10.png'): 'not written: No space left on '
+        f'device: {out / "one" / "f10.png"}'
+    }
+    assert len(files_of(out)) == 3 and not list(out.rglob('.*'))
+    assert export_folder(plain(), frames, out).written == 1
+
+
+def test_transparency_is_kept(tmp_path):
+    image = np.full((16, 20, 4), (0, 200, 0, 255), np.uint8)
+    # What cannot be seen is red, and must not be seen afterwards either.
+    image[:, :10] = 255, 0, 0, 0
+    write_png(tmp_path / 'in' / 'a.png', image)
+    report = export_folder(
+        SuperResolver(weights=NANO), tmp_path / 'in', tmp_path / 'out'
+    )
+    assert list(report.notes.values()) == ['transparency enlarged bicubically']
+    found = np.asarray(Image.open(tmp_path / 'out' / 'a.png')).astype(int)
+    assert found.shape == (64, 80, 4)
+    assert (found[:, :32, 3] == 0).all() and (found[:, 48:, 3] == 255).all()
+    assert found[..., 0].max() < 60 and found[..., 1].min() > 120
+
+
+def test_pictures_that_are_left_out_are_named(frames, tmp_path):
+    pictures = [Image.new('RGB', (16, 20), c) for c in ('red', 'blue', 'lime')]
+    many = dict(save_all=True, append_images=pictures[1:])
+    for name in ('m.webp', 'n.gif', 'o.tif'):
+        pictures[0].save(frames / name, **many)
+    pictures[0].save(frames / 'w.jfif', format='JPEG')
+    for name in ('x.heic', 'y.PSD', 'readme.txt', '.z.heic'):
+        (frames / name).write_bytes(b'')
+    # What is kept is named likewise.
+    for written in (8, 0):
+        report = export_folder(plain(), frames, tmp_path / 'out')
+        assert (report.total, report.written) == (8, written)
+        assert sorted(report.partial) == [
+            str(frames / name) for name in ('m.webp', 'n.gif', 'o.tif')
+        ]
+        assert all('2 to 3 of 3' in text for text in report.partial.values())
+        assert sorted(report.failed) == [
+            str(frames / name) for name in ('x.heic', 'y.PSD')
+        ]
+    for name in ('m', 'n', 'o'):
+        found = cv2.imread(str(tmp_path / 'out' / f'{name}.png'))
+        assert (abs(found.astype(int) - (0, 0, 255)) < 5).all()
+
+
+def test_a_folder_of_other_kinds_only(tmp_path):
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'a.heic').write_bytes(b'')
+    with pytest.raises(FileNotFoundError, match=r'a.heic is of another kind'):
+        export_folder(plain(), tmp_path / 'in', tmp_path / 'out')
 
 
 def test_one_image(frames, tmp_path):
