@@ -55,11 +55,14 @@ class ExportReport:
         if record.note:
             self.notes[image] = record.note
         if record.pictures > 1:
-            first = '' if record.pictures == 2 else '2 to '
+            others = (
+                'number 2 is'
+                if record.pictures == 2
+                else f'numbers 2 to {record.pictures} are'
+            )
             self.partial[image] = (
-                f'only the first of its pictures is enlarged, {first}'
-                f'{record.pictures} of {record.pictures} left out; save them '
-                'as files of their own'
+                f'only the first of its {record.pictures} pictures is '
+                f'enlarged, {others} left out; save them as files of their own'
             )
 
 
