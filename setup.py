@@ -32,11 +32,10 @@ def read_requirements(name):
 
 
 def read_extras():
-    """Return the extras; ``all`` holds the hosts, not tests and docs."""
-    hosts = {key: read_requirements(key) for key in ('train', 'seg', 'det')}
-    hosts['cls'] = read_requirements('cls')
-    extras = dict(hosts)
-    extras['all'] = sorted({line for part in hosts.values() for line in part})
+    """Return the extras; ``all`` holds those of users, not tests and docs."""
+    names = ('video', 'depth', 'coco', 'train', 'seg', 'det', 'cls')
+    extras = {name: read_requirements(name) for name in names}
+    extras['all'] = sorted({line for part in extras.values() for line in part})
     extras['tests'] = read_requirements('tests')
     extras['docs'] = read_requirements('docs')
     return extras

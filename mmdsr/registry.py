@@ -74,6 +74,7 @@ MODELS = HostRegistry(
         'DSR': 'mmdsr.models.editors.dsr',
         'DSRDistiller': 'mmdsr.models.editors.distill',
         'DSRGAN': 'mmdsr.models.editors.dsrgan',
+        'FlowEditor': 'mmdsr.models.editors.flow',
         'SRClsDataPreprocessor': 'mmdsr.preprocessors.cls',
         'SRDetDataPreprocessor': 'mmdsr.preprocessors.det',
         'SRSegDataPreProcessor': 'mmdsr.preprocessors.seg',

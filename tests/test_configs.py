@@ -1,12 +1,16 @@
 """Every config builds in its own scope and trains a step."""
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 
+from mmdsr.converters.flow_values import write_flow
+from mmdsr.datasets.alignment_cache import Alignments
 from mmdsr.engine import launch
 from mmdsr.engine.checkpoint import save_weights
 from mmdsr.registry import MODELS
@@ -20,6 +24,7 @@ FILES = sorted(
 SMALL = dict(
     channels=8, encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1, 1, 1, 1)
 )
+SMALL_FLOW = dict(channels=(4, 8), widths=(8, 8), radii=(1, 1), repeats=(1, 1))
 
 
 def _name(path):
@@ -37,9 +42,56 @@ def _load(path, root=None):
             loader = cfg[f'{key}_dataloader']
             loader.num_workers = 0
             loader.persistent_workers = False
-            loader.dataset.data_root = str(root)
-            loader.dataset.max_samples = 1
+            dataset = loader.dataset
+            # A mixture takes the same data set several times.
+            for part in dataset.get('datasets', [dataset]):
+                part.data_root = str(root)
+                part.max_samples = 1
     return cfg
+
+
+def _shrink(cfg):
+    """Make the networks, and crops of them, small."""
+    generator = cfg.model.generator
+    if generator.type == 'mmdsr.FlowNet':
+        generator.update(SMALL_FLOW)
+    elif generator.type == 'mmdsr.DSRNetX':
+        generator.update(channels=8, num_blocks=3)
+        if generator.aligner:
+            generator.aligner.update(SMALL_FLOW)
+    else:
+        generator.update(SMALL)
+    if generator.get('depth_net'):
+        generator.depth_net.base_channels = 8
+    for step in cfg.train_dataloader.dataset.get('pipeline', ()):
+        if step['type'] == 'mmdsr.PairedRefCrop':
+            step['lr_size'] = [min(side, 32) for side in step['lr_size']]
+
+
+def _give_alignment(cfg, folder, root):
+    """Put an untrained aligner, and DIS's flow, where they are wanted."""
+    if cfg.model.get('aligner_checkpoint'):
+        path = folder / 'aligner.pth'
+        aligner = MODELS.build(cfg.model.generator.aligner)
+        save_weights(aligner.state_dict(), path)
+        cfg.model.aligner_checkpoint = str(path)
+    for step in cfg.train_dataloader.dataset.get('pipeline', ()):
+        if step['type'] == 'mmdsr.LoadAlignment':
+            step['name'] = 'dis'
+            aligner = MODELS.build(dict(type='mmdsr.DISAligner'))
+            list(Alignments(aligner, root, 'train', 'dis'))
+
+
+def _with_flow(root, copy):
+    """Copy the tiny data set and say where its references are moved to."""
+    shutil.copytree(root, copy)
+    flow = np.zeros((48, 64, 2))
+    flow[..., 0] = 2
+    visible = np.ones((48, 64), bool)
+    visible[:, -2:] = False
+    for path in copy.glob('*/lr/*.png'):
+        write_flow(path.parents[1] / 'flow' / path.name, flow, visible)
+    return copy
 
 
 def _give_teacher(cfg, folder):
@@ -63,6 +115,12 @@ def test_there_are_configs():
         'distill/fakd.py',
         'baselines/masa_sr.py',
         'baselines/masa_rec.py',
+        'dsrnet_x/x.py',
+        'dsrnet_x/x_light.py',
+        'dsrnet_x/x_nano.py',
+        'dsrnet_x/trunk.py',
+        'dsrnet_x/flownet.py',
+        'dsrnet_x/flownet_light.py',
     } <= names
     assert len([name for name in names if 'table10_row' in name]) == 3
     assert len([name for name in names if 'table11_row' in name]) == 4
@@ -75,17 +133,19 @@ def test_model_builds_at_full_size(path, tmp_path):
         init_default_scope(cfg.default_scope)
         _give_teacher(cfg, tmp_path)
         model = MODELS.build(cfg.model)
-    assert model.generator.scale == 4
+    if cfg.model.type != 'mmdsr.FlowEditor':
+        assert model.generator.scale == 4
     assert sum(p.numel() for p in model.generator.parameters()) > 1e5
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('path', FILES, ids=_name)
 def test_trains_and_validates(path, tmp_path, refsr_root):
+    if 'flownet' in path.stem:
+        refsr_root = _with_flow(refsr_root, tmp_path / 'data')
     cfg = _load(path, refsr_root)
-    cfg.model.generator.update(SMALL)
-    if cfg.model.generator.get('depth_net'):
-        cfg.model.generator.depth_net.base_channels = 8
+    _shrink(cfg)
+    _give_alignment(cfg, tmp_path, refsr_root)
     if cfg.model.get('teacher'):
         cfg.model.teacher.update(SMALL)
         cfg.model.teacher.depth_net.base_channels = 8
@@ -107,12 +167,14 @@ def test_trains_and_validates(path, tmp_path, refsr_root):
 
     model = launch.train(cfg)
 
-    (best,) = tmp_path.glob('best_PSNR-Y_*.pth')
+    flow = cfg.model.type == 'mmdsr.FlowEditor'
+    wanted = 'Match@1' if flow else 'PSNR-Y'
+    (best,) = tmp_path.glob(f'best_{wanted}_*.pth')
     strips = list(tmp_path.glob('vis_strips/*/test*.png'))
-    assert len(strips) == 1
+    assert len(strips) == (not flow)
     (scalars,) = tmp_path.glob('*/vis_data/scalars.json')
     logged = scalars.read_text()
-    terms = {'loss_rec'}
+    terms = {'loss_flow', 'loss_support'} if flow else {'loss_rec'}
     if cfg.model.get('depth_loss'):
         terms.add('loss_dep')
     if cfg.model.get('discriminator'):
@@ -121,7 +183,8 @@ def test_trains_and_validates(path, tmp_path, refsr_root):
         terms.add('loss_kd')
     if cfg.model.get('adm'):
         terms.add('loss_ad')
-    for name in ('rec', 'dep', 'per', 'adv', 'disc', 'kd', 'ad'):
+    names = ['rec', 'dep', 'per', 'adv', 'disc', 'kd', 'ad', 'flow', 'support']
+    for name in names:
         assert (f'"loss_{name}"' in logged) == (f'loss_{name}' in terms)
     assert list(tmp_path.glob('*/vis_data/events.out.tfevents.*'))
     # The checkpoint fits the config, as tools/test.py and others need it.

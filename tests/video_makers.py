@@ -62,9 +62,10 @@ def write_video(
     sar=None,
     interlaced=False,
     gop=6,
+    stamps=None,
     **container_options,
 ):
-    """Encode frames in good quality."""
+    """Encode frames in good quality, at stamps in frames if given."""
     path.parent.mkdir(parents=True, exist_ok=True)
     options = {'qscale': '2', 'qmin': '2', 'qmax': '3'}
     if codec == 'libx264':
@@ -74,19 +75,28 @@ def write_video(
     with av.open(str(path), 'w', options=container_options) as container:
         stream = container.add_stream(codec, rate=rate, options=options)
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = 'yuv420p'
+        stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
         stream.bit_rate = 8_000_000
         stream.codec_context.gop_size = gop
         if sar:
             stream.codec_context.sample_aspect_ratio = Fraction(sar)
         if interlaced:
             stream.codec_context.flags |= _INTERLACED
-        for frame in frames:
+        for number, frame in enumerate(frames):
             image = av.VideoFrame.from_ndarray(
                 np.ascontiguousarray(frame), 'rgb24'
             )
+            if stamps is not None:
+                image.pts = stamps[number]
+                image.time_base = Fraction(1, rate)
             container.mux(stream.encode(image))
         container.mux(stream.encode())
+    return path
+
+
+def join(path, *parts):
+    """Put files behind each other, as recorders do."""
+    path.write_bytes(b''.join(part.read_bytes() for part in parts))
     return path
 
 

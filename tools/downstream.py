@@ -40,6 +40,7 @@ from mmdsr.analysis.downstream_report import report_line, report_task, summary
 from mmdsr.analysis.downstream_runs import check_settings, prepare_runs
 from mmdsr.analysis.runs import run_all
 from mmdsr.engine.launch import UsageError
+from mmdsr.engine.options import read_options
 
 CONFIGS = Path(__file__).parents[1] / 'configs/downstream'
 
@@ -145,7 +146,7 @@ def run_tasks(args, console):
         dict(
             protocol=args.protocol,
             scale='full' if args.full else 'quick',
-            options=args.cfg_options or {},
+            options=read_options(args.cfg_options),
         ),
     )
     runs = {

@@ -16,12 +16,13 @@ mmengine's types only), and has to fit the config exactly.
 
 import argparse
 import os
+from pathlib import Path
 
 import mmengine
-from mmengine.config import DictAction
 from mmengine.dist import is_main_process
 
 from mmdsr.engine.launch import UsageError, enable_tta, load_config, test
+from mmdsr.engine.options import add_options_argument
 
 
 def parse_args():
@@ -41,13 +42,7 @@ def parse_args():
         help='test-time augmentation, by tta_model and tta_pipeline of the '
         'config (models of the hosts)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override values of the config',
-    )
+    add_options_argument(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -69,6 +64,11 @@ def main():
         # Before the test, which may take long.
         if args.out and not args.out.endswith(suffixes):
             raise UsageError(f'--out must end in one of {suffixes}.')
+        if args.out and not os.access(Path(args.out).parent, os.W_OK):
+            raise UsageError(
+                f'--out: {Path(args.out).parent} is no folder that can be '
+                'written.'
+            )
         cfg = load_config(
             args.config, args.cfg_options, args.work_dir, args.launcher
         )

@@ -14,8 +14,6 @@ read without running code from them, see ``mmdsr.engine.checkpoint``.
 import argparse
 import os
 
-from mmengine.config import DictAction
-
 from mmdsr.engine.launch import (
     UsageError,
     enable_amp,
@@ -23,6 +21,7 @@ from mmdsr.engine.launch import (
     set_resume,
     train,
 )
+from mmdsr.engine.options import add_options_argument
 
 
 def parse_args():
@@ -41,12 +40,9 @@ def parse_args():
     parser.add_argument(
         '--amp', action='store_true', help='mixed precision (CUDA)'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override values of the config, e.g. '
+    add_options_argument(
+        parser,
+        'override values of the config, e.g. '
         'train_dataloader.dataset.data_root=data/x train_cfg.max_iters=100',
     )
     parser.add_argument(

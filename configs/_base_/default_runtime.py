@@ -19,6 +19,8 @@ default_hooks = dict(
         rule='greater',
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # Stop at a NaN, and keep the good checkpoints.
+    stop=dict(type='mmdsr.StopOnNonFiniteHook'),
 )
 custom_hooks = [
     dict(type='mmdsr.SkipSeenDataHook'),

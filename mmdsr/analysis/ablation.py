@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.options import merge_options
 
 
 @dataclass
@@ -172,12 +173,7 @@ def prepare(row, budget, seed):
             cannot be fitted to the budget.
     """
     cfg = load_config(row.config, row.options)
-    try:
-        cfg.merge_from_dict(budget.options)
-    except (KeyError, TypeError, IndexError, AssertionError) as error:
-        raise UsageError(
-            f'--cfg-options do not fit the config {row.config}: {error}'
-        ) from error
+    merge_options(cfg, budget.options, row.config)
     cfg.experiment_name = f'{row.name}_seed{seed}'
     cfg.work_dir = None
     cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)

@@ -57,6 +57,7 @@ def evaluate(cfg, generator, roots, max_samples=None):
             references=('adjacent',),
             depths=(depth_source(cfg, generator),),
             max_samples=max_samples,
+            flow_warp=False,
         )
         results[name] = dict(asdict(row), bicubic=asdict(bicubic))
     return results

@@ -1,6 +1,6 @@
 """Arguments that the experiments' command lines share."""
 
-from mmengine.config import DictAction
+from mmdsr.engine.options import add_options_argument
 
 
 def positive(text):
@@ -37,10 +37,7 @@ def add_run_arguments(parser):
         default=1,
         help='runs at a time; they share the cores (default: 1)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override values of all configs',
+    add_options_argument(
+        parser,
+        'override values of all configs',
     )

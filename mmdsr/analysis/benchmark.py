@@ -261,7 +261,7 @@ def compare_matching(
                 call()
             added = memory['peak'] - memory['before']
             table[name] = dict(seconds=seconds, added=added)
-        ours, _ = drimm(*args)
+        ours, *_ = drimm(*args)
         literal, _ = unfold_match_and_transfer(drimm, *args)
         table['drimm']['difference'] = max(
             float((a - b).abs().max())

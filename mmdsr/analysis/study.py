@@ -2,26 +2,30 @@
 
 The network is evaluated on whole images with the true reference, with one of
 another run and with none, and with depth maps predicted, given and zeroed. If
-the reference matters, the true one is clearly better than none.
+the reference matters, the true one is clearly better than none. What it is
+worth without a network is shown, too: FlowWarp.
 """
 
-import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from rich.progress import track
-from rich.table import Table
 
-from mmdsr.converters.images import write_bytes, write_png
+from mmdsr.analysis.references_table import Row
+from mmdsr.converters.images import write_png
 from mmdsr.datasets import RefSRDataset
 from mmdsr.engine.checkpoint import find_checkpoint, load_generator
 from mmdsr.evaluation.functional import psnr, ssim, to_uint8, upscale
+from mmdsr.evaluation.match_accuracy import match_accuracy, match_errors
 from mmdsr.evaluation.strips import make_strip
+from mmdsr.inference.sources import takes_none
+from mmdsr.models.networks.aligners import FlowWarp
 from mmdsr.models.networks.padding import SCALE
+from mmdsr.models.networks.refsr_net import DSROutput
 from mmdsr.registry import MODELS, TRANSFORMS
+from mmdsr.transforms.load_flow import LoadFlow
 
 #: What may stand for the reference. The last three are ways of having none:
 #: the enlarged LR image, LR itself (section 5.3) and a black picture.
@@ -35,38 +39,12 @@ _NAMES = {
     'upscaled': 'upscaled reference',
     'self': 'self reference',
     'black': 'black reference',
+    'none': 'no reference',
     'predicted': 'depth predicted',
     'given': 'depth given',
     'zero': 'depth zeroed',
 }
 _DEPTH_FIELDS = ('depth_lr', 'depth_ref')
-
-
-@dataclass
-class Row:
-    """One line of the table.
-
-    Args:
-        name (str): What was evaluated.
-        reference (str, optional): Reference, ``None`` for bicubic.
-        depth (str, optional): Depth source, ``None`` if none is used.
-        samples (int): Number of images; 0 if it could not be evaluated.
-        psnr_y (float, optional): Mean PSNR-Y in dB.
-        ssim_y (float, optional): Mean SSIM-Y.
-        psnr_rgb (float, optional): Mean PSNR-RGB in dB.
-        gain (float, optional): PSNR-Y over bicubic in dB.
-        note (str): Why it could not be evaluated.
-    """
-
-    name: str
-    reference: str | None = None
-    depth: str | None = None
-    samples: int = 0
-    psnr_y: float | None = None
-    ssim_y: float | None = None
-    psnr_rgb: float | None = None
-    gain: float | None = None
-    note: str = ''
 
 
 class MissingDepthError(ValueError):
@@ -98,6 +76,7 @@ def build_generator(cfg, checkpoint, device='cpu'):
 def variants(generator, references=USUAL_REFERENCES, depths=DEPTHS):
     """List what to evaluate.
 
+    A network that takes no reference gets none in place of the image itself.
     All references with the first usable depth source, then the first
     reference with the other depth sources.
 
@@ -124,6 +103,8 @@ def variants(generator, references=USUAL_REFERENCES, depths=DEPTHS):
             'Nothing to evaluate: this network needs depth maps, choose '
             "'given' or 'zero'."
         )
+    if takes_none(generator):
+        references = ['none' if r == 'self' else r for r in references]
     pairs = [(reference, usable[0]) for reference in references]
     pairs += [(references[0], depth) for depth in usable[1:]]
     return [
@@ -162,15 +143,15 @@ def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
         cfg (Config): Config whose test pipeline has ``mmdsr.LoadDepth``.
         data_root (str or Path): Data set in the layout of
             :class:`mmdsr.RefSRDataset`.
-        reference (str): Of :data:`REFERENCES`.
+        reference (str): Of :data:`REFERENCES`, or ``'none'``.
         split (str): Defaults to 'test'.
         max_samples (int, optional): Defaults to None, all.
 
     Returns:
-        RefSRDataset: Gives dicts with RGB uint8 ``img``, ``gt``, ``ref`` and
-        the depth maps.
+        RefSRDataset: Gives dicts with RGB uint8 ``img``, ``gt``, ``ref``, the
+        true ``flow`` with what is ``visible``, and the depth maps.
     """
-    pipeline = [_load_images]
+    pipeline = [_load_images, LoadFlow()]
     if reference in _STAND_INS:
         # Depth maps are those of 'self', whose size is that of Ref-down.
         pipeline.append(_STAND_INS[reference])
@@ -182,14 +163,14 @@ def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
         data_root,
         split=split,
         pipeline=pipeline,
-        reference=reference,
+        reference='adjacent' if reference == 'none' else reference,
         max_samples=max_samples,
         test_mode=True,
     )
 
 
 @torch.no_grad()
-def super_resolve(generator, sample, depth=None):
+def super_resolve(generator, sample, depth=None, reference=True):
     """Run the network on one sample.
 
     Args:
@@ -198,15 +179,18 @@ def super_resolve(generator, sample, depth=None):
             and depth maps (., ., 1) for ``depth='given'``.
         depth (str, optional): Of :data:`DEPTHS`. Defaults to None, for
             networks without depth.
+        reference (bool): Whether the network gets the reference.
+            Defaults to True.
 
     Returns:
-        tuple[np.ndarray, np.ndarray or None]: SR (4h, 4w, 3) uint8 and the
-        depth of LR (h, w, 1) that was used.
+        tuple[np.ndarray, DSROutput]: SR (4h, 4w, 3) uint8 and all that the
+        network computed.
 
     Raises:
         MissingDepthError: If given maps are missing or have holes.
     """
-    device = next(generator.parameters()).device
+    weight = next(generator.parameters(), None)
+    device = 'cpu' if weight is None else weight.device
 
     def batch(array):
         array = np.ascontiguousarray(array.transpose(2, 0, 1))
@@ -229,22 +213,60 @@ def super_resolve(generator, sample, depth=None):
                     f'{sample["stem"]} has no complete depth map {field}'
                 )
             maps[key] = batch(values)
+    ref = ref if reference else None
     output = generator(lr, ref, return_feats=True, **maps)
     sr = output.sr[0].permute(1, 2, 0).contiguous().cpu().numpy()
-    sr = to_uint8(sr * 255)
-    if output.depth is None:
-        return sr, None
-    return sr, output.depth[0].permute(1, 2, 0).cpu().numpy()
+    return to_uint8(sr * 255), output
 
 
 def _scores(image, hr):
     return psnr(image, hr), ssim(image, hr), psnr(image, hr, mode='RGB')
 
 
-def _fill(row, scores, bicubic):
+def at_rest(sample, bicubic):
+    """Tell whether the camera rested between a frame and its reference.
+
+    Any aligned reference gains many dB there, and a few such frames carry a
+    mean.
+
+    Args:
+        sample (dict): ``gt`` (H, W, 3) and ``ref``, uint8.
+        bicubic (float): PSNR-Y of bicubic in dB.
+
+    Returns:
+        bool: Whether the reference, unaligned, is closer to the truth than
+        bicubic is. One of another size never is.
+    """
+    ref, truth = sample['ref'], sample['gt']
+    return ref.shape == truth.shape and psnr(ref, truth) > bicubic
+
+
+def _fill(row, scores, bicubic, resting):
+    """Fill in a row: scores (n, 3) of it and of bicubic, (n,) at rest."""
     row.samples = len(scores)
     row.psnr_y, row.ssim_y, row.psnr_rgb = np.mean(scores, axis=0).tolist()
-    row.gain = row.psnr_y - bicubic
+    ours, theirs = np.asarray(scores)[:, 0], bicubic[:, 0]
+
+    def gain(chosen):
+        if not chosen.any():
+            return None
+        return float(np.mean(ours[chosen]) - np.mean(theirs[chosen]))
+
+    row.gain = gain(np.ones_like(resting))
+    row.gain_moving, row.gain_resting = gain(~resting), gain(resting)
+    row.resting = int(resting.sum())
+    row.moving = row.samples - row.resting
+
+
+def _match_of(sample, output: DSROutput):
+    """Errors of the match where the truth is known (n,)."""
+    if output.flow is None or not sample['visible'].any():
+        return np.zeros(0, np.float32)
+    return match_errors(
+        output.flow[0].cpu().numpy(),
+        sample['flow'].transpose(2, 0, 1),
+        sample['visible'],
+    )
 
 
 def evaluate(
@@ -257,6 +279,7 @@ def evaluate(
     max_samples=None,
     strips=None,
     max_strips=16,
+    flow_warp=True,
 ):
     """Evaluate a network on a data set in all variants.
 
@@ -272,41 +295,51 @@ def evaluate(
         strips (Path, optional): Folder for comparison strips of the first
             variant. Defaults to None.
         max_strips (int): Number of strips, evenly spread. Defaults to 16.
+        flow_warp (bool): Show what the true reference is worth without a
+            network, if it is among the references. Defaults to True.
 
     Returns:
-        list[Row]: Bicubic first. A variant that the data does not allow
-        (no depth maps, only one run for a wrong reference) has a note.
+        list[Row]: Bicubic first, then FlowWarp. A variant that the data does
+        not allow (no depth maps, only one run for a wrong reference) has a
+        note.
 
     Raises:
         FileNotFoundError: If the data set is missing.
         ValueError: If it cannot be read.
     """
     rows = variants(generator, references, depths)
-    bicubic = Row('bicubic')
     dataset = open_dataset(cfg, data_root, 'adjacent', split, max_samples)
-    scores = [
-        _scores(upscale(sample['img'], generator.scale), sample['gt'])
-        for sample in (
-            dataset[index]
-            for index in track(range(len(dataset)), description='bicubic')
+    bicubic, resting = Row('bicubic'), []
+    base = []
+    for index in track(range(len(dataset)), description='bicubic'):
+        sample = dataset[index]
+        base.append(
+            _scores(upscale(sample['img'], generator.scale), sample['gt'])
         )
-    ]
-    _fill(bicubic, scores, np.mean(scores, axis=0)[0])
+        resting.append(at_rest(sample, base[-1][0]))
+    base, resting = np.array(base), np.array(resting)
+    _fill(bicubic, base, base, resting)
     shown = np.linspace(
         0, len(dataset) - 1, min(max_strips, len(dataset)), dtype=int
     )
-    for number, row in enumerate(rows):
+    runs = [(row, generator) for row in rows]
+    if flow_warp and 'adjacent' in references:
+        runs.insert(0, (Row('flow-warp', 'adjacent'), FlowWarp()))
+    for row, network in runs:
         try:
             dataset = open_dataset(
                 cfg, data_root, row.reference, split, max_samples
             )
-            scores = []
+            scores, errors = [], []
             for index in track(range(len(dataset)), description=row.name):
                 sample = dataset[index]
-                sr, depth = super_resolve(generator, sample, row.depth)
+                sr, output = super_resolve(
+                    network, sample, row.depth, row.reference != 'none'
+                )
                 scores.append(_scores(sr, sample['gt']))
-                if strips is not None and number == 0 and index in shown:
-                    _write_strip(strips, sample, sr, depth)
+                errors.append(_match_of(sample, output))
+                if strips is not None and row is rows[0] and index in shown:
+                    _write_strip(strips, sample, sr, output.depth)
         except MissingDepthError as error:
             row.note = str(error)
         # The data set has one run only; its other errors came up above.
@@ -315,12 +348,16 @@ def evaluate(
                 raise
             row.note = str(error)
         else:
-            _fill(row, scores, bicubic.psnr_y)
-    return [bicubic, *rows]
+            _fill(row, scores, base, resting)
+            errors = np.concatenate(errors)
+            row.match = match_accuracy(errors) if len(errors) else None
+    return [bicubic, *(row for row, _ in runs)]
 
 
 def _write_strip(folder, sample, sr, depth):
     true = sample.get('depth_lr')
+    if depth is not None:
+        depth = depth[0].permute(1, 2, 0).cpu().numpy()
     strip = make_strip(
         sample['img'],
         sample['ref'],
@@ -330,66 +367,3 @@ def _write_strip(folder, sample, sr, depth):
         depth_true=None if true is None or np.isnan(true).all() else true,
     )
     write_png(Path(folder) / f'{sample["stem"]}.png', strip)
-
-
-def _cells(row):
-    if row.psnr_y is None:
-        return [row.name, '-', '-', '-', row.note]
-    return [
-        row.name,
-        f'{row.psnr_y:.2f}',
-        f'{row.ssim_y:.4f}',
-        f'{row.psnr_rgb:.2f}',
-        f'{row.gain:+.2f}',
-    ]
-
-
-#: In dB but for SSIM; the gain is that of PSNR-Y over bicubic.
-_HEADER = ['', 'PSNR-Y', 'SSIM-Y', 'PSNR-RGB', 'gain']
-
-
-def rich_table(name, rows):
-    """Lay out the rows for the terminal.
-
-    Args:
-        name (str): Name of the data set.
-        rows (list[Row]): Of :func:`evaluate`.
-
-    Returns:
-        rich.table.Table: The table.
-    """
-    table = Table(title=f'{name} ({rows[0].samples} images)')
-    for column, title in enumerate(_HEADER):
-        table.add_column(
-            title, justify='right' if column else 'left', no_wrap=not column
-        )
-    for row in rows:
-        table.add_row(*_cells(row))
-    return table
-
-
-def write_results(out, results, origin):
-    """Write ``results.json`` and ``results.md``.
-
-    Args:
-        out (str or Path): Folder.
-        results (dict[str, list[Row]]): Rows per data set.
-        origin (dict[str, str]): What made them, such as config, checkpoint.
-    """
-    content = dict(
-        **origin,
-        results={
-            name: [asdict(row) for row in rows]
-            for name, rows in results.items()
-        },
-    )
-    text = ['# Results', '', *(f'- {k}: {v}' for k, v in origin.items())]
-    for name, rows in results.items():
-        text += ['', f'## {name} ({rows[0].samples} images)', '']
-        lines = [_HEADER, ['---', *['---:'] * 4], *map(_cells, rows)]
-        text += ['| ' + ' | '.join(cells) + ' |' for cells in lines]
-    out = Path(out)
-    write_bytes(
-        out / 'results.json', (json.dumps(content, indent=2) + '\n').encode()
-    )
-    write_bytes(out / 'results.md', ('\n'.join(text) + '\n').encode())

@@ -38,6 +38,7 @@ class Frame:
         note (str): What was converted in reading, '' if nothing.
         problem (str): Why it cannot be used, '' if it can.
         odd (bool): Whether a side is no multiple of the scale.
+        size (tuple[int, int] or None): Width and height of its sample.
         sharpness (float): Variance of the Laplacian of its luma.
     """
 
@@ -46,6 +47,7 @@ class Frame:
     note: str = ''
     problem: str = ''
     odd: bool = False
+    size: tuple | None = None
     sharpness: float = 0.0
 
 
@@ -288,6 +290,7 @@ def check_frame(frame, scale, crop, with_sharpness):
         frame.problem = str(error)
         return
     height, width = image.shape[:2]
+    frame.size = width - width % scale, height - height % scale
     if min(height, width) // scale < MIN_LR_SIDE:
         frame.problem = (
             f'{width}x{height} is too small, both sides must be at least '

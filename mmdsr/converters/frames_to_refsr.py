@@ -20,6 +20,7 @@ from mmdsr.converters.images import DEPTH_UNIT, read_depth
 from mmdsr.converters.layout import RefSRWriter
 
 REFERENCES = ('next', 'previous', 'nearest-sharp')
+_OTHER_SIZE = 'its reference has another size'
 
 
 @dataclass
@@ -108,8 +109,8 @@ def frames_to_refsr(
     - ``'nearest-sharp'``: the sharpest (variance of the Laplacian) of the
       frames at most ``gap`` places away, the nearer of two equal ones.
 
-    A frame whose reference does not exist or is unusable becomes no sample;
-    it is never replaced by one farther away.
+    A frame whose reference does not exist, is unusable or has another size
+    becomes no sample; it is never replaced by one farther away.
 
     **Holding out.** ``holdout`` names runs for the test split, or is one
     fraction. With several runs the fraction is of runs: the last ones in
@@ -132,8 +133,8 @@ def frames_to_refsr(
             unknown, or ``.npy`` in metres. Frames without one are kept.
         depth_unit (float): Metres per step of the 16-bit PNG.
         on_error (str): For frames that are unreadable, cut short, too small
-            or of an unknown kind: ``'refuse'`` writes nothing, ``'skip'``
-            leaves them out.
+            or of an unknown kind, or of another size than their reference:
+            ``'refuse'`` writes nothing, ``'skip'`` leaves them out.
         odd_size (str): For frames whose sides are no multiple of ``scale``:
             ``'refuse'``, ``'skip'``, or ``'crop'`` at the right and bottom.
         overwrite (bool): Replace an existing data set.
@@ -174,6 +175,15 @@ def frames_to_refsr(
             runs, summary, scale, odd_size, reference, on_error, show
         )
         jobs = list(_pair(parts, reference, gap, summary))
+        if on_error == 'refuse':
+            refuse(
+                [
+                    f'{name}: {_OTHER_SIZE}'
+                    for name in summary.dropped.get(_OTHER_SIZE, ())
+                ],
+                'Turn or resize the frames of a run alike, or leave such '
+                'pairs out (--on-error skip).',
+            )
         if not jobs:
             raise ValueError(
                 f'No sample is left of {summary.frames} frames: '
@@ -262,6 +272,9 @@ def find_reference(frames, index, reference, gap):
         ]
         if not near:
             return None, f'no usable frame within {gap}'
+        near = [i for i in near if frames[i].size == frames[index].size]
+        if not near:
+            return None, _OTHER_SIZE
         best = max(near, key=lambda i: (frames[i].sharpness, -abs(i - index)))
         return frames[best], ''
     other = index + (gap if reference == 'next' else -gap)
@@ -270,6 +283,8 @@ def find_reference(frames, index, reference, gap):
         return None, f'no {reference} frame (the {end} of a run)'
     if frames[other].problem:
         return None, f'the {reference} frame is unusable'
+    if frames[other].size != frames[index].size:
+        return None, _OTHER_SIZE
     return frames[other], ''
 
 

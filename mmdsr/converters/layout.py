@@ -8,16 +8,20 @@
     ROOT/SPLIT/ref/STEM.png        RGB uint8, an adjacent frame at full size
     ROOT/SPLIT/depth_lr/STEM.png   uint16 millimetres at the size of lr
     ROOT/SPLIT/depth_ref/STEM.png  uint16 millimetres, ref's size / scale
+    ROOT/SPLIT/flow/STEM.png       3 x uint16, size of lr: dx, dy, visible
 
 ``SPLIT`` is ``train`` or ``test``. A stem is ``RUN_FRAME``: all that stands
 before the last underscore names the run, and no run is in two splits. The
-depth folders are left out where there is no depth; 0 means unknown.
+depth folders are left out where there is no depth; 0 means unknown. So is the
+flow folder where the true match of lr and ref is not known;
+:mod:`mmdsr.converters.flow_values` says what it holds.
 """
 
 from pathlib import Path
 
 import numpy as np
 
+from mmdsr.converters.flow_values import write_flow
 from mmdsr.converters.images import (
     DEPTH_UNIT,
     check_image,
@@ -39,6 +43,7 @@ from mmdsr.converters.staging import Staging
 __all__ = [
     'DEPTH_KEYS',
     'DEPTH_UNIT',
+    'FLOW_KEY',
     'IMAGE_KEYS',
     'SPLITS',
     'RefSRWriter',
@@ -55,10 +60,20 @@ __all__ = [
 
 IMAGE_KEYS = ('lr', 'hr', 'ref')
 DEPTH_KEYS = ('depth_lr', 'depth_ref')
+FLOW_KEY = 'flow'
 
 
 def write_sample(
-    folder, stem, hr, ref, depth_hr=None, depth_ref_hr=None, scale=4, lr=None
+    folder,
+    stem,
+    hr,
+    ref,
+    depth_hr=None,
+    depth_ref_hr=None,
+    scale=4,
+    lr=None,
+    flow=None,
+    visible=None,
 ):
     """Write one sample; the reduced images are derived here.
 
@@ -79,6 +94,11 @@ def write_sample(
         scale (int): Reduction factor.
         lr (np.ndarray, optional): ``(H / scale, W / scale, 3)`` uint8 RGB,
             for a reduction other than :func:`downscale`.
+        flow (np.ndarray, optional): ``(H / scale, W / scale, 2)`` LR pixels
+            from ``lr`` to the reduced ``ref``; see
+            :mod:`mmdsr.converters.flow_values`.
+        visible (np.ndarray, optional): ``(H / scale, W / scale)`` bool,
+            where the flow leads to the same spot; given with ``flow``.
 
     Raises:
         ValueError: If a name, type, shape or size is not as said.
@@ -107,6 +127,12 @@ def write_sample(
                 f'image is {image.shape[:2]}; give both at full size.'
             )
         images[key] = encode_depth(downscale_depth(depth, scale))
+    if flow is not None:
+        if np.shape(flow)[:2] != lr.shape[:2]:
+            raise ValueError(
+                f'{stem}: flow is {np.shape(flow)}, lr is {lr.shape[:2]}.'
+            )
+        write_flow(Path(folder) / FLOW_KEY / f'{stem}.png', flow, visible)
     for key, image in {**images, 'hr': hr}.items():
         write_png(Path(folder) / key / f'{stem}.png', image)
 
@@ -223,6 +249,8 @@ class RefSRWriter:
         depth_hr=None,
         depth_ref_hr=None,
         lr=None,
+        flow=None,
+        visible=None,
     ):
         """Write and register one sample.
 
@@ -236,6 +264,8 @@ class RefSRWriter:
                 unknown.
             depth_ref_hr (np.ndarray, optional): ``(Hr, Wr)`` metres.
             lr (np.ndarray, optional): As :func:`write_sample`.
+            flow (np.ndarray, optional): As :func:`write_sample`.
+            visible (np.ndarray, optional): As :func:`write_sample`.
 
         Raises:
             ValueError: As :func:`write_sample` and :meth:`register`.
@@ -249,6 +279,8 @@ class RefSRWriter:
             depth_ref_hr,
             self.scale,
             lr,
+            flow,
+            visible,
         )
         self.register(split, stem)
 

@@ -109,7 +109,10 @@ def read_manifest(root, formats=(FORMAT,)):
             f'{path} has version {found[1]} of its format, this version '
             f'reads {VERSION}. Write the data set anew.'
         )
-    if not all(isinstance(stems, list) for stems in lists):
+    if not all(
+        isinstance(stems, list) and all(isinstance(s, str) for s in stems)
+        for stems in lists
+    ):
         raise ValueError(f'{path}: every split must be a list of names.')
     return manifest
 

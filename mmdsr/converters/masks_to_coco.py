@@ -16,6 +16,7 @@ from mmdsr.converters.frames import (
     walk_folders,
 )
 from mmdsr.converters.images import UINT16_MODES, open_image, write_bytes
+from mmdsr.extras import require
 
 PIPE_IDS = {'JO': 1, 'IL': 2, 'IN': 3}
 """Ids in the masks of the Pipe data set: joint offset, intruding lateral,
@@ -95,9 +96,9 @@ def masks_to_coco(
             instance at all.
         FileExistsError: If ``out`` exists.
         FileNotFoundError: If there is no such folder, or no image.
-        ImportError: If pycocotools is not installed.
+        MissingExtraError: Without pycocotools.
     """
-    _need_pycocotools()
+    require('coco', 'pycocotools')
     ids = dict(PIPE_IDS if ids is None else ids)
     _check(ids, min_area, channel, other, on_error)
     images, masks, out = Path(images), Path(masks), Path(out)
@@ -178,15 +179,6 @@ def components(mask, min_area=1):
     order = [label for label in found[np.argsort(first)] if label > 0]
     kept = [labels == n for n in order if areas[n - 1] >= min_area]
     return kept, len(order) - len(kept)
-
-
-def _need_pycocotools():
-    try:
-        import pycocotools.mask  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f'COCO masks need pycocotools ({error}): pip install pycocotools'
-        ) from error
 
 
 def _instances(values, ids, min_area, summary):

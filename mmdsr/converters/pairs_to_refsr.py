@@ -41,8 +41,9 @@ def pairs_to_refsr(
         depth (str): What the depth files hold, ``'inverse'`` or
             ``'distance'``; see :func:`to_metres`.
         depth_scale (float, optional): See :func:`to_metres`.
-        on_error (str): For images that are unreadable or too small:
-            ``'refuse'`` writes nothing, ``'skip'`` leaves the pairs out.
+        on_error (str): For images that are unreadable or too small, and
+            training pairs of unequal size: ``'refuse'`` writes nothing,
+            ``'skip'`` leaves the pairs out.
         overwrite (bool): Replace an existing data set.
         generator (dict, optional): More settings for the manifest.
         progress (Callable, optional): ``progress(iterable, text, total)``
@@ -89,6 +90,14 @@ def pairs_to_refsr(
             except ValueError as error:
                 refused.append(str(error))
                 summary.drop('a file of the pair is unusable', pair.hr)
+                continue
+            # A test takes one pair at a time, whatever its reference.
+            if pair.split == 'train' and ref.shape != hr.shape:
+                refused.append(
+                    f'{shown(pair.hr)} is {hr.shape[1]}x{hr.shape[0]}, its '
+                    f'reference {ref.shape[1]}x{ref.shape[0]}'
+                )
+                summary.drop('its reference has another size', pair.hr)
                 continue
             # After the first refused pair only the others are looked at.
             if refused and on_error == 'refuse':

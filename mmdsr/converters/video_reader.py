@@ -1,29 +1,35 @@
-"""Decoding videos, as far as they can be."""
+"""Reading videos, as far as they can be, whatever is in the file.
 
+FFmpeg is C code, which damaged files can crash. So the file is decoded in a
+child process (:mod:`mmdsr.converters.video_child`), and its crash is one more
+kind of damage. Frames come through a pipe, each when it is asked for, but for
+a few that the pipe holds: the child waits when this process is slower, and
+memory does not grow. The child ends with this process, however that ends.
+"""
+
+import contextlib
+import json
 import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
-import av.filter
-import av.logging
 import numpy as np
-from av.video.reformatter import VideoReformatter
+
+from mmdsr.extras import require
 
 DEINTERLACE = ('auto', 'on', 'off')
 SAR = ('square', 'keep')
 
-# A file cut short may name a time that is a little past its last frame.
-_MISSING_SECONDS, _MISSING_SHARE = 0.5, 0.02
-_COLORSPACE_UNSPECIFIED = 2
-_HD_HEIGHT = 720
-# Files that hold their pictures themselves: a play list would open other
-# places, and wait for more of them to come.
-_FORMATS = (
-    'avi,asf,mov,mpeg,mpegts,mpegvideo,matroska,webm,flv,dv,mxf,ogg,h264,'
-    'hevc,m4v,vc1,rm,nut,ivf,gxf,wtv'
-)
-_ERRORS = 'errors in the picture data'
+#: What the child sends: kind, index, seconds, frames decoded, frames flagged
+#: as interlaced, and height and width of the picture that follows, or the
+#: bytes of the JSON text that follows and 0.
+HEADER = struct.Struct('<cqdqqII')
+SEEN, PICTURE, REPORT = b's', b'p', b'r'
 
 
 class VideoError(ValueError):
@@ -43,6 +49,8 @@ class VideoInfo:
         codec (str): Name of the codec.
         container (str): Name of the file format.
         sar (float): Width of a stored sample divided by its height.
+        tracks (int): Number of films in it; the largest one is read.
+            Covers do not count.
     """
 
     path: Path
@@ -53,13 +61,14 @@ class VideoInfo:
     codec: str
     container: str
     sar: float
+    tracks: int = 1
 
 
 def probe(path, sar='square'):
     """Read what a video says of itself, and its first frame.
 
     Args:
-        path (Path): The file.
+        path (str or Path): The file.
         sar (str): As :func:`read_video`.
 
     Returns:
@@ -67,35 +76,21 @@ def probe(path, sar='square'):
 
     Raises:
         VideoError: If there is no frame to be read.
+        OSError: If the file is missing or may not be read.
+        MissingExtraError: Without PyAV.
     """
-    for _ in read_video(path, sar=sar, wanted=lambda index, time: True):
-        break
-    else:
-        raise VideoError('no frame of it can be decoded')
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        ratio = _sample_aspect(stream)
-        size = stream.codec_context.width, stream.codec_context.height
-        width, height = _square(*size, ratio) if sar == 'square' else size
-        if _turns(_first_frame(container, stream)) % 2:
-            width, height = height, width
-        return VideoInfo(
-            Path(path),
-            width,
-            height,
-            _duration(container, stream),
-            _rate(stream),
-            stream.codec_context.name,
-            container.format.name,
-            ratio,
-        )
+    with _decoding(path, task='inspect', sar=sar) as child:
+        for _, _, _, content in child:
+            if 'info' in content:
+                return VideoInfo(Path(path), **content['info'])
+        raise VideoError(f'no frame of it can be decoded: {child.death()}')
 
 
 def read_video(
     path,
     deinterlace='auto',
     sar='square',
-    wanted=None,
+    sampler=None,
     problems=None,
     key_frames=False,
     stats=None,
@@ -103,21 +98,23 @@ def read_video(
     """Decode a video frame by frame; memory does not grow with its length.
 
     A damaged part is left out up to the next key frame, for what is decoded
-    from it is damaged as well; then reading goes on.
+    from it is damaged as well; then reading goes on. Where FFmpeg crashes,
+    reading ends.
 
     Args:
-        path (Path): The file.
+        path (str or Path): The file.
         deinterlace (str): ``'auto'`` deinterlaces the frames that are
             flagged as interlaced, ``'on'`` all, ``'off'`` none.
         sar (str): ``'square'`` resamples anamorphic video to square pixels:
             the denser axis is reduced, so that no detail is made up.
             ``'keep'`` returns the samples as they are stored.
-        wanted (Callable, optional): ``wanted(index, time)`` tells whether a
-            frame is to be returned; the others cost decoding only.
+        sampler (Sampler, optional): Which frames are returned; the others
+            cost decoding only.
         problems (list, optional): Gets ``(seconds, text)`` of each damage.
         key_frames (bool): Decode key frames only.
         stats (dict, optional): Gets ``decoded`` and ``interlaced``, numbers
-            of frames.
+            of frames; ``restarts``, the times at which the time stamps start
+            anew; and ``lost_start``, the seconds before the first key frame.
 
     Yields:
         tuple[int, float, np.ndarray]: Index of the frame, its time in
@@ -125,253 +122,117 @@ def read_video(
 
     Raises:
         VideoError: If the file is no video.
+        OSError: If the file is missing or may not be read.
+        MissingExtraError: Without PyAV.
     """
     problems = [] if problems is None else problems
     stats = {} if stats is None else stats
-    level = av.logging.get_level()
-    # Some decoders tell of damage by a message only; nothing is printed.
-    av.logging.set_level(av.logging.ERROR)
-    try:
-        with av.logging.Capture(local=False) as log, _opened(path) as video:
-            stream = video.streams.video[0]
-            if key_frames:
-                stream.codec_context.skip_frame = 'NONKEY'
-            decoder = _Decoder(video, stream, log, problems)
-            frames = _timed(decoder, _rate(stream), stats)
-            if deinterlace != 'off':
-                frames = _deinterlaced(frames, deinterlace == 'on')
-            yield from _images(frames, _sample_aspect(stream), sar, wanted)
-            if not key_frames:
-                _check_end(decoder, video, stream, problems)
-    finally:
-        av.logging.set_level(level)
-
-
-def _opened(path):
-    path = Path(path)
-    if not path.stat().st_size:
-        raise VideoError('an empty file')
-    try:
-        container = av.open(
-            os.fspath(path.absolute()),
-            options={
-                'protocol_whitelist': 'file',
-                'format_whitelist': _FORMATS,
-            },
-            metadata_errors='replace',
-        )
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(
-            f'no video, or its start or index is missing ({_short(error)})'
-        ) from error
-    if not container.streams.video:
-        container.close()
-        raise VideoError('it holds no picture track')
-    return container
-
-
-def _short(error):
-    text = getattr(error, 'strerror', None) or str(error) or type(error)
-    return str(text).split('\n')[0]
-
-
-def _rate(stream):
-    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-    return float(rate) if rate else 25.0
-
-
-def _sample_aspect(stream):
-    ratio = float(stream.sample_aspect_ratio or 1)
-    return ratio if 0.25 <= ratio <= 4 else 1.0
-
-
-def _square(width, height, ratio):
-    if ratio > 1:
-        return width, max(1, round(height / ratio))
-    return max(1, round(width * ratio)), height
-
-
-def _duration(container, stream):
-    """Return the seconds of the picture track, None if not known."""
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    if container.duration and len(container.streams) == 1:
-        return container.duration / av.time_base
-    return None
-
-
-def _first_frame(container, stream):
-    try:
-        return next(container.decode(stream))
-    except (StopIteration, av.error.FFmpegError):
-        return None
-
-
-def _turns(frame):
-    """Return how many quarter turns to the left make a frame upright."""
-    return round((getattr(frame, 'rotation', 0) or 0) / 90) % 4
-
-
-class _Decoder:
-    """Iterate over the sound frames; note damage."""
-
-    def __init__(self, container, stream, log, problems):
-        self.container, self.stream = container, stream
-        self.log, self.problems = log, problems
-        self.time = 0.0
-        self.damaged, self.damaged_pts = False, None
-        self.start = None
-        self.index = -1  # counts the damaged ones, too
-
-    def _note(self, text, pts=None):
-        if not self.damaged:
-            self.problems.append((round(self.time, 3), text))
-        self.damaged, self.damaged_pts = True, pts
-
-    def _is_sound_again(self, frame):
-        # Frames come out later than they go in, so that a key frame may be
-        # an older one, or the damaged one itself.
-        return frame.key_frame and (
-            self.damaged_pts is None
-            or frame.pts is None
-            or frame.pts > self.damaged_pts
-        )
-
-    def _packets(self):
-        packets = self.container.demux(self.stream)
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
+    request = {
+        'task': 'decode',
+        'deinterlace': deinterlace,
+        'sar': sar,
+        'sampler': sampler and [sampler.every, sampler.step_seconds],
+        'key_frames': key_frames,
+    }
+    seen, last = -1, 0.0
+    with _decoding(path, **request) as child:
+        for kind, index, time, content in child:
+            if kind == REPORT:
+                if 'problem' in content:
+                    problems.append(tuple(content['problem']))
+                    continue
+                stats.update(content['stats'])
                 return
-            except av.error.FFmpegError as error:
-                self._note(f'reading stops: {_short(error)}')
-                return
-            yield packet
-
-    def __iter__(self):
-        for packet in self._packets():
-            self.log.clear()
-            frames, failure = [], ''
-            try:
-                frames = packet.decode()
-            except av.error.EOFError:
-                pass
-            except av.error.FFmpegError as error:
-                failure = _short(error)
-            # H.264 hides an error and says so in a message only.
-            if packet.is_corrupt or any(
-                'error while decoding' in entry[2] for entry in self.log
-            ):
-                failure = failure or _ERRORS
-            if failure:
-                self._note(f'damaged: {failure}', packet.pts)
-            for frame in frames:
-                self.index += 1
-                self._set_time(frame)
-                if frame.is_corrupt:
-                    self._note(f'damaged: {_ERRORS}', frame.pts)
-                elif self.damaged and self._is_sound_again(frame):
-                    self.damaged = False
-                if not self.damaged:
-                    yield frame
-
-    def _set_time(self, frame):
-        time = frame.time
-        if time is not None:
-            if self.start is None:
-                self.start = time
-            self.time = max(self.time, time - self.start)
-
-
-def _timed(decoder, rate, stats):
-    """Yield index, time and frame."""
-    stats.update(decoded=0, interlaced=0)
-    for frame in decoder:
-        stats['decoded'] += 1
-        stats['interlaced'] += bool(frame.interlaced_frame)
-        if frame.time is None:  # a container without time stamps
-            decoder.time = decoder.index / rate
-        yield decoder.index, decoder.time, frame
-
-
-def _deinterlaced(frames, always):
-    """Send the frames through bwdif, which holds some of them back."""
-    graph, kind, held = None, None, []
-    for index, time, frame in frames:
-        if kind != (frame.width, frame.height, frame.format.name):
-            yield from _flushed(graph, held)
-            kind = (frame.width, frame.height, frame.format.name)
-            graph = _bwdif(frame, always)
-        held.append((index, time, _turns(frame)))
-        graph.vpush(frame)
-        yield from _pulled(graph, held)
-    yield from _flushed(graph, held)
-
-
-def _bwdif(frame, always):
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=frame.width,
-        height=frame.height,
-        format=frame.format,
-        time_base=frame.time_base,
-    )
-    kind = 'all' if always else 'interlaced'
-    bwdif = graph.add('bwdif', f'mode=send_frame:deint={kind}')
-    sink = graph.add('buffersink')
-    graph.link_nodes(source, bwdif, sink).configure()
-    return graph
-
-
-def _pulled(graph, held):
-    while held:
-        try:
-            frame = graph.vpull()
-        except (av.error.BlockingIOError, av.error.EOFError):
-            return
-        index, time, _ = held.pop(0)
-        yield index, time, frame
-
-
-def _flushed(graph, held):
-    if graph is not None:
-        graph.vpush(None)
-        yield from _pulled(graph, held)
-    held.clear()
-
-
-def _images(frames, ratio, sar, wanted):
-    reformatter = VideoReformatter()
-    for index, time, frame in frames:
-        if wanted is not None and not wanted(index, time):
-            continue
-        size = frame.width, frame.height
-        width, height = _square(*size, ratio) if sar == 'square' else size
-        unknown = frame.colorspace == _COLORSPACE_UNSPECIFIED
-        hd = unknown and frame.height >= _HD_HEIGHT
-        image = reformatter.reformat(
-            frame,
-            width,
-            height,
-            'rgb24',
-            src_colorspace='ITU709' if hd else None,
-            interpolation='BICUBIC',
-        ).to_ndarray()
-        turns = _turns(frame)
-        yield index, time, np.rot90(image, turns) if turns else image
-
-
-def _check_end(decoder, container, stream, problems):
-    expected = _duration(container, stream)
-    if expected is None or decoder.start is None or decoder.damaged:
-        return
-    end = decoder.time + 1 / _rate(stream)
-    missing = expected - end
-    if missing > max(_MISSING_SECONDS, _MISSING_SHARE * expected):
+            seen, last = index, time
+            stats['decoded'], stats['interlaced'] = child.counts
+            if kind == PICTURE:
+                yield index, time, content
+        if seen < 0:
+            raise VideoError(f'no frame of it can be decoded: {child.death()}')
         problems.append(
             (
-                round(decoder.time, 3),
-                f'cut short: it ends at {end:.1f} s of {expected:.1f} s',
+                round(last, 3),
+                f'damaged at frame {seen + 1}: {child.death()}; the rest is '
+                'not read',
             )
         )
+
+
+@contextlib.contextmanager
+def _decoding(path, **request):
+    require('video', 'av')
+    if not Path(path).stat().st_size:
+        raise VideoError('an empty file')
+    child = _Child({'path': os.fspath(path), **request})
+    try:
+        yield child
+    finally:
+        child.close()
+
+
+class _Child:
+    """The process that decodes; iterate over what it sends."""
+
+    def __init__(self, request):
+        code = (
+            f'import sys; sys.path[:] = {[*map(str, sys.path)]!r}; '
+            'from mmdsr.converters.video_child import main; main()'
+        )
+        self.counts = 0, 0  # frames decoded, and interlaced ones
+        # What C libraries print at their end is for nobody.
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [sys.executable, '-c', code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+        )
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(request).encode() + b'\n')
+            # Left open: the child ends when it is closed.
+            self.process.stdin.flush()
+
+    def __iter__(self):
+        """Yield kind, index, seconds, and picture or report, to the end."""
+        pipe = self.process.stdout
+        while True:
+            header = pipe.read(HEADER.size)
+            if len(header) < HEADER.size:
+                return
+            kind, index, time, *counts, height, width = HEADER.unpack(header)
+            self.counts = counts
+            content = None
+            if kind == PICTURE:
+                content = np.empty((height, width, 3), np.uint8)
+                if pipe.readinto(memoryview(content).cast('B')) < content.size:
+                    return
+            elif kind == REPORT:
+                text = pipe.read(height)
+                if len(text) < height:
+                    return
+                content = json.loads(text)
+                if 'refused' in content:
+                    raise VideoError(content['refused'])
+                if 'fault' in content:
+                    raise RuntimeError(content['fault'])
+            yield kind, index, time, content
+
+    def death(self):
+        """Say how the process ended before it was done."""
+        code = self.process.wait()
+        if code < 0:
+            names = {number.value: number.name for number in signal.Signals}
+            return f'the decoder was stopped by {names.get(-code, -code)}'
+        self.errors.seek(0)
+        lines = self.errors.read().decode(errors='replace').split('\n')
+        said = [line.strip() for line in lines if line.strip()]
+        return f'the decoder ended with {said[-1] if said else code}'
+
+    def close(self):
+        """End the process."""
+        self.process.kill()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+        self.errors.close()

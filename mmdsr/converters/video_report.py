@@ -5,7 +5,6 @@ import io
 import json
 
 import cv2
-import jinja2
 import numpy as np
 from PIL import Image
 
@@ -197,6 +196,8 @@ def report_html(title, settings, videos, notes):
     Returns:
         bytes: HTML.
     """
+    import jinja2  # of the extra "video"
+
     page = jinja2.Environment(autoescape=True).from_string(_PAGE)
     reasons = {reason: None for video in videos for reason in video['counts']}
     total = {

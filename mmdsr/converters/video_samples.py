@@ -16,49 +16,19 @@ from mmdsr.converters.video_filters import (
 from mmdsr.converters.video_overlays import detect_overlays
 from mmdsr.converters.video_reader import read_video
 from mmdsr.converters.video_references import choose_references
-from mmdsr.converters.video_report import Selection, data_uri, draw_plan
+from mmdsr.converters.video_report import (
+    Selection,
+    clock,
+    data_uri,
+    draw_plan,
+)
+from mmdsr.converters.video_stamps import Sampler
 
 UNPAIRED = 'without a usable reference'
 
 _SURVEY = 24
 """Overlays are looked for in up to twice as many frames."""
 _SHOWN_SAMPLES, _SHOWN_DROPPED = 12, 6
-
-
-class Sampler:
-    """Tell which frames to look at.
-
-    Args:
-        every (int, optional): Each so many-th frame.
-        step_seconds (float): A frame each so many seconds, without
-            ``every``; 0 takes all.
-    """
-
-    def __init__(self, every, step_seconds):
-        self.every, self.step_seconds = every, step_seconds
-        self.next_index, self.next_time = 0, 0.0
-
-    def __call__(self, index, time):
-        """Tell whether to look at a frame; to be asked in order.
-
-        Args:
-            index (int): Number of the frame.
-            time (float): Seconds.
-
-        Returns:
-            bool: True if so.
-        """
-        if self.every is not None:
-            wanted = index >= self.next_index
-            if wanted:
-                self.next_index = index - index % self.every + self.every
-            return wanted
-        # Time stamps are rounded, to 1/90000 s at the finest.
-        wanted = time >= self.next_time - 1e-3
-        if wanted and self.step_seconds:
-            steps = (time + 1e-3) // self.step_seconds + 1
-            self.next_time = steps * self.step_seconds
-        return wanted
 
 
 def new_record(name, path):
@@ -218,7 +188,7 @@ class _Conversion:
             self.info.path,
             self.options.deinterlace,
             self.options.sar,
-            wanted=Sampler(None, self.options.step_seconds),
+            Sampler(None, self.options.step_seconds),
             key_frames=key_frames,
         )
         for _, _, image in frames:
@@ -260,9 +230,31 @@ class _Conversion:
             self.progress(time)
             yield measure(index, time, framing.apply(image))
         frames.close()
+        self._note_stamps(
+            stats.pop('restarts', []), stats.pop('lost_start', 0)
+        )
         record.update(stats)
         for time, text in problems:
             add_problem(record, time, text)
+
+    def _note_stamps(self, restarts=(), lost_start=0, **_):
+        notes = self.record['notes']
+        if restarts:
+            places = ', '.join(map(clock, restarts[:5]))
+            notes.append(
+                f'Its time stamps start anew at {places}'
+                f'{", ..." if len(restarts) > 5 else ""}; times go on there.'
+            )
+        if lost_start:
+            notes.append(
+                f'It starts between two key frames: {lost_start:.1f} s '
+                'before the first one cannot be decoded.'
+            )
+        if self.info.tracks > 1:
+            notes.append(
+                f'It holds {self.info.tracks} films; the one of '
+                f'{self.info.width}x{self.info.height} is read.'
+            )
 
     def _kept(self, judged):
         for candidate, reason in judged:

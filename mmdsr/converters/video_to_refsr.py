@@ -5,10 +5,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmdsr.converters.frames import Run, natural_key
+from mmdsr.converters.frames import Run, natural_key, shown
 from mmdsr.converters.frames_to_refsr import Summary, split_runs
 from mmdsr.converters.images import write_bytes
 from mmdsr.converters.layout import RefSRWriter
+from mmdsr.converters.listing import some
 from mmdsr.converters.video_files import find_videos, name_videos
 from mmdsr.converters.video_options import VideoOptions
 from mmdsr.converters.video_reader import VideoError, probe
@@ -19,6 +20,7 @@ from mmdsr.converters.video_samples import (
     convert_video,
     new_record,
 )
+from mmdsr.extras import require
 
 REPORTS = ('report.html', 'report.json')
 
@@ -113,11 +115,22 @@ def video_to_refsr(
         ValueError: If an argument is refused or no sample is left.
         FileExistsError: If ``out`` is in the way.
         FileNotFoundError: If there are no videos.
+        MissingExtraError: Without PyAV or Jinja.
     """
+    require('video', 'av', 'jinja2')
     options = options or VideoOptions()
     show = progress or (lambda name, seconds, duration: None)
     summary = VideoSummary(Path(out))
-    paths = find_videos(videos)
+    others = []
+    paths = find_videos(videos, others)
+    if others:
+        count = (
+            'One file is' if len(others) == 1 else f'{len(others)} files are'
+        )
+        summary.notes.append(
+            f'{count} left out, being no readable video: '
+            f'{some([shown(path) for path in others])}.'
+        )
     jobs = sorted(
         zip(name_videos(paths), paths, strict=True),
         key=lambda job: natural_key(job[0]),

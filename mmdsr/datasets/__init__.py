@@ -1,5 +1,6 @@
 """Data sets."""
 
+from mmdsr.datasets.mixed_dataset import MixedDataset
 from mmdsr.datasets.refsr_dataset import RefSRDataset
 
-__all__ = ['RefSRDataset']
+__all__ = ['MixedDataset', 'RefSRDataset']

@@ -3,7 +3,8 @@
 Decoding PNG takes most of the time of loading. The copy has the same layout
 and holds the same pixels as uncompressed BMP, which OpenCV reads ten times
 as fast; :class:`mmdsr.RefSRDataset` and every tool take it as it is, in any
-number of processes. Depth maps are small and are copied as they are.
+number of processes. Depth and flow are small and are copied as they are, as
+are the cameras and who made the pictures.
 """
 
 import shutil
@@ -14,13 +15,19 @@ import numpy as np
 from PIL import Image
 
 from mmdsr.converters.images import open_image, short_reason, write_bytes
+from mmdsr.converters.layout import FLOW_KEY
 from mmdsr.converters.manifest import SPLITS, read_manifest
 from mmdsr.converters.staging import Staging
 from mmdsr.datasets.refsr_dataset import RefSRDataset
 
 SUFFIX = '.bmp'
 _IMAGES = {'img_path': 'lr', 'gt_path': 'hr', 'ref_path': 'ref'}
-_DEPTHS = {'depth_lr_path': 'depth_lr', 'depth_ref_path': 'depth_ref'}
+_MAPS = {
+    'depth_lr_path': 'depth_lr',
+    'depth_ref_path': 'depth_ref',
+    'flow_path': FLOW_KEY,
+}
+_TABLES = ('poses.csv', 'ATTRIBUTION.csv')
 
 
 def _samples(root):
@@ -45,12 +52,14 @@ def _samples(root):
     return manifest, samples
 
 
-def _files(samples):
+def _files(root, samples):
     """Map each file of the copy, below its root, to its source."""
-    files = {}
+    files = {
+        Path(name): root / name for name in _TABLES if (root / name).is_file()
+    }
     for split, infos in samples.items():
         for info in infos:
-            for field, folder in {**_IMAGES, **_DEPTHS}.items():
+            for field, folder in {**_IMAGES, **_MAPS}.items():
                 if info[field] is None:
                     continue
                 source = Path(info[field])
@@ -139,7 +148,7 @@ def pack(data_root, out, overwrite=False, progress=None):
     if root == out or root in out.parents or out in root.parents:
         raise ValueError(f'{out} must lie beside the data set {root}.')
     manifest, samples = _samples(root)
-    files = _files(samples)
+    files = _files(root, samples)
     splits = {
         split: [info['stem'] for info in infos]
         for split, infos in samples.items()

@@ -7,8 +7,9 @@ from pathlib import Path
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from mmdsr.converters.flow_values import read_flow
 from mmdsr.converters.images import open_image, read_depth
-from mmdsr.converters.layout import DEPTH_KEYS, IMAGE_KEYS
+from mmdsr.converters.layout import DEPTH_KEYS, FLOW_KEY, IMAGE_KEYS
 from mmdsr.converters.manifest import SPLITS, read_manifest, run_of
 from mmdsr.datasets.seeding import seeded_random
 from mmdsr.registry import DATASETS
@@ -30,7 +31,8 @@ class RefSRDataset(BaseDataset):
 
     Each item handed to the pipeline has the fields ``img_path``,
     ``gt_path``, ``ref_path``, ``depth_lr_path``, ``depth_ref_path``,
-    ``stem``, ``run`` and ``sample_idx``. No image is read before the
+    ``flow_path``, ``data_root``, ``split``, ``reference``, ``stem``, ``run``
+    and ``sample_idx``. No image is read before the
     pipeline does it.
 
     Args:
@@ -106,6 +108,10 @@ class RefSRDataset(BaseDataset):
             key: _list(folder / key, DEPTH_SUFFIXES, optional=True)
             for key in DEPTH_KEYS
         }
+        # Of the stored reference only.
+        flows = {}
+        if self.reference == 'adjacent':
+            flows = _list(folder / FLOW_KEY, {'.png'}, optional=True)
         samples = [
             {
                 'img_path': files['lr'][stem],
@@ -113,6 +119,10 @@ class RefSRDataset(BaseDataset):
                 'ref_path': files['ref'][stem],
                 'depth_lr_path': depth['depth_lr'].get(stem),
                 'depth_ref_path': depth['depth_ref'].get(stem),
+                'flow_path': flows.get(stem),
+                'data_root': self.data_root,
+                'split': self.split,
+                'reference': self.reference,
                 'stem': stem,
                 'run': run_of(stem),
             }
@@ -216,6 +226,8 @@ def _damaged(sample):
         try:
             if key.startswith('depth'):
                 read_depth(path)
+            elif key.startswith('flow'):
+                read_flow(path)
             else:
                 open_image(path)
         except ValueError as error:

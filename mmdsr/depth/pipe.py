@@ -9,6 +9,7 @@ from mmdsr.depth.base import DepthMap, DepthProvider
 from mmdsr.depth.edges import log_luma
 from mmdsr.depth.vanishing import find_vanishing_point
 from mmdsr.depth.waterline import find_water_lines, water_height
+from mmdsr.extras import require
 
 RADIUS = 0.2
 HFOV = 65.0
@@ -104,6 +105,7 @@ class PipeDepth(DepthProvider):
     name = 'pipe'
 
     def __init__(self, radius=None, hfov=None, far=FAR, water='auto'):
+        require('depth', 'scipy')
         self.kind = 'relative' if None in (radius, hfov) else 'metric'
         self.radius = RADIUS if radius is None else radius
         self.hfov = HFOV if hfov is None else hfov

@@ -155,7 +155,7 @@ def _load(checkpoint, allow_download, device):
     except ImportError as error:
         raise ImportError(
             "The provider 'transformers' needs the package transformers >= "
-            '4.45: pip install -c requirements/constraints.txt transformers '
+            "4.45: pip install -c requirements/constraints.txt 'mmdsr[depth]' "
             f'({error})'
         ) from error
     options = {'local_files_only': not allow_download}
@@ -166,9 +166,16 @@ def _load(checkpoint, allow_download, device):
             checkpoint, output_loading_info=True, **options
         )
     except Exception as error:
+        hint = ''
+        if allow_download and not Path(checkpoint).is_dir():
+            hint = (
+                f' Without a connection, copy https://huggingface.co/'
+                f'{checkpoint} to a folder elsewhere and give that folder '
+                'instead of the name.'
+            )
         raise ValueError(
             f'{checkpoint} cannot be loaded as a depth-estimation '
-            f'checkpoint: {str(error).strip().splitlines()[0]}'
+            f'checkpoint: {str(error).strip().splitlines()[0]}{hint}'
         ) from error
     if report['missing_keys']:
         raise ValueError(

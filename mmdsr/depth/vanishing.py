@@ -10,7 +10,6 @@ where the brightness rises outwards from, since the lamp does not reach far.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
 
 from mmdsr.depth.edges import (
     darkness,
@@ -152,6 +151,8 @@ def _search(luma, edges):
 
 def _refine(edges, start, shape):
     """Fit the vanishing point and the centre of the rings to the edges."""
+    from scipy.optimize import minimize  # of the extra "depth"
+
     # In units of the image, so that all four numbers have one size.
     unit = float(max(shape))
     points, normals = edges.points / unit, edges.normals

@@ -10,10 +10,14 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-# What a host needs besides its requirements file. Neither can be an extra:
-# mmcv is built with --no-build-isolation, mmagic is added with --no-deps.
+# The parts, and what each needs besides its requirements file. Neither can be
+# in an extra: mmcv is built with --no-build-isolation, mmagic is added with
+# --no-deps.
 HOSTS = {
     'core': (),
+    'video': (),
+    'depth': (),
+    'coco': (),
     'train': ('mmcv', 'mmagic'),
     'seg': ('mmcv',),
     'det': ('mmcv',),
@@ -34,8 +38,8 @@ class Lane(NamedTuple):
         path (Path): The constraints file.
         specs (dict[str, str]): Normalised name to specifier, for example
             ``'==2.9.1'``; the empty string where any version will do.
-        needs (dict[str, tuple[str]]): Part (core, train, seg, det, cls) to
-            the names that it needs.
+        needs (dict[str, tuple[str]]): Part (a key of ``HOSTS``) to the names
+            that it needs.
     """
 
     path: Path

@@ -34,13 +34,15 @@ def examine(parts, lane=None, probe=run_probe):
     lane = lane or read_lane()
     parts = list(dict.fromkeys(['core', *parts]))
     wanted = {name for part in parts for name in lane.needs[part]}
-    if len(parts) > 1:
+    # Building mmcv, and mmengine's way with configs.
+    hosted = any(HOSTS[part] for part in parts)
+    if hosted:
         wanted.add('setuptools')
     names = [name for name in lane.specs if name in wanted]
     names += sorted(wanted.difference(names))
     findings = [check_python(), *check_forks(lane, wanted)]
     findings += [check_package(name, lane) for name in names]
-    if len(parts) > 1:
+    if hosted:
         findings.append(check_pkg_resources(lane))
     return findings + examine_imports(parts, findings, lane, probe)
 

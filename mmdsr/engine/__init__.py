@@ -1,5 +1,6 @@
 """What the runner needs: hooks, samplers, checkpoints, launching."""
 
+from mmdsr.engine.non_finite_hook import StopOnNonFiniteHook
 from mmdsr.engine.pos_weight_hook import PosWeightHook
 from mmdsr.engine.predictions_hook import SavePredictionsHook
 from mmdsr.engine.replay import ReplaySampler, SkipSeenDataHook
@@ -10,5 +11,6 @@ __all__ = [
     'ReplaySampler',
     'SavePredictionsHook',
     'SkipSeenDataHook',
+    'StopOnNonFiniteHook',
     'StripVisualizationHook',
 ]

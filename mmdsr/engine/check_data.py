@@ -8,6 +8,8 @@ The keys are those that the data sets of all hosts share: ``data_root``,
 from collections.abc import Mapping
 from pathlib import Path
 
+from mmdsr.engine.check_sizes import check_sizes
+
 
 class UsageError(Exception):
     """Wrong input of a command; the message says how to mend it."""
@@ -27,8 +29,9 @@ def check_data(cfg, loaders):
         loaders (Sequence[str]): Keys of the data loaders to check.
 
     Raises:
-        UsageError: If the root or a folder of a data set is no folder, or a
-            file with annotations is missing.
+        UsageError: If the root or a folder of a data set is no folder, a
+            file with annotations is missing, or the images of a RefSR data
+            set do not fit together.
     """
     for key in loaders:
         for option, loader in _items(key, cfg.get(key)):
@@ -36,6 +39,8 @@ def check_data(cfg, loaders):
                 f'{option}.dataset', loader.get('dataset')
             ):
                 _check_dataset(name, dataset, key)
+                if _kind(dataset) == 'RefSRDataset':
+                    _check_images(dataset, loader.get('batch_size', 1), key)
         evaluator = key.replace('_dataloader', '_evaluator')
         for option, metric in _items(evaluator, cfg.get(evaluator)):
             path = metric.get('ann_file')
@@ -69,11 +74,30 @@ def _datasets(name, dataset):
     ]
     if not inner:
         return [(name, dataset)]
-    return [found for item in inner for found in _datasets(*item)]
+    # mmdsr.MixedDataset gives its pipeline to those that have none.
+    default = {k: v for k, v in dataset.items() if k == 'pipeline'}
+    return [
+        found
+        for option, part in inner
+        for found in _datasets(option, {**default, **part})
+    ]
+
+
+def _check_images(dataset, batch_size, loader):
+    if not _is_local(dataset.get('data_root'), dataset):
+        return
+    try:
+        check_sizes(dataset, batch_size)
+    except (OSError, TypeError, ValueError) as error:
+        raise UsageError(f'{loader}: {error}') from error
+
+
+def _kind(dataset):
+    return str(dataset.get('type')).rpartition('.')[2]
 
 
 def _check_dataset(name, dataset, loader):
-    kind = str(dataset.get('type')).rpartition('.')[2]
+    kind = _kind(dataset)
     if kind in _FETCHING:
         return
     root = dataset.get('data_root') or ''

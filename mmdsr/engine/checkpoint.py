@@ -8,82 +8,28 @@ handful of types that mmengine writes and refuses all others by name. Neither
 resuming nor testing needs full unpickling or an environment variable.
 """
 
+import errno
 import json
 import os
 import pickle
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
-from mmengine.logging import HistoryBuffer
-from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 
-#: Types that a training checkpoint of mmengine may contain besides plain
-#: containers: tensors, the log history with its NumPy arrays, and a class
-#: that a schedule refers to.
-_ALLOWED = {
-    'collections': {'OrderedDict', 'defaultdict', 'deque', 'Counter'},
-    'torch': {'Size', 'device'},
-    'torch._utils': {'_rebuild_tensor_v2', '_rebuild_parameter'},
-    'numpy': {'dtype', 'ndarray'},
-    'numpy.core.multiarray': {'_reconstruct', 'scalar'},
-    'numpy._core.multiarray': {'_reconstruct', 'scalar'},
-    '_codecs': {'encode'},
-    'builtins': {'set', 'dict', 'list', 'complex', 'slice'},
-    'mmengine.logging.history_buffer': {'HistoryBuffer'},
-    'mmengine.optim.scheduler.param_scheduler': {'OneCycleParamScheduler'},
-}
-#: Functions of these types that a checkpoint may refer to: the statistics of
-#: a log history, the curves of a one-cycle schedule.
-_METHODS = {
-    HistoryBuffer: {'min', 'max', 'mean', 'current'},
-    OneCycleParamScheduler: {'_annealing_cos', '_annealing_linear'},
-}
-
-
-def _method(owner, name):
-    """The only attribute access that a checkpoint needs."""
-    if not isinstance(owner, type) or name not in _METHODS.get(owner, ()):
-        raise pickle.UnpicklingError(
-            f'The checkpoint asks for the attribute {name!r} of {owner!r}.'
-        )
-    return getattr(owner, name)
+from mmdsr.engine.finite import describe, non_finite
+from mmdsr.engine.unpickling import RESTRICTED_PICKLE, RefusedTypeError
 
 
 class CheckpointError(ValueError):
     """A file cannot be read as a checkpoint, or does not fit."""
 
 
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module, name):
-        # Pickles of protocol 2, torch's default, use the old name.
-        module = 'builtins' if module == '__builtin__' else module
-        if (module, name) == ('builtins', 'getattr'):
-            return _method
-        if module == 'torch' and isinstance(
-            getattr(torch, name, None), torch.dtype
-        ):
-            return getattr(torch, name)
-        # torch.load resolves the storage types itself before it asks here.
-        if name in _ALLOWED.get(module, ()):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(
-            f'The checkpoint contains {module}.{name}, which is not among '
-            'the types that a training checkpoint needs, so it is not '
-            'loaded. If you trust the file, keep only its "state_dict" with '
-            'torch.save and load that.'
-        )
-
-
-def _load(file, **kwargs):
-    return _Unpickler(file, **kwargs).load()
-
-
-#: What ``torch.load`` takes as ``pickle_module``.
-_RESTRICTED_PICKLE = SimpleNamespace(
-    __name__='mmdsr.engine.checkpoint', Unpickler=_Unpickler, load=_load
-)
+#: Where other programs put the weights, the most wanted first.
+_WRAPPINGS = ('state_dict', 'params_ema', 'params')
+#: What else a name of weights may be prefixed with.
+_PREFIX = 'module.'
 
 
 def read_checkpoint(path, map_location='cpu'):
@@ -100,45 +46,68 @@ def read_checkpoint(path, map_location='cpu'):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        CheckpointError: If the file is truncated, is no checkpoint, or
-            contains types that a checkpoint does not need.
+        CheckpointError: If the file is truncated, is no checkpoint, contains
+            types that a checkpoint does not need, or numbers that are not
+            finite; names the layer.
     """
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'The checkpoint {path} does not exist.')
+    read = _read_torch
     if path.suffix == '.safetensors':
-        return _read_safetensors(path, map_location)
-    try:
-        try:
-            content = torch.load(
-                path, map_location=map_location, weights_only=True
-            )
-        except pickle.UnpicklingError:
-            content = torch.load(
-                path,
-                map_location=map_location,
-                weights_only=False,
-                pickle_module=_RESTRICTED_PICKLE,
-            )
-    # torch raises RuntimeError for a broken archive, EOFError for an empty
-    # file and unpickling errors of many kinds for other files.
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        KeyError,
-        ValueError,
-        AttributeError,
-        TypeError,
-    ) as error:
-        raise CheckpointError(
-            f'{path} cannot be read as a checkpoint: {error}'
-        ) from error
+        read = _read_safetensors
+    content = read(path, map_location)
     if not isinstance(content, dict):
         raise CheckpointError(
             f'{path} contains a {type(content).__name__}, not a checkpoint.'
         )
+    try:
+        broken = non_finite(content)
+    except ValueError as error:
+        raise CheckpointError(f'{path} is damaged: {error}.') from error
+    if broken:
+        raise CheckpointError(
+            f'{path} has weights that are not finite: {describe(broken)}. '
+            'The training that wrote it diverged, or the file is damaged: '
+            'use an earlier checkpoint.'
+        )
     return content
+
+
+def _read_torch(path, map_location):
+    """Read a file of ``torch.save``."""
+    try:
+        try:
+            return torch.load(
+                path, map_location=map_location, weights_only=True
+            )
+        except pickle.UnpicklingError:
+            return torch.load(
+                path,
+                map_location=map_location,
+                weights_only=False,
+                pickle_module=RESTRICTED_PICKLE,
+            )
+    except RefusedTypeError as error:
+        raise CheckpointError(
+            f'{path} cannot be read as a checkpoint: {error}'
+        ) from error
+    # A damaged file leads torch into errors of a dozen types, whose texts
+    # are about its own insides.
+    except Exception as error:
+        reason = (
+            'it is truncated, damaged, or a file of another kind '
+            f'({type(error).__name__})'
+        )
+        # A wrong place inside of the file is an invalid argument.
+        if isinstance(error, OSError) and error.errno not in (
+            None,
+            errno.EINVAL,
+        ):
+            reason = error.strerror
+        raise CheckpointError(
+            f'{path} cannot be read as a checkpoint: {reason}.'
+        ) from error
 
 
 def _read_safetensors(path, map_location):
@@ -147,7 +116,7 @@ def _read_safetensors(path, map_location):
     The package that reads them is imported here, for training and the
     simulator do without it.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         with safe_open(path, 'pt', device=str(map_location or 'cpu')) as file:
@@ -157,9 +126,12 @@ def _read_safetensors(path, map_location):
             )
         if meta is not None:
             content['meta'] = json.loads(meta)
-    except (SafetensorError, ValueError) as error:
+    # Besides its own error, those of the system and of torch.
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else ''
         raise CheckpointError(
-            f'{path} cannot be read as a safetensors file: {error}'
+            f'{path} cannot be read as a safetensors file '
+            f'({type(error).__name__}: {reason[:100]}).'
         ) from error
     return content
 
@@ -204,23 +176,56 @@ def find_checkpoint(path):
     raise FileNotFoundError(f'There is no checkpoint at {path}.')
 
 
-def generator_weights(content):
+def unwrap(content, source=None):
+    """Return the state dict of a checkpoint, whoever wrote it.
+
+    The weights may be wrapped in ``state_dict``, ``params_ema`` or
+    ``params``, and their names may all begin with ``module.``. What another
+    program than ours has wrapped is said in the log.
+
+    Args:
+        content (dict): Checkpoint or state dict.
+        source (str or Path, optional): Where it is from, for the log.
+            Defaults to None, nothing is said.
+
+    Returns:
+        dict[str, Tensor]: The weights by name.
+    """
+    said, state = [], content
+    while key := next(
+        (k for k in _WRAPPINGS if isinstance(state.get(k), dict)), None
+    ):
+        if key != 'state_dict' or 'meta' not in state:
+            said.append(f'from {key!r}')
+        state = state[key]
+    state = {str(key): value for key, value in state.items()}
+    if state and all(key.startswith(_PREFIX) for key in state):
+        said.append(f'without the prefix {_PREFIX!r}')
+        state = {k.removeprefix(_PREFIX): v for k, v in state.items()}
+    if said and source is not None:
+        print_log(f'{source}: weights taken {", ".join(said)}.', 'current')
+    return state
+
+
+def generator_weights(content, source=None):
     """Pick the generator's weights out of a checkpoint.
 
     Args:
         content (dict): Training checkpoint, or state dict of a model or of a
-            generator alone.
+            generator alone; see :func:`unwrap`.
+        source (str or Path, optional): Where it is from, for the log.
+            Defaults to None.
 
     Returns:
         dict[str, Tensor]: Keys without ``generator.``.
     """
-    state = content.get('state_dict', content)
+    state = unwrap(content, source)
     own = {
         key.removeprefix('generator.'): value
         for key, value in state.items()
         if key.startswith('generator.')
     }
-    return own or dict(state)
+    return own or state
 
 
 def load_generator(generator, path):
@@ -237,7 +242,8 @@ def load_generator(generator, path):
         FileNotFoundError: If there is no such file.
         CheckpointError: If the weights do not fit; names some of the keys.
     """
-    fit_weights(generator, generator_weights(read_checkpoint(path)), path)
+    weights = generator_weights(read_checkpoint(path), path)
+    fit_weights(generator, weights, path)
 
 
 def load_model(model, path):
@@ -254,14 +260,13 @@ def load_model(model, path):
         FileNotFoundError: If there is no such file.
         CheckpointError: If the weights do not fit; names some of the keys.
     """
-    content = read_checkpoint(path)
-    weights = content.get('state_dict', content)
+    weights = unwrap(read_checkpoint(path), path)
     own = model.state_dict()
     shapes = [key for key in weights if not _same_shape(own, weights, key)]
     missing = unexpected = ()
     if not shapes:
         missing, unexpected = model.load_state_dict(weights, strict=False)
-    _refuse(missing, unexpected, shapes, path, 'model')
+    refuse(own, missing, unexpected, shapes, path, 'model')
 
 
 def _same_shape(own, weights, key):
@@ -284,23 +289,43 @@ def fit_weights(generator, weights, source):
         CheckpointError: If they do not fit; names some of the keys.
     """
     own = generator.state_dict()
+    refuse(own, *compare(own, weights), source, 'generator')
+    generator.load_state_dict(weights)
+
+
+def compare(own, weights):
+    """Compare the weights of a model with those of a file.
+
+    Args:
+        own (dict[str, Tensor]): The model's.
+        weights (dict[str, Tensor]): The file's.
+
+    Returns:
+        tuple[set[str], set[str], set[str]]: Keys that are missing in the
+        file, unexpected in it, and of another shape.
+    """
     shapes = {
         key
         for key in own.keys() & weights.keys()
         if own[key].shape != getattr(weights[key], 'shape', None)
     }
-    _refuse(
-        own.keys() - weights.keys(),
-        weights.keys() - own.keys(),
-        shapes,
-        source,
-        'generator',
-    )
-    generator.load_state_dict(weights)
+    return own.keys() - weights.keys(), weights.keys() - own.keys(), shapes
 
 
-def _refuse(missing, unexpected, shapes, source, part):
-    """Raise an error if any weight does not fit."""
+def refuse(own, missing, unexpected, shapes, source, part):
+    """Raise an error if any weight does not fit.
+
+    Args:
+        own (Collection[str]): All keys of the model.
+        missing (Collection[str]): Keys that the file lacks.
+        unexpected (Collection[str]): Keys that the model lacks.
+        shapes (Collection[str]): Keys of another shape.
+        source (str or Path): The file.
+        part (str): What it should fit, e.g. ``'generator'``.
+
+    Raises:
+        CheckpointError: With the counts of what fits and what does not.
+    """
     problems = []
     for kind, keys in (
         ('missing', missing),
@@ -311,9 +336,11 @@ def _refuse(missing, unexpected, shapes, source, part):
             first = ', '.join(sorted(map(str, keys))[:3])
             problems.append(f'{len(keys)} {kind} ({first}, ...)')
     if problems:
+        fitting = len(set(own) - set(missing) - set(shapes))
         raise CheckpointError(
-            f'{source} does not fit the {part} of the config: '
-            f'{"; ".join(problems)}. Was it trained with another config?'
+            f'{source} does not fit the {part} of the config: {fitting} of '
+            f'{len(own)} keys fit; {"; ".join(problems)}. Was it trained '
+            'with another config?'
         )
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -11,17 +10,20 @@ from mmengine.dist import is_distributed
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
 from mmdsr.engine.check_data import UsageError, check_data
 from mmdsr.engine.checkpoint import (
-    CheckpointError,
     find_checkpoint,
     load_generator,
     load_model,
     use_safe_loader,
 )
-from mmdsr.preprocessors.rescale import StageError
+from mmdsr.engine.fetch import check_weights, use_cache_loader
+from mmdsr.engine.load_hook import CheckStartHook
+from mmdsr.engine.messages import usage_errors
+from mmdsr.engine.options import merge_options
+from mmdsr.engine.work_dir import hold, latest_checkpoint, refuse_used
 
 
 def load_config(path, options=None, work_dir=None, launcher='none'):
@@ -51,12 +53,7 @@ def load_config(path, options=None, work_dir=None, launcher='none'):
         raise UsageError(f'The config {path} cannot be read: {error}') from (
             error
         )
-    try:
-        cfg.merge_from_dict(options or {})
-    except (KeyError, TypeError, IndexError, AssertionError) as error:
-        raise UsageError(
-            f'--cfg-options do not fit the config {path}: {error}'
-        ) from error
+    merge_options(cfg, options, path)
     cfg.launcher = launcher
     if work_dir:
         cfg.work_dir = str(work_dir)
@@ -100,45 +97,30 @@ def set_resume(cfg, resume):
 
     Args:
         cfg (Config): The config.
-        resume (str or None): ``None`` starts anew; ``'auto'`` continues from
-            the newest checkpoint of the working directory, or starts anew if
-            there is none; else a path.
+        resume (str or None): ``None`` starts anew, unless the config says
+            ``resume=True``; ``'auto'`` continues from the newest checkpoint
+            of the working directory, or starts anew if there is none; else a
+            path.
 
     Raises:
-        UsageError: If the path does not exist.
+        UsageError: If the path does not exist, or a training without
+            ``resume`` would write over an old one.
     """
     if resume is None:
+        if not cfg.get('resume'):
+            refuse_used(cfg.work_dir)
         return
     if resume != 'auto':
         if not Path(resume).is_file():
             raise UsageError(f'The checkpoint {resume} does not exist.')
         cfg.resume, cfg.load_from = True, str(resume)
         return
-    latest = _latest_checkpoint(cfg.work_dir)
+    latest = latest_checkpoint(cfg.work_dir)
     # mmengine would resume from "load_from" of the config, e.g. from
     # pre-trained weights, rather than from the newest checkpoint.
     cfg.resume = latest is not None
     if latest is not None:
         cfg.load_from = str(latest)
-
-
-def _latest_checkpoint(work_dir):
-    """Return the newest complete checkpoint of a working directory."""
-    if not Path(work_dir, 'last_checkpoint').is_file():
-        return None
-    # mmengine notes the name after the file is complete, so that a kill
-    # while it is written leaves the name of the one before.
-    latest = find_latest_checkpoint(str(work_dir))
-    if not latest:
-        return None
-    # The folder may have been moved since.
-    for candidate in (Path(latest), Path(work_dir, Path(latest).name)):
-        if candidate.is_file():
-            return candidate
-    raise UsageError(
-        f'{work_dir}/last_checkpoint names {latest}, which does not exist: '
-        'use --resume PATH.'
-    )
 
 
 def start_distributed(cfg):
@@ -191,15 +173,19 @@ def train(cfg):
         nn.Module: The trained model.
 
     Raises:
-        UsageError: If data sets or checkpoints are missing or do not fit.
+        UsageError: If data sets or weights are missing, damaged or do not
+            fit, another training has the working directory, or the training
+            diverges.
     """
     check_data(cfg, ['train_dataloader', 'val_dataloader'])
-    if cfg.get('load_from') and not Path(cfg.load_from).exists():
-        raise UsageError(
-            f'The checkpoint {cfg.load_from} (load_from) does not exist.'
-        )
-    with _usage_errors():
-        return _build_runner(cfg).train()
+    check_weights(cfg)
+    with hold(cfg.work_dir), usage_errors(cfg.work_dir):
+        runner = _build_runner(cfg)
+        if cfg.get('load_from'):
+            runner.register_hook(
+                CheckStartHook(cfg.load_from, bool(cfg.get('resume')))
+            )
+        return runner.train()
 
 
 def enable_tta(cfg):
@@ -258,7 +244,7 @@ def test(cfg, checkpoint):
     for key in ('perceptual_loss', 'kd_loss', 'adm'):
         if cfg.model.get(key):
             cfg.model[key] = None
-    with _usage_errors():
+    with usage_errors(cfg.work_dir):
         runner = _build_runner(cfg)
         model = runner.model
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
@@ -270,7 +256,7 @@ def test(cfg, checkpoint):
     # mmagic's test loop hands the metrics to the hooks but returns nothing.
     keeper = _MetricsKeeper()
     runner.register_hook(keeper, 'LOWEST')
-    with _usage_errors():
+    with usage_errors(cfg.work_dir):
         runner.test()
     return keeper.metrics
 
@@ -286,15 +272,6 @@ class _MetricsKeeper(Hook):
         self.metrics.update(metrics or {})
 
 
-@contextmanager
-def _usage_errors():
-    """Turn what a user can mend into a message without a traceback."""
-    try:
-        yield
-    except (CheckpointError, FileNotFoundError, StageError) as error:
-        raise UsageError(str(error)) from error
-
-
 def _unwrap(model):
     return model.module if is_model_wrapper(model) else model
 
@@ -304,6 +281,7 @@ def _build_runner(cfg):
     # mmagic imports albumentations, which else looks for updates online.
     os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
     use_safe_loader()
+    use_cache_loader()
     start_distributed(cfg)
     if not torch.cuda.is_available() and _replace_sync_bn(cfg.model):
         print_log(

@@ -139,14 +139,12 @@ def trained_weights(cfg, checkpoint):
     """
     generator = cfg.get('model', {}).get('generator')
     check_types(_plain(generator), 'The config')
-    weights = generator_weights(read_checkpoint(checkpoint))
+    weights = generator_weights(read_checkpoint(checkpoint), checkpoint)
     fit_weights(MODELS.build(generator), weights, checkpoint)
-    for key, value in weights.items():
-        if not value.isfinite().all():
-            raise CheckpointError(
-                f'{checkpoint}: {key} is not finite; the training failed.'
-            )
-    return {k: v.detach().cpu().contiguous() for k, v in weights.items()}
+    # Tied weights share memory, which safetensors refuses.
+    return {
+        k: v.detach().cpu().contiguous().clone() for k, v in weights.items()
+    }
 
 
 def to_half(weights):

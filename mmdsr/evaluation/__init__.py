@@ -1,6 +1,7 @@
 """Metrics and comparison strips."""
 
 from mmdsr.evaluation.functional import psnr, ssim, to_uint8, to_y, upscale
+from mmdsr.evaluation.match_accuracy import MatchAccuracy
 from mmdsr.evaluation.metrics import PSNR, SSIM
 from mmdsr.evaluation.multi_label import (
     SewerMLMetric,
@@ -11,6 +12,7 @@ from mmdsr.evaluation.multi_label import (
 from mmdsr.evaluation.strips import make_strip
 
 __all__ = [
+    'MatchAccuracy',
     'PSNR',
     'SSIM',
     'SewerMLMetric',

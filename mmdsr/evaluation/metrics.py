@@ -11,7 +11,71 @@ from mmdsr.registry import METRICS
 ORDERS = ('BGR', 'RGB')
 
 
-class ImageMetric(BaseMetric):
+class SampleMetric(BaseMetric):
+    """A metric that mmagic's and mmengine's evaluators can both run.
+
+    A subclass has a ``name`` and implements ``process`` and
+    ``compute_metrics``.
+
+    Args:
+        collect_device (str): ``'cpu'`` or ``'gpu'``, for several processes.
+        prefix (str, optional): Put before the name, with a slash.
+    """
+
+    # What mmagic's Evaluator groups the metrics by.
+    SAMPLER_MODE = 'normal'
+    sample_model = 'orig'
+
+    def __init__(self, collect_device='cpu', prefix=None):
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.size = None
+
+    def prepare(self, module, dataloader):
+        """Note the size of the data set; mmagic's Evaluator calls this.
+
+        Args:
+            module (nn.Module): Not used.
+            dataloader (DataLoader): Loader of the data set.
+        """
+        self.size = len(dataloader.dataset)
+
+    def get_metric_sampler(self, model, dataloader, metrics):
+        """Return what to draw batches from; mmagic's Evaluator calls this.
+
+        Args:
+            model (nn.Module): Not used.
+            dataloader (DataLoader): Loader of the data set.
+            metrics (list): Not used.
+
+        Returns:
+            DataLoader: The loader itself.
+        """
+        return dataloader
+
+    def evaluate(self, size=None):
+        """Collect the values of all processes and average them.
+
+        Args:
+            size (int, optional): Samples in the data set. mmengine's loops
+                give it, mmagic's tell :meth:`prepare`.
+
+        Returns:
+            dict[str, float]: The mean.
+
+        Raises:
+            ValueError: If nobody told the size, or there was no sample.
+        """
+        size = self.size if size is None else size
+        if size is None:
+            raise ValueError(
+                f'{self.name}.evaluate needs the size of the data set.'
+            )
+        if not self.results:
+            raise ValueError(f'{self.name}: there was no sample to compare.')
+        return super().evaluate(size)
+
+
+class ImageMetric(SampleMetric):
     """A metric that compares each prediction with its truth.
 
     What arrives are mmagic's data samples as dicts: the truth at
@@ -38,10 +102,6 @@ class ImageMetric(BaseMetric):
         ValueError: If an argument is unknown.
     """
 
-    # What mmagic's Evaluator groups the metrics by.
-    SAMPLER_MODE = 'normal'
-    sample_model = 'orig'
-
     metric = ''
 
     def __init__(
@@ -65,7 +125,6 @@ class ImageMetric(BaseMetric):
         self.gt_key = gt_key
         self.pred_key = pred_key
         self.channel_order = channel_order
-        self.size = None
 
     @property
     def name(self):
@@ -119,50 +178,6 @@ class ImageMetric(BaseMetric):
             dict[str, float]: The mean.
         """
         return {self.name: float(np.mean(results))}
-
-    def prepare(self, module, dataloader):
-        """Note the size of the data set; mmagic's Evaluator calls this.
-
-        Args:
-            module (nn.Module): Not used.
-            dataloader (DataLoader): Loader of the data set.
-        """
-        self.size = len(dataloader.dataset)
-
-    def get_metric_sampler(self, model, dataloader, metrics):
-        """Return what to draw batches from; mmagic's Evaluator calls this.
-
-        Args:
-            model (nn.Module): Not used.
-            dataloader (DataLoader): Loader of the data set.
-            metrics (list): Not used.
-
-        Returns:
-            DataLoader: The loader itself.
-        """
-        return dataloader
-
-    def evaluate(self, size=None):
-        """Collect the values of all processes and average them.
-
-        Args:
-            size (int, optional): Samples in the data set. mmengine's loops
-                give it, mmagic's tell :meth:`prepare`.
-
-        Returns:
-            dict[str, float]: The mean.
-
-        Raises:
-            ValueError: If nobody told the size, or there was no sample.
-        """
-        size = self.size if size is None else size
-        if size is None:
-            raise ValueError(
-                f'{self.name}.evaluate needs the size of the data set.'
-            )
-        if not self.results:
-            raise ValueError(f'{self.name}: there was no sample to compare.')
-        return super().evaluate(size)
 
 
 @METRICS.register_module()

@@ -177,16 +177,19 @@ def need(network, size, ref_size, block=16):
     """Estimate what a network takes for one image or tile.
 
     Args:
-        network (RefSRNet): The network.
+        network (RefSRNet or DSRNetX): The network.
         size (Sequence[int]): Height and width of the LR image.
         ref_size (Sequence[int]): Height and width of its reference.
-        block (int): Side of the matched blocks. Defaults to 16.
+        block (int): Side of the matched blocks; 1 for a network without
+            them, which works at the size of LR. Defaults to 16.
 
     Returns:
         float: Bytes at the peak, the inputs and the result included.
     """
     fine, middle, coarse = network.feature_channels()[0]
     pixels, ref_pixels = math.prod(size), math.prod(ref_size)
+    if block == 1:
+        return 4 * (14 * coarse + 1000) * pixels + 200 * ref_pixels
     # Features of float32 at x4, x2 and x1 per pixel of LR, and at x1, 1/2
     # and 1/4 per pixel of Ref.
     features = 4 * (16 * fine + 4 * middle + coarse)

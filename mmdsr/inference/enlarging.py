@@ -53,7 +53,8 @@ class Pair:
     Args:
         image (Tensor): BGR (3, H, W) in 0..255.
         reference (Tensor or str): Likewise, or what stands for it:
-            ``'upscaled'`` or ``'self'``.
+            ``'upscaled'``, ``'self'``, or ``'none'`` for a network that does
+            without: it takes LR itself for that.
         name (str): What to call the image in messages.
     """
 
@@ -78,6 +79,8 @@ class Pair:
         """Return height and width of the reference."""
         if isinstance(self.reference, Tensor):
             return tuple(self.reference.shape[-2:])
+        if self.reference == 'none':
+            return self.size
         return tuple(side * scale for side in self.size)
 
     def margin(self, side):
@@ -93,6 +96,9 @@ class Pair:
 
     def cut(self, tile, side, scale):
         """Return a tile and its part of the reference, RGB in 0..1."""
+        lr = _grow(_to_rgb(tiling.crop(self.lr, tile)))
+        if isinstance(self.reference, str) and self.reference == 'none':
+            return lr, lr
         window = tiling.reference_window(
             tile, self.size, self.ref_size(scale), self.margin(side)
         )
@@ -100,15 +106,14 @@ class Pair:
             ref = tiling.crop(self.reference, window)
         else:
             ref = enlarged(self.lr, window, scale)
-        lr = tiling.crop(self.lr, tile)
-        return _grow(_to_rgb(lr)), _grow(_to_rgb(ref))
+        return lr, _grow(_to_rgb(ref))
 
 
 def enlarge(network, pairs, settings):
     """Enlarge images.
 
     Args:
-        network (RefSRNet): The network.
+        network (RefSRNet or DSRNetX): The network.
         pairs (Sequence[Pair]): Images and references.
         settings (Settings): How.
 

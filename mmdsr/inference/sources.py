@@ -1,11 +1,13 @@
 """From what a user names to a network, without a host package."""
 
 import hashlib
+import inspect
 from pathlib import Path
 
 from mmengine.config import Config
 
 from mmdsr.engine.checkpoint import find_checkpoint, load_generator
+from mmdsr.models.networks.dsrnet_x import DSRNetX
 from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.registry import MODELS
 from mmdsr.weights import load_published
@@ -34,7 +36,7 @@ def build_network(config=None, checkpoint=None, weights=None):
         source, network = weights, load_published(weights)
     else:
         source, network = config, _from_config(config, checkpoint)
-    if not isinstance(network, RefSRNet):
+    if not isinstance(network, (RefSRNet, DSRNetX)):
         raise ValueError(
             f'{_name(source)} holds a {type(network).__name__}; only the '
             'reference-based networks of mmdsr.models.networks can be used.'
@@ -46,6 +48,18 @@ def build_network(config=None, checkpoint=None, weights=None):
             'as configs/dsrnet/student.py.'
         )
     return network.eval()
+
+
+def takes_none(network):
+    """Find out whether a network does without a reference.
+
+    Args:
+        network (nn.Module): Any network of the package.
+
+    Returns:
+        bool: Whether its reference may be left out.
+    """
+    return inspect.signature(network.forward).parameters['ref'].default is None
 
 
 def digest_of(network):

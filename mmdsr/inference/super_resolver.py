@@ -12,7 +12,7 @@ from torch import Tensor
 from mmdsr.inference import budget, tiling
 from mmdsr.inference.enlarging import PRECISIONS, Pair, Settings, enlarge
 from mmdsr.inference.references import References, metainfo_of
-from mmdsr.inference.sources import build_network, digest_of
+from mmdsr.inference.sources import build_network, digest_of, takes_none
 from mmdsr.models.hidden import Hidden
 
 INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic')
@@ -274,6 +274,8 @@ class SuperResolver:
         if found is None:
             own = self.references.policy == 'self'
             found = 'self' if own else 'upscaled'
+            if takes_none(self._network.module):
+                found = 'none'
         name = metainfo_of(sample).get('img_path', 'an image')
         return Pair(image, found, str(name))
 

@@ -230,15 +230,29 @@ def _read_multilabel(root, split, stem, labels):
 def _coco_labels(root, split):
     """Stem to (class, id, box) of its instances."""
     path = root / 'annotations' / f'{split}.json'
-    coco = json.loads(path.read_text(encoding='utf-8'))
-    names = {c['id']: c['name'] for c in coco['categories']}
-    stems = {i['id']: Path(i['file_name']).stem for i in coco['images']}
-    labels = {stem: [] for stem in stems.values()}
-    for one in coco['annotations']:
-        number = one['category_id']
-        labels[stems[one['image_id']]].append(
-            (names[number], number, one['bbox'])
-        )
+    try:
+        coco = json.loads(path.read_text(encoding='utf-8'))
+        names = {c['id']: str(c['name']) for c in coco['categories']}
+        stems = {i['id']: Path(i['file_name']).stem for i in coco['images']}
+        labels = {stem: [] for stem in stems.values()}
+        for one in coco['annotations']:
+            number = one['category_id']
+            box = [int(value) for value in one['bbox']]
+            if len(box) != 4 or min(box) < 0:
+                raise ValueError(f'a box is {box}')
+            labels[stems[one['image_id']]].append((names[number], number, box))
+    # Not JSON, or JSON of something else.
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+    ) as error:
+        raise ValueError(
+            f'{path} cannot be read as a COCO file '
+            f'({type(error).__name__}: {str(error)[:200]}).'
+        ) from error
     return labels
 
 

@@ -1,14 +1,11 @@
 """Write simulated runs as a data set, in parallel over the runs."""
 
 import json
-import os
 import queue
-import signal
-import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,8 @@ from mmdsr.converters.checksums import read_checksums
 from mmdsr.converters.images import write_bytes
 from mmdsr.converters.manifest import SPLITS, read_manifest
 from mmdsr.converters.staging import Staging
+from mmdsr.converters.workers import start_worker
+from mmdsr.extras import require
 from mmdsr.sim.degrade import Degradation, degrade
 from mmdsr.sim.export import LAYOUTS, Sample
 from mmdsr.sim.pipe_run import PipeRun
@@ -120,6 +119,8 @@ def write_dataset(
         raise ValueError(f'workers must be at least 1, got {workers}')
     if is_complete(out, plan):
         return False
+    if plan.layout == 'pipe':
+        require('coco', 'pycocotools')
     layout = LAYOUTS[plan.layout]
     staging = Staging(out, plan.settings, overwrite, resumable=True)
     done = 0
@@ -181,6 +182,7 @@ def _write_run(root, plan, run, frames, camera, tell, stopped):
         plan.size,
         defects=run.defects,
         overlay=run.overlay,
+        steps=plan.steps,
     )
     held = {}
     for number in frames:
@@ -248,16 +250,9 @@ def _write_parallel(jobs, workers, tell):
 
 
 def _start_worker(finished, stop):
-    # Ctrl-C reaches the parent, which sets the flag.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _shared.update(finished=finished, stop=stop)
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent():
-    """End with the parent, even if it was killed."""
-    parent_process().join()
-    os._exit(1)
+    # Ctrl-C reaches the parent, which sets the flag.
+    start_worker()
 
 
 def _work(job):

@@ -8,8 +8,47 @@ from mmdsr.sim.segments import Segments
 
 _LONGEST_ZOOM = 6.0  # times the first focal length
 
+STEPS = ('even', 'spread')
+"""How far the camera goes from frame to frame, see `frame_times`."""
 
-def _zoom(scene: Scene, frame: int) -> float:
+SPREAD_RADII = (0.02, 3.0)
+SPREAD_ZOOM = (0.25, 4.0)
+
+
+def frame_times(
+    scene: Scene, steps: str, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Place of each frame in its run, in steps of the run.
+
+    Args:
+        scene: The run.
+        steps: ``'even'``: one step from frame to frame. ``'spread'``: the
+            advance from one frame to the next is log-uniform over
+            `SPREAD_RADII` radii of the pipe, from neighbours in a video to
+            stills that share little; where the camera zooms, the gap is
+            log-uniform over `SPREAD_ZOOM` of the run's zoom steps.
+        count: Number of frames.
+        rng: Source of the gaps.
+
+    Returns:
+        ``(count,)`` float64, from 0 on, never falling.
+
+    Raises:
+        ValueError: If ``steps`` is unknown.
+    """
+    if steps not in STEPS:
+        raise ValueError(f'steps must be one of {STEPS}, got {steps!r}')
+    if steps == 'even':
+        return np.arange(count, dtype=np.float64)
+    still = scene.motion == 'zoom'
+    low, high = SPREAD_ZOOM if still else SPREAD_RADII
+    gaps = low * (high / low) ** rng.uniform(size=count - 1)
+    if not still:
+        gaps *= scene.radius / scene.step
+    return np.concatenate([[0.0], np.cumsum(gaps)])
+
+
+def _zoom(scene: Scene, frame: float) -> float:
     """Focal length relative to the first frame's: in, and out again."""
     turn = np.log(_LONGEST_ZOOM)
     passed = frame * np.log(scene.zoom) % (2 * turn)
@@ -19,7 +58,7 @@ def _zoom(scene: Scene, frame: int) -> float:
 def camera_of(
     scene: Scene,
     segments: Segments,
-    frame: int,
+    frame: float,
     size: tuple[int, int],
     rng: np.random.Generator | None,
 ) -> Camera:
@@ -28,7 +67,7 @@ def camera_of(
     Args:
         scene: The run.
         segments: The pipe, which a crawler follows.
-        frame: Number of the frame, non-negative.
+        frame: Place in the run in steps, non-negative; see `frame_times`.
         size: Width and height in pixels.
         rng: Source of the jitter of the lens, None for a steady one.
 

@@ -17,7 +17,7 @@ from mmdsr.sim.defects import (
     shift_joints,
 )
 from mmdsr.sim.geometry import Pipe
-from mmdsr.sim.motion import camera_of
+from mmdsr.sim.motion import camera_of, frame_times
 from mmdsr.sim.noise import slopes, spectral_noise
 from mmdsr.sim.render import Rendered, World, render
 from mmdsr.sim.scene import draw_scene
@@ -85,6 +85,8 @@ class PipeRun:
         defects: Codes of `mmdsr.sim.defects.KINDS`, one defect each; None
             lets the run draw its own.
         overlay: Whether text is burned into the frames.
+        steps: How far the camera goes from frame to frame, ``'even'`` or
+            ``'spread'``; see `mmdsr.sim.motion.frame_times`.
 
     Attributes:
         scene: All parameters of the run.
@@ -103,6 +105,7 @@ class PipeRun:
         noise: bool = True,
         defects: Sequence[str] | None = None,
         overlay: bool = False,
+        steps: str = 'even',
     ):
         if seed < 0 or run < 0:
             raise ValueError(
@@ -117,8 +120,15 @@ class PipeRun:
         kinds = check_kinds(draw_kinds(seed, run) if own else defects)
         self.scene = draw_scene(seed, run, kinds)
         self._caption = Caption(seed, run) if overlay else None
+        self._steps = steps
+        self._times = self._frame_times(64)
         with _one_thread():
             self._build(kinds, own)
+
+    def _frame_times(self, count: int) -> np.ndarray:
+        # More frames begin with the same times: the gaps are one sequence.
+        rng = np.random.default_rng([self.seed, self.run, 4])
+        return frame_times(self.scene, self._steps, count, rng)
 
     def _build(self, kinds: tuple[str, ...], own: bool) -> None:
         """Make the run's textures, pipe and defects; set its exposure."""
@@ -133,7 +143,7 @@ class PipeRun:
         # What the frames of a crawler pass, and some radii ahead. Defects
         # that are asked for shall show in the first frames already.
         passed = 24 if own else 8
-        ahead = 6 * scene.radius + passed * scene.step
+        ahead = 6 * scene.radius + self._times[passed] * scene.step
         number = (self.seed, self.run)
         # What is nearer lies outside of the first frame.
         start = 0.9 * scene.radius / np.tan(0.4 * scene.hfov) + 0.05
@@ -190,12 +200,15 @@ class PipeRun:
 
     def _light(self, frame: int, size: tuple[int, int], rng=None):
         world = self._world
-        camera = camera_of(self.scene, world.pipe.segments, frame, size, rng)
+        if frame >= len(self._times):
+            self._times = self._frame_times(2 * frame)
+        time = float(self._times[frame])
+        camera = camera_of(self.scene, world.pipe.segments, time, size, rng)
         ripples = Ripples(
             self._ripples,
             2.0 * self.scene.radius,
             world.looks.ripple,
-            world.looks.flow * frame,
+            world.looks.flow * time,
             1 / camera.focal,
         )
         rendered: Rendered = render(world, ripples, camera, size)

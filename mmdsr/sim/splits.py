@@ -17,10 +17,15 @@ import numpy as np
 from mmdsr.converters.manifest import SPLITS
 from mmdsr.sim.degrade import Degradation
 from mmdsr.sim.labels import SEWER_ML_CLASSES, label_rules
+from mmdsr.sim.motion import SPREAD_RADII, SPREAD_ZOOM, STEPS
 
 SCALE = 4
-SIM_VERSION = 2
-"""Raised when the same seed gives other files than before."""
+SIM_VERSION = 3
+"""Raised when the same seed gives other files than before.
+
+Version 3 has ``steps``. With ``steps='even'`` every image is that of version
+2, and only the manifest differs.
+"""
 
 DEGRADATIONS = ('bicubic', 'realistic')
 SUBSETS = ('full', 'mini')
@@ -69,6 +74,7 @@ class Plan:
         degradation: How the low-resolution images are made.
         settings: All parameters, as kept in the manifest.
         runs: The runs in order.
+        steps: How far the camera goes from frame to frame.
     """
 
     layout: str
@@ -77,6 +83,7 @@ class Plan:
     degradation: str
     settings: dict
     runs: tuple[RunPlan, ...] = field(repr=False)
+    steps: str = 'even'
 
     @property
     def total(self) -> int:
@@ -146,6 +153,7 @@ def plan_custom(
     seed: int = 0,
     test_runs: int | None = None,
     degradation: str = 'bicubic',
+    steps: str = 'even',
 ) -> Plan:
     """Plan a super-resolution data set of any length.
 
@@ -159,6 +167,8 @@ def plan_custom(
         test_runs: How many runs, the last ones, make the test split;
             default an eighth, but at least one of two or more.
         degradation: ``'bicubic'``, the paper's, or ``'realistic'``.
+        steps: ``'even'`` or ``'spread'``, see
+            `mmdsr.sim.motion.frame_times`.
 
     Returns:
         The plan.
@@ -194,6 +204,7 @@ def plan_custom(
         'seed': seed,
         'test_runs': test_runs,
         'degradation': _degradation(degradation),
+        'steps': _steps(steps),
     }
     first_test = runs - test_runs
     plans = tuple(
@@ -204,7 +215,7 @@ def plan_custom(
         )
         for run in range(runs)
     )
-    return Plan('refsr', size, seed, degradation, settings, plans)
+    return Plan('refsr', size, seed, degradation, settings, plans, steps)
 
 
 def plan_named(
@@ -212,6 +223,7 @@ def plan_named(
     subset: str = 'full',
     seed: int = 0,
     degradation: str = 'bicubic',
+    steps: str | None = None,
 ) -> Plan:
     """Plan one of the named data sets.
 
@@ -221,6 +233,8 @@ def plan_named(
         seed: Seed of the whole data set, non-negative.
         degradation: ``'bicubic'`` or, for super-resolution only,
             ``'realistic'``.
+        steps: For super-resolution only: ``'spread'``, the default, or
+            ``'even'``, as in version 2 of the simulator.
 
     Returns:
         The plan.
@@ -239,6 +253,13 @@ def plan_named(
             f'{name} has no low-resolution images to degrade; leave the '
             'degradation out'
         )
+    if named.layout != 'refsr' and steps is not None:
+        raise ValueError(
+            f'{name} has even steps, at which its defects show; leave the '
+            'steps out'
+        )
+    if steps is None:
+        steps = 'spread' if named.layout == 'refsr' else 'even'
     frames = named.frames[subset]
     counts = dict(zip(SPLITS, named.runs[subset], strict=True))
     first = {
@@ -258,6 +279,7 @@ def plan_named(
     }
     if named.layout == 'refsr':
         settings['degradation'] = _degradation(degradation)
+        settings['steps'] = _steps(steps)
     else:
         settings['labels'] = label_rules()
     picked = tuple(range(0, frames * named.step, named.step))
@@ -269,7 +291,13 @@ def plan_named(
         )
     ]
     return Plan(
-        named.layout, named.size, seed, degradation, settings, tuple(plans)
+        named.layout,
+        named.size,
+        seed,
+        degradation,
+        settings,
+        tuple(plans),
+        steps,
     )
 
 
@@ -310,6 +338,19 @@ def _degradation(name):
         return {'name': name}
     # As JSON gives it back, for comparison with a manifest.
     return {'name': name, **json.loads(json.dumps(asdict(Degradation())))}
+
+
+def _steps(name):
+    """Name and ranges of the steps, for the manifest."""
+    if name not in STEPS:
+        raise ValueError(f'steps must be one of {STEPS}, got {name!r}')
+    if name == 'even':
+        return {'name': name}
+    return {
+        'name': name,
+        'radii': list(SPREAD_RADII),
+        'zoom': list(SPREAD_ZOOM),
+    }
 
 
 def _check_seed(seed):

@@ -5,6 +5,8 @@ from mmcv.transforms import BaseTransform
 
 from mmdsr.registry import TRANSFORMS
 
+_FLOW_KEYS = ('flow', 'visible', 'confidence')
+
 
 def window(start, size, margin, length):
     """Enlarge an interval by a margin and shift it inside.
@@ -32,9 +34,12 @@ class PairedRefCrop(BaseTransform):
     that is a multiple of the network's matching block, or the network pads
     every crop.
 
-    Required keys: ``img`` ``(h, w, 3)``, ``gt`` ``(h * scale, w * scale,
-    3)``, ``ref``. Cut along if present: ``depth_lr`` ``(h, w, 1)`` and
-    ``depth_ref``, which has the size of ``ref`` / ``scale``.
+    Required keys: ``img`` ``(h, w, 3)``, ``ref``, and if there is one, the
+    truth ``gt`` ``(h * scale, w * scale, 3)``. Cut along if present:
+    ``depth_lr`` ``(h, w, 1)``, ``depth_ref``, which has the size of ``ref`` /
+    ``scale``, and ``flow`` ``(h, w, 2)``, ``visible`` and ``confidence`` ``(h,
+    w, 1)``. The flow then is from window to window, and what has left the
+    reference's window is neither visible nor trusted.
     Added key: ``crop_window``, ``(top, left, height, width)`` in
     low-resolution pixels.
 
@@ -85,9 +90,11 @@ class PairedRefCrop(BaseTransform):
         box = [
             (top, size) for top, size in zip(tops, self.lr_size, strict=True)
         ]
+        start = [0, 0]  # of the reference's window
         _cut(results, 'img', box, 1)
         _cut(results, 'gt', box, self.scale)
-        _cut(results, 'depth_lr', box, 1)
+        for key in ('depth_lr', *_FLOW_KEYS):
+            _cut(results, key, box, 1)
         if self.ref == 'same':
             wide = [
                 window(top, size, self.ref_margin, side)
@@ -95,6 +102,9 @@ class PairedRefCrop(BaseTransform):
             ]
             _cut(results, 'ref', wide, self.scale)
             _cut(results, 'depth_ref', wide, 1)
+            start = [top for top, _ in wide]
+        if 'flow' in results:
+            _move_flow(results, tops, start, self.scale)
         results['crop_window'] = (*tops, *self.lr_size)
         return results
 
@@ -107,7 +117,7 @@ class PairedRefCrop(BaseTransform):
                 'lr_size.'
             )
         large = (full[0] * self.scale, full[1] * self.scale)
-        sizes = {'gt': large, 'depth_lr': full}
+        sizes = {'gt': large, **dict.fromkeys(('depth_lr', *_FLOW_KEYS), full)}
         if self.ref == 'same':
             sizes.update(ref=large, depth_ref=full)
         for key, size in sizes.items():
@@ -129,6 +139,20 @@ class PairedRefCrop(BaseTransform):
             f'ref={self.ref!r}, ref_margin={self.ref_margin}, '
             f'scale={self.scale})'
         )
+
+
+def _move_flow(results, lr_start, ref_start, scale):
+    """Make a flow between images one between their windows."""
+    moved = np.subtract(lr_start, ref_start)[::-1].astype(np.float32)
+    flow = results['flow'] = results['flow'] + moved
+    height, width = results['ref'].shape[:2]
+    y, x = np.mgrid[: flow.shape[0], : flow.shape[1]]
+    u, v = x + flow[..., 0], y + flow[..., 1]
+    there = (u >= -0.5) & (u <= width / scale - 0.5)
+    there &= (v >= -0.5) & (v <= height / scale - 0.5)
+    for key in ('visible', 'confidence'):
+        if key in results:
+            results[key] = results[key] * there[..., None]
 
 
 def _cut(results, key, box, scale):

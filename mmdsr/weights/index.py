@@ -39,7 +39,8 @@ def read_index(folder=FOLDER):
         for entry in index.values():
             if (
                 entry.keys() != _KEYS
-                or Path(entry['file']).name != (entry['file'])
+                or Path(entry['file']).name != entry['file']
+                or not isinstance(entry['sha256'], str)
             ):
                 raise ValueError(f'wrong entry {entry}')
     except (ValueError, AttributeError, TypeError) as error:

@@ -10,6 +10,12 @@ import torch
 from mmengine.config import Config
 
 from mmdsr.analysis import study
+from mmdsr.analysis.references_table import (
+    Row,
+    match_table,
+    rich_table,
+    write_results,
+)
 from mmdsr.engine.checkpoint import CheckpointError, save_weights
 from mmdsr.models.networks import DSROutput
 from mmdsr.registry import MODELS
@@ -62,6 +68,7 @@ def test_reference_matters_for_a_network_that_uses_it(
     names = [(row.reference, row.depth) for row in rows]
     assert names == [
         (None, None),
+        ('adjacent', None),
         ('adjacent', 'predicted'),
         ('wrong', 'predicted'),
         ('upscaled', 'predicted'),
@@ -69,7 +76,9 @@ def test_reference_matters_for_a_network_that_uses_it(
         ('adjacent', 'given'),
         ('adjacent', 'zero'),
     ]
-    bicubic, true, wrong, _, own, given, zero = rows
+    bicubic, warped, true, wrong, _, own, given, zero = rows
+    assert warped.name == 'flow-warp' and warped.samples == 2
+    assert warped.psnr_y != bicubic.psnr_y
     assert true.psnr_y > 100
     assert true.ssim_y == pytest.approx(1)
     assert wrong.psnr_y < bicubic.psnr_y
@@ -112,13 +121,13 @@ def test_what_the_data_do_not_allow_is_noted(cfg, refsr_root, tmp_path):
         path.unlink()
     (root / 'manifest.json').unlink()
     rows = study.evaluate(cfg, Oracle(), root)
-    wrong, given = rows[2], rows[5]
+    wrong, given = rows[3], rows[6]
     assert wrong.psnr_y is None
     assert 'two runs' in wrong.note
     assert given.psnr_y is None
     assert 'depth_lr' in given.note
-    assert rows[6].samples == 1
-    study.write_results(tmp_path / 'out', dict(bare=rows), dict(config='c'))
+    assert rows[7].samples == 1
+    write_results(tmp_path / 'out', dict(bare=rows), dict(config='c'))
     text = (tmp_path / 'out/results.md').read_text()
     assert given.note in text
     with pytest.raises(FileNotFoundError):
@@ -127,12 +136,9 @@ def test_what_the_data_do_not_allow_is_noted(cfg, refsr_root, tmp_path):
 
 def test_variants():
     def pairs(**net):
-        return [
-            (row.reference, row.depth)
-            for row in study.variants(
-                SimpleNamespace(**net), ['adjacent', 'self']
-            )
-        ]
+        network = SimpleNamespace(forward=lambda lr, ref: None, **net)
+        rows = study.variants(network, ['adjacent', 'self'])
+        return [(row.reference, row.depth) for row in rows]
 
     assert pairs(needs_depth=False, depth_net=None) == [
         ('adjacent', None),
@@ -145,29 +151,59 @@ def test_variants():
     ]
     with pytest.raises(ValueError, match='given'):
         study.variants(SimpleNamespace(needs_depth=True), depths=['predicted'])
+    free = SimpleNamespace(
+        forward=lambda lr, ref=None: None, needs_depth=False
+    )
+    assert [row.reference for row in study.variants(free)] == [
+        'adjacent',
+        'wrong',
+        'none',
+    ]
 
 
 def test_results_are_written(tmp_path):
+    match = {'Match@0.25': 50.0, 'Match@0.5': 60.0, 'Match@1': 70.0}
+    match |= {'Match@2': 80.0, 'EPE-median': 0.25}
     rows = [
-        study.Row(
-            'bicubic',
-            samples=2,
-            psnr_y=30.0,
-            ssim_y=0.9,
-            psnr_rgb=29.0,
-            gain=0.0,
+        Row(
+            'bicubic', None, None, 2, 30.0, 0.9, 29.0, 0.0, '', 1, 0.0, 1, 0.0
         ),
-        study.Row('true', 'adjacent', None, 2, 31.234, 0.95, 30.0, 1.234),
+        Row(
+            'true',
+            'adjacent',
+            None,
+            2,
+            31.234,
+            0.95,
+            30.0,
+            1.234,
+            '',
+            moving=1,
+            gain_moving=0.5,
+            resting=1,
+            gain_resting=1.968,
+            match=match,
+        ),
+        Row('wrong', 'wrong', note='why'),
     ]
-    study.write_results(tmp_path, dict(a=rows), dict(checkpoint='x.pth'))
+    write_results(tmp_path, dict(a=rows), dict(checkpoint='x.pth'))
     content = json.loads((tmp_path / 'results.json').read_text())
     assert content['checkpoint'] == 'x.pth'
-    assert content['results']['a'][1]['gain'] == 1.234
-    assert (
-        '| true | 31.23 | 0.9500 | 30.00 | +1.23 |'
-        in (tmp_path / 'results.md').read_text()
-    )
-    assert study.rich_table('a', rows).row_count == 2
+    true = content['results']['a'][1]
+    assert true['gain'] == 1.234
+    assert (true['gain_moving'], true['moving']) == (0.5, 1)
+    assert true['match'] == match
+    text = (tmp_path / 'results.md').read_text()
+    assert '| true | 31.23 | 0.9500 | 30.00 | +1.23 | +0.50 | +1.97 |' in text
+    assert '| wrong | - | - | - | why | - | - |' in text
+    assert '## a (2 images, 1 moving, 1 at rest)' in text
+    assert '| true | 50.0 | 60.0 | 70.0 | 80.0 | 0.25 |' in text
+    assert rich_table('a', rows).row_count == 3
+    assert match_table('a', rows).row_count == 1
+    assert match_table('a', rows[:1]) is None
+    # Where no truth is known there is no second table.
+    write_results(tmp_path, dict(a=rows[:1]), {})
+    assert 'median' not in (tmp_path / 'results.md').read_text()
 
 
 def test_find_checkpoint(tmp_path):
@@ -217,3 +253,88 @@ def test_holes_in_given_depth():
     )
     with pytest.raises(study.MissingDepthError, match='run_1'):
         study.super_resolve(Oracle(), sample, 'given')
+
+
+@pytest.fixture
+def rest_root(tmp_path):
+    """Three frames: two at rest, one whose reference is moved."""
+    import cv2
+
+    from mmdsr.converters.flow_values import write_flow
+    from mmdsr.converters.layout import RefSRWriter
+
+    rng = np.random.default_rng(0)
+    root = tmp_path / 'rest'
+    with RefSRWriter(root) as writer:
+        for number, shift in enumerate((0, 0, 8)):
+            small = rng.random((64, 80, 3)).astype(np.float32)
+            image = cv2.resize(small, (256, 192)).clip(0, 1)
+            hr = (image * 255).astype(np.uint8)
+            ref = np.roll(hr, shift, axis=1)
+            ref[::7] = 255 - ref[::7] // 2 if shift else ref[::7] ^ 1
+            writer.add('test', f'run_{number:04d}', hr, ref)
+    for number, shift in enumerate((0, 0, 8)):
+        flow = np.zeros((48, 64, 2), np.float32)
+        flow[..., 0] = shift / 4
+        visible = np.ones((48, 64), bool)
+        # The truth is not known of all.
+        if number:
+            path = root / f'test/flow/run_{number:04d}.png'
+            write_flow(path, flow, visible)
+    return root
+
+
+class Flowing(torch.nn.Module):
+    """Takes no reference, or finds a flow that is half a pixel off."""
+
+    scale = 4
+    needs_depth = False
+
+    def __init__(self):
+        super().__init__()
+        self.references = []
+
+    def forward(self, lr, ref=None, ref_down=None, return_feats=False):
+        self.references.append(ref is not None)
+        sr = torch.nn.functional.interpolate(
+            lr, scale_factor=4, mode='bicubic'
+        )
+        flow = torch.full((1, 2, *lr.shape[-2:]), 0.0)
+        flow[:, 1] = 0.4
+        if ref is None:
+            return DSROutput(sr, None, None, sr[:, :1], (), None)
+        return DSROutput(sr + 0.01, None, None, sr[:, :1], (), None, flow)
+
+
+def test_rest_and_match(cfg, rest_root):
+    net = Flowing()
+    rows = study.evaluate(cfg, net, rest_root, ['adjacent', 'self'])
+    assert [row.name for row in rows] == [
+        'bicubic',
+        'flow-warp',
+        'true reference',
+        'no reference',
+    ]
+    bicubic, warped, true, none = rows
+    # The network is not given what it need not have.
+    assert net.references == [True] * 3 + [False] * 3
+    for row in rows:
+        assert (row.samples, row.moving, row.resting) == (3, 1, 2)
+        total = row.gain_moving + 2 * row.gain_resting
+        assert total == pytest.approx(3 * row.gain, abs=1e-9)
+    assert bicubic.gain_moving == bicubic.gain_resting == 0
+    assert warped.gain_resting > 3
+    assert warped.gain_moving < warped.gain_resting
+    # Errors of 0.4 in one sample, and of 2 in x besides in the other.
+    assert true.match['Match@0.25'] == 0
+    assert true.match['Match@0.5'] == true.match['Match@2'] == 50
+    assert bicubic.match is None and none.match is None
+    assert warped.match['Match@1'] > 80
+
+
+def test_at_rest():
+    image = np.zeros((8, 8, 3), np.uint8)
+    near = image + 1
+    assert study.at_rest(dict(gt=image, ref=near), 30)
+    assert not study.at_rest(dict(gt=image, ref=near), 60)
+    assert not study.at_rest(dict(gt=image, ref=near[:4]), 30)

@@ -232,6 +232,33 @@ def test_odd_sizes(tmp_path, size):
     assert content(out, 'train', 'hr', 'cam_f9').size  # the old one
 
 
+def test_a_turned_frame(tmp_path):
+    run = make_run(tmp_path / 'in' / 'a', 6)
+    Image.fromarray(picture(9, 72, 64)).save(run / 'f10.png')
+    out = tmp_path / 'out'
+    message = r'2 files refused: .*f9\.png: .* another size; .*f10\.png'
+    with pytest.raises(ValueError, match=message):
+        frames_to_refsr(run, out, holdout=[0])
+    assert not out.exists()
+    kwargs = dict(holdout=[0], on_error='skip', overwrite=True)
+    summary = frames_to_refsr(run, out, **kwargs)
+    assert stems(out, 'train') == ['a_f11', 'a_f12', 'a_f8']
+    lost = summary.dropped['its reference has another size']
+    assert [name[-7:] for name in lost] == ['/f9.png', 'f10.png']
+    summary = frames_to_refsr(run, out, reference='nearest-sharp', **kwargs)
+    assert sum(summary.samples.values()) == 5
+    for key in ('hr', 'ref'):
+        for stem in stems(out, 'train'):
+            assert content(out, 'train', key, stem).shape == (64, 72, 3)
+    # Runs may differ in size: no pair crosses them.
+    make_run(tmp_path / 'in' / 'b', 3, height=72, width=64)
+    (run / 'f10.png').unlink()
+    frames_to_refsr(tmp_path / 'in', out, holdout=[0], overwrite=True)
+    # And by less than the scale, if that is cut off.
+    Image.fromarray(picture(9, 65, 75)).save(run / 'f10.png')
+    frames_to_refsr(run, out, odd_size='crop', overwrite=True)
+
+
 def test_tiny_frames(tmp_path):
     frames = make_run(tmp_path / 'cam', 3)
     Image.new('RGB', (1, 1)).save(frames / 'f8.png')

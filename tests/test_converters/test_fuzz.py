@@ -5,7 +5,6 @@ with a message instead of a traceback, name each file, and leave nothing half
 written. What can be read is read right.
 """
 
-import io
 import json
 import os
 import re
@@ -26,6 +25,8 @@ from mmdsr.converters.frames_to_refsr import frames_to_refsr
 from mmdsr.converters.images import open_image, read_depth
 from mmdsr.converters.layout import encode_depth, read_manifest
 from mmdsr.datasets import RefSRDataset
+from mmdsr.dev.kinds import encode, picture
+from mmdsr.dev.mutate import mutate_bytes
 from mmdsr.registry import TRANSFORMS
 
 ROOT = Path(__file__).parents[2]
@@ -54,17 +55,6 @@ def run(tool, *args, prelude='', timeout=100):
     assert 'Traceback' not in done.stderr, done.stderr
     assert 'Warning' not in done.stderr, done.stderr
     return done
-
-
-def picture(seed=0, height=64, width=72):
-    rng = np.random.default_rng(seed)
-    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def encode(image, kind='PNG', **options):
-    buffer = io.BytesIO()
-    image.save(buffer, format=kind, **options)
-    return buffer.getvalue()
 
 
 def bomb(side):
@@ -183,17 +173,13 @@ def test_every_cut_of_a_file(tmp_path, suffix):
             open_image(path)
 
 
-def test_flipped_bits_raise_nothing_else(tmp_path):
+def test_mutated_bytes_raise_nothing_else(tmp_path):
     rng = np.random.default_rng(0)
     for kind, suffix in (('PNG', '.png'), ('JPEG', '.jpg'), ('TIFF', '.tif')):
-        content = np.frombuffer(encode(RGB, kind), np.uint8)
+        content = encode(RGB, kind)
         path = tmp_path / f'a{suffix}'
         for _ in range(60):
-            damaged = content.copy()
-            # Where the structure is: the head of the file.
-            places = rng.integers(0, min(400, len(damaged)), 4)
-            damaged[places] = rng.integers(0, 256, 4)
-            path.write_bytes(damaged.tobytes())
+            path.write_bytes(mutate_bytes(content, rng))
             try:
                 values, _ = read_rgb(path)
             except ValueError:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmdsr.converters.flow_values import read_flow
 from mmdsr.converters.layout import (
     RefSRWriter,
     downscale,
@@ -65,6 +66,33 @@ def test_everything_arrives(tmp_path):
         'generator': {'seed': 3},
         'splits': {'train': ['run0_0001'], 'test': ['run1_0001']},
     }
+
+
+def test_flow_arrives(tmp_path):
+    rng = np.random.default_rng(0)
+    flow, visible = rng.uniform(-9, 9, (4, 6, 2)), rng.random((4, 6)) < 0.5
+    with RefSRWriter(tmp_path / 'set') as writer:
+        writer.add(
+            'train', 'a_0', image(0), image(1), flow=flow, visible=visible
+        )
+        writer.add('test', 'b_0', image(0), image(1))
+    stored = read_flow(tmp_path / 'set/train/flow/a_0.png')
+    assert np.abs(stored[0] - flow).max() < 0.01
+    np.testing.assert_array_equal(stored[1], visible)
+    assert not (tmp_path / 'set/test/flow').exists()
+
+
+def test_flow_must_fit(tmp_path):
+    good = {'flow': np.zeros((4, 6, 2)), 'visible': np.ones((4, 6), bool)}
+    for bad in (
+        {**good, 'flow': np.zeros((16, 24, 2))},
+        {**good, 'flow': np.zeros((4, 6))},
+        {**good, 'visible': None},
+    ):
+        with pytest.raises(ValueError, match='flow is|must be'):
+            write_sample(tmp_path, 'a_0', image(0), image(1), **bad)
+    # hr says that a sample is complete.
+    assert not (tmp_path / 'hr').exists()
 
 
 @pytest.mark.parametrize('error', [RuntimeError, KeyboardInterrupt])

@@ -256,5 +256,5 @@ def test_without_pycocotools(pipe):
         check=False,
     )
     assert done.returncode == 2
-    assert 'pip install pycocotools' in done.stderr
+    assert "pip install 'mmdsr[coco]'" in done.stderr
     assert 'Traceback' not in done.stderr

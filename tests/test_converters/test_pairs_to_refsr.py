@@ -125,6 +125,22 @@ def test_deep_sewer_at_the_authors_size(deep_sewer, tmp_path):
     assert not (out / 'train/depth_lr').exists()
 
 
+def test_a_turned_reference(deep_sewer, tmp_path):
+    save(deep_sewer / 'train/raw/ref/a_8.png', picture(1, 72, 64))
+    pairs = find_deep_sewer(deep_sewer, depth=False)
+    out = tmp_path / 'out'
+    message = r'1 files refused: .*a_8\.png is 72x64, its reference 64x72\.'
+    with pytest.raises(ValueError, match=message):
+        pairs_to_refsr(pairs, out)
+    assert not out.exists()
+    summary = pairs_to_refsr(pairs, out, on_error='skip')
+    assert read_manifest(out)['splits']['train'] == ['train-b_1']
+    assert list(summary.dropped) == ['its reference has another size']
+    # Resizing makes them equal, as it does for the authors.
+    pairs_to_refsr(pairs, out, size=(96, 64), overwrite=True)
+    assert len(read_manifest(out)['splits']['train']) == 2
+
+
 def test_pairing_in_order(deep_sewer):
     folder = deep_sewer / 'train' / 'raw' / 'ref'
     for old, new in (('a_8', 'c_9'), ('b_1', 'c_10')):  # natural order

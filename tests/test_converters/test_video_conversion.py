@@ -1,5 +1,6 @@
 import json
 import re
+import signal
 
 import cv2
 import numpy as np
@@ -9,12 +10,14 @@ from video_makers import (
     blurred,
     cut_short,
     drive,
+    join,
     psnr,
     texture,
     view,
     write_video,
 )
 
+from mmdsr.converters import video_reader
 from mmdsr.converters.layout import downscale, read_manifest
 from mmdsr.converters.video_options import VideoOptions
 from mmdsr.converters.video_to_refsr import video_to_refsr
@@ -264,6 +267,79 @@ def test_failures_are_named_and_the_rest_is_done(tmp_path):
     page = (out / 'report.html').read_text()
     for _, text in problems.values():
         assert text.split('(')[0] in page
+
+
+def test_every_file_of_a_folder_is_read_or_named(tmp_path):
+    folder = tmp_path / 'in'
+    for i, (name, codec) in enumerate(
+        [
+            ('a.mp4', 'libx264'),
+            ('b.asf', 'wmv2'),
+            ('c.flv', 'libx264'),
+            ('d.m2ts', 'mpeg2video'),
+            ('e.264', 'libx264'),
+        ]
+    ):
+        write_video(folder / name, drive(texture(60 + i), 3), codec, 25)
+    (folder / 'e.264').rename(folder / 'recording')
+    (folder / 'empty.wmv').write_bytes(b'')
+    (folder / 'notes.txt').write_text('pipe 7\n')
+    out = tmp_path / 'out'
+    options = VideoOptions(overlays='none', window=2, every=1)
+    summary = video_to_refsr([folder], out, options)
+    kept = {v['file']: len(v['samples']) for v in summary.videos}
+    assert kept == dict.fromkeys(
+        ['a.mp4', 'b.asf', 'c.flv', 'd.m2ts', 'recording'], 3
+    ) | {'empty.wmv': 0}
+    assert [file for file, _, _ in summary.problems] == ['empty.wmv']
+    (note,) = summary.notes
+    assert note.startswith('One file is left out') and 'notes.txt' in note
+    assert note in (out / 'report.html').read_text()
+    assert report(out)['notes'] == [note]
+
+
+def test_a_joined_recording(tmp_path):
+    surfaces = texture(64), texture(65)
+    parts = [
+        write_video(
+            tmp_path / f'{i}.mpg', drive(surface, 25, 1.03), 'mpeg2video', 25
+        )
+        for i, surface in enumerate(surfaces)
+    ]
+    video = join(tmp_path / 'a.mpg', *parts)
+    options = VideoOptions(overlays='none', window=1)
+    video_to_refsr([video], tmp_path / 'out', options)
+    (record,) = report(tmp_path / 'out')['videos']
+    assert sorted(fates(record)) == list(range(0, 50, 5))
+    assert not record['problems']
+    assert record['notes'] == [
+        'Its time stamps start anew at 0:01.00; times go on there.'
+    ]
+    for entry in record['samples']:
+        assert (entry['frame'] < 25) == (entry['reference'] < 25)
+
+
+def test_a_crash_of_the_decoder(tmp_path, monkeypatch):
+    """What was read before is kept, and the other videos are done."""
+    paths = several(tmp_path, 2)
+    frames = drive(texture(66), 40, 1.02)
+    write_video(paths[0], frames)
+    real = video_reader._Child.__iter__
+
+    def crash(self):
+        for number, item in enumerate(real(self)):
+            yield item
+            if number == 5:
+                self.process.send_signal(signal.SIGSEGV)
+                self.process.wait()
+
+    monkeypatch.setattr(video_reader._Child, '__iter__', crash)
+    summary = video_to_refsr([tmp_path / 'in'], tmp_path / 'out', PLAIN)
+    ((file, _, text),) = summary.problems
+    assert file == 'run 0.avi'
+    assert re.match(r'damaged at frame \d+: .* SIGSEGV', text)
+    kept = {v['name']: len(v['samples']) for v in summary.videos}
+    assert kept['run-1'] == 5 and 5 <= kept['run-0'] < 30
 
 
 def test_nothing_to_read(tmp_path):

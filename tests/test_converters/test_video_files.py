@@ -25,6 +25,50 @@ def test_folders_are_searched(tmp_path):
     ]
 
 
+HEADS = {
+    'mkv': b'\x1a\x45\xdf\xa3',
+    'mov': b'\0\0\0\x14ftypqt  ',
+    'avi': b'RIFF\0\0\0\0AVI ',
+    'mpg': b'\0\0\1\xba',
+    'ts': (b'G' + bytes(187)) * 8,
+    'm2ts': (bytes(4) + b'G' + bytes(187)) * 8,
+    'asf': bytes.fromhex('3026b2758e66cf11a6d900aa0062ce6c'),
+}
+OTHERS = {
+    'a.txt': b'notes\n',
+    'a.jpg': b'\xff\xd8\xff\xe0',
+    'photo': b'\0\0\0\x18ftypheic',
+    'sound.wav': b'RIFF\0\0\0\0WAVE',
+    'empty': b'',
+}
+
+
+@pytest.mark.parametrize('kind', HEADS)
+def test_a_video_is_known_by_its_first_bytes(tmp_path, kind):
+    for name in ('CH01.mod', 'no ending'):
+        (tmp_path / name).write_bytes(HEADS[kind])
+    assert len(find_videos([tmp_path])) == 2
+
+
+def test_what_is_left_out_is_told(tmp_path):
+    for name, content in OTHERS.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / 'lost.mp4').symlink_to('nowhere')
+    touch(tmp_path / '.hidden')
+    video = touch(tmp_path / 'b.flv')
+    others = []
+    assert find_videos([tmp_path], others) == [video]
+    assert {path.name for path in others} == {*OTHERS, 'lost.mp4'}
+
+
+@pytest.mark.parametrize(
+    'suffix', ['asf', 'flv', 'm2ts', '264', 'h265', '3gp', 'mxf', 'M2T']
+)
+def test_kinds(tmp_path, suffix):
+    video = touch(tmp_path / f'a.{suffix}')
+    assert find_videos([tmp_path]) == [video]
+
+
 def test_each_video_once(tmp_path):
     video = touch(tmp_path / 'a.mp4')
     (tmp_path / 'b.mp4').symlink_to(video)

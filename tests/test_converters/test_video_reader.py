@@ -5,9 +5,16 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from video_makers import cut_short, psnr, texture, view, write_video
+from video_makers import (
+    cut_short,
+    psnr,
+    texture,
+    view,
+    write_video,
+)
 
 from mmdsr.converters.video_reader import VideoError, probe, read_video
+from mmdsr.converters.video_stamps import Sampler
 
 KINDS = {
     'mpg1': ('a.mpg', 'mpeg1video', 25),
@@ -40,7 +47,8 @@ def test_every_frame_arrives(tmp_path, kind):
     np.testing.assert_allclose(times, np.arange(30) / rate, atol=2e-3)
     assert min(psnr(a, b[2]) for a, b in zip(frames, read, strict=True)) > 28
     assert not problems
-    assert stats == {'decoded': 30, 'interlaced': 0}
+    assert (stats['decoded'], stats['interlaced']) == (30, 0)
+    assert not stats['restarts'] and not stats['lost_start']
     info = probe(path)
     assert (info.width, info.height, info.sar) == (192, 160, 1)
     assert info.rate == rate
@@ -49,8 +57,10 @@ def test_every_frame_arrives(tmp_path, kind):
 
 def test_only_wanted_frames(tmp_path):
     path, _ = make(tmp_path, 'mp4', pan())
-    read = read_video(path, wanted=lambda index, time: time >= 1)
-    assert [index for index, _, _ in read] == list(range(10, 30))
+    read = read_video(path, sampler=Sampler(None, 0.5))
+    assert [index for index, _, _ in read] == list(range(0, 30, 5))
+    read = read_video(path, sampler=Sampler(7))
+    assert [index for index, _, _ in read] == list(range(0, 30, 7))
     keys = list(read_video(path, key_frames=True))
     assert len(keys) == 5
 
@@ -264,3 +274,56 @@ def test_a_still_is_no_video(tmp_path):
     Image.fromarray(pan(1)[0]).save(path, format='PNG')
     with pytest.raises(VideoError):
         probe(path)
+
+
+def write_tracks(path, *tracks):
+    """Each track a list of frames: the first ones as covers are."""
+    with av.open(str(path), 'w') as container:
+        streams = []
+        for frames in tracks:
+            codec = 'mjpeg' if len(frames) == 1 else 'mpeg4'
+            stream = container.add_stream(codec, rate=10)
+            stream.height, stream.width = frames[0].shape[:2]
+            stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
+            stream.bit_rate = 4_000_000
+            streams.append(stream)
+        for frames, stream in zip(tracks, streams, strict=True):
+            for frame in frames:
+                image = av.VideoFrame.from_ndarray(
+                    np.ascontiguousarray(frame), 'rgb24'
+                )
+                container.mux(stream.encode(image))
+            container.mux(stream.encode())
+    return path
+
+
+def test_a_cover_before_the_film(tmp_path):
+    cover, film = pan(1, size=(640, 480)), pan(12)
+    path = write_tracks(tmp_path / 'a.mkv', cover, film)
+    info = probe(path)
+    assert (info.width, info.height, info.tracks) == (192, 160, 1)
+    read = [image for _, _, image in read_video(path)]
+    assert len(read) == 12
+    assert min(map(psnr, film, read)) > 25
+
+
+def test_two_films_in_one_file(tmp_path):
+    path = write_tracks(
+        tmp_path / 'a.mkv', pan(12, size=(96, 64)), pan(9), pan(9)
+    )
+    info = probe(path)
+    assert (info.width, info.height, info.tracks) == (192, 160, 3)
+    assert len(list(read_video(path))) == 9
+
+
+def test_a_cover_alone_is_read_as_it_is(tmp_path):
+    path = write_tracks(tmp_path / 'a.mkv', pan(1), pan(1, size=(64, 64)))
+    assert len(list(read_video(path))) == 1
+
+
+def test_a_codec_that_is_not_known(tmp_path):
+    path, _ = make(tmp_path, 'avi', pan(6))
+    path.write_bytes(path.read_bytes().replace(b'FMP4', b'ZZZZ'))
+    for call in (probe, lambda path: list(read_video(path))):
+        with pytest.raises(VideoError, match='codec is not known'):
+            call(path)

@@ -208,3 +208,21 @@ def test_tool_refuses(refsr_root, tmp_path):
         assert message in done.stderr
         assert 'Traceback' not in done.stderr
     assert not (refsr_root / 'packed').exists()
+
+
+def test_flow_and_cameras_are_copied(refsr_root, tmp_path):
+    from mmdsr.converters.flow_values import read_flow, write_flow
+
+    source = tmp_path / 'source'
+    shutil.copytree(refsr_root, source)
+    flow = np.full((48, 64, 2), 1.5, np.float32)
+    write_flow(
+        source / 'train/flow/train0_0000.png', flow, np.ones((48, 64), bool)
+    )
+    (source / 'poses.csv').write_text('split,stem\n')
+    out = pack(source, tmp_path / 'packed')
+    dataset = RefSRDataset(out, 'train')
+    paths = [dataset.get_data_info(i)['flow_path'] for i in range(2)]
+    np.testing.assert_array_equal(read_flow(paths[0])[0], flow)
+    assert paths[1] is None
+    assert (out / 'poses.csv').read_text() == 'split,stem\n'

@@ -216,6 +216,21 @@ class TestTransformers:
         with pytest.raises(ValueError, match='cannot be loaded'):
             build_provider('transformers', checkpoint=tmp_path)
 
+    def test_no_connection(self, monkeypatch):
+        from transformers import AutoImageProcessor
+
+        def refuse(*args, **kwargs):
+            raise OSError("We couldn't connect to the hub\nand more")
+
+        monkeypatch.setattr(AutoImageProcessor, 'from_pretrained', refuse)
+        with pytest.raises(ValueError) as caught:
+            build_provider(
+                'transformers', checkpoint='some/model', allow_download=True
+            )
+        text = str(caught.value)
+        assert "couldn't connect" in text and '\n' not in text
+        assert 'copy https://huggingface.co/some/model to a folder' in text
+
     def test_missing_weights_are_not_random(self, checkpoints, tmp_path):
         from safetensors.torch import load_file, save_file
 

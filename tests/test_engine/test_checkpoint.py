@@ -198,7 +198,9 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
     torch.save(_training_checkpoint(), path)
     net = nn.Conv2d(3, 5, 3)
     before = net.weight.clone()
-    with pytest.raises(CheckpointError, match='2 of another shape.*bias'):
+    with pytest.raises(
+        CheckpointError, match='0 of 2 keys fit; 2 of another shape.*bias'
+    ):
         load_generator(net, path)
     assert torch.equal(net.weight, before)
     with pytest.raises(CheckpointError, match='missing.*unexpected'):
@@ -220,3 +222,60 @@ def test_save_weights(tmp_path, monkeypatch):
         save_weights(state, path)
     assert [file.name for file in path.parent.iterdir()] == ['weights.pth']
     assert torch.load(path, weights_only=True)
+
+
+@pytest.mark.parametrize('value', [torch.nan, torch.inf])
+def test_one_value_that_is_not_finite(tmp_path, value):
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    state = net.state_dict()
+    state['1.running_var'][2] = value
+    path = tmp_path / 'x.pth'
+    for content in (state, dict(state_dict=state), dict(params=state)):
+        torch.save(content, path)
+        with pytest.raises(
+            CheckpointError, match=r'x.pth.*not finite: .*1.running_var \(1 v'
+        ):
+            read_checkpoint(path)
+    # Huge is not infinite, and a log may hold what it likes.
+    state['1.running_var'][2] = 3e38
+    state['0.weight'].fill_(2e38)
+    hub = dict(grad_norm=HistoryBuffer([value], [1]), last=torch.tensor(value))
+    torch.save(dict(state_dict=state, message_hub=hub), path)
+    assert read_checkpoint(path)['state_dict']['1.running_var'][2] > 1e38
+
+
+def test_more_values_than_there_are(tmp_path):
+    """A file of a kilobyte must not take a terabyte."""
+    path = tmp_path / 'x.pth'
+    torch.save({'a': torch.ones(1).expand(10**12)}, path)
+    assert read_checkpoint(path)['a'].shape == (10**12,)
+    torch.save({'a': torch.full((1,), torch.nan).expand(10**12)}, path)
+    with pytest.raises(CheckpointError, match=r'a \(1 value\)'):
+        read_checkpoint(path)
+    torch.save({'a': torch.zeros(2, 2).to_sparse()}, path)
+    with pytest.raises(CheckpointError, match='a is no dense tensor'):
+        read_checkpoint(path)
+
+
+def test_wrappings(tmp_path, capfd):
+    net = nn.Conv2d(3, 4, 3)
+    state = dict(net.state_dict())
+    module = {f'module.{key}': value for key, value in state.items()}
+    path = tmp_path / 'x.pth'
+    for content, said in (
+        (state, None),
+        (dict(state_dict=state, meta={}), None),
+        (dict(state_dict=state), "'state_dict'"),
+        (module, "'module.'"),
+        (dict(params=dict(weight=1), params_ema=state), "'params_ema'"),
+        (dict(params=module), "'params', without the prefix 'module.'"),
+        (dict(state_dict=dict(params=module)), "'state_dict', from 'params'"),
+    ):
+        torch.save(content, path)
+        other = nn.Conv2d(3, 4, 3)
+        capfd.readouterr()
+        load_generator(other, path)
+        assert torch.equal(other.weight, net.weight)
+        out, err = capfd.readouterr()
+        assert ('weights taken' in out + err) == (said is not None)
+        assert said is None or said in out + err

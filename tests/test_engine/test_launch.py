@@ -110,12 +110,15 @@ def test_set_resume_errors(tmp_path):
         _resume(tmp_path, 'auto')
 
 
-def test_check_data(tmp_path):
+def test_check_data(refsr_root, tmp_path):
     loader = dict(
-        dataset=dict(type='mmdsr.RefSRDataset', data_root=str(tmp_path))
+        dataset=dict(type='mmdsr.RefSRDataset', data_root=str(refsr_root))
     )
     cfg = Config(dict(train_dataloader=loader, val_dataloader=None))
     launch.check_data(cfg, ['train_dataloader', 'val_dataloader'])
+    cfg.train_dataloader.dataset.data_root = str(tmp_path)
+    with pytest.raises(UsageError, match='There is no folder .*train'):
+        launch.check_data(cfg, ['train_dataloader'])
     cfg.train_dataloader.dataset.data_root = str(tmp_path / 'none')
     with pytest.raises(UsageError, match='make data.*make_sewersim'):
         launch.check_data(cfg, ['train_dataloader'])

@@ -26,7 +26,14 @@ class FakeRun:
     """
 
     def __init__(
-        self, seed, run, size, noise=True, defects=None, overlay=False
+        self,
+        seed,
+        run,
+        size,
+        noise=True,
+        defects=None,
+        overlay=False,
+        steps='even',
     ):
         self.seed, self.run, self.size = seed, run, tuple(size)
         self.text = overlay

@@ -146,3 +146,28 @@ def test_bad_custom_settings(change, word):
 def test_bad_named_settings(args, word):
     with pytest.raises(ValueError, match=word):
         plan_named(*args)
+
+
+def test_steps_of_the_named_sets():
+    plan = plan_named('sewersim-sr', 'mini')
+    assert plan.steps == 'spread'
+    assert plan.settings['steps'] == {
+        'name': 'spread',
+        'radii': [0.02, 3.0],
+        'zoom': [0.25, 4.0],
+    }
+    # As in version 2 of the simulator.
+    even = plan_named('sewersim-sr', 'mini', steps='even')
+    assert even.steps == 'even'
+    assert even.settings['steps'] == {'name': 'even'}
+    assert even.runs == plan.runs
+    for name in ('sewersim-pipe', 'sewersim-ml'):
+        other = plan_named(name, 'mini')
+        assert other.steps == 'even'
+        assert 'steps' not in other.settings
+        with pytest.raises(ValueError, match='leave the steps out'):
+            plan_named(name, 'mini', steps='spread')
+    assert plan_custom(2, 3).steps == 'even'
+    assert plan_custom(2, 3, steps='spread').steps == 'spread'
+    with pytest.raises(ValueError, match='steps must be one of'):
+        plan_named('sewersim-sr', steps='odd')

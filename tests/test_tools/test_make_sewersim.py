@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -116,6 +117,11 @@ def test_ctrl_c_leaves_what_the_next_call_goes_on_from(tmp_path):
             ('--name', 'sewersim-pipe', '--degradation', 'realistic'),
             'no low-resolution',
         ),
+        (
+            ('--name', 'sewersim-ml', '--steps', 'even'),
+            'leave the steps out',
+        ),
+        (('--steps', 'odd'), 'invalid choice'),
         (('--name', 'sewersim-sr', '--seed', '-1'), 'negative'),
         (('--verify',), 'no data set'),
     ],
@@ -126,6 +132,23 @@ def test_wrong_arguments(tmp_path, args, word):
     assert word in ' '.join(result.stderr.split())
     assert 'Traceback' not in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_steps(tmp_path):
+    """Spread steps are another data set, and the manifest says so."""
+    steps = ('even', 'spread')
+    for name in steps:
+        args = () if name == 'even' else ('--steps', name)
+        out = tmp_path / name
+        done = call(out, *SMALL, '--workers', '1', *args)
+        assert done.returncode == 0, done.stderr
+        manifest = json.loads((out / 'manifest.json').read_text())
+        assert f'"name": "{name}"' in json.dumps(manifest)
+    refs = [
+        (tmp_path / name / 'train/ref/run0000_0000.png').read_bytes()
+        for name in steps
+    ]
+    assert refs[0] != refs[1]
 
 
 def test_a_folder_of_other_files_is_not_touched(tmp_path):

@@ -31,6 +31,7 @@ def start(*args):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -123,12 +124,15 @@ def test_interrupt_and_go_on(videos, tmp_path):
     limit = time.monotonic() + 120
     while not list(samples.glob('*.png')) and time.monotonic() < limit:
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
+    # As a terminal does: the process that decodes gets it, too.
+    os.killpg(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130, stderr
     assert 'the same command goes on' in stderr
     assert 'Traceback' not in stderr
     assert not out.exists()
+    with pytest.raises(ProcessLookupError):  # nobody of it is left
+        os.killpg(process.pid, 0)
     code, stdout, stderr = run(*args)
     assert code == 0, stderr
     assert '78 frames' in stdout

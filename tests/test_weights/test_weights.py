@@ -139,7 +139,8 @@ def test_other_files_are_explained(tmp_path):
 @pytest.mark.parametrize(
     'text',
     ['{', '[]', '{"a": 1}', '{"a": {"file": "x"}}',
-     '{"a": {"file": "../x", "sha256": "", "size": 1}}'],
+     '{"a": {"file": "../x", "sha256": "", "size": 1}}',
+     '{"a": {"file": "x", "sha256": 3, "size": 1}}'],
 )  # fmt: skip
 def test_a_broken_list_is_named(tmp_path, text):
     (tmp_path / 'index.json').write_text(text)
@@ -171,3 +172,21 @@ def test_metafiles_and_list_agree():
                 stated[Path(model['Weights']).name] = model['SHA-256']
     listed = {e['file']: e['sha256'] for e in read_index().values()}
     assert stated == listed
+
+
+@pytest.mark.parametrize('suffix', ['.safetensors', '.pth'])
+def test_a_value_that_is_not_finite_is_named(tmp_path, suffix):
+    state = MODELS.build(NET).state_dict()
+    key = next(iter(state))
+    state[key].view(-1)[3] = float('nan')
+    path = tmp_path / f'x{suffix}'
+    if suffix == '.pth':
+        meta = dict(format=FORMAT, generator=NET)
+        torch.save(dict(state_dict=state, meta=meta), path)
+    else:
+        meta = json.dumps(dict(format=FORMAT, generator=NET))
+        save_file(state, path, metadata=dict(mmdsr=meta))
+    with pytest.raises(
+        CheckpointError, match=rf'x\{suffix}.*not finite: {key} \(1 value\)'
+    ):
+        weights.load_published(path)

@@ -3,15 +3,15 @@
 import argparse
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
 from rich.console import Console
 from rich.table import Table
 
 from mmdsr.analysis import benchmark
 from mmdsr.analysis.flops import cost_parts, count_cost, example_inputs
+from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.options import add_options_argument
 from mmdsr.models.networks import DRIMM
 from mmdsr.registry import MODELS
 
@@ -47,7 +47,7 @@ def parse_args():
         action='store_true',
         help='compare matching with the literal, unfolding version',
     )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    add_options_argument(parser)
     args = parser.parse_args()
     if args.repeats < 1 or min(args.shape) < 16:
         parser.error('--repeats must be >= 1 and --shape at least 16 16')
@@ -100,15 +100,13 @@ def main():
     if args.threads:
         torch.set_num_threads(args.threads)
     try:
-        if not Path(args.config).is_file():
-            raise FileNotFoundError(f'there is no config {args.config}')
-        cfg = Config.fromfile(args.config)
-        cfg.merge_from_dict(args.cfg_options or {})
+        cfg = load_config(args.config, args.cfg_options)
         device = torch.device(args.device)
         net = MODELS.build(cfg.model.generator).to(device).eval()
         inputs = example_inputs(net, *args.shape, device=device)
-    except (FileNotFoundError, ValueError, RuntimeError) as error:
-        sys.exit(f'benchmark.py: {error}')
+    except (UsageError, FileNotFoundError, ValueError, RuntimeError) as error:
+        print(f'benchmark.py: error: {error}', file=sys.stderr)
+        sys.exit(2)
     autocast = (
         torch.autocast(device.type, DTYPES[args.amp])
         if args.amp

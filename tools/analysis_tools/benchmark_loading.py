@@ -13,12 +13,12 @@ import json
 from pathlib import Path
 
 import torch
-from mmengine.config import DictAction
 from rich.console import Console
 
 from mmdsr.analysis import loading
 from mmdsr.converters.images import write_bytes
 from mmdsr.engine.launch import UsageError, check_data, load_config
+from mmdsr.engine.options import add_options_argument
 
 
 def parse_args():
@@ -66,13 +66,7 @@ def parse_args():
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu'
     )
     parser.add_argument('--out', type=Path, help='write a JSON file')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override values of the config',
-    )
+    add_options_argument(parser)
     return parser, parser.parse_args()
 
 

@@ -1,8 +1,10 @@
 """Compare a trained network with bicubic interpolation.
 
 With the true reference, a wrong one and none, and with depth maps predicted,
-given and zeroed; prints a table per data set and writes
-results.json, results.md and comparison strips.
+given and zeroed, beside optical flow without a network; frames of a camera at
+rest are counted apart, and the match is checked where the true flow is known.
+Prints a table per data set and writes results.json, results.md and comparison
+strips.
 
 Example:
     python tools/analysis_tools/compare.py configs/dsrnet/teacher_quick.py \
@@ -13,11 +15,16 @@ import argparse
 from pathlib import Path
 
 import torch
-from mmengine.config import DictAction
 from rich.console import Console
 
 from mmdsr.analysis import study
+from mmdsr.analysis.references_table import (
+    match_table,
+    rich_table,
+    write_results,
+)
 from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.options import add_options_argument
 
 
 def parse_args():
@@ -64,13 +71,7 @@ def parse_args():
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override values of the config',
-    )
+    add_options_argument(parser)
     return parser, parser.parse_args()
 
 
@@ -98,13 +99,16 @@ def main():
                 strips=out / 'strips' / root.name if args.strips else None,
                 max_strips=args.strips,
             )
-            console.print(study.rich_table(name, results[name]))
+            console.print(rich_table(name, results[name]))
+            matches = match_table(name, results[name])
+            if matches is not None:
+                console.print(matches)
         origin = dict(
             config=str(args.config),
             checkpoint=str(checkpoint),
             split=args.split,
         )
-        study.write_results(out, results, origin)
+        write_results(out, results, origin)
     except (UsageError, FileNotFoundError, ValueError) as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
     print(f'Results are in {out}/results.md, strips in {out}/strips')

@@ -2,9 +2,7 @@
 
 import argparse
 import sys
-from pathlib import Path
 
-from mmengine.config import Config, DictAction
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +12,8 @@ from mmdsr.analysis.flops import (
     count_cost,
     example_inputs,
 )
+from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.options import add_options_argument
 from mmdsr.registry import MODELS
 
 
@@ -36,7 +36,7 @@ def parse_args():
         help='macs: what our code executes; masa: the convention of the '
         'paper (default: both)',
     )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    add_options_argument(parser)
     return parser.parse_args()
 
 
@@ -44,16 +44,14 @@ def main():
     """Run the tool."""
     args = parse_args()
     try:
-        if not Path(args.config).is_file():
-            raise FileNotFoundError(f'there is no config {args.config}')
-        cfg = Config.fromfile(args.config)
-        cfg.merge_from_dict(args.cfg_options or {})
+        cfg = load_config(args.config, args.cfg_options)
         net = MODELS.build(cfg.model.generator).eval()
         inputs = example_inputs(net, *args.shape)
         conventions = [args.convention] if args.convention else CONVENTIONS
         counts = {c: count_cost(net, inputs, c) for c in conventions}
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'get_flops.py: {error}')
+    except (UsageError, FileNotFoundError, ValueError) as error:
+        print(f'get_flops.py: error: {error}', file=sys.stderr)
+        sys.exit(2)
     params = {
         name: sum(p.numel() for p in part.parameters())
         for name, part in cost_parts(net).items()

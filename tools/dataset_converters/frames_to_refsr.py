@@ -53,7 +53,8 @@ def parse_args():
         '--on-error',
         choices=('refuse', 'skip'),
         default='refuse',
-        help='unreadable, truncated or too small frames',
+        help='unreadable, truncated or too small frames, and frames of '
+        'another size than their reference',
     )
     parser.add_argument(
         '--odd-size',

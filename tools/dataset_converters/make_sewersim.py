@@ -26,6 +26,7 @@ from rich.progress import (
 
 from mmdsr.converters.checksums import verify
 from mmdsr.sim.dataset import write_dataset
+from mmdsr.sim.motion import STEPS
 from mmdsr.sim.splits import (
     DEGRADATIONS,
     NAMED,
@@ -70,6 +71,13 @@ def parse_args() -> argparse.Namespace:
         default='bicubic',
         help='how the low-resolution images are made (default bicubic; '
         'realistic adds blur, noise and compression)',
+    )
+    parser.add_argument(
+        '--steps',
+        choices=STEPS,
+        help='how far the camera goes from frame to frame: even, or spread '
+        'from neighbours in a video to stills far apart (default: spread in '
+        'sewersim-sr, else even)',
     )
     parser.add_argument(
         '--overwrite',
@@ -122,13 +130,22 @@ def plan_of(args: argparse.Namespace):
     """The data set that the arguments ask for."""
     if args.name != 'custom':
         return plan_named(
-            args.name, args.subset or 'full', args.seed, args.degradation
+            args.name,
+            args.subset or 'full',
+            args.seed,
+            args.degradation,
+            args.steps,
         )
     chosen = {
         key: default if getattr(args, key) is None else getattr(args, key)
         for key, default in CUSTOM.items()
     }
-    return plan_custom(seed=args.seed, degradation=args.degradation, **chosen)
+    return plan_custom(
+        seed=args.seed,
+        degradation=args.degradation,
+        steps=args.steps or 'even',
+        **chosen,
+    )
 
 
 def progress_bar() -> Progress:
@@ -191,15 +208,8 @@ def main() -> int:
     args = parse_args()
     try:
         return check(args) if args.verify else make(args)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f'make_sewersim: {error}', file=sys.stderr)
-        return 2
-    except ImportError as error:
-        print(
-            f'make_sewersim: {error}; install requirements/train.txt with '
-            '-c requirements/constraints.txt',
-            file=sys.stderr,
-        )
         return 2
     except RuntimeError as error:
         print(f'make_sewersim: {error}', file=sys.stderr)

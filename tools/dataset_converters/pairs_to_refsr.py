@@ -74,7 +74,8 @@ def parse_args():
             '--on-error',
             choices=('refuse', 'skip'),
             default='refuse',
-            help='unreadable, truncated or too small images',
+            help='unreadable, truncated or too small images, and training '
+            'pairs of unequal size',
         )
         part.add_argument(
             '--overwrite', action='store_true', help='replace an existing OUT'

@@ -47,7 +47,7 @@ def parse_args():
         'videos',
         nargs='+',
         metavar='VIDEO',
-        help='MPG, MP4, AVI, WMV, MOV, ... or folders of them',
+        help='MPG, MP4, AVI, WMV, MOV, TS, ... or folders of them',
     )
     parser.add_argument('out', help='data set to be made')
     parser.add_argument('--scale', type=int, default=DEFAULTS.scale)
@@ -284,7 +284,7 @@ def main():
                 args.overwrite,
                 bars,
             )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         console.print(
             f'Error: {error}', style='red', markup=False, highlight=False
         )

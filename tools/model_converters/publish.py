@@ -14,10 +14,9 @@ Example:
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from mmdsr.engine.checkpoint import CheckpointError, find_checkpoint
 from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.options import add_options_argument, read_options
 from mmdsr.engine.publish import publish
 
 
@@ -45,12 +44,10 @@ def parse_args():
     parser.add_argument(
         '--fp16', action='store_true', help='store float16, half the size'
     )
-    parser.add_argument(
+    add_options_argument(
+        parser,
+        'more to store beside the weights, e.g. data=SewerSim',
         '--note',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='more to store beside the weights, e.g. data=SewerSim',
     )
     parser.add_argument(
         '--index',
@@ -63,12 +60,9 @@ def parse_args():
         action='store_true',
         help='replace the weights of this name on the list',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override values of the config, as in the training',
+    add_options_argument(
+        parser,
+        'override values of the config, as in the training',
     )
     return parser, parser.parse_args()
 
@@ -86,7 +80,7 @@ def main():
             name=args.name,
             half=args.fp16,
             suffixes=[f'.{name}' for name in args.formats],
-            notes=args.note,
+            notes=read_options(args.note),
             index=args.index,
             replace=args.replace,
         )

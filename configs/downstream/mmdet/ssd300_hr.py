@@ -58,7 +58,8 @@ param_scheduler = [
 default_hooks = dict(
     checkpoint=dict(
         interval=5, max_keep_ckpts=2, save_best='AP50/mean', rule='greater'
-    )
+    ),
+    stop=dict(type='mmdsr.StopOnNonFiniteHook'),
 )
 custom_hooks = [
     dict(type='NumClassCheckHook'),

@@ -61,7 +61,8 @@ param_scheduler = [
 default_hooks = dict(
     checkpoint=dict(
         interval=10, max_keep_ckpts=2, save_best='AP50/mean', rule='greater'
-    )
+    ),
+    stop=dict(type='mmdsr.StopOnNonFiniteHook'),
 )
 custom_hooks = [
     dict(

@@ -14,5 +14,6 @@ model = dict(
 default_hooks = dict(
     checkpoint=dict(
         interval=2000, max_keep_ckpts=2, save_best='IoU/mean', rule='greater'
-    )
+    ),
+    stop=dict(type='mmdsr.StopOnNonFiniteHook'),
 )

@@ -94,7 +94,13 @@ def zero_depth(lr, ref, scale):
 
 
 def run_network(
-    network, inputs, data_samples, depth, scale, return_feats=True
+    network,
+    inputs,
+    data_samples,
+    depth,
+    scale,
+    return_feats=True,
+    aligned=False,
 ):
     """Run a reference-based network on the inputs of a model.
 
@@ -107,6 +113,9 @@ def run_network(
         scale (int): Scale factor of the network.
         return_feats (bool or str): As of the network's ``forward``.
             Defaults to True.
+        aligned (bool): Whether the network is to use ``flow`` and
+            ``confidence`` of the samples, if they have any.
+            Defaults to False.
 
     Returns:
         DSROutput: Output with features and depth maps.
@@ -122,6 +131,9 @@ def run_network(
         maps = zero_depth(lr, ref, scale)
     # A network that takes no depth has no such arguments.
     named = dict(zip(('depth', 'depth_ref'), maps, strict=False))
+    if aligned and data_samples is not None:
+        named['flow'] = data_samples.get('flow')
+        named['confidence'] = data_samples.get('confidence')
     return network(lr, ref, return_feats=return_feats, **named)
 
 
@@ -142,6 +154,7 @@ class RefSRMixin:
         """
         self.scale = self.generator.scale
         self.needs_depth = self.generator.needs_depth
+        self.takes_flow = hasattr(self.generator, 'align')
         self.predicts_depth = (
             getattr(self.generator, 'depth_net', None) is not None
         )
@@ -204,6 +217,7 @@ class RefSRMixin:
         data_samples=None,
         depth='predicted',
         return_feats=True,
+        aligned=False,
     ):
         """Run the generator.
 
@@ -217,6 +231,8 @@ class RefSRMixin:
                 predicts.
             return_feats (bool or str): Which features, as of the network's
                 ``forward``. Defaults to True.
+            aligned (bool): Use ``flow`` and ``confidence`` of the samples, if
+                they have any. Defaults to False.
 
         Returns:
             DSROutput: Output of the network with features and depth maps.
@@ -230,6 +246,7 @@ class RefSRMixin:
             depth,
             self.scale,
             return_feats,
+            aligned,
         )
 
     def base_losses(self, output, data_samples):
@@ -289,11 +306,15 @@ class RefSRMixin:
             DataSample: Stacked ``pred_img`` (N, 3, 4H, 4W) as mmagic wants
             it: BGR or RGB as the ground truth, in [0, 255], on the CPU;
             ``pred_depth`` (N, 1, H, W) in [0, 1] if the network uses depth,
-            and ``confidence`` (N, 1, H, W), the match score in [-1, 1].
+            ``confidence`` (N, 1, H, W), the match score in [-1, 1], and
+            ``pred_flow`` (N, 2, H, W), the match in LR pixels, if there is
+            one.
         """
         output = self.run_generator(inputs, data_samples, self.test_depth)
         sr = self.data_preprocessor.destruct(output.sr, data_samples)
         fields = dict(pred_img=sr.cpu(), confidence=output.confidence.cpu())
         if output.depth is not None:
             fields['pred_depth'] = output.depth.cpu()
+        if output.flow is not None:
+            fields['pred_flow'] = output.flow.cpu()
         return DataSample(**fields)

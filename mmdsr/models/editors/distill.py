@@ -173,6 +173,7 @@ class DSRDistiller(DSR):
             depth,
             self.scale,
             self.feature_level,
+            aligned=hasattr(teacher, 'align'),
         )
 
     def feature_loss(self, teacher, student):
@@ -198,14 +199,18 @@ class DSRDistiller(DSR):
         Args:
             inputs (dict): ``img`` and ``ref``, RGB in [0, 1].
             data_samples (DataSample): ``gt_img`` in [0, 1], optionally
-                ``depth_lr`` and ``depth_ref`` with NaN where unknown.
+                ``depth_lr`` and ``depth_ref`` with NaN where unknown;
+                ``flow`` and ``confidence``, given to both networks.
 
         Returns:
             dict[str, Tensor]: ``loss_rec`` and, as configured, ``loss_dep``,
             ``loss_kd`` and ``loss_ad``.
         """
         output = self.run_generator(
-            inputs, data_samples, return_feats=self.feature_level
+            inputs,
+            data_samples,
+            return_feats=self.feature_level,
+            aligned=self.takes_flow,
         )
         losses = self.base_losses(output, data_samples)
         if self._teacher is None:

@@ -1,8 +1,13 @@
 """DSRNet+ as a trainable model: ``L_rec`` and ``L_dep``."""
 
 from mmagic.models.base_models import BaseEditModel
+from mmengine.model import is_model_wrapper
 
-from mmdsr.models.editors.common import DATA_PREPROCESSOR, RefSRMixin
+from mmdsr.engine.checkpoint import find_checkpoint, load_generator
+from mmdsr.models.editors.common import (
+    DATA_PREPROCESSOR,
+    RefSRMixin,
+)
 from mmdsr.registry import MODELS
 
 
@@ -16,7 +21,8 @@ class DSR(RefSRMixin, BaseEditModel):
     10. Samples without depth maps train with ``L_dep`` skipped.
 
     Args:
-        generator (dict): ``mmdsr.DSRNet`` or ``mmdsr.MASASRNet``.
+        generator (dict): ``mmdsr.DSRNet``, ``mmdsr.MASASRNet`` or
+            ``mmdsr.DSRNetX``.
         pixel_loss (dict): ``L_rec``, e.g. ``dict(type='mmagic.L1Loss')``; its
             ``loss_weight`` is ``lambda_rec``.
         depth_loss (dict, optional): ``mmdsr.DepthLoss``; its ``loss_weight``
@@ -29,6 +35,10 @@ class DSR(RefSRMixin, BaseEditModel):
         init_cfg (dict, optional): Initialisation. Defaults to None.
         data_preprocessor (dict, optional): Defaults to mmagic's with RGB in
             [0, 1].
+        aligner_checkpoint (str, optional): Weights for the ``aligner`` of a
+            ``mmdsr.DSRNetX``: a checkpoint of ``mmdsr.FlowEditor`` or its
+            working directory, read when a training starts. They stay as
+            they are. Defaults to None.
 
     Raises:
         ValueError: If ``depth_loss`` or ``test_cfg`` does not fit the
@@ -44,6 +54,7 @@ class DSR(RefSRMixin, BaseEditModel):
         test_cfg=None,
         init_cfg=None,
         data_preprocessor=None,
+        aligner_checkpoint=None,
     ):
         super().__init__(
             generator=generator,
@@ -55,6 +66,34 @@ class DSR(RefSRMixin, BaseEditModel):
         )
         self.depth_loss = MODELS.build(depth_loss) if depth_loss else None
         self._setup_refsr(depth_loss)
+        self.aligner_checkpoint = aligner_checkpoint
+        if aligner_checkpoint is not None:
+            if getattr(self.generator, 'aligner', None) is None:
+                raise ValueError(
+                    'aligner_checkpoint is set, but the generator '
+                    f'{type(self.generator).__name__} has no aligner.'
+                )
+            self.generator.aligner.requires_grad_(False)
+
+    def init_weights(self):
+        """Load the aligner's weights.
+
+        A test does not come here. A resumed run does, before it reads its
+        own checkpoint.
+
+        Raises:
+            FileNotFoundError: If there is no checkpoint.
+            CheckpointError: If the weights do not fit.
+        """
+        super().init_weights()
+        if self.aligner_checkpoint is not None:
+            generator = self.generator
+            if is_model_wrapper(generator):
+                generator = generator.module
+            load_generator(
+                generator.aligner,
+                find_checkpoint(self.aligner_checkpoint),
+            )
 
     def forward_train(self, inputs, data_samples=None):
         """Return the losses of a batch.
@@ -62,11 +101,14 @@ class DSR(RefSRMixin, BaseEditModel):
         Args:
             inputs (dict): ``img`` and ``ref``, RGB in [0, 1].
             data_samples (DataSample): ``gt_img`` in [0, 1], optionally
-                ``depth_lr`` and ``depth_ref`` with NaN where unknown.
+                ``depth_lr`` and ``depth_ref`` with NaN where unknown;
+                ``flow`` and ``confidence`` are used if they are there.
 
         Returns:
             dict[str, Tensor]: ``loss_rec`` and, with a depth loss,
             ``loss_dep``.
         """
-        output = self.run_generator(inputs, data_samples)
+        output = self.run_generator(
+            inputs, data_samples, aligned=self.takes_flow
+        )
         return self.base_losses(output, data_samples)

@@ -1,11 +1,16 @@
 """Perceptual loss, Eq. 11 of the paper."""
 
-from pathlib import Path
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mmdsr.engine.checkpoint import (
+    compare,
+    read_checkpoint,
+    refuse,
+    unwrap,
+)
+from mmdsr.engine.fetch import vgg19
 from mmdsr.models.hidden import Hidden
 from mmdsr.registry import MODELS
 
@@ -19,11 +24,9 @@ def _load_vgg(weights, untrained):
     """Build VGG19's convolution part, see :class:`PerceptualLoss`."""
     # torchvision takes a second to import and only this loss needs it. Only
     # the convolutions are built: the classifier is 500 MB of unused weights.
-    from torchvision.models import VGG19_Weights
     from torchvision.models.vgg import cfgs, make_layers
 
     features = make_layers(cfgs['E'])
-    source = VGG19_Weights.IMAGENET1K_V1
     if weights is None:
         if not untrained:
             raise ValueError(
@@ -33,25 +36,24 @@ def _load_vgg(weights, untrained):
                 'uses random ones, which is meant for tests.'
             )
         return features
-    if weights == 'torchvision':
-        state = source.get_state_dict(progress=True, check_hash=True)
-    else:
-        path = Path(weights).expanduser()
-        if not path.is_file():
-            raise FileNotFoundError(
-                f'The VGG19 weights {path} do not exist. Download '
-                f'{source.url} and set "weights" of PerceptualLoss to the '
-                'file.'
-            )
-        state = torch.load(path, map_location='cpu', weights_only=True)
+    path = vgg19() if weights == 'torchvision' else weights
+    try:
+        state = unwrap(read_checkpoint(path), path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'The VGG19 weights {weights} do not exist. Set "weights" of '
+            'PerceptualLoss to "torchvision", or to a local file of '
+            "torchvision's VGG19."
+        ) from error
     # Files of the whole network and of its "features" both work.
-    features.load_state_dict(
-        {
-            key.removeprefix('features.'): value
-            for key, value in state.items()
-            if not key.startswith('classifier.')
-        }
-    )
+    state = {
+        key.removeprefix('features.'): value
+        for key, value in state.items()
+        if not key.startswith('classifier.')
+    }
+    own = features.state_dict()
+    refuse(own, *compare(own, state), path, 'VGG19 of L_per')
+    features.load_state_dict(state)
     return features
 
 
@@ -67,8 +69,8 @@ class PerceptualLoss(nn.Module):
 
     Args:
         weights (str, optional): ``'torchvision'`` to download ImageNet
-            weights to torch's cache, or the path of a local state dict
-            (loaded with ``weights_only=True``). Defaults to None, which is
+            weights to torch's cache, or the path of a local state dict (no
+            code from it is run). Defaults to None, which is
             refused unless ``untrained``.
         layer_weights (dict[str, float]): Index of a layer in torchvision's
             ``vgg19().features`` to its weight. Defaults to ``{'34': 1.0}``,
@@ -82,6 +84,8 @@ class PerceptualLoss(nn.Module):
             For tests only. Defaults to False.
 
     Raises:
+        CheckpointError: If the weights cannot be downloaded or read, or are
+            not those of VGG19.
         FileNotFoundError: If ``weights`` is a path that does not exist.
         ValueError: If there are no weights, or an option is unknown.
     """

@@ -1,5 +1,10 @@
-"""Networks of the paper; they need torch and mmengine only."""
+"""Networks of the paper, and DSRNet-X; they need torch and mmengine only."""
 
+from mmdsr.models.networks.aligners import (
+    DISAligner,
+    DRIMMAligner,
+    FlowWarp,
+)
 from mmdsr.models.networks.decoder import DRAM, SAM, RefDecoder
 from mmdsr.models.networks.depth_fusion import DepthFusion, SharedDepthFusion
 from mmdsr.models.networks.depth_unet import DepthUNet
@@ -7,20 +12,27 @@ from mmdsr.models.networks.discriminator import VGGStyleDiscriminator
 from mmdsr.models.networks.dmm import DMM
 from mmdsr.models.networks.drimm import DRIMM
 from mmdsr.models.networks.dsrnet import DSRNet
+from mmdsr.models.networks.dsrnet_x import DSRNetX
 from mmdsr.models.networks.encoder import DepthEncoder, RefEncoder
+from mmdsr.models.networks.flownet import FlowNet
 from mmdsr.models.networks.masa_sr import MASASRNet
 from mmdsr.models.networks.refsr_net import DSROutput
 
 __all__ = [
+    'DISAligner',
+    'DRIMMAligner',
     'DMM',
     'DRAM',
     'DRIMM',
     'SAM',
     'DSRNet',
+    'DSRNetX',
     'DSROutput',
     'DepthEncoder',
     'DepthFusion',
     'DepthUNet',
+    'FlowNet',
+    'FlowWarp',
     'MASASRNet',
     'RefDecoder',
     'RefEncoder',

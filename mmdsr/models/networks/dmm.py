@@ -36,7 +36,9 @@ class DMM(nn.Module):
         depth: Tensor,
         depth_ref: Tensor,
         block_feats: list[Tensor] | None = None,
-    ) -> tuple[tuple[Tensor, ...], list[Tensor], Tensor, tuple[Tensor, ...]]:
+    ) -> tuple[
+        tuple[Tensor, ...], list[Tensor], Tensor, tuple[Tensor, ...], Tensor
+    ]:
         """Match LR with the reference by image and depth features.
 
         Args:
@@ -54,7 +56,8 @@ class DMM(nn.Module):
         Returns:
             tuple: Fused LR features of three levels, warped and weighted
             reference features at x1, x2, x4, the match confidence
-            (N, 1, H, W), and the depth features of LR.
+            (N, 1, H, W), the depth features of LR, and the match map as a
+            flow (N, 2, H, W) in LR pixels.
         """
         depth_feats = self.depth_encoder(depth, block_feats=block_feats)
         depth_ref_feats = self.depth_encoder(
@@ -62,7 +65,7 @@ class DMM(nn.Module):
         )
         fused_lr = self.fusion(lr_feats, depth_feats)
         fused_ref_down = self.fusion(ref_down_feats, depth_ref_feats)
-        warped, confidence = self.drimm(
+        warped, confidence, flow = self.drimm(
             fused_lr[0], fused_ref_down[0], ref_feats[::-1]
         )
-        return fused_lr, warped, confidence, depth_feats
+        return fused_lr, warped, confidence, depth_feats, flow

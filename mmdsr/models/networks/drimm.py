@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdsr.models.networks import matching
+from mmdsr.models.networks.flow import pixel_grid
 from mmdsr.registry import MODELS
 
 
@@ -93,7 +94,7 @@ class DRIMM(nn.Module):
         lr_feat: Tensor,
         ref_down_feat: Tensor,
         ref_feats: Sequence[Tensor],
-    ) -> tuple[list[Tensor], Tensor]:
+    ) -> tuple[list[Tensor], Tensor, Tensor]:
         """Warp the reference features.
 
         Args:
@@ -104,9 +105,10 @@ class DRIMM(nn.Module):
                 (N, C, h, w), (N, C, 2h, 2w), (N, C, 4h, 4w).
 
         Returns:
-            tuple[list[Tensor], Tensor]: The warped features weighted by
-            their score (Eq. 8), (N, C, sH, sW) for s = 1, 2, 4, and the
-            scores R (N, 1, H, W) in [-1, 1].
+            tuple[list[Tensor], Tensor, Tensor]: The warped features
+            weighted by their score (Eq. 8), (N, C, sH, sW) for s = 1, 2, 4,
+            the scores R (N, 1, H, W) in [-1, 1], and the match map N as a
+            flow (N, 2, H, W) in whole LR pixels.
         """
         grid = matching.block_grid(*lr_feat.shape[-2:], self.block_size)
         # Half precision turns near-ties into wrong winners and its norms
@@ -125,4 +127,5 @@ class DRIMM(nn.Module):
                 if lr_feat.is_contiguous():
                     feat = feat.contiguous()
                 warped[level] = feat
-        return warped, score
+            flow = torch.stack([col, row], 1) - pixel_grid(score)
+        return warped, score, flow

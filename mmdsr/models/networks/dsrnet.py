@@ -150,7 +150,7 @@ class DSRNet(RefSRNet):
         ref_down_feats = self.encoder(
             self.pad_ref_down(ref_down), self.dmm.fusion.ref_down_levels
         )
-        fused, warped, confidence, depth_feats = self.dmm(
+        fused, warped, confidence, depth_feats, flow = self.dmm(
             feats,
             ref_down_feats,
             self.encoder(self.pad_ref(ref)),
@@ -171,6 +171,7 @@ class DSRNet(RefSRNet):
             confidence,
             chosen_feats(feats, blocks),
             chosen_feats(depth_feats, depth_blocks),
+            crop_like(flow, lr),
         )
 
     def extract_depth(

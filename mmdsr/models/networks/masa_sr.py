@@ -97,7 +97,7 @@ class MASASRNet(RefSRNet):
         feats = self.encoder(padded, block_feats=blocks)
         (ref_down_feat,) = self.encoder(self.pad_ref_down(ref_down), levels=1)
         ref_feats = self.encoder(self.pad_ref(ref))
-        warped, confidence = self.drimm(
+        warped, confidence, flow = self.drimm(
             feats[0], ref_down_feat, ref_feats[::-1]
         )
         del ref_feats  # the largest tensors; decoding needs their room
@@ -108,4 +108,5 @@ class MASASRNet(RefSRNet):
             return sr
         confidence = crop_like(confidence, lr)
         feats = chosen_feats(feats, blocks)
-        return DSROutput(sr, None, None, confidence, feats, None)
+        flow = crop_like(flow, lr)
+        return DSROutput(sr, None, None, confidence, feats, None, flow)

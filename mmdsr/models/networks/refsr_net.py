@@ -28,6 +28,8 @@ class DSROutput(NamedTuple):
             levels, or one per residual block.
         depth_feats (tuple[Tensor, ...], optional): Depth-encoder features
             of the padded D_LR, likewise.
+        flow (Tensor, optional): Where the reference shows LR, in LR pixels
+            (N, 2, H, W); see :mod:`mmdsr.models.networks.flow`.
     """
 
     sr: Tensor
@@ -36,6 +38,7 @@ class DSROutput(NamedTuple):
     confidence: Tensor
     feats: tuple[Tensor, ...]
     depth_feats: tuple[Tensor, ...] | None
+    flow: Tensor | None = None
 
 
 def crop_like(image: Tensor, lr: Tensor, scale: int = 1) -> Tensor:

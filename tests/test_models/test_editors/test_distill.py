@@ -270,6 +270,17 @@ def test_student_checkpoint_fits_the_student(checkpoint, tmp_path):
     )
 
 
+def test_a_teacher_that_is_not_finite(checkpoint, tmp_path):
+    state = torch.load(checkpoint, weights_only=True)
+    key = next(iter(state))
+    state[key].view(-1)[0] = torch.nan
+    torch.save(state, tmp_path / 'nan.pth')
+    with pytest.raises(
+        CheckpointError, match=rf'teacher cannot be loaded.*finite: {key}'
+    ):
+        _model(tmp_path / 'nan.pth')
+
+
 def test_missing_and_wrong_teachers(checkpoint, tmp_path):
     with pytest.raises(CheckpointError, match='teacher_checkpoint is not set'):
         _model(None)

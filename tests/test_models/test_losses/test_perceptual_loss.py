@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torchvision.models.vgg import cfgs, make_layers
 
+from mmdsr.engine.checkpoint import CheckpointError
 from mmdsr.models.losses import PerceptualLoss
 
 
@@ -36,18 +37,29 @@ def test_missing_file_is_named(tmp_path):
         PerceptualLoss(weights=str(tmp_path / 'nothing.pth'))
 
 
-def test_download_only_on_request(monkeypatch):
+def test_download_only_on_request(monkeypatch, tmp_path):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     asked = []
-    monkeypatch.setattr(
-        'torchvision.models._api.load_state_dict_from_url',
-        lambda url, *args, **kwargs: (
-            asked.append(url) or make_layers(cfgs['E']).state_dict()
-        ),
-    )
+
+    def download(url, path, digits):
+        asked.append((url, digits))
+        torch.save(make_layers(cfgs['E']).state_dict(), path)
+
+    monkeypatch.setattr('torch.hub.download_url_to_file', download)
     PerceptualLoss(untrained=True)
     assert not asked
-    PerceptualLoss(weights='torchvision')
-    assert len(asked) == 1
+    for _ in range(2):
+        PerceptualLoss(weights='torchvision')
+    ((url, digits),) = asked
+    assert url.endswith(f'vgg19-{digits}.pth') and digits == 'dcbb9e9d'
+
+
+def test_other_weights_are_refused(tmp_path):
+    torch.save({'features.0.weight': torch.ones(2)}, tmp_path / 'x.pth')
+    with pytest.raises(
+        CheckpointError, match=r'x.pth.*VGG19.*0 of 32.*31 missing.*1 of anot'
+    ):
+        PerceptualLoss(weights=str(tmp_path / 'x.pth'))
 
 
 def test_equation_11(vgg_file):

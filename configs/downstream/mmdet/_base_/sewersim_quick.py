@@ -32,5 +32,6 @@ param_scheduler = [
 default_hooks = dict(
     logger=dict(log_metric_by_epoch=False),
     checkpoint=dict(by_epoch=False, interval=300, max_keep_ckpts=2),
+    stop=dict(type='mmdsr.StopOnNonFiniteHook'),
 )
 log_processor = dict(by_epoch=False)

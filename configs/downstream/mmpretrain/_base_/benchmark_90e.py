@@ -25,5 +25,6 @@ default_hooks = dict(
         max_keep_ckpts=2,
         save_best='F1/mean',
         rule='greater',
-    )
+    ),
+    stop=dict(type='mmdsr.StopOnNonFiniteHook'),
 )

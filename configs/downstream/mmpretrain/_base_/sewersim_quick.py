@@ -73,5 +73,6 @@ custom_hooks = [dict(type='mmdsr.PosWeightHook')]
 default_hooks = dict(
     logger=dict(interval=10),
     checkpoint=dict(interval=2, max_keep_ckpts=2),
+    stop=dict(type='mmdsr.StopOnNonFiniteHook'),
 )
 randomness = dict(seed=0)

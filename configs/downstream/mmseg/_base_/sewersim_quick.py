@@ -72,5 +72,6 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='SegVisualizationHook'),
+    stop=dict(type='mmdsr.StopOnNonFiniteHook'),
 )
 randomness = dict(seed=0)

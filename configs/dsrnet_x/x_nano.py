@@ -1,0 +1,7 @@
+"""DSRNet-X-nano: 1.0 G MACs at LR 112x80, alignment included."""
+
+_base_ = './x_light.py'
+
+experiment_name = 'dsrnet_x_nano'
+
+model = dict(generator=dict(channels=24, num_blocks=3))

@@ -1,0 +1,383 @@
+"""Photographs: which may be used, which are sharp, who gets which split."""
+
+import csv
+import io
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmdsr.converters.frames import (
+    SUFFIXES,
+    clean_name,
+    frame_name,
+    natural_key,
+    read_rgb,
+    real_path,
+    shown,
+    walk_folders,
+)
+from mmdsr.converters.images import short_reason
+
+ATTRIBUTION = 'ATTRIBUTION.csv'
+
+LICENSES = {
+    'CC0': r'\bCC-?0\b',
+    'CC-BY': r'\bCC-BY\b(?!-(SA|NC|ND))',
+    'CC-BY-SA': r'\bCC-BY-SA\b',
+    'MIT': r'\b(MIT|EXPAT)\b',
+    'BSD-2-Clause': r'\bBSD-2\b',
+    'public domain': r'\bPUBLIC-DOMAIN\b',
+}
+"""Licenses whose pictures may train weights that are given away."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a crop has to have to be worth learning from.
+
+    Attributes:
+        sharpness: Least spread of the Laplacian, over that of the same crop
+            halved. Independent of contrast. About 1 for a sharp picture of
+            nature, 0.35 for one blurred by 1.5 pixels.
+        detail: Least spread of what the reduction by 4 loses, in grey
+            levels. Flat sky has less than 1.
+    """
+
+    sharpness: float = 0.55
+    detail: float = 2.0
+
+
+@dataclass
+class Photo:
+    """One photograph.
+
+    Attributes:
+        path: The file.
+        name: Name of its run.
+        row: Its row of the attribution file.
+        scene: Photographs of one scene come into one split.
+        origins: ``(x, y)`` of crops that pass the gate, found by `survey`.
+        looked: How many crops were measured.
+        soft: How many of them were not sharp.
+        flat: How many more had no detail.
+        problem: Why it cannot be used, '' if it can.
+    """
+
+    path: Path
+    name: str
+    row: dict = field(default_factory=dict)
+    scene: str = ''
+    origins: list[tuple[int, int]] = field(default_factory=list)
+    looked: int = 0
+    soft: int = 0
+    flat: int = 0
+    problem: str = ''
+
+
+def license_of(text):
+    """Recognize a license.
+
+    Args:
+        text (str): As people write it, such as ``'CC-BY-4.0'`` or ``'BSD 2
+            (repository)'``.
+
+    Returns:
+        str or None: A key of ``LICENSES``, None for any other.
+    """
+    text = re.sub(r'[\s_-]+', '-', text.upper())
+    if re.search(r'\b(NC|ND|NOT|NO|NON)\b', text):
+        return None
+    for name, pattern in LICENSES.items():
+        if re.search(pattern, text):
+            return name
+    return None
+
+
+def find_photos(root, exclude=()):
+    """List the photographs below a folder.
+
+    Args:
+        root (str or Path): The folder.
+        exclude (Iterable[Path]): Folders to leave out.
+
+    Returns:
+        list[Photo]: In natural order of their paths.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no image in it.
+        ValueError: If two photographs would get the same name.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise FileNotFoundError(f'There is no folder {root}.')
+    paths = [
+        path
+        for folder in walk_folders(root, map(real_path, exclude))
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES
+        and not path.name.startswith('.')
+        and not path.is_dir()
+    ]
+    if not paths:
+        raise FileNotFoundError(
+            f'{root} holds no images ({", ".join(sorted(SUFFIXES))}).'
+        )
+    photos = {}
+    for path in sorted(paths, key=lambda p: natural_key(str(p))):
+        below = path.relative_to(root).parent.parts
+        name = clean_name('-'.join([*below, frame_name(path)]))
+        if name in photos:
+            raise ValueError(
+                f'{shown(photos[name].path)} and {shown(path)} would both '
+                f'be {name}; rename one.'
+            )
+        photos[name] = Photo(path, name, scene=name)
+    return list(photos.values())
+
+
+def read_attribution(path):
+    """Read who made the photographs and under which license.
+
+    Args:
+        path (str or Path): CSV with a header; the columns ``file`` (path
+            below the folder of the photographs) and ``licence`` or
+            ``license`` are needed, ``scene`` is used, others are kept.
+
+    Returns:
+        dict[str, dict[str, str]]: File to its row.
+
+    Raises:
+        ValueError: If it is no such file, or names a file twice.
+    """
+    try:
+        text = Path(path).read_text(encoding='utf-8-sig')
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f'{path} cannot be read: {short_reason(error)}.'
+        ) from error
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    rows = {}
+    try:
+        columns = set(reader.fieldnames or ())
+        if 'file' not in columns or not columns & {'license', 'licence'}:
+            raise ValueError(
+                f'{path} needs a header with the columns "file" and '
+                '"license"; "author" and "source" belong there, too.'
+            )
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(
+                    f'{path}, line {reader.line_num}: not as many values as '
+                    'the header has columns.'
+                )
+            if row['file'] in rows:
+                raise ValueError(f'{path} names {row["file"]} twice.')
+            rows[row['file']] = row
+    except csv.Error as error:
+        raise ValueError(
+            f'{path}, line {reader.line_num}: {error}.'
+        ) from error
+    return rows
+
+
+def attribute(photos, root, rows, exclude=(), any_license=False):
+    """Give photographs their rows, and find out which may be used.
+
+    Args:
+        photos (list[Photo]): All that were found; they get their rows,
+            scenes and, where they may not be used, problems.
+        root (str or Path): The folder they were found in.
+        rows (dict[str, dict]): Result of :func:`read_attribution`.
+        exclude (Collection[str]): Names of licenses not to use.
+        any_license (bool): Use every photograph, with a row or without.
+
+    Returns:
+        list[Photo]: Those that may be used.
+    """
+    usable = []
+    for photo in photos:
+        file = photo.path.relative_to(root).as_posix()
+        row = rows.get(file)
+        photo.row = dict(row or {'file': file})
+        if photo.row.get('scene'):
+            photo.scene = f'scene {photo.row["scene"]}'
+        text = photo.row.get('license') or photo.row.get('licence') or ''
+        name = license_of(text)
+        if name in exclude:
+            photo.problem = f'license {name} is excluded'
+        elif row is None and not any_license:
+            photo.problem = f'no row in {ATTRIBUTION}'
+        elif name is None and not any_license:
+            photo.problem = (
+                f'license {text!r} is none of {", ".join(LICENSES)}'
+            )
+        if not photo.problem:
+            usable.append(photo)
+    return usable
+
+
+def load_photo(path, halve_above):
+    """Read a photograph.
+
+    Args:
+        path (Path): The file.
+        halve_above (int): If its longer side has more pixels, it is taken
+            to be soft at full size and is halved.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray, int]: The photograph at full size and
+        as used, both ``(H, W, 3)`` uint8, and the factor between them, 1
+        or 2; full size is cut so that it divides.
+
+    Raises:
+        ValueError: As :func:`mmdsr.converters.frames.read_rgb`.
+    """
+    full, _ = read_rgb(path)
+    if max(full.shape) <= halve_above:
+        return full, full, 1
+    height, width = (side // 2 for side in full.shape[:2])
+    full = full[: height * 2, : width * 2]
+    small = cv2.resize(full, (width, height), interpolation=cv2.INTER_AREA)
+    return full, small, 2
+
+
+def measure(crop):
+    """Measure how much a picture has to teach.
+
+    Args:
+        crop (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+
+    Returns:
+        tuple[float, float]: Sharpness and detail as in `Gate`.
+    """
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+    def reduced(factor):
+        size = [side // factor for side in grey.shape[::-1]]
+        return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+
+    coarse = cv2.Laplacian(reduced(2), cv2.CV_32F).std()
+    fine = cv2.Laplacian(grey, cv2.CV_32F).std()
+    again = cv2.resize(
+        reduced(4), grey.shape[::-1], interpolation=cv2.INTER_CUBIC
+    )
+    # A picture of one color is as soft as can be.
+    sharp = fine / coarse if coarse > 0 else 0
+    return float(sharp), float((grey - again).std())
+
+
+def passes(crop, gate):
+    """Put a crop through the gate.
+
+    Args:
+        crop (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+        gate (Gate): The measures.
+
+    Returns:
+        str: ``''`` if it passes, ``'soft'`` or ``'flat'`` if not.
+    """
+    sharp, detail = measure(crop)
+    if detail < gate.detail:
+        return 'flat'
+    return 'soft' if sharp < gate.sharpness else ''
+
+
+def survey(photo, size, halve_above, gate):
+    """Look through a photograph for crops that are worth using.
+
+    Args:
+        photo (Photo): Gets its origins and counts, or its problem.
+        size (tuple[int, int]): Width and height of a crop.
+        halve_above (int): As :func:`load_photo`.
+        gate (Gate): The measures.
+
+    Returns:
+        Photo: The same.
+    """
+    try:
+        _, image, factor = load_photo(photo.path, halve_above)
+    except ValueError as error:
+        photo.problem = str(error)
+        return photo
+    room = [image.shape[1] - size[0], image.shape[0] - size[1]]
+    if min(room) < 0:
+        photo.problem = (
+            f'{image.shape[1]}x{image.shape[0]}'
+            f'{" when halved" if factor > 1 else ""} is less than '
+            f'{size[0]}x{size[1]}'
+        )
+        return photo
+    # Crops that overlap by half, from edge to edge.
+    steps = [
+        np.linspace(0, free, -(-2 * free // side) + 1).astype(int)
+        for free, side in zip(room, size, strict=True)
+    ]
+    for y in steps[1].tolist():
+        for x in steps[0].tolist():
+            verdict = passes(image[y : y + size[1], x : x + size[0]], gate)
+            photo.looked += 1
+            photo.soft += verdict == 'soft'
+            photo.flat += verdict == 'flat'
+            if not verdict:
+                photo.origins.append((x, y))
+    if not photo.origins:
+        photo.problem = (
+            'no crop is sharp enough'
+            if photo.soft >= photo.flat
+            else 'no crop has enough detail'
+        )
+    return photo
+
+
+def split_photos(photos, test_share, seed):
+    """Divide photographs into splits, scene by scene.
+
+    Args:
+        photos (list[Photo]): Usable ones.
+        test_share (float): Share of the scenes for the test split, in
+            [0, 1]; strictly between the two, each split gets at least one.
+        seed (int): Seed of the draw.
+
+    Returns:
+        dict[str, list[Photo]]: Split to its photographs, in their order.
+
+    Raises:
+        ValueError: If there are two splits to fill and one scene only.
+    """
+    scenes = sorted({photo.scene for photo in photos})
+    count = round(test_share * len(scenes))
+    if 0 < test_share < 1:
+        if len(scenes) < 2:
+            raise ValueError(
+                'The photographs that can be used show one scene only, '
+                'which cannot be in both splits. Add others, or ask for '
+                'pairs of one split only.'
+            )
+        count = min(max(count, 1), len(scenes) - 1)
+    order = np.random.default_rng([seed, 1]).permutation(len(scenes))
+    test = {scenes[k] for k in order[:count]}
+    return {
+        'train': [photo for photo in photos if photo.scene not in test],
+        'test': [photo for photo in photos if photo.scene in test],
+    }
+
+
+def share_out(photos, pairs):
+    """Say how many pairs each photograph gives.
+
+    A scene of n photographs counts as the root of n: they are much alike.
+
+    Args:
+        photos (list[Photo]): The photographs of a split.
+        pairs (int): All pairs of the split.
+
+    Returns:
+        list[int]: One number for each; they add up to ``pairs``.
+    """
+    scenes = [photo.scene for photo in photos]
+    weights = np.array([scenes.count(scene) ** -0.5 for scene in scenes])
+    ends = np.rint(weights.cumsum() / weights.sum() * pairs).astype(int)
+    return np.diff(ends, prepend=0).tolist()

@@ -1,0 +1,141 @@
+"""The recipe of one pair: a crop, another view of it, and the flow between."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmdsr.converters.frames import MIN_LR_SIDE
+from mmdsr.converters.photo_files import Gate, passes
+from mmdsr.converters.photo_pairs import (
+    PairSpread,
+    change_light,
+    draw_homography,
+    draw_occluder,
+    hide,
+    homography_flow,
+    lies_within,
+    render_view,
+    sense,
+)
+from mmdsr.sim.degrade import degrade
+
+DEGRADATIONS = ('bicubic', 'realistic')
+SCALE = 4
+_TRIES = 20
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How pairs are made.
+
+    Attributes:
+        size: Width and height of HR and Ref, multiples of 4.
+        seed: Seed of everything that is drawn.
+        halve_above: Photographs with a longer side than this are halved.
+        degradation: ``'bicubic'``, or ``'realistic'`` for blur, noise and
+            compression in LR; see :mod:`mmdsr.sim.degrade`.
+        gate: What a crop has to have.
+        spread: How far the views of a pair are apart.
+    """
+
+    size: tuple[int, int] = (320, 320)
+    seed: int = 0
+    halve_above: int = 1600
+    degradation: str = 'bicubic'
+    gate: Gate = Gate()
+    spread: PairSpread = PairSpread()
+
+    def __post_init__(self):
+        """Refuse what cannot be.
+
+        Raises:
+            ValueError: Naming the value.
+        """
+        if any(s % SCALE or s < MIN_LR_SIDE * SCALE for s in self.size):
+            raise ValueError(
+                f'size must be multiples of {SCALE} and at least '
+                f'{MIN_LR_SIDE * SCALE}, not {self.size[0]}x{self.size[1]}.'
+            )
+        if self.seed < 0:
+            raise ValueError(f'seed must be at least 0, not {self.seed}.')
+        if self.degradation not in DEGRADATIONS:
+            raise ValueError(
+                f'degradation must be one of {DEGRADATIONS}, not '
+                f'{self.degradation!r}.'
+            )
+        if not 0 <= self.spread.occluded <= 1:
+            raise ValueError(
+                'the share of occluded references must lie in 0..1, not '
+                f'{self.spread.occluded}.'
+            )
+
+
+def make_pair(photo, origins, donor, rng, recipe):
+    """Make the images of one sample.
+
+    Args:
+        photo (tuple): Result of :func:`load_photo`.
+        origins (list[tuple[int, int]]): ``(x, y)`` of good crops.
+        donor (Callable): Gives the photograph, ``(H, W, 3)`` uint8, from
+            which something is put in front of the scene, and its origins.
+        rng (np.random.Generator): Source of the draws and of the noise.
+        recipe (Recipe): How pairs are made.
+
+    Returns:
+        dict: ``hr``, ``ref``, ``lr`` (None for the bicubic one), ``flow``
+        and ``visible`` for :func:`mmdsr.converters.layout.write_sample`.
+    """
+    full, image, factor = photo
+    size, spread = recipe.size, recipe.spread
+    origin = _draw_origin(image, origins, rng, recipe)
+    hr = _cut(image, origin, size)
+    to_full = np.array(
+        [
+            [factor, 0, factor * origin[0] + (factor - 1) / 2],
+            [0, factor, factor * origin[1] + (factor - 1) / 2],
+            [0, 0, 1],
+        ]
+    )
+    strength = rng.random() ** 2
+    for _ in range(_TRIES):
+        hr_to_ref = draw_homography(rng, size, spread, strength)
+        ref_to_full = to_full @ np.linalg.inv(hr_to_ref)
+        if lies_within(ref_to_full, size, full.shape[1::-1]):
+            break
+        # Near the edge of a photograph there is no room for much.
+        strength *= 0.8
+    else:
+        hr_to_ref, ref_to_full = np.eye(3), to_full
+    # From the photograph at full size: a nearer view shows more.
+    ref = render_view(full, ref_to_full, size)
+    flow, visible = homography_flow(hr_to_ref, size, size, SCALE)
+    if rng.random() < spread.occluded:
+        hidden = draw_occluder(rng, size, spread)
+        other, places = donor()
+        patch = _cut(other, places[rng.integers(len(places))], size)
+        mix = hidden[..., None]
+        ref = np.rint(ref * (1 - mix) + patch * mix).astype(np.uint8)
+        visible = hide(visible, flow, hidden, SCALE)
+    ref = change_light(ref, rng, spread, rng.random() ** 2)
+    ref = sense(ref, rng, spread)
+    lr = degrade(hr, rng) if recipe.degradation == 'realistic' else None
+    return {'hr': hr, 'ref': ref, 'lr': lr, 'flow': flow, 'visible': visible}
+
+
+def _draw_origin(image, origins, rng, recipe):
+    """Draw the place of a crop that passes the gate."""
+    limit = np.array(image.shape[1::-1]) - recipe.size
+    for _ in range(_TRIES):
+        start = origins[rng.integers(len(origins))]
+        reach = np.array(recipe.size) // 4
+        place = start + rng.integers(-reach, reach, endpoint=True)
+        place = place.clip(0, limit).tolist()
+        if not passes(_cut(image, place, recipe.size), recipe.gate):
+            return place
+    return start
+
+
+def _cut(image, origin, size):
+    """Copy a window; origin and size have x first."""
+    (x, y), (width, height) = origin, size
+    return np.ascontiguousarray(image[y : y + height, x : x + width])

@@ -1,0 +1,324 @@
+"""Turn photographs into a data set whose true flow is known."""
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+from zlib import crc32
+
+import cv2
+import numpy as np
+
+from mmdsr.converters.checksums import digest
+from mmdsr.converters.frames_to_refsr import Summary
+from mmdsr.converters.layout import (
+    SPLITS,
+    RefSRWriter,
+    is_written,
+    write_sample,
+)
+from mmdsr.converters.photo_files import (
+    ATTRIBUTION,
+    Photo,
+    attribute,
+    find_photos,
+    load_photo,
+    read_attribution,
+    share_out,
+    split_photos,
+    survey,
+)
+from mmdsr.converters.photo_recipe import SCALE, Recipe, make_pair
+from mmdsr.converters.workers import start_worker
+from mmdsr.sim.degrade import Degradation
+
+VERSION = 1
+"""Of the recipe; another one makes other files of the same seed."""
+
+
+@dataclass
+class PhotoSummary(Summary):
+    """What became of the photographs.
+
+    Attributes:
+        crops (Counter): How many crops were looked at (``'looked'``), and
+            how many of them were ``'soft'`` or ``'flat'``.
+        photos (Counter): Photographs used per split.
+    """
+
+    crops: Counter = field(default_factory=Counter)
+    photos: Counter = field(default_factory=Counter)
+
+
+def photos_to_refsr(
+    root,
+    out,
+    recipe=None,
+    pairs=(900, 60),
+    test_share=0.1,
+    attribution=None,
+    exclude=(),
+    any_license=False,
+    workers=1,
+    overwrite=False,
+    progress=None,
+):
+    """Write a data set of pairs made from photographs.
+
+    The files depend neither on the number of workers nor on interruptions;
+    the same call goes on from what is finished.
+
+    Args:
+        root (str or Path): Folder of the photographs.
+        out (str or Path): The data set to be made.
+        recipe (Recipe, optional): How pairs are made.
+        pairs (tuple[int, int]): How many for training and test; 0 leaves a
+            split out.
+        test_share (float): Share of the scenes that make the test split.
+        attribution (str or Path, optional): See
+            :func:`mmdsr.converters.photo_files.read_attribution`; default
+            ``ATTRIBUTION.csv`` in ``root``, if it is there.
+        exclude (Collection[str]): Names of licenses not to use.
+        any_license (bool): Use photographs without a row, or under another
+            license than those of
+            :data:`mmdsr.converters.photo_files.LICENSES`, too.
+        workers (int): Processes.
+        overwrite (bool): Replace an existing data set.
+        progress (Callable, optional): ``progress(iterable, text, total)``
+            returns the iterable, shown as progress.
+
+    Returns:
+        PhotoSummary: What was written, and what was not and why.
+
+    Raises:
+        FileExistsError: If ``out`` is in the way.
+        FileNotFoundError: If there are no photographs.
+        ValueError: If a value makes no sense, or no photograph is usable.
+        RuntimeError: If a worker process was killed.
+    """
+    recipe = recipe or Recipe()
+    show = progress or (lambda items, text, total: items)
+    _check(pairs, test_share, workers)
+    photos = find_photos(root, [out])
+    summary = PhotoSummary(Path(out), frames=len(photos))
+    if attribution is None and (Path(root) / ATTRIBUTION).exists():
+        attribution = Path(root) / ATTRIBUTION
+    if attribution is None and not any_license:
+        raise ValueError(
+            f'{root} has no {ATTRIBUTION}, so the licenses of its '
+            'photographs are not known. Name one with --attribution, or '
+            'take all with --any-license.'
+        )
+    rows = {} if attribution is None else read_attribution(attribution)
+    usable = attribute(photos, root, rows, exclude, any_license)
+    if not usable:
+        raise ValueError(
+            f'None of the {len(photos)} photographs may be used: '
+            f'{photos[0].path.name}: {photos[0].problem}.'
+        )
+    settings = {
+        'tool': 'photos_to_refsr',
+        'version': VERSION,
+        'recipe': asdict(recipe),
+        'realistic': asdict(Degradation())
+        if recipe.degradation == 'realistic'
+        else None,
+        'pairs': pairs,
+        'test_share': test_share,
+        'photos': {'count': len(usable), 'sha256': _fingerprint(usable)},
+    }
+    with (
+        RefSRWriter(
+            out, SCALE, settings, overwrite, resumable=True, checksums=True
+        ) as writer,
+        _Pool(workers) as pool,
+    ):
+        look = partial(
+            survey,
+            size=recipe.size,
+            halve_above=recipe.halve_above,
+            gate=recipe.gate,
+        )
+        seen = show(
+            pool.run(look, usable), 'Looking for sharp crops', len(usable)
+        )
+        found = {photo.name: photo for photo in seen}
+        usable = [found[photo.name] for photo in usable]
+        for photo in usable:
+            summary.crops.update(
+                looked=photo.looked, soft=photo.soft, flat=photo.flat
+            )
+        try:
+            jobs, stems = _plan(usable, recipe, pairs, test_share, writer)
+        except ValueError:
+            writer.discard()
+            raise
+        written = pool.run(partial(_write_photo, recipe), jobs)
+        for _ in show(written, 'Writing photographs', len(jobs)):
+            pass
+        for split, stem in stems:
+            writer.register(split, stem)
+            summary.samples[split] += 1
+        summary.photos.update(job.split for job in jobs)
+        writer.add_extra(ATTRIBUTION, _table(jobs))
+    refused = [photo for photo in photos if photo.name not in found]
+    for photo in refused + usable:
+        if photo.problem:
+            summary.drop(photo.problem, photo.path)
+    return summary
+
+
+@dataclass
+class _Job:
+    """The pairs of one photograph."""
+
+    split: str
+    folder: Path
+    photo: Photo
+    count: int
+    donor: Photo
+
+
+def _check(pairs, test_share, workers):
+    if len(pairs) != 2 or min(pairs) < 0 or not sum(pairs):
+        raise ValueError(
+            'pairs must be two numbers, for training and test, of which one '
+            f'may be 0, not {" ".join(map(str, pairs))}.'
+        )
+    if not 0 < test_share < 1:
+        raise ValueError(
+            f'the test share must lie between 0 and 1, not {test_share}.'
+        )
+    if workers < 1:
+        raise ValueError(f'workers must be at least 1, not {workers}.')
+
+
+def _fingerprint(photos):
+    """One number for the contents and names of all photographs."""
+    total = hashlib.sha256()
+    for photo in photos:
+        total.update(
+            f'{photo.name} {photo.scene} {digest(photo.path)}\n'.encode()
+        )
+    return total.hexdigest()
+
+
+def _plan(photos, recipe, pairs, test_share, writer):
+    """Say which photograph gives which pairs."""
+    usable = [photo for photo in photos if not photo.problem]
+    if not usable:
+        raise ValueError(
+            f'None of the photographs can be used: {photos[0].path.name}: '
+            f'{photos[0].problem}.'
+        )
+    if not all(pairs):
+        test_share = float(pairs[0] == 0)
+    splits = split_photos(usable, test_share, recipe.seed)
+    jobs, stems = [], []
+    for split, total in zip(SPLITS, pairs, strict=True):
+        members = splits[split]
+        for photo, count in zip(
+            members, share_out(members, total) if members else (), strict=True
+        ):
+            if not count:
+                continue
+            # Something else to be in front: another scene, if there is one.
+            others = [p for p in members if p.scene != photo.scene] or members
+            rng = np.random.default_rng(_key(recipe, photo.name, 1))
+            donor = others[rng.integers(len(others))]
+            jobs.append(
+                _Job(split, writer.split_dir(split), photo, count, donor)
+            )
+            stems += [(split, _stem(photo, k)) for k in range(count)]
+    return jobs, stems
+
+
+def _stem(photo, number):
+    return f'{photo.name}_{number:04d}'
+
+
+def _key(recipe, name, *more):
+    """Seed of one photograph, whatever others there are."""
+    return [recipe.seed, crc32(name.encode()), *more]
+
+
+def _write_photo(recipe, job):
+    """Write the pairs of one photograph that are not there yet."""
+
+    @lru_cache
+    def load(path):
+        return load_photo(path, recipe.halve_above)
+
+    for number in range(job.count):
+        stem = _stem(job.photo, number)
+        if is_written(job.folder, stem):
+            continue
+        rng = np.random.default_rng(_key(recipe, job.photo.name, 0, number))
+        pair = make_pair(
+            load(job.photo.path),
+            job.photo.origins,
+            lambda: (load(job.donor.path)[1], job.donor.origins),
+            rng,
+            recipe,
+        )
+        write_sample(job.folder, stem, scale=SCALE, **pair)
+    return job
+
+
+def _table(jobs):
+    """The attribution file of the photographs that were used."""
+    columns = list(dict.fromkeys(key for job in jobs for key in job.photo.row))
+    columns += [key for key in ('split', 'pairs') if key not in columns]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, '', lineterminator='\n')
+    writer.writeheader()
+    for job in jobs:
+        writer.writerow(
+            {**job.photo.row, 'split': job.split, 'pairs': job.count}
+        )
+    return text.getvalue().encode()
+
+
+class _Pool:
+    """Run functions over items, in this process or in several."""
+
+    def __init__(self, workers):
+        self._pool = None
+        if workers > 1:
+            self._pool = ProcessPoolExecutor(
+                workers, get_context('spawn'), _start
+            )
+
+    def run(self, function, items):
+        """Yield the results, in any order."""
+        if self._pool is None:
+            yield from map(function, items)
+            return
+        pending = [self._pool.submit(function, item) for item in items]
+        try:
+            for future in as_completed(pending):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                'a worker process was killed (too little memory?); the same '
+                'call goes on from here, try fewer workers'
+            ) from error
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def _start():
+    start_worker()
+    # The processes are what uses the cores.
+    cv2.setNumThreads(1)

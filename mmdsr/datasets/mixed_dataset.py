@@ -1,0 +1,79 @@
+"""Several data sets as one, each with a fixed share."""
+
+import math
+
+from torch.utils.data import Dataset
+
+from mmdsr.datasets.seeding import SeededIndex
+from mmdsr.registry import DATASETS
+
+
+@DATASETS.register_module()
+class MixedDataset(Dataset):
+    """Draw from several data sets in fixed shares, whatever their sizes.
+
+    One pass goes through each data set at least once; the smaller ones are
+    repeated as often as their share needs.
+
+    Args:
+        datasets (Sequence[dict]): Configs of the data sets.
+        shares (Sequence[float]): Share of each in a pass, above 0; their
+            sum is 1.
+        pipeline (list, optional): Transforms for those that have none of
+            their own.
+
+    Raises:
+        ValueError: If the shares do not fit.
+    """
+
+    def __init__(self, datasets, shares, pipeline=None):
+        if len(datasets) != len(shares) or not datasets:
+            raise ValueError(
+                'shares must have one value per data set, got '
+                f'{len(shares)} for {len(datasets)}.'
+            )
+        if min(shares) <= 0 or not math.isclose(sum(shares), 1):
+            raise ValueError(
+                f'shares must be above 0 and sum up to 1, got {list(shares)}.'
+            )
+        default = {} if pipeline is None else {'pipeline': pipeline}
+        self.datasets = [
+            DATASETS.build({**default, **config}) for config in datasets
+        ]
+        size = max(
+            math.ceil(len(dataset) / share)
+            for dataset, share in zip(self.datasets, shares, strict=True)
+        )
+        ends = [round(size * sum(shares[: i + 1])) for i in range(len(shares))]
+        self._starts = [0, *ends[:-1]]
+        self._size = ends[-1]
+
+    @property
+    def metainfo(self):
+        """What the first data set is, for the runner."""
+        return self.datasets[0].metainfo
+
+    def __len__(self):
+        """Number of samples in a pass."""
+        return self._size
+
+    def __getitem__(self, index):
+        """Return a sample.
+
+        Args:
+            index (int or SeededIndex): Which one.
+
+        Returns:
+            dict: What the data set's pipeline gives.
+
+        Raises:
+            IndexError: If there is no such sample.
+        """
+        if not 0 <= index < self._size:
+            raise IndexError(f'There is no sample {index} of {self._size}.')
+        number = max(
+            i for i, start in enumerate(self._starts) if start <= index
+        )
+        dataset = self.datasets[number]
+        place = (int(index) - self._starts[number]) % len(dataset)
+        return dataset[SeededIndex(place, getattr(index, 'seed', None))]

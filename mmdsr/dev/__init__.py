@@ -1,0 +1,1 @@
+"""What finds faults: mutated inputs, and a count of what became of them."""

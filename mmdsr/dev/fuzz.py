@@ -1,0 +1,263 @@
+"""Try mutated inputs in a child process and count what becomes of them.
+
+An input is read, or refused in one line that names the file. All else is a
+fault: another error (``raw``), the end of the process by a signal, for
+memory or after a minute (``killed``), or files left behind by a call that
+failed (``half``). An input follows from its kind and seed alone.
+"""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import tempfile
+import warnings
+import zlib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from mmdsr.converters.images import write_bytes
+from mmdsr.dev.kinds import KINDS, NAME
+
+OUTCOMES = ('read', 'refused', 'raw', 'killed', 'half')
+FAULTS = OUTCOMES[2:]
+#: Seconds after which an input counts as killed.
+LIMIT = 60
+#: Memory that an input may take besides what the process has.
+MEMORY = 3 * 2**30
+#: A message longer than this is none.
+_LONG = 1500
+
+
+@cache
+def cases(kind):
+    """Return the whole files of a kind.
+
+    Args:
+        kind (str): Of :data:`mmdsr.dev.kinds.KINDS`.
+
+    Returns:
+        list[Case]: The files with what reads them.
+    """
+    return KINDS[kind]()
+
+
+def make(kind, seed, folder):
+    """Write the input of a seed.
+
+    Args:
+        kind (str): Its kind.
+        seed (int): Its seed, >= 0.
+        folder (Path): Where to.
+
+    Returns:
+        tuple[Case, Path]: What it is made of, and its file.
+    """
+    rng = np.random.default_rng([zlib.crc32(kind.encode()), seed])
+    known = cases(kind)
+    case = known[rng.integers(len(known))]
+    mutator = case.mutators[rng.integers(len(case.mutators))]
+    path = folder / case.name
+    path.write_bytes(mutator(case.data, rng))
+    return case, path
+
+
+def attempt(kind, seed, folder):
+    """Read the input of a seed in this process.
+
+    Args:
+        kind (str): Its kind.
+        seed (int): Its seed.
+        folder (Path): An empty folder to work in.
+
+    Returns:
+        tuple[str, str]: One of :data:`OUTCOMES`, and what was said.
+    """
+    case, path = make(kind, seed, folder)
+    outcome, text = _read(case, path, folder)
+    # The folder has another name each time.
+    return outcome, text.replace(str(folder), '.')
+
+
+def _read(case, path, folder):
+    # What is beside the place to write to is the input.
+    out = folder / 'made' / 'out'
+    out.parent.mkdir()
+    try:
+        case.read(path, out)
+    except (ValueError, OSError) as error:
+        text = str(error)
+        left = sorted(file.name for file in out.parent.iterdir())
+        if left:
+            return 'half', f'{", ".join(left)} left after: {text[:_LONG]}'
+        named = NAME in text or case.name in text
+        if '\n' in text or len(text) > _LONG or not named:
+            return 'raw', f'{type(error).__name__}: {text[:_LONG]}'
+        return 'refused', text
+    # Any other error is what is looked for.
+    except Exception as error:
+        return 'raw', f'{type(error).__name__}: {str(error)[:_LONG]}'
+    hidden = [file.name for file in out.parent.glob('.*')]
+    return ('half', f'{hidden} left') if hidden else ('read', '')
+
+
+def _work(pipe, memory):
+    """Read inputs as they are asked for; the child's main function."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Libraries in C write what they think to the console.
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    warnings.simplefilter('ignore')
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ready = set()
+    with contextlib.suppress(EOFError):
+        while True:
+            kind, seed, folder = pipe.recv()
+            if kind not in ready:
+                # What the kind imports does not count.
+                attempt_first(kind)
+                ready.add(kind)
+                _limit_memory(memory)
+            pipe.send(attempt(kind, seed, Path(folder)))
+
+
+def attempt_first(kind):
+    """Import what a kind needs, by reading its files as they are.
+
+    Args:
+        kind (str): The kind.
+
+    Raises:
+        Exception: If a whole file cannot be read: nothing can be told then.
+    """
+    for case in cases(kind):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, case.name)
+            path.write_bytes(case.data)
+            (path.parent / 'made').mkdir()
+            case.read(path, path.parent / 'made' / 'out')
+
+
+def _limit_memory(more):
+    """Allow this process some memory besides what it has."""
+    pages = int(Path('/proc/self/statm').read_text().split()[0])
+    size = pages * resource.getpagesize() + more
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (size, hard))
+
+
+class Child:
+    """A process that reads inputs, and is started anew when it dies.
+
+    Args:
+        memory (int): See :data:`MEMORY`.
+        limit (float): See :data:`LIMIT`.
+    """
+
+    def __init__(self, memory=MEMORY, limit=LIMIT):
+        self.memory, self.limit = memory, limit
+        self.process = self.pipe = None
+
+    def run(self, kind, seed, folder):
+        """Read an input.
+
+        Args:
+            kind (str): Its kind.
+            seed (int): Its seed.
+            folder (Path): An empty folder to work in.
+
+        Returns:
+            tuple[str, str]: See :func:`attempt`.
+        """
+        new = self.process is None
+        if new:
+            # A copy of this process would have its threads half alive.
+            context = multiprocessing.get_context('spawn')
+            self.pipe, end = context.Pipe()
+            self.process = context.Process(
+                target=_work, args=(end, self.memory), daemon=True
+            )
+            self.process.start()
+            end.close()
+        self.pipe.send((kind, seed, str(folder)))
+        try:
+            # The first one waits for the imports as well.
+            if self.pipe.poll(self.limit + 120 * new):
+                return self.pipe.recv()
+            text = f'no end after {self.limit} s'
+        except (EOFError, ConnectionResetError):
+            self.process.join(10)
+            text = f'exit code {self.process.exitcode}'
+        self.stop()
+        return 'killed', text
+
+    def stop(self):
+        """End the process."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.join()
+            self.pipe.close()
+        self.process = None
+
+
+def fuzz(kinds, count, out=None, keep=None, progress=None):
+    """Try inputs of some kinds.
+
+    Args:
+        kinds (Sequence[str]): Of :data:`mmdsr.dev.kinds.KINDS`.
+        count (int): Inputs of each kind, with the seeds from 0.
+        out (Path, optional): JSON file of the result, written every 200
+            inputs; a run that was stopped goes on from it. Defaults to None.
+        keep (Path, optional): Folder for the inputs that are faults.
+            Defaults to None.
+        progress (Callable, optional): Called with the kind and its counts
+            after each input. Defaults to None.
+
+    Returns:
+        dict[str, dict]: Per kind ``tried``, the :data:`OUTCOMES` and
+        ``faults``, each with ``seed``, ``outcome`` and ``text``.
+    """
+    result = {}
+    if out is not None and out.is_file():
+        result = json.loads(out.read_text(encoding='utf-8'))
+    child = Child()
+    try:
+        for kind in kinds:
+            counts = result.setdefault(
+                kind, dict(tried=0, **dict.fromkeys(OUTCOMES, 0), faults=[])
+            )
+            while counts['tried'] < count:
+                seed = counts['tried']
+                with tempfile.TemporaryDirectory() as folder:
+                    outcome, text = child.run(kind, seed, Path(folder))
+                counts['tried'] += 1
+                counts[outcome] += 1
+                if outcome in FAULTS:
+                    counts['faults'].append(
+                        dict(seed=seed, outcome=outcome, text=text)
+                    )
+                    if keep is not None:
+                        place = keep / f'{kind}_{seed}'
+                        shutil.rmtree(place, ignore_errors=True)
+                        place.mkdir(parents=True)
+                        make(kind, seed, place)
+                if progress is not None:
+                    progress(kind, counts)
+                if out is not None and counts['tried'] % 200 == 0:
+                    _write(out, result)
+    finally:
+        child.stop()
+        if out is not None:
+            _write(out, result)
+    return result
+
+
+def _write(out, result):
+    text = json.dumps(result, indent=1)
+    write_bytes(out, f'{text}\n'.encode('utf-8', 'replace'))

@@ -1,0 +1,198 @@
+"""Kill a tool again and again; what it makes in the end has to be the same.
+
+The same command is started anew after each SIGKILL, as a user would do it.
+What it leaves when it is through is compared, file by file, with what a run
+that nobody killed has made.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from mmdsr.engine.checkpoint import read_checkpoint
+
+
+@dataclass
+class Result:
+    """What became of a tool.
+
+    Args:
+        kills (int): How often it was killed.
+        rounds (int): How often it came to its end in between.
+        faults (list[str]): What was wrong.
+    """
+
+    kills: int = 0
+    rounds: int = 0
+    faults: list = field(default_factory=list)
+
+
+def kill_test(command, folder, kills, rng, ignore=()):
+    """Kill a tool at random moments.
+
+    Args:
+        command (Callable): Given the place to write to, returns the command
+            line.
+        folder (Path): An empty folder to work in.
+        kills (int): How often to kill.
+        rng (np.random.Generator): The moments.
+        ignore (Sequence[str]): Patterns of files that differ between any two
+            runs, such as logs; they need not be the same.
+
+    Returns:
+        Result: What was found.
+
+    Raises:
+        RuntimeError: If the tool does not even work when it is left alone.
+    """
+    whole, parts = folder / 'whole', folder / 'parts'
+    start = time.monotonic()
+    code, text = _run(command(whole / 'out'), None)
+    if code != 0:
+        raise RuntimeError(f'exit code {code}: {text}')
+    length = time.monotonic() - start
+    expected = contents(whole, ignore)
+    result = Result()
+    while result.kills < kills or result.rounds == 0:
+        # As much as it takes, so that moments lie everywhere in a run.
+        limit = None
+        if result.kills < kills:
+            limit = rng.uniform(0, 1.1 * length)
+        code, text = _run(command(parts / 'out'), limit)
+        if code == -signal.SIGKILL:
+            result.kills += 1
+            continue
+        if code != 0:
+            result.faults.append(
+                f'after {result.kills} kills: exit code {code}: {text}'
+            )
+            shutil.rmtree(parts, ignore_errors=True)
+            continue
+        result.rounds += 1
+        found = contents(parts, ignore)
+        result.faults += [
+            f'after {result.kills} kills: {name} {what}'
+            for name, what in differences(expected, found)
+        ]
+        shutil.rmtree(parts)
+    return result
+
+
+def _run(command, limit):
+    """Run a command, for some seconds at most; its code and last words."""
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        # Its workers too, as if the machine lost its power.
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+    lines = output.decode(errors='replace').strip().splitlines()
+    return process.returncode, lines[-1] if lines else ''
+
+
+def contents(folder, ignore=()):
+    """Read the files of a folder.
+
+    Args:
+        folder (Path): The folder.
+        ignore (Sequence[str]): Patterns of files to leave out.
+
+    Returns:
+        dict[str, bytes or dict]: By path; of a checkpoint its weights.
+    """
+    found = {}
+    for path in sorted(folder.rglob('*')):
+        name = path.relative_to(folder).as_posix()
+        if any(path.match(pattern) for pattern in ignore):
+            continue
+        if path.is_dir():
+            found[name] = b''
+        elif path.suffix == '.pth':
+            found[name] = read_checkpoint(path)['state_dict']
+        else:
+            # Where it was made may be noted.
+            found[name] = path.read_bytes().replace(
+                os.fsencode(folder), b'FOLDER'
+            )
+    return found
+
+
+def differences(expected, found):
+    """Compare two results of :func:`contents`.
+
+    Args:
+        expected (dict): What should be there.
+        found (dict): What is.
+
+    Returns:
+        list[tuple[str, str]]: Name and what is wrong.
+    """
+    wrong = [(name, 'is missing') for name in expected.keys() - found.keys()]
+    wrong += [(name, 'is left') for name in found.keys() - expected.keys()]
+    wrong += [
+        (name, 'differs')
+        for name in expected.keys() & found.keys()
+        if not _equal(expected[name], found[name])
+    ]
+    return sorted(wrong)
+
+
+def _equal(one, other):
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(
+            torch.equal(value, other[key]) for key, value in one.items()
+        )
+    return one == other
+
+
+def small_files(folder):
+    """Make what the tools read.
+
+    Args:
+        folder (Path): Where to; images go to ``images``, a recording to
+            ``drive.mp4``.
+    """
+    import av
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    surface = Image.fromarray(noise).resize((640, 480), Image.BICUBIC)
+    images = Path(folder, 'images')
+    images.mkdir(parents=True)
+    for number in range(6):
+        place = 20 * number
+        surface.crop((place, place, place + 64, place + 48)).save(
+            images / f'{number}.png'
+        )
+    with av.open(str(Path(folder, 'drive.mp4')), 'w') as container:
+        stream = container.add_stream('mpeg4', rate=5)
+        stream.width, stream.height, stream.pix_fmt = 192, 160, 'yuv420p'
+        stream.bit_rate = 4_000_000
+        for number in range(12):
+            side = 1.06**-number
+            width, height = 192 * side, 160 * side
+            view = surface.crop(
+                (
+                    320 - width,
+                    240 - height,
+                    320 + width,
+                    240 + height,
+                )
+            ).resize((192, 160))
+            frame = av.VideoFrame.from_image(view)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())

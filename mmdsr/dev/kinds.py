@@ -1,0 +1,478 @@
+"""The kinds of files that are mutated, and what reads them.
+
+A kind makes whole files once, changes one of them by a seed, and hands it to
+the same functions that the tools call. Each input is in a folder of its own;
+what reads it writes to ``out`` beside it.
+"""
+
+import io
+import shutil
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from mmdsr.dev import mutate
+
+#: Part of the name of every mutated file: messages have to name it.
+NAME = 'input'
+
+
+class Case(NamedTuple):
+    """One way to a mutated file.
+
+    Args:
+        name (str): Its name.
+        data (bytes): The whole file.
+        mutators (tuple): Of :mod:`mmdsr.dev.mutate`, one of them is drawn.
+        read (Callable): Called with its path and ``out``.
+    """
+
+    name: str
+    data: bytes
+    mutators: tuple
+    read: object
+
+
+def picture(seed=0, height=64, width=72):
+    """Return noise as an image.
+
+    Args:
+        seed (int): Of the noise. Defaults to 0.
+        height (int): Rows. Defaults to 64.
+        width (int): Columns. Defaults to 72.
+
+    Returns:
+        ndarray: (height, width, 3) uint8.
+    """
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def encode(image, kind='PNG', **options):
+    """Encode an image.
+
+    Args:
+        image (PIL.Image.Image): The image.
+        kind (str): Pillow's name of the format. Defaults to 'PNG'.
+        **options: As of ``Image.save``.
+
+    Returns:
+        bytes: The file.
+    """
+    buffer = io.BytesIO()
+    image.save(buffer, format=kind, **options)
+    return buffer.getvalue()
+
+
+def _frames(path):
+    """Give a frame, or the depth of one, company to make a data set of."""
+    folder = path.parent / 'frames'
+    folder.mkdir()
+    for number in range(2):
+        Image.fromarray(picture(number)).save(folder / f'good_{number}.png')
+    return folder
+
+
+def _read_frame(path, out):
+    from mmdsr.converters.frames_to_refsr import frames_to_refsr
+
+    folder = _frames(path)
+    path.rename(folder / path.name)
+    frames_to_refsr(folder, out, holdout=(0,))
+
+
+def _read_depth(path, out):
+    from mmdsr.converters.frames_to_refsr import frames_to_refsr
+
+    folder = _frames(path)
+    depth = path.parent / 'depth'
+    depth.mkdir()
+    (folder / 'good_0.png').rename(folder / f'{path.stem}.png')
+    path.rename(depth / path.name)
+    frames_to_refsr(folder, out, depth=depth, holdout=(0,))
+
+
+def images():
+    """Frames of the formats that are read."""
+    rgb = Image.fromarray(picture())
+    deep = Image.fromarray(picture()[..., 0].astype(np.uint16) * 257)
+    both = (mutate.mutate_bytes,)
+    return [
+        Case(
+            'input.png', encode(rgb), (*both, mutate.mutate_png), _read_frame
+        ),
+        Case(
+            'input.png',
+            encode(rgb.quantize(16)),
+            (mutate.mutate_png,),
+            _read_frame,
+        ),
+        Case('input.png', encode(deep), (mutate.mutate_png,), _read_frame),
+        *(
+            Case(f'input.{suffix}', encode(rgb, kind), both, _read_frame)
+            for suffix, kind in (
+                ('jpg', 'JPEG'),
+                ('tif', 'TIFF'),
+                ('bmp', 'BMP'),
+                ('webp', 'WEBP'),
+            )
+        ),
+        Case(
+            'input.tif',
+            encode(rgb, 'TIFF', compression='tiff_lzw'),
+            both,
+            _read_frame,
+        ),
+    ]
+
+
+def depth():
+    """Depth maps, as PNG files and as arrays."""
+    from mmdsr.converters.layout import encode_depth
+
+    metres = 0.5 + picture()[..., 0].astype(np.float32) / 100
+    array = io.BytesIO()
+    np.save(array, metres)
+    png = encode(Image.fromarray(encode_depth(metres)))
+    return [
+        Case(
+            'input.npy',
+            array.getvalue(),
+            (mutate.mutate_bytes, mutate.mutate_npy),
+            _read_depth,
+        ),
+        Case(
+            'input.png',
+            png,
+            (mutate.mutate_bytes, mutate.mutate_png),
+            _read_depth,
+        ),
+    ]
+
+
+@cache
+def _model():
+    """A tiny network with its config, and a model of it that can train."""
+    import torch
+    from mmengine.config import Config
+
+    from mmdsr.registry import MODELS
+
+    generator = dict(
+        type='mmdsr.MASASRNet',
+        channels=8,
+        encoder_blocks=(1, 1, 1),
+        decoder_blocks=(1, 1, 1, 1, 1, 1),
+    )
+    torch.manual_seed(0)
+    model = torch.nn.ModuleDict(dict(generator=MODELS.build(dict(generator))))
+    cfg = Config(dict(experiment_name='fuzz', model=dict(generator=generator)))
+    return cfg, model
+
+
+def _training_checkpoint():
+    """What a training writes."""
+    import torch
+    from mmengine.logging import MessageHub
+
+    _, model = _model()
+    optim = torch.optim.Adam(model.parameters())
+    sum(p.sum() for p in model.parameters()).backward()
+    optim.step()
+    hub = MessageHub('fuzz')
+    hub.update_scalar('train/loss', 1.0)
+    content = dict(
+        meta=dict(epoch=0, iter=8, seed=3, time='x'),
+        state_dict=model.state_dict(),
+        message_hub=hub.state_dict(),
+        optimizer=optim.state_dict(),
+        param_schedulers=[dict(last_step=3)],
+    )
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue()
+
+
+def _publish(path, out):
+    from mmdsr.engine.publish import publish
+
+    publish(_model()[0], path, out)
+
+
+def _resume(path, out):
+    from mmdsr.engine.checkpoint import read_checkpoint
+    from mmdsr.engine.load_hook import CheckStartHook
+
+    _, model = _model()
+    CheckStartHook(path, True).after_load_checkpoint(
+        SimpleNamespace(model=model), read_checkpoint(path)
+    )
+
+
+def checkpoints():
+    """Checkpoints of a training."""
+    mutators = (
+        mutate.mutate_bytes,
+        mutate.mutate_zip,
+        mutate.mutate_checkpoint,
+    )
+    data = _training_checkpoint()
+    return [
+        Case('input.pth', data, mutators, read) for read in (_publish, _resume)
+    ]
+
+
+def _read_weights(path, out):
+    from mmdsr.weights import load_published
+
+    load_published(path)
+
+
+def _read_index(path, out):
+    from mmdsr.weights import available, weight_path
+
+    folder = path.parent / NAME
+    folder.mkdir()
+    path.rename(folder / 'index.json')
+    (folder / 'a.pth').write_bytes(b'a')
+    for name in available(folder):
+        weight_path(name, folder)
+
+
+def weights():
+    """Published weights, and lists of them."""
+    import hashlib
+    import json
+    import tempfile
+
+    from mmdsr.engine.publish import publish
+
+    cfg, _ = _model()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, 'iter_8.pth')
+        path.write_bytes(_training_checkpoint())
+        files = {
+            file.path.suffix: file.path.read_bytes()
+            for file in publish(cfg, path, Path(folder, 'out'))
+        }
+    entry = dict(file='a.pth', sha256=hashlib.sha256(b'a').hexdigest(), size=1)
+    index = json.dumps(dict(a=entry)).encode()
+    return [
+        Case(
+            'input.safetensors',
+            files['.safetensors'],
+            (mutate.mutate_bytes, mutate.mutate_safetensors),
+            _read_weights,
+        ),
+        Case(
+            'input.pth',
+            files['.pth'],
+            (
+                mutate.mutate_bytes,
+                mutate.mutate_zip,
+                mutate.mutate_checkpoint,
+            ),
+            _read_weights,
+        ),
+        Case(
+            'index.json',
+            index,
+            (mutate.mutate_bytes, mutate.mutate_json),
+            _read_index,
+        ),
+    ]
+
+
+@cache
+def _dataset():
+    """A data set of four samples: its folder, removed at exit."""
+    import tempfile
+
+    from mmdsr.converters.layout import RefSRWriter
+
+    # As long as the process: cached with it.
+    holder = tempfile.TemporaryDirectory()
+    with RefSRWriter(Path(holder.name, 'set')) as writer:
+        for number, split in enumerate(('train', 'train', 'test', 'test')):
+            image = picture(number)
+            writer.add(split, f'{split}0_{number}', image, image)
+    return holder
+
+
+def _read_manifest(path, out):
+    from mmdsr.datasets import RefSRDataset
+    from mmdsr.datasets.packed import pack
+
+    root = path.parent / NAME
+    shutil.copytree(Path(_dataset().name, 'set'), root)
+    path.replace(root / 'manifest.json')
+    for split in ('train', 'test'):
+        dataset = RefSRDataset(root, split)
+        dataset.get_data_info(len(dataset) - 1)
+    pack(root, out)
+
+
+def manifests():
+    """Manifests of data sets."""
+    data = Path(_dataset().name, 'set', 'manifest.json').read_bytes()
+    mutators = (mutate.mutate_bytes, mutate.mutate_json)
+    return [Case('manifest.json', data, mutators, _read_manifest)]
+
+
+def _read_table(path, out):
+    from mmdsr.converters.sewer_ml_subset import make_subset
+
+    make_subset(path, out.with_suffix('.csv'), per_class=2, normal=2)
+
+
+def tables():
+    """Tables of the form of Sewer-ML's."""
+    from mmdsr.converters.sewer_ml_csv import CLASSES, HEADER
+
+    lines = [','.join(HEADER)]
+    for number in range(12):
+        labels = [int(number % 6 == i % 6) for i in range(len(CLASSES))]
+        row = (f'{number:08d}.png', 0, 0, *labels, 0, 1)
+        lines.append(','.join(map(str, row)))
+    data = '\n'.join(lines).encode()
+    mutators = (mutate.mutate_bytes, mutate.mutate_csv)
+    return [Case('input.csv', data, mutators, _read_table)]
+
+
+def _read_mask(path, out):
+    from mmdsr.converters.masks_to_coco import masks_to_coco
+
+    pictures, masks = path.parent / 'images', path.parent / 'masks'
+    pictures.mkdir()
+    masks.mkdir()
+    Image.fromarray(picture()).save(pictures / f'{path.stem}.png')
+    path.rename(masks / path.name)
+    masks_to_coco(pictures, masks, out.with_suffix('.json'))
+
+
+def _read_coco(path, out):
+    from mmdsr.converters.layout import encode_depth
+    from mmdsr.converters.manifest import write_manifest
+    from mmdsr.sim.browse import read_rows_of
+    from mmdsr.sim.export import LAYOUTS
+
+    root, stems = path.parent / NAME, ['run0_0', 'run0_1']
+    mask = (picture()[..., 0] < 40).astype(np.uint8)
+    files = dict(
+        images=picture(),
+        ref=picture(1),
+        masks=mask,
+        depth=encode_depth(1.0 + mask),
+    )
+    for folder, content in files.items():
+        (root / folder / 'train').mkdir(parents=True)
+        for stem in stems:
+            image = Image.fromarray(content)
+            image.save(root / folder / 'train' / f'{stem}.png')
+    (root / 'annotations').mkdir()
+    path.rename(root / 'annotations' / 'train.json')
+    write_manifest(
+        root, dict(train=stems), scale=None, format=LAYOUTS['pipe'].format
+    )
+    read_rows_of(root, 'train')
+
+
+def coco():
+    """Masks, and the COCO files made of them."""
+    import json
+
+    mask = np.zeros((64, 72), np.uint8)
+    mask[8:20, 8:30] = 1
+    mask[40:60, 8:70] = 2
+    content = dict(
+        images=[
+            dict(id=n, file_name=f'run0_{n}.jpg', width=72, height=64)
+            for n in range(2)
+        ],
+        categories=[dict(id=1, name='crack'), dict(id=2, name='roots')],
+        annotations=[
+            dict(id=n, image_id=n % 2, category_id=1, bbox=[8, 8, 9, 9])
+            for n in range(3)
+        ],
+    )
+    png = encode(Image.fromarray(mask))
+    return [
+        Case(
+            'input.png',
+            png,
+            (mutate.mutate_bytes, mutate.mutate_png),
+            _read_mask,
+        ),
+        Case(
+            'train.json',
+            json.dumps(content).encode(),
+            (mutate.mutate_bytes, mutate.mutate_json),
+            _read_coco,
+        ),
+    ]
+
+
+def _read_video(path, out):
+    from mmdsr.converters.video_to_refsr import video_to_refsr
+
+    try:
+        summary = video_to_refsr([path], out, holdout=(0,))
+    except ValueError as error:
+        # The tool was given one file and need not name it.
+        raise ValueError(f'{path.name}: {error}') from error
+    shutil.rmtree(out)
+    if summary.problems:
+        raise ValueError(f'{path.name}: {summary.problems[0][-1]}')
+
+
+def videos():
+    """Short recordings of the usual containers and codecs."""
+    import tempfile
+
+    import av
+
+    files = []
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix, codec in (
+            ('mp4', 'mpeg4'),
+            ('avi', 'mjpeg'),
+            ('mpg', 'mpeg2video'),
+            ('mkv', 'libx264'),
+            ('mov', 'libx264'),
+            ('ts', 'mpeg2video'),
+        ):
+            path = Path(folder, f'{NAME}.{suffix}')
+            with av.open(str(path), 'w') as container:
+                stream = container.add_stream(codec, rate=25)
+                stream.width, stream.height = 96, 80
+                stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
+                surface = np.asarray(
+                    Image.fromarray(picture(0, 20, 24)).resize((192, 160), 3)
+                )
+                for number in range(15):
+                    view = surface[number : number + 80, number : number + 96]
+                    frame = av.VideoFrame.from_ndarray(
+                        np.ascontiguousarray(view), 'rgb24'
+                    )
+                    container.mux(stream.encode(frame))
+                container.mux(stream.encode())
+            files.append((path.name, path.read_bytes()))
+    mutators = (mutate.mutate_bytes,)
+    return [Case(name, data, mutators, _read_video) for name, data in files]
+
+
+#: Makers of the cases by the name of the kind.
+KINDS = {
+    'images': images,
+    'depth': depth,
+    'checkpoints': checkpoints,
+    'weights': weights,
+    'manifests': manifests,
+    'csv': tables,
+    'coco': coco,
+    'videos': videos,
+}

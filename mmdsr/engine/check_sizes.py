@@ -1,0 +1,166 @@
+"""Whether the images of a RefSR data set fit together, before training.
+
+Only the heads of the files are read. Without this a pair that does not fit
+stops a training when it is drawn, maybe hours later.
+"""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from PIL import Image
+
+from mmdsr.converters.images import short_reason
+from mmdsr.datasets.refsr_dataset import RefSRDataset
+
+_ARGUMENTS = ('data_root', 'split', 'reference', 'max_samples')
+_IMAGES = ('img_path', 'gt_path', 'ref_path')
+#: What changes no size, or a size in a way that is known here.
+_KNOWN = {
+    'Flip',
+    'FlipTranspose',
+    'LoadDepth',
+    'LoadFlow',
+    'LoadImageFromFile',
+    'PackInputs',
+    'PairedRefCrop',
+    'RandomTransposeHW',
+}
+# A JPEG may say that it is to be turned, and readers turn it.
+_ORIENTATION, _TURNED = 0x112, (5, 6, 7, 8)
+_WITH_ORIENTATION = ('JPEG', 'MPO', 'TIFF', 'WEBP')
+_REMEDY = 'mend or remove the sample (from manifest.json, too)'
+
+
+def check_sizes(dataset, batch_size=1):
+    """Refuse a data set with images that its pipeline cannot use.
+
+    Args:
+        dataset (Mapping): Config of an ``mmdsr.RefSRDataset``. A pipeline
+            with transforms that are not known here is not judged.
+        batch_size (int): Of the loader: what is batched must be of one size.
+
+    Raises:
+        ValueError: Names the first file that does not fit, and says how to
+            mend it.
+        FileNotFoundError: As :class:`mmdsr.datasets.RefSRDataset`.
+    """
+    steps = {
+        str(step.get('type')).rpartition('.')[2]: step
+        for step in dataset.get('pipeline') or ()
+    }
+    if not set(steps) <= _KNOWN:
+        return
+    samples = _list(dataset)
+    sizes = _read_sizes(samples)
+    crop = steps.get('PairedRefCrop')
+    _check_scale(samples, sizes, crop)
+    if crop is not None:
+        _check_crop(samples, sizes, crop)
+    if batch_size > 1:
+        transposes = bool({'RandomTransposeHW', 'FlipTranspose'} & set(steps))
+        _check_batch(samples, sizes, crop, batch_size, transposes)
+
+
+def _list(dataset):
+    arguments = {k: dataset[k] for k in _ARGUMENTS if k in dataset}
+    listed = RefSRDataset(**arguments)
+    return [listed.get_data_info(index) for index in range(len(listed))]
+
+
+def _read_sizes(samples):
+    """Map each image file to its width and height."""
+    paths = {sample[key] for sample in samples for key in _IMAGES}
+    # On a network drive each file is waited for.
+    with ThreadPoolExecutor(8) as pool:
+        return dict(pool.map(_read_size, sorted(paths)))
+
+
+def _read_size(path):
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if (
+                image.format in _WITH_ORIENTATION
+                and image.getexif().get(_ORIENTATION) in _TURNED
+            ):
+                width, height = height, width
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ValueError(
+            f'{path}: {short_reason(error)}; {_REMEDY}.'
+        ) from error
+    return path, (width, height)
+
+
+def _shown(size):
+    return '{}x{}'.format(*size)
+
+
+def _check_scale(samples, sizes, crop):
+    """Refuse a truth that is not its image enlarged by the common factor."""
+    if crop is None:
+        factors = Counter(
+            sizes[sample['gt_path']][0] // sizes[sample['img_path']][0]
+            for sample in samples
+        )
+        scale = max(1, factors.most_common(1)[0][0])
+    else:
+        scale = crop.get('scale', 4)
+    for sample in samples:
+        small, large = sizes[sample['img_path']], sizes[sample['gt_path']]
+        if large != (small[0] * scale, small[1] * scale):
+            raise ValueError(
+                f'{sample["gt_path"]} is {_shown(large)}, not {scale} times '
+                f'its low-resolution image, {_shown(small)}; {_REMEDY}.'
+            )
+
+
+def _check_crop(samples, sizes, crop):
+    height, width = crop['lr_size']
+    for sample in samples:
+        small, large = sizes[sample['img_path']], sizes[sample['gt_path']]
+        if small[0] < width or small[1] < height:
+            raise ValueError(
+                f'{sample["img_path"]} is {_shown(small)}, smaller than the '
+                f'window {width}x{height} (lr_size of PairedRefCrop): choose '
+                f'a smaller window, or {_REMEDY}.'
+            )
+        ref = sizes[sample['ref_path']]
+        if crop.get('ref', 'same') == 'same' and ref != large:
+            raise ValueError(
+                f'{sample["ref_path"]} is {_shown(ref)}, its image '
+                f"{_shown(large)}: use ref='whole' in PairedRefCrop and "
+                f'batch_size=1, or {_REMEDY}.'
+            )
+
+
+def _check_batch(samples, sizes, crop, batch_size, transposes):
+    """Refuse images that cannot be put into one batch."""
+    whole = []
+    if crop is None:
+        whole.append('img_path')
+    if crop is None or crop.get('ref', 'same') == 'whole':
+        whole.append('ref_path')
+    for key in whole:
+        common = Counter(sizes[s[key]] for s in samples).most_common(1)[0][0]
+        for sample in samples:
+            if sizes[sample[key]] != common:
+                raise ValueError(
+                    f'{sample[key]} is {_shown(sizes[sample[key]])}, others '
+                    f'are {_shown(common)}; a batch of {batch_size} needs '
+                    'one size: set batch_size=1, cut windows with '
+                    f"PairedRefCrop (ref='same'), or {_REMEDY}."
+                )
+        if transposes and common[0] != common[1]:
+            raise ValueError(
+                f'{samples[0][key]} is {_shown(common)}: a batch of '
+                f'{batch_size} needs squares, for RandomTransposeHW turns '
+                'some of them: set batch_size=1, cut square windows with '
+                "PairedRefCrop (ref='same'), or leave RandomTransposeHW out."
+            )
+    if crop is not None and transposes and len(set(crop['lr_size'])) > 1:
+        height, width = crop['lr_size']
+        raise ValueError(
+            f'The window {width}x{height} (lr_size of PairedRefCrop) must be '
+            f'square for a batch of {batch_size}, as RandomTransposeHW turns '
+            'some of them.'
+        )

@@ -1,0 +1,86 @@
+"""Finding numbers that are not finite among weights."""
+
+from collections.abc import Mapping
+
+import torch
+
+#: What a checkpoint holds besides numbers that training goes on with. A log
+#: may hold any value: mixed precision meets infinite gradients as a rule.
+_LOGS = ('message_hub', 'meta')
+
+
+def non_finite(content):
+    """List the tensors that hold NaN or infinity.
+
+    Args:
+        content (dict): Checkpoint or state dict: containers and tensors,
+            nested in any way. ``message_hub`` and ``meta`` are left out.
+
+    Returns:
+        dict[str, int]: Number of such values by the name of the tensor. The
+        name is that of the layer; the key of a state dict around it is left
+        out.
+
+    Raises:
+        ValueError: If a tensor claims more values than it has.
+    """
+    found = {}
+    for name, value in _tensors(content, ''):
+        count = _count(value, name)
+        if count:
+            found[name.removeprefix('state_dict.')] = count
+    return found
+
+
+def describe(found):
+    """Say which tensors are not finite.
+
+    Args:
+        found (dict[str, int]): See :func:`non_finite`; not empty.
+
+    Returns:
+        str: E.g. ``generator.conv.weight (1 value) and 3 others``.
+    """
+    name, count = next(iter(found.items()))
+    text = f'{name} ({count} value{"s" if count > 1 else ""})'
+    others = len(found) - 1
+    return f'{text} and {others} more' if others else text
+
+
+def _tensors(value, name):
+    """Yield the tensors of nested containers with their names."""
+    if isinstance(value, torch.Tensor):
+        yield name, value
+        return
+    if isinstance(value, Mapping):
+        parts = value.items()
+    elif isinstance(value, (list, tuple)):
+        parts = enumerate(value)
+    else:
+        return
+    for key, part in parts:
+        if name or key not in _LOGS:
+            yield from _tensors(part, f'{name}.{key}' if name else str(key))
+
+
+def _count(value, name):
+    """Number of values that are not finite."""
+    if value.layout != torch.strided or value.is_quantized:
+        raise ValueError(f'{name} is no dense tensor')
+    if not (value.is_floating_point() or value.is_complex()):
+        return 0
+    # What is one value in the file is looked at once, however often the
+    # shape repeats it.
+    value = value.detach()
+    value = value[
+        tuple(slice(None) if step else slice(1) for step in value.stride())
+    ]
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        raise ValueError(f'{name} claims more values than it has')
+    # No arithmetic is known for numbers of eight bits.
+    if value.element_size() == 1:
+        value = value.float()
+    # Whole sums are quicker than a mask; most weights end here.
+    if value.sum().isfinite():
+        return 0
+    return int((~value.isfinite()).sum())

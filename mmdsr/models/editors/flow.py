@@ -1,0 +1,91 @@
+"""An alignment network as a trainable model."""
+
+from mmagic.models.base_models import BaseEditModel
+from mmagic.structures import DataSample
+
+from mmdsr.models.editors.common import DATA_PREPROCESSOR, unpack_inputs
+from mmdsr.models.networks.padding import downscale
+from mmdsr.registry import MODELS
+
+
+@MODELS.register_module()
+class FlowEditor(BaseEditModel):
+    """Supervised training of the flow from LR to the reference.
+
+    Args:
+        generator (dict): ``mmdsr.FlowNet``.
+        flow_loss (dict): ``mmdsr.FlowLoss``; samples without a true flow
+            count nothing in it.
+        self_loss (dict, optional): ``mmdsr.SelfFlowLoss``, which needs no
+            truth. Defaults to None.
+        train_cfg (dict, optional): Unused, for the runner. Defaults to None.
+        test_cfg (dict, optional): Likewise. Defaults to None.
+        init_cfg (dict, optional): Initialization. Defaults to None.
+        data_preprocessor (dict, optional): Defaults to mmagic's with RGB in
+            [0, 1].
+    """
+
+    def __init__(
+        self,
+        generator,
+        flow_loss,
+        self_loss=None,
+        train_cfg=None,
+        test_cfg=None,
+        init_cfg=None,
+        data_preprocessor=None,
+    ):
+        super().__init__(
+            generator=generator,
+            pixel_loss=flow_loss,
+            train_cfg=train_cfg,
+            test_cfg=test_cfg,
+            init_cfg=init_cfg,
+            data_preprocessor=data_preprocessor or DATA_PREPROCESSOR,
+        )
+        self.self_loss = MODELS.build(self_loss) if self_loss else None
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        """Run the model.
+
+        Args:
+            inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr),
+                RGB in [0, 1].
+            data_samples (DataSample, optional): Stacked samples with
+                ``flow`` (N, 2, H, W) and ``visible`` (N, 1, H, W).
+            mode (str): ``'tensor'`` returns flow and confidence;
+                ``'predict'`` a list of samples with ``pred_flow`` and
+                ``confidence``; ``'loss'`` a dict of losses.
+
+        Returns:
+            tuple or list[DataSample] or dict[str, Tensor]: See ``mode``.
+        """
+        lr, ref = unpack_inputs(inputs)
+        if mode == 'loss':
+            ref_down = downscale(ref)
+            results = self.generator.estimate(lr, ref_down)
+            losses = self.pixel_loss(
+                results, data_samples.flow, data_samples.visible
+            )
+            if self.self_loss is not None:
+                height, width = lr.shape[-2:]
+                rows, columns = ref_down.shape[-2:]
+                back = self.generator.estimate(ref_down, lr)[-1][0]
+                losses |= self.self_loss(
+                    lr,
+                    ref_down,
+                    results[-1][0][..., :height, :width],
+                    back[..., :rows, :columns],
+                )
+            return losses
+        flow, confidence = self.generator(lr, ref)
+        if mode == 'predict':
+            output = DataSample(
+                pred_flow=flow.cpu(), confidence=confidence.cpu()
+            )
+            return self.convert_to_datasample(output, data_samples, lr)
+        if mode == 'tensor':
+            return flow, confidence
+        raise ValueError(
+            f"mode must be 'tensor', 'predict' or 'loss', got {mode!r}."
+        )

@@ -1,0 +1,158 @@
+"""Supervised losses of the flow from LR to the reference."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdsr.registry import MODELS
+
+
+def end_point_error(flow: Tensor, truth: Tensor) -> Tensor:
+    """Return the distance between the ends of two flows.
+
+    Args:
+        flow (Tensor): Flow (N, 2, H, W).
+        truth (Tensor): Flow of the same shape.
+
+    Returns:
+        Tensor: Distance (N, 1, H, W) in the flows' pixels.
+    """
+    return (flow - truth).square().sum(1, keepdim=True).clamp_min(1e-12).sqrt()
+
+
+def reduce_flow(
+    flow: Tensor, visible: Tensor, size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """Bring a true flow to a coarser grid.
+
+    Args:
+        flow (Tensor): Flow (N, 2, H, W).
+        visible (Tensor): 1 where it holds, else 0, (N, 1, H, W).
+        size (tuple[int, int]): Height and width of the coarser grid, each
+            pixel of which covers a square of pixels whose side is a power
+            of two; the last rows and columns may lack some.
+
+    Returns:
+        tuple[Tensor, Tensor]: Mean flow of the visible pixels in pixels of
+        the coarser grid (N, 2, h, w); 1 where at least half of a pixel is
+        visible, (N, 1, h, w).
+    """
+    factor = 1
+    while any(
+        want * factor < have
+        for want, have in zip(size, flow.shape[-2:], strict=True)
+    ):
+        factor *= 2
+    if factor == 1:
+        return flow, visible
+    bottom, right = (
+        want * factor - have
+        for want, have in zip(size, flow.shape[-2:], strict=True)
+    )
+    flow = F.pad(flow * visible, (0, right, 0, bottom))
+    share = F.avg_pool2d(F.pad(visible, (0, right, 0, bottom)), factor)
+    mean = F.avg_pool2d(flow, factor) / share.clamp_min(1e-6)
+    return mean / factor, (share >= 0.5).to(share.dtype)
+
+
+def robust_flow_loss(
+    flow: Tensor, truth: Tensor, visible: Tensor, power: float = 0.5
+) -> Tensor:
+    """Mean of a power of the end-point error over the visible pixels.
+
+    A power below 1 asks for precision where a match was found, and does not
+    spend all effort on the few that were not.
+
+    Args:
+        flow (Tensor): Flow (N, 2, H, W).
+        truth (Tensor): True flow of the same shape.
+        visible (Tensor): 1 where it holds, else 0, (N, 1, H, W).
+        power (float): Of the error. Defaults to 0.5.
+
+    Returns:
+        Tensor: Scalar; 0 with a graph if nothing is visible.
+    """
+    error = (end_point_error(flow, truth) + 0.01) ** power
+    return (error * visible).sum() / visible.sum().clamp_min(1)
+
+
+def support_loss(
+    logit: Tensor, flow: Tensor, truth: Tensor, visible: Tensor
+) -> Tensor:
+    """Cross entropy of the confidence: is the flow right to a pixel?
+
+    Args:
+        logit (Tensor): Logit of the confidence (N, 1, H, W).
+        flow (Tensor): Flow that the confidence is about (N, 2, H, W); no
+            gradient reaches it.
+        truth (Tensor): True flow of the same shape.
+        visible (Tensor): 1 where it holds, else 0, (N, 1, H, W). Samples
+            that show nothing are left out: their flow is not known.
+
+    Returns:
+        Tensor: Scalar; 0 with a graph if nothing is known.
+    """
+    right = (end_point_error(flow.detach(), truth) < 1) & (visible > 0)
+    known = visible.flatten(1).amax(1).view(-1, 1, 1, 1).expand_as(logit)
+    loss = F.binary_cross_entropy_with_logits(
+        logit, right.to(logit.dtype), weight=known, reduction='sum'
+    )
+    return loss / known.sum().clamp_min(1)
+
+
+@MODELS.register_module()
+class FlowLoss(nn.Module):
+    """Supervision of all levels of a flow and its confidence.
+
+    Args:
+        loss_weight (float): Weight of the flow's term. Defaults to 1.
+        support_weight (float): Weight of the confidence's. Defaults to 0.2.
+        decay (float): Weight of each level relative to the next finer one.
+            Defaults to 0.5.
+    """
+
+    def __init__(
+        self,
+        loss_weight: float = 1.0,
+        support_weight: float = 0.2,
+        decay: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.support_weight = support_weight
+        self.decay = decay
+
+    def forward(
+        self,
+        results: Sequence[tuple[Tensor, Tensor]],
+        truth: Tensor,
+        visible: Tensor,
+    ) -> dict[str, Tensor]:
+        """Compute the weighted losses.
+
+        Args:
+            results (Sequence[tuple[Tensor, Tensor]]): Flow (N, 2, h, w) and
+                logit (N, 1, h, w) of each level, coarsest first, each in
+                pixels of its grid.
+            truth (Tensor): True flow (N, 2, H, W) in LR pixels.
+            visible (Tensor): 1 where it holds, else 0, (N, 1, H, W).
+
+        Returns:
+            dict[str, Tensor]: ``loss_flow`` and ``loss_support``.
+        """
+        flow_loss = support = truth.new_zeros(())
+        for age, (flow, logit) in enumerate(reversed(results)):
+            weight = self.decay**age
+            true, shown = reduce_flow(truth, visible, flow.shape[-2:])
+            height, width = true.shape[-2:]
+            flow = flow[..., :height, :width]
+            logit = logit[..., :height, :width]
+            flow_loss = flow_loss + weight * robust_flow_loss(
+                flow, true, shown
+            )
+            support = support + weight * support_loss(logit, flow, true, shown)
+        return dict(
+            loss_flow=self.loss_weight * flow_loss,
+            loss_support=self.support_weight * support,
+        )

@@ -1,0 +1,176 @@
+"""Ways to find LR in a reference, behind one interface.
+
+An aligner is a module that is called as ``aligner(lr, ref, ref_down, depth,
+depth_ref)`` and returns the flow (N, 2, H, W) in LR pixels, see
+:mod:`mmdsr.models.networks.flow`, and its confidence (N, 1, H, W) in [0, 1].
+:class:`FlowNet` is the learned one; here are the paper's matching and a
+classical one.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdsr.models.networks.dsrnet_x import gather_evidence
+from mmdsr.models.networks.flow import fit_reference, inside, warp
+from mmdsr.models.networks.padding import SCALE, downscale, upscale
+from mmdsr.models.networks.refsr_net import DSROutput
+from mmdsr.registry import MODELS
+
+
+@MODELS.register_module()
+class DRIMMAligner(nn.Module):
+    """The match map of the paper's network as a flow in whole LR pixels.
+
+    Args:
+        network (dict): Config of ``mmdsr.DSRNet`` or ``mmdsr.MASASRNet``.
+    """
+
+    def __init__(self, network: dict) -> None:
+        super().__init__()
+        self.network = MODELS.build(network)
+
+    def forward(
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Match; see the module for arguments and results."""
+        maps = {}
+        if depth is not None:
+            maps = dict(depth=depth, depth_ref=depth_ref)
+        output = self.network(lr, ref, ref_down, return_feats=True, **maps)
+        return output.flow, output.confidence.clamp(0, 1)
+
+
+@MODELS.register_module()
+class DISAligner(nn.Module):
+    """Dense inverse search of OpenCV: no learning, no gradient, on the CPU.
+
+    Both images are enlarged by 4 and their contrast is evened (CLAHE), as
+    the lamp moves with the camera. The confidence follows from the way
+    back: exp(-d), where a pixel that goes there and back misses itself by d
+    LR pixels.
+
+    Args:
+        preset (str): ``'ultrafast'``, ``'fast'`` or ``'medium'``.
+            Defaults to 'medium'.
+
+    Raises:
+        ValueError: If there is no such preset.
+    """
+
+    def __init__(self, preset: str = 'medium') -> None:
+        super().__init__()
+        if preset not in ('ultrafast', 'fast', 'medium'):
+            raise ValueError(
+                "preset must be 'ultrafast', 'fast' or 'medium', got "
+                f'{preset!r}'
+            )
+        self.preset = preset
+
+    @torch.no_grad()
+    def forward(
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Search; see the module for arguments and results."""
+        if ref_down is None:
+            ref_down = downscale(ref)
+        size = lr.shape[-2:]
+        # DIS wants two images of one size.
+        fitted, offset = fit_reference(ref_down, size, size)
+        there = self._search(lr, fitted)
+        back = self._search(fitted, lr)
+        lost = (there + warp(back, there)).norm(dim=1, keepdim=True)
+        there = there + lr.new_tensor(offset).view(1, 2, 1, 1)
+        confidence = torch.exp(-lost) * inside(there, ref_down.shape[-2:])
+        return there, confidence
+
+    def _search(self, first: Tensor, second: Tensor) -> Tensor:
+        import cv2
+
+        search = cv2.DISOpticalFlow_create(
+            getattr(cv2, f'DISOPTICAL_FLOW_PRESET_{self.preset.upper()}')
+        )
+        clahe = cv2.createCLAHE(3.0, (8, 8))
+
+        def even(image):
+            gray = upscale(image[None]).mean(1)[0].clamp(0, 1)
+            array = (gray * 255).round().byte().cpu().numpy()
+            return clahe.apply(np.ascontiguousarray(array))
+
+        flows = []
+        for one, other in zip(first, second, strict=True):
+            flow = search.calc(even(one), even(other), None)
+            # The value at the center of an LR pixel: mean of its cell.
+            height, width = one.shape[-2:]
+            cells = flow.reshape(height, SCALE, width, SCALE, 2)
+            flows.append(cells.mean((1, 3)).transpose(2, 0, 1) / SCALE)
+        return torch.from_numpy(np.stack(flows)).to(first)
+
+
+@MODELS.register_module()
+class FlowWarp(nn.Module):
+    """No network: the aligned reference's detail put on bicubic.
+
+    The honest baseline of what a reference is worth without learning. Detail
+    is added where the low passes agree and the flow is trusted.
+
+    Args:
+        aligner (dict): Config of an aligner.
+            Defaults to ``dict(type='mmdsr.DISAligner')``.
+        tolerance (float): Difference of the low passes, of the range [0, 1],
+            at which 1/e of the detail is left. Defaults to 0.03.
+    """
+
+    scale = SCALE
+    needs_depth = False
+    lr_multiple = 1
+
+    def __init__(
+        self, aligner: dict | None = None, tolerance: float = 0.03
+    ) -> None:
+        super().__init__()
+        self.aligner = MODELS.build(aligner or dict(type='mmdsr.DISAligner'))
+        self.tolerance = tolerance
+
+    def forward(
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        ref_down: Tensor | None = None,
+        return_feats: bool = False,
+    ) -> Tensor | DSROutput:
+        """Super-resolve.
+
+        Args:
+            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
+            ref (Tensor): References (N, 3, Hr, Wr).
+            ref_down (Tensor, optional): References reduced by 4.
+            return_feats (bool): Return everything. Defaults to False.
+
+        Returns:
+            Tensor or DSROutput: Image (N, 3, 4H, 4W), not clamped; with
+            ``return_feats`` also flow and confidence.
+        """
+        flow, confidence = self.aligner(lr, ref, ref_down)
+        evidence = gather_evidence(lr, ref, flow)
+        wrong = evidence.difference.abs().mean(1, keepdim=True)
+        weight = confidence * torch.exp(-wrong / self.tolerance)
+        enlarged = upscale(lr)
+        own = F.pixel_unshuffle(enlarged, SCALE).unflatten(1, (3, SCALE**2))
+        own = (own - own.mean(2, keepdim=True)).flatten(1, 2)
+        detail = weight * (evidence.detail - own)
+        sr = enlarged + F.pixel_shuffle(detail, SCALE)
+        if not return_feats:
+            return sr
+        return DSROutput(sr, None, None, weight, (), None, flow)

@@ -1,0 +1,361 @@
+"""DSRNet-X: the reference warped by sub-pixel flow, all work at LR size.
+
+Not of the paper. What it changes, and why: the paper's DRIMM finds whole LR
+pixels, which are four HR pixels, so that what it transfers cannot line up;
+here a flow between pixels warps the reference at its full resolution. The
+paper's decoder spends its cost at x4; here the warped reference is folded
+into channels (pixel unshuffle) and the trunk runs at LR size.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdsr.models.networks.blocks import ResBlock, conv3x3
+from mmdsr.models.networks.flow import enlarge_flow, inside, warp
+from mmdsr.models.networks.padding import SCALE, check_images, upscale
+from mmdsr.models.networks.refsr_net import DSROutput
+from mmdsr.registry import MODELS
+
+#: Brings details and differences, a few hundredths, near to one.
+_GAIN = 4.0
+_FOLDED = 3 * SCALE**2
+
+
+class Evidence(NamedTuple):
+    """What a reference shows of LR, on LR's grid.
+
+    Args:
+        detail (Tensor): The warped reference without its low pass, its light
+            matched to LR's, folded: (N, 48, H, W).
+        difference (Tensor): Its low pass minus LR (N, 3, H, W): where it is
+            large, the flow is wrong.
+    """
+
+    detail: Tensor
+    difference: Tensor
+
+
+def local_gain(target: Tensor, source: Tensor, window: int = 7) -> Tensor:
+    """Return the factor that gives an image the local light of another.
+
+    Args:
+        target (Tensor): Image (N, 3, H, W) in [0, 1].
+        source (Tensor): Image of the same shape.
+        window (int): Side of the neighborhood, odd. Defaults to 7.
+
+    Returns:
+        Tensor: Factor (N, 1, H, W) in [0.25, 4].
+    """
+    light = [
+        F.avg_pool2d(
+            image.mean(1, keepdim=True),
+            window,
+            1,
+            window // 2,
+            count_include_pad=False,
+        )
+        for image in (target, source)
+    ]
+    return ((light[0] + 0.02) / (light[1] + 0.02)).clamp(0.25, 4)
+
+
+def gather_evidence(lr: Tensor, ref: Tensor, flow: Tensor) -> Evidence:
+    """Warp a reference at full resolution and split it.
+
+    Args:
+        lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
+        ref (Tensor): References (N, 3, Hr, Wr).
+        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
+
+    Returns:
+        Evidence: Detail and difference.
+    """
+    warped = warp(ref, enlarge_flow(flow, SCALE))
+    cells = F.pixel_unshuffle(warped, SCALE).unflatten(1, (3, SCALE**2))
+    low = cells.mean(2)
+    gain = local_gain(lr, low)
+    detail = ((cells - low[:, :, None]) * gain[:, :, None]).flatten(1, 2)
+    return Evidence(detail, low * gain - lr)
+
+
+class ReferenceFusion(nn.Module):
+    """Weigh what several references show; their order does not matter.
+
+    Each reference k gets a weight ``c_k exp(g_k) / (1 + sum_j c_j exp(g_j))``
+    per pixel, where c is the confidence of its flow and g is learned from
+    what it shows. The 1 stands for no reference: with confidence 0
+    everywhere nothing is left of any.
+
+    Args:
+        channels (int): Width of the features.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = conv3x3(_FOLDED + 4, channels)
+        self.conv2 = conv3x3(channels, channels + 1)
+
+    def forward(
+        self, evidence: Evidence, confidence: Tensor, count: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Fuse.
+
+        Args:
+            evidence (Evidence): Of ``N * count`` references, those of one
+                image side by side.
+            confidence (Tensor): Confidence of their flow
+                (N * count, 1, H, W) in [0, 1].
+            count (int): References per image, K.
+
+        Returns:
+            tuple[Tensor, Tensor, Tensor]: Features (N, C, H, W), detail
+            (N, 48, H, W), and the share of it that comes from references
+            (N, 1, H, W) in [0, 1).
+        """
+        x = torch.cat(
+            [
+                _GAIN * evidence.detail,
+                _GAIN * evidence.difference,
+                confidence,
+            ],
+            1,
+        )
+        x = self.conv2(F.relu(self.conv1(x), inplace=True))
+        feat, logit = x[:, :-1], x[:, -1:]
+        weight = confidence * logit.clamp(-10, 10).exp()
+        weight, feat, detail = (
+            part.unflatten(0, (-1, count))
+            for part in (weight, feat, evidence.detail)
+        )
+        share = weight / (1 + weight.sum(1, keepdim=True))
+        return (
+            (share * feat).sum(1),
+            (share * detail).sum(1),
+            share.sum(1),
+        )
+
+
+class Trunk(nn.ModuleList):
+    """Blocks in sequence."""
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the output of every block, given the first one's input."""
+        outputs = []
+        for block in self:
+            x = block(x)
+            outputs.append(x)
+        return outputs
+
+
+@MODELS.register_module()
+class DSRNetX(nn.Module):
+    """Reference-based x4 super-resolution by sub-pixel alignment.
+
+    Args:
+        channels (int): Width of the trunk. Defaults to 64.
+        num_blocks (int): Residual blocks of the trunk. Defaults to 9.
+        aligner (dict, optional): Config of the alignment network, such as
+            ``dict(type='mmdsr.FlowNet')``; ``None`` for a network that takes
+            flows as inputs, or no reference at all.
+            Defaults to None.
+        use_reference (bool): False leaves the reference out: the trunk
+            alone, a single-image network. Defaults to True.
+
+    Raises:
+        ValueError: If an aligner is given that is never used.
+    """
+
+    scale = SCALE
+    #: Whether depth maps must be given as inputs.
+    needs_depth = False
+    #: What the LR size must be divisible by; any size will do.
+    lr_multiple = 1
+
+    def __init__(
+        self,
+        channels: int = 64,
+        num_blocks: int = 9,
+        aligner: dict | None = None,
+        use_reference: bool = True,
+    ) -> None:
+        super().__init__()
+        if aligner and not use_reference:
+            raise ValueError('use_reference=False leaves the aligner unused')
+        self.channels = channels
+        self.aligner = MODELS.build(aligner) if aligner else None
+        self.head = conv3x3(3, channels)
+        self.fusion = ReferenceFusion(channels) if use_reference else None
+        self.trunk = Trunk(ResBlock(channels) for _ in range(num_blocks))
+        self.tail = conv3x3(channels, _FOLDED)
+        # One gate per sub-pixel: where detail is wrong, all colors are.
+        self.gate = conv3x3(channels, SCALE**2) if use_reference else None
+        self._init_weights()
+
+    def _init_weights(self) -> None:
+        """Start at bicubic interpolation, with residual blocks at identity."""
+        for block in self.trunk:
+            nn.init.zeros_(block.conv2.weight)
+            nn.init.zeros_(block.conv2.bias)
+        for conv in (self.tail, self.gate):
+            if conv is not None:
+                nn.init.zeros_(conv.weight)
+                nn.init.zeros_(conv.bias)
+
+    def feature_channels(
+        self, feature_level: str = 'scale'
+    ) -> tuple[list[int], None]:
+        """Return the widths of what ``return_feats`` gives.
+
+        Args:
+            feature_level (str): ``'scale'``: three features, after each
+                third of the trunk; ``'block'``: one per residual block.
+                Defaults to 'scale'.
+
+        Returns:
+            tuple[list[int], None]: Of the trunk; there is no depth encoder.
+        """
+        count = len(self.trunk) if feature_level == 'block' else 3
+        return [self.channels] * count, None
+
+    def align(
+        self, lr: Tensor, ref: Tensor, ref_down: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Find LR in a reference.
+
+        Args:
+            lr (Tensor): LR images (N, 3, H, W).
+            ref (Tensor): References (N, 3, Hr, Wr).
+            ref_down (Tensor, optional): References reduced by 4. Computed
+                when left out.
+
+        Returns:
+            tuple[Tensor, Tensor]: Flow (N, 2, H, W) in LR pixels and its
+            confidence (N, 1, H, W) in [0, 1], 0 outside of the reference.
+
+        Raises:
+            ValueError: If the network has no aligner.
+        """
+        if self.aligner is None:
+            raise ValueError(
+                'This network has no aligner: give it flow and confidence.'
+            )
+        return self.aligner(lr, ref, ref_down)
+
+    def forward(
+        self,
+        lr: Tensor,
+        ref: Tensor | None = None,
+        ref_down: Tensor | None = None,
+        flow: Tensor | None = None,
+        confidence: Tensor | None = None,
+        return_feats: bool | str = False,
+    ) -> Tensor | DSROutput:
+        """Super-resolve.
+
+        Args:
+            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
+            ref (Tensor, optional): One reference per image (N, 3, Hr, Wr) or
+                K of them (N, K, 3, Hr, Wr), RGB in [0, 1], any size >= 16.
+                Left out, or LR itself: no reference. Images of a batch
+                that come with themselves have none.
+            ref_down (Tensor, optional): Reference reduced by 4. Computed
+                when left out.
+            flow (Tensor, optional): Where the references show LR, in LR
+                pixels (N, 2, H, W) or (N, K, 2, H, W). Found by the aligner
+                when left out.
+            confidence (Tensor, optional): Confidence of the given flow
+                (N, 1, H, W) or (N, K, 1, H, W) in [0, 1]. Defaults to 1
+                wherever the flow stays on the reference.
+            return_feats (bool or str): ``True`` or ``'scale'``: return
+                everything, with three features of the trunk; ``'block'``:
+                with those of all residual blocks. Defaults to False.
+
+        Returns:
+            Tensor or DSROutput: Image (N, 3, 4H, 4W), not clamped; with
+            ``return_feats`` also flow, confidence and features. The
+            confidence says which share of a pixel's detail a reference
+            showed.
+
+        Raises:
+            ValueError: If an input has a wrong shape, or the network has no
+                aligner and no flow is given.
+        """
+        own = None if ref is None else _find_own(lr, ref)
+        if (
+            ref is None
+            or self.fusion is None
+            or (own is not None and bool(own.all()))
+        ):
+            check_images(lr, lr, None)
+            flow = None
+            share = lr.new_zeros(len(lr), 1, *lr.shape[-2:])
+            sr, blocks = self._decode(lr, None, None)
+        else:
+            flow_shape = *ref.shape[:-3], 2, *lr.shape[-2:]
+            many, ref, ref_down, flow, confidence, count = _side_by_side(
+                lr, ref, ref_down, flow, confidence
+            )
+            check_images(many, ref, ref_down)
+            if flow is None:
+                flow, confidence = self.align(many, ref, ref_down)
+            elif confidence is None:
+                size = [-(-side // SCALE) for side in ref.shape[-2:]]
+                confidence = inside(flow, size)
+            if own is not None:
+                # In a batch, an image without a reference comes with itself.
+                confidence = confidence * ~own.view(-1, 1, 1, 1)
+            evidence = gather_evidence(many, ref, flow)
+            feat, detail, share = self.fusion(evidence, confidence, count)
+            sr, blocks = self._decode(lr, feat, detail)
+            flow = flow.reshape(flow_shape)
+        if not return_feats:
+            return sr
+        if return_feats != 'block':
+            total = len(blocks)
+            blocks = [blocks[(i * total + 2) // 3 - 1] for i in (1, 2, 3)]
+        return DSROutput(sr, None, None, share, tuple(blocks), None, flow)
+
+    def _decode(self, lr, feat, detail):
+        x = self.head(lr)
+        if feat is not None:
+            x = x + feat
+        blocks = self.trunk(x)
+        folded = self.tail(blocks[-1])
+        if detail is not None:
+            gate = self.gate(blocks[-1]).repeat(1, 3, 1, 1)
+            folded = folded + gate * detail
+        return upscale(lr) + F.pixel_shuffle(folded, SCALE), blocks
+
+
+def _find_own(lr: Tensor, ref: Tensor) -> Tensor | None:
+    """Tell which references are LR itself, (N,) or (N, K); None: none is."""
+    if ref.shape[-3:] != lr.shape[-3:] or len(ref) != len(lr):
+        return None
+    own = lr if ref.ndim == lr.ndim else lr[:, None]
+    return (ref == own).flatten(-3).all(-1)
+
+
+def _side_by_side(lr, ref, ref_down, flow, confidence):
+    """Lay the K references of each image side by side in the batch."""
+    if ref.ndim == 5 and not ref.shape[1]:
+        raise ValueError(f'ref has no reference in it: {tuple(ref.shape)}')
+    count = ref.shape[1] if ref.ndim == 5 else 1
+    parts = [
+        part.flatten(0, 1) if part is not None and part.ndim == 5 else part
+        for part in (ref, ref_down, flow, confidence)
+    ]
+    for name, part, channels in zip(
+        ('flow', 'confidence'), parts[2:], (2, 1), strict=True
+    ):
+        wanted = (count * len(lr), channels, *lr.shape[-2:])
+        if part is not None and tuple(part.shape) != wanted:
+            raise ValueError(
+                f'{name} must have the shape {wanted} (all references of the '
+                f'batch in a row, or K in a second dimension), got '
+                f'{tuple(part.shape)}'
+            )
+    many = lr if count == 1 else lr.repeat_interleave(count, 0)
+    return many, *parts, count

@@ -1,0 +1,187 @@
+"""FlowNet: where the reference shows what LR shows, learned."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdsr.models.networks.flow import (
+    enlarge_flow,
+    even_light,
+    fit_reference,
+    inside,
+    local_correlation,
+    warp,
+)
+from mmdsr.models.networks.padding import downscale, pad_to_multiple
+from mmdsr.registry import MODELS
+
+_SLOPE = 0.1  # of the leaky ReLUs
+
+
+def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride, 1), nn.LeakyReLU(_SLOPE, True)
+    )
+
+
+class _Refine(nn.Module):
+    """Correct flow and confidence at one level."""
+
+    def __init__(self, channels: int, width: int, radius: int) -> None:
+        super().__init__()
+        self.radius = radius
+        candidates = (2 * radius + 1) ** 2
+        self.body = nn.Sequential(
+            _conv(candidates + channels + 3, width),
+            _conv(width, width),
+            _conv(width, width),
+        )
+        self.head = nn.Conv2d(width, 3, 3, 1, 1)
+
+    def forward(self, feat: Tensor, other: Tensor, state: Tensor) -> Tensor:
+        flow = state[:, :2]
+        costs = local_correlation(
+            feat, warp(other, flow, 'zeros'), self.radius
+        )
+        return state + self.head(self.body(torch.cat([costs, feat, state], 1)))
+
+
+@MODELS.register_module()
+class FlowNet(nn.Module):
+    """Small coarse-to-fine flow from LR to Ref-down.
+
+    Features of both images at LR, LR/2, LR/4, ...; from the coarsest level
+    on, a local correlation around the flow so far and a few convolutions
+    correct it. Ref-down may have another size than LR: the search starts
+    with the centers on each other.
+
+    Args:
+        channels (Sequence[int]): Width of the features at LR, LR/2, LR/4,
+            and so on. Defaults to (16, 32, 48, 64).
+        widths (Sequence[int]): Width of the correction at these levels.
+            Defaults to (32, 48, 64, 64).
+        radii (Sequence[int]): Reach of the search at these levels, in
+            pixels of the level. Defaults to (2, 3, 4, 4).
+        repeats (Sequence[int]): How often each level corrects, with the
+            same weights. Defaults to (2, 1, 1, 1).
+
+    Raises:
+        ValueError: If the lengths differ.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (16, 32, 48, 64),
+        widths: Sequence[int] = (32, 48, 64, 64),
+        radii: Sequence[int] = (2, 3, 4, 4),
+        repeats: Sequence[int] = (2, 1, 1, 1),
+    ) -> None:
+        super().__init__()
+        if not len(channels) == len(widths) == len(radii) == len(repeats):
+            raise ValueError(
+                'channels, widths, radii and repeats must have one value '
+                'per level each'
+            )
+        self.repeats = tuple(repeats)
+        self.levels = nn.ModuleList()
+        before = 4
+        for level, width in enumerate(channels):
+            self.levels.append(
+                nn.Sequential(
+                    _conv(before, width, 1 + (level > 0)),
+                    nn.Conv2d(width, width, 3, 1, 1),
+                )
+            )
+            before = width
+        self.refine = nn.ModuleList(
+            _Refine(*sizes)
+            for sizes in zip(channels, widths, radii, strict=True)
+        )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, a=_SLOPE)
+                nn.init.zeros_(module.bias)
+        for part in self.refine:
+            nn.init.zeros_(part.head.weight)
+
+    def features(self, image: Tensor) -> list[Tensor]:
+        """Return the features of an image at all levels, finest first."""
+        x = torch.cat([image - 0.5, even_light(image)], 1)
+        feats = []
+        for level in self.levels:
+            x = level(x)
+            feats.append(x)
+            x = F.leaky_relu(x, _SLOPE)
+        return feats
+
+    def forward(
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Find LR in a reference; see :mod:`mmdsr.models.networks.aligners`.
+
+        Args:
+            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
+            ref (Tensor): References (N, 3, Hr, Wr).
+            ref_down (Tensor, optional): References reduced by 4. Computed
+                when left out.
+            depth (Tensor, optional): Not used.
+            depth_ref (Tensor, optional): Not used.
+
+        Returns:
+            tuple[Tensor, Tensor]: Flow (N, 2, H, W) in LR pixels; the
+            probability (N, 1, H, W) that it is right to a pixel, 0 where it
+            leaves the reference.
+        """
+        if ref_down is None:
+            ref_down = downscale(ref)
+        flow, logit = self.estimate(lr, ref_down)[-1]
+        height, width = lr.shape[-2:]
+        flow, logit = flow[..., :height, :width], logit[..., :height, :width]
+        return flow, logit.sigmoid() * inside(flow, ref_down.shape[-2:])
+
+    def estimate(
+        self, lr: Tensor, ref_down: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Estimate the flow at all levels, for training.
+
+        Args:
+            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
+            ref_down (Tensor): Reduced references (N, 3, h, w).
+
+        Returns:
+            list[tuple[Tensor, Tensor]]: Coarsest first, on each level's grid:
+            the flow in its pixels (N, 2, H', W') and the logit
+            (N, 1, H', W') of its being right to a pixel. The grids are those
+            of LR padded to a multiple of the coarsest pixel.
+        """
+        multiple = 2 ** (len(self.levels) - 1)
+        size = lr.shape[-2:]
+        lr = pad_to_multiple(lr, multiple)
+        ref_down, offset = fit_reference(ref_down, size, lr.shape[-2:])
+        feats, others = self.features(lr), self.features(ref_down)
+        state = lr.new_zeros(len(lr), 3, *feats[-1].shape[-2:])
+        shift = lr.new_tensor(offset).view(1, 2, 1, 1)
+        results = []
+        for level in reversed(range(len(self.levels))):
+            if level < len(self.levels) - 1:
+                state = _finer(state)
+            for _ in range(self.repeats[level]):
+                state = self.refine[level](feats[level], others[level], state)
+                flow = state[:, :2] + shift / 2**level
+                results.append((flow, state[:, 2:]))
+        return results
+
+
+def _finer(state: Tensor) -> Tensor:
+    flow = enlarge_flow(state[:, :2], 2)
+    logit = F.interpolate(
+        state[:, 2:], scale_factor=2, mode='bilinear', align_corners=False
+    )
+    return torch.cat([flow, logit], 1)

@@ -1,0 +1,185 @@
+"""The reference brought to the place of LR, for training on crops."""
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmdsr.datasets.alignment_cache import read_alignment
+from mmdsr.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class LoadAlignment(BaseTransform):
+    """Load flow and confidence that an aligner has found beforehand.
+
+    Required keys: ``img``, ``data_root``, ``split``, ``stem``.
+    Added keys: ``flow`` ``(h, w, 2)`` float32 in LR pixels, ``confidence``
+    ``(h, w, 1)`` float32 in [0, 1].
+
+    Args:
+        name (str): Of the cache, see
+            ``tools/dataset_converters/cache_alignment.py``.
+
+    Raises:
+        FileNotFoundError: If the sample has none.
+        ValueError: If the file is damaged or of another size.
+    """
+
+    def __init__(self, name='flownet'):
+        self.name = name
+
+    def transform(self, results):
+        """Add flow and confidence.
+
+        Args:
+            results (dict): The sample so far.
+
+        Returns:
+            dict: The sample.
+        """
+        flow, confidence = read_alignment(
+            results['data_root'], results['split'], self.name, results['stem']
+        )
+        size = results['img'].shape[:2]
+        if flow.shape[:2] != size:
+            raise ValueError(
+                f'The alignment {self.name!r} of {results["stem"]} is '
+                f'{flow.shape[1]}x{flow.shape[0]}, the image '
+                f'{size[1]}x{size[0]}. Make it anew with '
+                'cache_alignment.py --overwrite.'
+            )
+        results['flow'] = flow
+        results['confidence'] = confidence
+        return results
+
+    def __repr__(self):
+        return f'{type(self).__name__}(name={self.name!r})'
+
+
+@TRANSFORMS.register_module()
+class AlignRef(BaseTransform):
+    """Warp the reference to LR's window, at full resolution.
+
+    Afterwards the reference has the size of the truth and the flow is zero:
+    a batch of crops needs no more of the reference than lies under them.
+
+    Required keys: ``img`` ``(h, w, 3)``, ``ref`` (any size), ``flow`` ``(h,
+    w, 2)``. Changed keys: ``ref`` ``(scale * h, scale * w, 3)``, ``flow``.
+
+    Args:
+        scale (int): Size of the truth over that of LR.
+    """
+
+    def __init__(self, scale=4):
+        self.scale = scale
+
+    def transform(self, results):
+        """Warp the reference.
+
+        Args:
+            results (dict): The sample so far.
+
+        Returns:
+            dict: The sample.
+        """
+        results['ref'] = warp_image(
+            results['ref'], results['flow'], self.scale
+        )
+        results['flow'] = np.zeros_like(results['flow'])
+        return results
+
+    def __repr__(self):
+        return f'{type(self).__name__}(scale={self.scale})'
+
+
+def warp_image(image, flow, scale=4):
+    """Bring a full-size reference to LR's grid.
+
+    The same as :func:`mmdsr.models.networks.flow.warp` with the enlarged
+    flow, on arrays.
+
+    Args:
+        image (np.ndarray): ``(Hr, Wr, 3)``.
+        flow (np.ndarray): ``(h, w, 2)`` in LR pixels.
+        scale (int): Full size over the size of LR.
+
+    Returns:
+        np.ndarray: ``(scale * h, scale * w, 3)`` of the image's type.
+    """
+    height, width = (side * scale for side in flow.shape[:2])
+    large = scale * cv2.resize(
+        flow, (width, height), interpolation=cv2.INTER_LINEAR
+    )
+    large[..., 0] += np.arange(width, dtype=np.float32)
+    large[..., 1] += np.arange(height, dtype=np.float32)[:, None]
+    return cv2.remap(
+        image,
+        large,
+        None,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+@TRANSFORMS.register_module()
+class SpoilRef(BaseTransform):
+    """Take the reference away from some samples, or give a false one.
+
+    So that a network learns what to do without, and to distrust. Place it
+    before :class:`AlignRef`.
+
+    Required keys: ``ref``, ``flow``, ``confidence``.
+
+    Args:
+        missing (float): Share of samples whose confidence becomes 0: no
+            reference.
+        wrong (float): Share of samples whose flow is moved by a random
+            number of LR pixels in each direction.
+        black (float): Share of samples whose reference becomes black.
+        shift (tuple[float, float]): Least and greatest distance of a wrong
+            flow from the right one, in LR pixels; drawn log-uniformly.
+
+    Raises:
+        ValueError: If the shares are no shares, or the distances no range.
+    """
+
+    def __init__(self, missing=0.15, wrong=0.1, black=0.05, shift=(0.5, 30)):
+        shares = (missing, wrong, black)
+        if min(shares) < 0 or sum(shares) > 1:
+            raise ValueError(
+                f'missing, wrong and black must be shares, not {shares}.'
+            )
+        if not 0 < shift[0] <= shift[1]:
+            raise ValueError(f'shift must be a range above 0, not {shift}.')
+        self.missing = missing
+        self.wrong = wrong
+        self.black = black
+        self.shift = tuple(shift)
+
+    def transform(self, results):
+        """Spoil the sample, perhaps.
+
+        Args:
+            results (dict): The sample so far.
+
+        Returns:
+            dict: The sample.
+        """
+        drawn = np.random.random()
+        if drawn < self.missing:
+            results['confidence'] = np.zeros_like(results['confidence'])
+        elif drawn < self.missing + self.wrong:
+            low, high = self.shift
+            length = low * (high / low) ** np.random.random()
+            turn = 2 * np.pi * np.random.random()
+            move = length * np.array([np.cos(turn), np.sin(turn)])
+            results['flow'] = results['flow'] + move.astype(np.float32)
+        elif drawn < self.missing + self.wrong + self.black:
+            results['ref'] = np.zeros_like(results['ref'])
+        return results
+
+    def __repr__(self):
+        return (
+            f'{type(self).__name__}(missing={self.missing}, '
+            f'wrong={self.wrong}, black={self.black}, shift={self.shift})'
+        )

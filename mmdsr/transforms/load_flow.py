@@ -1,0 +1,119 @@
+"""The true flow from LR to the reference, where it is known."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmdsr.converters.flow_values import read_flow
+from mmdsr.converters.images import read_depth
+from mmdsr.converters.layout import DEPTH_KEYS
+from mmdsr.registry import TRANSFORMS
+
+
+@lru_cache(maxsize=8)
+def _views(root):
+    from mmdsr.sim.correspondence import read_views
+
+    return read_views(root)
+
+
+@TRANSFORMS.register_module()
+class LoadFlow(BaseTransform):
+    """Load or compute the exact flow from LR to the reduced reference.
+
+    A file of flow (``flow_path``) is read. Without one, the flow follows
+    from the depth maps and the cameras in ``poses.csv`` of a simulated data
+    set. Where there is neither, nothing is visible.
+
+    Required keys: ``img``, and of :class:`mmdsr.RefSRDataset` ``flow_path``,
+    ``data_root``, ``split``, ``stem``, ``depth_lr_path``,
+    ``depth_ref_path``.
+    Added keys: ``flow`` ``(h, w, 2)`` float32 in LR pixels, see
+    :func:`mmdsr.sim.correspondence.correspondence`; ``visible`` ``(h, w,
+    1)`` float32, 1 where the reference shows the spot, 0 elsewhere.
+
+    Place it before crops and :class:`mmdsr.FlipTranspose`, which take the
+    flow along; mmagic's ``Flip`` and ``RandomTransposeHW`` do not know that
+    a flow has a direction.
+
+    Args:
+        scale (int): Full size over the size of LR.
+        missing (str): ``'nothing'`` visible where no flow is known, or
+            ``'error'``.
+
+    Raises:
+        ValueError: If an argument or the size of a file does not fit.
+        FileNotFoundError: If no flow is known and ``missing='error'``.
+    """
+
+    def __init__(self, scale=4, missing='nothing'):
+        if missing not in ('nothing', 'error'):
+            raise ValueError(
+                f"missing must be 'nothing' or 'error', not {missing!r}."
+            )
+        self.scale = scale
+        self.missing = missing
+
+    def transform(self, results):
+        """Add flow and visibility.
+
+        Args:
+            results (dict): The sample so far.
+
+        Returns:
+            dict: The sample with ``flow`` and ``visible``.
+        """
+        size = results['img'].shape[:2]
+        found = self._find(results)
+        if found is None:
+            if self.missing == 'error':
+                raise FileNotFoundError(
+                    f'No flow is known for {results.get("img_path")}: the '
+                    'data set has neither flow files nor poses.csv with '
+                    'depth maps of both images.'
+                )
+            found = np.zeros((*size, 2), np.float32), np.zeros(size, bool)
+        flow, visible = found
+        if flow.shape[:2] != size:
+            raise ValueError(
+                f'The flow of {results.get("img_path")} is '
+                f'{flow.shape[1]}x{flow.shape[0]}, the image '
+                f'{size[1]}x{size[0]}. Write the data set anew.'
+            )
+        results['flow'] = flow
+        results['visible'] = visible[..., None].astype(np.float32)
+        return results
+
+    def _find(self, results):
+        path = results.get('flow_path')
+        if path is not None:
+            return read_flow(path)
+        depths = [results.get(f'{key}_path') for key in DEPTH_KEYS]
+        root = results.get('data_root')
+        if root is None or not all(d and Path(d).is_file() for d in depths):
+            return None
+        views = _views(str(root))
+        keys = [
+            (results['split'], results['stem'], image)
+            for image in ('image', 'ref')
+        ]
+        # Another reference than the stored one has no known camera.
+        if results.get('reference', 'adjacent') != 'adjacent' or not all(
+            key in views for key in keys
+        ):
+            return None
+        from mmdsr.sim.correspondence import correspondence
+
+        return correspondence(
+            *(read_depth(depth) for depth in depths),
+            *(views[key] for key in keys),
+            self.scale,
+        )
+
+    def __repr__(self):
+        return (
+            f'{type(self).__name__}(scale={self.scale}, '
+            f'missing={self.missing!r})'
+        )

@@ -1,0 +1,64 @@
+"""The test by killing: that it passes what goes on, and sees what does not."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from mmdsr.dev.kill import differences, kill_test
+
+GOOD = """
+import os, pathlib, sys, time
+out = pathlib.Path(sys.argv[1])
+out.mkdir(parents=True, exist_ok=True)
+for i in range(8):
+    path = out / f'{i}.txt'
+    part = out / f'.part'
+    if not path.exists():
+        part.write_text('some')
+        time.sleep(0.03)
+        part.write_text(str(i))
+        part.rename(path)
+"""
+# Takes what is half written for whole, and leaves a file of its own.
+BAD = GOOD.replace("f'.part'", "f'{i}.txt'").replace(
+    'path = out', "(out / f'.{os.getpid()}').touch(); path = out"
+)
+BROKEN = 'raise SystemExit("no such thing")'
+
+
+def _kill(code, folder, kills=6):
+    folder.mkdir()
+    return kill_test(
+        lambda out: [sys.executable, '-c', code, str(out)],
+        folder,
+        kills,
+        np.random.default_rng(0),
+    )
+
+
+def test_a_tool_that_goes_on(tmp_path):
+    result = _kill(GOOD, tmp_path / 'a')
+    assert result.kills == 6 and result.rounds >= 1
+    assert not result.faults
+
+
+def test_a_tool_that_does_not(tmp_path):
+    faults = ' '.join(_kill(BAD, tmp_path / 'a').faults)
+    assert 'is left' in faults or 'differs' in faults
+
+
+def test_a_tool_that_never_works(tmp_path):
+    with pytest.raises(RuntimeError, match='no such thing'):
+        _kill(BROKEN, tmp_path / 'a')
+
+
+def test_differences():
+    one = {'a': b'1', 'b': b'2', 'c': b'3'}
+    other = {'a': b'1', 'b': b'0', 'd': b'3'}
+    assert differences(one, other) == [
+        ('b', 'differs'),
+        ('c', 'is missing'),
+        ('d', 'is left'),
+    ]
+    assert not differences(one, dict(one))

@@ -1,0 +1,102 @@
+"""--cfg-options: what is typed, and what becomes of it."""
+
+import argparse
+
+import pytest
+from mmengine.config import Config
+
+from mmdsr.engine.check_data import UsageError
+from mmdsr.engine.options import (
+    add_options_argument,
+    merge_options,
+    read_options,
+)
+
+
+def _config():
+    return Config(
+        dict(
+            data=dict(root='data/x', files=['a', 'b'], size=3),
+            steps=[dict(name='one', by=1), dict(name='two')],
+            load_from=None,
+            extra=None,
+            flag=True,
+        )
+    )
+
+
+def _parse(*options):
+    parser = argparse.ArgumentParser()
+    add_options_argument(parser)
+    return parser.parse_args(['--cfg-options', *options]).cfg_options
+
+
+def _merged(*options):
+    cfg = _config()
+    merge_options(cfg, _parse(*options), 'x.py')
+    return cfg
+
+
+@pytest.mark.parametrize(
+    'text', ['data set/x', 'a, b', 'Größe,1', '2024', 'true', '[a]', 'a=b']
+)
+def test_a_text_stays_what_was_typed(text):
+    cfg = _merged(f'data.root={text}', f'load_from={text}')
+    assert cfg.data.root == text and type(cfg.data.root) is str
+    assert _merged(f'steps.1.name={text}').steps[1].name == text
+    # A path, though the config has none yet.
+    if text != '[a]':
+        assert cfg.load_from == text
+
+
+@pytest.mark.parametrize(
+    ('text', 'value'),
+    [
+        ('7', 7),
+        ('1e-3', 1e-3),
+        ('False', False),
+        ('None', None),
+        ('a b', 'a b'),
+        ("'a b'", 'a b'),
+        ('1,2', [1, 2]),
+        ('[(1, 2), c d]', [(1, 2), 'c d']),
+        ('water level, crack', ['water level', 'crack']),
+        ('', ''),
+    ],
+)
+def test_other_values_are_read(text, value):
+    for key in ('data.size', 'extra', 'flag', 'new.key', 'data.files'):
+        cfg = _merged(f'{key}={text}')
+        for part in key.split('.'):
+            cfg = cfg[part]
+        assert cfg == value and type(cfg) is type(value), key
+
+
+def test_none_and_quotes_where_a_text_is():
+    assert _merged('data.root=None').data.root is None
+    assert _merged('data.root="a b"').data.root == 'a b'
+
+
+def test_without_a_config():
+    options = _parse('a=1', 'data_root=my data', 'c=x,y')
+    assert read_options(options) == {
+        'a': 1,
+        'data_root': 'my data',
+        'c': ['x', 'y'],
+    }
+    assert read_options({'a': [1]}) == {'a': [1]}
+    assert read_options(None) == {}
+
+
+@pytest.mark.parametrize('text', ['a', '=3', ''])
+def test_no_key(text, capsys):
+    with pytest.raises(SystemExit) as caught:
+        _parse(text)
+    assert caught.value.code == 2
+    assert 'is not KEY=VALUE' in capsys.readouterr().err
+
+
+def test_what_does_not_fit():
+    for option in ('steps.7.name=x', 'data.size=[1,(2]'):
+        with pytest.raises(UsageError, match='--cfg-options'):
+            _merged(option)

@@ -1,0 +1,122 @@
+"""The alignment cache as a user makes it."""
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmdsr.datasets.alignment_cache import alignment_path, read_alignment
+from mmdsr.registry import MODELS
+
+TOOL = 'dataset_converters/cache_alignment.py'
+FLOWNET = dict(
+    type='mmdsr.FlowNet',
+    channels=[4, 8],
+    widths=[8, 8],
+    radii=[1, 1],
+    repeats=[1, 1],
+)
+
+
+@pytest.fixture
+def root(tmp_path, refsr_root):
+    shutil.copytree(refsr_root, tmp_path / 'data')
+    return tmp_path / 'data'
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the tool in this process: exit code, output and message."""
+    path = Path(__file__).parents[2] / 'tools' / TOOL
+    spec = importlib.util.spec_from_file_location('cache_alignment', path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+
+    def call(*args):
+        monkeypatch.setattr(sys, 'argv', [path.name, *map(str, args)])
+        try:
+            code = tool.main()
+        except SystemExit as stopped:
+            code = stopped.code
+        out, err = capsys.readouterr()
+        return code, out, err.rpartition('error: ')[2]
+
+    return call
+
+
+def test_dis_resume_and_overwrite(root, run):
+    _, out, _ = run(root, '--name', 'dis')
+    assert 'train: 4 samples aligned' in out
+    assert 'test: 2 samples aligned' in out
+    stem = 'train0_0000'
+    flow, confidence = read_alignment(root, 'train', 'dis', stem)
+    assert flow.shape == (48, 64, 2) and confidence.shape == (48, 64, 1)
+    # The reference is HR moved by 8 pixels.
+    assert abs(np.median(flow[..., 0]) - 2) < 0.25
+    assert abs(np.median(flow[..., 1])) < 0.25
+    path = alignment_path(root, 'train', 'dis', stem)
+    content = path.read_bytes()
+    path.unlink()
+    other = alignment_path(root, 'train', 'dis', 'train1_0000')
+    other.write_bytes(b'kept')
+    _, out, _ = run(root, '--name', 'dis')
+    assert 'train: 1 samples aligned' in out
+    assert 'test: 0 samples aligned' in out
+    assert path.read_bytes() == content
+    assert other.read_bytes() == b'kept'
+    _, out, _ = run(root, '--name', 'dis', '--overwrite', '--splits', 'train')
+    assert 'train: 4 samples aligned' in out
+    assert '/test:' not in out
+    assert other.read_bytes() != b'kept'
+
+
+def test_a_trained_aligner(root, tmp_path, run):
+    torch.manual_seed(0)
+    net = MODELS.build(dict(FLOWNET))
+    state = net.state_dict()
+    folder = tmp_path / 'work'
+    folder.mkdir()
+    torch.save(
+        {f'generator.{k}': v for k, v in state.items()},
+        folder / 'best_Match@1_iter_3.pth',
+    )
+    config = tmp_path / 'flow.py'
+    config.write_text(
+        f"model = dict(type='mmdsr.FlowEditor', generator=dict({FLOWNET}))\n"
+    )
+    args = '--config', config, '--checkpoint', folder
+    _, out, _ = run(root, '--name', 'mine', *args)
+    assert 'test: 2 samples aligned' in out
+    flow, _ = read_alignment(root, 'test', 'mine', 'test0_0000')
+    assert np.isfinite(flow).all()
+    config.write_text(
+        config.read_text().replace("'channels': [4, 8]", "'channels': [4, 9]")
+    )
+    code, _, text = run(root, '--name', 'other', *args)
+    assert code == 2
+    assert text.count('\n') == 1
+    assert not (root / 'test/align-other').exists()
+
+
+def test_refuses(root, tmp_path, run):
+    def message(*args):
+        code, _, text = run(*args)
+        assert code == 2
+        return text
+
+    assert '"dis"' in message(root, '--name', 'flownet')
+    assert 'together' in message(root, '--name', 'a', '--config', 'x.py')
+    both = '--config', 'none.py', '--checkpoint', 'x'
+    assert 'choose another name' in message(root, '--name', 'dis', *both)
+    assert 'no config' in message(root, '--name', 'a', *both)
+    assert 'may have' in message(root, '--name', '../a', *both)
+    assert 'no data set' in message(tmp_path / 'none', '--name', 'dis')
+    shutil.rmtree(root / 'test/ref')
+    assert 'ref' in message(root, '--name', 'dis', '--splits', 'test')
+    first = root / 'train/lr/train0_0000.png'
+    first.write_bytes(b'no picture')
+    assert 'train0_0000.png' in message(root, '--name', 'dis')

@@ -1,0 +1,68 @@
+"""tools/dataset_converters/photos_to_refsr.py, as a user runs it."""
+
+import runpy
+import sys
+
+import photo_makers
+import pytest
+from tool_runs import ROOT, run
+
+TOOL = 'dataset_converters/photos_to_refsr.py'
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run the tool in this process; returns code, stdout, stderr."""
+    main = runpy.run_path(str(ROOT / 'tools' / TOOL))['main']
+
+    def call(*args):
+        monkeypatch.setattr(sys, 'argv', [TOOL, *map(str, args)])
+        try:
+            code = main()
+        except SystemExit as error:
+            code = error.code
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def test_a_run(tmp_path):
+    root, out = photo_makers.folder(tmp_path / 'in'), tmp_path / 'out'
+    done = run(TOOL, root, out, '--size', 64, 64, '--pairs', 3, 1)
+    assert '3 training pairs of 2 photographs and 1 test pairs of 1' in (
+        done.stdout
+    )
+    assert (out / 'test/flow').is_dir()
+
+
+def test_refuses_and_overwrites(tmp_path, call):
+    root, out = photo_makers.folder(tmp_path / 'in'), tmp_path / 'out'
+    args = (root, out, '--size', 64, 64, '--pairs', 3, 1)
+    assert call(*args)[0] == 0
+    before = (out / 'manifest.json').read_bytes()
+    code, _, text = call(*args)
+    assert code == 2 and 'exists already' in text
+    assert (out / 'manifest.json').read_bytes() == before
+    assert call(*args, '--occluded', 1, '--overwrite')[0] == 0
+    assert (out / 'manifest.json').read_bytes() != before
+
+
+def test_wrong_arguments_are_one_line(tmp_path, call):
+    root, out = photo_makers.folder(tmp_path / 'in'), tmp_path / 'out'
+    csv = tmp_path / 'none.csv'
+    for args, reason in (
+        ((tmp_path / 'nowhere',), 'no folder'),
+        ((root, '--size', 63, 64), 'multiples of 4'),
+        ((root, '--pairs', 0, 0), 'pairs'),
+        ((root, '--test-share', 1.5), 'between 0 and 1'),
+        ((root, '--attribution', csv), 'No such file'),
+    ):
+        code, _, text = call(args[0], out, *args[1:])
+        assert code == 2 and reason in text
+        assert len(text.splitlines()) == 1
+    code, _, text = call(root, out, '--exclude-license', 'GPL')
+    assert code == 2 and 'CC-BY-SA' in text
+    (root / 'ATTRIBUTION.csv').unlink()
+    code, _, text = call(root, out)
+    assert code == 2 and 'licenses' in text and '--any-license' in text
+    assert [p.name for p in tmp_path.iterdir()] == ['in']
