@@ -76,7 +76,8 @@ def build_generator(cfg, checkpoint, device='cpu'):
 def variants(generator, references=USUAL_REFERENCES, depths=DEPTHS):
     """List what to evaluate.
 
-    A network that takes no reference gets none in place of the image itself.
+    A network that takes no reference gets none in place of the image itself,
+    enlarged or not.
     All references with the first usable depth source, then the first
     reference with the other depth sources.
 
@@ -104,7 +105,11 @@ def variants(generator, references=USUAL_REFERENCES, depths=DEPTHS):
             "'given' or 'zero'."
         )
     if takes_none(generator):
-        references = ['none' if r == 'self' else r for r in references]
+        # Both of these stand for none.
+        named = (
+            'none' if r in ('upscaled', 'self') else r for r in references
+        )
+        references = list(dict.fromkeys(named))
     pairs = [(reference, usable[0]) for reference in references]
     pairs += [(references[0], depth) for depth in usable[1:]]
     return [
