@@ -20,7 +20,7 @@ def parse_args():
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
-        epilog='An interrupted run is gone on with by the same command. '
+        epilog='An interrupted run is resumed by the same command. '
         'Started with torchrun or srun, the processes share the images. See '
         'docs/super_resolve.md.',
     )
@@ -52,9 +52,10 @@ def parse_args():
     parser.add_argument(
         '--reference',
         choices=POLICIES,
-        default='self',
-        help='the image itself, a file in --refs, or the frame before '
-        '(default: self)',
+        default='upscaled',
+        help='the enlarged image, the image as it is (the paper without a '
+        'reference), a file in --refs, or the frame before (default: '
+        'upscaled)',
     )
     parser.add_argument(
         '--refs',
@@ -66,8 +67,8 @@ def parse_args():
         '--tile',
         type=int,
         metavar='PIXELS',
-        help='largest side that the network sees at once (default: the whole '
-        'image)',
+        help='largest side that the network sees at once (default: chosen by '
+        'the image and the free memory)',
     )
     parser.add_argument(
         '--overlap',
@@ -79,14 +80,20 @@ def parse_args():
     parser.add_argument(
         '--precision', choices=tuple(PRECISIONS), default='fp32'
     )
-    parser.add_argument('--batch-size', type=int, default=4, metavar='N')
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        metavar='N',
+        help='images or tiles at once (default: 1 on a CPU, else chosen by '
+        'the free memory)',
+    )
     parser.add_argument(
         '--device', help='such as cpu or cuda:0 (default: a GPU if any)'
     )
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help='drop the PNG files in OUT if other settings made them',
+        help='drop what this tool has written to OUT with other settings',
     )
     return parser.parse_args()
 
@@ -103,7 +110,7 @@ def make_resolver(args):
         interpolation=args.interpolation,
         scale=args.scale,
         reference=args.reference,
-        tile=args.tile,
+        tile='auto' if args.tile is None else args.tile,
         overlap=args.overlap,
         max_batch=args.batch_size,
         precision=args.precision,
@@ -112,10 +119,21 @@ def make_resolver(args):
 
 def show_report(report, place, target, console):
     """Print what was written, and what was not and why."""
+
+    def warn(text):
+        console.print(text, style='yellow', markup=False)
+
     for name, reason in report.failed.items():
-        console.print(
-            f'Left out: {name}: {reason}', style='yellow', markup=False
-        )
+        warn(f'Left out: {name}: {reason}')
+    for name, reason in report.partial.items():
+        warn(f'In part: {name}: {reason}')
+    # Thousands of images of one kind get one line.
+    alike = {}
+    for name, note in report.notes.items():
+        alike.setdefault(note, []).append(name)
+    for note, names in alike.items():
+        more = f' and {len(names) - 1} more' if len(names) > 1 else ''
+        warn(f'Converted: {names[0]}{more}: {note}')
     share = f'Process {place.rank} of {place.world_size}: '
     kept = f', {report.kept} were there already' if report.kept else ''
     console.print(
@@ -155,10 +173,10 @@ def main():
         say(f'Error: {error}')
         return 2
     except KeyboardInterrupt:
-        say('Interrupted. What is finished is kept; the same command goes on.')
+        say('Interrupted. What is finished is kept; the same command resumes.')
         return 130
     show_report(report, place, args.target, console)
-    return 1 if report.failed else 0
+    return 1 if report.failed or report.partial else 0
 
 
 if __name__ == '__main__':

@@ -1,12 +1,11 @@
 """What reference and depth are worth: a trained network against bicubic.
 
 The network is evaluated on whole images with the true reference, with one of
-another run and with the LR image itself or none, and with depth maps
-predicted, given and zeroed. If the reference matters, the true one is clearly
-better than none. What it is worth without a network is shown, too: FlowWarp.
+another run and with none, and with depth maps predicted, given and zeroed. If
+the reference matters, the true one is clearly better than none. What it is
+worth without a network is shown, too: FlowWarp.
 """
 
-import inspect
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +20,25 @@ from mmdsr.engine.checkpoint import find_checkpoint, load_generator
 from mmdsr.evaluation.functional import psnr, ssim, to_uint8, upscale
 from mmdsr.evaluation.match_accuracy import match_accuracy, match_errors
 from mmdsr.evaluation.strips import make_strip
+from mmdsr.inference.sources import takes_none
 from mmdsr.models.networks.aligners import FlowWarp
+from mmdsr.models.networks.padding import SCALE
 from mmdsr.models.networks.refsr_net import DSROutput
 from mmdsr.registry import MODELS, TRANSFORMS
 from mmdsr.transforms.load_flow import LoadFlow
 
-REFERENCES = ('adjacent', 'wrong', 'self')
+#: What may stand for the reference. The last three are ways of having none:
+#: the enlarged LR image, LR itself (section 5.3) and a black picture.
+REFERENCES = ('adjacent', 'wrong', 'upscaled', 'self', 'black')
+#: Those that are evaluated when none are named.
+USUAL_REFERENCES = ('adjacent', 'wrong', 'upscaled', 'self')
 DEPTHS = ('predicted', 'given', 'zero')
 _NAMES = {
     'adjacent': 'true reference',
     'wrong': 'wrong reference',
+    'upscaled': 'upscaled reference',
     'self': 'self reference',
+    'black': 'black reference',
     'none': 'no reference',
     'predicted': 'depth predicted',
     'given': 'depth given',
@@ -66,10 +73,11 @@ def build_generator(cfg, checkpoint, device='cpu'):
     return generator.to(device).eval().requires_grad_(False)
 
 
-def variants(generator, references=REFERENCES, depths=DEPTHS):
+def variants(generator, references=USUAL_REFERENCES, depths=DEPTHS):
     """List what to evaluate.
 
-    A network that takes no reference gets none in place of the image itself.
+    A network that takes no reference gets none in place of the image itself,
+    enlarged or not.
     All references with the first usable depth source, then the first
     reference with the other depth sources.
 
@@ -96,8 +104,12 @@ def variants(generator, references=REFERENCES, depths=DEPTHS):
             'Nothing to evaluate: this network needs depth maps, choose '
             "'given' or 'zero'."
         )
-    if _takes_none(generator):
-        references = ['none' if r == 'self' else r for r in references]
+    if takes_none(generator):
+        # Both of these stand for none.
+        named = (
+            'none' if r in ('upscaled', 'self') else r for r in references
+        )
+        references = list(dict.fromkeys(named))
     pairs = [(reference, usable[0]) for reference in references]
     pairs += [(references[0], depth) for depth in usable[1:]]
     return [
@@ -109,17 +121,24 @@ def variants(generator, references=REFERENCES, depths=DEPTHS):
     ]
 
 
-def _takes_none(generator):
-    """Whether the reference may be left out."""
-    parameters = inspect.signature(generator.forward).parameters
-    return parameters['ref'].default is None
-
-
 def _load_images(sample):
     for key in ('img', 'gt', 'ref'):
         with Image.open(sample[f'{key}_path']) as image:
             sample[key] = np.asarray(image.convert('RGB'))
     return sample
+
+
+def _enlarge_reference(sample):
+    sample['ref'] = upscale(sample['img'], SCALE)
+    return sample
+
+
+def _blacken_reference(sample):
+    sample['ref'] = np.zeros_like(upscale(sample['img'], SCALE))
+    return sample
+
+
+_STAND_INS = {'upscaled': _enlarge_reference, 'black': _blacken_reference}
 
 
 def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
@@ -138,6 +157,10 @@ def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
         true ``flow`` with what is ``visible``, and the depth maps.
     """
     pipeline = [_load_images, LoadFlow()]
+    if reference in _STAND_INS:
+        # Depth maps are those of 'self', whose size is that of Ref-down.
+        pipeline.append(_STAND_INS[reference])
+        reference = 'self'
     for step in cfg.test_dataloader.dataset.pipeline:
         if step['type'] == 'mmdsr.LoadDepth':
             pipeline.append(TRANSFORMS.build(step))
@@ -255,7 +278,7 @@ def evaluate(
     cfg,
     generator,
     data_root,
-    references=REFERENCES,
+    references=USUAL_REFERENCES,
     depths=DEPTHS,
     split='test',
     max_samples=None,

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
-import numpy as np
 
-from mmdsr.converters.images import UINT16_MODES, open_image, read_depth
+from mmdsr.converters.images import read_depth
+from mmdsr.converters.pictures import read_picture
 
 SUFFIXES = {
     '.bmp',
+    '.gif',
+    '.jfif',
+    '.jpe',
     '.jpeg',
     '.jpg',
     '.pgm',
@@ -232,10 +235,10 @@ def frame_name(path):
 
 
 def read_rgb(path):
-    """Read an image whole, upright and as RGB.
+    """Read an image whole, upright and as sRGB.
 
-    Grey images are repeated, palettes resolved, transparency dropped,
-    16-bit grey scaled from 0..65535 to 0..255, CMYK converted.
+    What :func:`mmdsr.converters.pictures.read_picture` gives, without the
+    transparency.
 
     Args:
         path (Path): The file.
@@ -248,19 +251,13 @@ def read_rgb(path):
         ValueError: If the file is no image, is cut short, or is of a kind
             whose range is unknown.
     """
-    image = open_image(path)
-    mode = image.mode
-    if mode == 'RGB':
-        return np.asarray(image), ''
-    if mode in UINT16_MODES or mode == 'I':
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError('32-bit grey with values beyond 16 bits')
-        grey = np.rint(values / 257).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2), '16-bit grey to 8 bits'
-    if mode == 'F':
-        raise ValueError('floating-point pixels, whose range is unknown')
-    return np.asarray(image.convert('RGB')), f'{mode} to RGB'
+    picture = read_picture(path)
+    notes = [picture.note]
+    if picture.alpha is not None:
+        notes.append('transparency dropped')
+    if picture.count > 1:
+        notes.append(f'the first of {picture.count} pictures')
+    return picture.rgb, ', '.join(filter(None, notes))
 
 
 def sharpness(image):

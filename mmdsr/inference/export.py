@@ -3,19 +3,25 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from PIL import Image
 
-from mmdsr.converters.frames import (
-    SUFFIXES,
-    natural_key,
-    read_rgb,
-    real_path,
-    shown,
-    walk_folders,
-)
-from mmdsr.converters.images import write_png
+from mmdsr.converters.frames import real_path, shown
+from mmdsr.converters.images import save_png, whole_file
+from mmdsr.converters.manifest import MANIFEST
+from mmdsr.converters.pictures import Picture, read_picture
 from mmdsr.inference.export_target import ExportTarget
+from mmdsr.inference.jobs import Job, attach_references, list_jobs
+from mmdsr.inference.journal import (
+    Journal,
+    Record,
+    Stamp,
+    remove_leftovers,
+    stamp,
+)
 
 
 @dataclass
@@ -27,22 +33,46 @@ class ExportReport:
         written (int): Files written now.
         kept (int): Files that were there already.
         failed (dict[str, str]): Image to the reason why it has no file.
+        partial (dict[str, str]): Image to which of its pictures were left
+            out.
+        notes (dict[str, str]): Image to what was converted in reading it.
     """
 
     total: int = 0
     written: int = 0
     kept: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    partial: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def add(self, image, record):
+        """Note a file that is there now.
+
+        Args:
+            image (str): What to call its source.
+            record (Record): What is known about it.
+        """
+        if record.note:
+            self.notes[image] = record.note
+        if record.pictures > 1:
+            others = (
+                'number 2 is'
+                if record.pictures == 2
+                else f'numbers 2 to {record.pictures} are'
+            )
+            self.partial[image] = (
+                f'only the first of its {record.pictures} pictures is '
+                f'enlarged, {others} left out; save them as files of their own'
+            )
 
 
-@dataclass
-class _Job:
-    """An image, where its result goes, and its reference."""
+class _Waiting(NamedTuple):
+    """An image that has been read."""
 
-    source: Path
-    target: Path
-    name: str
-    reference: Path | None = None
+    job: Job
+    picture: Picture
+    source: Stamp
+    reference: Stamp | None
 
 
 def export_folder(
@@ -60,10 +90,14 @@ def export_folder(
 
     ``SOURCE/sub/name.jpg`` becomes ``TARGET/sub/name.png``, to the last bit
     what ``resolver`` gives for it. Each file is whole or absent, so an
-    interrupted call, or one that could not read some images, is gone on with
-    by the same call: what is there, and not older than its source, is kept.
-    ``TARGET/manifest.json`` says what made the files; a call with other
-    settings is refused, save with ``overwrite``.
+    interrupted call, or one that could not read some images, is resumed by
+    the same call: what is there is kept if its source and its reference are
+    what they were. ``TARGET/manifest.json`` says what made the files; a call
+    with other settings is refused, save with ``overwrite``. Files that this
+    function did not write, or that have changed since, are never touched.
+
+    Images are converted to sRGB, transparency is enlarged bicubically and
+    kept.
 
     Args:
         resolver (SuperResolver): What to enlarge the images with.
@@ -75,8 +109,8 @@ def export_folder(
             ``target``, any usual suffix. Defaults to None.
         device (str or torch.device, optional): Where to compute. Defaults
             to None, a GPU if there is one.
-        overwrite (bool): Drop all PNG files that a call with other settings
-            has written to ``target``. Defaults to False.
+        overwrite (bool): Drop the files that calls with other settings
+            have written to ``target``. Defaults to False.
         rank (int): Which of ``world_size`` processes this is; each takes its
             share of the images. Defaults to 0.
         world_size (int): How many there are. Defaults to 1.
@@ -85,7 +119,8 @@ def export_folder(
 
     Returns:
         ExportReport: What was written, and what was not and why. Images
-        that cannot be read, or have no reference, do not stop the others.
+        that cannot be read or written, or have no reference, do not stop the
+        others.
 
     Raises:
         FileNotFoundError: If there is no image, or no folder of references.
@@ -103,8 +138,9 @@ def export_folder(
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
     _try_device(device)
     resolver.check_device(device)
-    jobs = _list_jobs(source, Path(target))
-    _attach_references(jobs, source, refs, resolver)
+    resolver.references.refresh()
+    jobs, unknown = list_jobs(source, Path(target))
+    attach_references(jobs, source, refs, resolver)
     root = source if source.is_dir() else source.parent
     settings = {
         'tool': 'super_resolve',
@@ -114,8 +150,20 @@ def export_folder(
     }
     out = ExportTarget(target, settings)
     out.open(overwrite, first=rank == 0)
+    jobs = jobs[rank::world_size]
+    journal = Journal(out.root, rank)
+    targets = [job.target for job in jobs]
+    # The first process writes the manifest, too.
+    remove_leftovers([*targets, out.root / MANIFEST] if not rank else targets)
+    report = ExportReport(total=len(jobs))
+    for path in [] if rank else unknown:
+        report.failed[shown(path)] = (
+            f'{path.suffix} is a kind of image that is not read; save it as '
+            'PNG'
+        )
     show = progress or (lambda items, text, total: items)
-    return _export(resolver, jobs[rank::world_size], device, show)
+    _Exporter(resolver, journal, device, report).run(show, jobs)
+    return report
 
 
 def _try_device(device):
@@ -129,171 +177,121 @@ def _try_device(device):
         ) from error
 
 
-def _list_jobs(source, target):
-    """List what is to be done, in natural order."""
-    if target.suffix.lower() in SUFFIXES:
-        raise ValueError(f'{target} must be a folder, not a file name.')
-    if source.is_file():
-        names = [Path(source.name)]
-        root = source.parent
-    else:
-        root = source
-        names = _find_images(source, target)
-    jobs, sources = [], {}
-    for name in sorted(names, key=lambda name: natural_key(str(name))):
-        goal = name.with_suffix('.png')
-        if goal in sources:
-            raise ValueError(
-                f'{sources[goal]} and {name} in {root} would both become '
-                f'{goal}; rename one.'
-            )
-        sources[goal] = name
-        path = root / name
-        jobs.append(_Job(path, target / goal, shown(path)))
-    return jobs
+class _Exporter:
+    """Reads, enlarges and writes one image after the other."""
 
+    def __init__(self, resolver, journal, device, report):
+        self.resolver = resolver
+        self.journal = journal
+        self.device = device
+        self.report = report
+        self._batch = resolver.batch_size(device)
+        self._waiting = []
 
-def _find_images(source, target):
-    if not source.is_dir():
-        raise FileNotFoundError(f'There is no image or folder {source}.')
-    one, other = real_path(source), real_path(target)
-    if one.is_relative_to(other) or other.is_relative_to(one):
-        raise ValueError(
-            f'{source} and {target} lie in one another; choose another place '
-            'for the results.'
-        )
-    names = [
-        path.relative_to(source)
-        for folder in walk_folders(source)
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES
-        and not path.name.startswith('.')
-        and not path.is_dir()
-    ]
-    if not names:
-        raise FileNotFoundError(
-            f'{source} holds no images ({", ".join(sorted(SUFFIXES))}).'
-        )
-    return names
+    def run(self, show, jobs):
+        """Do all that is not done yet."""
+        for job in show(jobs, 'Super-resolving', len(jobs)):
+            try:
+                one = self._read(job)
+            except (OSError, ValueError) as error:
+                self.report.failed[job.name] = _reason(error)
+                continue
+            if one is None:
+                continue
+            shape = one.picture.rgb.shape
+            if self._waiting and self._waiting[0].picture.rgb.shape != shape:
+                self._flush()
+            self._waiting.append(one)
+            if len(self._waiting) == self._batch:
+                self._flush()
+        self._flush()
 
-
-def _attach_references(jobs, source, refs, resolver):
-    """Find the reference of each image in a mirrored folder."""
-    wanted = resolver.references.policy == 'file'
-    if wanted != (refs is not None):
-        raise ValueError(
-            "reference='file' and a folder of references (refs, --refs) go "
-            'together only.'
-        )
-    if not wanted:
-        return
-    refs = Path(refs)
-    if not refs.is_dir():
-        raise FileNotFoundError(f'There is no folder {refs}.')
-    root = source if source.is_dir() else source.parent
-    folders = {}
-    for job in jobs:
-        below = job.source.relative_to(root)
-        if below.parent not in folders:
-            folders[below.parent] = _by_stem(refs / below.parent)
-        job.reference = folders[below.parent].get(below.stem)
-    if not any(job.reference for job in jobs):
-        raise FileNotFoundError(
-            f'{refs} has no reference for any image; they must lie like the '
-            'images and have the same names, but for the suffix.'
-        )
-
-
-def _by_stem(folder):
-    found = {}
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith('.'):
-            if path.stem in found:
-                raise ValueError(
-                    f'{found[path.stem]} and {path.name} could both be the '
-                    f'reference of {path.stem}; remove one.'
-                )
-            found[path.stem] = path
-    return found
-
-
-def _export(resolver, jobs, device, show):
-    report = ExportReport(total=len(jobs))
-    waiting = []
-    for job in show(jobs, 'Super-resolving', len(jobs)):
-        if _is_done(job):
-            report.kept += 1
-            continue
-        try:
-            image, _ = read_rgb(job.source)
-        except (OSError, ValueError) as error:
-            report.failed[job.name] = _first_line(error)
-            continue
-        if waiting and waiting[0][1].shape != image.shape:
-            _flush(resolver, waiting, device, report)
-        waiting.append((job, image))
-        if len(waiting) == resolver.max_batch:
-            _flush(resolver, waiting, device, report)
-    if waiting:
-        _flush(resolver, waiting, device, report)
-    return report
-
-
-def _is_done(job):
-    try:
-        made = job.target.stat().st_mtime
-        return made >= job.source.stat().st_mtime
-    except OSError:
-        return False
-
-
-def _flush(resolver, waiting, device, report):
-    """Compute and write what waits; then nothing waits."""
-    try:
-        results = _enlarge(resolver, waiting, device)
-    except (OSError, ValueError) as error:
-        if len(waiting) > 1:
-            # One reference is at fault: find out which.
-            for one in waiting:
-                _flush(resolver, [one], device, report)
-        else:
-            report.failed[waiting[0][0].name] = _first_line(error)
-        waiting.clear()
-        return
-    for (job, _), result in zip(waiting, results, strict=True):
-        write_png(job.target, result)
-        report.written += 1
-    waiting.clear()
-
-
-def _enlarge(resolver, waiting, device):
-    images = [
-        torch.from_numpy(image.copy()).permute(2, 0, 1).flip(0).to(device)
-        for _, image in waiting
-    ]
-    samples = []
-    for job, _ in waiting:
-        if resolver.references.policy == 'file' and job.reference is None:
+    def _read(self, job):
+        """Read an image; None if its result is there and up to date."""
+        references = self.resolver.references
+        if references.policy == 'file' and job.reference is None:
             raise ValueError('there is no reference of that name')
-        samples.append(
-            {'img_path': str(job.source), 'ref_path': job.reference}
-        )
-    try:
-        results = resolver(images, samples)
-    except RuntimeError as error:
-        # Of CUDA and of the CPU's allocator.
-        if 'memory' not in str(error):
-            raise
-        height, width = images[0].shape[-2:]
-        raise MemoryError(
-            f'There is too little memory for {len(images)} of {width}x'
-            f'{height} pixels at once: set a tile (--tile), or a smaller '
-            'max_batch (--batch-size).'
-        ) from error
-    return [
-        result.flip(0).permute(1, 2, 0).byte().cpu().numpy()
-        for result in results
-    ]
+        reference = references.path(_metainfo(job))
+        record = self.journal.find(job.key, job.source, reference)
+        if record is not None:
+            self.report.kept += 1
+            self.report.add(job.name, record)
+            return None
+        # Before reading: what changes meanwhile is done again next time.
+        stamps = stamp(job.source), reference and stamp(reference)
+        return _Waiting(job, read_picture(job.source), *stamps)
+
+    def _flush(self):
+        """Compute and write what waits; then nothing waits."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        try:
+            results = self._enlarge(waiting)
+        except (OSError, ValueError) as error:
+            if len(waiting) == 1:
+                self.report.failed[waiting[0].job.name] = _reason(error)
+            else:
+                # One is at fault: find out which.
+                for one in waiting:
+                    self._waiting = [one]
+                    self._flush()
+            return
+        for one, result in zip(waiting, results, strict=True):
+            try:
+                self._write(one, result)
+            except OSError as error:
+                self.report.failed[one.job.name] = (
+                    f'not written: {_reason(error)}'
+                )
+
+    def _enlarge(self, waiting):
+        images = [
+            torch.from_numpy(one.picture.rgb.copy())
+            .permute(2, 0, 1)
+            .flip(0)
+            .to(self.device)
+            for one in waiting
+        ]
+        samples = [_metainfo(one.job) for one in waiting]
+        return [
+            result.flip(0).permute(1, 2, 0).cpu().numpy()
+            for result in self.resolver.pixels(images, samples)
+        ]
+
+    def _write(self, one, result):
+        picture, notes = one.picture, [one.picture.note]
+        if picture.alpha is not None:
+            notes.append('transparency enlarged bicubically')
+            size = result.shape[1], result.shape[0]
+            alpha = Image.fromarray(picture.alpha).resize(
+                size, Image.Resampling.BICUBIC
+            )
+            result = np.dstack([result, np.asarray(alpha)])
+        with whole_file(one.job.target) as temporary:
+            save_png(temporary, result)
+            record = Record(
+                one.job.key,
+                one.source,
+                one.reference,
+                stamp(temporary, shown=''),
+                ', '.join(filter(None, notes)),
+                picture.count,
+            )
+            self.journal.add(record)
+        self.report.written += 1
+        self.report.add(one.job.name, record)
+
+
+def _metainfo(job):
+    return {'img_path': str(job.source), 'ref_path': job.reference}
+
+
+def _reason(error):
+    """Say what went wrong; of the system's errors without their number."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return f'{error.strerror}: {error.filename}'
+    return _first_line(error)
 
 
 def _first_line(error):

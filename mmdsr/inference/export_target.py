@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from mmdsr.converters.manifest import MANIFEST, read_manifest, write_manifest
+from mmdsr.inference.journal import Journal
 
 FORMAT = 'mmdsr-super-resolved'
 #: Seconds that the other processes wait for the first one.
@@ -31,7 +32,8 @@ class ExportTarget:
         """Make the folder, or make sure that its files may be kept.
 
         Args:
-            overwrite (bool): Drop the PNG files of other settings.
+            overwrite (bool): Drop the files that were made with other
+                settings; what the journals do not list is left alone.
             first (bool): Whether this process may change the folder; the
                 others wait until one has. Defaults to True.
 
@@ -49,8 +51,9 @@ class ExportTarget:
         if made_with is not None:
             if not overwrite:
                 raise FileExistsError(self._difference(made_with))
-            for path in sorted(self.root.rglob('*.png')):
-                path.unlink()
+            # Before the manifest changes: the other processes wait for that,
+            # and then begin journals of their own.
+            Journal(self.root).drop()
         write_manifest(
             self.root, {}, generator=self.settings, scale=None, format=FORMAT
         )

@@ -5,24 +5,32 @@ import warnings
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 
 from mmdsr.converters.frames import SUFFIXES, natural_key, read_rgb
 
-POLICIES = ('self', 'file', 'neighbor')
+POLICIES = ('upscaled', 'self', 'file', 'neighbor')
+#: What lies beyond a cut that the cubic filter sees, in pixels of LR.
+_HALO = 4
 _FLIPS = {'horizontal': [-1], 'vertical': [-2], 'diagonal': [-2, -1]}
 
 
 class References:
-    """Finds the reference of an image by one of three policies.
+    """Finds the reference of an image by one of four policies.
 
-    ``'self'``: the image itself, the paper's way where there is no other
-    (section 5.3). ``'file'``: the file ``ref_path`` of the metainfo; like
-    ``img_path``, it is absolute or seen from the working directory.
+    Two are ways of having none. ``'upscaled'``: the image itself, enlarged
+    by Pillow's bicubic filter; a network is trained with references of that
+    size, and it was the best of the ways that were tried
+    (docs/results.md). ``'self'``: the image itself as it is, the paper's
+    way (section 5.3).
+
+    ``'file'``: the file ``ref_path`` of the metainfo; like ``img_path``, it
+    is absolute or seen from the working directory.
     ``'neighbor'``: the previous frame of the same folder, or the next one
     for the first; frames are in natural order of their names, and those
     whose names end in a number belong together only if they agree before it
-    (``run1_0007`` and ``run1_0008``). A lone frame is its own reference,
-    which is said once.
+    (``run1_0007`` and ``run1_0008``). A lone frame has none: it is treated
+    as by ``'upscaled'``, which is said once.
 
     A reference from a file is flipped as the metainfo (``flip``,
     ``flip_direction``) says that the image was. It is not resized or
@@ -35,7 +43,7 @@ class References:
         ValueError: If there is no such policy.
     """
 
-    def __init__(self, policy='self'):
+    def __init__(self, policy='upscaled'):
         if policy not in POLICIES:
             raise ValueError(
                 f'reference must be one of {POLICIES}, not {policy!r}.'
@@ -43,6 +51,10 @@ class References:
         self.policy = policy
         self._folders = {}
         self._warned = False
+
+    def refresh(self):
+        """Look into the folders anew: frames may have come or gone."""
+        self._folders.clear()
 
     def find(self, sample):
         """Return the reference of a sample.
@@ -52,21 +64,15 @@ class References:
                 metainfo.
 
         Returns:
-            Tensor or None: uint8 BGR (3, Hr, Wr); ``None`` for the image
-            itself.
+            Tensor or None: uint8 BGR (3, Hr, Wr); ``None`` if there is none.
 
         Raises:
             ValueError: If the metainfo lacks what the policy needs, or the
                 file cannot be read.
             FileNotFoundError: If the file does not exist.
         """
-        if self.policy == 'self':
-            return None
-        info = _metainfo(sample)
-        if self.policy == 'file':
-            path = self._file(info)
-        else:
-            path = self._neighbor(info)
+        info = metainfo_of(sample)
+        path = self.path(info)
         if path is None:
             return None
         try:
@@ -77,6 +83,25 @@ class References:
             ) from error
         image = torch.from_numpy(image.copy()).permute(2, 0, 1).flip(0)
         return image.flip(_flips(info))
+
+    def path(self, info):
+        """Return the file of the reference of a sample.
+
+        Args:
+            info (dict): Metainfo of the sample.
+
+        Returns:
+            Path or None: The file; ``None`` if there is no reference.
+
+        Raises:
+            ValueError: If the metainfo lacks what the policy needs.
+            FileNotFoundError: If the file does not exist.
+        """
+        if self.policy == 'file':
+            return self._file(info)
+        if self.policy == 'neighbor':
+            return self._neighbor(info)
+        return None
 
     def _file(self, info):
         path = _path(info, 'ref_path', self.policy)
@@ -105,8 +130,8 @@ class References:
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    f'{path} has no neighbour: it is its own reference, and '
-                    'so are other lone frames.',
+                    f'{path} has no neighbour: like other lone frames it '
+                    'is done without a reference.',
                     stacklevel=2,
                 )
             return None
@@ -147,9 +172,47 @@ def _list_sequences(folder):
     return sequences
 
 
-def _metainfo(sample):
+def metainfo_of(sample):
+    """Return what is known about a sample.
+
+    Args:
+        sample (BaseDataElement or dict, optional): Data sample or its
+            metainfo.
+
+    Returns:
+        dict: The metainfo, empty if there is none.
+    """
     info = getattr(sample, 'metainfo', sample)
     return info if isinstance(info, dict) else {}
+
+
+def enlarged(image, window, scale):
+    """Enlarge a part of an image, as a stand-in for its reference.
+
+    Args:
+        image (Tensor): LR image (3, H, W) in 0..255.
+        window (Tile): The part, in pixels of the enlarged image.
+        scale (int): How many times as many rows and columns.
+
+    Returns:
+        Tensor: float32 (3, h, w), whole numbers in 0..255: that part of the
+        image enlarged by Pillow's bicubic filter.
+    """
+    spans, cuts = [], []
+    for (start, stop), length in zip(window, image.shape[-2:], strict=True):
+        first = max(0, start // scale - _HALO)
+        last = min(length, -(-stop // scale) + _HALO)
+        spans.append(slice(first, last))
+        cuts.append(slice(start - first * scale, stop - first * scale))
+    large = F.interpolate(
+        image[:, spans[0], spans[1]][None].float(),
+        scale_factor=scale,
+        mode='bicubic',
+        align_corners=False,
+        # With it torch uses Pillow's cubic kernel.
+        antialias=True,
+    )
+    return large[0][:, cuts[0], cuts[1]].clamp(0, 255).round()
 
 
 def _path(info, key, policy):

@@ -1,6 +1,7 @@
 """From what a user names to a network, without a host package."""
 
 import hashlib
+import inspect
 from pathlib import Path
 
 from mmengine.config import Config
@@ -47,6 +48,18 @@ def build_network(config=None, checkpoint=None, weights=None):
             'as configs/dsrnet/student.py.'
         )
     return network.eval()
+
+
+def takes_none(network):
+    """Find out whether a network does without a reference.
+
+    Args:
+        network (nn.Module): Any network of the package.
+
+    Returns:
+        bool: Whether its reference may be left out.
+    """
+    return inspect.signature(network.forward).parameters['ref'].default is None
 
 
 def digest_of(network):

@@ -5,19 +5,16 @@ here and nowhere else, so that the preprocessors, the transform and the
 exported files agree to the last bit of a pixel.
 """
 
-from contextlib import nullcontext
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmdsr.inference import tiling
-from mmdsr.inference.references import References
-from mmdsr.inference.sources import build_network, digest_of
+from mmdsr.inference import budget, tiling
+from mmdsr.inference.enlarging import PRECISIONS, Pair, Settings, enlarge
+from mmdsr.inference.references import References, metainfo_of
+from mmdsr.inference.sources import build_network, digest_of, takes_none
 from mmdsr.models.hidden import Hidden
-from mmdsr.models.networks.padding import MIN_SIZE
 
-PRECISIONS = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic')
 MAX_SCALE = 8
 
@@ -44,16 +41,20 @@ class SuperResolver:
         scale (int, optional): How many times as many rows and columns. Of a
             network it is what it is (4); for an interpolation 1 to 8.
             Defaults to None, 4. An interpolation by 1 changes nothing.
-        reference (str): ``'self'``, ``'file'`` or ``'neighbor'``, see
+        reference (str): ``'upscaled'``, ``'self'``, ``'file'`` or
+            ``'neighbor'``, see
             :class:`mmdsr.inference.references.References`. An interpolation
-            needs none. Defaults to 'self'.
-        tile (int, optional): Largest side, in pixels of the input, of what
-            the network sees at once, see :mod:`mmdsr.inference.tiling`.
-            Defaults to None, the whole image. An interpolation needs none.
+            needs none. Defaults to 'upscaled'.
+        tile (str, int or None): Largest side, in pixels of the input, of
+            what the network sees at once, see
+            :mod:`mmdsr.inference.tiling`; ``None`` for the whole image,
+            ``'auto'`` to choose by the image and the free memory. Defaults
+            to 'auto'. An interpolation needs none.
         overlap (int): Pixels that neighbouring tiles share at least.
             Defaults to 16.
-        max_batch (int): How many images or tiles of one size are computed
-            at once. Defaults to 4.
+        max_batch (int, optional): How many images or tiles of one size are
+            computed at once. Defaults to None: one on a CPU, else by the
+            free memory.
         precision (str): ``'fp32'``, ``'bf16'`` or ``'fp16'`` of the
             network's convolutions, whatever autocast says around it.
             Defaults to 'fp32'.
@@ -81,10 +82,10 @@ class SuperResolver:
         weights=None,
         interpolation=None,
         scale=None,
-        reference='self',
-        tile=None,
+        reference='upscaled',
+        tile='auto',
         overlap=16,
-        max_batch=4,
+        max_batch=None,
         precision='fp32',
     ):
         given = [
@@ -108,7 +109,7 @@ class SuperResolver:
                 f'precision must be one of {tuple(PRECISIONS)}, not '
                 f'{precision!r}.'
             )
-        if max_batch < 1:
+        if max_batch is not None and max_batch < 1:
             raise ValueError(f'max_batch must be >= 1, not {max_batch}.')
         self.references = References(reference)
         self.interpolation = interpolation
@@ -127,8 +128,14 @@ class SuperResolver:
                 f'{network.scale}. Leave scale out.'
             )
         self.scale = network.scale
+        if isinstance(tile, str) and tile != 'auto':
+            raise ValueError(
+                f"tile must be a number of pixels, 'auto' or None for the "
+                f'whole image, not {tile!r}.'
+            )
         if tile is not None:
-            tiling.check_tiling(tile, overlap, network.lr_multiple)
+            side = budget.LARGEST if tile == 'auto' else tile
+            tiling.check_tiling(side, overlap, network.lr_multiple)
         self._network = Hidden(network)
 
     def __deepcopy__(self, memo):
@@ -176,13 +183,24 @@ class SuperResolver:
                 "precision='fp16' needs a GPU; use 'fp32' or 'bf16' on a CPU."
             )
 
-    @torch.no_grad()
+    def batch_size(self, device):
+        """Return how many images are worth giving at once.
+
+        Args:
+            device (str or torch.device): Where they are.
+
+        Returns:
+            int: At least 1.
+        """
+        return self.max_batch or budget.batch_size(torch.device(device))
+
     def __call__(self, images, samples=None):
         """Super-resolve.
 
         Args:
             images (list[Tensor] or Tensor): BGR images (3, H, W) of any
-                sizes in a list, or (N, 3, H, W); uint8 or float, 0..255.
+                sizes in a list, or (N, 3, H, W); whole numbers or float,
+                0..255.
             samples (Sequence, optional): Data sample or metainfo of each
                 image; the policies ``'file'`` and ``'neighbor'`` need them.
 
@@ -193,14 +211,17 @@ class SuperResolver:
 
         Raises:
             ValueError: If an input is not as said, a reference cannot be
-                found, or the precision does not exist on the device.
+                found, the precision does not exist on the device, or what
+                the network gives is no image.
             FileNotFoundError: If a reference does not exist.
+            MemoryError: If there is too little memory; says what to do.
         """
-        _check_images(images, samples)
-        if self._network is None:
-            results = [self._interpolate(image) for image in images]
+        if self.scale == 1:
+            _check_images(images, samples)
+            results = [image.float() for image in images]
         else:
-            results = self._run(images, samples or [None] * len(images))
+            pixels = self.pixels(images, samples)
+            results = [image.float() for image in pixels]
         if isinstance(images, Tensor):
             # An empty batch has nothing to stack.
             if not results:
@@ -209,88 +230,72 @@ class SuperResolver:
             return torch.stack(results)
         return results
 
-    def _interpolate(self, image):
-        image = image.float()
-        if self.scale == 1:
-            return image
-        smooth = self.interpolation != 'nearest'
-        enlarged = F.interpolate(
-            image[None],
-            scale_factor=self.scale,
-            mode=self.interpolation,
-            # With it torch uses Pillow's cubic kernel (a = -0.5) instead of
-            # a = -0.75.
-            antialias=smooth,
-            **(dict(align_corners=False) if smooth else {}),
-        )
-        return enlarged[0].clamp(0, 255).round()
+    @torch.no_grad()
+    def pixels(self, images, samples=None):
+        """Super-resolve into bytes, a quarter of what floats take.
 
-    def _run(self, images, samples):
-        plans, groups, done = [], {}, {}
-        multiple = self._network.module.lr_multiple
-        for number, (image, sample) in enumerate(
-            zip(images, samples, strict=True)
-        ):
-            lr = _to_rgb(image)
-            ref = self.references.find(sample)
-            # Grown before cutting, as the network refuses less.
-            lr = _grow(lr)
-            ref = lr if ref is None else _grow(_to_rgb(ref.to(lr.device)))
-            size, ref_size = lr.shape[-2:], ref.shape[-2:]
-            tiles = tiling.make_tiles(*size, self.tile, self.overlap, multiple)
-            plans.append((image, size, tiles))
-            for place, tile in enumerate(tiles):
-                window = tiling.reference_window(
-                    tile, size, ref_size, (self.tile or 0) // 2
-                )
-                pair = (
-                    _grow(tiling.crop(lr, tile)),
-                    _grow(tiling.crop(ref, window)),
-                )
-                key = pair[0].device, pair[0].shape, pair[1].shape
-                groups.setdefault(key, []).append(((number, place), pair))
-        for group in groups.values():
-            for start in range(0, len(group), self.max_batch):
-                keys, pairs = zip(
-                    *group[start : start + self.max_batch], strict=True
-                )
-                lr, ref = map(torch.stack, zip(*pairs, strict=True))
-                done.update(zip(keys, self._forward(lr, ref), strict=True))
-        return [
-            self._finish(plan, number, done)
-            for number, plan in enumerate(plans)
+        Args:
+            images (list[Tensor] or Tensor): As of :meth:`__call__`.
+            samples (Sequence, optional): Likewise.
+
+        Returns:
+            list[Tensor]: uint8 BGR images.
+
+        Raises:
+            ValueError: As of :meth:`__call__`, likewise the rest.
+            FileNotFoundError: If a reference does not exist.
+            MemoryError: If there is too little memory.
+        """
+        _check_images(images, samples)
+        if self._network is None:
+            return [self._interpolate(image) for image in images]
+        for image in images:
+            self.check_device(image.device)
+        samples = samples or [None] * len(images)
+        pairs = [
+            self._pair(image, sample)
+            for image, sample in zip(images, samples, strict=True)
         ]
-
-    def _finish(self, plan, number, done):
-        image, size, tiles = plan
-        enlarged = tiling.join(
-            tiles,
-            [
-                # A tile at the edge may have been grown.
-                done.pop((number, place))[
-                    :,
-                    : (tile.y[1] - tile.y[0]) * self.scale,
-                    : (tile.x[1] - tile.x[0]) * self.scale,
-                ]
-                for place, tile in enumerate(tiles)
-            ],
-            *size,
+        if not pairs:
+            return []
+        network = self._network.module
+        settings = Settings(
             self.scale,
+            network.lr_multiple,
+            self.tile,
             self.overlap,
+            self.max_batch,
+            self.precision,
         )
-        height, width = (side * self.scale for side in image.shape[-2:])
-        enlarged = enlarged[:, :height, :width].flip(0)
-        return (enlarged * 255).clamp(0, 255).round()
+        return enlarge(network, pairs, settings)
 
-    def _forward(self, lr, ref):
-        """Run the network on a batch: RGB in 0..1, LR and reference."""
-        dtype = PRECISIONS[self.precision]
-        kind = lr.device.type
-        self.check_device(lr.device)
-        with torch.autocast(kind, enabled=False):
-            chosen = torch.autocast(kind, dtype) if dtype else nullcontext()
-            with chosen:
-                return self._network.to(lr)(lr, ref).float()
+    def _pair(self, image, sample):
+        found = self.references.find(sample)
+        if found is None:
+            own = self.references.policy == 'self'
+            found = 'self' if own else 'upscaled'
+            if takes_none(self._network.module):
+                found = 'none'
+        name = metainfo_of(sample).get('img_path', 'an image')
+        return Pair(image, found, str(name))
+
+    def _interpolate(self, image):
+        smooth = self.interpolation != 'nearest'
+        height, width = (side * self.scale for side in image.shape[-2:])
+        result = image.new_empty(3, height, width, dtype=torch.uint8)
+        # One by one, to hold a third of the floats.
+        for channel, target in zip(image, result, strict=True):
+            enlarged = F.interpolate(
+                channel[None, None].float(),
+                scale_factor=self.scale,
+                mode=self.interpolation,
+                # With it torch uses Pillow's cubic kernel (a = -0.5) instead
+                # of a = -0.75.
+                antialias=smooth,
+                **(dict(align_corners=False) if smooth else {}),
+            )
+            target.copy_(enlarged[0, 0].clamp_(0, 255).round_())
+        return result
 
 
 def _interpolation_scale(interpolation, scale):
@@ -326,24 +331,34 @@ def _check_images(images, samples):
                 'Each image must be a BGR tensor (3, H, W), not '
                 f'{found if isinstance(found, str) else tuple(found)}.'
             )
-        if image.dtype != torch.uint8 and not image.is_floating_point():
+        if image.dtype == torch.bool or image.is_complex():
             raise ValueError(
-                f'Images must be uint8 or float in 0..255, not {image.dtype}.'
+                'Images must be whole numbers or float in 0..255, not '
+                f'{image.dtype}.'
             )
     if samples is not None and len(samples) != len(images):
         raise ValueError(
             f'There are {len(images)} images but {len(samples)} samples.'
         )
+    for number, image in enumerate(images):
+        sample = samples[number] if samples is not None else None
+        _check_values(image, metainfo_of(sample).get('img_path'))
 
 
-def _to_rgb(image):
-    """Turn BGR in 0..255 into RGB in 0..1."""
-    return image.flip(0).float().clamp(0, 255) / 255
-
-
-def _grow(image):
-    """Replicate the last row and column up to the networks' least size."""
-    bottom, right = (max(0, MIN_SIZE - side) for side in image.shape[-2:])
-    if not bottom and not right:
-        return image
-    return F.pad(image[None], (0, right, 0, bottom), mode='replicate')[0]
+def _check_values(image, path):
+    """Refuse values that are no colours, and say where they are."""
+    if image.dtype == torch.uint8:
+        return
+    if image.is_floating_point():
+        # A resizing filter may overshoot; such values are clipped.
+        wrong, wanted = ~torch.isfinite(image), 'a finite number'
+    else:
+        wrong, wanted = (image < 0) | (image > 255), 'in 0..255'
+    if wrong.any():
+        channel, row, column = wrong.nonzero()[0].tolist()
+        raise ValueError(
+            f'{path or "An image"} has the value '
+            f'{image[channel, row, column].item()} at row {row}, column '
+            f'{column} of channel {channel} (BGR), which is not {wanted}. '
+            'Mend it or leave the image out.'
+        )

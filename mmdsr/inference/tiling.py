@@ -125,45 +125,105 @@ def crop(image, tile):
     return image[:, slice(*tile.y), slice(*tile.x)]
 
 
-def join(tiles, results, height, width, scale, overlap):
-    """Blend the results of the tiles.
+class Canvas:
+    """Blends tiles into an image of bytes.
+
+    Only the rows that later tiles can still change are held as floats, so
+    that a large image takes one byte per value.
 
     Args:
         tiles (Sequence[Tile]): Result of :func:`make_tiles`.
-        results (Sequence[Tensor]): Enlarged tiles (C, h * scale, w * scale).
-        height (int): Rows of the image.
-        width (int): Columns of the image.
-        scale (int): How much was enlarged.
+        size (Sequence[int]): Height and width of the image.
+        scale (int): How much is enlarged.
         overlap (int): As of :func:`make_tiles`.
+        device (torch.device): Where the results are.
+    """
+
+    def __init__(self, tiles, size, scale, overlap, device):
+        self.scale = scale
+        height, width = (side * scale for side in size)
+        self._image = torch.empty(
+            3, height, width, dtype=torch.uint8, device=device
+        )
+        rows = max(tile.y[1] - tile.y[0] for tile in tiles) * scale
+        self._band = torch.zeros(3, rows, width, device=device)
+        self._top = 0
+        self._shares = [
+            _shares({tile[axis] for tile in tiles}, scale, overlap, device)
+            for axis in (0, 1)
+        ]
+
+    def add(self, tile, result):
+        """Blend a tile in.
+
+        Args:
+            tile (Tile): The next one, row by row.
+            result (Tensor): The enlarged tile (3, h * scale, w * scale) in
+                0..1.
+        """
+        first = tile.y[0] * self.scale
+        if first > self._top:
+            self._finish(first)
+        share = torch.outer(self._shares[0][tile.y], self._shares[1][tile.x])
+        rows = slice(first - self._top, first - self._top + result.shape[1])
+        columns = slice(*(side * self.scale for side in tile.x))
+        self._band[:, rows, columns] += result * share
+
+    def image(self):
+        """Return the whole image, when all tiles are in.
+
+        Returns:
+            Tensor: uint8 (3, height * scale, width * scale), 0..255.
+        """
+        self._finish(self._image.shape[1])
+        return self._image
+
+    def _finish(self, stop):
+        """Round the rows down to ``stop``; no tile comes to them any more."""
+        count = stop - self._top
+        self._image[:, self._top : stop] = to_bytes(self._band[:, :count])
+        kept = self._band[:, count:].clone()
+        self._band.zero_()
+        self._band[:, : kept.shape[1]] = kept
+        self._top = stop
+
+
+def to_bytes(image):
+    """Round an image to bytes.
+
+    Args:
+        image (Tensor): Any shape, 0..1; what is beyond is clipped.
 
     Returns:
-        Tensor: The enlarged image (C, height * scale, width * scale).
+        Tensor: uint8, 0..255.
     """
-    first = results[0]
-    if len(tiles) == 1:
-        return first
-    total = first.new_zeros(len(first), height * scale, width * scale)
-    weight = first.new_zeros(height * scale, width * scale)
-    for tile, result in zip(tiles, results, strict=True):
-        share = torch.outer(
-            _ramp(tile.y, height, scale, overlap, first),
-            _ramp(tile.x, width, scale, overlap, first),
-        )
-        place = Tile(*((a * scale, b * scale) for a, b in tile))
-        crop(total, place).add_(result * share)
-        weight[slice(*place.y), slice(*place.x)] += share
-    return total / weight
+    return (image * 255).clamp_(0, 255).round_().byte()
 
 
-def _ramp(span, length, scale, overlap, like):
+def _shares(spans, scale, overlap, device):
+    """Weights of each span along one side, which add up to 1 everywhere."""
+    length = max(stop for _, stop in spans)
+    ramps = {
+        span: _ramp(span, length, scale, overlap, device) for span in spans
+    }
+    total = torch.zeros(length * scale, device=device)
+    for (start, stop), ramp in ramps.items():
+        total[start * scale : stop * scale] += ramp
+    return {
+        (start, stop): ramp / total[start * scale : stop * scale]
+        for (start, stop), ramp in ramps.items()
+    }
+
+
+def _ramp(span, length, scale, overlap, device):
     """Weights along one side: 1, falling towards edges inside the image."""
     count = (span[1] - span[0]) * scale
-    weights = torch.ones(count, device=like.device)
+    weights = torch.ones(count, device=device)
     dead = overlap * scale // 4
     rise = overlap * scale - 2 * dead
     if not overlap:
         return weights
-    steps = torch.arange(count, device=like.device)
+    steps = torch.arange(count, device=device)
     edge = ((steps + 0.5 - dead) / rise).clamp(0, 1)
     if span[0] > 0:
         weights *= edge

@@ -73,11 +73,12 @@ def test_reference_matters_for_a_network_that_uses_it(
         ('adjacent', None),
         ('adjacent', 'predicted'),
         ('wrong', 'predicted'),
+        ('upscaled', 'predicted'),
         ('self', 'predicted'),
         ('adjacent', 'given'),
         ('adjacent', 'zero'),
     ]
-    bicubic, warped, true, wrong, own, given, zero = rows
+    bicubic, warped, true, wrong, _, own, given, zero = rows
     assert warped.name == 'flow-warp' and warped.samples == 2
     assert warped.psnr_y != bicubic.psnr_y
     assert true.psnr_y > 100
@@ -86,9 +87,9 @@ def test_reference_matters_for_a_network_that_uses_it(
     assert wrong.psnr_y < own.psnr_y < true.psnr_y
     assert given.samples == zero.samples == 2
     # Each sample once per row, with what the row says.
-    assert len(net.seen) == 5 * 2
-    assert all(depth is None for pair in net.seen[:6] for depth in pair)
-    depth, depth_ref = net.seen[6]
+    assert len(net.seen) == 6 * 2
+    assert all(depth is None for pair in net.seen[:8] for depth in pair)
+    depth, depth_ref = net.seen[8]
     assert depth.shape == depth_ref.shape == (1, 1, 48, 64)
     # 0.25 / Z with Z between 0.4 and 1.4 m.
     assert 0.1 < depth.min() < depth.max() < 0.8
@@ -122,12 +123,12 @@ def test_what_the_data_do_not_allow_is_noted(cfg, refsr_root, tmp_path):
         path.unlink()
     (root / 'manifest.json').unlink()
     rows = study.evaluate(cfg, Oracle(), root)
-    wrong, given = rows[3], rows[5]
+    wrong, given = rows[3], rows[6]
     assert wrong.psnr_y is None
     assert 'two runs' in wrong.note
     assert given.psnr_y is None
     assert 'depth_lr' in given.note
-    assert rows[6].samples == 1
+    assert rows[7].samples == 1
     write_results(tmp_path / 'out', dict(bare=rows), dict(config='c'))
     text = (tmp_path / 'out/results.md').read_text()
     assert given.note in text

@@ -1,15 +1,19 @@
 """A folder in, a mirrored folder of PNG files out."""
 
+import errno
+import json
 import os
+import signal
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from inference_cases import pipe
+from PIL import Image
 
 from mmdsr.converters.images import write_png
-from mmdsr.inference import SuperResolver, export_folder, export_target
+from mmdsr.inference import SuperResolver, export, export_folder, export_target
 from mmdsr.inference.ranks import Place, find_place
 from mmdsr.transforms import SuperResolve
 
@@ -71,27 +75,134 @@ def test_goes_on_where_it_was(frames, tmp_path):
     out = tmp_path / 'out'
     export_folder(plain(), frames, out)
     (out / 'two' / 'f1.png').unlink()
-    # A source that has changed since is done again.
-    changed = frames / 'one' / 'f9.png'
-    cv2.imwrite(str(changed), np.zeros((16, 20, 3), np.uint8))
-    later = (out / 'one' / 'f9.png').stat().st_mtime + 5
-    os.utime(changed, (later, later))
     report = export_folder(plain(), frames, out)
-    assert (report.written, report.kept) == (2, 2)
+    assert (report.written, report.kept) == (1, 3)
+
+
+def replace(path, image, age):
+    """Write another image that is this many seconds older than the first."""
+    time = path.stat().st_mtime_ns - int(age * 1e9)
+    cv2.imwrite(str(path), image)
+    os.utime(path, ns=(time, time))
+
+
+@pytest.mark.parametrize('age', [-5, 5])
+def test_a_source_that_has_changed_is_done_again(frames, tmp_path, age):
+    out = tmp_path / 'out'
+    export_folder(plain(), frames, out)
+    changed = frames / 'one' / 'f9.png'
+    replace(changed, np.zeros((16, 20, 3), np.uint8), age)
+    report = export_folder(plain(), frames, out)
+    assert (report.written, report.kept) == (1, 3)
     assert not cv2.imread(str(out / 'one' / 'f9.png')).any()
+    # Only its time is another one.
+    os.utime(frames / 'two' / 'f1.png', (1, 1))
+    report = export_folder(plain(), frames, out)
+    assert (report.written, report.kept) == (0, 4)
+
+
+@pytest.mark.parametrize('policy', ['file', 'neighbor'])
+def test_a_reference_that_has_changed_makes_results_stale(tmp_path, policy):
+    images, refs, out = (tmp_path / name for name in ('in', 'refs', 'out'))
+    for number in range(4):
+        image = pipe(16, 16, number).permute(1, 2, 0).numpy()
+        write_png(images / f'{number}.png', image)
+        write_png(refs / f'{number}.png', image)
+    resolver = SuperResolver(weights=NANO, reference=policy)
+    options = dict(refs=refs) if policy == 'file' else {}
+    export_folder(resolver, images, out, **options)
+    assert export_folder(resolver, images, out, **options).kept == 4
+    place = images if policy == 'neighbor' else refs
+    replace(place / '2.png', np.zeros((16, 16, 3), np.uint8), 5)
+    report = export_folder(resolver, images, out, **options)
+    # As a neighbour it is the reference of 3, and itself an image.
+    assert report.written == (1 if policy == 'file' else 2)
+    assert export_folder(resolver, images, out, **options).kept == 4
+    if policy == 'neighbor':
+        # Now 3 has another neighbour.
+        (images / '2.png').unlink()
+        report = export_folder(resolver, images, out)
+        assert (report.written, report.kept) == (1, 2)
+
+
+@pytest.mark.parametrize('when', ['writing', 'whole'])
+def test_killed_at_the_worst_moment(frames, tmp_path, when):
+    out = tmp_path / 'out'
+    child = os.fork()
+    if not child:
+        # Another process, so that it can be killed as the system does.
+        kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
+        if when == 'writing':
+            export.save_png = lambda path, _: kill(path.write_bytes(b'half'))
+        else:
+            export.Journal.add = kill
+        export_folder(plain(), frames, out)
+        os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert not files_of(out) and list(out.rglob('.*.tmp'))
+    # Half a line, too.
+    with (out / 'manifest.0.jsonl').open('a') as file:
+        file.write('{"name": "one/f')
+    report = export_folder(plain(), frames, out)
+    assert (report.written, report.failed) == (4, {})
+    assert not list(out.rglob('.*'))
+    whole = tmp_path / 'whole'
+    export_folder(plain(), frames, whole)
+    for name in files_of(whole):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+    assert export_folder(plain(), frames, out).kept == 4
 
 
 def test_other_settings_are_refused(frames, tmp_path):
     out = tmp_path / 'out'
     export_folder(plain(), frames, out)
-    (out / 'one' / 'stale.png').write_bytes(b'of another run')
     with pytest.raises(FileExistsError, match='scale was 2, is 3'):
         export_folder(plain(3), frames, out)
+    (frames / 'one' / 'f9.png').unlink()
     export_folder(plain(3), frames, out, overwrite=True)
     assert cv2.imread(str(out / 'two' / 'f1.png')).shape == (48, 60, 3)
-    assert len(files_of(out)) == 4
+    assert files_of(out) == ['one/f10.png', 'one/f11.png', 'two/f1.png']
     kept = export_folder(plain(3), frames, out, overwrite=True).kept
-    assert kept == 4
+    assert kept == 3
+
+
+def test_files_of_others_are_never_touched(frames, tmp_path):
+    out = tmp_path / 'out'
+    export_folder(plain(), frames, out)
+    mine = [out / 'notes' / 'figure.png', out / 'one' / 'f10.png']
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b'mine')
+    write_png(frames / 'notes' / 'figure.png', np.zeros((4, 4, 3), np.uint8))
+    for scale in (2, 3):
+        report = export_folder(plain(scale), frames, out, overwrite=True)
+        assert sorted(report.failed) == [
+            str(frames / 'notes' / 'figure.png'),
+            str(frames / 'one' / 'f10.png'),
+        ]
+        for reason in report.failed.values():
+            assert 'not what this tool has written' in reason
+        assert [path.read_bytes() for path in mine] == [b'mine'] * 2
+    assert report.written == 3
+    # Moved away, as the message says.
+    for path in mine:
+        path.rename(tmp_path / path.name)
+    assert export_folder(plain(3), frames, out).written == 2
+
+
+def test_lines_of_others_are_not_believed(frames, tmp_path):
+    out = tmp_path / 'out'
+    export_folder(plain(), frames, out)
+    journal = out / 'manifest.0.jsonl'
+    line = journal.read_text().splitlines()[0]
+    fields = json.loads(line)
+    (tmp_path / 'secret.png').write_bytes((out / fields['name']).read_bytes())
+    fields['name'] = '../secret.png'
+    journal.write_text(f'{json.dumps(fields)}\n[1]\n{{}}\n{line[:-9]}')
+    report = export_folder(plain(3), frames, out, overwrite=True)
+    assert (tmp_path / 'secret.png').exists()
+    # Without their lines they are somebody else's.
+    assert len(report.failed) == 4 and len(files_of(out)) == 4
 
 
 def test_foreign_folders_are_left_alone(frames, tmp_path):
@@ -115,6 +226,96 @@ def test_one_broken_image_stops_no_other(frames, tmp_path):
     report = export_folder(plain(), frames, tmp_path / 'out')
     assert report.written == 4
     assert [p[-7:] for p in report.failed] == ['f12.png']
+
+
+def test_a_very_long_name_is_one_like_others(frames, tmp_path):
+    name = f'one/{"f" * 246}.png'
+    (frames / 'one' / 'f9.png').rename(frames / name)
+    report = export_folder(plain(), frames, tmp_path / 'out')
+    assert (report.written, report.failed) == (4, {})
+    assert name in files_of(tmp_path / 'out')
+
+
+@pytest.mark.parametrize('what', ['result', 'journal'])
+def test_a_full_disk_is_named_and_leaves_nothing(
+    frames, tmp_path, monkeypatch, what
+):
+    out = tmp_path / 'out'
+    full = OSError(errno.ENOSPC, 'No space left on device')
+    save, count = export.save_png, []
+
+    def fill_up(path, image):
+        count.append(path)
+        if what == 'result' and len(count) == 2:
+            path.write_bytes(b'half')
+            raise full
+        save(path, image)
+
+    def fail(journal, record):
+        if len(count) == 2:
+            raise full
+        add(journal, record)
+
+    add = export.Journal.add
+    monkeypatch.setattr(export, 'save_png', fill_up)
+    if what == 'journal':
+        monkeypatch.setattr(export.Journal, 'add', fail)
+    report = export_folder(plain(), frames, out)
+    assert report.written == 3
+    assert report.failed == {
+        str(frames / 'one' / 'f10.png'): 'not written: No space left on '
+        f'device: {out / "one" / "f10.png"}'
+    }
+    assert len(files_of(out)) == 3 and not list(out.rglob('.*'))
+    assert export_folder(plain(), frames, out).written == 1
+
+
+def test_transparency_is_kept(tmp_path):
+    image = np.full((16, 20, 4), (0, 200, 0, 255), np.uint8)
+    # What cannot be seen is red, and must not be seen afterwards either.
+    image[:, :10] = 255, 0, 0, 0
+    write_png(tmp_path / 'in' / 'a.png', image)
+    report = export_folder(
+        SuperResolver(weights=NANO), tmp_path / 'in', tmp_path / 'out'
+    )
+    assert list(report.notes.values()) == ['transparency enlarged bicubically']
+    found = np.asarray(Image.open(tmp_path / 'out' / 'a.png')).astype(int)
+    assert found.shape == (64, 80, 4)
+    assert (found[:, :32, 3] == 0).all() and (found[:, 48:, 3] == 255).all()
+    assert found[..., 0].max() < 60 and found[..., 1].min() > 120
+
+
+def test_pictures_that_are_left_out_are_named(frames, tmp_path):
+    pictures = [Image.new('RGB', (16, 20), c) for c in ('red', 'blue', 'lime')]
+    many = dict(save_all=True, append_images=pictures[1:])
+    for name in ('m.webp', 'n.gif', 'o.tif'):
+        pictures[0].save(frames / name, **many)
+    pictures[0].save(frames / 'w.jfif', format='JPEG')
+    for name in ('x.heic', 'y.PSD', 'readme.txt', '.z.heic'):
+        (frames / name).write_bytes(b'')
+    # What is kept is named likewise.
+    for written in (8, 0):
+        report = export_folder(plain(), frames, tmp_path / 'out')
+        assert (report.total, report.written) == (8, written)
+        assert sorted(report.partial) == [
+            str(frames / name) for name in ('m.webp', 'n.gif', 'o.tif')
+        ]
+        assert all(
+            'numbers 2 to 3 are' in text for text in report.partial.values()
+        )
+        assert sorted(report.failed) == [
+            str(frames / name) for name in ('x.heic', 'y.PSD')
+        ]
+    for name in ('m', 'n', 'o'):
+        found = cv2.imread(str(tmp_path / 'out' / f'{name}.png'))
+        assert (abs(found.astype(int) - (0, 0, 255)) < 5).all()
+
+
+def test_a_folder_of_other_kinds_only(tmp_path):
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'a.heic').write_bytes(b'')
+    with pytest.raises(FileNotFoundError, match=r'a.heic is of another kind'):
+        export_folder(plain(), tmp_path / 'in', tmp_path / 'out')
 
 
 def test_one_image(frames, tmp_path):

@@ -104,7 +104,9 @@ def test_the_network_uses_it(tmp_path):
     write_png(
         tmp_path / 'same.png', image.flip(0).permute(1, 2, 0).numpy().copy()
     )
-    own = SuperResolver(weights='dsrnet_nano_quick')([image])[0]
+    own = SuperResolver(weights='dsrnet_nano_quick', reference='self')(
+        [image]
+    )[0]
     resolver = SuperResolver(weights='dsrnet_nano_quick', reference='file')
     samples = [dict(ref_path=tmp_path / f'{n}.png') for n in ('same', 'other')]
     same, other = resolver([image, image], samples)

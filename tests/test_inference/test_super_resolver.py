@@ -69,13 +69,19 @@ def test_interpolations_are_those_of_the_usual_libraries():
     assert SuperResolver(interpolation='bicubic').scale == 4
 
 
-def test_network_sees_rgb_in_0_1_with_itself_as_reference(nano):
+def test_network_sees_rgb_in_0_1_and_what_stands_for_a_reference(nano):
     image = pipe(20, 35)
     image[0] = image[0] // 2  # blue
     network = load_published(NANO)
     rgb = image.flip(0)[None].float() / 255
     with torch.no_grad():
-        expected = (network(rgb, rgb)[0] * 255).clamp(0, 255).round().flip(0)
+        paper = (network(rgb, rgb)[0] * 255).clamp(0, 255).round().flip(0)
+        # Pillow's cubic enlargement, as of a file.
+        large = SuperResolver(interpolation='bicubic')([image])[0]
+        ref = large.flip(0)[None] / 255
+        expected = (network(rgb, ref)[0] * 255).clamp(0, 255).round().flip(0)
+    own = SuperResolver(weights=NANO, reference='self')([image])[0]
+    assert torch.equal(own, paper)
     found = nano([image])[0]
     assert found.dtype == torch.float32 and found.shape == (3, 80, 140)
     assert torch.equal(found, expected)
@@ -130,14 +136,39 @@ def test_very_small_images(nano, size):
     [
         torch.zeros(3, 8, 8),
         [torch.zeros(1, 8, 8)],
-        [torch.zeros(3, 8, 8, dtype=torch.int64)],
+        [torch.zeros(3, 8, 8, dtype=torch.bool)],
         [np.zeros((8, 8, 3), np.uint8)],
         [torch.zeros(3, 0, 8)],
     ],
 )
 def test_refuses_what_is_no_image(nano, images):
-    with pytest.raises(ValueError, match=r'3, H, W|uint8 or float'):
+    with pytest.raises(ValueError, match=r'3, H, W|whole numbers or float'):
         nano(images)
+
+
+def test_whole_numbers_of_any_type_are_images(nano):
+    image = pipe(16, 20)
+    for kind in (torch.int16, torch.int64):
+        assert torch.equal(nano([image.to(kind)])[0], nano([image])[0])
+    for value in (-1, 256):
+        wrong = image.long()
+        wrong[1, 2, 3] = value
+        with pytest.raises(ValueError, match=f'value {value} at row 2, colu'):
+            nano([wrong])
+
+
+def test_a_value_that_is_no_number_is_named(nano):
+    image = pipe(16, 20).float()
+    image[2, 5, 7] = torch.nan
+    with pytest.raises(ValueError, match=r'a.png has.*nan at row 5, column 7'):
+        nano([image], [dict(img_path='a.png')])
+
+
+def test_a_result_that_is_no_image_is_refused():
+    resolver = SuperResolver(weights=NANO)
+    next(resolver._network.module.decoder.parameters()).fill_(torch.nan)
+    with pytest.raises(ValueError, match=r'values for a.png that are no col'):
+        resolver([pipe(16, 20)], [dict(img_path='a.png')])
 
 
 def test_belongs_to_no_model(nano):
@@ -210,10 +241,14 @@ def test_from_a_training(trained):
     with torch.no_grad():
         expected = (network(rgb, rgb)[0] * 255).clamp(0, 255).round().flip(0)
     for checkpoint in (work_dir, work_dir / 'iter_9.pth'):
-        resolver = SuperResolver(config=config, checkpoint=checkpoint)
+        resolver = SuperResolver(
+            config=config, checkpoint=checkpoint, reference='self'
+        )
         assert torch.equal(resolver([image])[0], expected)
     parsed = Config(dict(model=dict(generator=TINY)))
-    resolver = SuperResolver(config=parsed, checkpoint=work_dir)
+    resolver = SuperResolver(
+        config=parsed, checkpoint=work_dir, reference='self'
+    )
     assert torch.equal(resolver([image])[0], expected)
     assert resolver.describe() != SuperResolver(weights=NANO).describe()
 

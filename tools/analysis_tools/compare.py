@@ -1,10 +1,10 @@
 """Compare a trained network with bicubic interpolation.
 
-With the true, a wrong and the own image (or none) as reference, and with depth
-maps predicted, given and zeroed, beside optical flow without a network; frames
-of a camera at rest are counted apart, and the match is checked where the true
-flow is known. Prints a table per data set and writes results.json, results.md
-and comparison strips.
+With the true reference, a wrong one and none, and with depth maps predicted,
+given and zeroed, beside optical flow without a network; frames of a camera at
+rest are counted apart, and the match is checked where the true flow is known.
+Prints a table per data set and writes results.json, results.md and comparison
+strips.
 
 Example:
     python tools/analysis_tools/compare.py configs/dsrnet/teacher_quick.py \
@@ -51,8 +51,9 @@ def parse_args():
         '--references',
         nargs='+',
         choices=study.REFERENCES,
-        default=study.REFERENCES,
-        help='references to try; the first one is also used for the depths',
+        default=study.USUAL_REFERENCES,
+        help='references to try; the first one is also used for the depths '
+        f'(default: {" ".join(study.USUAL_REFERENCES)})',
     )
     parser.add_argument(
         '--depths',

@@ -1,0 +1,232 @@
+"""How much memory and how many cores there are, and how much a tile takes.
+
+A process that asks for more memory than there is gets killed on Linux: there
+is no error to catch. So what a network takes is estimated beforehand, from its
+widths and from measurements (docs/results.md), on the high side.
+"""
+
+import math
+import os
+from pathlib import Path
+
+import torch
+
+GIB = 2**30
+#: What a network may take at once. More would not make it faster: on a CPU
+#: tiles that stay near the caches are, and results should depend on the
+#: image, not on what else runs on the machine.
+_USUAL = {'cpu': 1.5 * GIB}
+_USUAL_GPU = 6 * GIB
+#: Share of the free memory that may be planned with.
+_SHARE = 0.6
+#: Largest side of a tile that is chosen, and the smallest one.
+LARGEST, SMALLEST = 256, 64
+#: Images or tiles at a time; on a CPU more than one is slower.
+_GPU_BATCH = 8
+_NO_LIMIT = 2**60
+
+
+def budget(device, reserve=0):
+    """Return what a network may take at once.
+
+    Args:
+        device (torch.device): Where it runs.
+        reserve (float): Bytes that something else will take. Defaults to 0.
+
+    Returns:
+        float: Bytes; negative if not even the reserve is free.
+    """
+    usual = _USUAL.get(device.type, _USUAL_GPU)
+    free = free_memory(device)
+    return usual if free is None else min(usual, _SHARE * (free - reserve))
+
+
+def batch_size(device):
+    """Return how many images or tiles are computed at once.
+
+    Args:
+        device (torch.device): Where the network runs.
+
+    Returns:
+        int: 1 on a CPU.
+    """
+    return 1 if device.type == 'cpu' else _GPU_BATCH
+
+
+def free_memory(device):
+    """Return how much memory this process can still get.
+
+    On a CPU the least of what the system has, what control groups (of a
+    container, of Slurm) leave and what ``ulimit -v`` leaves.
+
+    Args:
+        device (torch.device): Where.
+
+    Returns:
+        int or None: Bytes; ``None`` if the system does not say.
+    """
+    if device.type == 'cuda':
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type != 'cpu':
+        return None
+    limits = [_system_free(), _group_free(), _address_space_free()]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _fields(path):
+    """Read numbers by name: ``name 12`` or ``name: 12 kB`` in each line."""
+    found = {}
+    for line in Path(path).read_text().splitlines():
+        name, value, *unit = line.split()
+        number = int(value) if value.isdecimal() else 0
+        found[name.rstrip(':')] = number * (1024 if unit else 1)
+    return found
+
+
+def _system_free():
+    try:
+        return _fields('/proc/meminfo')['MemAvailable']
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _address_space_free():
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return None
+    try:
+        pages = int(Path('/proc/self/statm').read_text().split()[0])
+    except (OSError, ValueError):
+        return None
+    return max(0, limit - pages * resource.getpagesize())
+
+
+def _groups(controller, root):
+    """Yield the folders of the control groups of this process, inner first.
+
+    Both versions of control groups are known; the second has no name of a
+    controller.
+    """
+    try:
+        lines = Path('/proc/self/cgroup').read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, names, path = line.split(':', 2)
+        if names and controller not in names.split(','):
+            continue
+        base = root / controller if names else root
+        group = base / path.lstrip('/')
+        # Inside a container the path may be that of the host.
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(base) and folder.is_dir():
+                yield folder
+
+
+def _group_free(root=Path('/sys/fs/cgroup')):
+    free = []
+    for folder in _groups('memory', root):
+        for limit, usage, cache in (
+            ('memory.max', 'memory.current', 'inactive_file'),
+            (
+                'memory.limit_in_bytes',
+                'memory.usage_in_bytes',
+                'total_inactive_file',
+            ),
+        ):
+            try:
+                most = int((folder / limit).read_text())
+                used = int((folder / usage).read_text())
+                # Given back when needed.
+                used -= _fields(folder / 'memory.stat').get(cache, 0)
+            except (OSError, ValueError):  # "max" is no number
+                continue
+            if most < _NO_LIMIT:
+                free.append(max(0, most - used))
+    return min(free, default=None)
+
+
+def cpu_count(root=Path('/sys/fs/cgroup')):
+    """Return how many cores this process may use.
+
+    Args:
+        root (Path): Where control groups are mounted.
+
+    Returns:
+        int: At least 1; containers with a share of a machine see all of its
+        cores elsewhere, and a thread for each would make them wait.
+    """
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on all systems
+        cores = os.cpu_count() or 1
+    for folder in _groups('cpu', root):
+        try:
+            quota, period = (folder / 'cpu.max').read_text().split()
+            cores = min(cores, math.ceil(int(quota) / int(period)))
+        except (OSError, ValueError):  # "max" is no number
+            continue
+    return max(1, cores)
+
+
+def need(network, size, ref_size, block=16):
+    """Estimate what a network takes for one image or tile.
+
+    Args:
+        network (RefSRNet or DSRNetX): The network.
+        size (Sequence[int]): Height and width of the LR image.
+        ref_size (Sequence[int]): Height and width of its reference.
+        block (int): Side of the matched blocks; 1 for a network without
+            them, which works at the size of LR. Defaults to 16.
+
+    Returns:
+        float: Bytes at the peak, the inputs and the result included.
+    """
+    fine, middle, coarse = network.feature_channels()[0]
+    pixels, ref_pixels = math.prod(size), math.prod(ref_size)
+    if block == 1:
+        return 4 * (14 * coarse + 1000) * pixels + 200 * ref_pixels
+    # Features of float32 at x4, x2 and x1 per pixel of LR, and at x1, 1/2
+    # and 1/4 per pixel of Ref.
+    features = 4 * (16 * fine + 4 * middle + coarse)
+    ref_features = features / 16
+    decoding = 8 * features * pixels
+    # Each block is compared with the whole of Ref-down.
+    scores = 12 * pixels / block**2 * ref_pixels / 16
+    matching = 3 * features * pixels + 4 * ref_features * ref_pixels + scores
+    return max(decoding, matching)
+
+
+def choose_tile(takes, size, overlap, multiple, limit):
+    """Choose how an image is cut.
+
+    Args:
+        takes (Callable[[Sequence[int]], float]): Bytes that the network
+            takes for a tile of this height and width.
+        size (Sequence[int]): Height and width of the image.
+        overlap (int): Pixels that neighbouring tiles share at least.
+        multiple (int): What the start of a tile must be divisible by.
+        limit (float): Bytes that may be taken.
+
+    Returns:
+        int or None: Side of the tiles; ``None`` for the whole image.
+
+    Raises:
+        MemoryError: If even the smallest tile takes more.
+    """
+    if takes(size) <= limit:
+        return None
+    smallest = max(SMALLEST, overlap + multiple)
+    for tile in range(max(LARGEST, smallest), smallest - 1, -multiple):
+        if takes([min(side, tile) for side in size]) <= limit:
+            return tile
+    least = takes([min(side, smallest) for side in size])
+    raise MemoryError(
+        f'{size[1]}x{size[0]} pixels need about '
+        f'{least / _SHARE / GIB:.1f} GiB of free memory even in tiles of '
+        f'{smallest}; {max(0, limit) / _SHARE / GIB:.1f} are free for them'
+    )

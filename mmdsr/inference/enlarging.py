@@ -1,0 +1,322 @@
+"""One network on images of any size, in tiles, within the memory there is."""
+
+import warnings
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmdsr.inference import budget, tiling
+from mmdsr.inference.references import enlarged
+from mmdsr.models.networks.padding import MIN_SIZE
+
+PRECISIONS = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
+#: What a tile sees of its own enlargement on each side, in pixels of LR. A
+#: match lies at the same place, so that more changes nothing but the time.
+_OWN_MARGIN = 16
+#: Beyond it a result is no image: black and white are 0 and 1.
+_LARGEST = 100
+
+
+class ResultError(ValueError):
+    """What a network gives for an image is no image."""
+
+
+@dataclass
+class Settings:
+    """How a network is run.
+
+    Args:
+        scale (int): How much it enlarges.
+        multiple (int): What the start of a tile must be divisible by.
+        tile (str, int or None): Side of a tile, ``'auto'``, or ``None`` for
+            the whole image.
+        overlap (int): Pixels that neighbouring tiles share at least.
+        batch (int or None): Images or tiles at a time, ``None`` to choose.
+        precision (str): Of :data:`PRECISIONS`.
+    """
+
+    scale: int
+    multiple: int
+    tile: str | int | None
+    overlap: int
+    batch: int | None
+    precision: str
+
+
+@dataclass
+class Pair:
+    """An image and its reference, of which parts are taken.
+
+    Args:
+        image (Tensor): BGR (3, H, W) in 0..255.
+        reference (Tensor or str): Likewise, or what stands for it:
+            ``'upscaled'``, ``'self'``, or ``'none'`` for a network that does
+            without: it takes LR itself for that.
+        name (str): What to call the image in messages.
+    """
+
+    image: Tensor
+    reference: Tensor | str
+    name: str = 'an image'
+
+    def __post_init__(self):
+        # Grown before cutting, as the network refuses less.
+        self.lr = _grow(self.image)
+        if isinstance(self.reference, Tensor):
+            self.reference = _grow(self.reference.to(self.image.device))
+        elif self.reference == 'self':
+            self.reference = self.lr
+
+    @property
+    def size(self):
+        """Height and width of what the network sees."""
+        return tuple(self.lr.shape[-2:])
+
+    def ref_size(self, scale):
+        """Return height and width of the reference."""
+        if isinstance(self.reference, Tensor):
+            return tuple(self.reference.shape[-2:])
+        if self.reference == 'none':
+            return self.size
+        return tuple(side * scale for side in self.size)
+
+    def margin(self, side):
+        """Return what a tile sees of its reference on each side.
+
+        Args:
+            side (int): Largest side of the tiles.
+
+        Returns:
+            int: Pixels of the image.
+        """
+        return side // 2 if isinstance(self.reference, Tensor) else _OWN_MARGIN
+
+    def cut(self, tile, side, scale):
+        """Return a tile and its part of the reference, RGB in 0..1."""
+        lr = _grow(_to_rgb(tiling.crop(self.lr, tile)))
+        if isinstance(self.reference, str) and self.reference == 'none':
+            return lr, lr
+        window = tiling.reference_window(
+            tile, self.size, self.ref_size(scale), self.margin(side)
+        )
+        if isinstance(self.reference, Tensor):
+            ref = tiling.crop(self.reference, window)
+        else:
+            ref = enlarged(self.lr, window, scale)
+        return lr, _grow(_to_rgb(ref))
+
+
+def enlarge(network, pairs, settings):
+    """Enlarge images.
+
+    Args:
+        network (RefSRNet or DSRNetX): The network.
+        pairs (Sequence[Pair]): Images and references.
+        settings (Settings): How.
+
+    Returns:
+        list[Tensor]: uint8 BGR images, ``scale`` times as large.
+
+    Raises:
+        ResultError: If the network gives values that are no image.
+        MemoryError: If there is too little memory; says what to do.
+    """
+    results = [None] * len(pairs)
+    whole = {}
+    for number, pair in enumerate(pairs):
+        tile = _choose(network, pair, settings)
+        if tile is not None and max(pair.size) > tile:
+            results[number] = _one(network, pair, tile, settings)
+        else:
+            key = pair.lr.device, pair.size, pair.ref_size(settings.scale)
+            whole.setdefault(key, []).append(number)
+    for (device, size, ref_size), numbers in whole.items():
+        takes = budget.need(network, size, ref_size, settings.multiple)
+        count = _batch(settings, device, takes)
+        for start in range(0, len(numbers), count):
+            part = numbers[start : start + count]
+            chosen = [pairs[number] for number in part]
+            images = _whole(network, chosen, settings)
+            for number, image in zip(part, images, strict=True):
+                results[number] = image
+    return results
+
+
+def _choose(network, pair, settings):
+    """Choose the side of the tiles of an image; None for the whole."""
+    if settings.tile != 'auto':
+        return settings.tile
+    scale = settings.scale
+    # The result, and the copy with four bytes a pixel that a writer makes.
+    reserve = (3 + 4) * pair.size[0] * pair.size[1] * scale**2
+    limit = budget.budget(pair.lr.device, reserve)
+
+    def takes(size):
+        margin = pair.margin(max(size))
+        sides = zip(size, pair.size, pair.ref_size(scale), strict=True)
+        seen = [
+            full
+            if side >= length
+            else min(full, (side + 2 * margin) * full // length)
+            for side, length, full in sides
+        ]
+        return budget.need(network, size, seen, settings.multiple)
+
+    try:
+        return budget.choose_tile(
+            takes, pair.size, settings.overlap, settings.multiple, limit
+        )
+    except MemoryError as error:
+        raise MemoryError(f'{pair.name}: {error}') from error
+
+
+def _batch(settings, device, takes):
+    """Return how many images or tiles are computed at once."""
+    if settings.batch is not None:
+        return settings.batch
+    return min(
+        budget.batch_size(device), max(1, int(budget.budget(device) // takes))
+    )
+
+
+def _whole(network, pairs, settings):
+    """Enlarge whole images of one size at once."""
+    side = max(pairs[0].size)
+    tile = tiling.Tile(*((0, length) for length in pairs[0].size))
+    try:
+        parts = [pair.cut(tile, side, settings.scale) for pair in pairs]
+        results = _forward(network, parts, settings)
+    except (RuntimeError, MemoryError) as error:
+        _refuse_others(error, pairs[0], settings)
+        if len(pairs) == 1:
+            return [_one(network, pairs[0], _less(side), settings)]
+        return [_whole(network, [pair], settings)[0] for pair in pairs]
+    return [
+        _finish(tiling.to_bytes(_checked(result, pair)), pair, settings.scale)
+        for pair, result in zip(pairs, results, strict=True)
+    ]
+
+
+def _one(network, pair, tile, settings):
+    """Enlarge an image in tiles; in smaller ones if memory runs out."""
+    smallest = max(budget.SMALLEST, settings.overlap + settings.multiple)
+    while True:
+        try:
+            return _in_tiles(network, pair, tile, settings)
+        except (RuntimeError, MemoryError) as error:
+            _refuse_others(error, pair, settings)
+            if tile <= smallest:
+                raise MemoryError(
+                    f'{pair.name}: there is too little memory even for tiles '
+                    f'of {tile} pixels'
+                ) from error
+            tile = max(smallest, _less(tile))
+            warnings.warn(
+                f'{pair.name}: memory ran out, so it is done in tiles of '
+                f'{tile} pixels.',
+                stacklevel=2,
+            )
+
+
+def _less(side):
+    """Halve a side, to a multiple of any usual size of blocks."""
+    return max(budget.SMALLEST, side // 2 // 16 * 16)
+
+
+def _refuse_others(error, pair, settings):
+    """Raise what is no lack of memory, or cannot be helped."""
+    # CUDA and the CPU's allocator raise RuntimeError.
+    if not isinstance(error, MemoryError) and 'memory' not in str(error):
+        raise error
+    if settings.tile == 'auto' and settings.batch is None:
+        return
+    height, width = pair.size
+    raise MemoryError(
+        f'There is too little memory for {pair.name} of {width}x{height} '
+        'pixels with these settings: leave out tile (--tile) and max_batch '
+        '(--batch-size), so that they are chosen by the memory, or lower them.'
+    ) from error
+
+
+def _in_tiles(network, pair, tile, settings):
+    scale = settings.scale
+    tiles = tiling.make_tiles(
+        *pair.size, tile, settings.overlap, settings.multiple
+    )
+    canvas = tiling.Canvas(
+        tiles, pair.size, scale, settings.overlap, pair.lr.device
+    )
+    waiting = []
+
+    def flush():
+        if not waiting:
+            return
+        places, parts = zip(*waiting, strict=True)
+        waiting.clear()
+        for place, result in zip(
+            places, _forward(network, parts, settings), strict=True
+        ):
+            height, width = (stop - start for start, stop in place)
+            # A tile at the edge may have been grown.
+            result = result[:, : height * scale, : width * scale]
+            canvas.add(place, _checked(result, pair))
+
+    for place in tiles:
+        part = pair.cut(place, tile, scale)
+        shapes = [image.shape for image in part]
+        # The canvas takes them in their order, a batch those of one shape.
+        if waiting and shapes != [image.shape for image in waiting[0][1]]:
+            flush()
+        waiting.append((place, part))
+        sizes = (shape[-2:] for shape in shapes)
+        takes = budget.need(network, *sizes, settings.multiple)
+        if len(waiting) >= _batch(settings, pair.lr.device, takes):
+            flush()
+    flush()
+    return _finish(canvas.image(), pair, scale)
+
+
+def _forward(network, parts, settings):
+    """Run the network on a batch: RGB in 0..1, LR and reference."""
+    lr, ref = map(torch.stack, zip(*parts, strict=True))
+    dtype = PRECISIONS[settings.precision]
+    kind = lr.device.type
+    with torch.autocast(kind, enabled=False):
+        chosen = torch.autocast(kind, dtype) if dtype else nullcontext()
+        with chosen:
+            return network.to(lr.device)(lr, ref).float()
+
+
+def _checked(result, pair):
+    """Refuse what is no image before anything is made of it."""
+    # NaN compares as false.
+    if not bool((result.abs() <= _LARGEST).all()):
+        raise ResultError(
+            f'The network gives values for {pair.name} that are no colours '
+            '(not finite, or far too large): its weights are damaged or do '
+            "not fit. Use other weights; with half precision try 'fp32'."
+        )
+    return result
+
+
+def _finish(image, pair, scale):
+    """Cut off what the image was grown by, and turn RGB into BGR."""
+    height, width = (side * scale for side in pair.image.shape[-2:])
+    return image[:, :height, :width].flip(0)
+
+
+def _to_rgb(image):
+    """Turn BGR in 0..255 into RGB in 0..1."""
+    return image.flip(0).float().clamp(0, 255) / 255
+
+
+def _grow(image):
+    """Replicate the last row and column up to the networks' least size."""
+    bottom, right = (max(0, MIN_SIZE - side) for side in image.shape[-2:])
+    if not bottom and not right:
+        return image
+    grown = F.pad(image[None].float(), (0, right, 0, bottom), mode='replicate')
+    return grown[0].to(image.dtype)

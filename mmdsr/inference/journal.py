@@ -1,0 +1,245 @@
+"""Which files of an export are the tool's own, and what each was made from.
+
+Each process appends to a file of its own, ``manifest.RANK.jsonl``, one line
+per result: size, time stamp and SHA-256 of the source, of the reference and
+of the result. The line comes when the result is complete under its temporary
+name, just before it gets its own. A process that is killed in between leaves
+a line without a file, which says nothing, never a file without a line.
+"""
+
+import json
+import os
+import re
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from mmdsr.converters.checksums import digest
+from mmdsr.converters.frames import real_path
+from mmdsr.converters.images import temporary_name
+
+_NAME = 'manifest.{}.jsonl'
+_JOURNALS = re.compile(r'manifest\.\d+\.jsonl')
+_TEMPORARY = re.compile(r'(\.[0-9a-f]{16})\.\d+\.tmp')
+
+
+class Stamp(NamedTuple):
+    """What identifies the content of a file.
+
+    Args:
+        path (str): Where it was, '' for a result.
+        size (int): Bytes.
+        mtime_ns (int): When it was written last.
+        sha256 (str): Digest of the content.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+class Record(NamedTuple):
+    """A line of a journal.
+
+    Args:
+        name (str): The result, seen from the folder, with ``/``.
+        source (Stamp): The image.
+        reference (Stamp or None): The file of its reference, if any.
+        result (Stamp): The result.
+        note (str): What was converted in reading, '' if nothing.
+        pictures (int): Pictures in the source, of which the first was used.
+    """
+
+    name: str
+    source: Stamp
+    reference: Stamp | None
+    result: Stamp
+    note: str
+    pictures: int
+
+
+class Journal:
+    """What is known about the files of a folder.
+
+    Args:
+        root (Path): The folder.
+        rank (int): Which process writes. Defaults to 0.
+    """
+
+    def __init__(self, root, rank=0):
+        self.root = root
+        self.path = root / _NAME.format(rank)
+        self._records = {}
+        for record in _read_all(root):
+            self._records.setdefault(record.name, []).append(record)
+
+    def find(self, name, source, reference=None):
+        """Find what says that a result is there and up to date.
+
+        Args:
+            name (str): The result, seen from the folder, with ``/``.
+            source (Path): Its image.
+            reference (Path, optional): The file of its reference.
+
+        Returns:
+            Record or None: The line; ``None`` if the result is to be made.
+
+        Raises:
+            FileExistsError: If there is a file which is not the tool's.
+        """
+        target = self.root / name
+        if not os.path.lexists(target):
+            return None
+        own = [
+            record
+            for record in self._records.get(name, ())
+            if is_same(target, record.result)
+        ]
+        if not own:
+            raise FileExistsError(
+                f'{target} is not what this tool has written, so it is left '
+                'alone; move it away to have the image done'
+            )
+        for record in own:
+            if is_same(source, record.source) and (
+                is_same(reference, record.reference)
+                if reference and record.reference
+                else reference is record.reference
+            ):
+                return record
+        return None
+
+    def add(self, record):
+        """Append a line.
+
+        Args:
+            record (Record): What was made.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        fields = record._asdict()
+        for key, value in fields.items():
+            if isinstance(value, Stamp):
+                fields[key] = value._asdict()
+        line = json.dumps(fields).encode() + b'\n'
+        with self.path.open('a+b') as file:
+            # A process that was killed, or a full disk, may have left half a
+            # line.
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b'\n':
+                    line = b'\n' + line
+            file.write(line)
+        self._records.setdefault(record.name, []).append(record)
+
+    def drop(self):
+        """Delete the results that the journals list, and the journals.
+
+        A file that is not what its line says is somebody else's by now.
+        """
+        for name, records in self._records.items():
+            target = self.root / name
+            if any(is_same(target, record.result) for record in records):
+                target.unlink()
+        for path in _journals(self.root):
+            path.unlink()
+        self._records.clear()
+
+
+def stamp(path, shown=None):
+    """Read what identifies the content of a file.
+
+    Args:
+        path (Path): The file.
+        shown (str, optional): What to record as its path. Defaults to None,
+            its real path.
+
+    Returns:
+        Stamp: It.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    # First, so that a file that changes meanwhile does not match later.
+    status = path.stat()
+    return Stamp(
+        str(real_path(path)) if shown is None else shown,
+        status.st_size,
+        status.st_mtime_ns,
+        digest(path),
+    )
+
+
+def is_same(path, stamp):
+    """Find out whether a file is what it was.
+
+    Args:
+        path (Path): The file.
+        stamp (Stamp): Of then.
+
+    Returns:
+        bool: Whether size and time are those of then, or the content is.
+    """
+    try:
+        # A link, or a folder, is nothing that was written here.
+        if not path.is_file() or (not stamp.path and path.is_symlink()):
+            return False
+        status = path.stat()
+        if status.st_size != stamp.size:
+            return False
+        # Another file, though copied with its time, must have the content.
+        at_home = not stamp.path or str(real_path(path)) == stamp.path
+        if at_home and status.st_mtime_ns == stamp.mtime_ns:
+            return True
+        return digest(path) == stamp.sha256
+    except OSError:
+        return False
+
+
+def remove_leftovers(targets):
+    """Remove what killed processes have left of files in the making.
+
+    Args:
+        targets (Iterable[Path]): The files.
+    """
+    prefixes = {}
+    for target in targets:
+        prefix = temporary_name(target).name.rsplit('.', 2)[0]
+        prefixes.setdefault(target.parent, set()).add(prefix)
+    for folder, wanted in prefixes.items():
+        for path in folder.iterdir() if folder.is_dir() else ():
+            found = _TEMPORARY.fullmatch(path.name)
+            if found and found[1] in wanted:
+                path.unlink(missing_ok=True)
+
+
+def _journals(root):
+    if not root.is_dir():
+        return []
+    return [p for p in root.iterdir() if _JOURNALS.fullmatch(p.name)]
+
+
+def _read_all(root):
+    for path in sorted(_journals(root)):
+        for line in path.read_bytes().splitlines():
+            record = _parse(line)
+            if record is not None:
+                yield record
+
+
+def _parse(line):
+    """Read a line; None if it is only half there, or somebody else's."""
+    try:
+        fields = json.loads(line)
+        for key in ('source', 'reference', 'result'):
+            if fields[key] is not None or key != 'reference':
+                fields[key] = Stamp(**fields[key])
+        record = Record(**fields)
+        name = PurePosixPath(record.name)
+    except (ValueError, TypeError, KeyError):
+        return None
+    # What would lead out of the folder was not written here.
+    inside = not name.is_absolute() and '..' not in name.parts
+    said = isinstance(record.note, str) and isinstance(record.pictures, int)
+    return record if inside and name.name and said else None
