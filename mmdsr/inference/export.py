@@ -210,6 +210,8 @@ class _Exporter:
         """Read an image; None if its result is there and up to date."""
         references = self.resolver.references
         if references.policy == 'file' and job.reference is None:
+            # A file that is no image is named as that.
+            read_picture(job.source)
             raise ValueError('there is no reference of that name')
         reference = references.path(_metainfo(job))
         record = self.journal.find(job.key, job.source, reference)
