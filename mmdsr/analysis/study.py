@@ -25,7 +25,6 @@ from mmdsr.models.networks.aligners import FlowWarp
 from mmdsr.models.networks.padding import SCALE
 from mmdsr.models.networks.refsr_net import DSROutput
 from mmdsr.registry import MODELS, TRANSFORMS
-from mmdsr.transforms.load_flow import LoadFlow
 
 #: What may stand for the reference. The last three are ways of having none:
 #: the enlarged LR image, LR itself (section 5.3) and a black picture.
@@ -156,7 +155,7 @@ def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
         RefSRDataset: Gives dicts with RGB uint8 ``img``, ``gt``, ``ref``, the
         true ``flow`` with what is ``visible``, and the depth maps.
     """
-    pipeline = [_load_images, LoadFlow()]
+    pipeline = [_load_images, TRANSFORMS.build(dict(type='mmdsr.LoadFlow'))]
     if reference in _STAND_INS:
         # Depth maps are those of 'self', whose size is that of Ref-down.
         pipeline.append(_STAND_INS[reference])

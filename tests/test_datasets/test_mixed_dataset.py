@@ -33,7 +33,7 @@ def mix(sizes, shares, **kwargs):
     names = 'abc'[: len(sizes)]
     return MixedDataset(
         [
-            dict(type='Numbers', name=name, size=size)
+            dict(type='mmdsr.Numbers', name=name, size=size)
             for name, size in zip(names, sizes, strict=True)
         ],
         shares,
@@ -78,8 +78,8 @@ def test_seeds_pass_through():
 def test_a_pipeline_for_those_without_one():
     dataset = MixedDataset(
         [
-            dict(type='Numbers', name='a', size=2),
-            dict(type='Numbers', name='b', size=2, pipeline=['own']),
+            dict(type='mmdsr.Numbers', name='a', size=2),
+            dict(type='mmdsr.Numbers', name='b', size=2, pipeline=['own']),
         ],
         [0.5, 0.5],
         pipeline=['common'],

@@ -239,14 +239,14 @@ def _not_x4(root):
     ('break_data', 'options', 'message'),
     [
         (_bad_stem, {}, 'lacks 1 images of the manifest'),
-        (_not_x4, {}, 'gt is 200x192, not 256x192'),
+        (_not_x4, {}, 'is 200x192, not 4 times its low-resolution image'),
         (
             _not_x4,
             {
                 'train_dataloader.num_workers': 1,
                 'train_dataloader.persistent_workers': False,
             },
-            'gt is 200x192, not 256x192',
+            'is 200x192, not 4 times its low-resolution image',
         ),
         (
             None,
