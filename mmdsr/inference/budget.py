@@ -19,11 +19,11 @@ _USUAL = {'cpu': 1.5 * GIB}
 _USUAL_GPU = 6 * GIB
 #: Share of the free memory that may be planned with.
 _SHARE = 0.5
-#: Of :func:`need`: what the libraries take at the first use, and how often
-#: the features of LR are held while decoding, those of Ref while encoding,
-#: and how many bytes each score takes.
+#: Of :func:`need`: what the libraries take at the first use, how often the
+#: features of LR are held while decoding, those of Ref while encoding, and
+#: images of the size of the result all the time, and bytes of each score.
 _FIXED = 64 * 2**20
-_DECODING, _ENCODING, _SCORES = 9, 5, 16
+_DECODING, _ENCODING, _IMAGES, _SCORES = 6, 5, 16, 16
 #: Largest side of a tile that is chosen, and the smallest one.
 LARGEST, SMALLEST = 256, 64
 #: Images or tiles at a time; on a CPU more than one is slower.
@@ -191,8 +191,8 @@ def need(network, size, ref_size, block=16):
 
     The float32 features of LR at x1, x2 and x4 and those of Ref are counted
     by the widths of the network, and multiplied by how many of them lie in
-    memory at a time. The factors are measured (docs/results.md); they are
-    those of the most expensive bundled network, rounded up.
+    memory at a time; images come on top. The factors are fitted to peaks of
+    networks of 8 to 64 channels (docs/results.md), from above.
 
     Args:
         network (RefSRNet): The network.
@@ -212,9 +212,10 @@ def need(network, size, ref_size, block=16):
     blocks = max(1, pixels / block**2)
     coarse_scores = blocks * ref_pixels / 16
     fine_scores = (block + 2) ** 2 * 2.25 * ref_pixels / 16 / blocks
+    images = _IMAGES * 3 * 4 * max(16 * pixels, ref_pixels)
     return _FIXED + max(
-        _DECODING * own,
-        _ENCODING * ref,
+        _DECODING * own + images,
+        _ENCODING * ref + images,
         own + 1.5 * ref + _SCORES * max(coarse_scores, fine_scores),
     )
 
