@@ -71,7 +71,8 @@ def parse_args():
         metavar='PIXELS',
         help='largest side, in pixels of the image, that the network sees at '
         'once (default: the whole image if it fits into half of the free '
-        'memory and 1.5 GiB, else the largest tiles up to 256 that do)',
+        'memory and 1.5 GiB, of a GPU 6, else the largest tiles up to 256 '
+        'that do)',
     )
     parser.add_argument(
         '--overlap',
