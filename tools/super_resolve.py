@@ -4,10 +4,12 @@ import argparse
 import sys
 import warnings
 
+import torch
 from rich.console import Console
 from rich.progress import track
 
 from mmdsr.inference import SuperResolver, export_folder
+from mmdsr.inference.budget import cpu_count
 from mmdsr.inference.ranks import find_place
 from mmdsr.inference.references import POLICIES
 from mmdsr.inference.super_resolver import INTERPOLATIONS, PRECISIONS
@@ -67,8 +69,10 @@ def parse_args():
         '--tile',
         type=int,
         metavar='PIXELS',
-        help='largest side that the network sees at once (default: chosen by '
-        'the image and the free memory)',
+        help='largest side, in pixels of the image, that the network sees at '
+        'once (default: the whole image if it fits into half of the free '
+        'memory and 1.5 GiB, of a GPU 6, else the largest tiles up to 256 '
+        'that do)',
     )
     parser.add_argument(
         '--overlap',
@@ -156,6 +160,8 @@ def main():
         return track(items, text, total, console=console)
 
     warnings.showwarning = lambda text, *_, **__: say(str(text), 'yellow')
+    # More than its share of a machine makes a container wait.
+    torch.set_num_threads(min(torch.get_num_threads(), cpu_count()))
     try:
         place = find_place()
         report = export_folder(

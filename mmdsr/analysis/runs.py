@@ -26,6 +26,7 @@ from rich.progress import (
 
 from mmdsr.converters.images import write_bytes
 from mmdsr.engine.launch import UsageError
+from mmdsr.inference.budget import cpu_count
 
 _ITERATION = re.compile(rb'\(train\)\s+(?:\[\s*(\d+)\])?\[\s*(\d+)/\s*(\d+)\]')
 
@@ -166,13 +167,6 @@ def iteration(run):
     return done, of
 
 
-def cores():
-    """Return how many CPU cores this process may use."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def run_all(runs, jobs, console, report, poll=0.5):
     """Run what is not done, several processes at a time.
 
@@ -189,7 +183,7 @@ def run_all(runs, jobs, console, report, poll=0.5):
     """
     waiting = [run for run in runs if run.results is None]
     total, jobs = len(waiting), max(1, min(jobs, len(waiting)))
-    threads = max(1, cores() // jobs)
+    threads = max(1, cpu_count() // jobs)
     if len(runs) > total:
         console.print(f'{len(runs) - total} of {len(runs)} runs are done.')
     columns = (

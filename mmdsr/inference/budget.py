@@ -18,7 +18,12 @@ GIB = 2**30
 _USUAL = {'cpu': 1.5 * GIB}
 _USUAL_GPU = 6 * GIB
 #: Share of the free memory that may be planned with.
-_SHARE = 0.6
+_SHARE = 0.5
+#: Of :func:`need`: what the libraries take at the first use, how often the
+#: features of LR are held while decoding, those of Ref while encoding, and
+#: images of the size of the result all the time, and bytes of each score.
+_FIXED = 64 * 2**20
+_DECODING, _ENCODING, _IMAGES, _SCORES = 6, 5, 16, 16
 #: Largest side of a tile that is chosen, and the smallest one.
 LARGEST, SMALLEST = 256, 64
 #: Images or tiles at a time; on a CPU more than one is slower.
@@ -166,15 +171,28 @@ def cpu_count(root=Path('/sys/fs/cgroup')):
         cores = os.cpu_count() or 1
     for folder in _groups('cpu', root):
         try:
-            quota, period = (folder / 'cpu.max').read_text().split()
-            cores = min(cores, math.ceil(int(quota) / int(period)))
+            if (folder / 'cpu.max').is_file():
+                quota, period = (folder / 'cpu.max').read_text().split()
+            else:
+                quota, period = (
+                    (folder / f'cpu.cfs_{name}_us').read_text()
+                    for name in ('quota', 'period')
+                )
+            share = math.ceil(int(quota) / int(period))
         except (OSError, ValueError):  # "max" is no number
             continue
-    return max(1, cores)
+        if share > 0:  # -1 is no limit, too
+            cores = min(cores, share)
+    return cores
 
 
 def need(network, size, ref_size, block=16):
     """Estimate what a network takes for one image or tile.
+
+    The float32 features of LR at x1, x2 and x4 and those of Ref are counted
+    by the widths of the network, and multiplied by how many of them lie in
+    memory at a time; images come on top. The factors are fitted to peaks of
+    networks of 8 to 64 channels (docs/results.md), from above.
 
     Args:
         network (RefSRNet or DSRNetX): The network.
@@ -190,15 +208,32 @@ def need(network, size, ref_size, block=16):
     pixels, ref_pixels = math.prod(size), math.prod(ref_size)
     if block == 1:
         return 4 * (14 * coarse + 1000) * pixels + 200 * ref_pixels
-    # Features of float32 at x4, x2 and x1 per pixel of LR, and at x1, 1/2
-    # and 1/4 per pixel of Ref.
-    features = 4 * (16 * fine + 4 * middle + coarse)
-    ref_features = features / 16
-    decoding = 8 * features * pixels
-    # Each block is compared with the whole of Ref-down.
-    scores = 12 * pixels / block**2 * ref_pixels / 16
-    matching = 3 * features * pixels + 4 * ref_features * ref_pixels + scores
-    return max(decoding, matching)
+    own = 4 * (16 * fine + 4 * middle + coarse) * pixels
+    ref = 4 * (fine + middle / 4 + coarse / 16) * ref_pixels
+    # Each block is compared with the whole of Ref-down, then each pixel of
+    # a block with those of a window, which is 1.5 blocks wide.
+    blocks = max(1, pixels / block**2)
+    coarse_scores = blocks * ref_pixels / 16
+    fine_scores = (block + 2) ** 2 * 2.25 * ref_pixels / 16 / blocks
+    images = _IMAGES * 3 * 4 * max(16 * pixels, ref_pixels)
+    return _FIXED + max(
+        _DECODING * own + images,
+        _ENCODING * ref + images,
+        own + 1.5 * ref + _SCORES * max(coarse_scores, fine_scores),
+    )
+
+
+def smallest(overlap, multiple):
+    """Return the side of the smallest tiles that are chosen.
+
+    Args:
+        overlap (int): Pixels that neighbouring tiles share at least.
+        multiple (int): What the start of a tile must be divisible by.
+
+    Returns:
+        int: Pixels of LR.
+    """
+    return max(SMALLEST, overlap + multiple)
 
 
 def choose_tile(takes, size, overlap, multiple, limit):
@@ -220,13 +255,13 @@ def choose_tile(takes, size, overlap, multiple, limit):
     """
     if takes(size) <= limit:
         return None
-    smallest = max(SMALLEST, overlap + multiple)
-    for tile in range(max(LARGEST, smallest), smallest - 1, -multiple):
+    least = smallest(overlap, multiple)
+    for tile in range(max(LARGEST, least), least - 1, -multiple):
         if takes([min(side, tile) for side in size]) <= limit:
             return tile
-    least = takes([min(side, smallest) for side in size])
+    wanted = takes([min(side, least) for side in size])
     raise MemoryError(
         f'{size[1]}x{size[0]} pixels need about '
-        f'{least / _SHARE / GIB:.1f} GiB of free memory even in tiles of '
-        f'{smallest}; {max(0, limit) / _SHARE / GIB:.1f} are free for them'
+        f'{wanted / _SHARE / GIB:.1f} GiB of free memory even in tiles of '
+        f'{least}; {max(0, limit) / _SHARE / GIB:.1f} are free for them'
     )

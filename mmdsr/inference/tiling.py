@@ -7,8 +7,9 @@ they share: the outer quarter, which has seen the edge of the tile rather
 than what is behind it, does not count.
 
 Each tile sees the part of the reference that lies at the same place, half a
-tile wider on each side. Cost and memory then depend on the tile, not on the
-image; what has moved by more than that between the two is not found.
+tile wider on each side; of its own enlargement no more than that place. Cost
+and memory then depend on the tile, not on the image; what has moved by more
+than that between the two is not found.
 """
 
 from typing import NamedTuple

@@ -61,7 +61,9 @@ def test_no_seam():
     # Without overlap the border between two tiles is at 64 * 4.
     border = slice(64 * 4 - 4, 64 * 4 + 4)
     seam = hard[..., border].mean()
-    assert difference.mean() < 1
+    # docs/super_resolve.md; bytes, of which few differ by more than one.
+    assert difference.mean() < 0.3
+    assert (difference > 3).float().mean() < 0.001
     assert difference[..., border].mean() < seam / 2
     # With it, no column differs much more than the rest.
     columns = difference.mean((0, 1))
