@@ -34,10 +34,10 @@ rows:
   options: {model.depth_loss: null, model.test_cfg.depth: zero}
 """
 # 64 rows do not fit into LR images of 48x64.
-TOO_LARGE = """
+DIVERGING = """
 - label: C
   config: small.py
-  options: {train_dataloader.dataset.pipeline.5.lr_size: [64, 64]}
+  options: {optim_wrapper.optimizer.lr: 1.0e+30}
 """
 
 
@@ -122,7 +122,7 @@ def test_a_killed_study_ends_like_one_without_a_stop(
 def test_a_failed_row_is_named_and_the_rest_goes_on(
     study, tmp_path, refsr_root
 ):
-    study.write_text(STUDY + TOO_LARGE)
+    study.write_text(STUDY + DIVERGING)
     out = tmp_path / 'out'
     args = [study, '--iters', 2, '--data-root', refsr_root, '--out', out]
     done = _run(*args, '--seeds', 0, '--repeats', 1, '--shape', 16, 32)

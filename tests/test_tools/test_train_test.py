@@ -196,7 +196,7 @@ def test_train_test_and_compare(tmp_path, refsr_root):
     )
     assert 'bicubic' in done.stdout
     rows = json.loads((out / 'results.json').read_text())['results']['tiny']
-    assert len(rows) == 7
+    assert len(rows) == 8
     assert rows[1]['name'] == 'flow-warp'
     # The study and the runner measure the same.
     assert rows[2]['psnr_y'] == pytest.approx(metrics[0]['PSNR-Y'], abs=0.01)
