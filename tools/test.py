@@ -21,7 +21,13 @@ from pathlib import Path
 import mmengine
 from mmengine.dist import is_main_process
 
-from mmdsr.engine.launch import UsageError, enable_tta, load_config, test
+from mmdsr.engine.launch import (
+    UsageError,
+    enable_tta,
+    leave_distributed,
+    load_config,
+    test,
+)
 from mmdsr.engine.options import add_options_argument
 
 
@@ -80,6 +86,7 @@ def main():
     if args.out and is_main_process():
         mmengine.dump(metrics, args.out)
         print(f'Metrics are in {args.out}')
+    leave_distributed()
 
 
 if __name__ == '__main__':

@@ -17,6 +17,7 @@ import os
 from mmdsr.engine.launch import (
     UsageError,
     enable_amp,
+    leave_distributed,
     load_config,
     set_resume,
     train,
@@ -75,6 +76,7 @@ def main():
         # 130 is what a shell reports for Ctrl-C.
         parser.exit(130, 'Stopped. Continue with --resume.\n')
     print(f'Logs and checkpoints are in {cfg.work_dir}')
+    leave_distributed()
 
 
 if __name__ == '__main__':

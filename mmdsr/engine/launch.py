@@ -163,6 +163,16 @@ def start_distributed(cfg):
     cfg.model_wrapper_cfg = {**wrapper, 'device_ids': None}
 
 
+def leave_distributed():
+    """End the process group, if there is one, before the process ends.
+
+    Its threads would otherwise still run while the interpreter shuts down,
+    which now and then aborts a process whose work is done.
+    """
+    if is_distributed():
+        torch.distributed.destroy_process_group()
+
+
 def train(cfg):
     """Train as a config says.
 
