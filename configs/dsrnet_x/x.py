@@ -2,7 +2,7 @@
 
 The aligner is trained first (flownet.py) and kept; its flows are cached
 (tools/dataset_converters/cache_alignment.py), so that a step costs no
-alignment. Crops of 32x32 as in the paper's peers; see docs/dsrnet_x.md.
+alignment. See docs/dsrnet_x.md.
 """
 
 _base_ = [

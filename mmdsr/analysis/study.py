@@ -21,7 +21,7 @@ from mmdsr.evaluation.functional import psnr, ssim, to_uint8, upscale
 from mmdsr.evaluation.match_accuracy import match_accuracy, match_errors
 from mmdsr.evaluation.strips import make_strip
 from mmdsr.inference.sources import takes_none
-from mmdsr.models.networks.aligners import FlowWarp
+from mmdsr.models.networks.flow_warp import FlowWarp
 from mmdsr.models.networks.padding import SCALE
 from mmdsr.models.networks.refsr_net import DSROutput
 from mmdsr.registry import MODELS, TRANSFORMS

@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from mmdsr.converters.images import write_bytes
-from mmdsr.dev.kinds import KINDS, NAME
+from mmdsr.dev.case import NAME
+from mmdsr.dev.kinds import KINDS
 
 OUTCOMES = ('read', 'refused', 'raw', 'killed', 'half')
 FAULTS = OUTCOMES[2:]

@@ -9,63 +9,13 @@ import io
 import shutil
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from mmdsr.dev import mutate
-
-#: Part of the name of every mutated file: messages have to name it.
-NAME = 'input'
-
-
-class Case(NamedTuple):
-    """One way to a mutated file.
-
-    Args:
-        name (str): Its name.
-        data (bytes): The whole file.
-        mutators (tuple): Of :mod:`mmdsr.dev.mutate`, one of them is drawn.
-        read (Callable): Called with its path and ``out``.
-    """
-
-    name: str
-    data: bytes
-    mutators: tuple
-    read: object
-
-
-def picture(seed=0, height=64, width=72):
-    """Return noise as an image.
-
-    Args:
-        seed (int): Of the noise. Defaults to 0.
-        height (int): Rows. Defaults to 64.
-        width (int): Columns. Defaults to 72.
-
-    Returns:
-        ndarray: (height, width, 3) uint8.
-    """
-    rng = np.random.default_rng(seed)
-    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def encode(image, kind='PNG', **options):
-    """Encode an image.
-
-    Args:
-        image (PIL.Image.Image): The image.
-        kind (str): Pillow's name of the format. Defaults to 'PNG'.
-        **options: As of ``Image.save``.
-
-    Returns:
-        bytes: The file.
-    """
-    buffer = io.BytesIO()
-    image.save(buffer, format=kind, **options)
-    return buffer.getvalue()
+from mmdsr.dev.case import NAME, Case, encode, picture
+from mmdsr.dev.kinds_weights import checkpoints, weights
 
 
 def _frames(path):
@@ -150,139 +100,6 @@ def depth():
             png,
             (mutate.mutate_bytes, mutate.mutate_png),
             _read_depth,
-        ),
-    ]
-
-
-@cache
-def _model():
-    """A tiny network with its config, and a model of it that can train."""
-    import torch
-    from mmengine.config import Config
-
-    from mmdsr.registry import MODELS
-
-    generator = dict(
-        type='mmdsr.MASASRNet',
-        channels=8,
-        encoder_blocks=(1, 1, 1),
-        decoder_blocks=(1, 1, 1, 1, 1, 1),
-    )
-    torch.manual_seed(0)
-    model = torch.nn.ModuleDict(dict(generator=MODELS.build(dict(generator))))
-    cfg = Config(dict(experiment_name='fuzz', model=dict(generator=generator)))
-    return cfg, model
-
-
-def _training_checkpoint():
-    """What a training writes."""
-    import torch
-    from mmengine.logging import MessageHub
-
-    _, model = _model()
-    optim = torch.optim.Adam(model.parameters())
-    sum(p.sum() for p in model.parameters()).backward()
-    optim.step()
-    hub = MessageHub('fuzz')
-    hub.update_scalar('train/loss', 1.0)
-    content = dict(
-        meta=dict(epoch=0, iter=8, seed=3, time='x'),
-        state_dict=model.state_dict(),
-        message_hub=hub.state_dict(),
-        optimizer=optim.state_dict(),
-        param_schedulers=[dict(last_step=3)],
-    )
-    file = io.BytesIO()
-    torch.save(content, file)
-    return file.getvalue()
-
-
-def _publish(path, out):
-    from mmdsr.engine.publish import publish
-
-    publish(_model()[0], path, out)
-
-
-def _resume(path, out):
-    from mmdsr.engine.checkpoint import read_checkpoint
-    from mmdsr.engine.load_hook import CheckStartHook
-
-    _, model = _model()
-    CheckStartHook(path, True).after_load_checkpoint(
-        SimpleNamespace(model=model), read_checkpoint(path)
-    )
-
-
-def checkpoints():
-    """Checkpoints of a training."""
-    mutators = (
-        mutate.mutate_bytes,
-        mutate.mutate_zip,
-        mutate.mutate_checkpoint,
-    )
-    data = _training_checkpoint()
-    return [
-        Case('input.pth', data, mutators, read) for read in (_publish, _resume)
-    ]
-
-
-def _read_weights(path, out):
-    from mmdsr.weights import load_published
-
-    load_published(path)
-
-
-def _read_index(path, out):
-    from mmdsr.weights import available, weight_path
-
-    folder = path.parent / NAME
-    folder.mkdir()
-    path.rename(folder / 'index.json')
-    (folder / 'a.pth').write_bytes(b'a')
-    for name in available(folder):
-        weight_path(name, folder)
-
-
-def weights():
-    """Published weights, and lists of them."""
-    import hashlib
-    import json
-    import tempfile
-
-    from mmdsr.engine.publish import publish
-
-    cfg, _ = _model()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, 'iter_8.pth')
-        path.write_bytes(_training_checkpoint())
-        files = {
-            file.path.suffix: file.path.read_bytes()
-            for file in publish(cfg, path, Path(folder, 'out'))
-        }
-    entry = dict(file='a.pth', sha256=hashlib.sha256(b'a').hexdigest(), size=1)
-    index = json.dumps(dict(a=entry)).encode()
-    return [
-        Case(
-            'input.safetensors',
-            files['.safetensors'],
-            (mutate.mutate_bytes, mutate.mutate_safetensors),
-            _read_weights,
-        ),
-        Case(
-            'input.pth',
-            files['.pth'],
-            (
-                mutate.mutate_bytes,
-                mutate.mutate_zip,
-                mutate.mutate_checkpoint,
-            ),
-            _read_weights,
-        ),
-        Case(
-            'index.json',
-            index,
-            (mutate.mutate_bytes, mutate.mutate_json),
-            _read_index,
         ),
     ]
 

@@ -25,7 +25,7 @@ from mmdsr.converters.frames_to_refsr import frames_to_refsr
 from mmdsr.converters.images import open_image, read_depth
 from mmdsr.converters.layout import encode_depth, read_manifest
 from mmdsr.datasets import RefSRDataset
-from mmdsr.dev.kinds import encode, picture
+from mmdsr.dev.case import encode, picture
 from mmdsr.dev.mutate import mutate_bytes
 from mmdsr.registry import TRANSFORMS
 

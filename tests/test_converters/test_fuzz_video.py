@@ -8,6 +8,7 @@ import pytest
 from video_makers import texture, view, write_video
 
 from mmdsr.converters.video_reader import VideoError, probe, read_video
+from mmdsr.dev.mutate import mutate_bytes
 
 KINDS = {
     'mp4': 'libx264',
@@ -17,39 +18,6 @@ KINDS = {
     'ts': 'mpeg2video',
 }
 COUNT, SIZE = 12, (96, 64)
-
-
-def mutate_bytes(data, rng):
-    """Damage a file as disks, transfers and hands do.
-
-    Args:
-        data (bytes): The file.
-        rng (np.random.Generator): The choices.
-
-    Returns:
-        bytes: Another one, maybe shorter or longer.
-    """
-    content = bytearray(data)
-    for _ in range(int(rng.integers(1, 4))):
-        place = int(rng.integers(len(content)))
-        length = int(min(len(content) - place, 2 ** rng.uniform(0, 10)))
-        part = slice(place, place + length)
-        kind = rng.integers(6)
-        if kind == 0:  # bits
-            for spot in rng.integers(len(content), size=8):
-                content[spot] ^= 1 << int(rng.integers(8))
-        elif kind == 1:  # the head, where the structure is
-            for spot in rng.integers(min(400, len(content)), size=4):
-                content[spot] = int(rng.integers(256))
-        elif kind == 2:
-            content[part] = rng.bytes(length)
-        elif kind == 3:
-            content[part] = bytes(length)
-        elif kind == 4:
-            content[place:place] = content[part]
-        elif len(content) > 1024:
-            del content[part]
-    return bytes(content)
 
 
 @pytest.fixture(scope='module')

@@ -11,8 +11,7 @@ test_cfg = dict(type='MultiTestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='Adam', lr=6e-4, betas=(0.9, 0.99)),
-    # Without it, training on photographs diverged after some 700 steps at
-    # three widths; gradients are mostly below 0.05.
+    # Without it, a smaller trunk diverged on photographs after 700 steps.
     clip_grad=dict(max_norm=0.05),
 )
 param_scheduler = [

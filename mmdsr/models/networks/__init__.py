@@ -1,10 +1,6 @@
 """Networks of the paper, and DSRNet-X; they need torch and mmengine only."""
 
-from mmdsr.models.networks.aligners import (
-    DISAligner,
-    DRIMMAligner,
-    FlowWarp,
-)
+from mmdsr.models.networks.aligners import DISAligner, DRIMMAligner
 from mmdsr.models.networks.decoder import DRAM, SAM, RefDecoder
 from mmdsr.models.networks.depth_fusion import DepthFusion, SharedDepthFusion
 from mmdsr.models.networks.depth_unet import DepthUNet
@@ -14,6 +10,7 @@ from mmdsr.models.networks.drimm import DRIMM
 from mmdsr.models.networks.dsrnet import DSRNet
 from mmdsr.models.networks.dsrnet_x import DSRNetX
 from mmdsr.models.networks.encoder import DepthEncoder, RefEncoder
+from mmdsr.models.networks.flow_warp import FlowWarp
 from mmdsr.models.networks.flownet import FlowNet
 from mmdsr.models.networks.masa_sr import MASASRNet
 from mmdsr.models.networks.refsr_net import DSROutput

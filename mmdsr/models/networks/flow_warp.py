@@ -1,0 +1,68 @@
+"""What a reference is worth without learning."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdsr.models.networks.dsrnet_x import gather_evidence
+from mmdsr.models.networks.padding import SCALE, upscale
+from mmdsr.models.networks.refsr_net import DSROutput
+from mmdsr.registry import MODELS
+
+
+@MODELS.register_module()
+class FlowWarp(nn.Module):
+    """No network: the aligned reference's detail put on bicubic.
+
+    The honest baseline of what a reference is worth without learning. Detail
+    is added where the low passes agree and the flow is trusted.
+
+    Args:
+        aligner (dict): Config of an aligner.
+            Defaults to ``dict(type='mmdsr.DISAligner')``.
+        tolerance (float): Difference of the low passes, of the range [0, 1],
+            at which 1/e of the detail is left. Defaults to 0.03.
+    """
+
+    scale = SCALE
+    needs_depth = False
+    lr_multiple = 1
+
+    def __init__(
+        self, aligner: dict | None = None, tolerance: float = 0.03
+    ) -> None:
+        super().__init__()
+        self.aligner = MODELS.build(aligner or dict(type='mmdsr.DISAligner'))
+        self.tolerance = tolerance
+
+    def forward(
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        ref_down: Tensor | None = None,
+        return_feats: bool = False,
+    ) -> Tensor | DSROutput:
+        """Super-resolve.
+
+        Args:
+            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
+            ref (Tensor): References (N, 3, Hr, Wr).
+            ref_down (Tensor, optional): References reduced by 4.
+            return_feats (bool): Return everything. Defaults to False.
+
+        Returns:
+            Tensor or DSROutput: Image (N, 3, 4H, 4W), not clamped; with
+            ``return_feats`` also flow and confidence.
+        """
+        flow, confidence = self.aligner(lr, ref, ref_down)
+        evidence = gather_evidence(lr, ref, flow)
+        wrong = evidence.difference.abs().mean(1, keepdim=True)
+        weight = confidence * torch.exp(-wrong / self.tolerance)
+        enlarged = upscale(lr)
+        own = F.pixel_unshuffle(enlarged, SCALE).unflatten(1, (3, SCALE**2))
+        own = (own - own.mean(2, keepdim=True)).flatten(1, 2)
+        detail = weight * (evidence.detail - own)
+        sr = enlarged + F.pixel_shuffle(detail, SCALE)
+        if not return_feats:
+            return sr
+        return DSROutput(sr, None, None, weight, (), None, flow)
