@@ -187,6 +187,9 @@ def _fill_hidden(rgb, alpha):
 
 def _tiff_numbers(path):
     """Name the kind of numbers of a TIFF that Pillow cannot decode."""
+    # Opening a named pipe would wait for a writer for ever.
+    if not Path(path).is_file():
+        return ''
     try:
         with Path(path).open('rb') as file:
             header = file.read(8)
