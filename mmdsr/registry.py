@@ -13,6 +13,7 @@ from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
@@ -115,5 +116,10 @@ HOOKS = HostRegistry('hook', parent=MMENGINE_HOOKS, locations=['mmdsr.engine'])
 DATA_SAMPLERS = HostRegistry(
     'data sampler',
     parent=MMENGINE_DATA_SAMPLERS,
+    locations=['mmdsr.engine'],
+)
+OPTIM_WRAPPERS = HostRegistry(
+    'optim wrapper',
+    parent=MMENGINE_OPTIM_WRAPPERS,
     locations=['mmdsr.engine'],
 )

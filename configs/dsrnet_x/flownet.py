@@ -55,7 +55,8 @@ val_cfg = dict(type='MultiValLoop')
 test_cfg = dict(type='MultiTestLoop')
 
 optim_wrapper = dict(
-    type='OptimWrapper',
+    # See x_60k.py.
+    type='mmdsr.BFloat16OptimWrapper',
     optimizer=dict(type='AdamW', lr=8e-4, weight_decay=1e-4),
     clip_grad=dict(max_norm=1.0),
 )
@@ -76,6 +77,7 @@ default_hooks = dict(
     ),
 )
 custom_hooks = [
+    dict(type='mmdsr.ChannelsLastHook'),
     dict(type='mmdsr.SkipSeenDataHook'),
     dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.002),
 ]

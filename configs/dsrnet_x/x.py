@@ -70,6 +70,7 @@ default_hooks = dict(
     checkpoint=dict(interval=1000, by_epoch=False),
 )
 custom_hooks = [
+    dict(type='mmdsr.ChannelsLastHook'),
     dict(type='mmdsr.SkipSeenDataHook'),
     dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.002),
     dict(type='mmdsr.StripVisualizationHook', interval=1, max_images=4),

@@ -1,5 +1,6 @@
 """What the runner needs: hooks, samplers, checkpoints, launching."""
 
+from mmdsr.engine.fast_cpu import BFloat16OptimWrapper, ChannelsLastHook
 from mmdsr.engine.non_finite_hook import StopOnNonFiniteHook
 from mmdsr.engine.pos_weight_hook import PosWeightHook
 from mmdsr.engine.predictions_hook import SavePredictionsHook
@@ -7,6 +8,8 @@ from mmdsr.engine.replay import ReplaySampler, SkipSeenDataHook
 from mmdsr.engine.strip_hook import StripVisualizationHook
 
 __all__ = [
+    'BFloat16OptimWrapper',
+    'ChannelsLastHook',
     'PosWeightHook',
     'ReplaySampler',
     'SavePredictionsHook',
