@@ -91,7 +91,10 @@ MODELS = HostRegistry(
 DATASETS = HostRegistry(
     'dataset',
     parent=MMENGINE_DATASETS,
-    locations=['mmdsr.datasets'],
+    locations=[
+        'mmdsr.datasets.mixed_dataset',
+        'mmdsr.datasets.refsr_dataset',
+    ],
     host_modules={
         'PipeSegDataset': 'mmdsr.datasets.pipe_seg',
         'SewerMLDataset': 'mmdsr.datasets.sewer_ml',

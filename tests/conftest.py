@@ -43,7 +43,7 @@ def free_port():
 @pytest.fixture(scope='session')
 def refsr_root(tmp_path_factory):
     """A tiny data set with depth: LR 48x64, two runs per split."""
-    from mmdsr.converters.layout import RefSRWriter
+    from mmdsr.io.layout import RefSRWriter
 
     rng = np.random.default_rng(0)
     root = tmp_path_factory.mktemp('data') / 'tiny'

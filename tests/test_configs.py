@@ -9,10 +9,10 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 
-from mmdsr.converters.flow_values import write_flow
 from mmdsr.datasets.alignment_cache import Alignments
 from mmdsr.engine import launch
-from mmdsr.engine.checkpoint import save_weights
+from mmdsr.io.checkpoint import save_weights
+from mmdsr.io.flow_values import write_flow
 from mmdsr.registry import MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'

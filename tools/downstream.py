@@ -20,8 +20,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mmdsr.analysis.arguments import add_run_arguments
-from mmdsr.analysis.downstream import (
+from mmdsr.engine.launch import UsageError
+from mmdsr.engine.options import read_options
+from mmdsr.experiments.arguments import add_run_arguments
+from mmdsr.experiments.downstream.report import (
+    report_line,
+    report_task,
+    summary,
+)
+from mmdsr.experiments.downstream.runs import check_settings, prepare_runs
+from mmdsr.experiments.downstream.task import (
     PROTOCOLS,
     SPLITS,
     TASKS,
@@ -30,17 +38,13 @@ from mmdsr.analysis.downstream import (
     image_folders,
     prepare,
 )
-from mmdsr.analysis.downstream_data import (
+from mmdsr.experiments.downstream.versions import (
     export,
     list_images,
     make_versions,
     version_roots,
 )
-from mmdsr.analysis.downstream_report import report_line, report_task, summary
-from mmdsr.analysis.downstream_runs import check_settings, prepare_runs
-from mmdsr.analysis.runs import run_all
-from mmdsr.engine.launch import UsageError
-from mmdsr.engine.options import read_options
+from mmdsr.experiments.runs import run_all
 
 CONFIGS = Path(__file__).parents[1] / 'configs/downstream'
 

@@ -8,7 +8,7 @@ Example:
 
 ``--resume`` continues from the newest checkpoint of the working directory
 and gives the same weights as a run that was never stopped. Checkpoints are
-read without running code from them, see ``mmdsr.engine.checkpoint``.
+read without running code from them, see ``mmdsr.io.checkpoint``.
 """
 
 import argparse

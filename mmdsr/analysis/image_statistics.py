@@ -9,8 +9,8 @@ super-resolution has to give back.
 import cv2
 import numpy as np
 
-from mmdsr.converters.images import downscale
 from mmdsr.evaluation.functional import psnr, to_y, upscale
+from mmdsr.io.images import downscale
 
 MIN_SIDE = 64
 BLACK, BLOWN = 8, 250

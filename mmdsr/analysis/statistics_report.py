@@ -18,8 +18,8 @@ from mmdsr.analysis.image_statistics import (
     STATISTICS,
     measure,
 )
-from mmdsr.converters.frames import find_runs, read_rgb
-from mmdsr.converters.images import write_bytes
+from mmdsr.io.frames import find_runs, read_rgb
+from mmdsr.io.images import write_bytes
 from mmdsr.sim import PipeRun
 
 SIMULATED = 'simulated'

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from mmdsr.converters.frames import (
+from mmdsr.io.frames import (
     Run,
     attach_depth,
     check_frame,
@@ -16,8 +16,8 @@ from mmdsr.converters.frames import (
     refuse,
     shown,
 )
-from mmdsr.converters.images import DEPTH_UNIT, read_depth
-from mmdsr.converters.layout import RefSRWriter
+from mmdsr.io.images import DEPTH_UNIT, read_depth
+from mmdsr.io.layout import RefSRWriter
 
 REFERENCES = ('next', 'previous', 'nearest-sharp')
 _OTHER_SIZE = 'its reference has another size'

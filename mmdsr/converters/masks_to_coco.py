@@ -8,15 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmdsr.converters.frames import (
+from mmdsr.extras import require
+from mmdsr.io.frames import (
     SUFFIXES,
     natural_key,
     refuse,
     shown,
     walk_folders,
 )
-from mmdsr.converters.images import UINT16_MODES, open_image, write_bytes
-from mmdsr.extras import require
+from mmdsr.io.images import UINT16_MODES, open_image, write_bytes
 
 PIPE_IDS = {'JO': 1, 'IL': 2, 'IN': 3}
 """Ids in the masks of the Pipe data set: joint offset, intruding lateral,

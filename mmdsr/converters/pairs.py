@@ -4,13 +4,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdsr.converters.frames import (
+from mmdsr.io.frames import (
     SUFFIXES,
     clean_name,
     natural_key,
     shown,
 )
-from mmdsr.converters.layout import SPLITS
+from mmdsr.io.layout import SPLITS
 
 CUFED_LEVELS = (1, 2, 3, 4, 5)
 """References of CUFED5; 1 is the most alike."""

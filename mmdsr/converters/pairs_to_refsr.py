@@ -6,15 +6,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmdsr.converters.depth_values import to_metres
-from mmdsr.converters.frames import (
+from mmdsr.converters.frames_to_refsr import Summary
+from mmdsr.io.depth_values import to_metres
+from mmdsr.io.frames import (
     MIN_LR_SIDE,
     read_rgb,
     refuse,
     shown,
 )
-from mmdsr.converters.frames_to_refsr import Summary
-from mmdsr.converters.layout import RefSRWriter
+from mmdsr.io.layout import RefSRWriter
 
 
 def pairs_to_refsr(

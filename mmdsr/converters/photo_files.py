@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmdsr.converters.frames import (
+from mmdsr.io.frames import (
     SUFFIXES,
     clean_name,
     frame_name,
@@ -19,7 +19,7 @@ from mmdsr.converters.frames import (
     shown,
     walk_folders,
 )
-from mmdsr.converters.images import short_reason
+from mmdsr.io.images import short_reason
 
 ATTRIBUTION = 'ATTRIBUTION.csv'
 
@@ -233,7 +233,7 @@ def load_photo(path, halve_above):
         or 2; full size is cut so that it divides.
 
     Raises:
-        ValueError: As :func:`mmdsr.converters.frames.read_rgb`.
+        ValueError: As :func:`mmdsr.io.frames.read_rgb`.
     """
     full, _ = read_rgb(path)
     if max(full.shape) <= halve_above:

@@ -108,7 +108,7 @@ def homography_flow(hr_to_ref, size, ref_size, scale=4):
 
     Returns:
         tuple[np.ndarray, np.ndarray]: Flow, ``(H / scale, W / scale, 2)``
-        float64 LR pixels as in :mod:`mmdsr.converters.flow_values`, and
+        float64 LR pixels as in :mod:`mmdsr.io.flow_values`, and
         whether it leads to within Ref, ``(H / scale, W / scale)`` bool.
     """
     middle = (scale - 1) / 2

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdsr.converters.frames import MIN_LR_SIDE
 from mmdsr.converters.photo_files import Gate, passes
 from mmdsr.converters.photo_pairs import (
     PairSpread,
@@ -17,6 +16,7 @@ from mmdsr.converters.photo_pairs import (
     render_view,
     sense,
 )
+from mmdsr.io.frames import MIN_LR_SIDE
 from mmdsr.sim.degrade import degrade
 
 DEGRADATIONS = ('bicubic', 'realistic')
@@ -83,7 +83,7 @@ def make_pair(photo, origins, donor, rng, recipe):
 
     Returns:
         dict: ``hr``, ``ref``, ``lr`` (None for the bicubic one), ``flow``
-        and ``visible`` for :func:`mmdsr.converters.layout.write_sample`.
+        and ``visible`` for :func:`mmdsr.io.layout.write_sample`.
     """
     full, image, factor = photo
     size, spread = recipe.size, recipe.spread

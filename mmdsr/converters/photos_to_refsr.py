@@ -15,14 +15,7 @@ from zlib import crc32
 import cv2
 import numpy as np
 
-from mmdsr.converters.checksums import digest
 from mmdsr.converters.frames_to_refsr import Summary
-from mmdsr.converters.layout import (
-    SPLITS,
-    RefSRWriter,
-    is_written,
-    write_sample,
-)
 from mmdsr.converters.photo_files import (
     ATTRIBUTION,
     Photo,
@@ -35,8 +28,15 @@ from mmdsr.converters.photo_files import (
     survey,
 )
 from mmdsr.converters.photo_recipe import SCALE, Recipe, make_pair
-from mmdsr.converters.workers import start_worker
+from mmdsr.io.checksums import digest
+from mmdsr.io.layout import (
+    SPLITS,
+    RefSRWriter,
+    is_written,
+    write_sample,
+)
 from mmdsr.sim.degrade import Degradation
+from mmdsr.workers import start_worker
 
 VERSION = 1
 """Of the recipe; another one makes other files of the same seed."""

@@ -4,8 +4,8 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from mmdsr.converters.listing import missing_files
-from mmdsr.converters.sewer_ml_csv import LABEL_SETS, read_rows, write_rows
+from mmdsr.datasets.sewer_ml_csv import LABEL_SETS, read_rows, write_rows
+from mmdsr.io.listing import missing_files
 
 
 def make_subset(
@@ -33,7 +33,7 @@ def make_subset(
 
     Args:
         table (str or Path): A table as of
-            :mod:`mmdsr.converters.sewer_ml_csv`.
+            :mod:`mmdsr.datasets.sewer_ml_csv`.
         out (str or Path): The table to be made.
         per_class (int): Images wanted for each class.
         normal (int): Images wanted without a defect.

@@ -5,22 +5,22 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmdsr.converters.frames import Run, natural_key, shown
 from mmdsr.converters.frames_to_refsr import Summary, split_runs
-from mmdsr.converters.images import write_bytes
-from mmdsr.converters.layout import RefSRWriter
-from mmdsr.converters.listing import some
-from mmdsr.converters.video_files import find_videos, name_videos
-from mmdsr.converters.video_options import VideoOptions
-from mmdsr.converters.video_reader import VideoError, probe
-from mmdsr.converters.video_references import MatchJournal
-from mmdsr.converters.video_report import report_html, report_json
-from mmdsr.converters.video_samples import (
+from mmdsr.extras import require
+from mmdsr.io.frames import Run, natural_key, shown
+from mmdsr.io.images import write_bytes
+from mmdsr.io.layout import RefSRWriter
+from mmdsr.io.listing import some
+from mmdsr.video.files import find_videos, name_videos
+from mmdsr.video.options import VideoOptions
+from mmdsr.video.reader import VideoError, probe
+from mmdsr.video.references import MatchJournal
+from mmdsr.video.report import report_html, report_json
+from mmdsr.video.samples import (
     add_problem,
     convert_video,
     new_record,
 )
-from mmdsr.extras import require
 
 REPORTS = ('report.html', 'report.json')
 
@@ -32,7 +32,7 @@ class VideoSummary:
     Attributes:
         out (Path): The data set.
         videos (list[dict]): Records, see
-            :func:`mmdsr.converters.video_samples.new_record`.
+            :func:`mmdsr.video.samples.new_record`.
         notes (list[str]): What the user should know of the whole.
         resumed (int): Videos that an earlier call had finished.
     """

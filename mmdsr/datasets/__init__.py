@@ -1,6 +1,5 @@
-"""Data sets."""
+"""Data sets.
 
-from mmdsr.datasets.mixed_dataset import MixedDataset
-from mmdsr.datasets.refsr_dataset import RefSRDataset
-
-__all__ = ['MixedDataset', 'RefSRDataset']
+The modules are imported by name, so that a process which only reads tables
+does not pay for importing torch.
+"""

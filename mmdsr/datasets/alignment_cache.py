@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mmdsr.converters.images import open_image, read_npy, write_bytes
 from mmdsr.datasets.refsr_dataset import RefSRDataset
+from mmdsr.io.images import open_image, read_npy, write_bytes
 
 
 def alignment_path(root, split, name, stem):

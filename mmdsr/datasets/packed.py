@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmdsr.converters.images import open_image, short_reason, write_bytes
-from mmdsr.converters.layout import FLOW_KEY
-from mmdsr.converters.manifest import SPLITS, read_manifest
-from mmdsr.converters.staging import Staging
 from mmdsr.datasets.refsr_dataset import RefSRDataset
+from mmdsr.io.images import open_image, short_reason, write_bytes
+from mmdsr.io.layout import FLOW_KEY
+from mmdsr.io.manifest import SPLITS, read_manifest
+from mmdsr.io.staging import Staging
 
 SUFFIX = '.bmp'
 _IMAGES = {'img_path': 'lr', 'gt_path': 'hr', 'ref_path': 'ref'}
@@ -128,7 +128,7 @@ def pack(data_root, out, overwrite=False, progress=None):
 
     Args:
         data_root (str or Path): A data set in the layout of
-            :mod:`mmdsr.converters.layout`, with any suffixes.
+            :mod:`mmdsr.io.layout`, with any suffixes.
         out (str or Path): The copy to be made.
         overwrite (bool): Replace a data set at ``out``.
         progress (Callable[[int, int], None], optional): Called with the

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mmseg.datasets import BaseSegDataset
 
-from mmdsr.converters.listing import missing_files, some
+from mmdsr.io.listing import missing_files, some
 from mmdsr.registry import DATASETS
 
 IGNORED = 255

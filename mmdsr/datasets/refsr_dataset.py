@@ -7,11 +7,11 @@ from pathlib import Path
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mmdsr.converters.flow_values import read_flow
-from mmdsr.converters.images import open_image, read_depth
-from mmdsr.converters.layout import DEPTH_KEYS, FLOW_KEY, IMAGE_KEYS
-from mmdsr.converters.manifest import SPLITS, read_manifest, run_of
 from mmdsr.datasets.seeding import seeded_random
+from mmdsr.io.flow_values import read_flow
+from mmdsr.io.images import open_image, read_depth
+from mmdsr.io.layout import DEPTH_KEYS, FLOW_KEY, IMAGE_KEYS
+from mmdsr.io.manifest import SPLITS, read_manifest, run_of
 from mmdsr.registry import DATASETS
 
 IMAGE_SUFFIXES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'}
@@ -23,7 +23,7 @@ REFERENCES = ('adjacent', 'wrong', 'self')
 class RefSRDataset(BaseDataset):
     """Samples of a low-resolution image, its truth and a reference.
 
-    Reads the layout of :mod:`mmdsr.converters.layout`. With a
+    Reads the layout of :mod:`mmdsr.io.layout`. With a
     ``manifest.json`` its list is what is read; without one, the stems that
     ``lr``, ``hr`` and ``ref`` have in common (the others are named in a
     warning). Images may then have any usual suffix. Depth maps are 16-bit

@@ -6,8 +6,8 @@ import os
 from mmengine.logging import print_log
 from mmpretrain.datasets import MultiLabelDataset
 
-from mmdsr.converters.listing import missing_files, some
-from mmdsr.converters.sewer_ml_csv import LABEL_SETS, read_rows
+from mmdsr.datasets.sewer_ml_csv import LABEL_SETS, read_rows
+from mmdsr.io.listing import missing_files, some
 from mmdsr.registry import DATASETS
 
 
@@ -16,7 +16,7 @@ class SewerMLDataset(MultiLabelDataset):
     """The multi-label sewer defects of Sewer-ML, or a set of its form.
 
     Reads the official CSV table (see
-    :mod:`mmdsr.converters.sewer_ml_csv`). Each item has ``img_path`` and
+    :mod:`mmdsr.datasets.sewer_ml_csv`). Each item has ``img_path`` and
     ``gt_label``, the indices of the classes that are present; an image
     without any has an empty list, which is how the benchmark's implicit
     class "normal" is written.

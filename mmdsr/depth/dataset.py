@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdsr.converters.checksums import write_checksums
-from mmdsr.converters.frames import SUFFIXES, shown
-from mmdsr.converters.images import (
+from mmdsr.depth.frames import Report, estimate
+from mmdsr.io.checksums import write_checksums
+from mmdsr.io.frames import SUFFIXES, shown
+from mmdsr.io.images import (
     downscale_depth,
     encode_depth,
     write_bytes,
     write_png,
 )
-from mmdsr.converters.layout import DEPTH_KEYS
-from mmdsr.converters.manifest import SPLITS, read_manifest, write_manifest
-from mmdsr.depth.frames import Report, estimate
+from mmdsr.io.layout import DEPTH_KEYS
+from mmdsr.io.manifest import SPLITS, read_manifest, write_manifest
 
 _PARTIAL, _NOTE = '.depth.partial', 'settings.json'
 _SOURCES = {'depth_lr': 'hr', 'depth_ref': 'ref'}
@@ -35,7 +35,7 @@ def dataset_depth(root, provider, scale=None, overwrite=False, progress=None):
 
     Args:
         root (str or Path): Root of a data set in the layout of
-            :mod:`mmdsr.converters.layout`.
+            :mod:`mmdsr.io.layout`.
         provider (DepthProvider): Source of the depth.
         scale (int, optional): Reduction factor of a data set without a
             manifest; 4 by default.

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmdsr.converters.frames import SUFFIXES, read_rgb
-from mmdsr.converters.images import downscale_depth, read_depth
-from mmdsr.converters.manifest import SPLITS, run_of
 from mmdsr.depth.build import build_provider
 from mmdsr.depth.vanishing import find_vanishing_point
 from mmdsr.evaluation.depth_metrics import depth_errors
+from mmdsr.io.frames import SUFFIXES, read_rgb
+from mmdsr.io.images import downscale_depth, read_depth
+from mmdsr.io.manifest import SPLITS, run_of
 
 FAR = 50.0
 """Depths beyond this are not compared: no camera sees there."""
@@ -77,7 +77,7 @@ def dataset_cases(root, split='test', max_samples=None) -> Iterator[Case]:
 
     Args:
         root (str or Path): Root of a data set in the layout of
-            :mod:`mmdsr.converters.layout`, with ``depth_lr``.
+            :mod:`mmdsr.io.layout`, with ``depth_lr``.
         split (str): ``'train'`` or ``'test'``.
         max_samples (int, optional): Take this many, evenly spread.
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from mmdsr.converters.frames import Frame, Run, attach_depth
-from mmdsr.converters.images import DEPTH_UNIT, read_depth
 from mmdsr.depth.base import DepthMap, DepthProvider
+from mmdsr.io.frames import Frame, Run, attach_depth
+from mmdsr.io.images import DEPTH_UNIT, read_depth
 
 
 class FileDepth(DepthProvider):

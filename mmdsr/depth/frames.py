@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmdsr.converters.frames import find_runs, read_rgb, shown
-from mmdsr.converters.images import encode_depth, write_png
-from mmdsr.converters.manifest import read_manifest
-from mmdsr.converters.staging import Staging
+from mmdsr.io.frames import find_runs, read_rgb, shown
+from mmdsr.io.images import encode_depth, write_png
+from mmdsr.io.manifest import read_manifest
+from mmdsr.io.staging import Staging
 
 FORMAT = 'mmdsr-depth-maps'
 

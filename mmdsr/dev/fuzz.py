@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdsr.converters.images import write_bytes
 from mmdsr.dev.case import NAME
 from mmdsr.dev.kinds import KINDS
+from mmdsr.io.images import write_bytes
 
 OUTCOMES = ('read', 'refused', 'raw', 'killed', 'half')
 FAULTS = OUTCOMES[2:]

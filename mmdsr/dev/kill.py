@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from mmdsr.engine.checkpoint import read_checkpoint
+from mmdsr.io.checkpoint import read_checkpoint
 
 
 @dataclass

@@ -82,7 +82,7 @@ def images():
 
 def depth():
     """Depth maps, as PNG files and as arrays."""
-    from mmdsr.converters.layout import encode_depth
+    from mmdsr.io.layout import encode_depth
 
     metres = 0.5 + picture()[..., 0].astype(np.float32) / 100
     array = io.BytesIO()
@@ -109,7 +109,7 @@ def _dataset():
     """A data set of four samples: its folder, removed at exit."""
     import tempfile
 
-    from mmdsr.converters.layout import RefSRWriter
+    from mmdsr.io.layout import RefSRWriter
 
     # As long as the process: cached with it.
     holder = tempfile.TemporaryDirectory()
@@ -121,8 +121,8 @@ def _dataset():
 
 
 def _read_manifest(path, out):
-    from mmdsr.datasets import RefSRDataset
     from mmdsr.datasets.packed import pack
+    from mmdsr.datasets.refsr_dataset import RefSRDataset
 
     root = path.parent / NAME
     shutil.copytree(Path(_dataset().name, 'set'), root)
@@ -148,7 +148,7 @@ def _read_table(path, out):
 
 def tables():
     """Tables of the form of Sewer-ML's."""
-    from mmdsr.converters.sewer_ml_csv import CLASSES, HEADER
+    from mmdsr.datasets.sewer_ml_csv import CLASSES, HEADER
 
     lines = [','.join(HEADER)]
     for number in range(12):
@@ -172,8 +172,8 @@ def _read_mask(path, out):
 
 
 def _read_coco(path, out):
-    from mmdsr.converters.layout import encode_depth
-    from mmdsr.converters.manifest import write_manifest
+    from mmdsr.io.layout import encode_depth
+    from mmdsr.io.manifest import write_manifest
     from mmdsr.sim.browse import read_rows_of
     from mmdsr.sim.export import LAYOUTS
 

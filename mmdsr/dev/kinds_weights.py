@@ -53,14 +53,14 @@ def _training_checkpoint():
 
 
 def _publish(path, out):
-    from mmdsr.engine.publish import publish
+    from mmdsr.weights.publish import publish
 
     publish(_model()[0], path, out)
 
 
 def _resume(path, out):
-    from mmdsr.engine.checkpoint import read_checkpoint
     from mmdsr.engine.load_hook import CheckStartHook
+    from mmdsr.io.checkpoint import read_checkpoint
 
     _, model = _model()
     CheckStartHook(path, True).after_load_checkpoint(
@@ -104,7 +104,7 @@ def weights():
     import json
     import tempfile
 
-    from mmdsr.engine.publish import publish
+    from mmdsr.weights.publish import publish
 
     cfg, _ = _model()
     with tempfile.TemporaryDirectory() as folder:

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from PIL import Image
 
-from mmdsr.converters.images import short_reason
 from mmdsr.datasets.refsr_dataset import RefSRDataset
+from mmdsr.io.images import short_reason
 
 _ARGUMENTS = ('data_root', 'split', 'reference', 'max_samples')
 _IMAGES = ('img_path', 'gt_path', 'ref_path')

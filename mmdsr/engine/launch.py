@@ -13,17 +13,17 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
 from mmdsr.engine.check_data import UsageError, check_data
-from mmdsr.engine.checkpoint import (
+from mmdsr.engine.load_hook import CheckStartHook
+from mmdsr.engine.messages import usage_errors
+from mmdsr.engine.options import merge_options
+from mmdsr.engine.work_dir import hold, latest_checkpoint, refuse_used
+from mmdsr.io.checkpoint import (
     find_checkpoint,
     load_generator,
     load_model,
     use_safe_loader,
 )
-from mmdsr.engine.fetch import check_weights, use_cache_loader
-from mmdsr.engine.load_hook import CheckStartHook
-from mmdsr.engine.messages import usage_errors
-from mmdsr.engine.options import merge_options
-from mmdsr.engine.work_dir import hold, latest_checkpoint, refuse_used
+from mmdsr.io.fetch import check_weights, use_cache_loader
 
 
 def load_config(path, options=None, work_dir=None, launcher='none'):
@@ -233,7 +233,7 @@ def test(cfg, checkpoint):
         checkpoint (str or Path): Training checkpoint, or plain weights of
             the model or, for a model of this package, of its generator; or
             the working directory of a training, see
-            :func:`~mmdsr.engine.checkpoint.find_checkpoint`. Weights that do
+            :func:`~mmdsr.io.checkpoint.find_checkpoint`. Weights that do
             not fit are refused.
 
     Returns:

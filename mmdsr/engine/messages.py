@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from mmdsr.engine.check_data import UsageError
-from mmdsr.engine.checkpoint import CheckpointError
 from mmdsr.engine.non_finite_hook import DivergedError
+from mmdsr.io.checkpoint import CheckpointError
 from mmdsr.preprocessors.rescale import StageError
 
 #: Where the whole story of an error is.

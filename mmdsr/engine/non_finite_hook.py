@@ -5,8 +5,8 @@ from functools import partial
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapperDict
 
-from mmdsr.engine.finite import describe, non_finite
 from mmdsr.engine.work_dir import latest_checkpoint
+from mmdsr.io.finite import describe, non_finite
 from mmdsr.registry import HOOKS
 
 

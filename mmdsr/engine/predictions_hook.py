@@ -8,7 +8,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from PIL import Image
 
-from mmdsr.converters.images import write_bytes, write_png
+from mmdsr.io.images import write_bytes, write_png
 from mmdsr.registry import HOOKS
 
 LIST = 'predictions.json'

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmdsr.engine.check_data import UsageError
-from mmdsr.engine.checkpoint import CheckpointError, read_checkpoint
+from mmdsr.io.checkpoint import CheckpointError, read_checkpoint
 
 try:
     import fcntl

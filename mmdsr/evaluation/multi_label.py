@@ -4,7 +4,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from mmdsr.converters.sewer_ml_csv import CIW
+from mmdsr.datasets.sewer_ml_csv import CIW
 from mmdsr.registry import METRICS
 
 

@@ -9,10 +9,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mmdsr.converters.frames import real_path, shown
-from mmdsr.converters.images import save_png, whole_file
-from mmdsr.converters.manifest import MANIFEST
-from mmdsr.converters.pictures import Picture, read_picture
 from mmdsr.inference.export_target import ExportTarget
 from mmdsr.inference.jobs import Job, attach_references, list_jobs
 from mmdsr.inference.journal import (
@@ -22,6 +18,10 @@ from mmdsr.inference.journal import (
     remove_leftovers,
     stamp,
 )
+from mmdsr.io.frames import real_path, shown
+from mmdsr.io.images import save_png, whole_file
+from mmdsr.io.manifest import MANIFEST
+from mmdsr.io.pictures import Picture, read_picture
 
 
 @dataclass

@@ -4,8 +4,8 @@ import json
 import time
 from pathlib import Path
 
-from mmdsr.converters.manifest import MANIFEST, read_manifest, write_manifest
 from mmdsr.inference.journal import Journal
+from mmdsr.io.manifest import MANIFEST, read_manifest, write_manifest
 
 FORMAT = 'mmdsr-super-resolved'
 #: Seconds that the other processes wait for the first one.
@@ -15,7 +15,7 @@ _PATIENCE = 120
 class ExportTarget:
     """A folder that several processes and several calls may fill.
 
-    Unlike :class:`mmdsr.converters.staging.Staging` the files appear in
+    Unlike :class:`mmdsr.io.staging.Staging` the files appear in
     their place one by one; the manifest comes first.
 
     Args:

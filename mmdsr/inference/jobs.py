@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdsr.converters.frames import (
+from mmdsr.io.frames import (
     SUFFIXES,
     natural_key,
     real_path,
     shown,
     walk_folders,
 )
-from mmdsr.converters.pictures import is_image_name
+from mmdsr.io.pictures import is_image_name
 
 
 @dataclass

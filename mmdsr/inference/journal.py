@@ -13,9 +13,9 @@ import re
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from mmdsr.converters.checksums import digest
-from mmdsr.converters.frames import real_path
-from mmdsr.converters.images import temporary_name
+from mmdsr.io.checksums import digest
+from mmdsr.io.frames import real_path
+from mmdsr.io.images import temporary_name
 
 _NAME = 'manifest.{}.jsonl'
 _JOURNALS = re.compile(r'manifest\.\d+\.jsonl')

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from mmdsr.converters.frames import SUFFIXES, natural_key, read_rgb
+from mmdsr.io.frames import SUFFIXES, natural_key, read_rgb
 
 POLICIES = ('upscaled', 'self', 'file', 'neighbor')
 #: What lies beyond a cut that the cubic filter sees, in pixels of LR.

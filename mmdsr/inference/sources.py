@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmdsr.engine.checkpoint import find_checkpoint, load_generator
+from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.models.networks.dsrnet_x import DSRNetX
 from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.registry import MODELS

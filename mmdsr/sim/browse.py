@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmdsr.converters.frames import SUFFIXES, read_rgb, walk_folders
-from mmdsr.converters.images import read_depth
-from mmdsr.converters.manifest import FORMAT, MANIFEST, read_manifest
-from mmdsr.converters.sewer_ml_csv import CLASSES, read_rows
+from mmdsr.datasets.sewer_ml_csv import CLASSES, read_rows
+from mmdsr.io.frames import SUFFIXES, read_rgb, walk_folders
+from mmdsr.io.images import read_depth
+from mmdsr.io.manifest import FORMAT, MANIFEST, read_manifest
 from mmdsr.sim.contact_sheet import Mark, Row
 from mmdsr.sim.export import LAYOUTS
 from mmdsr.sim.labels import find_instances, water_percent

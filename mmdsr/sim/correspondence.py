@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mmdsr.converters.manifest import SPLITS
+from mmdsr.io.manifest import SPLITS
 
 _AGREE = 0.05  # relative difference of depth up to which a spot is seen
 

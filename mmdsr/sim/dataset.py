@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdsr.converters.checksums import read_checksums
-from mmdsr.converters.images import write_bytes
-from mmdsr.converters.manifest import SPLITS, read_manifest
-from mmdsr.converters.staging import Staging
-from mmdsr.converters.workers import start_worker
 from mmdsr.extras import require
+from mmdsr.io.checksums import read_checksums
+from mmdsr.io.images import write_bytes
+from mmdsr.io.manifest import SPLITS, read_manifest
+from mmdsr.io.staging import Staging
 from mmdsr.sim.degrade import Degradation, degrade
 from mmdsr.sim.export import LAYOUTS, Sample
 from mmdsr.sim.pipe_run import PipeRun
 from mmdsr.sim.splits import Plan, RunPlan, plan_custom, stem_of
+from mmdsr.workers import start_worker
 
 _shared: dict = {}  # in a worker: the queue of finished samples, stop flag
 

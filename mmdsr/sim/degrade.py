@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmdsr.converters.images import check_image
+from mmdsr.io.images import check_image
 from mmdsr.sim.sensor import compress
 
 _FILTERS = {

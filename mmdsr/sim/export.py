@@ -3,7 +3,7 @@
 Every data set has ``manifest.json``, ``SHA256SUMS`` and ``poses.csv`` in its
 root, and besides:
 
-*refsr*, super-resolution: see :mod:`mmdsr.converters.layout`.
+*refsr*, super-resolution: see :mod:`mmdsr.io.layout`.
 
 *pipe*, segmentation and detection::
 
@@ -32,11 +32,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmdsr.converters.images import encode_depth, write_png
-from mmdsr.converters.layout import write_sample
-from mmdsr.converters.manifest import FORMAT, SPLITS
 from mmdsr.converters.masks_to_coco import PIPE_IDS
-from mmdsr.converters.sewer_ml_csv import write_rows
+from mmdsr.datasets.sewer_ml_csv import write_rows
+from mmdsr.io.images import encode_depth, write_png
+from mmdsr.io.layout import write_sample
+from mmdsr.io.manifest import FORMAT, SPLITS
 from mmdsr.sim.labels import (
     PIPE_CLASSES,
     find_instances,

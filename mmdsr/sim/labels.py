@@ -41,7 +41,7 @@ import cv2
 import numpy as np
 
 from mmdsr.converters.masks_to_coco import PIPE_IDS
-from mmdsr.converters.sewer_ml_csv import CLASSES
+from mmdsr.datasets.sewer_ml_csv import CLASSES
 
 MIN_AREA = 0.001
 """Smallest share of the image's pixels."""

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from mmdsr.converters.manifest import SPLITS
+from mmdsr.io.manifest import SPLITS
 from mmdsr.sim.degrade import Degradation
 from mmdsr.sim.labels import SEWER_ML_CLASSES, label_rules
 from mmdsr.sim.motion import SPREAD_RADII, SPREAD_ZOOM, STEPS

@@ -3,7 +3,7 @@
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmdsr.converters.images import downscale
+from mmdsr.io.images import downscale
 from mmdsr.registry import TRANSFORMS
 
 
@@ -17,7 +17,7 @@ class Downsample(BaseTransform):
     ``img_shape`` that they are at the large size already.
 
     Uses the filter that made the training data of the super-resolution
-    (:func:`mmdsr.converters.images.downscale`); float images are rounded to
+    (:func:`mmdsr.io.images.downscale`); float images are rounded to
     the 8 bits of a camera before.
 
     Required and modified key: ``img``, ``(H, W, 3)`` in 0..255.

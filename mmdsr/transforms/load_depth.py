@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmdsr.converters.images import DEPTH_UNIT, downscale_depth, read_depth
+from mmdsr.io.images import DEPTH_UNIT, downscale_depth, read_depth
 from mmdsr.registry import TRANSFORMS
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmdsr.converters.flow_values import read_flow
-from mmdsr.converters.images import read_depth
-from mmdsr.converters.layout import DEPTH_KEYS
+from mmdsr.io.flow_values import read_flow
+from mmdsr.io.images import read_depth
+from mmdsr.io.layout import DEPTH_KEYS
 from mmdsr.registry import TRANSFORMS
 
 

@@ -7,9 +7,9 @@
 import json
 from pathlib import Path
 
-from mmdsr.converters.checksums import digest
-from mmdsr.converters.images import write_bytes
-from mmdsr.engine.checkpoint import CheckpointError
+from mmdsr.io.checkpoint import CheckpointError
+from mmdsr.io.checksums import digest
+from mmdsr.io.images import write_bytes
 
 #: What comes with the package.
 FOLDER = Path(__file__).parent

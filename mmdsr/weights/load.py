@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from mmdsr.engine.checkpoint import (
+from mmdsr.io.checkpoint import (
     CheckpointError,
     fit_weights,
     generator_weights,

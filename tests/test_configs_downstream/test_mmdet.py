@@ -16,7 +16,7 @@ from variants import (
     check_files,
 )
 
-from mmdsr.converters.images import write_png
+from mmdsr.io.images import write_png
 from mmdsr.registry import MODELS
 
 pytest.importorskip('mmdet')

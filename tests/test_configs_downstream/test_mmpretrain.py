@@ -18,8 +18,8 @@ from variants import (
     wanted_stage,
 )
 
-from mmdsr.converters.images import write_png
-from mmdsr.converters.sewer_ml_csv import CLASSES, HEADER, write_rows
+from mmdsr.datasets.sewer_ml_csv import CLASSES, HEADER, write_rows
+from mmdsr.io.images import write_png
 from mmdsr.registry import MODELS
 
 pytest.importorskip('mmpretrain')

@@ -14,8 +14,8 @@ from variants import (
     check_files,
 )
 
-from mmdsr.converters.images import write_png
 from mmdsr.engine import launch
+from mmdsr.io.images import write_png
 from mmdsr.registry import MODELS
 
 pytest.importorskip('mmseg')

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdsr.converters.depth_values import to_metres
-from mmdsr.converters.layout import decode_depth, downscale, read_manifest
 from mmdsr.converters.pairs import find_cufed, find_deep_sewer
 from mmdsr.converters.pairs_to_refsr import pairs_to_refsr
-from mmdsr.datasets import RefSRDataset
+from mmdsr.datasets.refsr_dataset import RefSRDataset
+from mmdsr.io.depth_values import to_metres
+from mmdsr.io.layout import decode_depth, downscale, read_manifest
 from mmdsr.transforms import inverse_depth
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,6 @@ import numpy as np
 import photo_makers
 import pytest
 
-from mmdsr.converters.images import downscale
 from mmdsr.converters.photo_files import Gate
 from mmdsr.converters.photo_pairs import (
     PairSpread,
@@ -20,6 +19,7 @@ from mmdsr.converters.photo_pairs import (
     sense,
 )
 from mmdsr.converters.photo_recipe import Recipe, make_pair
+from mmdsr.io.images import downscale
 
 STILL = PairSpread(
     gain=1.0,

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 import mmdsr.converters.photos_to_refsr as module
-from mmdsr.converters.checksums import verify
-from mmdsr.converters.flow_values import read_flow
-from mmdsr.converters.images import downscale
-from mmdsr.converters.manifest import read_manifest, run_of
 from mmdsr.converters.photo_recipe import Recipe
 from mmdsr.converters.photos_to_refsr import photos_to_refsr
-from mmdsr.datasets import RefSRDataset
+from mmdsr.datasets.refsr_dataset import RefSRDataset
+from mmdsr.io.checksums import verify
+from mmdsr.io.flow_values import read_flow
+from mmdsr.io.images import downscale
+from mmdsr.io.manifest import read_manifest, run_of
 
 SMALL = Recipe(size=(96, 64))
 FOUR = ('CC0-1.0', 'CC-BY-4.0', 'MIT', 'CC-BY-SA-4.0')

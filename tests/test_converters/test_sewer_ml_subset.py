@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from mmdsr.converters.sewer_ml_csv import (
+from mmdsr.converters.sewer_ml_subset import make_subset
+from mmdsr.datasets.sewer_ml_csv import (
     CLASSES,
     HEADER,
     LABEL_SETS,
     read_rows,
     write_rows,
 )
-from mmdsr.converters.sewer_ml_subset import make_subset
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,10 +17,10 @@ from video_makers import (
     write_video,
 )
 
-from mmdsr.converters import video_reader
-from mmdsr.converters.layout import downscale, read_manifest
-from mmdsr.converters.video_options import VideoOptions
 from mmdsr.converters.video_to_refsr import video_to_refsr
+from mmdsr.io.layout import downscale, read_manifest
+from mmdsr.video import reader as video_reader
+from mmdsr.video.options import VideoOptions
 
 PLAIN = VideoOptions(overlays='none', window=2)
 

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from mmdsr.datasets import MixedDataset
+from mmdsr.datasets.mixed_dataset import MixedDataset
 from mmdsr.datasets.seeding import SeededIndex
 from mmdsr.engine.check_data import UsageError, check_data
 from mmdsr.registry import DATASETS

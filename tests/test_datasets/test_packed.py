@@ -13,11 +13,11 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from mmdsr.converters.layout import DEPTH_KEYS
-from mmdsr.converters.manifest import MANIFEST, read_manifest
-from mmdsr.datasets import RefSRDataset
 from mmdsr.datasets.packed import pack
+from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.datasets.seeding import SeededIndex
+from mmdsr.io.layout import DEPTH_KEYS
+from mmdsr.io.manifest import MANIFEST, read_manifest
 
 ROOT = Path(__file__).parents[2]
 
@@ -211,7 +211,7 @@ def test_tool_refuses(refsr_root, tmp_path):
 
 
 def test_flow_and_cameras_are_copied(refsr_root, tmp_path):
-    from mmdsr.converters.flow_values import read_flow, write_flow
+    from mmdsr.io.flow_values import read_flow, write_flow
 
     source = tmp_path / 'source'
     shutil.copytree(refsr_root, source)

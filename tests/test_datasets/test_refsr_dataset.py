@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdsr.converters.layout import RefSRWriter
-from mmdsr.datasets import RefSRDataset
+from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.datasets.seeding import SeededIndex
+from mmdsr.io.layout import RefSRWriter
 from mmdsr.registry import DATASETS
 
 

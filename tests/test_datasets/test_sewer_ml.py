@@ -7,7 +7,7 @@ import torch
 from mmengine.registry import DefaultScope
 from pipe_cases import documented_datasets, read, save
 
-from mmdsr.converters.sewer_ml_csv import (
+from mmdsr.datasets.sewer_ml_csv import (
     CIW,
     CLASSES,
     HEADER,

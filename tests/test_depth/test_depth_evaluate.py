@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from pipe_pictures import FOCAL, SIZE, pipe_picture
 
-from mmdsr.converters.layout import RefSRWriter
 from mmdsr.depth.evaluate import (
     Case,
     dataset_cases,
@@ -10,6 +9,7 @@ from mmdsr.depth.evaluate import (
     farthest_point,
     simulated_cases,
 )
+from mmdsr.io.layout import RefSRWriter
 
 HFOV = float(np.rad2deg(2 * np.arctan(SIZE[0] / 2 / FOCAL)))
 

@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 from test_depth_of_frames import Mean
 
-from mmdsr.converters.checksums import verify
-from mmdsr.converters.images import downscale_depth, read_depth
-from mmdsr.converters.layout import DEPTH_KEYS, RefSRWriter, read_manifest
 from mmdsr.depth import build_provider
 from mmdsr.depth import dataset as module
 from mmdsr.depth.dataset import dataset_depth
+from mmdsr.io.checksums import verify
+from mmdsr.io.images import downscale_depth, read_depth
+from mmdsr.io.layout import DEPTH_KEYS, RefSRWriter, read_manifest
 
 
 def write(root, checksums=False):

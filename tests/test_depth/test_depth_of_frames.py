@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from mmdsr.converters.frames_to_refsr import frames_to_refsr
-from mmdsr.converters.images import read_depth
 from mmdsr.depth.base import DepthMap, DepthProvider
 from mmdsr.depth.frames import frames_depth
+from mmdsr.io.images import read_depth
 
 
 class Mean(DepthProvider):

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdsr.converters.images import encode_depth
 from mmdsr.depth import build_provider
 from mmdsr.depth.pretrained import from_inverse
+from mmdsr.io.images import encode_depth
 
 
 def picture(height=48, width=64, seed=0):

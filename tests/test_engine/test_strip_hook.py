@@ -7,9 +7,9 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from PIL import Image
 
-from mmdsr.converters.layout import RefSRWriter, downscale
 from mmdsr.engine import StripVisualizationHook
 from mmdsr.evaluation import make_strip, psnr, ssim
+from mmdsr.io.layout import RefSRWriter, downscale
 from mmdsr.transforms import inverse_depth
 
 pytest.importorskip('mmagic.models')

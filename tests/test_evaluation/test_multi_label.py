@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.evaluator import Evaluator
 
-from mmdsr.converters.sewer_ml_csv import CIW, LABEL_SETS
+from mmdsr.datasets.sewer_ml_csv import CIW, LABEL_SETS
 from mmdsr.evaluation import f1_normal, f2_ciw, f_scores
 from mmdsr.registry import METRICS
 

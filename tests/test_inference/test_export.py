@@ -12,9 +12,9 @@ import torch
 from inference_cases import pipe
 from PIL import Image
 
-from mmdsr.converters.images import write_png
 from mmdsr.inference import SuperResolver, export, export_folder, export_target
 from mmdsr.inference.ranks import Place, find_place
+from mmdsr.io.images import write_png
 from mmdsr.transforms import SuperResolve
 
 NANO = 'dsrnet_nano_quick'

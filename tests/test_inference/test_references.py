@@ -8,9 +8,9 @@ import pytest
 import torch
 from inference_cases import pipe
 
-from mmdsr.converters.images import write_png
 from mmdsr.inference import SuperResolver
 from mmdsr.inference.references import References
+from mmdsr.io.images import write_png
 
 
 def save(path, seed=0, size=(20, 28)):

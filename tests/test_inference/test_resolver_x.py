@@ -6,11 +6,11 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmdsr.engine.checkpoint import save_weights
-from mmdsr.engine.publish import publish
 from mmdsr.inference import SuperResolver
+from mmdsr.io.checkpoint import save_weights
 from mmdsr.registry import MODELS
 from mmdsr.weights import load_published
+from mmdsr.weights.publish import publish
 
 NET = dict(
     type='mmdsr.DSRNetX',

@@ -13,8 +13,8 @@ from mmengine.config import Config
 from PIL import Image
 from torch import nn
 
-from mmdsr.engine.checkpoint import CheckpointError, save_weights
 from mmdsr.inference import SuperResolver
+from mmdsr.io.checkpoint import CheckpointError, save_weights
 from mmdsr.registry import MODELS
 from mmdsr.weights import load_published
 

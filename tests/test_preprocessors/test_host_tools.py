@@ -13,8 +13,8 @@ from host_data import make_data, write_config
 from stage_cases import HOSTS, NANO, build
 
 from mmdsr.engine import launch
-from mmdsr.engine.checkpoint import load_model, read_checkpoint, save_weights
 from mmdsr.engine.launch import UsageError
+from mmdsr.io.checkpoint import load_model, read_checkpoint, save_weights
 
 ROOT = Path(__file__).parents[2]
 METRICS = dict(

@@ -26,7 +26,7 @@ from stage_cases import (
     stage,
 )
 
-from mmdsr.engine.checkpoint import load_model, save_weights
+from mmdsr.io.checkpoint import load_model, save_weights
 from mmdsr.preprocessors import StageError
 
 ROOT = Path(__file__).parents[2]

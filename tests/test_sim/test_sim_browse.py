@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from fake_run import FakeRun, make, tiny_plan
 
-from mmdsr.converters.images import downscale, write_png
+from mmdsr.io.images import downscale, write_png
 from mmdsr.sim import browse
 from mmdsr.sim.browse import place_beside, read_rows_of, render_rows, spread
 from mmdsr.sim.contact_sheet import (

@@ -210,7 +210,7 @@ def test_load_flow_of_a_simulated_set(tmp_path):
     """Step of 0.05 straight on, as FakeRun goes: known in closed form."""
     from fake_run import make, tiny_plan
 
-    from mmdsr.datasets import RefSRDataset
+    from mmdsr.datasets.refsr_dataset import RefSRDataset
     from mmdsr.transforms.load_flow import LoadFlow
 
     root = tmp_path / 'sim'
@@ -233,7 +233,7 @@ def test_load_flow_of_a_simulated_set(tmp_path):
                 for image in ('ref', 'image')
             )
         )[2]
-        from mmdsr.converters.images import read_depth
+        from mmdsr.io.images import read_depth
 
         z = read_depth(info['depth_lr_path'])
         x = np.arange(16) + 0.5 - 8

@@ -8,15 +8,15 @@ import pytest
 from fake_run import FakeRun, make, tiny_plan
 from PIL import Image
 
-from mmdsr.converters.checksums import verify
-from mmdsr.converters.layout import (
+from mmdsr.converters.masks_to_coco import PIPE_IDS
+from mmdsr.datasets.sewer_ml_csv import CLASSES, HEADER
+from mmdsr.io.checksums import verify
+from mmdsr.io.layout import (
     downscale,
     downscale_depth,
     encode_depth,
     read_manifest,
 )
-from mmdsr.converters.masks_to_coco import PIPE_IDS
-from mmdsr.converters.sewer_ml_csv import CLASSES, HEADER
 from mmdsr.sim import PipeRun, generate_dataset
 from mmdsr.sim.dataset import is_complete, write_dataset
 from mmdsr.sim.degrade import Degradation, degrade
@@ -145,7 +145,7 @@ def test_an_interruption_of_the_end_loses_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr('mmdsr.converters.staging.write_checksums', stop)
+        patch.setattr('mmdsr.io.staging.write_checksums', stop)
         make(out, tiny_plan(layout))
     assert not out.exists()
 

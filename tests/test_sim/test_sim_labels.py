@@ -5,7 +5,7 @@ import pytest
 from fake_run import FakeRun
 
 from mmdsr.converters.masks_to_coco import PIPE_IDS
-from mmdsr.converters.sewer_ml_csv import CLASSES, HEADER
+from mmdsr.datasets.sewer_ml_csv import CLASSES, HEADER
 from mmdsr.sim.defects import KINDS
 from mmdsr.sim.labels import (
     MIN_AREA,

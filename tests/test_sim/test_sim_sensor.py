@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdsr.converters.images import downscale
+from mmdsr.io.images import downscale
 from mmdsr.sim import PipeRun
 from mmdsr.sim.degrade import Degradation, degrade
 from mmdsr.sim.sensor import _shake, compress, develop, meter

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
-from mmdsr.converters.manifest import run_of
+from mmdsr.io.manifest import run_of
 from mmdsr.sim.degrade import Degradation
 from mmdsr.sim.labels import SEWER_ML_CLASSES
 from mmdsr.sim.splits import NAMED, plan_custom, plan_named

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from tool_runs import ROOT, command, environment, run
 
-from mmdsr.analysis.downstream_data import shrink
-from mmdsr.converters.images import write_png
+from mmdsr.experiments.downstream.versions import shrink
+from mmdsr.io.images import write_png
 
 pytest.importorskip('mmseg')
 

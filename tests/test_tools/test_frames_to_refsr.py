@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdsr.converters.layout import read_manifest
+from mmdsr.io.layout import read_manifest
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdsr.converters.images import read_depth
-from mmdsr.converters.layout import RefSRWriter, read_manifest
+from mmdsr.io.images import read_depth
+from mmdsr.io.layout import RefSRWriter, read_manifest
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools/dataset_converters/make_depth.py'

@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from tool_runs import ROOT, run
 
-from mmdsr.engine.checkpoint import read_checkpoint, save_weights
+from mmdsr.io.checkpoint import read_checkpoint, save_weights
 from mmdsr.registry import MODELS
 
 BASE = """

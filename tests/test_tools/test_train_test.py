@@ -11,7 +11,7 @@ import pytest
 import torch
 from tool_runs import ROOT, environment, run
 
-from mmdsr.engine.checkpoint import read_checkpoint, save_weights
+from mmdsr.io.checkpoint import read_checkpoint, save_weights
 
 BASE = """
 _base_ = {config!r}

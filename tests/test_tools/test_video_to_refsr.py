@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from video_makers import cut_short, drive, texture, write_video
 
-from mmdsr.converters.layout import read_manifest
+from mmdsr.io.layout import read_manifest
 
 ROOT = Path(__file__).parents[2]
 ENV = {

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmdsr.converters.flow_values import write_flow
 from mmdsr.datasets.alignment_cache import write_alignment
+from mmdsr.io.flow_values import write_flow
 from mmdsr.models.networks.flow import enlarge_flow, warp
 from mmdsr.transforms import (
     AlignRef,
@@ -166,7 +166,7 @@ def test_unknown_flow(tmp_path):
 def test_another_reference_shows_nothing(tmp_path, refsr_root, reference):
     import shutil
 
-    from mmdsr.datasets import RefSRDataset
+    from mmdsr.datasets.refsr_dataset import RefSRDataset
 
     root = tmp_path / 'data'
     shutil.copytree(refsr_root, root)

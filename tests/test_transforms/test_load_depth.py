@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmdsr.converters.images import downscale_depth, encode_depth, write_png
+from mmdsr.io.images import downscale_depth, encode_depth, write_png
 from mmdsr.registry import TRANSFORMS
 from mmdsr.transforms import LoadDepth, inverse_depth
 

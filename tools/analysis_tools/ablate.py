@@ -21,7 +21,11 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from mmdsr.analysis.ablation import (
+from mmdsr.engine.launch import UsageError, check_data
+from mmdsr.experiments.ablation.plot import plot
+from mmdsr.experiments.ablation.runs import prepare_runs
+from mmdsr.experiments.ablation.runs import report as report_run
+from mmdsr.experiments.ablation.study import (
     Budget,
     Study,
     check_study,
@@ -30,18 +34,14 @@ from mmdsr.analysis.ablation import (
     read_study,
     study_of_configs,
 )
-from mmdsr.analysis.ablation_plot import plot
-from mmdsr.analysis.ablation_runs import prepare_runs
-from mmdsr.analysis.ablation_runs import report as report_run
-from mmdsr.analysis.ablation_table import (
+from mmdsr.experiments.ablation.table import (
     lines_of,
     measure_cost,
     write_tables,
 )
-from mmdsr.analysis.arguments import add_run_arguments, positive
-from mmdsr.analysis.runs import run_all
-from mmdsr.engine.checkpoint import find_checkpoint
-from mmdsr.engine.launch import UsageError, check_data
+from mmdsr.experiments.arguments import add_run_arguments, positive
+from mmdsr.experiments.runs import run_all
+from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.registry import MODELS
 
 STUDIES = Path(__file__).parents[2] / 'configs/ablations'

@@ -15,10 +15,10 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from mmdsr.analysis import loading
-from mmdsr.converters.images import write_bytes
+from mmdsr.analysis import benchmark_loading as loading
 from mmdsr.engine.launch import UsageError, check_data, load_config
 from mmdsr.engine.options import add_options_argument
+from mmdsr.io.images import write_bytes
 
 
 def parse_args():

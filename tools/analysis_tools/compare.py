@@ -17,14 +17,14 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from mmdsr.analysis import study
-from mmdsr.analysis.references_table import (
+from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.options import add_options_argument
+from mmdsr.experiments import compare_references as study
+from mmdsr.experiments.references_table import (
     match_table,
     rich_table,
     write_results,
 )
-from mmdsr.engine.launch import UsageError, load_config
-from mmdsr.engine.options import add_options_argument
 
 
 def parse_args():

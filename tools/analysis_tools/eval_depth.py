@@ -20,7 +20,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from mmdsr.converters.images import write_bytes
 from mmdsr.depth.evaluate import (
     FAR,
     dataset_cases,
@@ -29,6 +28,7 @@ from mmdsr.depth.evaluate import (
 )
 from mmdsr.depth.options import add_provider_options
 from mmdsr.evaluation.depth_metrics import ALIGNMENTS
+from mmdsr.io.images import write_bytes
 
 COLUMNS = {
     'frames': ('n', '{:.0f}'),

@@ -21,9 +21,9 @@ from mmengine.config import Config
 from rich.console import Console
 from rich.progress import track
 
-from mmdsr.converters.manifest import SPLITS
 from mmdsr.datasets.alignment_cache import Alignments
-from mmdsr.engine.checkpoint import find_checkpoint, load_generator
+from mmdsr.io.checkpoint import find_checkpoint, load_generator
+from mmdsr.io.manifest import SPLITS
 from mmdsr.registry import MODELS
 
 

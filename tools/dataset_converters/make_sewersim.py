@@ -24,7 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from mmdsr.converters.checksums import verify
+from mmdsr.io.checksums import verify
 from mmdsr.sim.dataset import write_dataset
 from mmdsr.sim.motion import STEPS
 from mmdsr.sim.splits import (

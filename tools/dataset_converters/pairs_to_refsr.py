@@ -6,9 +6,9 @@ import sys
 from rich.console import Console
 from rich.progress import track
 
-from mmdsr.converters.depth_values import KINDS
 from mmdsr.converters.pairs import CUFED_LEVELS, find_cufed, find_deep_sewer
 from mmdsr.converters.pairs_to_refsr import pairs_to_refsr
+from mmdsr.io.depth_values import KINDS
 
 
 def parse_args():

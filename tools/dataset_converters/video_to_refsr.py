@@ -13,10 +13,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from mmdsr.converters.video_options import NO_REFERENCE, VideoOptions
-from mmdsr.converters.video_reader import DEINTERLACE, SAR
-from mmdsr.converters.video_report import clock
 from mmdsr.converters.video_to_refsr import REPORTS, video_to_refsr
+from mmdsr.video.options import NO_REFERENCE, VideoOptions
+from mmdsr.video.reader import DEINTERLACE, SAR
+from mmdsr.video.report import clock
 
 DEFAULTS = VideoOptions()
 

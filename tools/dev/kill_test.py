@@ -65,7 +65,7 @@ def video_to_refsr(folder):
 
 def train(folder):
     """A training of eight iterations with a checkpoint after each two."""
-    from mmdsr.converters.layout import RefSRWriter
+    from mmdsr.io.layout import RefSRWriter
 
     rng = np.random.default_rng(0)
     with RefSRWriter(folder / 'data') as writer:

@@ -4,12 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdsr.converters.released import convert_released
-from mmdsr.engine.checkpoint import (
+from mmdsr.io.checkpoint import (
     CheckpointError,
     read_checkpoint,
     save_weights,
 )
+from mmdsr.weights.released import convert_released
 
 
 def parse_args():

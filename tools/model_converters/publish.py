@@ -14,10 +14,10 @@ Example:
 import argparse
 from pathlib import Path
 
-from mmdsr.engine.checkpoint import CheckpointError, find_checkpoint
 from mmdsr.engine.launch import UsageError, load_config
 from mmdsr.engine.options import add_options_argument, read_options
-from mmdsr.engine.publish import publish
+from mmdsr.io.checkpoint import CheckpointError, find_checkpoint
+from mmdsr.weights.publish import publish
 
 
 def parse_args():

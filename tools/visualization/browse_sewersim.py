@@ -9,8 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdsr.converters.images import write_png
-from mmdsr.converters.manifest import SPLITS
+from mmdsr.io.images import write_png
+from mmdsr.io.manifest import SPLITS
 from mmdsr.sim.browse import place_beside, read_rows_of, render_rows
 from mmdsr.sim.contact_sheet import contact_sheet
 

@@ -1,4 +1,4 @@
-"""Reference-based x4 data in the layout of mmdsr.converters.layout.
+"""Reference-based x4 data in the layout of mmdsr.io.layout.
 
 Whole images and batch 1, as in section 5.1 of the paper (LR 112x80, Ref
 448x320). To train on crops, put `mmdsr.PairedRefCrop` after the loading:

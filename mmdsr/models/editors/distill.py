@@ -2,7 +2,7 @@
 
 import torch
 
-from mmdsr.engine.checkpoint import (
+from mmdsr.io.checkpoint import (
     CheckpointError,
     find_checkpoint,
     load_generator,

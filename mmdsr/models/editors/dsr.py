@@ -3,7 +3,7 @@
 from mmagic.models.base_models import BaseEditModel
 from mmengine.model import is_model_wrapper
 
-from mmdsr.engine.checkpoint import find_checkpoint, load_generator
+from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.models.editors.common import (
     DATA_PREPROCESSOR,
     RefSRMixin,

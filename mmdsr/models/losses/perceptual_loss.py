@@ -4,13 +4,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mmdsr.engine.checkpoint import (
+from mmdsr.io.checkpoint import (
     compare,
     read_checkpoint,
     refuse,
     unwrap,
 )
-from mmdsr.engine.fetch import vgg19
+from mmdsr.io.fetch import vgg19
 from mmdsr.models.hidden import Hidden
 from mmdsr.registry import MODELS
 

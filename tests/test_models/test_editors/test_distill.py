@@ -20,7 +20,7 @@ from mmengine.model import (
 from mmengine.optim import OptimWrapper
 from torch.nn.parallel import DistributedDataParallel
 
-from mmdsr.engine.checkpoint import CheckpointError, load_generator
+from mmdsr.io.checkpoint import CheckpointError, load_generator
 from mmdsr.models.distillers import pair_distances
 from mmdsr.registry import MODELS
 

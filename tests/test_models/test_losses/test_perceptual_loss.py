@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchvision.models.vgg import cfgs, make_layers
 
-from mmdsr.engine.checkpoint import CheckpointError
+from mmdsr.io.checkpoint import CheckpointError
 from mmdsr.models.losses import PerceptualLoss
 
 

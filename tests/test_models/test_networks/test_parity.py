@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmdsr.converters.released import convert_key, convert_released
 from mmdsr.models.networks import DSRNet, MASASRNet, matching
+from mmdsr.weights.released import convert_key, convert_released
 
 DATA = Path(__file__).parents[2] / 'data'
 CASES = [

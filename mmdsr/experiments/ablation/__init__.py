@@ -1,0 +1,1 @@
+"""Ablation studies: rows that differ in one thing, under one budget."""

@@ -1,0 +1,72 @@
+"""PSNR against cost, as in Fig. 7 of the paper: upper left is better."""
+
+import io
+
+from mmdsr.io.images import write_bytes
+
+
+def spread(places):
+    """Move equal places apart a little, so that no bar hides another.
+
+    Args:
+        places (Sequence[float]): Places on the axis.
+
+    Returns:
+        list[float]: Places; the middle of equal ones is where they were.
+    """
+    step = 0.02 * max(places)
+    return [
+        place
+        + step * (places[:number].count(place) - (places.count(place) - 1) / 2)
+        for number, place in enumerate(places)
+    ]
+
+
+def plot(path, tables, bicubic, costs):
+    """Draw a panel per data set; bars show the spread over seeds.
+
+    Args:
+        path (Path): PNG file.
+        tables (dict[str, list[Line]]): Lines per data set, see
+            :mod:`mmdsr.experiments.ablation.table`.
+        bicubic (dict[str, dict]): ``psnr_y`` of bicubic per data set.
+        costs (dict[str, Cost]): Per label.
+    """
+    # Without pyplot no window system is asked for.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4 * len(tables), 4.8), layout='constrained')
+    panels = figure.subplots(1, len(tables), squeeze=False)[0]
+    for axes, (name, lines) in zip(panels, tables.items(), strict=True):
+        places = spread([costs[line.label].macs / 1e9 for line in lines])
+        for number, line in enumerate(lines):
+            if line.psnr is None:
+                continue
+            axes.errorbar(
+                places[number],
+                line.psnr.mean,
+                yerr=line.psnr.spread,
+                marker='os^Dv*PX'[number % 8],
+                color=f'C{number % 10}',
+                capsize=4,
+                linestyle='none',
+                label=line.label,
+            )
+        if name in bicubic:
+            axes.axhline(
+                bicubic[name]['psnr_y'],
+                color='0.5',
+                linestyle='--',
+                label='bicubic',
+            )
+        # From 0, so that distances show the ratio of the costs.
+        axes.set_xlim(0, 1.15 * max(places))
+        axes.set_xlabel('MACs as run (G)')
+        axes.set_ylabel('PSNR-Y (dB)')
+        axes.set_title(name)
+        axes.grid(alpha=0.3)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize='small')
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format='png', dpi=120)
+    write_bytes(path, buffer.getvalue())

@@ -1,0 +1,373 @@
+"""What reference and depth are worth: a trained network against bicubic.
+
+The network is evaluated on whole images with the true reference, with one of
+another run and with none, and with depth maps predicted, given and zeroed. If
+the reference matters, the true one is clearly better than none. What it is
+worth without a network is shown, too: FlowWarp.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from rich.progress import track
+
+from mmdsr.datasets.refsr_dataset import RefSRDataset
+from mmdsr.evaluation.functional import psnr, ssim, to_uint8, upscale
+from mmdsr.evaluation.match_accuracy import match_accuracy, match_errors
+from mmdsr.evaluation.strips import make_strip
+from mmdsr.experiments.references_table import Row
+from mmdsr.inference.sources import takes_none
+from mmdsr.io.checkpoint import find_checkpoint, load_generator
+from mmdsr.io.images import write_png
+from mmdsr.models.networks.flow_warp import FlowWarp
+from mmdsr.models.networks.padding import SCALE
+from mmdsr.models.networks.refsr_net import DSROutput
+from mmdsr.registry import MODELS, TRANSFORMS
+
+#: What may stand for the reference. The last three are ways of having none:
+#: the enlarged LR image, LR itself (section 5.3) and a black picture.
+REFERENCES = ('adjacent', 'wrong', 'upscaled', 'self', 'black')
+#: Those that are evaluated when none are named.
+USUAL_REFERENCES = ('adjacent', 'wrong', 'upscaled', 'self')
+DEPTHS = ('predicted', 'given', 'zero')
+_NAMES = {
+    'adjacent': 'true reference',
+    'wrong': 'wrong reference',
+    'upscaled': 'upscaled reference',
+    'self': 'self reference',
+    'black': 'black reference',
+    'none': 'no reference',
+    'predicted': 'depth predicted',
+    'given': 'depth given',
+    'zero': 'depth zeroed',
+}
+_DEPTH_FIELDS = ('depth_lr', 'depth_ref')
+
+
+class MissingDepthError(ValueError):
+    """A sample has no complete depth maps."""
+
+
+def build_generator(cfg, checkpoint, device='cpu'):
+    """Build only the network of a config and load its weights.
+
+    Args:
+        cfg (Config): Config of a trainable model.
+        checkpoint (str or Path): Training checkpoint or plain weights; or a
+            working directory, of which the best checkpoint is taken, else
+            the newest.
+        device (str or torch.device): Where to run. Defaults to 'cpu'.
+
+    Returns:
+        nn.Module: The network, frozen, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint.
+        CheckpointError: If the weights do not fit.
+    """
+    generator = MODELS.build(cfg.model.generator)
+    load_generator(generator, find_checkpoint(checkpoint))
+    return generator.to(device).eval().requires_grad_(False)
+
+
+def variants(generator, references=USUAL_REFERENCES, depths=DEPTHS):
+    """List what to evaluate.
+
+    A network that takes no reference gets none in place of the image itself,
+    enlarged or not.
+    All references with the first usable depth source, then the first
+    reference with the other depth sources.
+
+    Args:
+        generator (nn.Module): The network.
+        references (Sequence[str]): Of :data:`REFERENCES`.
+        depths (Sequence[str]): Of :data:`DEPTHS`; unusable ones are left
+            out.
+
+    Returns:
+        list[Row]: Empty rows.
+
+    Raises:
+        ValueError: If nothing is left to evaluate.
+    """
+    if generator.needs_depth:
+        usable = [depth for depth in depths if depth != 'predicted']
+    elif getattr(generator, 'depth_net', None) is not None:
+        usable = list(depths)
+    else:
+        usable = [None]
+    if not usable or not references:
+        raise ValueError(
+            'Nothing to evaluate: this network needs depth maps, choose '
+            "'given' or 'zero'."
+        )
+    if takes_none(generator):
+        # Both of these stand for none.
+        named = (
+            'none' if r in ('upscaled', 'self') else r for r in references
+        )
+        references = list(dict.fromkeys(named))
+    pairs = [(reference, usable[0]) for reference in references]
+    pairs += [(references[0], depth) for depth in usable[1:]]
+    return [
+        Row(
+            ', '.join(_NAMES[part] for part in pair if part is not None),
+            *pair,
+        )
+        for pair in pairs
+    ]
+
+
+def _load_images(sample):
+    for key in ('img', 'gt', 'ref'):
+        with Image.open(sample[f'{key}_path']) as image:
+            sample[key] = np.asarray(image.convert('RGB'))
+    return sample
+
+
+def _enlarge_reference(sample):
+    sample['ref'] = upscale(sample['img'], SCALE)
+    return sample
+
+
+def _blacken_reference(sample):
+    sample['ref'] = np.zeros_like(upscale(sample['img'], SCALE))
+    return sample
+
+
+_STAND_INS = {'upscaled': _enlarge_reference, 'black': _blacken_reference}
+
+
+def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
+    """Open a data set with the depth normalisation of a config.
+
+    Args:
+        cfg (Config): Config whose test pipeline has ``mmdsr.LoadDepth``.
+        data_root (str or Path): Data set in the layout of
+            :class:`mmdsr.RefSRDataset`.
+        reference (str): Of :data:`REFERENCES`, or ``'none'``.
+        split (str): Defaults to 'test'.
+        max_samples (int, optional): Defaults to None, all.
+
+    Returns:
+        RefSRDataset: Gives dicts with RGB uint8 ``img``, ``gt``, ``ref``, the
+        true ``flow`` with what is ``visible``, and the depth maps.
+    """
+    pipeline = [_load_images, TRANSFORMS.build(dict(type='mmdsr.LoadFlow'))]
+    if reference in _STAND_INS:
+        # Depth maps are those of 'self', whose size is that of Ref-down.
+        pipeline.append(_STAND_INS[reference])
+        reference = 'self'
+    for step in cfg.test_dataloader.dataset.pipeline:
+        if step['type'] == 'mmdsr.LoadDepth':
+            pipeline.append(TRANSFORMS.build(step))
+    return RefSRDataset(
+        data_root,
+        split=split,
+        pipeline=pipeline,
+        reference='adjacent' if reference == 'none' else reference,
+        max_samples=max_samples,
+        test_mode=True,
+    )
+
+
+@torch.no_grad()
+def super_resolve(generator, sample, depth=None, reference=True):
+    """Run the network on one sample.
+
+    Args:
+        generator (nn.Module): The network.
+        sample (dict): ``img`` (h, w, 3) and ``ref`` (Hr, Wr, 3) RGB uint8,
+            and depth maps (., ., 1) for ``depth='given'``.
+        depth (str, optional): Of :data:`DEPTHS`. Defaults to None, for
+            networks without depth.
+        reference (bool): Whether the network gets the reference.
+            Defaults to True.
+
+    Returns:
+        tuple[np.ndarray, DSROutput]: SR (4h, 4w, 3) uint8 and all that the
+        network computed.
+
+    Raises:
+        MissingDepthError: If given maps are missing or have holes.
+    """
+    weight = next(generator.parameters(), None)
+    device = 'cpu' if weight is None else weight.device
+
+    def batch(array):
+        array = np.ascontiguousarray(array.transpose(2, 0, 1))
+        return torch.from_numpy(array)[None].float().to(device)
+
+    lr, ref = batch(sample['img']) / 255, batch(sample['ref']) / 255
+    maps = {}
+    if depth in ('given', 'zero'):
+        for key, field, image in zip(
+            ('depth', 'depth_ref'), _DEPTH_FIELDS, (lr, ref), strict=True
+        ):
+            if depth == 'zero':
+                factor = 1 if field == 'depth_lr' else generator.scale
+                sides = [-(-side // factor) for side in image.shape[-2:]]
+                maps[key] = image.new_zeros(1, 1, *sides)
+                continue
+            values = sample.get(field)
+            if values is None or np.isnan(values).any():
+                raise MissingDepthError(
+                    f'{sample["stem"]} has no complete depth map {field}'
+                )
+            maps[key] = batch(values)
+    ref = ref if reference else None
+    output = generator(lr, ref, return_feats=True, **maps)
+    sr = output.sr[0].permute(1, 2, 0).contiguous().cpu().numpy()
+    return to_uint8(sr * 255), output
+
+
+def _scores(image, hr):
+    return psnr(image, hr), ssim(image, hr), psnr(image, hr, mode='RGB')
+
+
+def at_rest(sample, bicubic):
+    """Tell whether the camera rested between a frame and its reference.
+
+    Any aligned reference gains many dB there, and a few such frames carry a
+    mean.
+
+    Args:
+        sample (dict): ``gt`` (H, W, 3) and ``ref``, uint8.
+        bicubic (float): PSNR-Y of bicubic in dB.
+
+    Returns:
+        bool: Whether the reference, unaligned, is closer to the truth than
+        bicubic is. One of another size never is.
+    """
+    ref, truth = sample['ref'], sample['gt']
+    return ref.shape == truth.shape and psnr(ref, truth) > bicubic
+
+
+def _fill(row, scores, bicubic, resting):
+    """Fill in a row: scores (n, 3) of it and of bicubic, (n,) at rest."""
+    row.samples = len(scores)
+    row.psnr_y, row.ssim_y, row.psnr_rgb = np.mean(scores, axis=0).tolist()
+    ours, theirs = np.asarray(scores)[:, 0], bicubic[:, 0]
+
+    def gain(chosen):
+        if not chosen.any():
+            return None
+        return float(np.mean(ours[chosen]) - np.mean(theirs[chosen]))
+
+    row.gain = gain(np.ones_like(resting))
+    row.gain_moving, row.gain_resting = gain(~resting), gain(resting)
+    row.resting = int(resting.sum())
+    row.moving = row.samples - row.resting
+
+
+def _match_of(sample, output: DSROutput):
+    """Errors of the match where the truth is known (n,)."""
+    if output.flow is None or not sample['visible'].any():
+        return np.zeros(0, np.float32)
+    return match_errors(
+        output.flow[0].cpu().numpy(),
+        sample['flow'].transpose(2, 0, 1),
+        sample['visible'],
+    )
+
+
+def evaluate(
+    cfg,
+    generator,
+    data_root,
+    references=USUAL_REFERENCES,
+    depths=DEPTHS,
+    split='test',
+    max_samples=None,
+    strips=None,
+    max_strips=16,
+    flow_warp=True,
+):
+    """Evaluate a network on a data set in all variants.
+
+    Args:
+        cfg (Config): Config of the network.
+        generator (nn.Module): The network, see :func:`build_generator`.
+        data_root (str or Path): The data set.
+        references (Sequence[str]): Of :data:`REFERENCES`.
+        depths (Sequence[str]): Of :data:`DEPTHS`.
+        split (str): Defaults to 'test'.
+        max_samples (int, optional): Evenly spread samples. Defaults to None,
+            all.
+        strips (Path, optional): Folder for comparison strips of the first
+            variant. Defaults to None.
+        max_strips (int): Number of strips, evenly spread. Defaults to 16.
+        flow_warp (bool): Show what the true reference is worth without a
+            network, if it is among the references. Defaults to True.
+
+    Returns:
+        list[Row]: Bicubic first, then FlowWarp. A variant that the data does
+        not allow (no depth maps, only one run for a wrong reference) has a
+        note.
+
+    Raises:
+        FileNotFoundError: If the data set is missing.
+        ValueError: If it cannot be read.
+    """
+    rows = variants(generator, references, depths)
+    dataset = open_dataset(cfg, data_root, 'adjacent', split, max_samples)
+    bicubic, resting = Row('bicubic'), []
+    base = []
+    for index in track(range(len(dataset)), description='bicubic'):
+        sample = dataset[index]
+        base.append(
+            _scores(upscale(sample['img'], generator.scale), sample['gt'])
+        )
+        resting.append(at_rest(sample, base[-1][0]))
+    base, resting = np.array(base), np.array(resting)
+    _fill(bicubic, base, base, resting)
+    shown = np.linspace(
+        0, len(dataset) - 1, min(max_strips, len(dataset)), dtype=int
+    )
+    runs = [(row, generator) for row in rows]
+    if flow_warp and 'adjacent' in references:
+        runs.insert(0, (Row('flow-warp', 'adjacent'), FlowWarp()))
+    for row, network in runs:
+        try:
+            dataset = open_dataset(
+                cfg, data_root, row.reference, split, max_samples
+            )
+            scores, errors = [], []
+            for index in track(range(len(dataset)), description=row.name):
+                sample = dataset[index]
+                sr, output = super_resolve(
+                    network, sample, row.depth, row.reference != 'none'
+                )
+                scores.append(_scores(sr, sample['gt']))
+                errors.append(_match_of(sample, output))
+                if strips is not None and row is rows[0] and index in shown:
+                    _write_strip(strips, sample, sr, output.depth)
+        except MissingDepthError as error:
+            row.note = str(error)
+        # The data set has one run only; its other errors came up above.
+        except ValueError as error:
+            if row.reference != 'wrong':
+                raise
+            row.note = str(error)
+        else:
+            _fill(row, scores, base, resting)
+            errors = np.concatenate(errors)
+            row.match = match_accuracy(errors) if len(errors) else None
+    return [bicubic, *(row for row, _ in runs)]
+
+
+def _write_strip(folder, sample, sr, depth):
+    true = sample.get('depth_lr')
+    if depth is not None:
+        depth = depth[0].permute(1, 2, 0).cpu().numpy()
+    strip = make_strip(
+        sample['img'],
+        sample['ref'],
+        sr,
+        sample['gt'],
+        depth=depth,
+        depth_true=None if true is None or np.isnan(true).all() else true,
+    )
+    write_png(Path(folder) / f'{sample["stem"]}.png', strip)

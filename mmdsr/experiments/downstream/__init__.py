@@ -1,0 +1,1 @@
+"""Whether super-resolution helps a task."""

@@ -1,0 +1,206 @@
+"""Pictures like Fig. 11: what the network saw in LR, SR and HR images.
+
+A row per image, a column per version with its prediction, and last the HR
+image with the truth: masks as colours, boxes, or the codes of the classes.
+"""
+
+import io
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from mmdsr.inference.references import sequence_of
+from mmdsr.io.frames import read_rgb
+from mmdsr.io.images import write_bytes
+
+#: Where a data set has no palette: Okabe and Ito's, for all eyes.
+PALETTE = (
+    (230, 159, 0), (0, 158, 115), (86, 180, 233), (204, 121, 167),
+    (240, 228, 66), (0, 114, 178), (213, 94, 0), (153, 153, 153),
+)  # fmt: skip
+_INCH = 2.2
+
+
+def present(part):
+    """Tell which classes a truth or a prediction shows.
+
+    Args:
+        part (dict): ``truth`` or ``pred`` of an image, see
+            :class:`mmdsr.SavePredictionsHook`.
+
+    Returns:
+        set[int]: Ids; a mask's 0 (background) and 255 are none.
+    """
+    if 'mask' in part:
+        return set(np.unique(part['mask']).tolist()) - {0, 255}
+    return set(part.get('labels', part.get('classes', ())))
+
+
+def choose(images, rows=6):
+    """Choose images that show the classes evenly, of different sequences.
+
+    Args:
+        images (Sequence[dict]): With ``truth`` and ``img_path``.
+        rows (int): How many. Defaults to 6.
+
+    Returns:
+        list[int]: Their numbers, ascending.
+    """
+    shown, seen, left, chosen = (
+        Counter(),
+        Counter(),
+        set(range(len(images))),
+        [],
+    )
+    sequences = [_sequence(image) for image in images]
+
+    def worth(number):
+        # Most classes that few others have shown.
+        classes = present(images[number]['truth'])
+        new = sum(1 / (1 + shown[label]) for label in classes)
+        return new / (1 + seen[sequences[number]]), -number
+
+    while left and len(chosen) < rows:
+        best = max(left, key=worth)
+        shown.update(present(images[best]['truth']))
+        seen[sequences[best]] += 1
+        chosen.append(best)
+        left.remove(best)
+    return sorted(chosen)
+
+
+def _sequence(image):
+    """What the image's neighbours share with it; itself if it has none."""
+    path = Path(image['img_path'])
+    return path.parent, sequence_of(path.stem) or path.name
+
+
+def draw(path, title, predictions, rows=6):
+    """Draw the pictures of a task.
+
+    Args:
+        path (Path): PNG file.
+        title (str): Title.
+        predictions (dict[str, dict]): Per column of the table, as
+            ``read_predictions`` returns them; HR last.
+        rows (int): Images. Defaults to 6.
+    """
+    # Without pyplot no window system is asked for.
+    from matplotlib.figure import Figure
+
+    last = list(predictions.values())[-1]
+    chosen = choose(last['images'], rows)
+    columns = [*predictions, 'ground truth']
+    aspect = _aspect(last['images'])
+    figure = Figure(
+        figsize=(_INCH * len(columns), (_INCH / aspect + 0.25) * len(chosen)),
+        layout='constrained',
+    )
+    figure.suptitle(title)
+    grid = figure.subplots(len(chosen), len(columns), squeeze=False)
+    for axes, column in zip(grid[0], columns, strict=True):
+        # Names of models are longer than a picture is wide.
+        axes.set_title(column.replace('(', '\n('), fontsize='small')
+    for row, number in zip(grid, chosen, strict=True):
+        truth = last['images'][number]['truth']
+        for axes, column in zip(row, columns, strict=True):
+            source = predictions.get(column, last)
+            item = source['images'][number]
+            pred = item['pred'] if column in predictions else None
+            axes.imshow(read_rgb(Path(item['img_path']))[0])
+            axes.set_xticks([])
+            axes.set_yticks([])
+            _overlay(axes, source, truth, pred)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format='png', dpi=100)
+    write_bytes(path, buffer.getvalue())
+
+
+def _aspect(images):
+    if not images:
+        return 1
+    height, width = read_rgb(Path(images[0]['img_path']))[0].shape[:2]
+    return width / height
+
+
+def _colour(source, label):
+    palette = source['palette'] or PALETTE
+    return np.array(palette[label % len(palette)]) / 255
+
+
+def _name(source, label):
+    names = source['classes']
+    return names[label] if label < len(names) else str(label)
+
+
+def _overlay(axes, source, truth, pred):
+    """Draw a prediction, or the truth where ``pred`` is None."""
+    shown = truth if pred is None else pred
+    if 'mask' in shown:
+        _draw_mask(axes, source, shown['mask'], truth['mask'])
+    elif 'boxes' in shown:
+        _draw_boxes(axes, source, shown)
+    elif 'classes' in shown:
+        _write_classes(axes, source, truth, pred)
+
+
+def _draw_mask(axes, source, mask, truth):
+    layer = np.zeros((*mask.shape, 4))
+    for label in present(dict(mask=mask)):
+        layer[mask == label, :3] = _colour(source, label)
+        layer[mask == label, 3] = 0.6
+    axes.imshow(layer, interpolation='nearest')
+    # The outline of the truth, for comparison in every column.
+    for label in present(dict(mask=truth)):
+        axes.contour(
+            truth == label, levels=[0.5], colors='white', linewidths=0.8
+        )
+    names = [_name(source, label) for label in sorted(present({'mask': mask}))]
+    axes.set_xlabel(', '.join(names) or '-', fontsize='small', labelpad=2)
+
+
+def _draw_boxes(axes, source, part):
+    from matplotlib.patches import Rectangle
+
+    scores = part.get('scores') or [None] * len(part['boxes'])
+    for (left, top, right, bottom), label, score in zip(
+        part['boxes'], part['labels'], scores, strict=True
+    ):
+        colour = _colour(dict(palette=None), label)
+        axes.add_patch(
+            Rectangle(
+                (left, top),
+                right - left,
+                bottom - top,
+                fill=False,
+                edgecolor=colour,
+                linewidth=1.5,
+            )
+        )
+        text = _name(source, label)
+        text += '' if score is None else f' {score:.2f}'
+        note = axes.text(
+            left, top, text, fontsize=6, va='bottom', color='black',
+            bbox=dict(facecolor=colour, pad=0.5, linewidth=0),
+        )  # fmt: skip
+        # No image gets smaller for it.
+        note.set_in_layout(False)
+
+
+def _write_classes(axes, source, truth, pred):
+    """Write the codes below: right ones green, wrong red, missed grey."""
+    true = present(truth)
+    found = true if pred is None else present(pred)
+    words = [
+        (_name(source, label), 'green' if label in true else 'red')
+        for label in sorted(found)
+    ]
+    words += [(f'({_name(source, c)})', '0.5') for c in sorted(true - found)]
+    words = words or [('none', 'green' if not true else '0.5')]
+    step = 1 / max(len(words), 4)
+    for number, (word, colour) in enumerate(words):
+        axes.text(
+            step * number, -0.02, word, color=colour, fontsize='small',
+            va='top', transform=axes.transAxes,
+        )  # fmt: skip

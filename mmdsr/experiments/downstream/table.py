@@ -1,0 +1,286 @@
+"""The paper's tables: LR, SR and HR side by side, and their differences.
+
+Equations 24 to 26: ``Delta-LR = LR - HR`` (what low resolution costs),
+``Delta-SR = SR - LR`` (what super-resolution gives back) and ``Delta-HR =
+HR - SR`` (what is still missing); their sum is zero. Means are recomputed
+from the class rows: the paper's own are not always the means of its rows.
+"""
+
+import csv
+import io
+import math
+import re
+from dataclasses import dataclass, field
+
+from mmdsr.experiments.ablation.table import summarise
+
+#: Names of per-class metrics, ``NAME/CLASS`` in the results of a test.
+METRICS = ('IoU', 'AP50', 'F1')
+MEAN = 'mean'
+_TOLERANCE = 1e-6
+
+
+@dataclass
+class ClassLine:
+    """A class, or the mean.
+
+    Args:
+        name (str): Code of the class.
+        values (dict[str, Value]): Per column.
+        deltas (dict[str, Value]): Per title of a difference.
+    """
+
+    name: str
+    values: dict = field(default_factory=dict)
+    deltas: dict = field(default_factory=dict)
+
+
+@dataclass
+class Table:
+    """A table of the paper.
+
+    Args:
+        metric (str): ``'IoU'``, ``'AP50'``, ``'F1'``, or ``'metric'`` if
+            the host's own metrics are the rows.
+        columns (list[str]): LR, bicubic, SR ..., HR.
+        deltas (list[str]): Titles of the differences.
+        lines (list[ClassLine]): Classes, then the mean if they are classes.
+        left_out (list[str]): Classes without a value somewhere; they are
+            not in the mean.
+        seeds (list[int]): What the values are over.
+    """
+
+    metric: str
+    columns: list
+    deltas: list
+    lines: list
+    left_out: list
+    seeds: list
+
+
+def class_scores(metrics):
+    """Pick the values per class out of the results of a test.
+
+    Args:
+        metrics (dict[str, float or None]): The results.
+
+    Returns:
+        tuple[str, dict[str, float or None]]: Name of the metric and its
+        value per class. Where there is none, ``'metric'`` and all numbers.
+    """
+    for name in METRICS:
+        pattern = re.compile(rf'(?:.*/)?{name}/([^/]+)$')
+        scores = {
+            match[1]: value
+            for key, value in metrics.items()
+            if (match := pattern.match(key)) and not match[1].startswith(MEAN)
+        }
+        if scores:
+            return name, scores
+    rest = {k: v for k, v in metrics.items() if not k.endswith('time')}
+    return 'metric', rest
+
+
+def delta_titles(models):
+    """Name the differences as the paper orders them.
+
+    Args:
+        models (Sequence[str]): Columns of the super-resolution models.
+
+    Returns:
+        list[str]: Delta-LR, Delta-SR per model, Delta-HR per model.
+    """
+    return [
+        'ΔLR',
+        *(f'Δ{model}' for model in models),
+        *(
+            model.replace('SR', 'ΔHR', 1)
+            if model.startswith('SR')
+            else f'ΔHR({model})'
+            for model in models
+        ),
+    ]
+
+
+def differences(values, models):
+    """Compute the differences of a row.
+
+    Args:
+        values (dict[str, float]): Value per column, among them ``LR`` and
+            ``HR``.
+        models (Sequence[str]): Columns of the super-resolution models.
+
+    Returns:
+        list[float]: In the order of :func:`delta_titles`.
+    """
+    low, high = values['LR'], values['HR']
+    return [
+        low - high,
+        *(values[model] - low for model in models),
+        *(high - values[model] for model in models),
+    ]
+
+
+def check_identity(line, models):
+    """Check that the differences of a line add up to zero.
+
+    Args:
+        line (ClassLine): A line with all values.
+        models (Sequence[str]): Columns of the super-resolution models.
+
+    Raises:
+        AssertionError: If they do not for one of the models.
+    """
+    first, *rest = delta_titles(models)
+    count = len(models)
+    for gain, left in zip(rest[:count], rest[count:], strict=True):
+        total = sum(line.deltas[t].mean for t in (first, gain, left))
+        # Not "> tolerance", which NaN would pass.
+        if not abs(total) <= _TOLERANCE:
+            raise AssertionError(
+                f'{line.name}: {first} + {gain} + {left} = {total}, not 0.'
+            )
+
+
+def build_table(scores, models, metric):
+    """Compute the table of a task.
+
+    Args:
+        scores (dict[int, dict[str, dict[str, float or None]]]): Value per
+            seed, column and class; the columns in the order of the table.
+        models (Sequence[str]): Columns of the super-resolution models.
+        metric (str): See :class:`Table`.
+
+    Returns:
+        Table: The table. Differences are taken seed by seed.
+    """
+    seeds = sorted(scores)
+    columns = list(scores[seeds[0]])
+    names = list(
+        dict.fromkeys(
+            name
+            for seed in seeds
+            for column in columns
+            for name in scores[seed][column]
+        )
+    )
+    titles = delta_titles(models)
+    left_out, lines, complete = [], [], []
+    for name in names:
+        rows = [
+            {column: scores[seed][column].get(name) for column in columns}
+            for seed in seeds
+        ]
+        if any(_missing(value) for row in rows for value in row.values()):
+            left_out.append(name)
+            lines.append(_partial_line(name, rows, columns))
+            continue
+        complete.append(rows)
+        lines.append(_line(name, rows, columns, titles, models))
+    if metric != 'metric' and complete:
+        rows = [
+            {
+                column: math.fsum(own[number][column] for own in complete)
+                / len(complete)
+                for column in columns
+            }
+            for number in range(len(seeds))
+        ]
+        lines.append(_line(MEAN, rows, columns, titles, models))
+    return Table(metric, columns, titles, lines, left_out, seeds)
+
+
+def _missing(value):
+    return value is None or not math.isfinite(value)
+
+
+def _line(name, rows, columns, titles, models):
+    line = ClassLine(name)
+    for column in columns:
+        line.values[column] = summarise(row[column] for row in rows)
+    parts = [differences(row, models) for row in rows]
+    for title, values in zip(titles, zip(*parts, strict=True), strict=True):
+        line.deltas[title] = summarise(values)
+    check_identity(line, models)
+    return line
+
+
+def _partial_line(name, rows, columns):
+    line = ClassLine(name)
+    for column in columns:
+        known = [r[column] for r in rows if not _missing(r[column])]
+        if known:
+            line.values[column] = summarise(known)
+    return line
+
+
+def text_of(value, sign=''):
+    """Write a value with its spread.
+
+    Args:
+        value (Value, optional): The value.
+        sign (str): ``'+'`` to write the sign of positive ones, too.
+
+    Returns:
+        str: Two digits, as in the paper; ``'-'`` for None.
+    """
+    if value is None:
+        return '-'
+    # No "-0.00".
+    text = f'{round(value.mean, 2) + 0.0:{sign}.2f}'
+    if value.spread is None:
+        return text
+    return f'{text} ± {value.spread:.2f}'
+
+
+def markdown(table):
+    """Write a table as Markdown.
+
+    Args:
+        table (Table): The table.
+
+    Returns:
+        str: The lines of the table and what has to be known about it.
+    """
+    header = ['class' if table.metric != 'metric' else 'metric']
+    header += [*table.columns, *table.deltas]
+    rows = [header, ['---', *['---:'] * (len(header) - 1)]]
+    for line in table.lines:
+        cells = [line.name]
+        cells += [text_of(line.values.get(c)) for c in table.columns]
+        cells += [text_of(line.deltas.get(d), '+') for d in table.deltas]
+        if line.name == MEAN:
+            cells = [f'**{cell}**' for cell in cells]
+        rows.append(cells)
+    lines = ['| ' + ' | '.join(cells) + ' |' for cells in rows]
+    if table.left_out:
+        lines += [
+            '',
+            'No value in some column, so not in the mean: '
+            f'{", ".join(table.left_out)}.',
+        ]
+    return '\n'.join(lines) + '\n'
+
+
+def table_csv(table):
+    """Write a table as CSV.
+
+    Args:
+        table (Table): The table.
+
+    Returns:
+        str: Mean and spread per column and difference; an empty cell is
+        unknown.
+    """
+    titles = [*table.columns, *table.deltas]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator='\n')
+    parts = [f'{title}{end}' for title in titles for end in ('', ' spread')]
+    writer.writerow(['class', 'seeds', *parts])
+    for line in table.lines:
+        cells = [line.name, len(table.seeds)]
+        for title in titles:
+            value = line.values.get(title) or line.deltas.get(title)
+            cells += [value.mean, value.spread] if value else ['', '']
+        writer.writerow(cells)
+    return buffer.getvalue()

@@ -1,0 +1,341 @@
+"""The versions of a data set: its images made anew, the rest linked."""
+
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+
+from mmdsr.engine.launch import UsageError
+from mmdsr.experiments.runs import write_json
+from mmdsr.inference import SuperResolver
+from mmdsr.io.checkpoint import CheckpointError, find_checkpoint
+from mmdsr.io.checksums import digest
+from mmdsr.io.frames import SUFFIXES, natural_key, read_rgb
+from mmdsr.io.images import downscale, write_png
+from mmdsr.weights.index import weight_path
+from mmdsr.weights.load import SUFFIXES as WEIGHT_SUFFIXES
+
+SCALE = 4
+_NOTE = 'version.json'
+#: They are about the HR images.
+_NOT_LINKED = {'manifest.json', 'SHA256SUMS'}
+_SMALL = 'small'
+_DIGITS = re.compile(r'-[0-9a-f]{8}$')
+
+
+@dataclass
+class Version:
+    """A way to show the images.
+
+    Args:
+        name (str): Name of its folder.
+        label (str): What the table calls it.
+        resolver (dict, optional): Arguments of
+            :class:`mmdsr.inference.SuperResolver` on the small images;
+            ``None`` for the HR images as they are.
+        identity (str): What tells one network from another.
+    """
+
+    name: str
+    label: str
+    resolver: dict | None = None
+    identity: str = field(default='', repr=False)
+
+    @property
+    def is_sr(self):
+        """Whether a network made it."""
+        return bool(self.resolver) and 'interpolation' not in self.resolver
+
+
+LR = Version('lr', 'LR', dict(interpolation='bilinear', scale=SCALE))
+BICUBIC = Version(
+    'bicubic', 'bicubic', dict(interpolation='bicubic', scale=SCALE)
+)
+HR = Version('hr', 'HR')
+
+
+def parse_sr(text):
+    """Read one super-resolution model of the command line.
+
+    Args:
+        text (str): Name or file of published weights, or
+            ``CONFIG:CHECKPOINT``; a label and ``=`` may come before.
+
+    Returns:
+        Version: The version that it makes.
+
+    Raises:
+        UsageError: If it does not exist.
+    """
+    label, _, source = text.rpartition('=')
+    config, colon, checkpoint = source.rpartition(':')
+    try:
+        if colon and config.endswith('.py'):
+            if not Path(config).is_file():
+                raise UsageError(f'--sr: the config {config} does not exist.')
+            file = find_checkpoint(checkpoint).resolve()
+            # The network of the same weights follows from the config.
+            identity = f'{digest(config)} {digest(file)}'
+            resolver = dict(
+                config=str(Path(config).resolve()), checkpoint=str(file)
+            )
+            label = label or Path(config).stem
+        else:
+            file = Path(source)
+            if file.suffix not in WEIGHT_SUFFIXES:
+                file = weight_path(source)
+            elif not file.is_file():
+                raise UsageError(f'--sr: {file} does not exist.')
+            identity = digest(file)
+            resolver = dict(weights=str(file.resolve()))
+            label = label or _DIGITS.sub('', Path(source).stem)
+    except (CheckpointError, FileNotFoundError) as error:
+        raise UsageError(f'--sr {text}: {error}') from error
+    name = re.sub(r'[^a-z0-9_.]+', '-', label.lower()).strip('-.')
+    return Version(f'sr-{name}', f'SR({label})', resolver, identity)
+
+
+def make_versions(models):
+    """Return all versions in the order of the table.
+
+    Args:
+        models (Sequence[str]): Of :func:`parse_sr`.
+
+    Returns:
+        list[Version]: LR, bicubic, one per model, HR.
+
+    Raises:
+        UsageError: If two models would share a folder, or there is none.
+    """
+    found = {}
+    for text in models:
+        version = parse_sr(text)
+        other = found.setdefault(version.name, version)
+        if other.identity != version.identity:
+            raise UsageError(
+                f'--sr: two models are called {version.label}; write '
+                'LABEL=MODEL.'
+            )
+    if not found:
+        raise UsageError('--sr needs at least one model.')
+    return [LR, BICUBIC, *found.values(), HR]
+
+
+def list_images(folder):
+    """List the images below a folder.
+
+    Args:
+        folder (Path): The folder.
+
+    Returns:
+        list[Path]: Paths below it.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    if not folder.is_dir():
+        raise UsageError(
+            f'There is no folder {folder}: set --data-root, or the data_root '
+            'and data_prefix of the config.'
+        )
+    found = sorted(
+        (
+            path.relative_to(folder)
+            for path in folder.rglob('*')
+            if path.suffix.lower() in SUFFIXES and path.is_file()
+        ),
+        key=lambda path: natural_key(str(path)),
+    )
+    if not found:
+        raise UsageError(f'{folder} has no images.')
+    return found
+
+
+def read_image(path):
+    """Read an image.
+
+    Args:
+        path (Path): The file.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8 RGB.
+
+    Raises:
+        UsageError: If it cannot be read.
+    """
+    try:
+        return read_rgb(path)[0]
+    except ValueError as error:
+        raise UsageError(f'{path}: {error}.') from error
+
+
+def shrink(image, scale=SCALE):
+    """Reduce an image, after repeating its edge if its sides do not divide.
+
+    Args:
+        image (np.ndarray): (H, W, 3) uint8.
+        scale (int): Factor. Defaults to 4.
+
+    Returns:
+        np.ndarray: (ceil(H / scale), ceil(W / scale), 3) uint8.
+    """
+    rest = [-side % scale for side in image.shape[:2]]
+    padded = np.pad(image, ((0, rest[0]), (0, rest[1]), (0, 0)), mode='edge')
+    return downscale(padded, scale)
+
+
+def link_rest(source, target, folders):
+    """Link everything of a data set but its images.
+
+    Args:
+        source (Path): The data set.
+        target (Path): Its version.
+        folders (set[Path]): Folders of images, absolute; what is in them
+            and is no image is linked, too.
+    """
+    for entry in sorted(source.iterdir()):
+        inside = any(
+            folder == entry or folder in entry.parents for folder in folders
+        )
+        above = any(entry in folder.parents for folder in folders)
+        place = target / entry.name
+        if entry.is_dir() and (inside or above):
+            link_rest(entry, place, folders)
+        elif inside and entry.suffix.lower() in SUFFIXES:
+            continue
+        elif not place.exists() and entry.name not in _NOT_LINKED:
+            _link(entry.resolve(), place)
+
+
+def _link(source, place):
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.symlink_to(source, target_is_directory=source.is_dir())
+    # Where links need a privilege (Windows) or do not exist.
+    except OSError:
+        if source.is_dir():
+            shutil.copytree(source, place, dirs_exist_ok=True)
+        else:
+            shutil.copy2(source, place)
+
+
+def version_roots(root, out, versions):
+    """Tell where the versions of a data set are or will be.
+
+    Args:
+        root (Path): The data set.
+        out (Path): Folder for the versions of all data sets.
+        versions (Sequence[Version]): The versions.
+
+    Returns:
+        dict[str, str]: Root per name of a version.
+    """
+    return {
+        version.name: str(
+            (out / root.name / version.name).absolute()
+            if version.resolver
+            else root
+        )
+        for version in versions
+    }
+
+
+def export(root, folders, versions, out, console, others=(), batch=4):
+    """Make the missing images of all versions of a data set.
+
+    Every file is whole or absent, so that an interrupted export goes on.
+    Files keep their names, which annotations refer to; the content is always
+    PNG, for another loss of quality would be measured along.
+
+    Args:
+        root (Path): The data set.
+        folders (Sequence[str]): Its folders of images to be made anew.
+        versions (Sequence[Version]): The versions.
+        out (Path): Folder for the versions of all data sets.
+        console (rich.console.Console): Where the progress is shown.
+        others (Sequence[str]): Folders of images that no version needs.
+        batch (int): Images at a time. Defaults to 4.
+
+    Raises:
+        UsageError: If a folder holds another version, or an image cannot be
+            read.
+    """
+    base = out / root.name
+    roots = version_roots(root, out, versions)
+    made = [version for version in versions if version.resolver]
+    _check_notes(root, base, made)
+    link = base / HR.name
+    if not os.path.lexists(link):
+        _link(root, link)
+    names = [
+        Path(folder) / name
+        for folder in folders
+        for name in list_images(root / folder)
+    ]
+    small = base / _SMALL
+    for name in track(
+        [name for name in names if not (small / name).is_file()],
+        description=f'{root.name}: small images',
+        console=console,
+        transient=True,
+    ):
+        write_png(small / name, shrink(read_image(root / name)))
+    every = {root / folder for folder in (*folders, *others)}
+    for version in made:
+        target = Path(roots[version.name])
+        link_rest(root, target, every)
+        left = [name for name in names if not (target / name).is_file()]
+        if not left:
+            continue
+        resolver = SuperResolver(**version.resolver)
+        for start in track(
+            range(0, len(left), batch),
+            description=f'{root.name}: {version.label}',
+            console=console,
+            transient=True,
+        ):
+            _enlarge(resolver, root, small, target, left[start:][:batch])
+
+
+def _enlarge(resolver, root, small, target, names):
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    images = [
+        torch.from_numpy(read_image(small / name)[..., ::-1].copy())
+        .permute(2, 0, 1)
+        .to(device)
+        for name in names
+    ]
+    for name, result in zip(names, resolver(images), strict=True):
+        height, width = read_image(root / name).shape[:2]
+        image = result.cpu().permute(1, 2, 0).numpy().astype(np.uint8)
+        # Without what shrink() added.
+        write_png(target / name, image[:height, :width, ::-1].copy())
+
+
+def _check_notes(root, base, versions):
+    """Refuse folders that hold something else; note what they hold."""
+    manifest = root / 'manifest.json'
+    source = digest(manifest) if manifest.is_file() else None
+    notes = {}
+    for version in versions:
+        interpolation = version.resolver.get('interpolation')
+        note = dict(
+            root=str(root),
+            manifest=source,
+            made_by=interpolation or version.identity,
+        )
+        path = base / version.name / _NOTE
+        if path.is_file() and json.loads(path.read_text()) != note:
+            raise UsageError(
+                f'{path.parent} holds images of other data or weights: '
+                'choose another --out, or remove that folder.'
+            )
+        notes[path] = note
+    for path, note in notes.items():
+        write_json(path, note)

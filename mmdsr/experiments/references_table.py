@@ -1,0 +1,173 @@
+"""The table of what references and depth are worth."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from mmdsr.evaluation.match_accuracy import THRESHOLDS
+from mmdsr.io.images import write_bytes
+
+
+@dataclass
+class Row:
+    """One line of the table.
+
+    Args:
+        name (str): What was evaluated.
+        reference (str, optional): Reference; ``None`` for bicubic,
+            ``'none'`` for a network that was given none.
+        depth (str, optional): Depth source, ``None`` if none is used.
+        samples (int): Number of images; 0 if it could not be evaluated.
+        psnr_y (float, optional): Mean PSNR-Y in dB.
+        ssim_y (float, optional): Mean SSIM-Y.
+        psnr_rgb (float, optional): Mean PSNR-RGB in dB.
+        gain (float, optional): PSNR-Y over bicubic in dB.
+        note (str): Why it could not be evaluated.
+        moving (int): Images of a moving camera.
+        gain_moving (float, optional): Gain on these alone.
+        resting (int): Images of a camera at rest, whose reference shows the
+            same picture.
+        gain_resting (float, optional): Gain on these alone.
+        match (dict[str, float], optional): Accuracy of the match, see
+            :func:`mmdsr.evaluation.match_accuracy.match_accuracy`, where the
+            truth is known.
+    """
+
+    name: str
+    reference: str | None = None
+    depth: str | None = None
+    samples: int = 0
+    psnr_y: float | None = None
+    ssim_y: float | None = None
+    psnr_rgb: float | None = None
+    gain: float | None = None
+    note: str = ''
+    moving: int = 0
+    gain_moving: float | None = None
+    resting: int = 0
+    gain_resting: float | None = None
+    match: dict[str, float] | None = None
+
+
+#: In dB but for SSIM; gains are those of PSNR-Y over bicubic.
+_HEADER = ['', 'PSNR-Y', 'SSIM-Y', 'PSNR-RGB', 'gain', 'moving', 'resting']
+#: In percent, and LR pixels.
+_MATCH_HEADER = ['match', *(f'<= {t:g} px' for t in THRESHOLDS), 'median']
+_NOTE = (
+    'Gain: PSNR-Y over bicubic on all images, on those of a moving camera, '
+    'and on those of one at rest (the reference as it is, unaligned, is '
+    'closer to the truth than bicubic).'
+)
+_MATCH_NOTE = (
+    'Match: of the LR pixels that the reference shows, how many percent are '
+    'found to a fraction of an LR pixel, and the median error.'
+)
+
+
+def _gain(value):
+    return '-' if value is None else f'{value:+.2f}'
+
+
+def _cells(row):
+    if row.psnr_y is None:
+        return [row.name, '-', '-', '-', row.note, '-', '-']
+    return [
+        row.name,
+        f'{row.psnr_y:.2f}',
+        f'{row.ssim_y:.4f}',
+        f'{row.psnr_rgb:.2f}',
+        _gain(row.gain),
+        _gain(row.gain_moving),
+        _gain(row.gain_resting),
+    ]
+
+
+def _match_cells(row):
+    *shares, median = row.match.values()
+    return [row.name, *(f'{v:.1f}' for v in shares), f'{median:.2f}']
+
+
+def _counts(rows):
+    row = rows[0]
+    return f'{row.samples} images, {row.moving} moving, {row.resting} at rest'
+
+
+def _fill_table(table, header, lines):
+    for column, title in enumerate(header):
+        # Where a terminal is narrow, the name is broken, not a number.
+        table.add_column(
+            title, justify='right' if column else 'left', no_wrap=column > 0
+        )
+    for cells in lines:
+        table.add_row(*cells)
+    return table
+
+
+def rich_table(name, rows):
+    """Lay out the rows for the terminal.
+
+    Args:
+        name (str): Name of the data set.
+        rows (list[Row]): Of
+            :func:`mmdsr.experiments.compare_references.evaluate`.
+
+    Returns:
+        rich.table.Table: The table.
+    """
+    title = f'{name} ({_counts(rows)})'
+    return _fill_table(Table(title=title), _HEADER, map(_cells, rows))
+
+
+def match_table(name, rows):
+    """Lay out the accuracy of the match for the terminal.
+
+    Args:
+        name (str): Name of the data set.
+        rows (list[Row]): Of
+            :func:`mmdsr.experiments.compare_references.evaluate`.
+
+    Returns:
+        rich.table.Table or None: The table; ``None`` if the true flow is not
+        known, or nothing was matched.
+    """
+    lines = [_match_cells(row) for row in rows if row.match]
+    if not lines:
+        return None
+    return _fill_table(Table(title=f'{name}: match'), _MATCH_HEADER, lines)
+
+
+def _markdown(header, lines):
+    rule = ['---', *['---:'] * (len(header) - 1)]
+    return ['| ' + ' | '.join(c) + ' |' for c in (header, rule, *lines)]
+
+
+def write_results(out, results, origin):
+    """Write ``results.json`` and ``results.md``.
+
+    Args:
+        out (str or Path): Folder.
+        results (dict[str, list[Row]]): Rows per data set.
+        origin (dict[str, str]): What made them, such as config, checkpoint.
+    """
+    content = dict(
+        **origin,
+        results={
+            name: [asdict(row) for row in rows]
+            for name, rows in results.items()
+        },
+    )
+    text = ['# Results', '', *(f'- {k}: {v}' for k, v in origin.items())]
+    text += ['', _NOTE]
+    for name, rows in results.items():
+        text += ['', f'## {name} ({_counts(rows)})', '']
+        text += _markdown(_HEADER, map(_cells, rows))
+        matched = [_match_cells(row) for row in rows if row.match]
+        if matched:
+            text += ['', _MATCH_NOTE, '', *_markdown(_MATCH_HEADER, matched)]
+    out = Path(out)
+    write_bytes(
+        out / 'results.json', (json.dumps(content, indent=2) + '\n').encode()
+    )
+    write_bytes(out / 'results.md', ('\n'.join(text) + '\n').encode())

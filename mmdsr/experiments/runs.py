@@ -1,0 +1,233 @@
+"""Trainings in processes of their own, several at a time.
+
+What a comparison of many trainings needs: a run has a folder with its
+``config.py``; a process trains and tests in it and writes ``result.json``;
+stopped at any point, the next start goes on.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from mmdsr.engine.launch import UsageError
+from mmdsr.inference.budget import cpu_count
+from mmdsr.io.images import write_bytes
+
+_ITERATION = re.compile(rb'\(train\)\s+(?:\[\s*(\d+)\])?\[\s*(\d+)/\s*(\d+)\]')
+
+
+@dataclass
+class TrainingRun:
+    """One training with its tests.
+
+    Args:
+        title (str): What messages call it.
+        folder (Path): Its folder.
+        worker (str): Module that is run as ``python -m WORKER FOLDER``.
+        iters (int): Iterations, 0 if the schedule counts epochs.
+        epochs (int): Epochs, 0 if the schedule counts iterations.
+        results (dict, optional): What ``result.json`` says, once it is
+            done.
+        error (str): Why it failed.
+    """
+
+    title: str
+    folder: Path
+    worker: str
+    iters: int = 0
+    epochs: int = 0
+    results: dict | None = None
+    error: str = ''
+
+
+def write_configs(runs, configs, where='--out'):
+    """Write the config of every run, if none is another one's.
+
+    Args:
+        runs (Sequence[TrainingRun]): The runs.
+        configs (Sequence[str]): Text of each config.
+        where (str): The option that chooses the folder, for the message.
+
+    Raises:
+        UsageError: If a folder holds a run of another config; nothing is
+            written then.
+    """
+    for run, text in zip(runs, configs, strict=True):
+        config = run.folder / 'config.py'
+        if config.is_file() and config.read_text(encoding='utf-8') != text:
+            raise UsageError(
+                f'{run.folder} holds a run with another config or budget: '
+                f'choose another {where}, or remove that folder.'
+            )
+    for run, text in zip(runs, configs, strict=True):
+        write_bytes(run.folder / 'config.py', text.encode())
+
+
+def write_json(path, content):
+    """Write a JSON file so that it is either whole or absent.
+
+    Args:
+        path (Path): Target.
+        content (dict): Contents.
+    """
+    write_bytes(path, f'{json.dumps(content, indent=2)}\n'.encode())
+
+
+def die_with_parent():
+    """End this process when the one that started it is gone.
+
+    A run that outlives its study would write into the folder that the next
+    start of the study continues.
+    """
+    parent = os.getppid()
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def start(run, threads):
+    """Start the process of a run.
+
+    Args:
+        run (TrainingRun): The run.
+        threads (int): CPU threads that it may use.
+
+    Returns:
+        subprocess.Popen: The process; its output goes to ``log.txt``.
+    """
+    names = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
+    with (run.folder / 'log.txt').open('ab') as log:
+        return subprocess.Popen(
+            [sys.executable, '-m', run.worker, str(run.folder)],
+            env={**os.environ, **dict.fromkeys(names, str(threads))},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def finish(run, code):
+    """Take up the result of a process that ended.
+
+    Args:
+        run (TrainingRun): The run, changed in place.
+        code (int): Exit code.
+    """
+    result = run.folder / 'result.json'
+    log = run.folder / 'log.txt'
+    if code == 0 and result.is_file():
+        run.results = json.loads(result.read_text(encoding='utf-8'))['results']
+        return
+    lines = log.read_text(encoding='utf-8', errors='replace').split('\n')
+    last = next((line for line in lines[::-1] if line.strip()), '')
+    run.error = f'exit code {code}: {last.strip()[:300]} (see {log})'
+
+
+def iteration(run):
+    """Return how far a run is, from its log.
+
+    Args:
+        run (TrainingRun): The run.
+
+    Returns:
+        tuple[int, int]: Last logged iteration and their number, of all
+        epochs where ``run.epochs`` is known; zeros before the first one is
+        logged.
+    """
+    log = run.folder / 'log.txt'
+    if not log.is_file():
+        return 0, 0
+    with log.open('rb') as file:
+        file.seek(max(log.stat().st_size - 8192, 0))
+        found = _ITERATION.findall(file.read())
+    if not found:
+        return 0, 0
+    epoch, done, of = (int(part or 0) for part in found[-1])
+    if run.epochs and epoch:
+        return (epoch - 1) * of + done, run.epochs * of
+    return done, of
+
+
+def run_all(runs, jobs, console, report, poll=0.5):
+    """Run what is not done, several processes at a time.
+
+    Args:
+        runs (list[TrainingRun]): The runs, changed in place.
+        jobs (int): Processes at a time; they share the CPU's cores.
+        console (rich.console.Console): Where the progress is shown.
+        report (Callable[[TrainingRun], str]): The results of a run in one
+            line.
+        poll (float): Seconds between two looks. Defaults to 0.5.
+
+    Raises:
+        KeyboardInterrupt: After the processes were ended.
+    """
+    waiting = [run for run in runs if run.results is None]
+    total, jobs = len(waiting), max(1, min(jobs, len(waiting)))
+    threads = max(1, cpu_count() // jobs)
+    if len(runs) > total:
+        console.print(f'{len(runs) - total} of {len(runs)} runs are done.')
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    active = {}
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress(*columns, console=console))
+        stack.callback(_end, active)
+        overall = progress.add_task('runs', total=total)
+        while waiting or active:
+            while waiting and len(active) < jobs:
+                run = waiting.pop(0)
+                bar = progress.add_task(run.title, total=run.iters or None)
+                active[start(run, threads)] = run, bar
+            time.sleep(poll)
+            for process, (run, bar) in list(active.items()):
+                done, of = iteration(run)
+                if of:
+                    progress.update(bar, completed=done, total=of)
+                if process.poll() is None:
+                    continue
+                del active[process]
+                finish(run, process.returncode)
+                progress.remove_task(bar)
+                progress.advance(overall)
+                text = (
+                    f'[red]failed[/red] {run.title}: {run.error}'
+                    if run.error
+                    else f'{run.title}: {report(run)}'
+                )
+                console.print(text, highlight=False)
+
+
+def _end(active):
+    """End all processes, by force if they take longer than ten seconds."""
+    for process in active:
+        process.terminate()
+    for process in active:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,366 @@
+"""Reading checkpoints without running code from them.
+
+Since torch 2.6 ``torch.load`` refuses what mmengine 0.10 stores besides the
+weights (log history, NumPy numbers), and the usual way out, full unpickling,
+runs whatever code a file contains. Here a plain state dict is read with
+``weights_only=True``; a training checkpoint with an unpickler that knows the
+handful of types that mmengine writes and refuses all others by name. Neither
+resuming nor testing needs full unpickling or an environment variable.
+"""
+
+import errno
+import json
+import os
+import pickle
+from pathlib import Path
+
+import torch
+from mmengine.logging import print_log
+from mmengine.runner.checkpoint import CheckpointLoader
+
+from mmdsr.io.finite import describe, non_finite
+from mmdsr.io.unpickling import RESTRICTED_PICKLE, RefusedTypeError
+
+
+class CheckpointError(ValueError):
+    """A file cannot be read as a checkpoint, or does not fit."""
+
+
+#: Where other programs put the weights, the most wanted first.
+_WRAPPINGS = ('state_dict', 'params_ema', 'params')
+#: What else a name of weights may be prefixed with.
+_PREFIX = 'module.'
+
+
+def read_checkpoint(path, map_location='cpu'):
+    """Read a checkpoint or a state dict; runs no code from the file.
+
+    Args:
+        path (str or Path): A file of ``torch.save``, or published weights
+            (``.safetensors``).
+        map_location (str or torch.device): As of ``torch.load``. Defaults to
+            'cpu'.
+
+    Returns:
+        dict: The content.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the file is truncated, is no checkpoint, contains
+            types that a checkpoint does not need, or numbers that are not
+            finite; names the layer.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f'The checkpoint {path} does not exist.')
+    read = _read_torch
+    if path.suffix == '.safetensors':
+        read = _read_safetensors
+    content = read(path, map_location)
+    if not isinstance(content, dict):
+        raise CheckpointError(
+            f'{path} contains a {type(content).__name__}, not a checkpoint.'
+        )
+    try:
+        broken = non_finite(content)
+    except ValueError as error:
+        raise CheckpointError(f'{path} is damaged: {error}.') from error
+    if broken:
+        raise CheckpointError(
+            f'{path} has weights that are not finite: {describe(broken)}. '
+            'The training that wrote it diverged, or the file is damaged: '
+            'use an earlier checkpoint.'
+        )
+    return content
+
+
+def _read_torch(path, map_location):
+    """Read a file of ``torch.save``."""
+    try:
+        try:
+            return torch.load(
+                path, map_location=map_location, weights_only=True
+            )
+        except pickle.UnpicklingError:
+            return torch.load(
+                path,
+                map_location=map_location,
+                weights_only=False,
+                pickle_module=RESTRICTED_PICKLE,
+            )
+    except RefusedTypeError as error:
+        raise CheckpointError(
+            f'{path} cannot be read as a checkpoint: {error}'
+        ) from error
+    # A damaged file leads torch into errors of a dozen types, whose texts
+    # are about its own insides.
+    except Exception as error:
+        reason = (
+            'it is truncated, damaged, or a file of another kind '
+            f'({type(error).__name__})'
+        )
+        # A wrong place inside of the file is an invalid argument.
+        if isinstance(error, OSError) and error.errno not in (
+            None,
+            errno.EINVAL,
+        ):
+            reason = error.strerror
+        raise CheckpointError(
+            f'{path} cannot be read as a checkpoint: {reason}.'
+        ) from error
+
+
+def _read_safetensors(path, map_location):
+    """Read published weights: ``state_dict`` and, if there is one, ``meta``.
+
+    The package that reads them is imported here, for training and the
+    simulator do without it.
+    """
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, 'pt', device=str(map_location or 'cpu')) as file:
+            meta = (file.metadata() or {}).get('mmdsr')
+            content = dict(
+                state_dict={k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+            )
+        if meta is not None:
+            content['meta'] = json.loads(meta)
+    # Besides its own error, those of the system and of torch.
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else ''
+        raise CheckpointError(
+            f'{path} cannot be read as a safetensors file '
+            f'({type(error).__name__}: {reason[:100]}).'
+        ) from error
+    return content
+
+
+def load_from_local(filename, map_location=None):
+    """Loader of local files for mmengine, see :func:`read_checkpoint`."""
+    return read_checkpoint(filename, map_location)
+
+
+def use_safe_loader():
+    """Let mmengine read local checkpoints with :func:`read_checkpoint`.
+
+    Affects ``Runner.resume``, ``load_from`` and ``init_cfg`` of the running
+    process. ``tools/train.py`` and ``tools/test.py`` call it.
+    """
+    CheckpointLoader.register_scheme(
+        prefixes='', loader=load_from_local, force=True
+    )
+
+
+def find_checkpoint(path):
+    """Return a checkpoint, given its path or a working directory.
+
+    Args:
+        path (str or Path): File or working directory.
+
+    Returns:
+        Path: The file; of a directory the best one, else the newest.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    path = Path(path).expanduser()
+    if path.is_file():
+        return path
+    for pattern in ('best_*.pth', 'iter_*.pth', 'epoch_*.pth'):
+        found = sorted(
+            path.glob(pattern), key=lambda file: file.stat().st_mtime
+        )
+        if found:
+            return found[-1]
+    raise FileNotFoundError(f'There is no checkpoint at {path}.')
+
+
+def unwrap(content, source=None):
+    """Return the state dict of a checkpoint, whoever wrote it.
+
+    The weights may be wrapped in ``state_dict``, ``params_ema`` or
+    ``params``, and their names may all begin with ``module.``. What another
+    program than ours has wrapped is said in the log.
+
+    Args:
+        content (dict): Checkpoint or state dict.
+        source (str or Path, optional): Where it is from, for the log.
+            Defaults to None, nothing is said.
+
+    Returns:
+        dict[str, Tensor]: The weights by name.
+    """
+    said, state = [], content
+    while key := next(
+        (k for k in _WRAPPINGS if isinstance(state.get(k), dict)), None
+    ):
+        if key != 'state_dict' or 'meta' not in state:
+            said.append(f'from {key!r}')
+        state = state[key]
+    state = {str(key): value for key, value in state.items()}
+    if state and all(key.startswith(_PREFIX) for key in state):
+        said.append(f'without the prefix {_PREFIX!r}')
+        state = {k.removeprefix(_PREFIX): v for k, v in state.items()}
+    if said and source is not None:
+        print_log(f'{source}: weights taken {", ".join(said)}.', 'current')
+    return state
+
+
+def generator_weights(content, source=None):
+    """Pick the generator's weights out of a checkpoint.
+
+    Args:
+        content (dict): Training checkpoint, or state dict of a model or of a
+            generator alone; see :func:`unwrap`.
+        source (str or Path, optional): Where it is from, for the log.
+            Defaults to None.
+
+    Returns:
+        dict[str, Tensor]: Keys without ``generator.``.
+    """
+    state = unwrap(content, source)
+    own = {
+        key.removeprefix('generator.'): value
+        for key, value in state.items()
+        if key.startswith('generator.')
+    }
+    return own or state
+
+
+def load_generator(generator, path):
+    """Load the weights of a network strictly.
+
+    mmengine's own loading only warns if the weights do not fit, and the
+    network would run with random ones.
+
+    Args:
+        generator (nn.Module): Network to load into, in place.
+        path (str or Path): Training checkpoint or state dict.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the weights do not fit; names some of the keys.
+    """
+    weights = generator_weights(read_checkpoint(path), path)
+    fit_weights(generator, weights, path)
+
+
+def load_model(model, path):
+    """Load the weights of a whole model strictly.
+
+    Unlike :func:`load_generator`, conversions of old weights that a model
+    brings along are used.
+
+    Args:
+        model (nn.Module): Model of any host to load into, in place.
+        path (str or Path): Training checkpoint or state dict.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the weights do not fit; names some of the keys.
+    """
+    weights = unwrap(read_checkpoint(path), path)
+    own = model.state_dict()
+    shapes = [key for key in weights if not _same_shape(own, weights, key)]
+    missing = unexpected = ()
+    if not shapes:
+        missing, unexpected = model.load_state_dict(weights, strict=False)
+    refuse(own, missing, unexpected, shapes, path, 'model')
+
+
+def _same_shape(own, weights, key):
+    """Whether a weight is unknown, or as large as it should be."""
+    if not isinstance(weights[key], torch.Tensor):
+        return False
+    return key not in own or own[key].shape == weights[key].shape
+
+
+def fit_weights(generator, weights, source):
+    """Put weights into a network, strictly.
+
+    Args:
+        generator (nn.Module): Network to load into, in place.
+        weights (dict[str, Tensor]): See :func:`generator_weights`; float16
+            becomes float32.
+        source (str or Path): Where they are from, for messages.
+
+    Raises:
+        CheckpointError: If they do not fit; names some of the keys.
+    """
+    own = generator.state_dict()
+    refuse(own, *compare(own, weights), source, 'generator')
+    generator.load_state_dict(weights)
+
+
+def compare(own, weights):
+    """Compare the weights of a model with those of a file.
+
+    Args:
+        own (dict[str, Tensor]): The model's.
+        weights (dict[str, Tensor]): The file's.
+
+    Returns:
+        tuple[set[str], set[str], set[str]]: Keys that are missing in the
+        file, unexpected in it, and of another shape.
+    """
+    shapes = {
+        key
+        for key in own.keys() & weights.keys()
+        if own[key].shape != getattr(weights[key], 'shape', None)
+    }
+    return own.keys() - weights.keys(), weights.keys() - own.keys(), shapes
+
+
+def refuse(own, missing, unexpected, shapes, source, part):
+    """Raise an error if any weight does not fit.
+
+    Args:
+        own (Collection[str]): All keys of the model.
+        missing (Collection[str]): Keys that the file lacks.
+        unexpected (Collection[str]): Keys that the model lacks.
+        shapes (Collection[str]): Keys of another shape.
+        source (str or Path): The file.
+        part (str): What it should fit, e.g. ``'generator'``.
+
+    Raises:
+        CheckpointError: With the counts of what fits and what does not.
+    """
+    problems = []
+    for kind, keys in (
+        ('missing', missing),
+        ('unexpected', unexpected),
+        ('of another shape', shapes),
+    ):
+        if keys:
+            first = ', '.join(sorted(map(str, keys))[:3])
+            problems.append(f'{len(keys)} {kind} ({first}, ...)')
+    if problems:
+        fitting = len(set(own) - set(missing) - set(shapes))
+        raise CheckpointError(
+            f'{source} does not fit the {part} of the config: {fitting} of '
+            f'{len(own)} keys fit; {"; ".join(problems)}. Was it trained '
+            'with another config?'
+        )
+
+
+def save_weights(state_dict, path):
+    """Write a plain state dict that loads with ``weights_only=True``.
+
+    The file appears complete or not at all.
+
+    Args:
+        state_dict (dict[str, Tensor]): Weights.
+        path (str or Path): Target.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        torch.save(
+            {key: value.detach().cpu() for key, value in state_dict.items()},
+            temporary,
+        )
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

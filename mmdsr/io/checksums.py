@@ -1,0 +1,128 @@
+"""SHA-256 of every file of a data set, and the check against it.
+
+``SHA256SUMS`` has one line per file in the format of the ``sha256sum``
+program, so ``sha256sum -c SHA256SUMS`` checks a data set too. The manifest
+holds the digest of that list: one number stands for the whole data set.
+"""
+
+import hashlib
+from pathlib import Path
+
+from mmdsr.io.images import write_bytes
+from mmdsr.io.manifest import MANIFEST, read_manifest
+
+LIST = 'SHA256SUMS'
+
+
+def digest(path):
+    """Return the SHA-256 of a file.
+
+    Args:
+        path (str or Path): The file.
+
+    Returns:
+        str: 64 hexadecimal digits.
+    """
+    total = hashlib.sha256()
+    with Path(path).open('rb') as file:
+        while chunk := file.read(1 << 20):
+            total.update(chunk)
+    return total.hexdigest()
+
+
+def write_checksums(root, ignore=()):
+    """Write the list of checksums of all files of a data set.
+
+    Args:
+        root (str or Path): Root of the data set.
+        ignore (iterable[str]): Files that do not belong to it.
+
+    Returns:
+        dict: ``file``, ``sha256`` and ``files`` (how many) of the list, for
+        the manifest.
+    """
+    root = Path(root)
+    lines = [
+        f'{digest(root / name)}  {name}\n'
+        for name in _files(root)
+        if name not in ignore
+    ]
+    data = ''.join(lines).encode()
+    write_bytes(root / LIST, data)
+    return {
+        'file': LIST,
+        'sha256': hashlib.sha256(data).hexdigest(),
+        'files': len(lines),
+    }
+
+
+def read_checksums(root):
+    """Read the list of checksums.
+
+    Args:
+        root (str or Path): Root of the data set.
+
+    Returns:
+        dict[str, str]: Digest of each file, by its path below ``root``.
+
+    Raises:
+        ValueError: If there is no list, it was changed after the manifest
+            was written, or is no such list.
+    """
+    root = Path(root)
+    manifest = read_manifest(root, formats=None)
+    if manifest is None:
+        raise ValueError(f'{root} has no {MANIFEST}: it is no data set.')
+    note = manifest.get('checksums')
+    if not isinstance(note, dict):
+        raise ValueError(
+            f'{root / MANIFEST} names no checksums; make the data set anew '
+            'to have them.'
+        )
+    path = root / LIST
+    if not path.is_file():
+        raise ValueError(f'{path} is missing.')
+    if digest(path) != note.get('sha256'):
+        raise ValueError(f'{path} is not the one that the manifest names.')
+    pairs = (line.split('  ', 1) for line in path.read_text().splitlines())
+    return {name: value for value, name in pairs}
+
+
+def verify(root, progress=None):
+    """Compare a data set with its checksums.
+
+    Args:
+        root (str or Path): Root of the data set.
+        progress (Callable[[int, int], None], optional): Called with the
+            number of files done and of all.
+
+    Returns:
+        list[str]: What is wrong, one line per file: missing, changed, or
+        not listed. Empty if all is well. Hidden files do not count.
+
+    Raises:
+        ValueError: As :func:`read_checksums`.
+    """
+    root = Path(root)
+    listed = read_checksums(root)
+    problems = []
+    for count, (name, value) in enumerate(listed.items(), 1):
+        if not (root / name).is_file():
+            problems.append(f'missing: {name}')
+        elif digest(root / name) != value:
+            problems.append(f'changed: {name}')
+        if progress is not None:
+            progress(count, len(listed))
+    extra = [name for name in _files(root) if name not in listed]
+    return problems + [f'not listed: {name}' for name in extra]
+
+
+def _files(root):
+    """Names of the files that the list covers, in one fixed order."""
+    paths = (p.relative_to(root) for p in root.rglob('*') if p.is_file())
+    return sorted(
+        path.as_posix()
+        for path in paths
+        if not any(part.startswith('.') for part in path.parts)
+        and path.as_posix() not in (MANIFEST, LIST)
+    )

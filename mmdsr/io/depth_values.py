@@ -1,0 +1,95 @@
+"""Depth files of others, whose values are not millimetres."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mmdsr.io.images import UINT16_MODES, open_image, read_npy
+
+KINDS = ('inverse', 'distance')
+NEAR = 0.25
+"""Metres that the largest inverse depth stands for, as in ``LoadDepth``."""
+
+
+def to_metres(path, kind='inverse', scale=None):
+    """Read a depth file as metres.
+
+    ``'inverse'``: the larger the nearer, as single-image depth networks
+    give it, without a unit. The value ``scale`` (255 unless given) is
+    taken as 0.25 m, 0 as infinitely far: ``Z = 0.25 scale / v``. What
+    :class:`mmdsr.transforms.LoadDepth` then hands to the network is
+    ``v / scale``. ``'distance'``: the larger the farther, ``scale`` metres (1
+    unless given) for each step; 0 is unknown. NaN and what is below 0 is
+    unknown in either case.
+
+    Args:
+        path (str or Path): ``.npy`` of numbers ``(h, w)``, ``(h, w, 1)`` or
+            ``(1, h, w)``, or a grey image of 8 or 16 bits.
+        kind (str): ``'inverse'`` or ``'distance'``.
+        scale (float, optional): See above, > 0.
+
+    Returns:
+        np.ndarray: ``(h, w)`` float32 metres, NaN where unknown.
+
+    Raises:
+        ValueError: If an argument or the file is not as said.
+    """
+    if kind not in KINDS:
+        raise ValueError(f'The kind must be one of {KINDS}, not {kind!r}.')
+    if scale is not None and not 0 < scale < np.inf:
+        raise ValueError(f'The depth scale must be > 0, not {scale}.')
+    values = read_values(path).astype(np.float32)
+    known = values >= 0  # False for NaN, too
+    if kind == 'inverse':
+        with np.errstate(divide='ignore', invalid='ignore'):
+            metres = np.float32(NEAR * (scale or 255)) / values
+    else:
+        metres = values * np.float32(scale or 1)
+        known &= values > 0
+    return np.where(known, metres, np.float32(np.nan))
+
+
+def read_values(path):
+    """Read the numbers of a one-channel file.
+
+    Args:
+        path (str or Path): See :func:`to_metres`.
+
+    Returns:
+        np.ndarray: ``(h, w)`` of the file's own type.
+
+    Raises:
+        ValueError: If the file holds something else.
+    """
+    path = Path(path)
+    if path.suffix.lower() == '.npy':
+        values = read_npy(path)
+        if values.ndim == 3 and values.shape[2] == 1:
+            values = values[..., 0]
+        elif values.ndim == 3 and values.shape[0] == 1:
+            values = values[0]
+        if values.ndim != 2 or values.dtype.kind not in 'fiu':
+            raise ValueError(
+                f'{path} must hold (h, w) numbers, not {values.shape} '
+                f'{values.dtype}.'
+            )
+        return values
+    try:
+        image = open_image(path)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+    values = np.asarray(image)
+    if image.mode in ('RGB', 'RGBA'):
+        # Grey saved with three channels is common, and is still grey.
+        if (values[..., :3] == values[..., :1]).all():
+            return values[..., 0]
+        raise ValueError(
+            f'{path} is a coloured picture of depth, whose values are lost; '
+            'use the grey maps or the .npy files.'
+        )
+    if image.mode != 'L' and image.mode not in UINT16_MODES:
+        raise ValueError(
+            f'{path} must be grey of 8 or 16 bits, not of the kind '
+            f'{image.mode!r}.'
+        )
+    return values

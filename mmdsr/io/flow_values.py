@@ -1,0 +1,133 @@
+"""What the flow images hold: where each LR pixel lies in the reference.
+
+``flow[y, x] = (dx, dy)``, at the size of ``lr`` and in its pixels: what is
+at the center of LR pixel ``(x, y)`` lies in the reduced reference at
+``(x + dx, y + dy)``. Whole coordinates are centers of pixels, so LR pixel
+``(x, y)`` is at ``(4 x + 1.5, 4 y + 1.5)`` in HR, for scale 4.
+
+On disk it is a 16-bit PNG with three channels, in this order: red ``dx``,
+green ``dy``, both ``2**15 + 64 * pixels``; blue 1 where the spot is visible
+in the reference, 0 where it is not or nothing is known.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmdsr.io.images import open_image, write_bytes
+
+FLOW_STEPS = 64
+"""Steps per LR pixel of the flow images."""
+
+_ZERO = 2**15
+_UINT16_MAX = 65535
+
+
+def encode_flow(flow, visible):
+    """Turn flow into the three 16-bit channels of the flow images.
+
+    Args:
+        flow (np.ndarray): ``(H, W, 2)`` LR pixels, ``dx`` first.
+        visible (np.ndarray): ``(H, W)`` bool.
+
+    Returns:
+        np.ndarray: ``(H, W, 3)`` uint16. What is not finite or does not lie
+        within +-512 pixels becomes zero flow, not visible.
+
+    Raises:
+        ValueError: If the shapes are not as said.
+    """
+    flow, visible = np.asarray(flow, np.float64), np.asarray(visible)
+    if flow.ndim != 3 or flow.shape[2] != 2:
+        raise ValueError(f'flow must be (H, W, 2), not {flow.shape}.')
+    if visible.shape != flow.shape[:2] or visible.dtype != bool:
+        raise ValueError(
+            f'visible must be bool {flow.shape[:2]}, not {visible.dtype} '
+            f'{visible.shape}.'
+        )
+    with np.errstate(invalid='ignore'):
+        steps = np.rint(flow * FLOW_STEPS) + _ZERO
+        fits = ((steps >= 0) & (steps <= _UINT16_MAX)).all(axis=2)
+    encoded = np.empty((*visible.shape, 3), np.uint16)
+    encoded[..., :2] = np.where(fits[..., None], steps, _ZERO)
+    encoded[..., 2] = visible & fits
+    return encoded
+
+
+def decode_flow(encoded):
+    """Turn the channels of a flow image into flow.
+
+    Args:
+        encoded (np.ndarray): ``(H, W, 3)`` uint16.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: Flow, ``(H, W, 2)`` float32 LR pixels,
+        and visible, ``(H, W)`` bool.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    encoded = np.asarray(encoded)
+    if (
+        encoded.dtype != np.uint16
+        or encoded.ndim != 3
+        or encoded.shape[2] != 3
+    ):
+        raise ValueError(
+            'a flow image has three channels of 16 bits, this one is '
+            f'{encoded.dtype} {encoded.shape}'
+        )
+    if encoded[..., 2].max(initial=0) > 1:
+        raise ValueError(
+            'the third channel of a flow image is 0 or 1, here it goes up '
+            f'to {encoded[..., 2].max()}'
+        )
+    flow = (encoded[..., :2].astype(np.float32) - _ZERO) / FLOW_STEPS
+    return flow, encoded[..., 2] == 1
+
+
+def read_flow(path):
+    """Read a flow image.
+
+    Args:
+        path (str or Path): The PNG file.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: Flow, ``(H, W, 2)`` float32 LR pixels,
+        and visible, ``(H, W)`` bool.
+
+    Raises:
+        ValueError: If the file is missing, damaged or of another kind.
+    """
+    path = Path(path)
+    try:
+        # Pillow reads only 8 bits of three channels, but it tells of every
+        # kind of damage, where OpenCV hands over what it could decode.
+        open_image(path)
+        data = np.fromfile(path, np.uint8)
+        encoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        if encoded is None:
+            raise ValueError('unreadable as PNG')
+        # OpenCV has blue first.
+        return decode_flow(
+            encoded[..., ::-1] if encoded.ndim == 3 else encoded
+        )
+    except ValueError as error:
+        raise ValueError(f'{path} is no flow image: {error}.') from error
+
+
+def write_flow(path, flow, visible):
+    """Write a flow image so that the file is either whole or absent.
+
+    Args:
+        path (str or Path): Target; its folder is made if missing.
+        flow (np.ndarray): ``(H, W, 2)`` LR pixels.
+        visible (np.ndarray): ``(H, W)`` bool.
+
+    Raises:
+        ValueError: As :func:`encode_flow`.
+    """
+    encoded = encode_flow(flow, visible)
+    _, data = cv2.imencode('.png', np.ascontiguousarray(encoded[..., ::-1]))
+    write_bytes(Path(path), data.tobytes())

@@ -1,0 +1,363 @@
+"""Finding, checking and reading the frames of image sequences."""
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+
+from mmdsr.io.images import read_depth
+from mmdsr.io.pictures import read_picture
+
+SUFFIXES = {
+    '.bmp',
+    '.gif',
+    '.jfif',
+    '.jpe',
+    '.jpeg',
+    '.jpg',
+    '.pgm',
+    '.png',
+    '.ppm',
+    '.tif',
+    '.tiff',
+    '.webp',
+}
+MIN_LR_SIDE = 16
+"""Smallest side of a low-resolution image that the networks take."""
+
+
+@dataclass
+class Frame:
+    """One image file of a sequence.
+
+    Attributes:
+        path (Path): The file.
+        depth_path (Path or None): Its depth map.
+        note (str): What was converted in reading, '' if nothing.
+        problem (str): Why it cannot be used, '' if it can.
+        odd (bool): Whether a side is no multiple of the scale.
+        size (tuple[int, int] or None): Width and height of its sample.
+        sharpness (float): Variance of the Laplacian of its luma.
+    """
+
+    path: Path
+    depth_path: Path | None = None
+    note: str = ''
+    problem: str = ''
+    odd: bool = False
+    size: tuple | None = None
+    sharpness: float = 0.0
+
+
+@dataclass
+class Run:
+    """A sequence of frames in natural order.
+
+    Attributes:
+        name (str): Name, unique among the runs.
+        frames (list[Frame]): The frames.
+    """
+
+    name: str
+    frames: list[Frame] = field(default_factory=list)
+
+
+def natural_key(text):
+    """Return a key that sorts ``frame2`` before ``frame10``.
+
+    Args:
+        text (str): A name.
+
+    Returns:
+        list: Its parts; runs of digits as numbers.
+    """
+    parts = re.split(r'(\d+)', text)
+    return [
+        (1, int(part), part) if part.isdecimal() else (0, 0, part.lower())
+        for part in parts
+    ]
+
+
+def find_runs(root, exclude=()):
+    """Collect the runs below a folder.
+
+    A folder that holds images is a run, named after its path below ``root``.
+    Either ``root`` itself is the only one, or all are below it.
+
+    Args:
+        root (str or Path): Where to look.
+        exclude (Iterable[Path]): Folders to leave out.
+
+    Returns:
+        list[Run]: The runs and their frames, in natural order.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no image in it.
+        ValueError: If images lie both in ``root`` and below, or two runs or
+            frames would get the same name.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise FileNotFoundError(f'There is no folder {root}.')
+    skip = {real_path(folder) for folder in exclude}
+    runs = []
+    for folder in walk_folders(root, skip):
+        files = [
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in SUFFIXES
+            and not path.name.startswith('.')
+            and not path.is_dir()
+        ]
+        if not files:
+            continue
+        below = folder.relative_to(root).parts or (root.resolve().name,)
+        files.sort(key=lambda path: natural_key(path.name))
+        run = Run(clean_name('-'.join(below)), [Frame(p) for p in files])
+        _refuse_twins(run, folder)
+        runs.append((folder, run))
+    if not runs:
+        raise FileNotFoundError(
+            f'{root} holds no images ({", ".join(sorted(SUFFIXES))}).'
+        )
+    if len(runs) > 1 and any(folder == root for folder, _ in runs):
+        raise ValueError(
+            f'{root} holds images itself and in sub-folders. Give a folder '
+            'of frames, or one with a sub-folder for each run.'
+        )
+    runs = sorted((run for _, run in runs), key=lambda r: natural_key(r.name))
+    for one, other in zip(runs, runs[1:], strict=False):
+        if one.name == other.name:
+            raise ValueError(f'Two runs would be named {one.name}.')
+    return runs
+
+
+def walk_folders(root, skip=()):
+    """Yield a folder and all below it, each once.
+
+    Links are followed, but not to a folder that was met already: a link to a
+    folder above it would never end, and one to a neighbour would put the
+    same frames into two runs.
+
+    Args:
+        root (Path): Where to start.
+        skip (Collection[Path]): Resolved folders to leave out.
+
+    Yields:
+        Path: The folders but for hidden ones; real ones before links.
+    """
+    seen, waiting = set(skip), [root]
+    while waiting:
+        folder = waiting.pop()
+        if folder.resolve() in seen:
+            continue
+        seen.add(folder.resolve())
+        yield folder
+        below = [
+            path
+            for path in folder.iterdir()
+            if path.is_dir() and not path.name.startswith('.')
+        ]
+        links = sorted(path for path in below if path.is_symlink())
+        real = sorted(set(below) - set(links), reverse=True)
+        # Links wait until all real folders are through.
+        waiting = links[::-1] + waiting + real
+
+
+def clean_name(text):
+    """Make a name fit for a run.
+
+    Args:
+        text (str): Any text.
+
+    Returns:
+        str: Letters, digits, ``_``, ``-`` and ``.`` only; none but a letter
+        or digit at the start.
+    """
+    return re.sub(r'[^\w.-]+', '-', text).lstrip('-_.') or 'run'
+
+
+def real_path(path):
+    """Follow all links of a path.
+
+    Args:
+        path (str or Path): A path, which need not exist.
+
+    Returns:
+        Path: The real one. ``Path.resolve`` raises a RuntimeError where a
+        link leads to itself; this leaves such a link as it is.
+    """
+    return Path(os.path.realpath(path))
+
+
+def shown(path):
+    """Return a path as text that any terminal or file takes.
+
+    Args:
+        path (str or Path): A path, maybe with bytes that are no UTF-8.
+
+    Returns:
+        str: The path with such bytes written out.
+    """
+    return os.fsencode(path).decode('utf-8', 'backslashreplace')
+
+
+def refuse(problems, remedy):
+    """Raise if there are problems.
+
+    Args:
+        problems (list[str]): One for each file.
+        remedy (str): What to do about them.
+
+    Raises:
+        ValueError: With the first of them.
+    """
+    if problems:
+        more = f'; and {len(problems) - 10} more'
+        raise ValueError(
+            f'{len(problems)} files refused: {"; ".join(problems[:10])}'
+            f'{more if len(problems) > 10 else ""}. {remedy}'
+        )
+
+
+def frame_name(path):
+    """Return the frame part of a sample's name.
+
+    Args:
+        path (Path): The image file.
+
+    Returns:
+        str: Its stem without underscores, which end the name of the run.
+    """
+    return re.sub(r'[^\w.-]+|_', '-', path.stem)
+
+
+def read_rgb(path):
+    """Read an image whole, upright and as sRGB.
+
+    What :func:`mmdsr.io.pictures.read_picture` gives, without the
+    transparency.
+
+    Args:
+        path (Path): The file.
+
+    Returns:
+        tuple[np.ndarray, str]: ``(H, W, 3)`` uint8, and what was converted
+        ('' if nothing).
+
+    Raises:
+        ValueError: If the file is no image, is cut short, or is of a kind
+            whose range is unknown.
+    """
+    picture = read_picture(path)
+    notes = [picture.note]
+    if picture.alpha is not None:
+        notes.append('transparency dropped')
+    if picture.count > 1:
+        notes.append(f'the first of {picture.count} pictures')
+    return picture.rgb, ', '.join(filter(None, notes))
+
+
+def sharpness(image):
+    """Return the variance of the Laplacian of an image's luma.
+
+    Args:
+        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+
+    Returns:
+        float: The larger the sharper, for images of one scene and size.
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_64F).var())
+
+
+def check_frame(frame, scale, crop, with_sharpness):
+    """Decode a frame and its depth, and note in it what was found.
+
+    Args:
+        frame (Frame): The frame.
+        scale (int): Factor that must divide both sides.
+        crop (bool): Accept other sizes, which will be cropped.
+        with_sharpness (bool): Whether to measure the sharpness.
+    """
+    try:
+        image, frame.note = read_rgb(frame.path)
+        if frame.depth_path is not None:
+            _check_depth(frame.depth_path, image.shape[:2])
+    except ValueError as error:
+        frame.problem = str(error)
+        return
+    height, width = image.shape[:2]
+    frame.size = width - width % scale, height - height % scale
+    if min(height, width) // scale < MIN_LR_SIDE:
+        frame.problem = (
+            f'{width}x{height} is too small, both sides must be at least '
+            f'{MIN_LR_SIDE * scale}'
+        )
+    elif width % scale or height % scale:
+        frame.odd = True
+        if crop:
+            notes = [frame.note, f'cropped to a multiple of {scale}']
+            frame.note = ', '.join(filter(None, notes))
+        else:
+            frame.problem = f'{width}x{height} is no multiple of {scale}'
+    if with_sharpness and not frame.problem:
+        frame.sharpness = sharpness(image)
+
+
+def attach_depth(runs, root, depth_root):
+    """Find the depth maps that lie like the frames in a parallel folder.
+
+    Args:
+        runs (list[Run]): The runs; their frames get ``depth_path``.
+        root (Path): Folder of the frames.
+        depth_root (Path): Folder of the depth maps, ``.png`` or ``.npy``.
+
+    Returns:
+        int: How many frames have no map.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no map fits.
+    """
+    if not depth_root.is_dir():
+        raise FileNotFoundError(f'There is no folder {depth_root}.')
+    missing = total = 0
+    for frame in (frame for run in runs for frame in run.frames):
+        base = depth_root / frame.path.relative_to(root)
+        found = [
+            path
+            for path in (base.with_suffix('.png'), base.with_suffix('.npy'))
+            if path.is_file()
+        ]
+        frame.depth_path = found[0] if found else None
+        missing += not found
+        total += 1
+    if missing == total:
+        raise FileNotFoundError(
+            f'{depth_root} has no depth map for any frame; they must lie '
+            'like the frames and have the same names, with .png or .npy.'
+        )
+    return missing
+
+
+def _check_depth(path, size):
+    depth = read_depth(path)
+    if depth.shape != size:
+        raise ValueError(
+            f'its depth map {path} is {depth.shape[1]}x{depth.shape[0]}, not '
+            f'{size[1]}x{size[0]}'
+        )
+
+
+def _refuse_twins(run, folder):
+    names = {}
+    for frame in run.frames:
+        name = frame_name(frame.path)
+        if name in names:
+            raise ValueError(
+                f'{folder}: {names[name].name} and {frame.path.name} would '
+                f'both be sample {name}; rename one.'
+            )
+        names[name] = frame.path

@@ -1,0 +1,358 @@
+"""The sample layout on disk: what the data set reads and converters write.
+
+::
+
+    ROOT/manifest.json
+    ROOT/SPLIT/lr/STEM.png         RGB uint8, hr reduced by the scale
+    ROOT/SPLIT/hr/STEM.png         RGB uint8
+    ROOT/SPLIT/ref/STEM.png        RGB uint8, an adjacent frame at full size
+    ROOT/SPLIT/depth_lr/STEM.png   uint16 millimetres at the size of lr
+    ROOT/SPLIT/depth_ref/STEM.png  uint16 millimetres, ref's size / scale
+    ROOT/SPLIT/flow/STEM.png       3 x uint16, size of lr: dx, dy, visible
+
+``SPLIT`` is ``train`` or ``test``. A stem is ``RUN_FRAME``: all that stands
+before the last underscore names the run, and no run is in two splits. The
+depth folders are left out where there is no depth; 0 means unknown. So is the
+flow folder where the true match of lr and ref is not known;
+:mod:`mmdsr.io.flow_values` says what it holds.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from mmdsr.io.flow_values import write_flow
+from mmdsr.io.images import (
+    DEPTH_UNIT,
+    check_image,
+    decode_depth,
+    downscale,
+    downscale_depth,
+    encode_depth,
+    write_bytes,
+    write_png,
+)
+from mmdsr.io.manifest import (
+    SPLITS,
+    read_manifest,
+    run_of,
+    write_manifest,
+)
+from mmdsr.io.staging import Staging
+
+__all__ = [
+    'DEPTH_KEYS',
+    'DEPTH_UNIT',
+    'FLOW_KEY',
+    'IMAGE_KEYS',
+    'SPLITS',
+    'RefSRWriter',
+    'decode_depth',
+    'downscale',
+    'downscale_depth',
+    'encode_depth',
+    'is_written',
+    'read_manifest',
+    'run_of',
+    'write_manifest',
+    'write_sample',
+]
+
+IMAGE_KEYS = ('lr', 'hr', 'ref')
+DEPTH_KEYS = ('depth_lr', 'depth_ref')
+FLOW_KEY = 'flow'
+
+
+def write_sample(
+    folder,
+    stem,
+    hr,
+    ref,
+    depth_hr=None,
+    depth_ref_hr=None,
+    scale=4,
+    lr=None,
+    flow=None,
+    visible=None,
+):
+    """Write one sample; the reduced images are derived here.
+
+    Safe to call from several processes at a time. Each file is written under
+    a temporary name and renamed; ``hr`` comes last, so that a sample whose
+    ``hr`` is there is complete, however the process ended.
+
+    Args:
+        folder (str or Path): Folder of the split; made if missing.
+        stem (str): Sample name, ``RUN_FRAME``.
+        hr (np.ndarray): ``(H, W, 3)`` uint8 RGB, sides divisible by
+            ``scale``.
+        ref (np.ndarray): ``(Hr, Wr, 3)`` uint8 RGB, sides divisible by
+            ``scale``.
+        depth_hr (np.ndarray, optional): ``(H, W)`` metres of ``hr``; NaN or
+            <= 0 unknown.
+        depth_ref_hr (np.ndarray, optional): ``(Hr, Wr)`` metres of ``ref``.
+        scale (int): Reduction factor.
+        lr (np.ndarray, optional): ``(H / scale, W / scale, 3)`` uint8 RGB,
+            for a reduction other than :func:`downscale`.
+        flow (np.ndarray, optional): ``(H / scale, W / scale, 2)`` LR pixels
+            from ``lr`` to the reduced ``ref``; see
+            :mod:`mmdsr.io.flow_values`.
+        visible (np.ndarray, optional): ``(H / scale, W / scale)`` bool,
+            where the flow leads to the same spot; given with ``flow``.
+
+    Raises:
+        ValueError: If a name, type, shape or size is not as said.
+    """
+    run_of(stem)
+    check_image('hr', hr, scale)
+    check_image('ref', ref, scale)
+    if lr is None:
+        lr = downscale(hr, scale)
+    check_image('lr', lr, 1)
+    if (lr.shape[0] * scale, lr.shape[1] * scale) != hr.shape[:2]:
+        raise ValueError(
+            f'{stem}: lr is {lr.shape[:2]}, hr reduced by {scale} has '
+            f'{hr.shape[0] // scale, hr.shape[1] // scale}.'
+        )
+    images = {'lr': lr, 'ref': ref}
+    for key, depth, image in (
+        ('depth_lr', depth_hr, hr),
+        ('depth_ref', depth_ref_hr, ref),
+    ):
+        if depth is None:
+            continue
+        if np.shape(depth) != image.shape[:2]:
+            raise ValueError(
+                f'{stem}: the depth for {key} is {np.shape(depth)}, its '
+                f'image is {image.shape[:2]}; give both at full size.'
+            )
+        images[key] = encode_depth(downscale_depth(depth, scale))
+    if flow is not None:
+        if np.shape(flow)[:2] != lr.shape[:2]:
+            raise ValueError(
+                f'{stem}: flow is {np.shape(flow)}, lr is {lr.shape[:2]}.'
+            )
+        write_flow(Path(folder) / FLOW_KEY / f'{stem}.png', flow, visible)
+    for key, image in {**images, 'hr': hr}.items():
+        write_png(Path(folder) / key / f'{stem}.png', image)
+
+
+def is_written(folder, stem, depth=False):
+    """Tell whether :func:`write_sample` has finished a sample.
+
+    Args:
+        folder (str or Path): Folder of the split.
+        stem (str): Sample name.
+        depth (bool): Whether both depth maps must be there, too.
+
+    Returns:
+        bool: True if every file is there.
+    """
+    keys = IMAGE_KEYS + (DEPTH_KEYS if depth else ())
+    return all((Path(folder) / key / f'{stem}.png').is_file() for key in keys)
+
+
+class RefSRWriter:
+    """Write a data set into a temporary folder, then rename it.
+
+    ``OUT`` appears only when everything is written and checked. Until then
+    all goes to ``.OUT.partial`` beside it. Either call :meth:`add`, or let
+    other processes call :func:`write_sample` on :meth:`split_dir` and tell
+    the writer with :meth:`register`. As a context manager it closes itself;
+    after an exception nothing is left, except with ``resumable``.
+
+    With ``resumable=True`` an interrupted run leaves its temporary folder,
+    and the next writer with the same ``generator`` and ``scale`` goes on
+    from it: skip the samples for which :meth:`is_written` is true, but
+    register them. One writer at a time per ``out``.
+
+    Args:
+        out (str or Path): Root of the data set to be made.
+        scale (int): Reduction factor.
+        generator (dict, optional): Settings, kept in the manifest; anything
+            JSON can hold.
+        overwrite (bool): Replace an existing data set at ``out`` (only a
+            folder that has a manifest is ever replaced), and drop what an
+            interrupted run with other settings has left.
+        resumable (bool): Keep and reuse the temporary folder.
+        checksums (bool): Write ``SHA256SUMS`` and name it in the manifest,
+            for :func:`mmdsr.io.checksums.verify`.
+
+    Attributes:
+        out (Path): The final place.
+        tmp_dir (Path): The temporary folder.
+        work_dir (Path): A folder in it for what is not published.
+
+    Raises:
+        FileExistsError: If ``out`` exists and may not be replaced, or a
+            partial data set with other settings is in the way.
+    """
+
+    def __init__(
+        self,
+        out,
+        scale=4,
+        generator=None,
+        overwrite=False,
+        resumable=False,
+        checksums=False,
+    ):
+        self.scale = scale
+        self.generator = generator or {}
+        self.checksums = checksums
+        self._staging = Staging(
+            out,
+            {'scale': scale, 'generator': self.generator},
+            overwrite,
+            resumable,
+        )
+        self.out, self.tmp_dir = self._staging.out, self._staging.tmp_dir
+        self.work_dir = self._staging.work_dir
+        self._splits = {}
+        self._extras = set()
+
+    def split_dir(self, split):
+        """Return the folder for :func:`write_sample` to write a split into.
+
+        Args:
+            split (str): ``'train'`` or ``'test'``.
+
+        Returns:
+            Path: A folder in the temporary folder.
+
+        Raises:
+            ValueError: If there is no such split.
+        """
+        if split not in SPLITS:
+            raise ValueError(f'split must be one of {SPLITS}, not {split!r}.')
+        return self.tmp_dir / split
+
+    def is_written(self, split, stem, depth=False):
+        """Tell whether a sample is complete in the temporary folder.
+
+        Args:
+            split (str): ``'train'`` or ``'test'``.
+            stem (str): Sample name.
+            depth (bool): Whether both depth maps must be there, too.
+
+        Returns:
+            bool: True if every file is there.
+        """
+        return is_written(self.split_dir(split), stem, depth)
+
+    def add(
+        self,
+        split,
+        stem,
+        hr,
+        ref,
+        depth_hr=None,
+        depth_ref_hr=None,
+        lr=None,
+        flow=None,
+        visible=None,
+    ):
+        """Write and register one sample.
+
+        Args:
+            split (str): ``'train'`` or ``'test'``.
+            stem (str): Sample name, ``RUN_FRAME``.
+            hr (np.ndarray): ``(H, W, 3)`` uint8 RGB, sides divisible by the
+                scale.
+            ref (np.ndarray): ``(Hr, Wr, 3)`` uint8 RGB, likewise.
+            depth_hr (np.ndarray, optional): ``(H, W)`` metres; NaN or <= 0
+                unknown.
+            depth_ref_hr (np.ndarray, optional): ``(Hr, Wr)`` metres.
+            lr (np.ndarray, optional): As :func:`write_sample`.
+            flow (np.ndarray, optional): As :func:`write_sample`.
+            visible (np.ndarray, optional): As :func:`write_sample`.
+
+        Raises:
+            ValueError: As :func:`write_sample` and :meth:`register`.
+        """
+        write_sample(
+            self.split_dir(split),
+            stem,
+            hr,
+            ref,
+            depth_hr,
+            depth_ref_hr,
+            self.scale,
+            lr,
+            flow,
+            visible,
+        )
+        self.register(split, stem)
+
+    def register(self, split, stem):
+        """List a sample that is written already.
+
+        Args:
+            split (str): ``'train'`` or ``'test'``.
+            stem (str): Sample name.
+
+        Raises:
+            ValueError: If its files are not all there, or it is listed
+                already.
+        """
+        if not self.is_written(split, stem):
+            raise ValueError(
+                f'{stem} is not (completely) written to '
+                f'{self.split_dir(split)}.'
+            )
+        stems = self._splits.setdefault(split, set())
+        if stem in stems:
+            raise ValueError(f'{stem} is in the {split} split twice.')
+        stems.add(stem)
+
+    def add_extra(self, name, data):
+        """Write a file that is no sample, such as a report.
+
+        Args:
+            name (str): Its path below the root.
+            data (bytes): Contents.
+        """
+        write_bytes(self.tmp_dir / name, data)
+        self._extras.add(Path(name))
+
+    def close(self):
+        """Write the manifest and put the finished data set in its place.
+
+        Returns:
+            Path: ``out``.
+
+        Raises:
+            ValueError: If there is no sample, or a run is in two splits.
+        """
+        if not any(self._splits.values()):
+            raise ValueError('There is no sample to write.')
+        return self._staging.publish(
+            self._splits,
+            self._keeps,
+            self.scale,
+            self.generator,
+            self.checksums,
+        )
+
+    def _keeps(self, path):
+        return path in self._extras or (
+            len(path.parts) == 3
+            and path.suffix == '.png'
+            and path.stem in self._splits.get(path.parts[0], ())
+        )
+
+    def discard(self):
+        """Remove the temporary folder."""
+        self._staging.discard()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            # After a good close there is nothing left to remove.
+            if not self._staging.resumable:
+                self.discard()

@@ -1,0 +1,130 @@
+"""Sample names, splits and the manifest of the layout."""
+
+import json
+import re
+from pathlib import Path
+
+from mmdsr.io.images import write_bytes
+
+MANIFEST = 'manifest.json'
+FORMAT = 'mmdsr-refsr'
+VERSION = 1
+SPLITS = ('train', 'test')
+
+_STEM = re.compile(r'[^/\\\s_.][^/\\\s]*_[^/\\\s_]+')
+
+
+def run_of(stem):
+    """Return the run (sequence) that a sample belongs to.
+
+    Args:
+        stem (str): Sample name, ``RUN_FRAME``.
+
+    Returns:
+        str: All before the last underscore.
+
+    Raises:
+        ValueError: If the name is not of the form ``RUN_FRAME``, holds
+            white space or a path separator, or starts with a dot.
+    """
+    if not _STEM.fullmatch(stem):
+        raise ValueError(
+            f'{stem!r} is no sample name: use RUN_FRAME without white space '
+            'or path separators, such as "run0003_0012".'
+        )
+    return stem.rpartition('_')[0]
+
+
+def write_manifest(
+    root, splits, scale=4, generator=None, checksums=None, format=FORMAT
+):
+    """Write ``manifest.json``.
+
+    Args:
+        root (str or Path): Root of the data set.
+        splits (dict[str, iterable[str]]): Split to its sample names.
+        scale (int, optional): Reduction factor; None for a format without
+            reduced images.
+        generator (dict, optional): Anything JSON can hold that says how the
+            data was made.
+        checksums (dict, optional): Result of
+            :func:`mmdsr.io.checksums.write_checksums`.
+        format (str): Name of the layout.
+
+    Raises:
+        ValueError: If a split is unknown or a run is in two splits.
+    """
+    _check_splits(splits)
+    manifest = {
+        'format': format,
+        'version': VERSION,
+        **({} if scale is None else {'scale': scale}),
+        'generator': generator or {},
+        **({} if checksums is None else {'checksums': checksums}),
+        'splits': {key: sorted(splits.get(key, ())) for key in SPLITS},
+    }
+    write_bytes(
+        Path(root) / MANIFEST,
+        (json.dumps(manifest, indent=1) + '\n').encode(),
+    )
+
+
+def read_manifest(root, formats=(FORMAT,)):
+    """Read ``manifest.json``.
+
+    Args:
+        root (str or Path): Root of the data set.
+        formats (tuple[str], optional): Layouts that the caller can read;
+            None for any.
+
+    Returns:
+        dict or None: The manifest, None if there is no such file.
+
+    Raises:
+        ValueError: If the file is no manifest of these formats and this
+            version.
+    """
+    path = Path(root) / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        manifest = json.loads(path.read_text())
+        found = manifest['format'], manifest['version']
+        lists = [manifest['splits'][key] for key in SPLITS]
+        if found[0] == FORMAT:
+            manifest['scale'] = int(manifest['scale'])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'{path} is no manifest of this layout ({error!r}). Write the '
+            'data set anew, or delete the file to use the folders as they '
+            'are.'
+        ) from error
+    if formats is not None and found[0] not in formats:
+        raise ValueError(
+            f'{path} has format {found[0]!r}, what is read here is '
+            f'{" or ".join(map(repr, formats))}. Name another data set.'
+        )
+    if found[1] != VERSION:
+        raise ValueError(
+            f'{path} has version {found[1]} of its format, this version '
+            f'reads {VERSION}. Write the data set anew.'
+        )
+    if not all(
+        isinstance(stems, list) and all(isinstance(s, str) for s in stems)
+        for stems in lists
+    ):
+        raise ValueError(f'{path}: every split must be a list of names.')
+    return manifest
+
+
+def _check_splits(splits):
+    unknown = sorted(set(splits) - set(SPLITS))
+    if unknown:
+        raise ValueError(f'Unknown splits {unknown}; there are {SPLITS}.')
+    runs = [{run_of(s) for s in splits.get(key, ())} for key in SPLITS]
+    both = sorted(set.intersection(*runs))
+    if both:
+        raise ValueError(
+            f'Runs in two splits: {", ".join(both[:5])}. Put each run into '
+            'one split only.'
+        )

@@ -1,0 +1,207 @@
+"""Image files of any kind as 8-bit sRGB, and what was changed on the way."""
+
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms, TiffImagePlugin
+
+from mmdsr.io.images import UINT16_MODES, open_image
+
+#: Pillow's MPO is a photo with its preview, or with a second eye's view: one
+#: picture to whoever took it.
+_ONE_PICTURE = ('MPO',)
+#: Images to their owners, which Pillow does not know or calls otherwise.
+_OTHER_SUFFIXES = {
+    '.arw',
+    '.avif',
+    '.cr2',
+    '.cr3',
+    '.dds',
+    '.dng',
+    '.exr',
+    '.hdr',
+    '.heic',
+    '.heif',
+    '.jxl',
+    '.nef',
+    '.orf',
+    '.raf',
+    '.raw',
+    '.rw2',
+    '.svg',
+}
+_SAMPLE_FORMAT, _BITS, _COMPRESSION = 339, 258, 259
+#: LogLuv, which holds floats as whole numbers of its own.
+_LOG = (34676, 34677)
+_NUMBERS = {2: 'signed', 3: 'floating-point', 5: 'complex', 6: 'complex'}
+
+
+class Picture(NamedTuple):
+    """An image as the networks take it.
+
+    Args:
+        rgb (np.ndarray): ``(H, W, 3)`` uint8. Where nothing can be seen,
+            the colour of the nearest place where something can.
+        alpha (np.ndarray or None): ``(H, W)`` uint8, 0 = transparent;
+            ``None`` if all is opaque.
+        note (str): What was converted, '' if nothing.
+        count (int): Pictures in the file, of which this is the first.
+    """
+
+    rgb: np.ndarray
+    alpha: np.ndarray | None = None
+    note: str = ''
+    count: int = 1
+
+
+def is_image_name(path):
+    """Find out whether a file is an image by its name.
+
+    Args:
+        path (Path): The file.
+
+    Returns:
+        bool: Whether its suffix is one of a kind of image, be it one that
+        can be read or not.
+    """
+    suffix = path.suffix.lower()
+    kind = Image.registered_extensions().get(suffix)
+    return suffix in _OTHER_SUFFIXES or Image.MIME.get(kind, '').startswith(
+        'image/'
+    )
+
+
+def read_picture(path):
+    """Read an image file whole and upright as sRGB, with its transparency.
+
+    Grey images are repeated, palettes resolved, 16-bit grey scaled from
+    0..65535 to 0..255, CMYK and other colours converted, by their profile if
+    there is one.
+
+    Args:
+        path (str or Path): The file.
+
+    Returns:
+        Picture: Its first picture.
+
+    Raises:
+        ValueError: If the file is no image, is cut short, or is of a kind
+            whose range is unknown.
+    """
+    try:
+        image, count = open_image(path, with_count=True)
+    except ValueError as error:
+        kind = _tiff_numbers(path)
+        if not kind:
+            raise
+        raise ValueError(
+            f'{kind} pixels, whose range is unknown; save it with whole '
+            'numbers of 8 or 16 bits'
+        ) from error
+    # Converting makes a copy that does not know its format.
+    if image.format in _ONE_PICTURE:
+        count = 1
+    notes = []
+    alpha = None
+    if image.has_transparency_data:
+        kind, image = image.mode, image.convert('RGBA')
+        alpha = np.asarray(image.getchannel('A'))
+        if alpha.min() == 255:
+            alpha = None
+        # An alpha channel of its own changes nothing of the colours.
+        if kind != 'RGBA':
+            notes.append(f'{kind} to RGB')
+        image = image.convert('RGB')
+    rgb, note = _to_srgb(image)
+    notes.append(note)
+    if alpha is not None:
+        rgb = _fill_hidden(rgb, alpha)
+    return Picture(rgb, alpha, ', '.join(filter(None, notes)), count)
+
+
+def _to_srgb(image):
+    """Convert an image without transparency."""
+    mode = image.mode
+    if mode in UINT16_MODES or mode == 'I':
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError('32-bit grey with values beyond 16 bits')
+        grey = np.rint(values / 257).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2), '16-bit grey to 8 bits'
+    if mode == 'F':
+        raise ValueError(
+            'floating-point pixels, whose range is unknown; save it with '
+            'whole numbers of 8 or 16 bits'
+        )
+    note = '' if mode == 'RGB' else f'{mode} to RGB'
+    profile = image.info.get('icc_profile')
+    if profile:
+        converted, said = _by_profile(image, profile)
+        note = ', '.join(filter(None, (note, said)))
+        if converted is not None:
+            return np.asarray(converted), note
+    return np.asarray(image.convert('RGB')), note
+
+
+def _by_profile(image, profile):
+    """Convert to sRGB by a colour profile; None where it is needless."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if 'sRGB' in ImageCms.getProfileDescription(source):
+            return None, ''
+        if image.mode not in ('L', 'RGB', 'CMYK', 'LAB'):
+            image = image.convert('RGB')
+        converted = ImageCms.profileToProfile(
+            image, source, ImageCms.createProfile('sRGB'), outputMode='RGB'
+        )
+    # Also of a profile for another kind of image than this one.
+    except (ImageCms.PyCMSError, OSError) as error:
+        reason = str(error).split('\n')[0]
+        return None, f'its colour profile ignored ({reason})'
+    return converted, 'colour profile to sRGB'
+
+
+def _fill_hidden(rgb, alpha):
+    """Give invisible pixels the colour of the nearest visible one.
+
+    What a program left there, often black or red, would else bleed into the
+    visible border when the image is enlarged.
+    """
+    hidden = alpha == 0
+    if not hidden.any() or hidden.all():
+        return rgb
+    _, labels = cv2.distanceTransformWithLabels(
+        hidden.astype(np.uint8),
+        cv2.DIST_L2,
+        5,
+        labelType=cv2.DIST_LABEL_PIXEL,
+    )
+    # Each visible pixel has a label of its own.
+    colours = np.zeros((labels.max() + 1, 3), np.uint8)
+    colours[labels[~hidden]] = rgb[~hidden]
+    return colours[labels]
+
+
+def _tiff_numbers(path):
+    """Name the kind of numbers of a TIFF that Pillow cannot decode."""
+    # Opening a named pipe would wait for a writer for ever.
+    if not Path(path).is_file():
+        return ''
+    try:
+        with Path(path).open('rb') as file:
+            header = file.read(8)
+            if header[:4] not in (b'II*\0', b'MM\0*'):
+                return ''
+            tags = TiffImagePlugin.ImageFileDirectory_v2(header)
+            file.seek(tags.next)
+            tags.load(file)
+            if tags.get(_COMPRESSION) in _LOG:
+                return 'LogLuv floating-point'
+            kind = _NUMBERS.get(max(tags.get(_SAMPLE_FORMAT, (1,))))
+            return kind and f'{max(tags.get(_BITS, (1,)))}-bit {kind}'
+    # Broken directories raise errors of many kinds.
+    except Exception:
+        return ''

@@ -1,0 +1,132 @@
+"""Finding videos and naming their runs."""
+
+import os
+from pathlib import Path
+
+from mmdsr.io.frames import clean_name, natural_key
+
+_ENDINGS = (
+    '264 265 3g2 3gp asf avc avi divx dv f4v flv gxf h264 h265 hevc ivf m1v '
+    'm2p m2t m2ts m2v m4v mkv mov mp4 mpe mpeg mpg mts mxf nut ogm ogv qt rm '
+    'rmvb ts vc1 vob webm wmv wtv'
+)
+#: A file with another one is a video if its first bytes say so.
+SUFFIXES = {f'.{ending}' for ending in _ENDINGS.split()}
+
+_HEAD = 1024
+_STARTS = (
+    b'\x1a\x45\xdf\xa3',  # Matroska, WebM
+    b'\x30\x26\xb2\x75\x8e\x66\xcf\x11',  # ASF, WMV
+    b'FLV\x01',
+    b'.RMF',
+    b'\x06\x0e\x2b\x34\x02\x05\x01\x01',  # MXF
+    b'\x00\x00\x01\xba',  # MPEG program stream
+    b'\x00\x00\x01\xb3',  # MPEG video
+    b'\x00\x00\x00\x01\x67',  # H.264 as it is
+    b'\x00\x00\x00\x01\x40\x01',  # H.265 as it is
+)
+_STILLS_AND_SOUND = (b'heic', b'heix', b'mif1', b'avif', b'M4A ', b'M4B ')
+
+_LONGEST = 60
+"""Characters of a name; file systems allow 255 bytes for all of it."""
+
+
+def find_videos(paths, others=None):
+    """List the videos that are named or lie in the named folders.
+
+    In a folder, a video is what is named like one or begins like one.
+
+    Args:
+        paths (Iterable[str or Path]): Files, and folders that are searched
+            with all below them; links to folders are not followed.
+        others (list, optional): Gets the files in the folders that are no
+            videos, but for hidden ones.
+
+    Returns:
+        list[Path]: The files, each once, in the order given; those of a
+        folder in natural order.
+
+    Raises:
+        FileNotFoundError: If a path does not exist or a folder holds no
+            video.
+    """
+    found = {}
+    for path in map(Path, paths):
+        if path.is_dir():
+            files = [
+                Path(folder) / name
+                for folder, _, names in os.walk(path)
+                for name in names
+                if not name.startswith('.')
+            ]
+            files.sort(key=lambda file: natural_key(str(file)))
+            inside = []
+            for file in files:
+                if file.is_file() and _is_video(file):
+                    inside.append(file)
+                elif others is not None:
+                    others.append(file)
+            if not inside:
+                raise FileNotFoundError(
+                    f'{path} holds no videos ({", ".join(sorted(SUFFIXES))}).'
+                )
+        elif path.is_file():
+            inside = [path]
+        elif path.is_symlink():
+            raise FileNotFoundError(
+                f'{path} is a link that leads nowhere or in a circle.'
+            )
+        else:
+            raise FileNotFoundError(f'There is no file or folder {path}.')
+        for video in inside:
+            found.setdefault(os.path.realpath(video), video)
+    return list(found.values())
+
+
+def _is_video(path):
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        with path.open('rb') as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return False
+    if head[4:8] == b'ftyp':  # MP4, MOV and their like
+        return head[8:12] not in _STILLS_AND_SOUND
+    return (
+        head.startswith(_STARTS)
+        or (head[:4] == b'RIFF' and head[8:12] in (b'AVI ', b'CDXA'))
+        # Packets of a transport stream: 188 bytes, with a time before them
+        # 192.
+        or any(
+            head[start : start + 4 * size + 1 : size] == b'G' * 5
+            for start, size in ((0, 188), (4, 192))
+        )
+    )
+
+
+def name_videos(paths):
+    """Give each video the name of its run.
+
+    Args:
+        paths (Sequence[Path]): The files.
+
+    Returns:
+        list[str]: The stem, made fit for a run. Where several have the same,
+        the folder stands before it; a number follows if that is not enough.
+    """
+    stems = [clean_name(path.stem)[:_LONGEST] for path in paths]
+    # Some file systems do not tell upper from lower case.
+    keys = [stem.casefold() for stem in stems]
+    names, used = [], set()
+    for path, stem, key in zip(paths, stems, keys, strict=True):
+        if keys.count(key) > 1:
+            folder = Path(os.path.realpath(path)).parent.name
+            stem = clean_name(f'{folder}-{path.stem}')[:_LONGEST]
+        name, number = stem, 1
+        while name.casefold() in used:
+            number += 1
+            name = f'{stem}-{number}'
+        used.add(name.casefold())
+        names.append(name)
+    return names

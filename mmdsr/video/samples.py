@@ -1,0 +1,343 @@
+"""From one video to its samples."""
+
+from collections import Counter
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from mmdsr.io.images import downscale
+from mmdsr.video.filters import (
+    DARK,
+    judge,
+    measure,
+    plan_framing,
+)
+from mmdsr.video.overlays import detect_overlays
+from mmdsr.video.reader import read_video
+from mmdsr.video.references import choose_references
+from mmdsr.video.report import (
+    Selection,
+    clock,
+    data_uri,
+    draw_plan,
+)
+from mmdsr.video.stamps import Sampler
+
+UNPAIRED = 'without a usable reference'
+
+_SURVEY = 24
+"""Overlays are looked for in up to twice as many frames."""
+_SHOWN_SAMPLES, _SHOWN_DROPPED = 12, 6
+
+
+def new_record(name, path):
+    """Start the record of a video.
+
+    Args:
+        name (str): Name of its run.
+        path (Path): The file.
+
+    Returns:
+        dict: What the report says of the video; JSON can hold it.
+    """
+    return {
+        'name': name,
+        'file': path.name,
+        'split': None,
+        'framing': None,
+        'overlays': [],
+        'decoded': 0,
+        'interlaced': 0,
+        'looked_at': 0,
+        'counts': {},
+        'problems': [],
+        'notes': [],
+        'cuts': [],
+        'samples': [],
+        'dropped': [],
+        'pictures': {'plan': None, 'samples': [], 'dropped': {}},
+    }
+
+
+def add_problem(record, time, text):
+    """Note a failure in the record of a video.
+
+    Args:
+        record (dict): The record.
+        time (float): Seconds into the video.
+        text (str): What is wrong.
+    """
+    record['problems'].append({'time': time, 'text': text})
+
+
+def convert_video(info, name, options, add, journal=None, progress=None):
+    """Choose the samples of a video and hand them over, one at a time.
+
+    Args:
+        info (VideoInfo): The video.
+        name (str): Name of its run.
+        options (VideoOptions): The settings.
+        add (Callable): ``add(stem, hr, ref)`` writes a sample.
+        journal (MatchJournal, optional): Where matches are kept.
+        progress (Callable, optional): ``progress(seconds)`` is told how far
+            the video is read.
+
+    Returns:
+        dict: Record of the video, see :func:`new_record`.
+    """
+    return _Conversion(info, name, options, add, journal, progress).run()
+
+
+class _Conversion:
+    def __init__(self, info, name, options, add, journal, progress):
+        self.info, self.name, self.options = info, name, options
+        self.add, self.journal = add, journal
+        self.progress = progress or (lambda seconds: None)
+        self.record = new_record(name, info.path)
+        self.record.update(
+            codec=info.codec,
+            container=info.container,
+            width=info.width,
+            height=info.height,
+            duration=info.duration,
+            rate=info.rate,
+            sar=info.sar,
+        )
+        self.counts = Counter()
+        self.shown = Selection(_SHOWN_SAMPLES)
+        self.shown_dropped = {}
+
+    def run(self):
+        options, record = self.options, self.record
+        try:
+            framing = self._plan()
+        except ValueError as error:
+            add_problem(record, 0.0, f'{error}; nothing of it is used')
+            return record
+        record['framing'] = {'box': framing.box, 'size': framing.size}
+        judged = judge(
+            self._candidates(framing),
+            options.dark,
+            options.blur,
+            options.duplicate,
+            record['cuts'],
+        )
+        choices = choose_references(
+            self._kept(judged),
+            options.window,
+            options.min_matches,
+            options.min_spread,
+            self.journal,
+        )
+        for choice in choices:
+            if choice.reference is None and options.no_reference == 'drop':
+                self._drop_unpaired(choice)
+            else:
+                self._write(choice)
+        record['counts'] = dict(sorted(self.counts.items()))
+        record['pictures']['samples'] = self.shown.items
+        record['pictures']['dropped'] = {
+            reason: selection.items
+            for reason, selection in sorted(self.shown_dropped.items())
+        }
+        record['dropped'].sort(key=lambda entry: entry['frame'])
+        return record
+
+    def _plan(self):
+        options, record = self.options, self.record
+        boxes = []
+        if options.crop is None:
+            if options.overlays == 'auto':
+                boxes = self._find_overlays()
+            elif options.overlays != 'none':
+                boxes = list(options.overlays)
+        record['overlays'] = boxes
+        framing = plan_framing(
+            self.info.width,
+            self.info.height,
+            options.scale,
+            boxes,
+            options.crop,
+            options.size,
+        )
+        share = framing.box[2] * framing.box[3]
+        if share < 0.25 * self.info.width * self.info.height and boxes:
+            record['notes'].append(
+                'Less than a quarter of the picture is free of overlays. '
+                'See whether that is right; --crop or --overlays none '
+                'overrule it.'
+            )
+        return framing
+
+    def _find_overlays(self):
+        survey = self._survey(key_frames=True)
+        if len(survey) < _SURVEY // 2:
+            survey = self._survey(key_frames=False)
+        boxes, why = detect_overlays(survey)
+        if why:
+            self.record['notes'].append(
+                f'Overlays were not looked for: {why}.'
+            )
+        return boxes
+
+    def _survey(self, key_frames):
+        kept = Selection(_SURVEY)
+        shape = self.info.height, self.info.width
+        frames = read_video(
+            self.info.path,
+            self.options.deinterlace,
+            self.options.sar,
+            Sampler(None, self.options.step_seconds),
+            key_frames=key_frames,
+        )
+        for _, _, image in frames:
+            if image.shape[:2] == shape and image.mean() > self.options.dark:
+                kept.offer(
+                    lambda image=image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+                )
+        return kept.items
+
+    def _candidates(self, framing):
+        """Yield the frames to look at, cut, resized and measured."""
+        options, record = self.options, self.record
+        problems, stats = [], {}
+        frames = read_video(
+            self.info.path,
+            options.deinterlace,
+            options.sar,
+            Sampler(options.every, options.step_seconds),
+            problems,
+            stats=stats,
+        )
+        middle = (self.info.duration or 0) / 2
+        for index, time, image in frames:
+            if image.shape[:2] != (self.info.height, self.info.width):
+                problems.append(
+                    (
+                        round(time, 3),
+                        'the picture changes its size to '
+                        f'{image.shape[1]}x{image.shape[0]}; the rest is '
+                        'not used',
+                    )
+                )
+                break
+            if time >= middle and record['pictures']['plan'] is None:
+                record['pictures']['plan'] = draw_plan(
+                    image, framing.box, record['overlays']
+                )
+            record['looked_at'] += 1
+            self.progress(time)
+            yield measure(index, time, framing.apply(image))
+        frames.close()
+        self._note_stamps(
+            stats.pop('restarts', []), stats.pop('lost_start', 0)
+        )
+        record.update(stats)
+        for time, text in problems:
+            add_problem(record, time, text)
+
+    def _note_stamps(self, restarts=(), lost_start=0, **_):
+        notes = self.record['notes']
+        if restarts:
+            places = ', '.join(map(clock, restarts[:5]))
+            notes.append(
+                f'Its time stamps start anew at {places}'
+                f'{", ..." if len(restarts) > 5 else ""}; times go on there.'
+            )
+        if lost_start:
+            notes.append(
+                f'It starts between two key frames: {lost_start:.1f} s '
+                'before the first one cannot be decoded.'
+            )
+        if self.info.tracks > 1:
+            notes.append(
+                f'It holds {self.info.tracks} films; the one of '
+                f'{self.info.width}x{self.info.height} is read.'
+            )
+
+    def _kept(self, judged):
+        for candidate, reason in judged:
+            if not reason:
+                yield candidate
+                continue
+            detail = ''
+            if reason == DARK:
+                detail = f', mean {candidate.brightness:.0f}'
+            self._drop(candidate, reason, detail)
+
+    def _drop(self, candidate, reason, detail='', **more):
+        self.counts[reason] += 1
+        self.record['dropped'].append(
+            {
+                'frame': candidate.index,
+                'time': round(candidate.time, 3),
+                'reason': reason,
+                **more,
+            }
+        )
+        selection = self.shown_dropped.setdefault(
+            reason, Selection(_SHOWN_DROPPED)
+        )
+        selection.offer(
+            lambda: {
+                'time': candidate.time,
+                'frame': data_uri(candidate.image),
+                'detail': detail,
+            }
+        )
+
+    def _drop_unpaired(self, choice):
+        match = choice.match
+        self._drop(
+            choice.frame,
+            UNPAIRED,
+            f', at best {match.inliers} matches over {match.spread:.0%} of it',
+            **_facts(match),
+        )
+
+    def _write(self, choice):
+        frame, reference = choice.frame, choice.reference
+        stem = f'{self.name}_{frame.index:06d}'
+        if reference is None:
+            ref = _enlarged(frame.image, self.options.scale)
+            entry = {'reference': 'self'}
+        else:
+            ref = reference.image
+            entry = {
+                'reference': reference.index,
+                'reference_time': round(reference.time, 3),
+                'reference_sharpness': round(reference.sharpness, 2),
+            }
+        self.add(stem, frame.image, ref)
+        entry = {
+            'stem': stem,
+            'frame': frame.index,
+            'time': round(frame.time, 3),
+            'sharpness': round(frame.sharpness, 2),
+            **entry,
+            **_facts(choice.match),
+        }
+        self.record['samples'].append(entry)
+        self.shown.offer(
+            lambda: {
+                **entry,
+                'frame': data_uri(frame.image),
+                'reference': None if reference is None else data_uri(ref),
+            }
+        )
+
+
+def _facts(match):
+    return {
+        'inliers': match.inliers,
+        'spread': round(match.spread, 3),
+        'scale': round(match.scale, 3),
+    }
+
+
+def _enlarged(image, scale):
+    """Return what is left of an image after reduction and enlargement."""
+    small = Image.fromarray(downscale(image, scale))
+    height, width = image.shape[:2]
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))

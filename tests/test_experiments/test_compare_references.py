@@ -1,0 +1,347 @@
+"""The comparison of a network with bicubic interpolation."""
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from rich.console import Console
+
+from mmdsr.experiments import compare_references as study
+from mmdsr.experiments.references_table import (
+    Row,
+    match_table,
+    rich_table,
+    write_results,
+)
+from mmdsr.io.checkpoint import CheckpointError, save_weights
+from mmdsr.models.networks import DSROutput
+from mmdsr.registry import MODELS
+
+CONFIG = Path(__file__).parents[2] / 'configs/dsrnet/teacher_quick.py'
+
+
+class Oracle(torch.nn.Module):
+    """Returns the reference moved back, as the fixture moved it by 8."""
+
+    scale = 4
+    needs_depth = False
+    depth_net = object()
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.seen = []
+
+    def forward(
+        self,
+        lr,
+        ref,
+        ref_down=None,
+        depth=None,
+        depth_ref=None,
+        return_feats=False,
+    ):
+        self.seen.append((depth, depth_ref))
+        sr = torch.nn.functional.interpolate(
+            lr, scale_factor=4, mode='bicubic'
+        )
+        if ref.shape == sr.shape:
+            sr = ref.roll(-8, dims=-1)
+        if depth is None:
+            depth = torch.full_like(lr[:, :1], 0.5)
+        return DSROutput(sr, depth, depth_ref, depth, (), None)
+
+
+@pytest.fixture(scope='module')
+def cfg():
+    return Config.fromfile(CONFIG)
+
+
+def test_reference_matters_for_a_network_that_uses_it(
+    cfg, refsr_root, tmp_path
+):
+    net = Oracle()
+    rows = study.evaluate(cfg, net, refsr_root, strips=tmp_path, max_strips=1)
+    names = [(row.reference, row.depth) for row in rows]
+    assert names == [
+        (None, None),
+        ('adjacent', None),
+        ('adjacent', 'predicted'),
+        ('wrong', 'predicted'),
+        ('upscaled', 'predicted'),
+        ('self', 'predicted'),
+        ('adjacent', 'given'),
+        ('adjacent', 'zero'),
+    ]
+    bicubic, warped, true, wrong, _, own, given, zero = rows
+    assert warped.name == 'flow-warp' and warped.samples == 2
+    assert warped.psnr_y != bicubic.psnr_y
+    assert true.psnr_y > 100
+    assert true.ssim_y == pytest.approx(1)
+    assert wrong.psnr_y < bicubic.psnr_y
+    assert wrong.psnr_y < own.psnr_y < true.psnr_y
+    assert given.samples == zero.samples == 2
+    # Each sample once per row, with what the row says.
+    assert len(net.seen) == 6 * 2
+    assert all(depth is None for pair in net.seen[:8] for depth in pair)
+    depth, depth_ref = net.seen[8]
+    assert depth.shape == depth_ref.shape == (1, 1, 48, 64)
+    # 0.25 / Z with Z between 0.4 and 1.4 m.
+    assert 0.1 < depth.min() < depth.max() < 0.8
+    assert not any(depth.any() for depth in net.seen[-1])
+    assert len(list(tmp_path.glob('*.png'))) == 1
+
+
+def test_bicubic_row_is_pillow(cfg, refsr_root):
+    from PIL import Image
+
+    rows = study.evaluate(cfg, Oracle(), refsr_root, ['adjacent'], ['zero'])
+    errors = []
+    for path in sorted((refsr_root / 'test/lr').iterdir()):
+        with Image.open(path) as lr:
+            up = np.asarray(lr.resize((256, 192), Image.BICUBIC), float)
+        with Image.open(refsr_root / 'test/hr' / path.name) as hr:
+            error = np.mean((up - np.asarray(hr, float)) ** 2)
+        errors.append(10 * np.log10(255**2 / error))
+    assert rows[0].psnr_rgb == pytest.approx(np.mean(errors))
+    assert rows[0].gain == 0
+
+
+def test_what_the_data_do_not_allow_is_noted(cfg, refsr_root, tmp_path):
+    import shutil
+
+    root = tmp_path / 'bare'
+    shutil.copytree(refsr_root, root)
+    for name in ('depth_lr', 'depth_ref'):
+        shutil.rmtree(root / 'test' / name)
+    for path in root.glob('test/*/test1_*'):
+        path.unlink()
+    (root / 'manifest.json').unlink()
+    rows = study.evaluate(cfg, Oracle(), root)
+    wrong, given = rows[3], rows[6]
+    assert wrong.psnr_y is None
+    assert 'two runs' in wrong.note
+    assert given.psnr_y is None
+    assert 'depth_lr' in given.note
+    assert rows[7].samples == 1
+    write_results(tmp_path / 'out', dict(bare=rows), dict(config='c'))
+    text = (tmp_path / 'out/results.md').read_text()
+    assert given.note in text
+    with pytest.raises(FileNotFoundError):
+        study.evaluate(cfg, Oracle(), tmp_path / 'none')
+
+
+def test_variants():
+    def pairs(**net):
+        network = SimpleNamespace(forward=lambda lr, ref: None, **net)
+        rows = study.variants(network, ['adjacent', 'self'])
+        return [(row.reference, row.depth) for row in rows]
+
+    assert pairs(needs_depth=False, depth_net=None) == [
+        ('adjacent', None),
+        ('self', None),
+    ]
+    assert pairs(needs_depth=True, depth_net=None) == [
+        ('adjacent', 'given'),
+        ('self', 'given'),
+        ('adjacent', 'zero'),
+    ]
+    with pytest.raises(ValueError, match='given'):
+        study.variants(SimpleNamespace(needs_depth=True), depths=['predicted'])
+    free = SimpleNamespace(
+        forward=lambda lr, ref=None: None, needs_depth=False
+    )
+    assert [row.reference for row in study.variants(free)] == [
+        'adjacent',
+        'wrong',
+        'none',
+    ]
+
+
+def test_results_are_written(tmp_path):
+    match = {'Match@0.25': 50.0, 'Match@0.5': 60.0, 'Match@1': 70.0}
+    match |= {'Match@2': 80.0, 'EPE-median': 0.25}
+    rows = [
+        Row(
+            'bicubic', None, None, 2, 30.0, 0.9, 29.0, 0.0, '', 1, 0.0, 1, 0.0
+        ),
+        Row(
+            'true',
+            'adjacent',
+            None,
+            2,
+            31.234,
+            0.95,
+            30.0,
+            1.234,
+            '',
+            moving=1,
+            gain_moving=0.5,
+            resting=1,
+            gain_resting=1.968,
+            match=match,
+        ),
+        Row('wrong', 'wrong', note='why'),
+    ]
+    write_results(tmp_path, dict(a=rows), dict(checkpoint='x.pth'))
+    content = json.loads((tmp_path / 'results.json').read_text())
+    assert content['checkpoint'] == 'x.pth'
+    true = content['results']['a'][1]
+    assert true['gain'] == 1.234
+    assert (true['gain_moving'], true['moving']) == (0.5, 1)
+    assert true['match'] == match
+    text = (tmp_path / 'results.md').read_text()
+    assert '| true | 31.23 | 0.9500 | 30.00 | +1.23 | +0.50 | +1.97 |' in text
+    assert '| wrong | - | - | - | why | - | - |' in text
+    assert '## a (2 images, 1 moving, 1 at rest)' in text
+    assert '| true | 50.0 | 60.0 | 70.0 | 80.0 | 0.25 |' in text
+    table = rich_table('a', rows)
+    assert table.row_count == 3
+    # No number is cut where a terminal is narrow.
+    console = Console(width=80, file=io.StringIO())
+    console.print(table)
+    assert '…' not in console.file.getvalue()
+    assert match_table('a', rows).row_count == 1
+    assert match_table('a', rows[:1]) is None
+    # Where no truth is known there is no second table.
+    write_results(tmp_path, dict(a=rows[:1]), {})
+    assert 'median' not in (tmp_path / 'results.md').read_text()
+
+
+def test_find_checkpoint(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no checkpoint'):
+        study.find_checkpoint(tmp_path)
+    for name in ('iter_2.pth', 'iter_10.pth'):
+        (tmp_path / name).touch()
+    import os
+
+    os.utime(tmp_path / 'iter_2.pth', (1, 1))
+    assert study.find_checkpoint(tmp_path).name == 'iter_10.pth'
+    (tmp_path / 'best_PSNR-Y_iter_2.pth').touch()
+    assert study.find_checkpoint(tmp_path).name.startswith('best')
+    file = tmp_path / 'iter_2.pth'
+    assert study.find_checkpoint(file) == file
+
+
+def test_build_generator(cfg, tmp_path):
+    small = cfg.copy()
+    small.merge_from_dict(
+        {
+            'model.generator.channels': 8,
+            'model.generator.encoder_blocks': (1, 1, 1),
+            'model.generator.decoder_blocks': (1,) * 6,
+        }
+    )
+    net = MODELS.build(small.model.generator)
+    save_weights(
+        {f'generator.{k}': v for k, v in net.state_dict().items()},
+        tmp_path / 'iter_1.pth',
+    )
+    loaded = study.build_generator(small, tmp_path)
+    assert not loaded.training
+    assert not any(p.requires_grad for p in loaded.parameters())
+    for key, value in net.state_dict().items():
+        assert torch.equal(value, loaded.state_dict()[key])
+    with pytest.raises(CheckpointError, match='another config'):
+        study.build_generator(cfg, tmp_path)
+
+
+def test_holes_in_given_depth():
+    sample = dict(
+        img=np.zeros((16, 16, 3), np.uint8),
+        ref=np.zeros((64, 64, 3), np.uint8),
+        stem='run_1',
+        depth_lr=np.full((16, 16, 1), np.nan, np.float32),
+    )
+    with pytest.raises(study.MissingDepthError, match='run_1'):
+        study.super_resolve(Oracle(), sample, 'given')
+
+
+@pytest.fixture
+def rest_root(tmp_path):
+    """Three frames: two at rest, one whose reference is moved."""
+    import cv2
+
+    from mmdsr.io.flow_values import write_flow
+    from mmdsr.io.layout import RefSRWriter
+
+    rng = np.random.default_rng(0)
+    root = tmp_path / 'rest'
+    with RefSRWriter(root) as writer:
+        for number, shift in enumerate((0, 0, 8)):
+            small = rng.random((64, 80, 3)).astype(np.float32)
+            image = cv2.resize(small, (256, 192)).clip(0, 1)
+            hr = (image * 255).astype(np.uint8)
+            ref = np.roll(hr, shift, axis=1)
+            ref[::7] = 255 - ref[::7] // 2 if shift else ref[::7] ^ 1
+            writer.add('test', f'run_{number:04d}', hr, ref)
+    for number, shift in enumerate((0, 0, 8)):
+        flow = np.zeros((48, 64, 2), np.float32)
+        flow[..., 0] = shift / 4
+        visible = np.ones((48, 64), bool)
+        # The truth is not known of all.
+        if number:
+            path = root / f'test/flow/run_{number:04d}.png'
+            write_flow(path, flow, visible)
+    return root
+
+
+class Flowing(torch.nn.Module):
+    """Takes no reference, or finds a flow that is half a pixel off."""
+
+    scale = 4
+    needs_depth = False
+
+    def __init__(self):
+        super().__init__()
+        self.references = []
+
+    def forward(self, lr, ref=None, ref_down=None, return_feats=False):
+        self.references.append(ref is not None)
+        sr = torch.nn.functional.interpolate(
+            lr, scale_factor=4, mode='bicubic'
+        )
+        flow = torch.full((1, 2, *lr.shape[-2:]), 0.0)
+        flow[:, 1] = 0.4
+        if ref is None:
+            return DSROutput(sr, None, None, sr[:, :1], (), None)
+        return DSROutput(sr + 0.01, None, None, sr[:, :1], (), None, flow)
+
+
+def test_rest_and_match(cfg, rest_root):
+    net = Flowing()
+    rows = study.evaluate(cfg, net, rest_root, ['adjacent', 'self'])
+    assert [row.name for row in rows] == [
+        'bicubic',
+        'flow-warp',
+        'true reference',
+        'no reference',
+    ]
+    bicubic, warped, true, none = rows
+    # The network is not given what it need not have.
+    assert net.references == [True] * 3 + [False] * 3
+    for row in rows:
+        assert (row.samples, row.moving, row.resting) == (3, 1, 2)
+        total = row.gain_moving + 2 * row.gain_resting
+        assert total == pytest.approx(3 * row.gain, abs=1e-9)
+    assert bicubic.gain_moving == bicubic.gain_resting == 0
+    assert warped.gain_resting > 3
+    assert warped.gain_moving < warped.gain_resting
+    # Errors of 0.4 in one sample, and of 2 in x besides in the other.
+    assert true.match['Match@0.25'] == 0
+    assert true.match['Match@0.5'] == true.match['Match@2'] == 50
+    assert bicubic.match is None and none.match is None
+    assert warped.match['Match@1'] > 80
+
+
+def test_at_rest():
+    image = np.zeros((8, 8, 3), np.uint8)
+    near = image + 1
+    assert study.at_rest(dict(gt=image, ref=near), 30)
+    assert not study.at_rest(dict(gt=image, ref=near), 60)
+    assert not study.at_rest(dict(gt=image, ref=near[:4]), 30)

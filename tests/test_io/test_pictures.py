@@ -1,0 +1,94 @@
+"""Image files of any kind as 8-bit sRGB."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from mmdsr.io.frames import read_rgb
+from mmdsr.io.pictures import is_image_name, read_picture
+
+
+def test_a_profile_is_converted(tmp_path):
+    path = tmp_path / 'a.png'
+    lab = ImageCms.createProfile('LAB')
+    image = Image.new('LAB', (16, 16), (138, 128, 128))
+    image.save(tmp_path / 'a.tif', icc_profile=_bytes(lab))
+    found = read_picture(tmp_path / 'a.tif')
+    # L* = 138 / 2.55 = 54.1 without colour is grey 129 of sRGB.
+    assert abs(found.rgb.astype(int) - 129).max() <= 2
+    assert found.note == 'LAB to RGB, colour profile to sRGB'
+    # sRGB itself is what is wanted.
+    image = Image.new('RGB', (16, 16), (60, 180, 0))
+    image.save(path, icc_profile=_bytes(ImageCms.createProfile('sRGB')))
+    found = read_picture(path)
+    assert (found.rgb == (60, 180, 0)).all() and not found.note
+
+
+def _bytes(profile):
+    return ImageCms.ImageCmsProfile(profile).tobytes()
+
+
+def test_a_broken_profile_is_said(tmp_path):
+    path = tmp_path / 'a.png'
+    image = Image.new('RGB', (16, 16), (60, 180, 0))
+    image.save(path, icc_profile=b'no profile')
+    found = read_picture(path)
+    assert (found.rgb == (60, 180, 0)).all()
+    assert found.note.startswith('its colour profile ignored (')
+
+
+def test_transparency(tmp_path):
+    path = tmp_path / 'a.png'
+    pixels = np.zeros((8, 8, 4), np.uint8)
+    pixels[:, :4] = 10, 200, 30, 255
+    pixels[:, 4:] = 255, 0, 0, 0
+    Image.fromarray(pixels).save(path)
+    found = read_picture(path)
+    # What is hidden takes the colour of what is seen beside it.
+    assert (found.rgb == (10, 200, 30)).all() and not found.note
+    assert (found.alpha == pixels[..., 3]).all()
+    assert read_rgb(path)[1] == 'transparency dropped'
+    pixels[..., 3] = 255
+    Image.fromarray(pixels).save(path)
+    found = read_picture(path)
+    assert found.alpha is None and (found.rgb == pixels[..., :3]).all()
+
+
+@pytest.mark.parametrize(
+    ('channels', 'compression'),
+    [
+        (1, cv2.IMWRITE_TIFF_COMPRESSION_NONE),
+        (3, cv2.IMWRITE_TIFF_COMPRESSION_NONE),
+        (3, cv2.IMWRITE_TIFF_COMPRESSION_SGILOG),
+    ],
+)
+def test_floating_point_is_no_damage(tmp_path, channels, compression):
+    path = tmp_path / 'a.tif'
+    values = np.full((16, 20, channels), 0.5, np.float32)
+    options = cv2.IMWRITE_TIFF_COMPRESSION, compression
+    cv2.imwrite(str(path), values, options)
+    with pytest.raises(ValueError, match=r'floating-point pixels, whose ran'):
+        read_picture(path)
+
+
+def test_pictures_are_counted(tmp_path):
+    pictures = [Image.new('RGB', (16, 20), c) for c in ('red', 'blue')]
+    for suffix in ('gif', 'webp', 'tif'):
+        path = tmp_path / f'a.{suffix}'
+        pictures[0].save(path, save_all=True, append_images=pictures[1:])
+        assert read_picture(path).count == 2
+        assert 'the first of 2 pictures' in read_rgb(path)[1]
+    # A second eye's view is no second picture.
+    path = tmp_path / 'a.mpo'
+    pictures[0].save(path, save_all=True, append_images=pictures[1:])
+    assert read_picture(path).count == 1
+
+
+def test_names_of_images():
+    for name in ('a.png', 'a.JPG', 'a.heic', 'a.psd', 'a.cr2', 'a.jp2'):
+        assert is_image_name(Path(name))
+    for name in ('a', 'a.txt', 'a.mp4', 'a.mpg', 'a.pdf', 'a.json'):
+        assert not is_image_name(Path(name))
