@@ -2,9 +2,7 @@
 
 import importlib.util
 
-
-class MissingExtraError(ImportError):
-    """A part of mmdsr is used whose packages are not installed."""
+from mmdsr.errors import MissingExtraError
 
 
 def require(extra, *modules):

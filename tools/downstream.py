@@ -20,8 +20,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mmdsr.engine.launch import UsageError
 from mmdsr.engine.options import read_options
+from mmdsr.errors import UsageError
 from mmdsr.experiments.arguments import add_run_arguments
 from mmdsr.experiments.downstream.report import (
     report_line,

@@ -22,13 +22,13 @@ import mmengine
 from mmengine.dist import is_main_process
 
 from mmdsr.engine.launch import (
-    UsageError,
     enable_tta,
     leave_distributed,
     load_config,
     test,
 )
 from mmdsr.engine.options import add_options_argument
+from mmdsr.errors import UsageError
 
 
 def parse_args():

@@ -15,7 +15,6 @@ import argparse
 import os
 
 from mmdsr.engine.launch import (
-    UsageError,
     enable_amp,
     leave_distributed,
     load_config,
@@ -23,6 +22,7 @@ from mmdsr.engine.launch import (
     train,
 )
 from mmdsr.engine.options import add_options_argument
+from mmdsr.errors import UsageError
 
 
 def parse_args():

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmdsr.converters.frames_to_refsr import Summary, split_runs
+from mmdsr.errors import VideoError
 from mmdsr.extras import require
 from mmdsr.io.frames import Run, natural_key, shown
 from mmdsr.io.images import write_bytes
@@ -13,7 +14,7 @@ from mmdsr.io.layout import RefSRWriter
 from mmdsr.io.listing import some
 from mmdsr.video.files import find_videos, name_videos
 from mmdsr.video.options import VideoOptions
-from mmdsr.video.reader import VideoError, probe
+from mmdsr.video.reader import probe
 from mmdsr.video.references import MatchJournal
 from mmdsr.video.report import report_html, report_json
 from mmdsr.video.samples import (

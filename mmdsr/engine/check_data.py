@@ -9,11 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mmdsr.engine.check_sizes import check_sizes
-
-
-class UsageError(Exception):
-    """Wrong input of a command; the message says how to mend it."""
-
+from mmdsr.errors import UsageError
 
 #: Simulated sets that are made with one command.
 _SIMULATED = ('sewersim-sr', 'sewersim-pipe', 'sewersim-ml')

@@ -12,11 +12,12 @@ from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
-from mmdsr.engine.check_data import UsageError, check_data
+from mmdsr.engine.check_data import check_data
 from mmdsr.engine.load_hook import CheckStartHook
 from mmdsr.engine.messages import usage_errors
 from mmdsr.engine.options import merge_options
 from mmdsr.engine.work_dir import hold, latest_checkpoint, refuse_used
+from mmdsr.errors import UsageError
 from mmdsr.io.checkpoint import (
     find_checkpoint,
     load_generator,

@@ -4,7 +4,8 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 
-from mmdsr.io.checkpoint import CheckpointError, compare, refuse, unwrap
+from mmdsr.errors import CheckpointError
+from mmdsr.io.checkpoint import compare, refuse, unwrap
 
 #: What a training goes on with besides weights, and its kind.
 _STATE = {'meta': dict, 'message_hub': dict, 'optimizer': dict}

@@ -7,10 +7,7 @@ from pathlib import Path
 
 import torch
 
-from mmdsr.engine.check_data import UsageError
-from mmdsr.engine.non_finite_hook import DivergedError
-from mmdsr.io.checkpoint import CheckpointError
-from mmdsr.preprocessors.rescale import StageError
+from mmdsr.errors import CheckpointError, DivergedError, StageError, UsageError
 
 #: Where the whole story of an error is.
 TRACEBACK = 'error.txt'

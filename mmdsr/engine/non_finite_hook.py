@@ -6,12 +6,9 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapperDict
 
 from mmdsr.engine.work_dir import latest_checkpoint
+from mmdsr.errors import DivergedError
 from mmdsr.io.finite import describe, non_finite
 from mmdsr.registry import HOOKS
-
-
-class DivergedError(RuntimeError):
-    """A loss or a weight is no finite number any more."""
 
 
 @HOOKS.register_module()

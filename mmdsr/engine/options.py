@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from mmengine.config import DictAction
 
-from mmdsr.engine.check_data import UsageError
+from mmdsr.errors import UsageError
 
 #: Keys that name a file or a folder where a config has no value yet.
 _PATHS = re.compile(r'(root|dir|file|path|prefix|from|checkpoint|weights)$')

@@ -9,8 +9,8 @@ import socket
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmdsr.engine.check_data import UsageError
-from mmdsr.io.checkpoint import CheckpointError, read_checkpoint
+from mmdsr.errors import CheckpointError, UsageError
+from mmdsr.io.checkpoint import read_checkpoint
 
 try:
     import fcntl

@@ -14,6 +14,7 @@ from PIL import Image
 from rich.progress import track
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
+from mmdsr.errors import MissingDepthError
 from mmdsr.evaluation.functional import psnr, ssim, to_uint8, upscale
 from mmdsr.evaluation.match_accuracy import match_accuracy, match_errors
 from mmdsr.evaluation.strips import make_strip
@@ -44,10 +45,6 @@ _NAMES = {
     'zero': 'depth zeroed',
 }
 _DEPTH_FIELDS = ('depth_lr', 'depth_ref')
-
-
-class MissingDepthError(ValueError):
-    """A sample has no complete depth maps."""
 
 
 def build_generator(cfg, checkpoint, device='cpu'):

@@ -24,7 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from mmdsr.engine.launch import UsageError
+from mmdsr.errors import UsageError
 from mmdsr.inference.budget import cpu_count
 from mmdsr.io.images import write_bytes
 

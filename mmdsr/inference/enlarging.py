@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmdsr.errors import ResultError
 from mmdsr.inference import budget, tiling
 from mmdsr.inference.references import enlarged
 from mmdsr.models.networks.padding import MIN_SIZE
@@ -20,10 +21,6 @@ PRECISIONS = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 _OWN_MARGIN = 0
 #: Beyond it a result is no image: black and white are 0 and 1.
 _LARGEST = 100
-
-
-class ResultError(ValueError):
-    """What a network gives for an image is no image."""
 
 
 @dataclass

@@ -18,13 +18,9 @@ import torch
 from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from mmdsr.errors import CheckpointError, RefusedTypeError
 from mmdsr.io.finite import describe, non_finite
-from mmdsr.io.unpickling import RESTRICTED_PICKLE, RefusedTypeError
-
-
-class CheckpointError(ValueError):
-    """A file cannot be read as a checkpoint, or does not fit."""
-
+from mmdsr.io.unpickling import RESTRICTED_PICKLE
 
 #: Where other programs put the weights, the most wanted first.
 _WRAPPINGS = ('state_dict', 'params_ema', 'params')

@@ -15,8 +15,8 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
-from mmdsr.engine.check_data import UsageError
-from mmdsr.io.checkpoint import CheckpointError, read_checkpoint
+from mmdsr.errors import CheckpointError, UsageError
+from mmdsr.io.checkpoint import read_checkpoint
 
 #: Keys whose value may be a name or an address of weights.
 _KEYS = ('checkpoint', 'pretrained', 'weights', 'load_from')

@@ -7,6 +7,8 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
+from mmdsr.errors import RefusedTypeError
+
 #: Types that a training checkpoint of mmengine may contain besides plain
 #: containers: tensors, the log history with its NumPy arrays, and a class
 #: that a schedule refers to.
@@ -28,10 +30,6 @@ _METHODS = {
     HistoryBuffer: {'min', 'max', 'mean', 'current'},
     OneCycleParamScheduler: {'_annealing_cos', '_annealing_linear'},
 }
-
-
-class RefusedTypeError(pickle.UnpicklingError):
-    """A file asks for something that no checkpoint needs."""
 
 
 def _method(owner, name):

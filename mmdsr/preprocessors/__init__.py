@@ -5,6 +5,5 @@ imported when ``type='mmdsr.SR...'`` asks for them.
 """
 
 from mmdsr.preprocessors.mixin import SuperResolveMixin
-from mmdsr.preprocessors.rescale import FrameError, StageError
 
-__all__ = ['FrameError', 'StageError', 'SuperResolveMixin']
+__all__ = ['SuperResolveMixin']

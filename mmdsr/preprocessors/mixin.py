@@ -1,7 +1,8 @@
 """Super-resolution in front of a host's model, as its data preprocessor."""
 
+from mmdsr.errors import StageError
 from mmdsr.inference import SuperResolver
-from mmdsr.preprocessors.rescale import StageError, rescale_samples
+from mmdsr.preprocessors.rescale import rescale_samples
 
 
 class SuperResolveMixin:

@@ -20,18 +20,12 @@ import numpy as np
 import torch
 from mmengine.structures import InstanceData, PixelData
 
+from mmdsr.errors import FrameError
+
 #: Sizes (height, width, ...) of the image that the network sees.
 _SIZES = ('img_shape', 'pad_shape', 'batch_input_shape')
 #: Margins in pixels (left, right, top, bottom).
 _PADDINGS = ('padding_size', 'img_padding_size')
-
-
-class StageError(ValueError):
-    """Super-resolution cannot be put in front of this model or data."""
-
-
-class FrameError(StageError):
-    """The annotations belong neither to the LR nor to the HR image."""
 
 
 def rescale_samples(samples, sizes, scale, training=False, strict=True):

@@ -16,14 +16,9 @@ import traceback
 import av.error
 import numpy as np
 
+from mmdsr.errors import VideoError
 from mmdsr.video.decoder import decode_video, inspect_video, short
-from mmdsr.video.reader import (
-    HEADER,
-    PICTURE,
-    REPORT,
-    SEEN,
-    VideoError,
-)
+from mmdsr.video.reader import HEADER, PICTURE, REPORT, SEEN
 from mmdsr.video.stamps import Sampler
 
 _PIPE_BYTES = 2**20

@@ -13,6 +13,7 @@ import av
 import av.error
 import av.logging
 
+from mmdsr.errors import VideoError
 from mmdsr.video.pictures import (
     deinterlaced,
     quarter_turns,
@@ -20,7 +21,7 @@ from mmdsr.video.pictures import (
     sample_aspect,
     square_size,
 )
-from mmdsr.video.reader import VideoError, VideoInfo
+from mmdsr.video.reader import VideoInfo
 from mmdsr.video.stamps import Timeline, starts_anew
 
 # A file cut short may name a time that is a little past its last frame.

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdsr.errors import VideoError
 from mmdsr.extras import require
 
 DEINTERLACE = ('auto', 'on', 'off')
@@ -30,10 +31,6 @@ SAR = ('square', 'keep')
 #: bytes of the JSON text that follows and 0.
 HEADER = struct.Struct('<cqdqqII')
 SEEN, PICTURE, REPORT = b's', b'p', b'r'
-
-
-class VideoError(ValueError):
-    """A file that cannot be read as a video at all."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@
 import json
 from pathlib import Path
 
-from mmdsr.io.checkpoint import CheckpointError
+from mmdsr.errors import CheckpointError
 from mmdsr.io.checksums import digest
 from mmdsr.io.images import write_bytes
 

@@ -4,12 +4,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from mmdsr.io.checkpoint import (
-    CheckpointError,
-    fit_weights,
-    generator_weights,
-    read_checkpoint,
-)
+from mmdsr.errors import CheckpointError
+from mmdsr.io.checkpoint import fit_weights, generator_weights, read_checkpoint
 from mmdsr.registry import MODELS
 from mmdsr.weights.index import FOLDER, available, check_digest, weight_path
 

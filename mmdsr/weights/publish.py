@@ -16,12 +16,8 @@ import torch
 from mmengine.config import Config
 from safetensors.torch import save as save_safetensors
 
-from mmdsr.io.checkpoint import (
-    CheckpointError,
-    fit_weights,
-    generator_weights,
-    read_checkpoint,
-)
+from mmdsr.errors import CheckpointError
+from mmdsr.io.checkpoint import fit_weights, generator_weights, read_checkpoint
 from mmdsr.io.images import write_bytes
 from mmdsr.registry import MODELS
 from mmdsr.version import __version__

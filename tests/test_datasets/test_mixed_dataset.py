@@ -7,7 +7,8 @@ import pytest
 
 from mmdsr.datasets.mixed_dataset import MixedDataset
 from mmdsr.datasets.seeding import SeededIndex
-from mmdsr.engine.check_data import UsageError, check_data
+from mmdsr.engine.check_data import check_data
+from mmdsr.errors import UsageError
 from mmdsr.registry import DATASETS
 
 

@@ -3,7 +3,8 @@
 import pytest
 from mmengine.config import Config
 
-from mmdsr.engine.check_data import UsageError, check_data
+from mmdsr.engine.check_data import check_data
+from mmdsr.errors import UsageError
 
 
 @pytest.fixture

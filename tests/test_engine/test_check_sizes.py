@@ -6,8 +6,9 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
-from mmdsr.engine.check_data import UsageError, check_data
+from mmdsr.engine.check_data import check_data
 from mmdsr.engine.check_sizes import check_sizes
+from mmdsr.errors import UsageError
 
 LOAD = [
     dict(type='LoadImageFromFile', key='img'),

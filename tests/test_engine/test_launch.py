@@ -5,7 +5,7 @@ import torch
 from mmengine.config import Config
 
 from mmdsr.engine import launch
-from mmdsr.engine.launch import UsageError
+from mmdsr.errors import UsageError
 
 
 @pytest.fixture

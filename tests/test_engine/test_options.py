@@ -5,12 +5,12 @@ import argparse
 import pytest
 from mmengine.config import Config
 
-from mmdsr.engine.check_data import UsageError
 from mmdsr.engine.options import (
     add_options_argument,
     merge_options,
     read_options,
 )
+from mmdsr.errors import UsageError
 
 
 def _config():

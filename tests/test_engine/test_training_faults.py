@@ -10,8 +10,9 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from mmdsr.engine.launch import UsageError, load_config, set_resume, train
+from mmdsr.engine.launch import load_config, set_resume, train
 from mmdsr.engine.options import RawOption
+from mmdsr.errors import UsageError
 from mmdsr.io.checkpoint import read_checkpoint, save_weights
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mmdsr.engine.launch import UsageError
+from mmdsr.errors import UsageError
 from mmdsr.experiments.ablation.plot import plot, spread
 from mmdsr.experiments.ablation.runs import make_run, prepare_runs
 from mmdsr.experiments.ablation.study import (

@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from rich.console import Console
 
+from mmdsr.errors import CheckpointError
 from mmdsr.experiments import compare_references as study
 from mmdsr.experiments.references_table import (
     Row,
@@ -18,7 +19,7 @@ from mmdsr.experiments.references_table import (
     rich_table,
     write_results,
 )
-from mmdsr.io.checkpoint import CheckpointError, save_weights
+from mmdsr.io.checkpoint import save_weights
 from mmdsr.models.networks import DSROutput
 from mmdsr.registry import MODELS
 

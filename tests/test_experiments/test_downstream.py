@@ -9,7 +9,7 @@ from mmengine.config import Config
 from PIL import Image
 from rich.console import Console
 
-from mmdsr.engine.launch import UsageError
+from mmdsr.errors import UsageError
 from mmdsr.experiments.downstream.pictures import choose, draw
 from mmdsr.experiments.downstream.plot import plot
 from mmdsr.experiments.downstream.runs import check_settings, prepare_runs

@@ -13,8 +13,9 @@ from mmengine.config import Config
 from PIL import Image
 from torch import nn
 
+from mmdsr.errors import CheckpointError
 from mmdsr.inference import SuperResolver
-from mmdsr.io.checkpoint import CheckpointError, save_weights
+from mmdsr.io.checkpoint import save_weights
 from mmdsr.registry import MODELS
 from mmdsr.weights import load_published
 

@@ -11,8 +11,8 @@ from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner.checkpoint import CheckpointLoader, load_checkpoint
 from torch import nn
 
+from mmdsr.errors import CheckpointError
 from mmdsr.io.checkpoint import (
-    CheckpointError,
     generator_weights,
     load_generator,
     read_checkpoint,

@@ -7,10 +7,9 @@ import torch
 from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmdsr.engine.check_data import UsageError
 from mmdsr.engine.launch import load_config, train
+from mmdsr.errors import CheckpointError, UsageError
 from mmdsr.io import fetch
-from mmdsr.io.checkpoint import CheckpointError
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_whole_numbers_of_any_type(tmp_path, host, kind):
 @pytest.mark.parametrize('host', HOSTS)
 @pytest.mark.parametrize('value', [-1, 256])
 def test_whole_numbers_that_are_no_colors(tmp_path, host, value):
-    from mmdsr.preprocessors import StageError
+    from mmdsr.errors import StageError
 
     one = sample(host, tmp_path)
     image = one['inputs'].long()

@@ -13,7 +13,7 @@ from host_data import make_data, write_config
 from stage_cases import HOSTS, NANO, build
 
 from mmdsr.engine import launch
-from mmdsr.engine.launch import UsageError
+from mmdsr.errors import UsageError
 from mmdsr.io.checkpoint import load_model, read_checkpoint, save_weights
 
 ROOT = Path(__file__).parents[2]

@@ -26,8 +26,8 @@ from stage_cases import (
     stage,
 )
 
+from mmdsr.errors import StageError
 from mmdsr.io.checkpoint import load_model, save_weights
-from mmdsr.preprocessors import StageError
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
+from mmdsr.errors import FrameError
 from mmdsr.preprocessors.rescale import (
-    FrameError,
     frame_of,
     rescale_sample,
     rescale_samples,

@@ -25,7 +25,7 @@ from stage_cases import (
     write_files,
 )
 
-from mmdsr.preprocessors import FrameError, StageError
+from mmdsr.errors import FrameError, StageError
 
 FLIP = dict(type='RandomFlip', prob=1.0)
 PREPROCESSORS = dict(

@@ -8,7 +8,8 @@ import pytest
 from video_makers import texture, view, write_video
 
 from mmdsr.dev.mutate import mutate_bytes
-from mmdsr.video.reader import VideoError, probe, read_video
+from mmdsr.errors import VideoError
+from mmdsr.video.reader import probe, read_video
 
 KINDS = {
     'mp4': 'libx264',

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from video_makers import texture, view, write_video
 
+from mmdsr.errors import VideoError
 from mmdsr.video import child as video_child
 from mmdsr.video import reader as video_reader
 from mmdsr.video.decoder import decode_video
-from mmdsr.video.reader import VideoError, probe, read_video
+from mmdsr.video.reader import probe, read_video
 from mmdsr.video.stamps import Sampler
 
 ROOT = Path(__file__).parents[2]

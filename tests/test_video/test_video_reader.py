@@ -13,7 +13,8 @@ from video_makers import (
     write_video,
 )
 
-from mmdsr.video.reader import VideoError, probe, read_video
+from mmdsr.errors import VideoError
+from mmdsr.video.reader import probe, read_video
 from mmdsr.video.stamps import Sampler
 
 KINDS = {

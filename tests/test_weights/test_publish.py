@@ -8,7 +8,8 @@ from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from safetensors.torch import load_file
 
-from mmdsr.io.checkpoint import CheckpointError, load_generator
+from mmdsr.errors import CheckpointError
+from mmdsr.io.checkpoint import load_generator
 from mmdsr.registry import MODELS
 from mmdsr.weights import available, load_published, read_published
 from mmdsr.weights.index import read_index

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 import mmdsr
 from mmdsr import weights
-from mmdsr.io.checkpoint import CheckpointError
+from mmdsr.errors import CheckpointError
 from mmdsr.registry import MODELS
 from mmdsr.weights.index import FOLDER, read_index, register
 from mmdsr.weights.load import FORMAT

@@ -21,7 +21,8 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from mmdsr.engine.launch import UsageError, check_data
+from mmdsr.engine.launch import check_data
+from mmdsr.errors import UsageError
 from mmdsr.experiments.ablation.plot import plot
 from mmdsr.experiments.ablation.runs import prepare_runs
 from mmdsr.experiments.ablation.runs import report as report_run

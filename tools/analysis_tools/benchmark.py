@@ -10,8 +10,9 @@ from rich.table import Table
 
 from mmdsr.analysis import benchmark
 from mmdsr.analysis.flops import cost_parts, count_cost, example_inputs
-from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument
+from mmdsr.errors import UsageError
 from mmdsr.models.networks import DRIMM
 from mmdsr.registry import MODELS
 

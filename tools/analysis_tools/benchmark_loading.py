@@ -16,8 +16,9 @@ import torch
 from rich.console import Console
 
 from mmdsr.analysis import benchmark_loading as loading
-from mmdsr.engine.launch import UsageError, check_data, load_config
+from mmdsr.engine.launch import check_data, load_config
 from mmdsr.engine.options import add_options_argument
+from mmdsr.errors import UsageError
 from mmdsr.io.images import write_bytes
 
 

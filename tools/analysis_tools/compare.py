@@ -17,8 +17,9 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument
+from mmdsr.errors import UsageError
 from mmdsr.experiments import compare_references as study
 from mmdsr.experiments.references_table import (
     match_table,

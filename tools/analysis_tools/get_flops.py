@@ -12,8 +12,9 @@ from mmdsr.analysis.flops import (
     count_cost,
     example_inputs,
 )
-from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument
+from mmdsr.errors import UsageError
 from mmdsr.registry import MODELS
 
 

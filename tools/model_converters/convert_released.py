@@ -4,11 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdsr.io.checkpoint import (
-    CheckpointError,
-    read_checkpoint,
-    save_weights,
-)
+from mmdsr.errors import CheckpointError
+from mmdsr.io.checkpoint import read_checkpoint, save_weights
 from mmdsr.weights.released import convert_released
 
 

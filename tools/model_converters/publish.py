@@ -14,9 +14,10 @@ Example:
 import argparse
 from pathlib import Path
 
-from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument, read_options
-from mmdsr.io.checkpoint import CheckpointError, find_checkpoint
+from mmdsr.errors import CheckpointError, UsageError
+from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.weights.publish import publish
 
 

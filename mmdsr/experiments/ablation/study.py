@@ -13,8 +13,9 @@ from pathlib import Path
 
 import yaml
 
-from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import merge_options
+from mmdsr.errors import UsageError
 
 
 @dataclass

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 
-from mmdsr.engine.launch import UsageError, load_config, set_resume, train
+from mmdsr.engine.launch import load_config, set_resume, train
+from mmdsr.errors import UsageError
 from mmdsr.experiments import compare_references as study
 from mmdsr.experiments.runs import die_with_parent, write_json
 

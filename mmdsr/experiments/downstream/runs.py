@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmdsr.engine.launch import UsageError
+from mmdsr.errors import UsageError
 from mmdsr.experiments.downstream.task import prepare, retarget
 from mmdsr.experiments.downstream.versions import HR
 from mmdsr.experiments.runs import TrainingRun, write_configs, write_json

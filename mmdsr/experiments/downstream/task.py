@@ -15,7 +15,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmdsr.engine.launch import UsageError, load_config
+from mmdsr.engine.launch import load_config
+from mmdsr.errors import UsageError
 
 #: The seven of section 5.3 and the folder of their configs.
 TASKS = {

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from mmdsr.engine.launch import UsageError
+from mmdsr.errors import CheckpointError, UsageError
 from mmdsr.experiments.runs import write_json
 from mmdsr.inference import SuperResolver
-from mmdsr.io.checkpoint import CheckpointError, find_checkpoint
+from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.io.checksums import digest
 from mmdsr.io.frames import SUFFIXES, natural_key, read_rgb
 from mmdsr.io.images import downscale, write_png

@@ -13,13 +13,8 @@ from pathlib import Path
 
 from mmengine.runner import find_latest_checkpoint
 
-from mmdsr.engine.launch import (
-    UsageError,
-    load_config,
-    set_resume,
-    test,
-    train,
-)
+from mmdsr.engine.launch import load_config, set_resume, test, train
+from mmdsr.errors import UsageError
 from mmdsr.experiments.downstream.task import retarget
 from mmdsr.experiments.runs import die_with_parent, write_json
 

@@ -2,11 +2,8 @@
 
 import torch
 
-from mmdsr.io.checkpoint import (
-    CheckpointError,
-    find_checkpoint,
-    load_generator,
-)
+from mmdsr.errors import CheckpointError
+from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.models.editors.common import run_network
 from mmdsr.models.editors.dsr import DSR
 from mmdsr.models.hidden import Hidden

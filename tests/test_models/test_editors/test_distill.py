@@ -20,7 +20,8 @@ from mmengine.model import (
 from mmengine.optim import OptimWrapper
 from torch.nn.parallel import DistributedDataParallel
 
-from mmdsr.io.checkpoint import CheckpointError, load_generator
+from mmdsr.errors import CheckpointError
+from mmdsr.io.checkpoint import load_generator
 from mmdsr.models.distillers import pair_distances
 from mmdsr.registry import MODELS
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchvision.models.vgg import cfgs, make_layers
 
-from mmdsr.io.checkpoint import CheckpointError
+from mmdsr.errors import CheckpointError
 from mmdsr.models.losses import PerceptualLoss
 
 
