@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmdsr.datasets.pipe_labels import IGNORED, PIPE_IDS
 from mmdsr.extras import require
 from mmdsr.io.frames import (
     SUFFIXES,
@@ -17,13 +18,6 @@ from mmdsr.io.frames import (
     walk_folders,
 )
 from mmdsr.io.images import UINT16_MODES, open_image, write_bytes
-
-PIPE_IDS = {'JO': 1, 'IL': 2, 'IN': 3}
-"""Ids in the masks of the Pipe data set: joint offset, intruding lateral,
-infiltration."""
-
-IGNORED = 255
-"""Value of pixels that belong to no class and are not background."""
 
 MIN_AREA = 16
 """Pixels of the smallest component that becomes an instance by default."""
@@ -75,8 +69,8 @@ def masks_to_coco(
             background, 255 not to be counted.
         out (str or Path): The JSON file. File names in it are relative to
             ``images``.
-        ids (dict[str, int], optional): Class to id. :data:`PIPE_IDS` unless
-            given.
+        ids (dict[str, int], optional): Class to id. Defaults to None,
+            :data:`mmdsr.datasets.pipe_labels.PIPE_IDS`.
         min_area (int): Smallest component in pixels.
         channel (int): Which channel holds the ids in masks of several, 0 =
             red to 2 = blue.

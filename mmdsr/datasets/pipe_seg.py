@@ -4,11 +4,9 @@ from pathlib import Path
 
 from mmseg.datasets import BaseSegDataset
 
+from mmdsr.datasets.pipe_labels import IGNORED
 from mmdsr.io.listing import missing_files, some
 from mmdsr.registry import DATASETS
-
-IGNORED = 255
-"""Label of pixels that count neither in training nor in testing."""
 
 
 @DATASETS.register_module()

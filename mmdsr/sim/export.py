@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmdsr.converters.masks_to_coco import PIPE_IDS
+from mmdsr.datasets.pipe_labels import PIPE_IDS
 from mmdsr.datasets.sewer_ml_csv import write_rows
 from mmdsr.io.images import encode_depth, write_png
 from mmdsr.io.layout import write_sample

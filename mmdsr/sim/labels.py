@@ -40,7 +40,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mmdsr.converters.masks_to_coco import PIPE_IDS
+from mmdsr.datasets.pipe_labels import PIPE_IDS
 from mmdsr.datasets.sewer_ml_csv import CLASSES
 
 MIN_AREA = 0.001

@@ -8,7 +8,7 @@ import pytest
 from fake_run import FakeRun, make, tiny_plan
 from PIL import Image
 
-from mmdsr.converters.masks_to_coco import PIPE_IDS
+from mmdsr.datasets.pipe_labels import PIPE_IDS
 from mmdsr.datasets.sewer_ml_csv import CLASSES, HEADER
 from mmdsr.io.checksums import verify
 from mmdsr.io.layout import (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fake_run import FakeRun
 
-from mmdsr.converters.masks_to_coco import PIPE_IDS
+from mmdsr.datasets.pipe_labels import PIPE_IDS
 from mmdsr.datasets.sewer_ml_csv import CLASSES, HEADER
 from mmdsr.sim.defects import KINDS
 from mmdsr.sim.labels import (
