@@ -1,7 +1,5 @@
 """Compare simulated runs with real sequences by image statistics."""
 
-import csv
-import io
 import json
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from mmdsr.analysis.image_statistics import (
 )
 from mmdsr.io.frames import find_runs, read_rgb
 from mmdsr.io.images import write_bytes
+from mmdsr.io.reports import csv_text, markdown_table, write_figure
 from mmdsr.sim import PipeRun
 
 SIMULATED = 'simulated'
@@ -256,20 +255,21 @@ def write_report(path, groups, verdicts=None):
 
 
 def _markdown(groups, verdicts):
-    header, rows = _cells(groups, verdicts)
-    lines = [header, ['---', *['---:'] * (len(header) - 1)], *rows]
-    return ''.join('| ' + ' | '.join(cells) + ' |\n' for cells in lines)
+    return markdown_table(*_cells(groups, verdicts)) + '\n'
 
 
 def _csv(groups, verdicts):
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator='\n')
-    writer.writerow(['group', 'sequence', 'images', *STATISTICS])
-    for name, sequences in groups.items():
-        for sequence in sequences:
-            values = [f'{sequence.values[key]:.6g}' for key in STATISTICS]
-            writer.writerow([name, sequence.name, sequence.images, *values])
-    return buffer.getvalue()
+    rows = [
+        [
+            name,
+            sequence.name,
+            sequence.images,
+            *(f'{sequence.values[key]:.6g}' for key in STATISTICS),
+        ]
+        for name, sequences in groups.items()
+        for sequence in sequences
+    ]
+    return csv_text(['group', 'sequence', 'images', *STATISTICS], rows)
 
 
 def _plain(value):
@@ -352,6 +352,4 @@ def plot(path, groups):
         axes.legend()
     for axes in panels:
         axes.remove()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format='png', dpi=80)
-    write_bytes(path, buffer.getvalue())
+    write_figure(path, figure, dpi=80)

@@ -1,6 +1,11 @@
 """Arguments that the experiments' command lines share."""
 
+import sys
+
+from rich.console import Console
+
 from mmdsr.engine.options import add_options_argument
+from mmdsr.errors import UsageError
 
 
 def positive(text):
@@ -41,3 +46,30 @@ def add_run_arguments(parser):
         parser,
         'override values of all configs',
     )
+
+
+def run_experiment(parser, experiment, done):
+    """Run an experiment and end as a command does.
+
+    The exit status is 2 if something is missing or does not fit, 1 if runs
+    failed, and 130 after Ctrl-C, as a shell reports it.
+
+    Args:
+        parser (ArgumentParser): Ends the process with a message.
+        experiment (Callable): Takes a ``rich.console.Console`` and returns
+            the runs.
+        done (str): What is said at the end.
+    """
+    try:
+        runs = experiment(Console())
+    except (UsageError, FileNotFoundError, ValueError) as error:
+        parser.exit(2, f'{parser.prog}: error: {error}\n')
+    except KeyboardInterrupt:
+        parser.exit(130, 'Stopped. The same command goes on.\n')
+    print(done)
+    failed = [run for run in runs if run.error]
+    if failed:
+        print(f'{len(failed)} of {len(runs)} runs failed:', file=sys.stderr)
+        for run in failed:
+            print(f'  {run.title}: {run.error}', file=sys.stderr)
+        sys.exit(1)

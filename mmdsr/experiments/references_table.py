@@ -1,13 +1,14 @@
 """The table of what references and depth are worth."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.table import Table
 
 from mmdsr.evaluation.match_accuracy import THRESHOLDS
+from mmdsr.experiments.report import heading
 from mmdsr.io.images import write_bytes
+from mmdsr.io.reports import markdown_table, write_json
 
 
 @dataclass
@@ -138,11 +139,6 @@ def match_table(name, rows):
     return _fill_table(Table(title=f'{name}: match'), _MATCH_HEADER, lines)
 
 
-def _markdown(header, lines):
-    rule = ['---', *['---:'] * (len(header) - 1)]
-    return ['| ' + ' | '.join(c) + ' |' for c in (header, rule, *lines)]
-
-
 def write_results(out, results, origin):
     """Write ``results.json`` and ``results.md``.
 
@@ -158,16 +154,14 @@ def write_results(out, results, origin):
             for name, rows in results.items()
         },
     )
-    text = ['# Results', '', *(f'- {k}: {v}' for k, v in origin.items())]
-    text += ['', _NOTE]
+    lines = [*heading('Results', origin), _NOTE]
     for name, rows in results.items():
-        text += ['', f'## {name} ({_counts(rows)})', '']
-        text += _markdown(_HEADER, map(_cells, rows))
+        lines += ['', f'## {name} ({_counts(rows)})', '']
+        lines += [markdown_table(_HEADER, map(_cells, rows))]
         matched = [_match_cells(row) for row in rows if row.match]
         if matched:
-            text += ['', _MATCH_NOTE, '', *_markdown(_MATCH_HEADER, matched)]
+            table = markdown_table(_MATCH_HEADER, matched)
+            lines += ['', _MATCH_NOTE, '', table]
     out = Path(out)
-    write_bytes(
-        out / 'results.json', (json.dumps(content, indent=2) + '\n').encode()
-    )
-    write_bytes(out / 'results.md', ('\n'.join(text) + '\n').encode())
+    write_json(out / 'results.json', content)
+    write_bytes(out / 'results.md', ('\n'.join(lines) + '\n').encode())

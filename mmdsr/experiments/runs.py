@@ -1,8 +1,9 @@
-"""Trainings in processes of their own, several at a time.
+"""Rows x seeds: trainings in processes of their own, several at a time.
 
-What a comparison of many trainings needs: a run has a folder with its
-``config.py``; a process trains and tests in it and writes ``result.json``;
-stopped at any point, the next start goes on.
+What an experiment, a comparison of many trainings, needs: a run has a folder
+with its ``config.py`` and ``task.json``; a process
+(:mod:`mmdsr.experiments.worker`) trains and tests in it and writes
+``result.json``; stopped at any point, the next start goes on.
 """
 
 import json
@@ -10,10 +11,9 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.progress import (
@@ -27,7 +27,10 @@ from rich.progress import (
 from mmdsr.errors import UsageError
 from mmdsr.inference.budget import cpu_count
 from mmdsr.io.images import write_bytes
+from mmdsr.io.reports import write_json
 
+#: Is run as ``python -m WORKER FOLDER``.
+WORKER = 'mmdsr.experiments.worker'
 _ITERATION = re.compile(rb'\(train\)\s+(?:\[\s*(\d+)\])?\[\s*(\d+)/\s*(\d+)\]')
 
 
@@ -36,72 +39,94 @@ class TrainingRun:
     """One training with its tests.
 
     Args:
+        kind (str): Of :data:`mmdsr.experiments.worker.EVALUATORS`.
+        row (str): What is compared: a line or column of the table.
+        seed (int): The seed.
         title (str): What messages call it.
         folder (Path): Its folder.
-        worker (str): Module that is run as ``python -m WORKER FOLDER``.
+        tests (dict[str, dict]): Per name, the arguments of the evaluator.
         iters (int): Iterations, 0 if the schedule counts epochs.
         epochs (int): Epochs, 0 if the schedule counts iterations.
-        results (dict, optional): What ``result.json`` says, once it is
-            done.
+        results (dict[str, dict], optional): Per name of a test, once all
+            are done.
         error (str): Why it failed.
     """
 
+    kind: str
+    row: str
+    seed: int
     title: str
     folder: Path
-    worker: str
+    tests: dict = field(default_factory=dict)
     iters: int = 0
     epochs: int = 0
     results: dict | None = None
     error: str = ''
 
 
-def write_configs(runs, configs, where='--out'):
-    """Write the config of every run, if none is another one's.
+def prepare_runs(rows, seeds, make):
+    """Make the folders of all runs, rows x seeds; take up what is done.
 
     Args:
-        runs (Sequence[TrainingRun]): The runs.
-        configs (Sequence[str]): Text of each config.
-        where (str): The option that chooses the folder, for the message.
+        rows (Sequence): What is compared.
+        seeds (Sequence[int]): Seeds of every row.
+        make (Callable): Returns the :class:`TrainingRun` and the ``Config``
+            of a row and a seed.
+
+    Returns:
+        list[TrainingRun]: Seed by seed, so that an experiment that is
+        stopped has something to compare.
 
     Raises:
         UsageError: If a folder holds a run of another config; nothing is
             written then.
     """
-    for run, text in zip(runs, configs, strict=True):
+    runs, texts = [], []
+    for seed in seeds:
+        for row in rows:
+            run, cfg = make(row, seed)
+            run.iters = cfg.train_cfg.get('max_iters') or 0
+            run.epochs = cfg.train_cfg.get('max_epochs') or 0
+            runs.append(run)
+            texts.append(cfg.pretty_text)
+    _write_configs(runs, texts)
+    for run in runs:
+        task = dict(kind=run.kind, tests=run.tests)
+        result = run.folder / 'result.json'
+        if result.is_file():
+            content = json.loads(result.read_text(encoding='utf-8'))
+            # Trained, but tested on something else: the worker tests again.
+            if content['task'] == task:
+                run.results = content['results']
+        write_json(run.folder / 'task.json', task)
+    return runs
+
+
+def place_of(folder, name):
+    """Return the folder of a test.
+
+    Args:
+        folder (Path): Folder of the run.
+        name (str): Name of the test, perhaps a path.
+
+    Returns:
+        Path: Below the folder of the run.
+    """
+    return (
+        folder / 'tests' / (re.sub(r'[^\w.-]+', '-', name).strip('-.') or '_')
+    )
+
+
+def _write_configs(runs, texts):
+    for run, text in zip(runs, texts, strict=True):
         config = run.folder / 'config.py'
         if config.is_file() and config.read_text(encoding='utf-8') != text:
             raise UsageError(
                 f'{run.folder} holds a run with another config or budget: '
-                f'choose another {where}, or remove that folder.'
+                'choose another --out, or remove that folder.'
             )
-    for run, text in zip(runs, configs, strict=True):
+    for run, text in zip(runs, texts, strict=True):
         write_bytes(run.folder / 'config.py', text.encode())
-
-
-def write_json(path, content):
-    """Write a JSON file so that it is either whole or absent.
-
-    Args:
-        path (Path): Target.
-        content (dict): Contents.
-    """
-    write_bytes(path, f'{json.dumps(content, indent=2)}\n'.encode())
-
-
-def die_with_parent():
-    """End this process when the one that started it is gone.
-
-    A run that outlives its study would write into the folder that the next
-    start of the study continues.
-    """
-    parent = os.getppid()
-
-    def watch():
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def start(run, threads):
@@ -117,7 +142,7 @@ def start(run, threads):
     names = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
     with (run.folder / 'log.txt').open('ab') as log:
         return subprocess.Popen(
-            [sys.executable, '-m', run.worker, str(run.folder)],
+            [sys.executable, '-m', WORKER, str(run.folder)],
             env={**os.environ, **dict.fromkeys(names, str(threads))},
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -11,7 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmdsr.analysis import benchmark_loading as loading
+from mmdsr.analysis import benchmark_loading
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/dsrnet/teacher_quick.py'
@@ -27,7 +27,7 @@ def cfg(refsr_root):
     cfg = Config.fromfile(ROOT / CONFIG)
     cfg.merge_from_dict(SMALL)
     cfg.train_dataloader.dataset.data_root = str(refsr_root)
-    loading.prepare(cfg)
+    benchmark_loading.prepare(cfg)
     return cfg
 
 
@@ -39,7 +39,7 @@ def slow(count, seconds):
 
 def test_rate_counts_what_loading_and_use_take():
     device = torch.device('cpu')
-    alone = loading.rate(slow(9, 0.02), 5, 6, 3, device)
+    alone = benchmark_loading.rate(slow(9, 0.02), 5, 6, 3, device)
     # Sleeping may take longer, never shorter.
     assert 5 / 0.2 < alone <= 5 / 0.02
     used = []
@@ -48,7 +48,7 @@ def test_rate_counts_what_loading_and_use_take():
         used.append(number)
         time.sleep(0.02)
 
-    both = loading.rate(slow(9, 0.02), 5, 6, 3, device, use)
+    both = benchmark_loading.rate(slow(9, 0.02), 5, 6, 3, device, use)
     assert 5 / 0.4 < both <= 5 / 0.04
     assert used == list(range(9))
 
@@ -58,7 +58,7 @@ def test_rate_leaves_the_warm_up_out():
         time.sleep(0.5)
         yield from range(20)
 
-    assert loading.rate(source(), 1, 10, 1, torch.device('cpu')) > 20
+    assert benchmark_loading.rate(source(), 1, 10, 1, torch.device('cpu')) > 20
 
 
 class Burn:
@@ -84,7 +84,7 @@ def test_time_transforms_sees_the_slow_one():
     data.pipeline = SimpleNamespace(
         transforms=[Burn(0.001), Burn(0.01), Burn(0)]
     )
-    spent = loading.time_transforms(data, 5)
+    spent = benchmark_loading.time_transforms(data, 5)
     assert list(spent) == ['Burn', 'Burn #2', 'Burn #3']
     assert 1 <= spent['Burn'] < 5
     assert 10 <= spent['Burn #2'] < 20
@@ -95,9 +95,9 @@ def test_time_transforms_sees_the_slow_one():
 def test_loader_has_the_workers_and_does_not_end(cfg):
     before = copy.deepcopy(cfg.train_dataloader)
     cfg.train_dataloader.sampler.infinite = False
-    loader = loading.build_loader(cfg, 0)
+    loader = benchmark_loading.build_loader(cfg, 0)
     assert (loader.num_workers, loader.batch_size) == (0, 2)
-    assert loading.build_loader(cfg, 1).num_workers == 1
+    assert benchmark_loading.build_loader(cfg, 1).num_workers == 1
     draws = iter(loader.sampler)
     assert len([next(draws) for _ in range(50)]) == 50
     cfg.train_dataloader.sampler.infinite = True
@@ -105,8 +105,8 @@ def test_loader_has_the_workers_and_does_not_end(cfg):
 
 
 def test_training_step_trains_and_leaves_the_batch(cfg):
-    training = loading.Training(cfg, 'cpu')
-    batch = next(iter(loading.build_loader(cfg, 0)))
+    training = benchmark_loading.Training(cfg, 'cpu')
+    batch = next(iter(benchmark_loading.build_loader(cfg, 0)))
     kept = copy.deepcopy(batch)
     old = [p.detach().clone() for p in training.model.parameters()]
     training.step(batch)
@@ -124,7 +124,7 @@ def test_training_step_trains_and_leaves_the_batch(cfg):
 
 def test_measure_without_training(cfg):
     steps = []
-    report = loading.measure_loading(
+    report = benchmark_loading.measure_loading(
         cfg, (0, 1), samples=6, rounds=1, train=False, progress=steps.append
     )
     assert [line.workers for line in report.rates] == [0, 1]
@@ -132,7 +132,7 @@ def test_measure_without_training(cfg):
     assert 'LoadImageFromFile gt' in report.transforms
     assert 'PairedRefCrop' in report.transforms
     assert len(steps) == 3
-    text = json.dumps(loading.to_json(report), allow_nan=False)
+    text = json.dumps(benchmark_loading.to_json(report), allow_nan=False)
     assert json.loads(text)['step'] is None
 
 
@@ -141,7 +141,7 @@ def test_measure_without_training(cfg):
 )
 def test_measure_refuses(cfg, kwargs):
     with pytest.raises(ValueError, match='at least 1'):
-        loading.measure_loading(cfg, **kwargs)
+        benchmark_loading.measure_loading(cfg, **kwargs)
 
 
 def run(*args):

@@ -10,11 +10,14 @@ import pytest
 from PIL import Image
 
 from mmdsr.errors import UsageError
+from mmdsr.experiments.ablation.experiment import make_runs, name_roots
 from mmdsr.experiments.ablation.plot import plot, spread
-from mmdsr.experiments.ablation.runs import make_run, prepare_runs
+from mmdsr.experiments.ablation.report import Costing, collect, write_tables
 from mmdsr.experiments.ablation.study import (
     AblationRow,
     Budget,
+    Study,
+    find_study,
     prepare,
     read_study,
     study_of_configs,
@@ -23,11 +26,10 @@ from mmdsr.experiments.ablation.table import (
     Cost,
     lines_of,
     measure_cost,
-    summarise,
     table_csv,
-    write_tables,
 )
-from mmdsr.experiments.runs import iteration
+from mmdsr.experiments.runs import TrainingRun, iteration, place_of
+from mmdsr.experiments.table import summarise, text_of
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs'
@@ -146,23 +148,53 @@ def test_runs_are_kept_and_not_mixed(tmp_path):
     study = study_of_configs([QUICK.config])
     roots = dict(mini='data/mini')
     args = (study, Budget(iters=300), [0, 1], tmp_path)
-    runs = prepare_runs(*args, roots)
+    runs = make_runs(*args, roots)
     assert [run.results for run in runs] == [None, None]
     done = dict(mini=dict(psnr_y=30.0))
     task = json.loads((runs[1].folder / 'task.json').read_text())
     (runs[1].folder / 'result.json').write_text(
         json.dumps(dict(task=task, results=done))
     )
-    assert [r.results for r in prepare_runs(*args, roots)] == [None, done]
+    assert [r.results for r in make_runs(*args, roots)] == [None, done]
     # Other test data: the run is kept, its test is not.
-    other = prepare_runs(*args, dict(real='data/real'))
+    other = make_runs(*args, dict(real='data/real'))
     assert [run.results for run in other] == [None, None]
     with pytest.raises(UsageError, match='another config or budget'):
-        prepare_runs(study, Budget(iters=301), [1], tmp_path, roots)
+        make_runs(study, Budget(iters=301), [1], tmp_path, roots)
+
+
+def test_rows_of_several_studies_are_put_together(tmp_path):
+    folder = CONFIGS / 'ablations'
+    named = find_study(['table10'], folder)
+    assert named.title == read_study(folder / 'table10.yml').title
+    both = find_study(['table10', str(QUICK.config)], folder)
+    assert both.title == named.title
+    assert both.rows[:-1] == named.rows
+    assert both.rows[-1].config == QUICK.config
+    with pytest.raises(UsageError, match="no study 'table99'; known: table10"):
+        find_study(['table99'], folder)
+
+
+def test_data_sets_are_named_by_what_tells_them_apart(tmp_path):
+    paths = [tmp_path / part for part in ('a/mini', 'b/mini', 'b/real')]
+    roots = name_roots([*paths, paths[0]])
+    assert list(roots.values()) == [str(path) for path in paths]
+    assert list(roots) == [str(paths[0]), str(paths[1]), 'real']
+    # A path as a name does not lead out of the folder of the run.
+    places = [place_of(tmp_path, name) for name in roots]
+    assert {place.parent for place in places} == {tmp_path / 'tests'}
+    assert len(set(places)) == 3
+
+
+def test_costs_of_nothing_are_refused():
+    with pytest.raises(UsageError, match='at least 16'):
+        Costing((16, 15))
+    with pytest.raises(UsageError, match='--repeats'):
+        Costing(repeats=-1)
 
 
 def test_iteration_is_read_from_the_log(tmp_path):
-    run = make_run(QUICK, 0, tmp_path)
+    run = TrainingRun('ablation', 'Quick', 0, 'Quick, seed 0', tmp_path)
     assert iteration(run) == (0, 0)
     (tmp_path / 'log.txt').write_text(
         'x - Iter(train) [  50/2000]  lr: 1\n'
@@ -209,20 +241,26 @@ def test_lines_from_numbers_worked_by_hand():
     assert d.psnr is None
     assert d.note == 'no depth maps'
     assert summarise([5.0]).count == 1
+    assert text_of(summarise([-0.0004]), 3, '+') == '+0.000'
 
 
 def test_the_three_files_say_the_same(tmp_path):
     tables = dict(mini=lines_of('abcd', RESULTS))
     base = dict(mini=dict(psnr_y=29.0, ssim_y=0.85, samples=7))
     runs = [
-        make_run(
-            AblationRow(label, Path('x')),
+        TrainingRun(
+            'ablation',
+            label,
             seed,
+            f'{label}, seed {seed}',
             tmp_path,
-            results=dict(mini=result),
+            dict(mini={}),
+            results=dict(mini=dict(result, bicubic=base['mini'])),
         )
         for (label, seed), result in RESULTS.items()
     ]
+    study = Study('T', [AblationRow(label, Path('x')) for label in 'abcd'])
+    assert collect(study, runs) == (tables, base)
     write_tables(
         tmp_path, 'T', dict(iterations=5), tables, base, COSTS, runs, (80, 112)
     )

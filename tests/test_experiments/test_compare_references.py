@@ -12,7 +12,7 @@ from mmengine.config import Config
 from rich.console import Console
 
 from mmdsr.errors import CheckpointError
-from mmdsr.experiments import compare_references as study
+from mmdsr.experiments import compare_references
 from mmdsr.experiments.references_table import (
     Row,
     match_table,
@@ -67,7 +67,9 @@ def test_reference_matters_for_a_network_that_uses_it(
     cfg, refsr_root, tmp_path
 ):
     net = Oracle()
-    rows = study.evaluate(cfg, net, refsr_root, strips=tmp_path, max_strips=1)
+    rows = compare_references.evaluate(
+        cfg, net, refsr_root, strips=tmp_path, max_strips=1
+    )
     names = [(row.reference, row.depth) for row in rows]
     assert names == [
         (None, None),
@@ -101,7 +103,9 @@ def test_reference_matters_for_a_network_that_uses_it(
 def test_bicubic_row_is_pillow(cfg, refsr_root):
     from PIL import Image
 
-    rows = study.evaluate(cfg, Oracle(), refsr_root, ['adjacent'], ['zero'])
+    rows = compare_references.evaluate(
+        cfg, Oracle(), refsr_root, ['adjacent'], ['zero']
+    )
     errors = []
     for path in sorted((refsr_root / 'test/lr').iterdir()):
         with Image.open(path) as lr:
@@ -123,7 +127,7 @@ def test_what_the_data_do_not_allow_is_noted(cfg, refsr_root, tmp_path):
     for path in root.glob('test/*/test1_*'):
         path.unlink()
     (root / 'manifest.json').unlink()
-    rows = study.evaluate(cfg, Oracle(), root)
+    rows = compare_references.evaluate(cfg, Oracle(), root)
     wrong, given = rows[3], rows[6]
     assert wrong.psnr_y is None
     assert 'two runs' in wrong.note
@@ -134,13 +138,13 @@ def test_what_the_data_do_not_allow_is_noted(cfg, refsr_root, tmp_path):
     text = (tmp_path / 'out/results.md').read_text()
     assert given.note in text
     with pytest.raises(FileNotFoundError):
-        study.evaluate(cfg, Oracle(), tmp_path / 'none')
+        compare_references.evaluate(cfg, Oracle(), tmp_path / 'none')
 
 
 def test_variants():
     def pairs(**net):
         network = SimpleNamespace(forward=lambda lr, ref: None, **net)
-        rows = study.variants(network, ['adjacent', 'self'])
+        rows = compare_references.variants(network, ['adjacent', 'self'])
         return [(row.reference, row.depth) for row in rows]
 
     assert pairs(needs_depth=False, depth_net=None) == [
@@ -153,11 +157,13 @@ def test_variants():
         ('adjacent', 'zero'),
     ]
     with pytest.raises(ValueError, match='given'):
-        study.variants(SimpleNamespace(needs_depth=True), depths=['predicted'])
+        compare_references.variants(
+            SimpleNamespace(needs_depth=True), depths=['predicted']
+        )
     free = SimpleNamespace(
         forward=lambda lr, ref=None: None, needs_depth=False
     )
-    assert [row.reference for row in study.variants(free)] == [
+    assert [row.reference for row in compare_references.variants(free)] == [
         'adjacent',
         'wrong',
         'none',
@@ -216,17 +222,17 @@ def test_results_are_written(tmp_path):
 
 def test_find_checkpoint(tmp_path):
     with pytest.raises(FileNotFoundError, match='no checkpoint'):
-        study.find_checkpoint(tmp_path)
+        compare_references.find_checkpoint(tmp_path)
     for name in ('iter_2.pth', 'iter_10.pth'):
         (tmp_path / name).touch()
     import os
 
     os.utime(tmp_path / 'iter_2.pth', (1, 1))
-    assert study.find_checkpoint(tmp_path).name == 'iter_10.pth'
+    assert compare_references.find_checkpoint(tmp_path).name == 'iter_10.pth'
     (tmp_path / 'best_PSNR-Y_iter_2.pth').touch()
-    assert study.find_checkpoint(tmp_path).name.startswith('best')
+    assert compare_references.find_checkpoint(tmp_path).name.startswith('best')
     file = tmp_path / 'iter_2.pth'
-    assert study.find_checkpoint(file) == file
+    assert compare_references.find_checkpoint(file) == file
 
 
 def test_build_generator(cfg, tmp_path):
@@ -243,13 +249,13 @@ def test_build_generator(cfg, tmp_path):
         {f'generator.{k}': v for k, v in net.state_dict().items()},
         tmp_path / 'iter_1.pth',
     )
-    loaded = study.build_generator(small, tmp_path)
+    loaded = compare_references.build_generator(small, tmp_path)
     assert not loaded.training
     assert not any(p.requires_grad for p in loaded.parameters())
     for key, value in net.state_dict().items():
         assert torch.equal(value, loaded.state_dict()[key])
     with pytest.raises(CheckpointError, match='another config'):
-        study.build_generator(cfg, tmp_path)
+        compare_references.build_generator(cfg, tmp_path)
 
 
 def test_holes_in_given_depth():
@@ -259,8 +265,8 @@ def test_holes_in_given_depth():
         stem='run_1',
         depth_lr=np.full((16, 16, 1), np.nan, np.float32),
     )
-    with pytest.raises(study.MissingDepthError, match='run_1'):
-        study.super_resolve(Oracle(), sample, 'given')
+    with pytest.raises(compare_references.MissingDepthError, match='run_1'):
+        compare_references.super_resolve(Oracle(), sample, 'given')
 
 
 @pytest.fixture
@@ -316,7 +322,9 @@ class Flowing(torch.nn.Module):
 
 def test_rest_and_match(cfg, rest_root):
     net = Flowing()
-    rows = study.evaluate(cfg, net, rest_root, ['adjacent', 'self'])
+    rows = compare_references.evaluate(
+        cfg, net, rest_root, ['adjacent', 'self']
+    )
     assert [row.name for row in rows] == [
         'bicubic',
         'flow-warp',
@@ -343,6 +351,6 @@ def test_rest_and_match(cfg, rest_root):
 def test_at_rest():
     image = np.zeros((8, 8, 3), np.uint8)
     near = image + 1
-    assert study.at_rest(dict(gt=image, ref=near), 30)
-    assert not study.at_rest(dict(gt=image, ref=near), 60)
-    assert not study.at_rest(dict(gt=image, ref=near[:4]), 30)
+    assert compare_references.at_rest(dict(gt=image, ref=near), 30)
+    assert not compare_references.at_rest(dict(gt=image, ref=near), 60)
+    assert not compare_references.at_rest(dict(gt=image, ref=near[:4]), 30)

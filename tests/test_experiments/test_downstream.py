@@ -10,9 +10,13 @@ from PIL import Image
 from rich.console import Console
 
 from mmdsr.errors import UsageError
+from mmdsr.experiments.downstream.experiment import (
+    check_settings,
+    find_data,
+    make_runs,
+)
 from mmdsr.experiments.downstream.pictures import choose, draw
 from mmdsr.experiments.downstream.plot import plot
-from mmdsr.experiments.downstream.runs import check_settings, prepare_runs
 from mmdsr.experiments.downstream.table import build_table
 from mmdsr.experiments.downstream.task import (
     TASKS,
@@ -257,43 +261,62 @@ def places(versions):
     return {'data/sewersim-pipe': {v.name: f'/set/{v.name}' for v in versions}}
 
 
+def test_data_are_found_before_anything_is_computed(tmp_path):
+    root = tmp_path / 'sewersim-pipe'
+    for split in ('train', 'test'):
+        place = root / 'images' / split / 'a.png'
+        write_png(place, np.zeros((8, 8, 3), np.uint8))
+    found = find_data([FCN], 'hr', tmp_path)
+    assert found[0] == {'fcn': {'data/sewersim-pipe': root}}
+    assert found[1] == {root: ['images/test']}
+    assert found[2] == {root: ['images/train', 'images/test']}
+    # What is trained on has to be made, too.
+    assert find_data([FCN], 'same', tmp_path)[1] == found[2]
+    (root / 'images/train/a.png').unlink()
+    with pytest.raises(UsageError, match='has no images'):
+        find_data([FCN], 'hr', tmp_path)
+
+
 def test_runs_of_both_protocols(tmp_path):
     versions = [LR, BICUBIC, Version('sr-x', 'SR(x)', dict(weights='x')), HR]
     args = (FCN, versions, places(versions), [0, 1])
-    runs = prepare_runs(*args, tmp_path / 'hr')
+    runs = make_runs(*args, tmp_path / 'hr')
     assert [run.seed for run in runs] == [0, 1]
     assert runs[0].iters > 0
     cfg = Config.fromfile(runs[1].folder / 'config.py')
     assert cfg.train_dataloader.dataset.data_root == '/set/hr'
     assert cfg.randomness.seed == 1
     assert list(runs[0].tests) == ['lr', 'bicubic', 'sr-x', 'hr']
-    assert runs[0].tests['sr-x'] == {'/set/hr': '/set/sr-x'}
+    assert runs[0].tests['sr-x'] == dict(
+        roots={'/set/hr': '/set/sr-x'}, images=40
+    )
 
-    runs = prepare_runs(*args, tmp_path / 'same', 'same')
+    runs = make_runs(*args, tmp_path / 'same', 'same')
     assert len(runs) == 8
     for run, version in zip(runs, 2 * versions, strict=True):
         cfg = Config.fromfile(run.folder / 'config.py')
         root = f'/set/{version.name}'
         assert cfg.train_dataloader.dataset.data_root == root
-        assert run.tests == {version.name: {root: root}}
+        assert run.tests[version.name]['roots'] == {root: root}
+        assert list(run.tests) == [version.name]
 
 
 def test_runs_are_kept_and_not_mixed(tmp_path):
     versions = [LR, BICUBIC, HR]
     args = (FCN, versions, places(versions), [0])
-    (run,) = prepare_runs(*args, tmp_path)
+    (run,) = make_runs(*args, tmp_path)
     task = json.loads((run.folder / 'task.json').read_text())
     done = dict(lr={'IoU/JO': 1.0})
     result = dict(task=task, results=done)
     (run.folder / 'result.json').write_text(json.dumps(result))
-    assert prepare_runs(*args, tmp_path)[0].results == done
+    assert make_runs(*args, tmp_path)[0].results == done
     # A version more: the worker tests it.
     more = [*versions[:2], Version('sr-x', 'SR(x)', dict(weights='x')), HR]
-    (other,) = prepare_runs(FCN, more, places(more), [0], tmp_path)
+    (other,) = make_runs(FCN, more, places(more), [0], tmp_path)
     assert other.results is None
     options = {'train_cfg.max_iters': 5}
     with pytest.raises(UsageError, match='another config'):
-        prepare_runs(*args, tmp_path, options=options)
+        make_runs(*args, tmp_path, options=options)
     settings = dict(protocol='hr', options={'pipeline.1.scale': (8, 6)})
     check_settings(tmp_path, settings)
     check_settings(tmp_path, settings)

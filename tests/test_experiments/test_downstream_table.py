@@ -12,8 +12,8 @@ from mmdsr.experiments.downstream.table import (
     class_scores,
     markdown,
     table_csv,
-    text_of,
 )
+from mmdsr.experiments.table import text_of
 
 #: Table 5 (YOLOv5s): class to LR, SR(D), SR(A), HR.
 TABLE_5 = {
@@ -157,10 +157,10 @@ def test_numbers_are_written_as_in_the_paper():
     assert text_of(None) == '-'
     scores = build_table({0: scores_of(TABLE_5)}, MODELS, 'AP50').lines[0]
     assert text_of(scores.values['LR']) == '78.98'
-    assert text_of(scores.deltas['ΔSR(D)'], '+') == '+0.89'
+    assert text_of(scores.deltas['ΔSR(D)'], sign='+') == '+0.89'
     same = build_table(
         {0: {c: dict(JO=0.1 + 0.2 if c == 'LR' else 0.3) for c in COLUMNS}},
         MODELS,
         'IoU',
     )
-    assert text_of(same.lines[0].deltas['ΔSR(D)'], '+') == '+0.00'
+    assert text_of(same.lines[0].deltas['ΔSR(D)'], sign='+') == '+0.00'

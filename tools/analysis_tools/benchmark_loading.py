@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from mmdsr.analysis import benchmark_loading as loading
+from mmdsr.analysis import benchmark_loading
 from mmdsr.engine.launch import check_data, load_config
 from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
@@ -85,7 +85,7 @@ def main():
             cfg.train_dataloader.dataset.data_root = args.data_root
         check_data(cfg, ['train_dataloader'])
         with progress.status('preparing') as status:
-            report = loading.measure_loading(
+            report = benchmark_loading.measure_loading(
                 cfg,
                 workers=args.workers,
                 samples=args.samples,
@@ -99,10 +99,10 @@ def main():
     except (UsageError, ValueError, OSError) as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
     console = Console()
-    for table in loading.rich_table(report):
+    for table in benchmark_loading.rich_table(report):
         console.print(table)
     if args.out:
-        text = json.dumps(loading.to_json(report), indent=1) + '\n'
+        text = json.dumps(benchmark_loading.to_json(report), indent=1) + '\n'
         write_bytes(args.out, text.encode())
         print(f'Written: {args.out}')
 

@@ -20,7 +20,7 @@ from rich.console import Console
 from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
-from mmdsr.experiments import compare_references as study
+from mmdsr.experiments import compare_references
 from mmdsr.experiments.references_table import (
     match_table,
     rich_table,
@@ -51,16 +51,16 @@ def parse_args():
     parser.add_argument(
         '--references',
         nargs='+',
-        choices=study.REFERENCES,
-        default=study.USUAL_REFERENCES,
+        choices=compare_references.REFERENCES,
+        default=compare_references.USUAL_REFERENCES,
         help='references to try; the first one is also used for the depths '
-        f'(default: {" ".join(study.USUAL_REFERENCES)})',
+        f'(default: {" ".join(compare_references.USUAL_REFERENCES)})',
     )
     parser.add_argument(
         '--depths',
         nargs='+',
-        choices=study.DEPTHS,
-        default=study.DEPTHS,
+        choices=compare_references.DEPTHS,
+        default=compare_references.DEPTHS,
         help='depth sources to try; the first one is used for the references',
     )
     parser.add_argument(
@@ -82,14 +82,16 @@ def main():
     console = Console()
     try:
         cfg = load_config(args.config, args.cfg_options)
-        checkpoint = study.find_checkpoint(args.checkpoint)
+        checkpoint = compare_references.find_checkpoint(args.checkpoint)
         out = Path(args.out or checkpoint.parent / 'compare')
         roots = args.data_roots or [cfg.test_dataloader.dataset.data_root]
-        generator = study.build_generator(cfg, checkpoint, args.device)
+        generator = compare_references.build_generator(
+            cfg, checkpoint, args.device
+        )
         results = {}
         for root in map(Path, roots):
             name = root.name if root.name not in results else str(root)
-            results[name] = study.evaluate(
+            results[name] = compare_references.evaluate(
                 cfg,
                 generator,
                 root,

@@ -1,8 +1,6 @@
 """PSNR against cost, as in Fig. 7 of the paper: upper left is better."""
 
-import io
-
-from mmdsr.io.images import write_bytes
+from mmdsr.io.reports import write_figure
 
 
 def spread(places):
@@ -67,6 +65,4 @@ def plot(path, tables, bicubic, costs):
         axes.grid(alpha=0.3)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize='small')
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format='png', dpi=120)
-    write_bytes(path, buffer.getvalue())
+    write_figure(path, figure)

@@ -130,6 +130,41 @@ def study_of_configs(paths):
     return check_study(Study('Comparison', rows))
 
 
+def find_study(names, folder):
+    """Return the study of a command line.
+
+    Args:
+        names (Sequence[str]): Names of studies, YAML files, or configs, one
+            per row; the rows of all are put together.
+        folder (Path): Where the named studies are.
+
+    Returns:
+        Study: The study.
+
+    Raises:
+        UsageError: If one is unknown, missing, or does not fit the others.
+    """
+    if all(name.endswith('.py') for name in names):
+        return study_of_configs(names)
+    studies = []
+    for name in names:
+        if name.endswith('.py'):
+            studies.append(study_of_configs([name]))
+            continue
+        path = Path(name)
+        if path.suffix not in ('.yml', '.yaml'):
+            path = Path(folder, f'{name}.yml')
+            if not path.is_file():
+                known = sorted(p.stem for p in Path(folder).glob('*.yml'))
+                raise UsageError(
+                    f'There is no study {name!r}; known: '
+                    f'{", ".join(known)}. A study of your own is a YAML file.'
+                )
+        studies.append(read_study(path))
+    rows = [row for study in studies for row in study.rows]
+    return check_study(Study(studies[0].title, rows))
+
+
 def check_study(study):
     """Refuse a study that cannot be run.
 

@@ -1,34 +1,14 @@
 """The table of a study: means and spreads over seeds, costs, differences."""
 
-import csv
-import io
-import json
-import statistics
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 
 from mmdsr.analysis.benchmark import median_time
 from mmdsr.analysis.flops import count_cost, example_inputs
-from mmdsr.io.images import write_bytes
+from mmdsr.experiments.table import Value, cells_of, summarise, text_of
+from mmdsr.io.reports import csv_text, markdown_table
 from mmdsr.registry import MODELS
-
-
-@dataclass
-class Value:
-    """A quantity over seeds.
-
-    Args:
-        mean (float): Mean.
-        spread (float, optional): Sample standard deviation; ``None`` of one
-            value.
-        count (int): How many values.
-    """
-
-    mean: float
-    spread: float | None
-    count: int
 
 
 @dataclass
@@ -69,20 +49,6 @@ class Cost:
     params: int
     macs: int
     seconds: float | None = None
-
-
-def summarise(values):
-    """Return mean and spread.
-
-    Args:
-        values (Sequence[float]): At least one.
-
-    Returns:
-        Value: Of them.
-    """
-    values = list(values)
-    spread = statistics.stdev(values) if len(values) > 1 else None
-    return Value(statistics.fmean(values), spread, len(values))
 
 
 def lines_of(labels, results):
@@ -149,72 +115,50 @@ def measure_cost(generator, shape, repeats=0, device='cpu'):
     return cost
 
 
-def _text(value, digits, sign=''):
-    if value is None:
-        return '-'
-    text = f'{value.mean:{sign}.{digits}f}'
-    if value.spread is None:
-        return text
-    return f'{text} ± {value.spread:.{digits}f}'
-
-
-def markdown(title, origin, tables, bicubic, costs, seeds, shape):
+def markdown(tables, bicubic, costs, seeds):
     """Write the tables as Markdown.
 
     Args:
-        title (str): Title of the study.
-        origin (dict): How it was made, in the order to print.
         tables (dict[str, list[Line]]): Lines per data set.
         bicubic (dict[str, dict]): ``psnr_y``, ``ssim_y`` and ``samples`` per
             data set.
         costs (dict[str, Cost]): Per label.
-        seeds (Sequence[int]): Seeds that were asked for.
-        shape (tuple[int, int]): LR size of the costs.
+        seeds (int): Number of seeds that were asked for.
 
     Returns:
         str: The text.
     """
-    height, width = shape
-    parts = [f'# {title}', '', *(f'- {k}: {v}' for k, v in origin.items())]
-    parts += [
-        f'- cost: LR {width}x{height}, Ref {4 * width}x{4 * height}, MACs as '
-        'run, time of one image',
-        '- ±: sample standard deviation over seeds; delta: to the first row, '
-        'over pairs of runs with the same seed',
-    ]
+    header = ['', 'seeds', 'PSNR-Y (dB)', 'SSIM-Y', 'gain over bicubic (dB)',
+              'delta (dB)', 'params (M)', 'MACs (G)', 'time (ms)']  # fmt: skip
+    parts = []
     for name, lines in tables.items():
-        base = bicubic.get(name)
-        parts += ['', f'## {name}', '']
-        if base:
+        parts += [f'## {name}', '']
+        if base := bicubic.get(name):
             parts += [
                 f'{base["samples"]} images; bicubic {base["psnr_y"]:.3f} dB, '
                 f'{base["ssim_y"]:.4f}',
                 '',
             ]
-        rows = [
-            ['', 'seeds', 'PSNR-Y (dB)', 'SSIM-Y', 'gain over bicubic (dB)',
-             'delta (dB)', 'params (M)', 'MACs (G)', 'time (ms)'],
-            ['---', *['---:'] * 8],
-        ]  # fmt: skip
-        for line in lines:
-            cost = costs[line.label]
-            seconds = cost.seconds
-            rows.append([
-                line.label,
-                f'{len(line.seeds)} of {len(seeds)}',
-                _text(line.psnr, 3),
-                _text(line.ssim, 4),
-                _text(line.gain, 3, '+'),
-                _text(line.delta, 3, '+'),
-                f'{cost.params / 1e6:.3f}',
-                f'{cost.macs / 1e9:.3f}',
-                '-' if seconds is None else f'{seconds * 1e3:.1f}',
-            ])  # fmt: skip
-        parts += ['| ' + ' | '.join(cells) + ' |' for cells in rows]
+        rows = [_cells(line, costs[line.label], seeds) for line in lines]
+        parts += [markdown_table(header, rows), '']
         for line in lines:
             if line.note:
-                parts += ['', f'{line.label}: {line.note}']
-    return '\n'.join(parts) + '\n'
+                parts += [f'{line.label}: {line.note}', '']
+    return '\n'.join(parts)
+
+
+def _cells(line, cost, seeds):
+    return [
+        line.label,
+        f'{len(line.seeds)} of {seeds}',
+        text_of(line.psnr, 3),
+        text_of(line.ssim, 4),
+        text_of(line.gain, 3, '+'),
+        text_of(line.delta, 3, '+'),
+        f'{cost.params / 1e6:.3f}',
+        f'{cost.macs / 1e9:.3f}',
+        '-' if cost.seconds is None else f'{cost.seconds * 1e3:.1f}',
+    ]
 
 
 def table_csv(tables, costs):
@@ -230,54 +174,12 @@ def table_csv(tables, costs):
     kinds = ('psnr', 'ssim', 'gain', 'delta')
     header = ['data', 'row', 'seeds']
     header += [f'{k}_{part}' for k in kinds for part in ('mean', 'spread')]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator='\n')
-    writer.writerow([*header, 'params', 'macs', 'seconds'])
+    rows = []
     for name, lines in tables.items():
         for line in lines:
             cells = [name, line.label, len(line.seeds)]
             for kind in kinds:
-                value = getattr(line, kind)
-                cells += [value.mean, value.spread] if value else ['', '']
+                cells += cells_of(getattr(line, kind))
             cost = costs[line.label]
-            writer.writerow([*cells, cost.params, cost.macs, cost.seconds])
-    return buffer.getvalue()
-
-
-def write_tables(out, title, origin, tables, bicubic, costs, runs, shape):
-    """Write ``table.md``, ``table.csv`` and ``table.json``.
-
-    Args:
-        out (Path): Folder.
-        title (str): Title of the study.
-        origin (dict): How it was made.
-        tables (dict[str, list[Line]]): Lines per data set.
-        bicubic (dict[str, dict]): Bicubic's values per data set.
-        costs (dict[str, Cost]): Per label.
-        runs (list[AblationRun]): All runs.
-        shape (tuple[int, int]): LR size of the costs.
-    """
-    seeds = sorted({run.seed for run in runs})
-    text = markdown(title, origin, tables, bicubic, costs, seeds, shape)
-    content = dict(
-        title=title,
-        origin=origin,
-        cost_lr_size=list(shape),
-        tables={n: [asdict(li) for li in part] for n, part in tables.items()},
-        bicubic=bicubic,
-        costs={label: asdict(cost) for label, cost in costs.items()},
-        runs=[
-            dict(
-                row=run.row.label,
-                seed=run.seed,
-                error=run.error,
-                results=run.results,
-            )
-            for run in runs
-        ],
-    )
-    out = Path(out)
-    write_bytes(out / 'table.md', text.encode())
-    write_bytes(out / 'table.csv', table_csv(tables, costs).encode())
-    data = json.dumps(content, indent=2) + '\n'
-    write_bytes(out / 'table.json', data.encode())
+            rows.append([*cells, cost.params, cost.macs, cost.seconds])
+    return csv_text([*header, 'params', 'macs', 'seconds'], rows)

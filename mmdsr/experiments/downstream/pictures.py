@@ -4,7 +4,6 @@ A row per image, a column per version with its prediction, and last the HR
 image with the truth: masks as colours, boxes, or the codes of the classes.
 """
 
-import io
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from mmdsr.inference.references import sequence_of
 from mmdsr.io.frames import read_rgb
-from mmdsr.io.images import write_bytes
+from mmdsr.io.reports import write_figure
 
 #: Where a data set has no palette: Okabe and Ito's, for all eyes.
 PALETTE = (
@@ -112,9 +111,7 @@ def draw(path, title, predictions, rows=6):
             axes.set_xticks([])
             axes.set_yticks([])
             _overlay(axes, source, truth, pred)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format='png', dpi=100)
-    write_bytes(path, buffer.getvalue())
+    write_figure(path, figure, dpi=100)
 
 
 def _aspect(images):

@@ -1,8 +1,6 @@
 """The table of a task as bars: one group per class, one bar per version."""
 
-import io
-
-from mmdsr.io.images import write_bytes
+from mmdsr.io.reports import write_figure
 
 #: LR and bicubic in greys, HR in black, models in colours between.
 _COLOURS = {'LR': '0.8', 'bicubic': '0.6', 'HR': '0.15'}
@@ -54,6 +52,4 @@ def plot(path, title, table):
     axes.set_axisbelow(True)
     axes.set_ylim(0, max(1, axes.get_ylim()[1]))
     figure.legend(loc='outside lower center', ncols=count, fontsize='small')
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format='png', dpi=120)
-    write_bytes(path, buffer.getvalue())
+    write_figure(path, figure)

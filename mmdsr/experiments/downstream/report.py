@@ -11,11 +11,13 @@ from mmdsr.experiments.downstream.table import (
     build_table,
     class_scores,
     markdown,
-    text_of,
+    table_csv,
 )
-from mmdsr.experiments.downstream.table import table_csv as to_csv
-from mmdsr.experiments.runs import write_json
+from mmdsr.experiments.report import heading, write_report
+from mmdsr.experiments.runs import place_of
+from mmdsr.experiments.table import text_of
 from mmdsr.io.images import write_bytes
+from mmdsr.io.reports import markdown_table
 
 NOTES = (
     'ΔLR = LR - HR, ΔSR = SR - LR, ΔHR = HR - SR (Eq. 24-26); means of the '
@@ -28,7 +30,7 @@ def report_line(run):
     """Say in a line what a run reached.
 
     Args:
-        run (DownstreamRun): The run.
+        run (TrainingRun): The run.
 
     Returns:
         str: The mean per version.
@@ -48,7 +50,7 @@ def collect(runs, versions):
     """Sort the results of a task by seed and column.
 
     Args:
-        runs (Sequence[DownstreamRun]): Its runs.
+        runs (Sequence[TrainingRun]): Its runs.
         versions (Sequence[Version]): The columns.
 
     Returns:
@@ -73,7 +75,7 @@ def report_task(task, runs, versions, out, origin):
 
     Args:
         task (Task): The task.
-        runs (Sequence[DownstreamRun]): Its runs.
+        runs (Sequence[TrainingRun]): Its runs.
         versions (Sequence[Version]): The columns.
         out (Path): Folder of the experiment.
         origin (dict[str, str]): How it was made.
@@ -88,30 +90,23 @@ def report_task(task, runs, versions, out, origin):
     table = build_table(scores, models, metric)
     place = Path(out, task.name)
     title = task.name if metric == 'metric' else f'{task.name}, {metric} (%)'
-    lines = [f'# {title}', '']
-    lines += [f'- {key}: {value}' for key, value in origin.items()]
     if len(table.seeds) < len({run.seed for run in runs}):
         seeds = ' '.join(map(str, table.seeds))
-        lines += [f'- incomplete: only seeds {seeds} are done']
-    lines += [f'- {NOTES}', '', markdown(table)]
-    write_bytes(place / 'table.md', '\n'.join(lines).encode())
-    write_bytes(place / 'table.csv', to_csv(table).encode())
+        origin = dict(origin, incomplete=f'only seeds {seeds} are done')
     content = dict(
         task=task.name,
         origin=origin,
         table=asdict(table),
         scores={str(seed): own for seed, own in scores.items()},
-        runs=[
-            dict(
-                title=run.title,
-                seed=run.seed,
-                error=run.error,
-                results=run.results,
-            )
-            for run in runs
-        ],
     )
-    write_json(place / 'table.json', content)
+    write_report(
+        place,
+        heading(title, origin, [NOTES]),
+        markdown(table),
+        table_csv(table),
+        content,
+        runs,
+    )
     plot(place / 'plot.png', title, table)
     draw_task(place / 'pictures.png', title, runs, versions, table.seeds[0])
     return table
@@ -123,14 +118,14 @@ def draw_task(path, title, runs, versions, seed):
     Args:
         path (Path): PNG file.
         title (str): Title.
-        runs (Sequence[DownstreamRun]): The runs of the task.
+        runs (Sequence[TrainingRun]): The runs of the task.
         versions (Sequence[Version]): The columns.
         seed (int): The seed.
     """
     predictions = {}
     for version in versions:
         for run in runs:
-            folder = run.folder / 'tests' / version.name / 'predictions'
+            folder = place_of(run.folder, version.name) / 'predictions'
             if run.seed == seed and version.name in (run.results or {}):
                 predictions[version.label] = read_predictions(folder)
     draw(path, title, predictions)
@@ -149,17 +144,14 @@ def summary(path, tables, origin):
         return
     first = next(iter(done.values()))
     titles = [*first.columns, *first.deltas]
-    rows = [
-        ['task', 'metric', *titles],
-        ['---', '---', *['---:'] * len(titles)],
-    ]
+    rows = []
     for name, table in done.items():
         mean = table.lines[-1]
         cells = [text_of(mean.values[column]) for column in table.columns]
-        cells += [text_of(mean.deltas[delta], '+') for delta in table.deltas]
+        cells += [
+            text_of(mean.deltas[delta], sign='+') for delta in table.deltas
+        ]
         rows.append([name, f'{table.metric} (%)', *cells])
-    lines = ['# Means over the classes', '']
-    lines += [f'- {key}: {value}' for key, value in origin.items()]
-    lines += [f'- {NOTES}', '']
-    lines += ['| ' + ' | '.join(cells) + ' |' for cells in rows]
+    lines = heading('Means over the classes', origin, [NOTES])
+    lines += [markdown_table(['task', 'metric', *titles], rows)]
     write_bytes(path, ('\n'.join(lines) + '\n').encode())

@@ -6,13 +6,12 @@ HR - SR`` (what is still missing); their sum is zero. Means are recomputed
 from the class rows: the paper's own are not always the means of its rows.
 """
 
-import csv
-import io
 import math
 import re
 from dataclasses import dataclass, field
 
-from mmdsr.experiments.ablation.table import summarise
+from mmdsr.experiments.table import cells_of, summarise, text_of
+from mmdsr.io.reports import csv_text, markdown_table
 
 #: Names of per-class metrics, ``NAME/CLASS`` in the results of a test.
 METRICS = ('IoU', 'AP50', 'F1')
@@ -214,25 +213,6 @@ def _partial_line(name, rows, columns):
     return line
 
 
-def text_of(value, sign=''):
-    """Write a value with its spread.
-
-    Args:
-        value (Value, optional): The value.
-        sign (str): ``'+'`` to write the sign of positive ones, too.
-
-    Returns:
-        str: Two digits, as in the paper; ``'-'`` for None.
-    """
-    if value is None:
-        return '-'
-    # No "-0.00".
-    text = f'{round(value.mean, 2) + 0.0:{sign}.2f}'
-    if value.spread is None:
-        return text
-    return f'{text} ± {value.spread:.2f}'
-
-
 def markdown(table):
     """Write a table as Markdown.
 
@@ -244,15 +224,15 @@ def markdown(table):
     """
     header = ['class' if table.metric != 'metric' else 'metric']
     header += [*table.columns, *table.deltas]
-    rows = [header, ['---', *['---:'] * (len(header) - 1)]]
+    rows = []
     for line in table.lines:
         cells = [line.name]
         cells += [text_of(line.values.get(c)) for c in table.columns]
-        cells += [text_of(line.deltas.get(d), '+') for d in table.deltas]
+        cells += [text_of(line.deltas.get(d), sign='+') for d in table.deltas]
         if line.name == MEAN:
             cells = [f'**{cell}**' for cell in cells]
         rows.append(cells)
-    lines = ['| ' + ' | '.join(cells) + ' |' for cells in rows]
+    lines = [markdown_table(header, rows)]
     if table.left_out:
         lines += [
             '',
@@ -273,14 +253,11 @@ def table_csv(table):
         unknown.
     """
     titles = [*table.columns, *table.deltas]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator='\n')
     parts = [f'{title}{end}' for title in titles for end in ('', ' spread')]
-    writer.writerow(['class', 'seeds', *parts])
+    rows = []
     for line in table.lines:
         cells = [line.name, len(table.seeds)]
         for title in titles:
-            value = line.values.get(title) or line.deltas.get(title)
-            cells += [value.mean, value.spread] if value else ['', '']
-        writer.writerow(cells)
-    return buffer.getvalue()
+            cells += cells_of(line.values.get(title) or line.deltas.get(title))
+        rows.append(cells)
+    return csv_text(['class', 'seeds', *parts], rows)

@@ -12,12 +12,12 @@ import torch
 from rich.progress import track
 
 from mmdsr.errors import CheckpointError, UsageError
-from mmdsr.experiments.runs import write_json
 from mmdsr.inference import SuperResolver
 from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.io.checksums import digest
 from mmdsr.io.frames import SUFFIXES, natural_key, read_rgb
 from mmdsr.io.images import downscale, write_png
+from mmdsr.io.reports import write_json
 from mmdsr.weights.index import weight_path
 from mmdsr.weights.load import SUFFIXES as WEIGHT_SUFFIXES
 

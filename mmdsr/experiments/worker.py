@@ -1,22 +1,45 @@
-"""One training of a task in a process of its own, and its tests.
+"""One run of an experiment in a process of its own: train, then test.
 
-``python -m mmdsr.experiments.downstream.worker FOLDER`` reads ``config.py``
-and ``task.json`` of the folder, trains in ``work``, tests each version in
-``tests/VERSION`` and writes ``result.json``. Stopped at any point, it goes on
+``python -m mmdsr.experiments.worker FOLDER`` reads ``config.py`` and
+``task.json`` of the folder, trains in ``work``, does each test in
+``tests/NAME`` and writes ``result.json``. Stopped at any point, it continues
 from its newest checkpoint and the tests that are done.
 """
 
 import json
-import math
+import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 from mmengine.runner import find_latest_checkpoint
 
-from mmdsr.engine.launch import load_config, set_resume, test, train
+from mmdsr.engine.launch import load_config, set_resume, train
 from mmdsr.errors import UsageError
-from mmdsr.experiments.downstream.task import retarget
-from mmdsr.experiments.runs import die_with_parent, write_json
+from mmdsr.experiments.ablation.evaluate import evaluate as evaluate_network
+from mmdsr.experiments.downstream.evaluate import evaluate as evaluate_host
+from mmdsr.experiments.runs import place_of
+from mmdsr.io.reports import write_json
+
+#: By the kind of a run: what does one test.
+EVALUATORS = {'ablation': evaluate_network, 'downstream': evaluate_host}
+
+
+def die_with_parent():
+    """End this process when the one that started it is gone.
+
+    A run that outlives its experiment would write into the folder that the
+    next start of the experiment continues.
+    """
+    parent = os.getppid()
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def train_once(folder):
@@ -45,42 +68,26 @@ def train_once(folder):
     return checkpoint
 
 
-def test_version(folder, checkpoint, name, roots, images):
-    """Test on one version, unless that is done.
+def run_test(folder, checkpoint, kind, name, task):
+    """Do one test, unless that is done.
 
     Args:
         folder (Path): Folder of the run.
         checkpoint (Path): What to test.
-        name (str): Name of the version.
-        roots (dict[str, str]): Its data roots by those of the config.
-        images (int): How many predictions to keep.
+        kind (str): Kind of the run.
+        name (str): Name of the test.
+        task (dict): What the evaluator has to know.
 
     Returns:
-        dict[str, float or None]: The metrics; what is not finite is None.
+        dict[str, object]: The metrics.
     """
-    place = folder / 'tests' / name
-    task = dict(roots=roots, images=images)
+    place = place_of(folder, name)
     result = place / 'metrics.json'
     if result.is_file():
         content = json.loads(result.read_text())
         if content['task'] == task:
             return content['metrics']
-    cfg = load_config(folder / 'config.py', work_dir=place)
-    retarget(cfg, roots)
-    cfg.experiment_name = f'{cfg.experiment_name}_{name}'
-    cfg.custom_hooks = [
-        *(cfg.get('custom_hooks') or []),
-        dict(
-            type='mmdsr.SavePredictionsHook',
-            out=str(place / 'predictions'),
-            images=images,
-        ),
-    ]
-    metrics = {
-        key: float(value) if math.isfinite(value) else None
-        for key, value in test(cfg, checkpoint).items()
-        if isinstance(value, (int, float)) or hasattr(value, '__float__')
-    }
+    metrics = EVALUATORS[kind](folder / 'config.py', checkpoint, place, **task)
     write_json(result, dict(task=task, metrics=metrics))
     return metrics
 
@@ -93,12 +100,13 @@ def work(folder):
 
     Raises:
         UsageError: If data or checkpoints are missing or do not fit.
+        ValueError: If the data cannot be read.
     """
     task = json.loads((folder / 'task.json').read_text())
     checkpoint = train_once(folder)
     results = {
-        name: test_version(folder, checkpoint, name, roots, task['images'])
-        for name, roots in task['tests'].items()
+        name: run_test(folder, checkpoint, task['kind'], name, test)
+        for name, test in task['tests'].items()
     }
     write_json(folder / 'result.json', dict(task=task, results=results))
 

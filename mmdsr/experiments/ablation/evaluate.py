@@ -1,0 +1,55 @@
+"""The test of an ablation's row: its network on a data set."""
+
+from dataclasses import asdict
+
+import torch
+
+from mmdsr.engine.launch import load_config
+from mmdsr.experiments import compare_references
+
+
+def depth_source(cfg, generator):
+    """Return where the depth maps come from in the tests of a config.
+
+    Args:
+        cfg (Config): The config.
+        generator (nn.Module): Its network.
+
+    Returns:
+        str: As of ``mmdsr.experiments.compare_references.DEPTHS``.
+    """
+    source = (cfg.model.get('test_cfg') or {}).get('depth')
+    if generator.needs_depth:
+        return source if source == 'zero' else 'given'
+    return source or 'predicted'
+
+
+def evaluate(config, checkpoint, place, root, max_samples=None):
+    """Evaluate a network on a data set.
+
+    Args:
+        config (Path): Config of the training.
+        checkpoint (Path): The weights.
+        place (Path): Folder for what the test writes.
+        root (str): The data set.
+        max_samples (int, optional): Evenly spread images. Defaults to None,
+            all.
+
+    Returns:
+        dict[str, object]: ``psnr_y``, ``ssim_y``, ``psnr_rgb``, ``gain``,
+        ``samples`` and the same for ``bicubic``; or a ``note`` that says why
+        there are none.
+    """
+    cfg = load_config(config, work_dir=place)
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    generator = compare_references.build_generator(cfg, checkpoint, device)
+    bicubic, row = compare_references.evaluate(
+        cfg,
+        generator,
+        root,
+        references=('adjacent',),
+        depths=(depth_source(cfg, generator),),
+        max_samples=max_samples,
+        flow_warp=False,
+    )
+    return dict(asdict(row), bicubic=asdict(bicubic))

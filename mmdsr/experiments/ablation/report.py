@@ -1,0 +1,159 @@
+"""From the runs of a study to its tables and plot."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from rich.progress import track
+
+from mmdsr.errors import UsageError
+from mmdsr.experiments.ablation.plot import plot
+from mmdsr.experiments.ablation.study import prepare
+from mmdsr.experiments.ablation.table import (
+    lines_of,
+    markdown,
+    measure_cost,
+    table_csv,
+)
+from mmdsr.experiments.report import heading, write_report
+
+
+@dataclass
+class Costing:
+    """How the cost of a row is measured.
+
+    Args:
+        shape (tuple[int, int]): Height and width of LR, at least 16.
+        repeats (int): Timed passes; 0 to leave the time out.
+
+    Raises:
+        UsageError: If one is too small.
+    """
+
+    shape: tuple[int, int] = (80, 112)
+    repeats: int = 5
+
+    def __post_init__(self):
+        if self.repeats < 0 or min(self.shape) < 16:
+            raise UsageError('--repeats must be >= 0, --shape at least 16 16')
+
+
+def measure_costs(study, budget, costing, console):
+    """Measure the cost of every row.
+
+    Args:
+        study (Study): The study.
+        budget (Budget): What all rows have in common.
+        costing (Costing): How.
+        console (rich.console.Console): Where the progress is shown.
+
+    Returns:
+        dict[str, Cost]: Per label.
+    """
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    return {
+        row.label: measure_cost(
+            prepare(row, budget, 0).model.generator,
+            costing.shape,
+            costing.repeats,
+            device,
+        )
+        for row in track(study.rows, description='cost', console=console)
+    }
+
+
+def collect(study, runs):
+    """Sort the results by data set.
+
+    Args:
+        study (Study): The study.
+        runs (Sequence[TrainingRun]): Its runs.
+
+    Returns:
+        tuple[dict[str, list[Line]], dict[str, dict]]: Lines, and the values
+        of bicubic where a run is done, per data set.
+    """
+    labels = [row.label for row in study.rows]
+    done = [run for run in runs if run.results]
+    tables, bicubic = {}, {}
+    for name in runs[0].tests:
+        results = {(run.row, run.seed): run.results[name] for run in done}
+        tables[name] = lines_of(labels, results)
+        for result in results.values():
+            bicubic[name] = result['bicubic']
+    return tables, bicubic
+
+
+def report(study, budget, runs, out, console, max_samples, costing):
+    """Measure the costs; write tables and plot, and show the table.
+
+    Args:
+        study (Study): The study.
+        budget (Budget): What all rows have in common.
+        runs (Sequence[TrainingRun]): All runs.
+        out (Path): Folder of the study.
+        console (rich.console.Console): Where the table is shown.
+        max_samples (int or None): Test images per data set.
+        costing (Costing): How the cost is measured.
+    """
+    costs = measure_costs(study, budget, costing, console)
+    tables, bicubic = collect(study, runs)
+    seeds = sorted({run.seed for run in runs})
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    origin = dict(
+        iterations=budget.iters or 'as configured',
+        crop=budget.crop or 'as configured',
+        batch=budget.batch_size or 'as configured',
+        seeds=' '.join(map(str, seeds)),
+        tested='last weights, true reference'
+        + (f', {max_samples} images' if max_samples else ''),
+        timed=f'{device}, {torch.get_num_threads()} threads, median of '
+        f'{costing.repeats}'
+        if costing.repeats
+        else 'no',
+    )
+    write_tables(
+        out, study.title, origin, tables, bicubic, costs, runs, costing.shape
+    )
+    plot(Path(out, 'plot.png'), tables, bicubic, costs)
+    text = Path(out, 'table.md').read_text(encoding='utf-8')
+    console.print(text, markup=False, soft_wrap=True)
+
+
+def write_tables(out, title, origin, tables, bicubic, costs, runs, shape):
+    """Write ``table.md``, ``table.csv`` and ``table.json``.
+
+    Args:
+        out (Path): Folder.
+        title (str): Title of the study.
+        origin (dict): How it was made.
+        tables (dict[str, list[Line]]): Lines per data set.
+        bicubic (dict[str, dict]): Bicubic's values per data set.
+        costs (dict[str, Cost]): Per label.
+        runs (Sequence[TrainingRun]): All runs.
+        shape (tuple[int, int]): LR size of the costs.
+    """
+    height, width = shape
+    notes = [
+        f'cost: LR {width}x{height}, Ref {4 * width}x{4 * height}, MACs as '
+        'run, time of one image',
+        '±: sample standard deviation over seeds; delta: to the first row, '
+        'over pairs of runs with the same seed',
+    ]
+    content = dict(
+        title=title,
+        origin=origin,
+        cost_lr_size=list(shape),
+        tables={n: [asdict(li) for li in part] for n, part in tables.items()},
+        bicubic=bicubic,
+        costs={label: asdict(cost) for label, cost in costs.items()},
+    )
+    seeds = len({run.seed for run in runs})
+    write_report(
+        out,
+        heading(title, origin, notes),
+        markdown(tables, bicubic, costs, seeds),
+        table_csv(tables, costs),
+        content,
+        runs,
+    )

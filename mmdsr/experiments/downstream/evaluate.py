@@ -1,0 +1,38 @@
+"""The test of a task's network: by its host, on one version of the images."""
+
+import math
+
+from mmdsr.engine.launch import load_config, test
+from mmdsr.experiments.downstream.task import retarget
+
+
+def evaluate(config, checkpoint, place, roots, images):
+    """Test on one version.
+
+    Args:
+        config (Path): Config of the training.
+        checkpoint (Path): What to test.
+        place (Path): Folder for what the test writes.
+        roots (dict[str, str]): Data roots of the version by those of the
+            config.
+        images (int): How many predictions to keep.
+
+    Returns:
+        dict[str, float or None]: The metrics; what is not finite is None.
+    """
+    cfg = load_config(config, work_dir=place)
+    retarget(cfg, roots)
+    cfg.experiment_name = f'{cfg.experiment_name}_{place.name}'
+    cfg.custom_hooks = [
+        *(cfg.get('custom_hooks') or []),
+        dict(
+            type='mmdsr.SavePredictionsHook',
+            out=str(place / 'predictions'),
+            images=images,
+        ),
+    ]
+    return {
+        key: float(value) if math.isfinite(value) else None
+        for key, value in test(cfg, checkpoint).items()
+        if isinstance(value, (int, float)) or hasattr(value, '__float__')
+    }

@@ -1,0 +1,234 @@
+"""Tasks from their configs to their tables: exported, run, reported."""
+
+import json
+from pathlib import Path
+
+from mmdsr.engine.options import read_options
+from mmdsr.errors import UsageError
+from mmdsr.experiments.downstream.report import (
+    report_line,
+    report_task,
+    summary,
+)
+from mmdsr.experiments.downstream.task import (
+    SPLITS,
+    find_root,
+    image_folders,
+    prepare,
+    retarget,
+)
+from mmdsr.experiments.downstream.versions import (
+    HR,
+    export,
+    list_images,
+    make_versions,
+    version_roots,
+)
+from mmdsr.experiments.runs import TrainingRun, prepare_runs, run_all
+from mmdsr.io.reports import write_json
+
+_PROTOCOLS = {
+    'hr': 'trained on HR images, tested on each version',
+    'same': 'trained and tested on the same version',
+}
+
+
+def check_settings(out, settings):
+    """Refuse a folder of other settings, else note them.
+
+    Args:
+        out (Path): Folder of the experiment.
+        settings (dict): What has to be equal; anything JSON can hold.
+
+    Raises:
+        UsageError: If they differ.
+    """
+    path = out / 'settings.json'
+    # As they are read again: a tuple of the command line becomes a list.
+    settings = json.loads(json.dumps(settings))
+    if path.is_file():
+        old = json.loads(path.read_text())
+        differ = [
+            key
+            for key in sorted(old.keys() | settings.keys())
+            if old.get(key) != settings.get(key)
+        ]
+        if differ:
+            text = ', '.join(
+                f'{key} {old.get(key)!r}, not {settings.get(key)!r}'
+                for key in differ
+            )
+            raise UsageError(
+                f'{out} was made with other settings ({text}): choose '
+                'another --out.'
+            )
+    write_json(path, settings)
+
+
+def find_data(tasks, protocol, data_root=None, options=None):
+    """Find data sets and image folders before anything is computed.
+
+    Args:
+        tasks (Sequence[Task]): The tasks.
+        protocol (str): ``'hr'`` or ``'same'``.
+        data_root (str, optional): What the user says, see
+            :func:`mmdsr.experiments.downstream.task.find_root`.
+        options (dict, optional): Overrides of the configs.
+
+    Returns:
+        tuple[dict, dict, dict]: Per task its data sets by what the config
+        calls them; per data set its folders of images that are to be made
+        anew; per data set all of them.
+
+    Raises:
+        UsageError: If one is missing, or two would share a folder.
+    """
+    # A network that learns from HR images needs only the test images in
+    # other versions.
+    splits = SPLITS if protocol == 'same' else ('test',)
+    places, folders, every = {}, {}, {}
+    for task in tasks:
+        cfg = prepare(task, 0, options)
+        roots = image_folders(cfg, SPLITS)
+        places[task.name] = {
+            root: find_root(root, data_root) for root in roots
+        }
+        for found, wanted in ((every, SPLITS), (folders, splits)):
+            for root, prefixes in image_folders(cfg, wanted).items():
+                own = found.setdefault(places[task.name][root], [])
+                own += [prefix for prefix in prefixes if prefix not in own]
+    clash = {}
+    for root, prefixes in every.items():
+        for prefix in prefixes:
+            list_images(root / prefix)
+        if clash.setdefault(root.name, root) != root:
+            raise UsageError(
+                f'{clash[root.name]} and {root} would share a folder: run '
+                'their tasks with another --out.'
+            )
+    return places, folders, every
+
+
+def make_runs(
+    task, versions, places, seeds, out, protocol='hr', options=None, images=40
+):
+    """Make the folders of all runs of a task; take up what is done.
+
+    Args:
+        task (Task): The task.
+        versions (Sequence[Version]): The versions.
+        places (dict[str, dict[str, str]]): Per data root of the config, its
+            folder in each version by the version's name.
+        seeds (Sequence[int]): The seeds.
+        out (Path): Folder of the experiment.
+        protocol (str): ``'hr'`` or ``'same'``. Defaults to 'hr'.
+        options (dict, optional): Overrides of the config. Defaults to None.
+        images (int): Predictions kept per test, for the pictures. Defaults
+            to 40.
+
+    Returns:
+        list[TrainingRun]: Seed by seed.
+
+    Raises:
+        UsageError: If a folder holds a run of another config.
+    """
+
+    def make(trained, seed):
+        roots = {root: at[trained.name] for root, at in places.items()}
+        cfg = retarget(prepare(task, seed, options), roots)
+        tests = {
+            version.name: dict(
+                roots={
+                    roots[root]: at[version.name]
+                    for root, at in places.items()
+                },
+                images=images,
+            )
+            for version in (versions if protocol == 'hr' else [trained])
+        }
+        title = f'{task.name} on {trained.label}, seed {seed}'
+        folder = Path(out, 'runs', task.name, trained.name, f'seed{seed}')
+        run = TrainingRun('downstream', trained.name, seed, title, folder,
+                          tests)  # fmt: skip
+        return run, cfg
+
+    return prepare_runs([HR] if protocol == 'hr' else versions, seeds, make)
+
+
+def run_tasks(
+    tasks,
+    models,
+    out,
+    console,
+    *,
+    seeds=(0, 1, 2),
+    jobs=1,
+    protocol='hr',
+    scale='quick',
+    data_root=None,
+    options=None,
+):
+    """Make the versions, train, test, and write tables and pictures.
+
+    Args:
+        tasks (Sequence[Task]): The tasks.
+        models (Sequence[str]): Super-resolution models, see
+            :func:`mmdsr.experiments.downstream.versions.parse_sr`.
+        out (Path): Folder of the experiment. What is done in it is kept.
+        console (rich.console.Console): Where progress and tables are shown.
+        seeds (Sequence[int]): Seeds of every training. Defaults to
+            (0, 1, 2).
+        jobs (int): Runs at a time. Defaults to 1.
+        protocol (str): Of :data:`mmdsr.experiments.downstream.task.PROTOCOLS`.
+            Defaults to 'hr'.
+        scale (str): ``'quick'`` or ``'full'``; a folder holds one of them.
+            Defaults to 'quick'.
+        data_root (str, optional): Where the data sets are. Defaults to
+            None, as in the configs.
+        options (dict, optional): Overrides of all configs. Defaults to None.
+
+    Returns:
+        list[TrainingRun]: All runs; those that failed have an ``error``.
+
+    Raises:
+        UsageError: If something is missing or does not fit.
+    """
+    versions = make_versions(models)
+    places, folders, images = find_data(tasks, protocol, data_root, options)
+    seeds = list(dict.fromkeys(seeds))
+    check_settings(
+        out,
+        dict(protocol=protocol, scale=scale, options=read_options(options)),
+    )
+    runs = {
+        task.name: make_runs(
+            task,
+            versions,
+            {
+                name: version_roots(root, out / 'data', versions)
+                for name, root in places[task.name].items()
+            },
+            seeds,
+            out,
+            protocol,
+            options,
+        )
+        for task in tasks
+    }
+    for root, own in folders.items():
+        export(root, own, versions, out / 'data', console, images[root])
+    every = [run for own in runs.values() for run in own]
+    run_all(every, jobs, console, report_line)
+    origin = dict(
+        protocol=_PROTOCOLS[protocol], seeds=' '.join(map(str, seeds))
+    )
+    tables = {
+        task.name: report_task(task, runs[task.name], versions, out, origin)
+        for task in tasks
+    }
+    summary(out / 'summary.md', tables, origin)
+    for name, table in tables.items():
+        if table is not None:
+            text = (out / name / 'table.md').read_text(encoding='utf-8')
+            console.print(text, markup=False, soft_wrap=True)
+    return every

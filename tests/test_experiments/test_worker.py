@@ -1,0 +1,84 @@
+"""The process of a run: what is done is kept, what is not is made."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmdsr.experiments import worker
+from mmdsr.experiments.runs import TrainingRun, finish
+from mmdsr.io.reports import write_json
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What the worker asks for, in order."""
+    calls = []
+
+    def train(cfg):
+        calls.append('train')
+        folder = Path(cfg.work_dir)
+        torch.save({}, folder / 'iter_3.pth')
+        note = folder / 'last_checkpoint'
+        note.write_text('/moved/since/iter_3.pth')
+
+    def evaluate(config, checkpoint, place, root):
+        calls.append((checkpoint.name, place.name, root))
+        if root == 'broken':
+            raise ValueError('no data')
+        return dict(score=len(root))
+
+    monkeypatch.setattr(worker, 'train', train)
+    monkeypatch.setitem(worker.EVALUATORS, 'ablation', evaluate)
+    return calls
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / 'config.py').write_text('train_cfg = dict(max_iters=3)')
+    (tmp_path / 'work').mkdir()
+    return tmp_path
+
+
+def _ask(folder, **roots):
+    tests = {name: dict(root=root) for name, root in roots.items()}
+    write_json(folder / 'task.json', dict(kind='ablation', tests=tests))
+    worker.work(folder)
+    run = TrainingRun('ablation', 'A', 0, 'A', folder, tests)
+    finish(run, 0)
+    return run.results
+
+
+def test_only_what_is_missing_is_done(folder, calls):
+    assert _ask(folder, one='a', two='bb') == dict(
+        one=dict(score=1), two=dict(score=2)
+    )
+    assert calls == [
+        'train', ('iter_3.pth', 'one', 'a'), ('iter_3.pth', 'two', 'bb'),
+    ]  # fmt: skip
+    calls.clear()
+    # Another data set of the same name, and one more.
+    results = _ask(folder, one='a', two='b', three='ccc')
+    assert results['two'] == dict(score=1)
+    assert calls == [
+        ('iter_3.pth', 'two', 'b'),
+        ('iter_3.pth', 'three', 'ccc'),
+    ]
+    calls.clear()
+    # Without its weights it is trained again, and need not be tested again.
+    for path in (folder / 'work').iterdir():
+        path.unlink()
+    _ask(folder, one='a')
+    assert calls == ['train']
+
+
+def test_a_failed_test_keeps_what_was_done_before(folder, calls):
+    with pytest.raises(ValueError, match='no data'):
+        _ask(folder, one='a', two='broken')
+    assert not (folder / 'result.json').exists()
+    calls.clear()
+    assert _ask(folder, one='a', two='b')['one'] == dict(score=1)
+    assert calls == [('iter_3.pth', 'two', 'b')]
+    task = json.loads((folder / 'result.json').read_text())['task']
+    assert task == json.loads((folder / 'task.json').read_text())
