@@ -1,1 +1,1 @@
-"""Costs, speed and studies of trained networks."""
+"""Costs and speed of networks, and statistics of images."""

@@ -1,4 +1,4 @@
-"""Matching the literal way, as a yardstick for :mod:`matching`.
+"""Matching the literal way, as a yardstick for ours.
 
 Every block is visited in a Python loop and every patch is unfolded, at the
 full size of the reference too. Same results as

@@ -1,5 +1,5 @@
-"""Writing data sets and checkpoints in the formats that mmdsr reads.
+"""Other data made into data sets of ours.
 
-The modules are imported by name (``mmdsr.io.layout``), so that a
-process which only writes images does not pay for importing torch.
+The modules are imported by name (``mmdsr.converters.frames_to_refsr``), so
+that a process which only writes images does not pay for importing torch.
 """

@@ -1,4 +1,4 @@
-"""What the runner needs: hooks, samplers, checkpoints, launching."""
+"""What the runner needs: hooks, samplers, checks, launching."""
 
 from mmdsr.engine.fast_cpu import BFloat16OptimWrapper, ChannelsLastHook
 from mmdsr.engine.non_finite_hook import StopOnNonFiniteHook

@@ -2,21 +2,14 @@
 
 import argparse
 import sys
-from contextlib import nullcontext
 
 import torch
 from rich.console import Console
-from rich.table import Table
 
-from mmdsr.analysis import benchmark
-from mmdsr.analysis.flops import cost_parts, count_cost, example_inputs
+from mmdsr.analysis.benchmark_report import DTYPES, Report
 from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
-from mmdsr.models.networks import DRIMM
-from mmdsr.registry import MODELS
-
-DTYPES = dict(fp16=torch.float16, bf16=torch.bfloat16)
 
 
 def parse_args():
@@ -55,45 +48,6 @@ def parse_args():
     return args
 
 
-def row(table, name, seconds, total):
-    """Add a line with seconds and share."""
-    table.add_row(name, f'{seconds:.3f}', f'{100 * seconds / total:.1f} %')
-
-
-def forward_table(args, net, inputs, autocast):
-    """Time the forward pass and return its table."""
-    device = inputs[0].device
-    height, width = args.shape
-    table = Table(title=f'Forward, LR {height}x{width}, batch 1')
-    for column in ('part', 'seconds', 'share'):
-        table.add_column(column, justify='left' if not table.columns
-                         else 'right')  # fmt: skip
-    with autocast:
-        with benchmark.peak_memory(device) as memory, torch.inference_mode():
-            net(*inputs)
-        if args.compile:
-            compiled = torch.compile(net)
-            with torch.inference_mode():
-                total = benchmark.median_time(
-                    lambda: compiled(*inputs), device, args.repeats
-                )
-            seconds = {}
-        else:
-            seconds = benchmark.time_parts(net, inputs, args.repeats)
-            total = seconds.pop('total')
-    for name, spent in seconds.items():
-        row(table, name, spent, total)
-    table.add_section()
-    row(table, 'total', total, total)
-    gmacs = sum(count_cost(net, inputs).values()) / 1e9
-    table.caption = (
-        f'{1 / total:.2f} frames/s, {2 * gmacs / total:.0f} GFLOP/s of '
-        f'{2 * gmacs:.0f} GFLOP, peak memory {memory["peak"]:.0f} MB '
-        f'({memory["before"]:.0f} MB before)'
-    )
-    return table
-
-
 def main():
     """Run the tool."""
     args = parse_args()
@@ -102,56 +56,23 @@ def main():
         torch.set_num_threads(args.threads)
     try:
         cfg = load_config(args.config, args.cfg_options)
-        device = torch.device(args.device)
-        net = MODELS.build(cfg.model.generator).to(device).eval()
-        inputs = example_inputs(net, *args.shape, device=device)
+        report = Report(
+            cfg.model.generator,
+            args.shape,
+            args.device,
+            args.amp,
+            args.repeats,
+        )
     except (UsageError, FileNotFoundError, ValueError, RuntimeError) as error:
         print(f'benchmark.py: error: {error}', file=sys.stderr)
         sys.exit(2)
-    autocast = (
-        torch.autocast(device.type, DTYPES[args.amp])
-        if args.amp
-        else nullcontext()
-    )
-    height, width = args.shape
-    rates = benchmark.conv_ceiling(4 * height, 4 * width, device, args.repeats)
-    console.print(
-        f'{torch.__version__}, {device}, {torch.get_num_threads()} threads, '
-        f'{args.amp or "fp32"}; 64-to-64 3x3 convolution at '
-        f'{4 * height}x{4 * width}: '
-        + ', '.join(f'{v:.0f} GFLOP/s {k}' for k, v in rates.items())
-    )
-    drimm = next(m for m in net.modules() if isinstance(m, DRIMM))
+    console.print(report.machine())
     if args.matching:
-        channels = cost_parts(net)['encoder'].stages[0].conv.out_channels
-        result = benchmark.compare_matching(
-            drimm,
-            *(-(-side // net.lr_multiple) * net.lr_multiple
-              for side in args.shape),
-            channels, device, args.repeats,
-        )  # fmt: skip
-        for name, line in result.items():
-            console.print(
-                f'matching, {name}: {line["seconds"]:.3f} s, '
-                f'{line["added"]:.0f} MB at the peak'
-            )
-        ratio = result['drimm']['seconds'] / result['unfold']['seconds']
-        console.print(
-            f'drimm takes {ratio:.2f} of the time; largest difference '
-            f'{result["drimm"]["difference"]:.1e}'
-        )
-    console.print(forward_table(args, net, inputs, autocast))
+        for line in report.matching():
+            console.print(line)
+    console.print(report.forward(args.compile))
     if args.train:
-        net = MODELS.build(cfg.model.generator).to(device).train()
-        step = benchmark.training_step(net, inputs)
-        with autocast:
-            with benchmark.peak_memory(device) as memory:
-                step()
-            seconds = benchmark.median_time(step, device, args.repeats)
-        console.print(
-            f'training step (L1, Adam): {seconds:.3f} s, peak memory '
-            f'{memory["peak"]:.0f} MB ({memory["before"]:.0f} MB before)'
-        )
+        console.print(report.training())
 
 
 if __name__ == '__main__':

@@ -12,7 +12,6 @@ Example:
 """
 
 import argparse
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -20,12 +19,12 @@ from rich.console import Console
 from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
-from mmdsr.experiments import compare_references
-from mmdsr.experiments.references_table import (
-    match_table,
-    rich_table,
-    write_results,
+from mmdsr.experiments.compare_references import (
+    DEPTHS,
+    REFERENCES,
+    USUAL_REFERENCES,
 )
+from mmdsr.experiments.comparison import compare
 
 
 def parse_args():
@@ -51,16 +50,16 @@ def parse_args():
     parser.add_argument(
         '--references',
         nargs='+',
-        choices=compare_references.REFERENCES,
-        default=compare_references.USUAL_REFERENCES,
+        choices=REFERENCES,
+        default=USUAL_REFERENCES,
         help='references to try; the first one is also used for the depths '
-        f'(default: {" ".join(compare_references.USUAL_REFERENCES)})',
+        f'(default: {" ".join(USUAL_REFERENCES)})',
     )
     parser.add_argument(
         '--depths',
         nargs='+',
-        choices=compare_references.DEPTHS,
-        default=compare_references.DEPTHS,
+        choices=DEPTHS,
+        default=DEPTHS,
         help='depth sources to try; the first one is used for the references',
     )
     parser.add_argument(
@@ -79,39 +78,20 @@ def parse_args():
 def main():
     """Compare."""
     parser, args = parse_args()
-    console = Console()
     try:
-        cfg = load_config(args.config, args.cfg_options)
-        checkpoint = compare_references.find_checkpoint(args.checkpoint)
-        out = Path(args.out or checkpoint.parent / 'compare')
-        roots = args.data_roots or [cfg.test_dataloader.dataset.data_root]
-        generator = compare_references.build_generator(
-            cfg, checkpoint, args.device
-        )
-        results = {}
-        for root in map(Path, roots):
-            name = root.name if root.name not in results else str(root)
-            results[name] = compare_references.evaluate(
-                cfg,
-                generator,
-                root,
-                references=args.references,
-                depths=args.depths,
-                split=args.split,
-                max_samples=args.max_samples,
-                strips=out / 'strips' / root.name if args.strips else None,
-                max_strips=args.strips,
-            )
-            console.print(rich_table(name, results[name]))
-            matches = match_table(name, results[name])
-            if matches is not None:
-                console.print(matches)
-        origin = dict(
-            config=str(args.config),
-            checkpoint=str(checkpoint),
+        out = compare(
+            load_config(args.config, args.cfg_options),
+            args.checkpoint,
+            args.data_roots,
+            Console(),
+            out=args.out,
             split=args.split,
+            strips=args.strips,
+            device=args.device,
+            references=args.references,
+            depths=args.depths,
+            max_samples=args.max_samples,
         )
-        write_results(out, results, origin)
     except (UsageError, FileNotFoundError, ValueError) as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
     print(f'Results are in {out}/results.md, strips in {out}/strips')

@@ -1,0 +1,158 @@
+"""A network's time and memory, part by part, as a report."""
+
+from contextlib import nullcontext
+
+import torch
+from rich.table import Table
+
+from mmdsr.analysis import benchmark
+from mmdsr.analysis.flops import cost_parts, count_cost, example_inputs
+from mmdsr.models.networks import DRIMM
+from mmdsr.registry import MODELS
+
+DTYPES = dict(fp16=torch.float16, bf16=torch.bfloat16)
+
+
+def forward_table(net, inputs, autocast, repeats=5, compiled=False):
+    """Time the forward pass.
+
+    Args:
+        net (nn.Module): The network.
+        inputs (tuple[Tensor]): Of
+            :func:`mmdsr.analysis.flops.example_inputs`.
+        autocast (ContextManager): Around each pass.
+        repeats (int): Timed passes. Defaults to 5.
+        compiled (bool): Under ``torch.compile``, as a whole. Defaults to
+            False, part by part.
+
+    Returns:
+        rich.table.Table: Seconds and shares of the parts.
+    """
+    device = inputs[0].device
+    height, width = inputs[0].shape[-2:]
+    table = Table(title=f'Forward, LR {height}x{width}, batch 1')
+    for column in ('part', 'seconds', 'share'):
+        table.add_column(column, justify='left' if not table.columns
+                         else 'right')  # fmt: skip
+    with autocast:
+        with benchmark.peak_memory(device) as memory, torch.inference_mode():
+            net(*inputs)
+        if compiled:
+            fast = torch.compile(net)
+            with torch.inference_mode():
+                total = benchmark.median_time(
+                    lambda: fast(*inputs), device, repeats
+                )
+            seconds = {}
+        else:
+            seconds = benchmark.time_parts(net, inputs, repeats)
+            total = seconds.pop('total')
+    for name, spent in seconds.items():
+        _row(table, name, spent, total)
+    table.add_section()
+    _row(table, 'total', total, total)
+    gmacs = sum(count_cost(net, inputs).values()) / 1e9
+    table.caption = (
+        f'{1 / total:.2f} frames/s, {2 * gmacs / total:.0f} GFLOP/s of '
+        f'{2 * gmacs:.0f} GFLOP, peak memory {memory["peak"]:.0f} MB '
+        f'({memory["before"]:.0f} MB before)'
+    )
+    return table
+
+
+def _row(table, name, seconds, total):
+    table.add_row(name, f'{seconds:.3f}', f'{100 * seconds / total:.1f} %')
+
+
+class Report:
+    """What is measured of one network.
+
+    Args:
+        generator (dict): Config of the network.
+        shape (tuple[int, int]): Height and width of LR.
+        device (str): Where to run. Defaults to 'cpu'.
+        amp (str, optional): Of :data:`DTYPES`. Defaults to None, float32.
+        repeats (int): Timed passes. Defaults to 5.
+
+    Raises:
+        ValueError: If the network cannot be built.
+        RuntimeError: If the device cannot be used.
+    """
+
+    def __init__(self, generator, shape, device='cpu', amp=None, repeats=5):
+        self.generator, self.shape = generator, shape
+        self.device, self.repeats = torch.device(device), repeats
+        self.amp = amp
+        self.net = MODELS.build(generator).to(self.device).eval()
+        self.inputs = example_inputs(self.net, *shape, device=self.device)
+
+    def autocast(self):
+        """Return the context of every pass."""
+        if self.amp is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, DTYPES[self.amp])
+
+    def machine(self):
+        """Say what the machine is capable of.
+
+        Returns:
+            str: A line.
+        """
+        height, width = (4 * side for side in self.shape)
+        rates = benchmark.conv_ceiling(
+            height, width, self.device, self.repeats
+        )
+        return (
+            f'{torch.__version__}, {self.device}, '
+            f'{torch.get_num_threads()} threads, {self.amp or "fp32"}; '
+            f'64-to-64 3x3 convolution at {height}x{width}: '
+            + ', '.join(f'{v:.0f} GFLOP/s {k}' for k, v in rates.items())
+        )
+
+    def matching(self):
+        """Compare matching with the literal, unfolding version.
+
+        Returns:
+            list[str]: Lines.
+        """
+        drimm = next(m for m in self.net.modules() if isinstance(m, DRIMM))
+        multiple = self.net.lr_multiple
+        sides = (-(-side // multiple) * multiple for side in self.shape)
+        channels = cost_parts(self.net)['encoder'].stages[0].conv.out_channels
+        result = benchmark.compare_matching(
+            drimm, *sides, channels, self.device, self.repeats
+        )
+        lines = [
+            f'matching, {name}: {line["seconds"]:.3f} s, '
+            f'{line["added"]:.0f} MB at the peak'
+            for name, line in result.items()
+        ]
+        ratio = result['drimm']['seconds'] / result['unfold']['seconds']
+        return [
+            *lines,
+            f'drimm takes {ratio:.2f} of the time; largest difference '
+            f'{result["drimm"]["difference"]:.1e}',
+        ]
+
+    def forward(self, compiled=False):
+        """Time the forward pass, see :func:`forward_table`."""
+        return forward_table(
+            self.net, self.inputs, self.autocast(), self.repeats, compiled
+        )
+
+    def training(self):
+        """Time a training step.
+
+        Returns:
+            str: A line.
+        """
+        net = MODELS.build(self.generator).to(self.device).train()
+        step = benchmark.training_step(net, self.inputs)
+        with self.autocast():
+            with benchmark.peak_memory(self.device) as memory:
+                step()
+            seconds = benchmark.median_time(step, self.device, self.repeats)
+        return (
+            f'training step (L1, Adam): {seconds:.3f} s, peak memory '
+            f'{memory["peak"]:.0f} MB ({memory["before"]:.0f} MB before)'
+        )

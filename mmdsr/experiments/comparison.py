@@ -1,0 +1,71 @@
+"""A trained network on several data sets, from its checkpoint to tables."""
+
+from pathlib import Path
+
+from mmdsr.experiments.compare_references import build_generator, evaluate
+from mmdsr.experiments.references_table import (
+    match_table,
+    rich_table,
+    write_results,
+)
+from mmdsr.io.checkpoint import find_checkpoint
+
+
+def compare(
+    cfg,
+    checkpoint,
+    roots,
+    console,
+    *,
+    out=None,
+    split='test',
+    strips=16,
+    device='cpu',
+    **variants,
+):
+    """Compare a network with bicubic; show, and write, a table per data set.
+
+    Args:
+        cfg (Config): Config of the network.
+        checkpoint (str or Path): Checkpoint, plain weights, or a working
+            directory, of which the best checkpoint is taken.
+        roots (Sequence[str]): Data sets. If there is none, the test data of
+            the config.
+        console (rich.console.Console): Where the tables are shown.
+        out (str or Path, optional): Folder for results and strips. Defaults
+            to None, ``compare`` beside the checkpoint.
+        split (str): Defaults to 'test'.
+        strips (int): Comparison strips per data set. Defaults to 16.
+        device (str): Where to run. Defaults to 'cpu'.
+        **variants: ``references``, ``depths`` and ``max_samples`` of
+            :func:`mmdsr.experiments.compare_references.evaluate`.
+
+    Returns:
+        Path: The folder.
+
+    Raises:
+        FileNotFoundError: If checkpoint or data are missing.
+        ValueError: If one cannot be read, or they do not fit.
+    """
+    file = find_checkpoint(checkpoint)
+    out = Path(out or file.parent / 'compare')
+    generator = build_generator(cfg, file, device)
+    results = {}
+    for root in map(Path, roots or [cfg.test_dataloader.dataset.data_root]):
+        name = root.name if root.name not in results else str(root)
+        results[name] = evaluate(
+            cfg,
+            generator,
+            root,
+            split=split,
+            strips=out / 'strips' / root.name if strips else None,
+            max_strips=strips,
+            **variants,
+        )
+        console.print(rich_table(name, results[name]))
+        matches = match_table(name, results[name])
+        if matches is not None:
+            console.print(matches)
+    origin = dict(config=cfg.filename, checkpoint=str(file), split=split)
+    write_results(out, results, origin)
+    return out
