@@ -16,8 +16,8 @@ from mmdsr.analysis.image_statistics import (
     STATISTICS,
     measure,
 )
+from mmdsr.io.files import write_bytes
 from mmdsr.io.frames import find_runs, read_rgb
-from mmdsr.io.images import write_bytes
 from mmdsr.io.reports import csv_text, markdown_table, write_figure
 from mmdsr.sim import PipeRun
 

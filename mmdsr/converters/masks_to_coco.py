@@ -10,6 +10,7 @@ import numpy as np
 
 from mmdsr.datasets.pipe_labels import IGNORED, PIPE_IDS
 from mmdsr.extras import require
+from mmdsr.io.files import write_bytes
 from mmdsr.io.frames import (
     SUFFIXES,
     natural_key,
@@ -17,7 +18,7 @@ from mmdsr.io.frames import (
     shown,
     walk_folders,
 )
-from mmdsr.io.images import UINT16_MODES, open_image, write_bytes
+from mmdsr.io.images import UINT16_MODES, open_image
 
 MIN_AREA = 16
 """Pixels of the smallest component that becomes an instance by default."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from mmdsr.converters.frames_to_refsr import Summary, split_runs
 from mmdsr.errors import VideoError
 from mmdsr.extras import require
+from mmdsr.io.files import write_bytes
 from mmdsr.io.frames import Run, natural_key, shown
-from mmdsr.io.images import write_bytes
 from mmdsr.io.layout import RefSRWriter
 from mmdsr.io.listing import some
 from mmdsr.video.files import find_videos, name_videos

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
-from mmdsr.io.images import open_image, read_npy, write_bytes
+from mmdsr.io.files import write_bytes
+from mmdsr.io.images import open_image, read_npy
 
 
 def alignment_path(root, split, name, stem):

@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
-from mmdsr.io.images import open_image, short_reason, write_bytes
+from mmdsr.io.files import write_bytes
+from mmdsr.io.images import open_image, short_reason
 from mmdsr.io.layout import FLOW_KEY
 from mmdsr.io.manifest import SPLITS, read_manifest
 from mmdsr.io.staging import Staging

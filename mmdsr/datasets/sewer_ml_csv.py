@@ -4,7 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 
 CLASSES = {
     'RB': 'cracks, breaks and collapses',

@@ -9,13 +9,9 @@ import numpy as np
 
 from mmdsr.depth.frames import Report, estimate
 from mmdsr.io.checksums import write_checksums
+from mmdsr.io.files import write_bytes
 from mmdsr.io.frames import SUFFIXES, shown
-from mmdsr.io.images import (
-    downscale_depth,
-    encode_depth,
-    write_bytes,
-    write_png,
-)
+from mmdsr.io.images import downscale_depth, encode_depth, write_png
 from mmdsr.io.layout import DEPTH_KEYS
 from mmdsr.io.manifest import SPLITS, read_manifest, write_manifest
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from mmdsr.dev.case import NAME
 from mmdsr.dev.kinds import KINDS
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 
 OUTCOMES = ('read', 'refused', 'raw', 'killed', 'half')
 FAULTS = OUTCOMES[2:]

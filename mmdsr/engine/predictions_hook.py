@@ -8,7 +8,8 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from PIL import Image
 
-from mmdsr.io.images import write_bytes, write_png
+from mmdsr.io.files import write_bytes
+from mmdsr.io.images import write_png
 from mmdsr.registry import HOOKS
 
 LIST = 'predictions.json'

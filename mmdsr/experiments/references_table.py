@@ -7,7 +7,7 @@ from rich.table import Table
 
 from mmdsr.evaluation.match_accuracy import THRESHOLDS
 from mmdsr.experiments.report import heading
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 from mmdsr.io.reports import markdown_table, write_json
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 from mmdsr.io.reports import write_json
 
 

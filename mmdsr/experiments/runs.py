@@ -26,7 +26,7 @@ from rich.progress import (
 
 from mmdsr.errors import UsageError
 from mmdsr.inference.budget import cpu_count
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 from mmdsr.io.reports import write_json
 
 #: Is run as ``python -m WORKER FOLDER``.

@@ -18,8 +18,9 @@ from mmdsr.inference.journal import (
     remove_leftovers,
     stamp,
 )
+from mmdsr.io.files import whole_file
 from mmdsr.io.frames import real_path, shown
-from mmdsr.io.images import save_png, whole_file
+from mmdsr.io.images import save_png
 from mmdsr.io.manifest import MANIFEST
 from mmdsr.io.pictures import Picture, read_picture
 

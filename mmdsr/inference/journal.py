@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from mmdsr.io.checksums import digest
+from mmdsr.io.files import temporary_name
 from mmdsr.io.frames import real_path
-from mmdsr.io.images import temporary_name
 
 _NAME = 'manifest.{}.jsonl'
 _JOURNALS = re.compile(r'manifest\.\d+\.jsonl')

@@ -8,7 +8,7 @@ holds the digest of that list: one number stands for the whole data set.
 import hashlib
 from pathlib import Path
 
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 from mmdsr.io.manifest import MANIFEST, read_manifest
 
 LIST = 'SHA256SUMS'

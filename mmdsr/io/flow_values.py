@@ -15,7 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmdsr.io.images import open_image, write_bytes
+from mmdsr.io.files import write_bytes
+from mmdsr.io.images import open_image
 
 FLOW_STEPS = 64
 """Steps per LR pixel of the flow images."""

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdsr.io.files import write_bytes
 from mmdsr.io.flow_values import write_flow
 from mmdsr.io.images import (
     DEPTH_UNIT,
@@ -29,7 +30,6 @@ from mmdsr.io.images import (
     downscale,
     downscale_depth,
     encode_depth,
-    write_bytes,
     write_png,
 )
 from mmdsr.io.manifest import (

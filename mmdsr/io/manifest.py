@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 
 MANIFEST = 'manifest.json'
 FORMAT = 'mmdsr-refsr'

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 
 
 def markdown_table(header, rows):

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from mmdsr.io.checksums import write_checksums
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 from mmdsr.io.manifest import FORMAT, MANIFEST, write_manifest
 
 _NOTE, _WORK = 'writer.json', '.work'

@@ -12,7 +12,7 @@ import numpy as np
 
 from mmdsr.extras import require
 from mmdsr.io.checksums import read_checksums
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 from mmdsr.io.manifest import SPLITS, read_manifest
 from mmdsr.io.staging import Staging
 from mmdsr.sim.degrade import Degradation, degrade

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmdsr.errors import CheckpointError
 from mmdsr.io.checksums import digest
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 
 #: What comes with the package.
 FOLDER = Path(__file__).parent

@@ -18,7 +18,7 @@ from safetensors.torch import save as save_safetensors
 
 from mmdsr.errors import CheckpointError
 from mmdsr.io.checkpoint import fit_weights, generator_weights, read_checkpoint
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 from mmdsr.registry import MODELS
 from mmdsr.version import __version__
 from mmdsr.weights.index import check_free, register

@@ -19,7 +19,7 @@ from mmdsr.analysis import benchmark_loading
 from mmdsr.engine.launch import check_data, load_config
 from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 
 
 def parse_args():

@@ -28,7 +28,7 @@ from mmdsr.depth.evaluate import (
 )
 from mmdsr.depth.options import add_provider_options
 from mmdsr.evaluation.depth_metrics import ALIGNMENTS
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 
 COLUMNS = {
     'frames': ('n', '{:.0f}'),

@@ -16,7 +16,7 @@ from mmdsr.experiments.downstream.table import (
 from mmdsr.experiments.report import heading, write_report
 from mmdsr.experiments.runs import place_of
 from mmdsr.experiments.table import text_of
-from mmdsr.io.images import write_bytes
+from mmdsr.io.files import write_bytes
 from mmdsr.io.reports import markdown_table
 
 NOTES = (

@@ -1,0 +1,66 @@
+"""Writing files so that they are either whole or absent."""
+
+import hashlib
+import os
+from contextlib import contextmanager, suppress
+
+
+def write_bytes(path, data):
+    """Write a file so that it is either whole or absent.
+
+    Args:
+        path (Path): Target; its folder is made if missing.
+        data (bytes): Contents.
+
+    Raises:
+        OSError: With the name of the target, if it cannot be written.
+    """
+    with whole_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def whole_file(path):
+    """Write a file under a temporary name of this process, then rename it.
+
+    Args:
+        path (Path): Target; its folder is made if missing.
+
+    Yields:
+        Path: What to write to. It takes the name of the target at the end,
+        and is removed if anything goes wrong.
+
+    Raises:
+        OSError: With the name of the target, if it cannot be written.
+    """
+    temporary = temporary_name(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        # A full disk is reported without any name, and the temporary one
+        # says nothing to a user.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise type(error)(
+                error.errno, error.strerror, str(path)
+            ) from error
+        raise
+
+
+def temporary_name(path, process=None):
+    """Return the temporary name of a file that is being written.
+
+    Args:
+        path (Path): Target.
+        process (int, optional): Process that writes. Defaults to None, this
+            one.
+
+    Returns:
+        Path: In the same folder. A digest stands for the target's name,
+        which may be as long as a name can be.
+    """
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    return path.with_name(f'.{digest}.{process or os.getpid()}.tmp')
