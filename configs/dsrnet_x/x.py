@@ -39,8 +39,9 @@ train_pipeline = [
     *_base_.load_images,
     dict(type='mmdsr.LoadAlignment', name=alignment),
     dict(type='mmdsr.PairedRefCrop', lr_size=(32, 32), ref='whole'),
-    # What to do without a reference, and with a false one, is learned too.
-    dict(type='mmdsr.SpoilRef', missing=0.2, wrong=0.1, black=0.05),
+    # What to do without a reference, with a false one, and with one that is
+    # as soft as LR, is learned too.
+    dict(type='mmdsr.SpoilRef', missing=0.2, wrong=0.1, black=0.05, soft=0.1),
     dict(type='mmdsr.AlignRef'),
     dict(
         type='mmdsr.FlipTranspose',

@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmdsr.converters.images import downscale
 from mmdsr.datasets.alignment_cache import read_alignment
+from mmdsr.evaluation.functional import upscale
 from mmdsr.registry import TRANSFORMS
 
 
@@ -136,25 +138,39 @@ class SpoilRef(BaseTransform):
         wrong (float): Share of samples whose flow is moved by a random
             number of LR pixels in each direction.
         black (float): Share of samples whose reference becomes black.
+        soft (float): Share of samples whose reference gets LR's resolution,
+            as the neighboring frame of one recording has it: reduced by
+            ``scale`` and enlarged again, bicubic.
         shift (tuple[float, float]): Least and greatest distance of a wrong
             flow from the right one, in LR pixels; drawn log-uniformly.
+        scale (int): Size of the truth over that of LR.
 
     Raises:
         ValueError: If the shares are no shares, or the distances no range.
     """
 
-    def __init__(self, missing=0.15, wrong=0.1, black=0.05, shift=(0.5, 30)):
-        shares = (missing, wrong, black)
+    def __init__(
+        self,
+        missing=0.15,
+        wrong=0.1,
+        black=0.05,
+        soft=0.0,
+        shift=(0.5, 30),
+        scale=4,
+    ):
+        shares = (missing, wrong, black, soft)
         if min(shares) < 0 or sum(shares) > 1:
             raise ValueError(
-                f'missing, wrong and black must be shares, not {shares}.'
+                f'missing, wrong, black and soft must be shares, not {shares}.'
             )
         if not 0 < shift[0] <= shift[1]:
             raise ValueError(f'shift must be a range above 0, not {shift}.')
         self.missing = missing
         self.wrong = wrong
         self.black = black
+        self.soft = soft
         self.shift = tuple(shift)
+        self.scale = scale
 
     def transform(self, results):
         """Spoil the sample, perhaps.
@@ -176,10 +192,15 @@ class SpoilRef(BaseTransform):
             results['flow'] = results['flow'] + move.astype(np.float32)
         elif drawn < self.missing + self.wrong + self.black:
             results['ref'] = np.zeros_like(results['ref'])
+        elif drawn < self.missing + self.wrong + self.black + self.soft:
+            results['ref'] = upscale(
+                downscale(results['ref'], self.scale), self.scale
+            )
         return results
 
     def __repr__(self):
         return (
             f'{type(self).__name__}(missing={self.missing}, '
-            f'wrong={self.wrong}, black={self.black}, shift={self.shift})'
+            f'wrong={self.wrong}, black={self.black}, soft={self.soft}, '
+            f'shift={self.shift}, scale={self.scale})'
         )

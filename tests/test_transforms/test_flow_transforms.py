@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mmdsr.datasets.alignment_cache import write_alignment
 from mmdsr.io.flow_values import write_flow
@@ -254,11 +255,23 @@ def test_shares_of_spoilt_references():
     for wrong in (
         dict(missing=-0.1),
         dict(missing=0.5, wrong=0.4, black=0.2),
+        dict(missing=0.5, wrong=0.4, soft=0.2),
         dict(shift=(0, 3)),
         dict(shift=(4, 3)),
     ):
         with pytest.raises(ValueError, match='must be'):
             SpoilRef(**wrong)
+
+
+def test_soft_references_have_the_resolution_of_lr():
+    ref = np.random.default_rng(0).integers(0, 256, (64, 128, 3), np.uint8)
+    before = {**sample(), 'ref': ref}
+    after = SpoilRef(missing=0, wrong=0, black=0, soft=1)(dict(before))
+    assert after['flow'] is before['flow']
+    assert after['ref'].shape == ref.shape
+    small = Image.fromarray(ref).resize((32, 16), Image.Resampling.BICUBIC)
+    large = small.resize((128, 64), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(after['ref'], large)
 
 
 def test_load_alignment(tmp_path):
