@@ -5,8 +5,8 @@ Example:
     python tools/test.py CONFIG work_dirs/teacher_quick/iter_3000.pth \
         --out results.json --cfg-options \
         test_dataloader.dataset.reference=self model.test_cfg.depth=zero
-    python tools/test.py configs/downstream/mmseg/fcn_sr_quick.py \
-        work_dirs/fcn_sr_quick
+    python tools/test.py configs/downstream/mmseg/fcn_quick.py \
+        work_dirs/fcn_quick_sr --input sr
 
 The checkpoint may be one of a training, a plain state dict, or a training's
 folder, of which the best is taken, else the newest. It is read without
@@ -29,6 +29,7 @@ from mmdsr.engine.launch import (
     test,
 )
 from mmdsr.engine.options import add_options_argument
+from mmdsr.engine.sr_input import add_input_argument
 
 
 def parse_args():
@@ -48,6 +49,7 @@ def parse_args():
         help='test-time augmentation, by tta_model and tta_pipeline of the '
         'config (models of the hosts)',
     )
+    add_input_argument(parser)
     add_options_argument(parser)
     parser.add_argument(
         '--launcher',
@@ -76,7 +78,11 @@ def main():
                 'written.'
             )
         cfg = load_config(
-            args.config, args.cfg_options, args.work_dir, args.launcher
+            args.config,
+            args.cfg_options,
+            args.work_dir,
+            args.launcher,
+            args.input,
         )
         if args.tta:
             enable_tta(cfg)

@@ -3,7 +3,7 @@
 Example:
     python tools/train.py configs/dsrnet/teacher_quick.py
     python tools/train.py configs/dsrnet/teacher_plus.py --resume --amp
-    python tools/train.py configs/downstream/mmseg/fcn_sr_quick.py
+    python tools/train.py configs/downstream/mmseg/fcn_quick.py --input sr
     tools/dist_train.sh configs/dsrnet/teacher_plus.py 2
 
 ``--resume`` continues from the newest checkpoint of the working directory
@@ -23,6 +23,7 @@ from mmdsr.engine.launch import (
     train,
 )
 from mmdsr.engine.options import add_options_argument
+from mmdsr.engine.sr_input import add_input_argument
 
 
 def parse_args():
@@ -41,6 +42,7 @@ def parse_args():
     parser.add_argument(
         '--amp', action='store_true', help='mixed precision (CUDA)'
     )
+    add_input_argument(parser)
     add_options_argument(
         parser,
         'override values of the config, e.g. '
@@ -64,7 +66,11 @@ def main():
     parser, args = parse_args()
     try:
         cfg = load_config(
-            args.config, args.cfg_options, args.work_dir, args.launcher
+            args.config,
+            args.cfg_options,
+            args.work_dir,
+            args.launcher,
+            args.input,
         )
         if args.amp:
             enable_amp(cfg)

@@ -59,7 +59,7 @@ def folder(tmp_path_factory):
 
 
 def config(folder, iters, name='task'):
-    base = str(ROOT / 'configs/downstream/mmseg/fcn_hr_quick.py')
+    base = str(ROOT / 'configs/downstream/mmseg/fcn_quick.py')
     path = folder / f'{name}.py'
     path.write_text(SMALL.format(base=base, iters=iters))
     return path
@@ -220,8 +220,11 @@ def test_wrong_arguments(folder, tmp_path):
     empty = tmp_path / 'empty'
     empty.mkdir()
     stage = tmp_path / 'stage.py'
-    base = str(ROOT / 'configs/downstream/mmseg/fcn_sr_quick.py')
-    stage.write_text(f'_base_ = {base!r}\n')
+    base = str(ROOT / 'configs/downstream/mmseg/fcn_quick.py')
+    stage.write_text(
+        f'_base_ = {base!r}\n'
+        "model = dict(data_preprocessor=dict(sr=dict(weights='x')))\n"
+    )
     cases = [
         (['fcm'], "no task 'fcm'; known: all, fcn"),
         (['none.py'], 'none.py does not exist'),

@@ -22,6 +22,7 @@ train_pipeline = [
         type='RandomAffine',
         max_rotate_degree=0.0,
         max_shear_degree=0.0,
+        # Ours: milder than in yolov5s.py, for a short training.
         scaling_ratio_range=(0.8, 1.25),
     ),
     dict(type='YOLOXHSVRandomAug'),

@@ -47,12 +47,14 @@ val_dataloader = test_dataloader
 
 # As mmdet: 24 epochs of a set that is repeated five times.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=120, val_interval=5)
+# Optimiser and warm-up of mmdet's SSD300, for its batches of eight.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=2e-3, momentum=0.9, weight_decay=5e-4),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=500),
+    # After 16 and 22 of the 24.
     dict(type='MultiStepLR', milestones=[80, 110], by_epoch=True, gamma=0.1),
 ]
 default_hooks = dict(
