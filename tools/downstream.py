@@ -50,7 +50,7 @@ def names(text):
     return [part for part in text.split(',') if part]
 
 
-def parse_args():
+def parse_args(argv=None):
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument(
@@ -93,7 +93,7 @@ def parse_args():
         'ones',
     )
     add_run_arguments(parser)
-    return parser, parser.parse_args()
+    return parser, parser.parse_args(argv)
 
 
 def find_data(tasks, args):
@@ -186,9 +186,9 @@ def run_tasks(args, console):
     return every
 
 
-def main():
+def main(argv=None):
     """Run the tasks."""
-    parser, args = parse_args()
+    parser, args = parse_args(argv)
     try:
         runs = run_tasks(args, Console())
     except UsageError as error:

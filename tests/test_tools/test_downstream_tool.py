@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+import tool_runs
 from PIL import Image
 from tool_runs import ROOT, command, environment, run
 
@@ -243,7 +244,7 @@ def test_wrong_arguments(folder, tmp_path):
     out = tmp_path / 'out'
     for args, message in cases:
         options = ['--data-root', folder, '--out', out, *args[1:]]
-        done = run('downstream.py', args[0], *options, check=False)
+        done = tool_runs.call('downstream.py', args[0], *options)
         assert done.returncode == 2, (args, done.stderr)
         assert message in done.stderr, (args, done.stderr)
         assert 'Traceback' not in done.stderr

@@ -47,7 +47,7 @@ from mmdsr.registry import MODELS
 STUDIES = Path(__file__).parents[2] / 'configs/ablations'
 
 
-def parse_args():
+def parse_args(argv=None):
     """Return the parser and the parsed arguments."""
     names = ', '.join(sorted(path.stem for path in STUDIES.glob('*.yml')))
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
@@ -96,7 +96,7 @@ def parse_args():
         help='timed passes per row at the end; 0: no timing (default: 5)',
     )
     add_run_arguments(parser)
-    return parser, parser.parse_args()
+    return parser, parser.parse_args(argv)
 
 
 def find_study(names):
@@ -195,9 +195,9 @@ def report(args, study, runs, roots, out, budget, console):
     console.print((out / 'table.md').read_text(), markup=False, soft_wrap=True)
 
 
-def main():
+def main(argv=None):
     """Run the study."""
-    parser, args = parse_args()
+    parser, args = parse_args(argv)
     console = Console()
     try:
         if args.repeats < 0 or min(args.shape) < 16:

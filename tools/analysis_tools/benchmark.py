@@ -18,7 +18,7 @@ from mmdsr.registry import MODELS
 DTYPES = dict(fp16=torch.float16, bf16=torch.bfloat16)
 
 
-def parse_args():
+def parse_args(argv=None):
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config with a model.generator')
@@ -48,7 +48,7 @@ def parse_args():
         help='compare matching with the literal, unfolding version',
     )
     add_options_argument(parser)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.repeats < 1 or min(args.shape) < 16:
         parser.error('--repeats must be >= 1 and --shape at least 16 16')
     return args
@@ -93,9 +93,9 @@ def forward_table(args, net, inputs, autocast):
     return table
 
 
-def main():
+def main(argv=None):
     """Run the tool."""
-    args = parse_args()
+    args = parse_args(argv)
     console = Console()
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -12,7 +12,7 @@ from mmdsr.engine.checkpoint import (
 )
 
 
-def parse_args():
+def parse_args(argv=None):
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('input', help='original checkpoint (.pth)')
@@ -26,12 +26,12 @@ def parse_args():
     parser.add_argument(
         '--overwrite', action='store_true', help='replace an existing output'
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main():
+def main(argv=None):
     """Run the tool."""
-    args = parse_args()
+    args = parse_args(argv)
     try:
         if Path(args.output).exists() and not args.overwrite:
             raise FileExistsError(

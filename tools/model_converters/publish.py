@@ -20,7 +20,7 @@ from mmdsr.engine.options import add_options_argument, read_options
 from mmdsr.engine.publish import publish
 
 
-def parse_args():
+def parse_args(argv=None):
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('config', help='config of the training')
@@ -64,12 +64,12 @@ def parse_args():
         parser,
         'override values of the config, as in the training',
     )
-    return parser, parser.parse_args()
+    return parser, parser.parse_args(argv)
 
 
-def main():
+def main(argv=None):
     """Publish."""
-    parser, args = parse_args()
+    parser, args = parse_args(argv)
     try:
         cfg = load_config(args.config, args.cfg_options)
         checkpoint = find_checkpoint(args.checkpoint)
