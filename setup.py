@@ -138,6 +138,7 @@ setup(
     ],
     packages=find_packages(include=['mmdsr', 'mmdsr.*']),
     package_data={'mmdsr.weights': ['index.json', '*.safetensors', '*.pth']},
+    entry_points={'console_scripts': ['mmdsr = mmdsr.cli.main:main']},
     python_requires='>=3.10,<3.12',
     install_requires=read_requirements('runtime'),
     extras_require=read_extras(),

@@ -39,6 +39,7 @@ def test_version_is_read_without_an_import():
     'module',
     [
         'mmdsr',
+        'mmdsr.cli.main',
         'mmdsr.models',
         'mmdsr.models.distillers',
         'mmdsr.models.networks',
@@ -51,6 +52,26 @@ def test_light_modules_import_no_host(module):
         f'print([name for name in {HOSTS} if name in sys.modules])'
     )
     assert run(code) == '[]'
+
+
+def test_the_front_door_opens_when_asked():
+    """Names are found without an import, and imported on use."""
+    code = (
+        'import sys, mmdsr\n'
+        'assert set(mmdsr.__all__) <= set(dir(mmdsr))\n'
+        f"heavy = ('torch', 'numpy', 'mmengine', *{HOSTS})\n"
+        'assert not any(name in sys.modules for name in heavy)\n'
+        'for name in mmdsr.__all__:\n'
+        '    assert getattr(mmdsr, name) is not None\n'
+        "assert 'dsrnet_student_quick' in mmdsr.list_weights()\n"
+        "net = mmdsr.load_weights('dsrnet_nano_quick')\n"
+        'assert type(net) is mmdsr.DSRNet\n'
+        # mmengine's optimisers import transformers where it is installed.
+        f'print([name for name in {HOSTS[:4]} if name in sys.modules])'
+    )
+    assert run(code) == '[]'
+    with pytest.raises(AttributeError, match="no attribute 'DSRNett'"):
+        _ = mmdsr.DSRNett
 
 
 @pytest.mark.slow
@@ -131,6 +152,8 @@ def test_a_wheel_from_the_sdist_has_all(sdist, tmp_path):
         metadata = next(n for n in names if n.endswith('/METADATA'))
         metadata = archive.read(metadata).decode()
         lane = archive.read('mmdsr/.mim/requirements/constraints.txt')
+        scripts = next(n for n in names if n.endswith('entry_points.txt'))
+        scripts = archive.read(scripts).decode()
     for folder in ('configs', 'tools'):
         for path in (ROOT / folder).rglob('*'):
             if path.suffix in ('.py', '.sh', '.yml', '.md'):
@@ -146,6 +169,7 @@ def test_a_wheel_from_the_sdist_has_all(sdist, tmp_path):
     assert lane.decode() == (ROOT / 'requirements/constraints.txt').read_text()
     assert not any(n.startswith(('tests/', 'tools/')) for n in names)
     assert 'Requires-Dist: mmagic' not in metadata
+    assert 'mmdsr = mmdsr.cli.main:main' in scripts
     for extra in ('train', 'seg', 'det', 'cls', 'all', 'tests', 'docs'):
         assert f'Provides-Extra: {extra}' in metadata
 

@@ -29,7 +29,7 @@ def names(text):
     return [part for part in text.split(',') if part]
 
 
-def parse_args():
+def parse_args(argv=None):
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument(
@@ -72,12 +72,12 @@ def parse_args():
         'ones',
     )
     add_run_arguments(parser)
-    return parser, parser.parse_args()
+    return parser, parser.parse_args(argv)
 
 
-def main():
+def main(argv=None):
     """Run the tasks."""
-    parser, args = parse_args()
+    parser, args = parse_args(argv)
     run_experiment(
         parser,
         lambda console: run_tasks(

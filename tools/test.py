@@ -1,93 +1,11 @@
 """Evaluate a checkpoint on the test data of a config.
 
-Example:
-    python tools/test.py configs/dsrnet/teacher_quick.py weights.pth
-    python tools/test.py CONFIG work_dirs/teacher_quick/iter_3000.pth \
-        --out results.json --cfg-options \
-        test_dataloader.dataset.reference=self model.test_cfg.depth=zero
-    python tools/test.py configs/downstream/mmseg/fcn_sr_quick.py \
-        work_dirs/fcn_sr_quick
-
-The checkpoint may be one of a training, a plain state dict, or a training's
-folder, of which the best is taken, else the newest. It is read without
-running code from it (``weights_only=True``, or an unpickler that knows
-mmengine's types only), and has to fit the config exactly.
+The same as ``mmdsr test``.
 """
 
-import argparse
-import os
-from pathlib import Path
+import sys
 
-import mmengine
-from mmengine.dist import is_main_process
-
-from mmdsr.engine.launch import (
-    enable_tta,
-    leave_distributed,
-    load_config,
-    test,
-)
-from mmdsr.engine.options import add_options_argument
-from mmdsr.errors import UsageError
-
-
-def parse_args():
-    """Return the parser and the parsed arguments."""
-    parser = argparse.ArgumentParser(description='Test a model')
-    parser.add_argument('config', help='config file')
-    parser.add_argument(
-        'checkpoint', help="checkpoint, state dict, or a training's folder"
-    )
-    parser.add_argument(
-        '--out', help='file for the metrics: .json, .yml or .pkl'
-    )
-    parser.add_argument('--work-dir', help='folder for logs and pictures')
-    parser.add_argument(
-        '--tta',
-        action='store_true',
-        help='test-time augmentation, by tta_model and tta_pipeline of the '
-        'config (models of the hosts)',
-    )
-    add_options_argument(parser)
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='job launcher',
-    )
-    # Both spellings: torch passed one before 2.0 and the other since.
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return parser, args
-
-
-def main():
-    """Test."""
-    parser, args = parse_args()
-    suffixes = ('.json', '.yml', '.yaml', '.pkl')
-    try:
-        # Before the test, which may take long.
-        if args.out and not args.out.endswith(suffixes):
-            raise UsageError(f'--out must end in one of {suffixes}.')
-        if args.out and not os.access(Path(args.out).parent, os.W_OK):
-            raise UsageError(
-                f'--out: {Path(args.out).parent} is no folder that can be '
-                'written.'
-            )
-        cfg = load_config(
-            args.config, args.cfg_options, args.work_dir, args.launcher
-        )
-        if args.tta:
-            enable_tta(cfg)
-        metrics = test(cfg, args.checkpoint)
-    except UsageError as error:
-        parser.exit(2, f'{parser.prog}: error: {error}\n')
-    if args.out and is_main_process():
-        mmengine.dump(metrics, args.out)
-        print(f'Metrics are in {args.out}')
-    leave_distributed()
-
+from mmdsr.cli.test import main
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -1,83 +1,11 @@
 """Train a model.
 
-Example:
-    python tools/train.py configs/dsrnet/teacher_quick.py
-    python tools/train.py configs/dsrnet/teacher_plus.py --resume --amp
-    python tools/train.py configs/downstream/mmseg/fcn_sr_quick.py
-    tools/dist_train.sh configs/dsrnet/teacher_plus.py 2
-
-``--resume`` continues from the newest checkpoint of the working directory
-and gives the same weights as a run that was never stopped. Checkpoints are
-read without running code from them, see ``mmdsr.io.checkpoint``.
+The same as ``mmdsr train``.
 """
 
-import argparse
-import os
+import sys
 
-from mmdsr.engine.launch import (
-    enable_amp,
-    leave_distributed,
-    load_config,
-    set_resume,
-    train,
-)
-from mmdsr.engine.options import add_options_argument
-from mmdsr.errors import UsageError
-
-
-def parse_args():
-    """Return the parser and the parsed arguments."""
-    parser = argparse.ArgumentParser(description='Train a model')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', help='folder for logs and checkpoints')
-    parser.add_argument(
-        '--resume',
-        nargs='?',
-        const='auto',
-        metavar='auto|PATH',
-        help='continue from the newest checkpoint of the working directory, '
-        'or from the given one',
-    )
-    parser.add_argument(
-        '--amp', action='store_true', help='mixed precision (CUDA)'
-    )
-    add_options_argument(
-        parser,
-        'override values of the config, e.g. '
-        'train_dataloader.dataset.data_root=data/x train_cfg.max_iters=100',
-    )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='job launcher',
-    )
-    # Both spellings: torch passed one before 2.0 and the other since.
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return parser, args
-
-
-def main():
-    """Train."""
-    parser, args = parse_args()
-    try:
-        cfg = load_config(
-            args.config, args.cfg_options, args.work_dir, args.launcher
-        )
-        if args.amp:
-            enable_amp(cfg)
-        set_resume(cfg, args.resume)
-        train(cfg)
-    except UsageError as error:
-        parser.exit(2, f'{parser.prog}: error: {error}\n')
-    except KeyboardInterrupt:
-        # 130 is what a shell reports for Ctrl-C.
-        parser.exit(130, 'Stopped. Continue with --resume.\n')
-    print(f'Logs and checkpoints are in {cfg.work_dir}')
-    leave_distributed()
-
+from mmdsr.cli.train import main
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

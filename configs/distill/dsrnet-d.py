@@ -11,18 +11,7 @@ experiment_name = 'dsrnet_d'
 
 model = dict(
     type='mmdsr.DSRDistiller',
-    # DSRNet-T, the generator of teacher_plus.py.
-    teacher=dict(
-        type='mmdsr.DSRNet',
-        variant='paper',
-        channels=64,
-        encoder_blocks=(4, 4, 4),
-        decoder_blocks=(2, 2, 2, 12, 8, 4),
-        depth_net=dict(type='mmdsr.DepthUNet', base_channels=16),
-        block_size=16,
-        dilations=(1,),
-        crop_ratio=1.5,
-    ),
+    teacher=_base_.dsrnet_t,
     # A checkpoint, or a working directory, whose best one is taken.
     teacher_checkpoint='work_dirs/teacher_plus',
     # Eq. 23, lambda_kd = 0.5 (section 5.1).

@@ -10,18 +10,7 @@ experiment_name = 'dsrnet_d_quick'
 
 model = dict(
     type='mmdsr.DSRDistiller',
-    # The generator of teacher_quick.py.
-    teacher=dict(
-        type='mmdsr.DSRNet',
-        variant='paper',
-        channels=16,
-        encoder_blocks=(1, 1, 1),
-        decoder_blocks=(1, 1, 1, 6, 2, 1),
-        depth_net=dict(type='mmdsr.DepthUNet', base_channels=8),
-        block_size=16,
-        dilations=(1,),
-        crop_ratio=1.5,
-    ),
+    teacher=_base_.dsrnet_t_quick,
     teacher_checkpoint='work_dirs/teacher_quick',
     # Section 5.1, see dsrnet-d.py.
     kd_loss=dict(type='L1Loss', loss_weight=0.5, reduction='mean'),

@@ -6,6 +6,7 @@ and crops instead of whole images.
 
 _base_ = [
     '../_base_/default_runtime.py',
+    '../_base_/models/dsrnet_t_quick.py',
     '../_base_/datasets/refsr.py',
 ]
 
@@ -16,17 +17,7 @@ val_interval = 500
 
 model = dict(
     type='mmdsr.DSR',
-    generator=dict(
-        type='mmdsr.DSRNet',
-        variant='paper',
-        channels=16,
-        encoder_blocks=(1, 1, 1),
-        decoder_blocks=(1, 1, 1, 6, 2, 1),
-        depth_net=dict(type='mmdsr.DepthUNet', base_channels=8),
-        block_size=16,
-        dilations=(1,),
-        crop_ratio=1.5,
-    ),
+    generator=_base_.dsrnet_t_quick,
     pixel_loss=dict(type='L1Loss', loss_weight=1.0, reduction='mean'),
     depth_loss=dict(type='mmdsr.DepthLoss', loss_weight=0.01),
     test_cfg=dict(depth='predicted'),

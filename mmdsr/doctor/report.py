@@ -97,10 +97,10 @@ def report(findings):
     return 1
 
 
-def main(argv=None):
+def main(argv=None, prog='python -m mmdsr.doctor'):
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
-        prog='python -m mmdsr.doctor',
+        prog=prog,
         description='Check the environment against the version lane; exit '
         'code 0 only when it is whole.',
     )

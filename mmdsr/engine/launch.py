@@ -16,6 +16,7 @@ from mmdsr.engine.check_data import check_data
 from mmdsr.engine.load_hook import CheckStartHook
 from mmdsr.engine.messages import usage_errors
 from mmdsr.engine.options import merge_options
+from mmdsr.engine.sr_input import enable_sr
 from mmdsr.engine.work_dir import hold, latest_checkpoint, refuse_used
 from mmdsr.errors import UsageError
 from mmdsr.io.checkpoint import (
@@ -27,22 +28,28 @@ from mmdsr.io.checkpoint import (
 from mmdsr.io.fetch import check_weights, use_cache_loader
 
 
-def load_config(path, options=None, work_dir=None, launcher='none'):
+def load_config(
+    path, options=None, work_dir=None, launcher='none', picture=None
+):
     """Read a config and apply what the command line says.
 
     Args:
         path (str or Path): Config file.
         options (dict, optional): ``--cfg-options``. Defaults to None.
         work_dir (str, optional): Folder for logs and checkpoints. Defaults to
-            that of the config, else ``work_dirs/NAME_OF_THE_CONFIG``.
+            that of the config, else ``work_dirs/NAME_OF_THE_CONFIG``, to
+            which ``_PICTURE`` is added.
         launcher (str): Job launcher. Defaults to 'none'.
+        picture (str, optional): ``--input``, see
+            :func:`~mmdsr.engine.sr_input.enable_sr`. Defaults to None, the
+            config as it is.
 
     Returns:
         Config: The config.
 
     Raises:
         UsageError: If the file is missing or cannot be read, or an option
-            does not fit the config.
+            or ``picture`` does not fit the config.
     """
     path = Path(path)
     if not path.is_file():
@@ -55,11 +62,16 @@ def load_config(path, options=None, work_dir=None, launcher='none'):
             error
         )
     merge_options(cfg, options, path)
+    name = path.stem
+    if picture is not None:
+        enable_sr(cfg, picture)
+        # Trainings on two pictures must not share a folder.
+        name += f'_{picture}' if picture != 'hr' else ''
     cfg.launcher = launcher
     if work_dir:
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs', path.stem))
+        cfg.work_dir = str(Path('work_dirs', name))
     return cfg
 
 

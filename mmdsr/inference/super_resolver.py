@@ -5,12 +5,22 @@ here and nowhere else, so that the preprocessors, the transform and the
 exported files agree to the last bit of a pixel.
 """
 
+from pathlib import Path
+
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from mmdsr.inference import budget, tiling
 from mmdsr.inference.enlarging import PRECISIONS, Pair, Settings, enlarge
+from mmdsr.inference.inputs import (
+    ImageLike,
+    check_images,
+    read_image,
+    write_like,
+)
 from mmdsr.inference.references import References, metainfo_of
 from mmdsr.inference.sources import build_network, digest_of, takes_none
 from mmdsr.models.hidden import Hidden
@@ -194,8 +204,64 @@ class SuperResolver:
         """
         return self.max_batch or budget.batch_size(torch.device(device))
 
+    @torch.no_grad()
+    def enhance(
+        self,
+        image: ImageLike,
+        reference: ImageLike | None = None,
+        device: str | torch.device | None = None,
+    ) -> Image.Image | np.ndarray:
+        """Super-resolve one image, as people have them.
+
+        Args:
+            image: A file, a picture of Pillow, or an RGB array ``(H, W, 3)``
+                of uint8.
+            reference: An image of the same scene at full resolution, of any
+                of these kinds and any size. Defaults to None: as the
+                resolver's ``reference`` says.
+            device: Where to compute. Defaults to None, a GPU if any.
+
+        Returns:
+            RGB, ``scale`` times as large: an array if ``image`` is one,
+            otherwise a picture of Pillow, of a file as well.
+
+        Raises:
+            FileNotFoundError: If a file does not exist.
+            TypeError: If ``image`` is something else.
+            ValueError: If it cannot be read or used, or the resolver needs a
+                reference that is not given.
+            MemoryError: If there is too little memory; says what to do.
+
+        Examples:
+            >>> import numpy as np
+            >>> from mmdsr import SuperResolver
+            >>> resolver = SuperResolver(weights='dsrnet_nano_quick')
+            >>> resolver.enhance(np.zeros((24, 32, 3), np.uint8)).shape
+            (96, 128, 3)
+        """
+        device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        lr = read_image(image).to(device)
+        named = isinstance(image, (str, Path))
+        if reference is not None and self._network is None:
+            raise ValueError('An interpolation takes no reference.')
+        policy = self.references.policy
+        if reference is not None:
+            name = str(image) if named else 'an image'
+            self.check_device(lr.device)
+            pair = Pair(lr, read_image(reference), name)
+            (result,) = self._enlarge([pair])
+        elif policy == 'file' or (policy == 'neighbor' and not named):
+            raise ValueError(
+                f'reference={policy!r} of the resolver tells no reference for '
+                'this image: give it as enhance(image, reference).'
+            )
+        else:
+            samples = [dict(img_path=str(image))] if named else None
+            (result,) = self.pixels([lr], samples)
+        return write_like(result, image)
+
     def __call__(self, images, samples=None):
-        """Super-resolve.
+        """Super-resolve tensors as the hosts have them.
 
         Args:
             images (list[Tensor] or Tensor): BGR images (3, H, W) of any
@@ -217,7 +283,7 @@ class SuperResolver:
             MemoryError: If there is too little memory; says what to do.
         """
         if self.scale == 1:
-            _check_images(images, samples)
+            check_images(images, samples)
             results = [image.float() for image in images]
         else:
             pixels = self.pixels(images, samples)
@@ -246,7 +312,7 @@ class SuperResolver:
             FileNotFoundError: If a reference does not exist.
             MemoryError: If there is too little memory.
         """
-        _check_images(images, samples)
+        check_images(images, samples)
         if self._network is None:
             return [self._interpolate(image) for image in images]
         for image in images:
@@ -256,8 +322,9 @@ class SuperResolver:
             self._pair(image, sample)
             for image, sample in zip(images, samples, strict=True)
         ]
-        if not pairs:
-            return []
+        return self._enlarge(pairs) if pairs else []
+
+    def _enlarge(self, pairs):
         network = self._network.module
         settings = Settings(
             self.scale,
@@ -311,54 +378,3 @@ def _interpolation_scale(interpolation, scale):
             f'{scale!r}.'
         )
     return int(scale)
-
-
-def _check_images(images, samples):
-    if isinstance(images, Tensor) and images.ndim != 4:
-        raise ValueError(
-            'images must be a list of (3, H, W) tensors or one (N, 3, H, W) '
-            f'tensor, not {tuple(images.shape)}.'
-        )
-    for image in images:
-        if (
-            not isinstance(image, Tensor)
-            or image.ndim != 3
-            or image.shape[0] != 3
-            or not image.numel()
-        ):
-            found = getattr(image, 'shape', type(image).__name__)
-            raise ValueError(
-                'Each image must be a BGR tensor (3, H, W), not '
-                f'{found if isinstance(found, str) else tuple(found)}.'
-            )
-        if image.dtype == torch.bool or image.is_complex():
-            raise ValueError(
-                'Images must be whole numbers or float in 0..255, not '
-                f'{image.dtype}.'
-            )
-    if samples is not None and len(samples) != len(images):
-        raise ValueError(
-            f'There are {len(images)} images but {len(samples)} samples.'
-        )
-    for number, image in enumerate(images):
-        sample = samples[number] if samples is not None else None
-        _check_values(image, metainfo_of(sample).get('img_path'))
-
-
-def _check_values(image, path):
-    """Refuse values that are no colours, and say where they are."""
-    if image.dtype == torch.uint8:
-        return
-    if image.is_floating_point():
-        # A resizing filter may overshoot; such values are clipped.
-        wrong, wanted = ~torch.isfinite(image), 'a finite number'
-    else:
-        wrong, wanted = (image < 0) | (image > 255), 'in 0..255'
-    if wrong.any():
-        channel, row, column = wrong.nonzero()[0].tolist()
-        raise ValueError(
-            f'{path or "An image"} has the value '
-            f'{image[channel, row, column].item()} at row {row}, column '
-            f'{column} of channel {channel} (BGR), which is not {wanted}. '
-            'Mend it or leave the image out.'
-        )

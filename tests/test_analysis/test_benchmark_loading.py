@@ -1,13 +1,13 @@
 import copy
 import json
-import subprocess
-import sys
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tool_runs
 import torch
 from mmengine.config import Config
 
@@ -144,14 +144,9 @@ def test_measure_refuses(cfg, kwargs):
         benchmark_loading.measure_loading(cfg, **kwargs)
 
 
-def run(*args):
-    tool = ROOT / 'tools/analysis_tools/benchmark_loading.py'
-    return subprocess.run(
-        [sys.executable, tool, *map(str, args)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
+TOOL = 'analysis_tools/benchmark_loading.py'
+run = partial(tool_runs.run, TOOL, check=False)
+call = partial(tool_runs.call, TOOL)
 
 
 @pytest.mark.slow
@@ -179,7 +174,7 @@ def test_tool_refuses(tmp_path):
         (['none.py'], 'config none.py does not exist'),
         ([CONFIG, tmp_path / 'none'], 'none (train_dataloader) does not'),
     ):
-        done = run(*args)
+        done = call(*args)
         assert done.returncode == 2
         assert message in done.stderr
         assert 'Traceback' not in done.stderr

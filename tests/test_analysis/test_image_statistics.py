@@ -1,18 +1,17 @@
 import csv
 import json
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tool_runs
 from PIL import Image
 
 from mmdsr.analysis import image_statistics as stats
 from mmdsr.analysis import statistics_report as report
 
 ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools/analysis_tools/image_statistics.py'
 
 
 def grey(lum):
@@ -230,10 +229,9 @@ def folder(tmp_path):
     return root
 
 
-def run(*args):
-    return subprocess.run(
-        [sys.executable, TOOL, *map(str, args)], capture_output=True, text=True
-    )
+TOOL = 'analysis_tools/image_statistics.py'
+run = partial(tool_runs.run, TOOL, check=False)
+call = partial(tool_runs.call, TOOL)
 
 
 def test_tool_compares_and_writes(folder, tmp_path):
@@ -265,7 +263,7 @@ def test_tool_compares_and_writes(folder, tmp_path):
 
 
 def test_tool_without_simulation_has_no_verdict(folder):
-    done = run(f'real={folder}')
+    done = call(f'real={folder}')
     assert done.returncode == 0, done.stderr
     assert 'runs in range' not in done.stdout
 
@@ -280,7 +278,7 @@ def test_tool_without_simulation_has_no_verdict(folder):
     ],
 )
 def test_tool_refuses(args, message):
-    done = run(*args)
+    done = call(*args)
     assert done.returncode == 2
     assert message in done.stderr
     assert 'Traceback' not in done.stderr
@@ -290,7 +288,7 @@ def test_tool_names_the_broken_image(folder, tmp_path):
     broken = folder / 'b/1.png'
     broken.write_bytes(broken.read_bytes()[:200])
     out = tmp_path / 'stats.md'
-    done = run(f'real={folder}', '--out', out)
+    done = call(f'real={folder}', '--out', out)
     assert done.returncode == 2
     assert '1.png' in done.stderr
     assert 'Traceback' not in done.stderr

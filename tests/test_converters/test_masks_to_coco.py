@@ -1,10 +1,12 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tool_runs
 from PIL import Image
 
 from mmdsr.converters.masks_to_coco import components, masks_to_coco
@@ -15,19 +17,9 @@ from pycocotools import mask as mask_utils  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 
-
-def run(*args):
-    return subprocess.run(
-        [
-            sys.executable,
-            'tools/dataset_converters/masks_to_coco.py',
-            *map(str, args),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+TOOL = 'dataset_converters/masks_to_coco.py'
+run = partial(tool_runs.run, TOOL, check=False)
+call = partial(tool_runs.call, TOOL)
 
 
 def save(path, values):
@@ -205,13 +197,13 @@ def test_files_that_do_not_fit(pipe):
     assert 'f3.png has no image' in done.stderr
     assert 'f10.png is 50x9, its image 50x40' in done.stderr
     assert not out.exists()
-    done = run(images, masks, out, '--on-error', 'skip')
+    done = call(images, masks, out, '--on-error', 'skip')
     assert done.returncode == 0, done.stderr
     assert done.stdout.count('Left out: ') == 3
     assert '1 images, 1 IL, 1 IN' in done.stdout
     assert len(json.loads(out.read_text())['images']) == 1
     before = out.read_bytes()
-    done = run(images, masks, out)
+    done = call(images, masks, out)
     assert done.returncode == 2 and 'exists already' in done.stderr
     assert out.read_bytes() == before
 
@@ -227,14 +219,14 @@ def test_wrong_arguments(pipe):
         (('--min-area', '0'), 'min_area must be'),
         (('--channel', '3'), 'invalid choice'),
     ):
-        done = run(images, masks, out, *args)
+        done = call(images, masks, out, *args)
         assert done.returncode == 2 and text in done.stderr, args
         assert 'Traceback' not in done.stderr
     for args in ((pipe / 'x', masks), (images, pipe / 'x'), (out, masks)):
-        done = run(*args, out)
+        done = call(*args, out)
         assert done.returncode == 2 and 'no folder' in done.stderr
     (pipe / 'empty').mkdir()
-    done = run(pipe / 'empty', masks, out)
+    done = call(pipe / 'empty', masks, out)
     assert done.returncode == 2 and 'holds no images' in done.stderr
 
 

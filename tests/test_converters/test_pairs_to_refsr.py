@@ -1,9 +1,9 @@
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tool_runs
 from PIL import Image
 
 from mmdsr.converters.pairs import find_cufed, find_deep_sewer
@@ -13,21 +13,9 @@ from mmdsr.io.depth_values import to_metres
 from mmdsr.io.layout import decode_depth, downscale, read_manifest
 from mmdsr.transforms import inverse_depth
 
-ROOT = Path(__file__).parents[2]
-
-
-def run(*args):
-    return subprocess.run(
-        [
-            sys.executable,
-            'tools/dataset_converters/pairs_to_refsr.py',
-            *map(str, args),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+TOOL = 'dataset_converters/pairs_to_refsr.py'
+run = partial(tool_runs.run, TOOL, check=False)
+call = partial(tool_runs.call, TOOL)
 
 
 def picture(seed, height=64, width=72):
@@ -117,10 +105,10 @@ def test_deep_sewer_at_the_authors_size(deep_sewer, tmp_path):
     hr = read(out / 'train/hr/train-a_8.png')
     np.testing.assert_array_equal(hr, np.asarray(expected))
     assert read(out / 'train/depth_lr/train-a_8.png').shape == (80, 112)
-    again = run('deep-sewer', deep_sewer, out, '--depth', 'none')
+    again = call('deep-sewer', deep_sewer, out, '--depth', 'none')
     assert again.returncode == 2 and 'exists already' in again.stderr
     args = ('--keep-size', '--depth', 'none', '--overwrite')
-    assert run('deep-sewer', deep_sewer, out, *args).returncode == 0
+    assert call('deep-sewer', deep_sewer, out, *args).returncode == 0
     assert read(out / 'train/hr/train-a_8.png').shape == (64, 72, 3)
     assert not (out / 'train/depth_lr').exists()
 
@@ -203,7 +191,7 @@ def test_cufed(cufed, tmp_path, levels):
 
 def test_cufed_stacked(cufed, tmp_path):
     out = tmp_path / 'out'
-    done = run('cufed', cufed, out, '--references', 'stacked')
+    done = call('cufed', cufed, out, '--references', 'stacked')
     assert done.returncode == 0, done.stderr
     tests = read_manifest(out)['splits']['test']
     assert tests == ['cufed5-003_all', 'cufed5-007_all']
@@ -219,7 +207,7 @@ def test_cufed_stacked(cufed, tmp_path):
 
 def test_cufed_refuses(cufed, tmp_path):
     for wrong in ('0', '6', 'all', '1 stacked'):
-        done = run(
+        done = call(
             'cufed', cufed, tmp_path / 'out', '--references', *wrong.split()
         )
         assert done.returncode == 2, wrong
@@ -237,13 +225,13 @@ def test_broken_images(deep_sewer, tmp_path):
     broken.write_bytes(broken.read_bytes()[:500])
     (deep_sewer / 'test/depth/input/a_10.npy').write_bytes(b'')
     out = tmp_path / 'out'
-    done = run('deep-sewer', deep_sewer, out)
+    done = call('deep-sewer', deep_sewer, out)
     assert done.returncode == 2 and 'Traceback' not in done.stderr
     assert '2 files refused' in done.stderr
     assert 'a_8.png: unreadable' in done.stderr
     assert 'a_10.npy cannot be read' in done.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ['Deep Sewer']
-    done = run('deep-sewer', deep_sewer, out, '--on-error', 'skip')
+    done = call('deep-sewer', deep_sewer, out, '--on-error', 'skip')
     assert done.returncode == 0, done.stderr
     assert 'Dropped 2: a file of the pair is unusable' in done.stdout
     splits = {'train': ['train-b_1'], 'test': []}
@@ -291,14 +279,14 @@ def test_depth_of_another_size(deep_sewer, tmp_path):
 
 @pytest.mark.parametrize('size', [(450, 320), (448, 32), (0, 0)])
 def test_size_is_checked(deep_sewer, tmp_path, size):
-    done = run('deep-sewer', deep_sewer, tmp_path / 'out', '--size', *size)
+    done = call('deep-sewer', deep_sewer, tmp_path / 'out', '--size', *size)
     assert done.returncode == 2
     assert 'size must be multiples of 4 and at least 64' in done.stderr
     assert not (tmp_path / 'out').exists()
 
 
 def test_missing_folders(deep_sewer, tmp_path):
-    done = run('deep-sewer', tmp_path / 'nowhere', tmp_path / 'out')
+    done = call('deep-sewer', tmp_path / 'nowhere', tmp_path / 'out')
     assert done.returncode == 2
     assert 'no images in train/raw/input' in done.stderr
     for path in (deep_sewer / 'train/raw/ref').iterdir():

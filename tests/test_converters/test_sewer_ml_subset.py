@@ -1,9 +1,8 @@
 import random
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
+import tool_runs
 
 from mmdsr.converters.sewer_ml_subset import make_subset
 from mmdsr.datasets.sewer_ml_csv import (
@@ -14,21 +13,9 @@ from mmdsr.datasets.sewer_ml_csv import (
     write_rows,
 )
 
-ROOT = Path(__file__).parents[2]
-
-
-def run(*args):
-    return subprocess.run(
-        [
-            sys.executable,
-            'tools/dataset_converters/make_subset.py',
-            *map(str, args),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+TOOL = 'dataset_converters/make_subset.py'
+run = partial(tool_runs.run, TOOL, check=False)
+call = partial(tool_runs.call, TOOL)
 
 
 @pytest.fixture
@@ -126,13 +113,13 @@ def test_the_tool(table, tmp_path):
     assert done.returncode == 0, done.stderr
     assert f'{out}: ' in done.stdout and 'ND 5' in done.stdout
     before = out.read_bytes()
-    again = run(table, out)
+    again = call(table, out)
     assert again.returncode == 2 and 'exists already' in again.stderr
     assert out.read_bytes() == before
-    many = run(table, out, '--per-class', 200, '--overwrite')
+    many = call(table, out, '--per-class', 200, '--overwrite')
     assert many.returncode == 0
     assert 'Fewer in the table than asked for: ' in many.stdout
-    itself = run(table, table, '--overwrite')
+    itself = call(table, table, '--overwrite')
     assert itself.returncode == 2 and 'the table itself' in itself.stderr
 
 
@@ -151,7 +138,7 @@ def test_the_tool(table, tmp_path):
 def test_broken_tables(tmp_path, content):
     table = tmp_path / 'a b ü.csv'
     table.write_bytes(content)
-    done = run(table, tmp_path / 'out.csv')
+    done = call(table, tmp_path / 'out.csv')
     assert done.returncode == 2
     assert 'Error: ' in done.stderr and 'Traceback' not in done.stderr
     assert list(tmp_path.iterdir()) == [table]
@@ -164,8 +151,8 @@ def test_wrong_arguments(table, tmp_path):
         (('--classes', 16), 'invalid choice'),
         (('--images', tmp_path / 'nowhere'), 'no folder'),
     ):
-        done = run(table, out, *args)
+        done = call(table, out, *args)
         assert done.returncode == 2 and text in done.stderr
-    assert run(tmp_path, out).returncode == 2
-    assert run(table, tmp_path).returncode == 2
+    assert call(tmp_path, out).returncode == 2
+    assert call(table, tmp_path).returncode == 2
     assert not out.exists()

@@ -1,12 +1,12 @@
 import json
 import pickle
 import shutil
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tool_runs
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -179,11 +179,9 @@ def test_dataset_survives_pickling(copied):
     assert_same(dataset[draw], again[draw])
 
 
-def run(*args):
-    tool = ROOT / 'tools/dataset_converters/pack_refsr.py'
-    return subprocess.run(
-        [sys.executable, tool, *map(str, args)], capture_output=True, text=True
-    )
+TOOL = 'dataset_converters/pack_refsr.py'
+run = partial(tool_runs.run, TOOL, check=False)
+call = partial(tool_runs.call, TOOL)
 
 
 def test_tool(refsr_root, tmp_path):
@@ -191,15 +189,15 @@ def test_tool(refsr_root, tmp_path):
     done = run(refsr_root, out)
     assert done.returncode == 0, done.stderr
     assert len(RefSRDataset(out, 'train')) == 4
-    again = run(refsr_root, out)
+    again = call(refsr_root, out)
     assert again.returncode == 2
     assert 'exists already' in again.stderr
     assert 'Traceback' not in again.stderr
 
 
 def test_tool_refuses(refsr_root, tmp_path):
-    inside = run(refsr_root, refsr_root / 'packed')
-    missing = run(tmp_path / 'none', tmp_path / 'out')
+    inside = call(refsr_root, refsr_root / 'packed')
+    missing = call(tmp_path / 'none', tmp_path / 'out')
     for done, message in (
         (inside, 'must lie beside'),
         (missing, 'is no data set'),

@@ -42,7 +42,7 @@ from mmdsr.experiments.downstream.versions import (
 from mmdsr.io.images import write_png
 
 CONFIGS = Path(__file__).parents[2] / 'configs/downstream'
-FCN = Task('fcn', CONFIGS / 'mmseg/fcn_hr_quick.py')
+FCN = Task('fcn', CONFIGS / 'mmseg/fcn_quick.py')
 QUIET = Console(quiet=True)
 
 
@@ -50,9 +50,9 @@ def test_tasks_of_the_paper(tmp_path):
     tasks = find_tasks(['xie', 'all', 'xie'], CONFIGS)
     assert [task.name for task in tasks[:2]] == ['xie', 'fcn']
     assert sorted(task.name for task in tasks) == sorted(TASKS)
-    assert all(task.config.stem.endswith('_hr_quick') for task in tasks)
+    assert all(task.config.stem.endswith('_quick') for task in tasks)
     (full,) = find_tasks(['ssd300'], CONFIGS, full=True)
-    assert full.config == CONFIGS / 'mmdet/ssd300_hr.py'
+    assert full.config == CONFIGS / 'mmdet/ssd300.py'
     own = tmp_path / 'fcn.py'
     own.write_text('')
     assert find_tasks([str(own)], CONFIGS)[0] == Task('fcn', own)

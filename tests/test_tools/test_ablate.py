@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from tool_runs import ROOT, command, environment, run
+from tool_runs import ROOT, call, command, environment, run
 
 TOOL = 'analysis_tools/ablate.py'
 SMALL = """
@@ -161,7 +161,7 @@ def test_wrong_arguments(study, tmp_path, refsr_root):
         ([study, '--shape', 8, 8], 'at least 16'),
     ]
     for args, message in cases:
-        done = _run(*args[:1], *out, *args[1:])
+        done = call(TOOL, *args[:1], *out, *args[1:])
         assert done.returncode == 2, (args, done.stderr)
         assert message in done.stderr, done.stderr
         assert 'Traceback' not in done.stderr

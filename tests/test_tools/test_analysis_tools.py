@@ -1,26 +1,14 @@
 """get_flops.py and benchmark.py, as a user runs them."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from tool_runs import call, run
 
-ROOT = Path(__file__).parents[2]
-
-
-def run(tool, *args):
-    return subprocess.run(
-        [sys.executable, ROOT / 'tools/analysis_tools' / tool, *args],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=None,
-    )
+FLOPS = 'analysis_tools/get_flops.py'
+BENCHMARK = 'analysis_tools/benchmark.py'
 
 
 def test_get_flops_prints_table_2_for_the_released_teacher():
-    done = run('get_flops.py', 'configs/dsrnet/released_teacher.py')
+    done = run(FLOPS, 'configs/dsrnet/released_teacher.py')
     assert done.returncode == 0, done.stderr
     assert '379.753' in done.stdout
     assert '5,062,851' in done.stdout
@@ -29,8 +17,8 @@ def test_get_flops_prints_table_2_for_the_released_teacher():
 
 
 def test_get_flops_one_convention_and_shape():
-    done = run(
-        'get_flops.py',
+    done = call(
+        FLOPS,
         'configs/dsrnet/student.py',
         *('--shape', '80', '112', '--convention', 'macs'),
     )
@@ -42,7 +30,7 @@ def test_get_flops_one_convention_and_shape():
 @pytest.mark.slow
 def test_benchmark_times_parts_matching_and_training():
     done = run(
-        'benchmark.py',
+        BENCHMARK,
         'configs/dsrnet/teacher_quick.py',
         *('--shape', '16', '32', '--repeats', '1', '--train', '--matching'),
         *('--threads', '1', '--amp', 'bf16'),
@@ -52,12 +40,12 @@ def test_benchmark_times_parts_matching_and_training():
         assert word in done.stdout
 
 
-@pytest.mark.parametrize('tool', ['get_flops.py', 'benchmark.py'])
+@pytest.mark.parametrize('tool', [FLOPS, BENCHMARK])
 def test_wrong_arguments(tool):
-    missing = run(tool, 'configs/none.py')
+    missing = call(tool, 'configs/none.py')
     assert missing.returncode == 2
     assert 'config configs/none.py does not exist' in missing.stderr
     assert 'Traceback' not in missing.stderr
-    wrong = run(tool, 'configs/dsrnet/student.py', '--shape', '8')
+    wrong = call(tool, 'configs/dsrnet/student.py', '--shape', '8')
     assert wrong.returncode == 2
     assert 'Traceback' not in wrong.stderr

@@ -1,27 +1,19 @@
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
+import tool_runs
 from PIL import Image
 
-TOOL = Path(__file__).parents[2] / 'tools/visualization/browse_sewersim.py'
-
-
-def call(*args):
-    return subprocess.run(
-        [sys.executable, str(TOOL), *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+TOOL = 'visualization/browse_sewersim.py'
+run = partial(tool_runs.run, TOOL, check=False)
+call = partial(tool_runs.call, TOOL)
 
 
 def test_a_data_set_with_real_frames_beside(refsr_root, tmp_path):
     out = tmp_path / 'new folder' / 'sheet.png'
     args = (refsr_root, '--number', 2, '--width', 96, '-o', out)
-    done = call(*args, '--beside', refsr_root / 'test/hr')
+    done = run(*args, '--beside', refsr_root / 'test/hr')
     assert done.returncode == 0, done.stderr
     assert '2 samples' in done.stdout
     sheet = np.asarray(Image.open(out))
@@ -62,9 +54,8 @@ def test_rendered_frames(tmp_path):
         ),
     ],
 )
-def test_wrong_arguments(tmp_path, monkeypatch, args, word):
-    monkeypatch.chdir(tmp_path)
-    result = call(*args)
+def test_wrong_arguments(tmp_path, args, word):
+    result = call(*args, cwd=tmp_path)
     assert result.returncode == 2
     assert word in result.stderr
     assert 'Traceback' not in result.stderr

@@ -1,13 +1,11 @@
 """The alignment cache as a user makes it."""
 
-import importlib.util
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tool_runs import call
 
 from mmdsr.datasets.alignment_cache import alignment_path, read_alignment
 from mmdsr.registry import MODELS
@@ -28,27 +26,13 @@ def root(tmp_path, refsr_root):
     return tmp_path / 'data'
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
+def run(*args):
     """Run the tool in this process: exit code, output and message."""
-    path = Path(__file__).parents[2] / 'tools' / TOOL
-    spec = importlib.util.spec_from_file_location('cache_alignment', path)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-
-    def call(*args):
-        monkeypatch.setattr(sys, 'argv', [path.name, *map(str, args)])
-        try:
-            code = tool.main()
-        except SystemExit as stopped:
-            code = stopped.code
-        out, err = capsys.readouterr()
-        return code, out, err.rpartition('error: ')[2]
-
-    return call
+    done = call(TOOL, *args)
+    return done.returncode, done.stdout, done.stderr.rpartition('error: ')[2]
 
 
-def test_dis_resume_and_overwrite(root, run):
+def test_dis_resume_and_overwrite(root):
     _, out, _ = run(root, '--name', 'dis')
     assert 'train: 4 samples aligned' in out
     assert 'test: 2 samples aligned' in out
@@ -74,7 +58,7 @@ def test_dis_resume_and_overwrite(root, run):
     assert other.read_bytes() != b'kept'
 
 
-def test_a_trained_aligner(root, tmp_path, run):
+def test_a_trained_aligner(root, tmp_path):
     torch.manual_seed(0)
     net = MODELS.build(dict(FLOWNET))
     state = net.state_dict()
@@ -102,7 +86,7 @@ def test_a_trained_aligner(root, tmp_path, run):
     assert not (root / 'test/align-other').exists()
 
 
-def test_refuses(root, tmp_path, run):
+def test_refuses(root, tmp_path):
     def message(*args):
         code, _, text = run(*args)
         assert code == 2

@@ -1,28 +1,19 @@
 """tools/model_converters/convert_released.py, as a user runs it."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
+import tool_runs
 import torch
 
-ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools/model_converters/convert_released.py'
-
-
-def run(*args):
-    return subprocess.run(
-        [sys.executable, TOOL, *map(str, args)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
+TOOL = 'model_converters/convert_released.py'
+run = partial(tool_runs.run, TOOL, check=False)
+call = partial(tool_runs.call, TOOL)
 
 
 def original():
     keys = json.loads(
-        (ROOT / 'tests/data/keys_dsrnet_student.json').read_text()
+        (tool_runs.ROOT / 'tests/data/keys_dsrnet_student.json').read_text()
     )
     return {key: torch.rand(shape) for key, shape in keys}
 
@@ -37,26 +28,26 @@ def test_converts_and_never_loses_a_file(tmp_path):
     weights = torch.load(target, weights_only=True)
     assert len(weights) == 158
 
-    again = run(source, target)
+    again = call(source, target)
     assert again.returncode == 2
     assert '--overwrite' in again.stderr
-    assert run(source, target, '--overwrite').returncode == 0
+    assert call(source, target, '--overwrite').returncode == 0
 
 
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path):
     target = tmp_path / 'out.pth'
-    missing = run(tmp_path / 'none.pth', target)
+    missing = call(tmp_path / 'none.pth', target)
     assert missing.returncode == 2
     assert 'does not exist' in missing.stderr
 
     source = tmp_path / 'other.pth'
     torch.save({'backbone.conv1.weight': torch.zeros(1)}, source)
-    other = run(source, target)
+    other = call(source, target)
     assert other.returncode == 2
     assert 'backbone.conv1.weight' in other.stderr
 
     source.write_bytes(b'not a checkpoint')
-    broken = run(source, target)
+    broken = call(source, target)
     assert broken.returncode == 2
     for result in (missing, other, broken):
         assert 'Traceback' not in result.stderr

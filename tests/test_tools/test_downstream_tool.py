@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+import tool_runs
 from PIL import Image
 from tool_runs import ROOT, command, environment, run
 
@@ -59,7 +60,7 @@ def folder(tmp_path_factory):
 
 
 def config(folder, iters, name='task'):
-    base = str(ROOT / 'configs/downstream/mmseg/fcn_hr_quick.py')
+    base = str(ROOT / 'configs/downstream/mmseg/fcn_quick.py')
     path = folder / f'{name}.py'
     path.write_text(SMALL.format(base=base, iters=iters))
     return path
@@ -220,8 +221,11 @@ def test_wrong_arguments(folder, tmp_path):
     empty = tmp_path / 'empty'
     empty.mkdir()
     stage = tmp_path / 'stage.py'
-    base = str(ROOT / 'configs/downstream/mmseg/fcn_sr_quick.py')
-    stage.write_text(f'_base_ = {base!r}\n')
+    base = str(ROOT / 'configs/downstream/mmseg/fcn_quick.py')
+    stage.write_text(
+        f'_base_ = {base!r}\n'
+        "model = dict(data_preprocessor=dict(sr=dict(weights='x')))\n"
+    )
     cases = [
         (['fcm'], "no task 'fcm'; known: all, fcn"),
         (['none.py'], 'none.py does not exist'),
@@ -240,7 +244,7 @@ def test_wrong_arguments(folder, tmp_path):
     out = tmp_path / 'out'
     for args, message in cases:
         options = ['--data-root', folder, '--out', out, *args[1:]]
-        done = run('downstream.py', args[0], *options, check=False)
+        done = tool_runs.call('downstream.py', args[0], *options)
         assert done.returncode == 2, (args, done.stderr)
         assert message in done.stderr, (args, done.stderr)
         assert 'Traceback' not in done.stderr

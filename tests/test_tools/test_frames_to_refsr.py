@@ -1,29 +1,15 @@
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
+import tool_runs
 from PIL import Image
 
 from mmdsr.io.layout import read_manifest
 
-ROOT = Path(__file__).parents[2]
-
-
-def run(*args):
-    return subprocess.run(
-        [
-            sys.executable,
-            'tools/dataset_converters/frames_to_refsr.py',
-            *map(str, args),
-        ],
-        cwd=ROOT,
-        env={'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin'},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+TOOL = 'dataset_converters/frames_to_refsr.py'
+run = partial(tool_runs.run, TOOL, check=False)
+call = partial(tool_runs.call, TOOL)
 
 
 @pytest.fixture
@@ -41,7 +27,7 @@ def frames(tmp_path):
 def test_writes_and_tells(frames, tmp_path):
     (frames / 'one' / '1.png').write_bytes(b'junk')
     out = tmp_path / 'out'
-    refused = run(frames, out, '--holdout', 'two')
+    refused = call(frames, out, '--holdout', 'two')
     assert refused.returncode == 2
     assert '1.png: unreadable' in refused.stderr
     assert 'Traceback' not in refused.stderr
@@ -55,7 +41,7 @@ def test_writes_and_tells(frames, tmp_path):
     }
     assert '2 training and 3 test samples from 6 frames' in done.stdout
     assert 'Dropped 1' in done.stdout and '1.png' in done.stdout
-    again = run(frames, out, *args, 'next')
+    again = call(frames, out, *args, 'next')
     assert again.returncode == 2
     assert 'exists already' in again.stderr
-    assert run(frames, out, *args, 'previous', '--overwrite').returncode == 0
+    assert call(frames, out, *args, 'previous', '--overwrite').returncode == 0

@@ -1,29 +1,21 @@
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
+import tool_runs
 from PIL import Image
 
 from mmdsr.io.images import read_depth
 from mmdsr.io.layout import RefSRWriter, read_manifest
 
-ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools/dataset_converters/make_depth.py'
-
-
-def call(*args, tool=TOOL):
-    return subprocess.run(
-        [sys.executable, str(tool), *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+TOOL = 'dataset_converters/make_depth.py'
+EVALUATE = 'analysis_tools/eval_depth.py'
+run = partial(tool_runs.run, TOOL, check=False)
+call = partial(tool_runs.call, TOOL)
 
 
 def picture(height=64, width=96, seed=0):
@@ -43,7 +35,7 @@ def frames(tmp_path):
 def test_frames(frames, tmp_path):
     out = tmp_path / 'out'
     args = ('frames', frames, out, '--provider', 'pipe', '--radius', '0.3')
-    first = call(*args)
+    first = run(*args)
     assert first.returncode == 0, first.stderr
     assert '3 of 3 maps written' in first.stdout
     # Noise is no pipe, and that is said.
@@ -156,7 +148,8 @@ def test_interrupted_by_the_user(frames, tmp_path):
     out = tmp_path / 'out'
     args = ('frames', frames, out, '--provider', 'pipe')
     with subprocess.Popen(
-        [sys.executable, str(TOOL), *map(str, args)],
+        tool_runs.command(TOOL, *args),
+        env=tool_runs.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -180,19 +173,10 @@ def test_interrupted_by_the_user(frames, tmp_path):
 
 
 def test_evaluation(tmp_path):
-    tool = ROOT / 'tools/analysis_tools/eval_depth.py'
     args = ('--sim', '0', '--runs', '1', '--frames', '2', '--size', '96', '64')
     numbers = tmp_path / 'numbers.json'
-    result = call(
-        *args,
-        '--provider',
-        'pipe',
-        '--use-camera',
-        '--json',
-        numbers,
-        tool=tool,
-    )
-    assert result.returncode == 0, result.stderr
+    args_pipe = (*args, '--provider', 'pipe', '--use-camera')
+    result = tool_runs.run(EVALUATE, *args_pipe, '--json', numbers)
     assert 'AbsRel' in result.stdout
     assert '"abs_rel"' in numbers.read_text()
     for wrong, word in (
@@ -202,7 +186,7 @@ def test_evaluation(tmp_path):
             'Only',
         ),
     ):
-        result = call(*wrong, tool=tool)
+        result = tool_runs.call(EVALUATE, *wrong)
         assert result.returncode == 2
         assert word in result.stderr
         assert 'Traceback' not in result.stderr

@@ -2,28 +2,22 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
+from functools import partial
 
 import pytest
+import tool_runs
 
-TOOL = Path(__file__).parents[2] / 'tools/dataset_converters/make_sewersim.py'
+TOOL = 'dataset_converters/make_sewersim.py'
 SMALL = ('--runs', '2', '--frames', '1', '--size', '64', '64')
 
-
-def call(*args):
-    return subprocess.run(
-        [sys.executable, str(TOOL), *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+run = partial(tool_runs.run, TOOL, check=False)
+call = partial(tool_runs.call, TOOL)
 
 
 def test_makes_repeats_refuses_overwrites_and_verifies(tmp_path):
     out = tmp_path / 'data'
-    first = call(out, *SMALL, '--workers', '2')
+    first = run(out, *SMALL, '--workers', '2')
     assert first.returncode == 0, first.stderr
     assert '2 samples of 2 runs' in first.stdout
     assert (out / 'train/hr/run0000_0000.png').is_file()
@@ -61,7 +55,8 @@ def test_ctrl_c_leaves_what_the_next_call_goes_on_from(tmp_path):
     out = tmp_path / 'data'
     many = ('--runs', '3', '--frames', '12', '--size', '96', '64')
     process = subprocess.Popen(
-        [sys.executable, str(TOOL), str(out), *many, '--workers', '2'],
+        tool_runs.command(TOOL, out, *many, '--workers', 2),
+        env=tool_runs.environment(),
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -83,7 +78,7 @@ def test_ctrl_c_leaves_what_the_next_call_goes_on_from(tmp_path):
         for path in tmp_path.glob('.data.partial/*/hr/*.png')
     }
     assert 0 < len(finished) < 36
-    done = call(out, *many)
+    done = run(out, *many)
     assert done.returncode == 0, done.stderr
     kept = [
         path

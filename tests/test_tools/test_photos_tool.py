@@ -1,41 +1,27 @@
 """tools/dataset_converters/photos_to_refsr.py, as a user runs it."""
 
-import runpy
-import sys
-
 import photo_makers
-import pytest
-from tool_runs import ROOT, run
+import tool_runs
 
 TOOL = 'dataset_converters/photos_to_refsr.py'
 
 
-@pytest.fixture
-def call(monkeypatch, capsys):
+def call(*args):
     """Run the tool in this process; returns code, stdout, stderr."""
-    main = runpy.run_path(str(ROOT / 'tools' / TOOL))['main']
-
-    def call(*args):
-        monkeypatch.setattr(sys, 'argv', [TOOL, *map(str, args)])
-        try:
-            code = main()
-        except SystemExit as error:
-            code = error.code
-        return code, *capsys.readouterr()
-
-    return call
+    done = tool_runs.call(TOOL, *args)
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_a_run(tmp_path):
     root, out = photo_makers.folder(tmp_path / 'in'), tmp_path / 'out'
-    done = run(TOOL, root, out, '--size', 64, 64, '--pairs', 3, 1)
+    done = tool_runs.run(TOOL, root, out, '--size', 64, 64, '--pairs', 3, 1)
     assert '3 training pairs of 2 photographs and 1 test pairs of 1' in (
         done.stdout
     )
     assert (out / 'test/flow').is_dir()
 
 
-def test_refuses_and_overwrites(tmp_path, call):
+def test_refuses_and_overwrites(tmp_path):
     root, out = photo_makers.folder(tmp_path / 'in'), tmp_path / 'out'
     args = (root, out, '--size', 64, 64, '--pairs', 3, 1)
     assert call(*args)[0] == 0
@@ -47,7 +33,7 @@ def test_refuses_and_overwrites(tmp_path, call):
     assert (out / 'manifest.json').read_bytes() != before
 
 
-def test_wrong_arguments_are_one_line(tmp_path, call):
+def test_wrong_arguments_are_one_line(tmp_path):
     root, out = photo_makers.folder(tmp_path / 'in'), tmp_path / 'out'
     csv = tmp_path / 'none.csv'
     for args, reason in (

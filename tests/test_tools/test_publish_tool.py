@@ -1,35 +1,29 @@
 """tools/model_converters/publish.py, as a user runs it."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
+import tool_runs
 import torch
 from mmengine.config import Config
 
 from mmdsr.registry import MODELS
 from mmdsr.weights import load_published
 
-ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/dsrnet/teacher_quick.py'
 
-
-def run(*args):
-    return subprocess.run(
-        [sys.executable, ROOT / 'tools/model_converters/publish.py', *args],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+TOOL = 'model_converters/publish.py'
+run = partial(tool_runs.run, TOOL, check=False)
+call = partial(tool_runs.call, TOOL)
 
 
 @pytest.fixture(scope='module')
 def work_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp('work')
-    net = MODELS.build(Config.fromfile(ROOT / CONFIG).model.generator)
+    net = MODELS.build(
+        Config.fromfile(tool_runs.ROOT / CONFIG).model.generator
+    )
     state = {f'generator.{k}': v for k, v in net.state_dict().items()}
     state['adm_depth.x'] = torch.zeros(1)
     torch.save(dict(state_dict=state, meta={}), folder / 'iter_5.pth')
@@ -66,7 +60,7 @@ def test_wrong_arguments(work_dir, tmp_path):
         ([CONFIG, work_dir, '--formats', 'onnx'], 'invalid choice'),
     ]
     for args, message in cases:
-        done = run(*args, *out)
+        done = call(*args, *out)
         assert done.returncode == 2, args
         assert message in done.stderr, done.stderr
         assert 'Traceback' not in done.stderr

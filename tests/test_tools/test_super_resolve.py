@@ -1,19 +1,17 @@
 """tools/super_resolve.py as a user runs it."""
 
 import os
-import runpy
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import warnings
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from tool_runs import ROOT, environment, run
+from tool_runs import ROOT, call, environment, run
 
 TOOL = 'super_resolve.py'
 
@@ -65,24 +63,13 @@ def test_a_folder_with_a_broken_image(frames, tmp_path):
     ],
 )
 def test_wrong_usage(frames, tmp_path, options, message):
-    done = run(TOOL, frames, tmp_path / 'out', *options, check=False)
+    done = call(TOOL, frames, tmp_path / 'out', *options)
     assert done.returncode == 2
     assert message in done.stderr and 'Traceback' not in done.stderr
     assert not (tmp_path / 'out').exists()
 
 
-def main(monkeypatch, *args):
-    """Run the tool in this process; return its exit code."""
-    monkeypatch.setattr(sys, 'argv', [TOOL, *map(str, args)])
-    monkeypatch.setattr(warnings, 'showwarning', warnings.showwarning)
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(ROOT / 'tools' / TOOL), run_name='__main__')
-    return ended.value.code
-
-
-def test_what_was_left_out_or_converted_is_said(
-    frames, tmp_path, monkeypatch, capsys
-):
+def test_what_was_left_out_or_converted_is_said(frames, tmp_path):
     pages = [Image.new('RGB', (20, 16), color) for color in ('red', 'lime')]
     pages[0].save(
         frames / 'b' / '3.gif', save_all=True, append_images=pages[1:]
@@ -93,9 +80,9 @@ def test_what_was_left_out_or_converted_is_said(
     out = tmp_path / 'out'
     # Said again when all is there.
     for written in (7, 0):
-        code = main(monkeypatch, frames, out, '--interpolation', 'nearest')
-        assert code == 1
-        said = capsys.readouterr().err
+        done = call(TOOL, frames, out, '--interpolation', 'nearest')
+        assert done.returncode == 1
+        said = done.stderr
         assert f'In part: {frames}/b/3.gif: only the first of its 2' in said
         assert 'number 2 is left out' in said
         assert f'Left out: {frames}/b/6.heic: .heic is a kind' in said
@@ -103,10 +90,11 @@ def test_what_was_left_out_or_converted_is_said(
         assert f'{written} of 7 images written' in said
     for name in ('3.gif', '6.heic'):
         (frames / 'b' / name).unlink()
-    assert main(monkeypatch, frames, out, '--interpolation', 'nearest') == 0
+    done = call(TOOL, frames, out, '--interpolation', 'nearest')
+    assert done.returncode == 0
 
 
-def test_a_full_disk_is_named(frames, tmp_path, monkeypatch, capsys):
+def test_a_full_disk_is_named(frames, tmp_path):
     resource = pytest.importorskip('resource')
     # The system refuses files beyond this size, as a full disk does.
     noise = np.random.default_rng(0).integers(0, 256, (99, 99, 3), np.uint8)
@@ -116,12 +104,12 @@ def test_a_full_disk_is_named(frames, tmp_path, monkeypatch, capsys):
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, limit[1]))
     out = tmp_path / 'out'
     try:
-        code = main(monkeypatch, frames, out, '--interpolation', 'bicubic')
+        done = call(TOOL, frames, out, '--interpolation', 'bicubic')
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         signal.signal(signal.SIGXFSZ, previous)
-    said = capsys.readouterr().err
-    assert code == 1 and '3 of 4 images written' in said
+    said = done.stderr
+    assert done.returncode == 1 and '3 of 4 images written' in said
     assert f'a/1.png: not written: File too large: {out}/a/1.png' in said
     assert count(out) == 3 and not list(out.rglob('.*'))
 
@@ -163,7 +151,7 @@ def test_interrupted(frames, tmp_path):
     assert not list(out.rglob('.*'))
 
 
-def test_killed(frames, tmp_path, monkeypatch):
+def test_killed(frames, tmp_path):
     for number in range(40):
         shutil.copy(frames / 'a' / '1.png', frames / 'a' / f'x{number}.png')
     out, whole = tmp_path / 'out', tmp_path / 'whole'
@@ -179,7 +167,7 @@ def test_killed(frames, tmp_path, monkeypatch):
     times = {p: p.stat().st_mtime_ns for p in out.rglob('*.png')}
     assert 3 <= len(times) < 44
     for target in (out, whole):
-        assert main(monkeypatch, frames, target, *options) == 0
+        assert call(TOOL, frames, target, *options).returncode == 0
     assert all(p.stat().st_mtime_ns == times[p] for p in times)
     assert count(out) == 44 and not list(out.rglob('.*'))
     for path in whole.rglob('*.png'):

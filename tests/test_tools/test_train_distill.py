@@ -6,7 +6,7 @@ import os
 import pytest
 import torch
 from mmengine.config import Config
-from tool_runs import ROOT, run
+from tool_runs import ROOT, call, run
 
 from mmdsr.io.checkpoint import read_checkpoint, save_weights
 from mmdsr.registry import MODELS
@@ -145,9 +145,7 @@ def test_wrong_teacher_gives_one_line_and_code_2(
         ),
         (['--cfg-options', 'model.teacher_checkpoint='], 'is not set'),
     ):
-        done = run(
-            'train.py', config, '--work-dir', tmp_path, *options, check=False
-        )
+        done = call('train.py', config, '--work-dir', tmp_path, *options)
         assert done.returncode == 2, done.stderr
         (line,) = done.stderr.strip().splitlines()[-1:]
         assert message in line

@@ -9,7 +9,7 @@ import time
 
 import pytest
 import torch
-from tool_runs import ROOT, environment, run
+from tool_runs import ROOT, call, environment, run
 
 from mmdsr.io.checkpoint import read_checkpoint, save_weights
 
@@ -70,7 +70,7 @@ def test_wrong_input_gives_one_line_and_code_2(tmp_path, refsr_root):
         ('analysis_tools/compare.py', [config, tmp_path / 'x'], 'no checkp'),
     ]
     for tool, args, message in cases:
-        done = run(tool, *args, check=False)
+        done = call(tool, *args)
         assert done.returncode == 2, (tool, args, done.stderr)
         (line,) = done.stderr.strip().splitlines()[-1:]
         assert message in line

@@ -1,45 +1,29 @@
 import os
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
+from functools import partial
 
 import pytest
+import tool_runs
 from video_makers import cut_short, drive, texture, write_video
 
 from mmdsr.io.layout import read_manifest
 
-ROOT = Path(__file__).parents[2]
-ENV = {
-    'PYTHONPATH': str(ROOT),
-    'PATH': '/usr/bin:/bin',
-    'OMP_NUM_THREADS': '1',
-    'OPENBLAS_NUM_THREADS': '1',
-}
+TOOL = 'dataset_converters/video_to_refsr.py'
+run = partial(tool_runs.run, TOOL, check=False)
+call = partial(tool_runs.call, TOOL)
 
 
 def start(*args):
     return subprocess.Popen(
-        [
-            sys.executable,
-            'tools/dataset_converters/video_to_refsr.py',
-            *map(str, args),
-        ],
-        cwd=ROOT,
-        env=ENV,
+        tool_runs.command(TOOL, *args),
+        env=tool_runs.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-
-
-def run(*args):
-    process = start(*args)
-    stdout, stderr = process.communicate(timeout=240)
-    assert 'Traceback' not in stderr
-    return process.returncode, stdout, stderr
 
 
 @pytest.fixture
@@ -59,25 +43,23 @@ def videos(tmp_path):
 
 def test_a_data_set_and_its_report(videos, tmp_path):
     out = tmp_path / 'out'
-    code, stdout, stderr = run(
-        videos, out, '--every', 1, '--window', 2, '--overlays', 'none'
-    )
-    assert code == 0, stderr
+    done = run(videos, out, '--every', 1, '--window', 2, '--overlays', 'none')
+    assert done.returncode == 0, done.stderr
     splits = read_manifest(out)['splits']
     assert splits['train'] == [f'b_{i:06d}' for i in range(12)]
     assert splits['test'] == [f'Straße-1_{i:06d}' for i in range(6)]
-    assert '12 training and 6 test samples from 18 frames' in stdout
+    assert '12 training and 6 test samples from 18 frames' in done.stdout
     assert (out / 'report.html').is_file()
-    code, _, stderr = run(videos, out, '--every', 1)
-    assert code == 2 and 'exists already' in stderr
+    done = call(videos, out, '--every', 1)
+    assert done.returncode == 2 and 'exists already' in done.stderr
     # Part of it is lost: the rest is written all the same.
     cut_short(videos / 'b.mp4', 0.6)
     (videos / 'empty.avi').write_bytes(b'')
     args = ('--every', 1, '--crop', 0, 0, 192, 160, '--overwrite')
-    code, stdout, _ = run(videos, out, *args)
-    assert code == 1
-    assert 'empty.avi, at 0:00.00: an empty file' in stdout
-    assert 'b.mp4, at 0:0' in stdout
+    done = run(videos, out, *args)
+    assert done.returncode == 1
+    assert 'empty.avi, at 0:00.00: an empty file' in done.stdout
+    assert 'b.mp4, at 0:0' in done.stdout
     assert 2 <= len(read_manifest(out)['splits']['train']) < 12
 
 
@@ -95,22 +77,22 @@ def test_a_data_set_and_its_report(videos, tmp_path):
     ],
 )
 def test_wrong_arguments(videos, tmp_path, args, message):
-    code, _, stderr = run(videos, tmp_path / 'out', *args)
-    assert code == 2
-    assert message in stderr
+    done = call(videos, tmp_path / 'out', *args)
+    assert done.returncode == 2
+    assert message in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ['in put']
 
 
 def test_nothing_usable(tmp_path):
-    code, _, stderr = run(tmp_path / 'nowhere.mpg', tmp_path / 'out')
-    assert code == 2 and 'no file or folder' in stderr
+    done = call(tmp_path / 'nowhere.mpg', tmp_path / 'out')
+    assert done.returncode == 2 and 'no file or folder' in done.stderr
     (tmp_path / 'text.mp4').write_text('no video\n' * 50)
-    code, _, stderr = run(tmp_path / 'text.mp4', tmp_path / 'out')
-    assert code == 2 and 'No video can be read' in stderr
+    done = call(tmp_path / 'text.mp4', tmp_path / 'out')
+    assert done.returncode == 2 and 'No video can be read' in done.stderr
     loop = tmp_path / 'loop.mp4'
     loop.symlink_to(loop)
-    code, _, stderr = run(loop, tmp_path / 'out')
-    assert code == 2 and 'circle' in stderr
+    done = call(loop, tmp_path / 'out')
+    assert done.returncode == 2 and 'circle' in done.stderr
     assert not (tmp_path / 'out').exists()
 
 
@@ -133,7 +115,7 @@ def test_interrupt_and_go_on(videos, tmp_path):
     assert not out.exists()
     with pytest.raises(ProcessLookupError):  # nobody of it is left
         os.killpg(process.pid, 0)
-    code, stdout, stderr = run(*args)
-    assert code == 0, stderr
-    assert '78 frames' in stdout
+    done = run(*args)
+    assert done.returncode == 0, done.stderr
+    assert '78 frames' in done.stdout
     assert not (tmp_path / '.out.partial').exists()

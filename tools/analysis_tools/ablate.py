@@ -28,7 +28,7 @@ from mmdsr.experiments.arguments import (
 STUDIES = Path(__file__).parents[2] / 'configs/ablations'
 
 
-def parse_args():
+def parse_args(argv=None):
     """Return the parser and the parsed arguments."""
     names = ', '.join(sorted(path.stem for path in STUDIES.glob('*.yml')))
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
@@ -77,12 +77,12 @@ def parse_args():
         help='timed passes per row at the end; 0: no timing (default: 5)',
     )
     add_run_arguments(parser)
-    return parser, parser.parse_args()
+    return parser, parser.parse_args(argv)
 
 
-def main():
+def main(argv=None):
     """Run the study."""
-    parser, args = parse_args()
+    parser, args = parse_args(argv)
     out = Path(args.out or Path('work_dirs', Path(args.study[0]).stem))
     budget = Budget(
         args.iters,

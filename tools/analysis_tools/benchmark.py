@@ -12,7 +12,7 @@ from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
 
 
-def parse_args():
+def parse_args(argv=None):
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config with a model.generator')
@@ -42,15 +42,15 @@ def parse_args():
         help='compare matching with the literal, unfolding version',
     )
     add_options_argument(parser)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.repeats < 1 or min(args.shape) < 16:
         parser.error('--repeats must be >= 1 and --shape at least 16 16')
     return args
 
 
-def main():
+def main(argv=None):
     """Run the tool."""
-    args = parse_args()
+    args = parse_args(argv)
     console = Console()
     if args.threads:
         torch.set_num_threads(args.threads)

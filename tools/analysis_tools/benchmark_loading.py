@@ -22,7 +22,7 @@ from mmdsr.errors import UsageError
 from mmdsr.io.files import write_bytes
 
 
-def parse_args():
+def parse_args(argv=None):
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -68,12 +68,12 @@ def parse_args():
     )
     parser.add_argument('--out', type=Path, help='write a JSON file')
     add_options_argument(parser)
-    return parser, parser.parse_args()
+    return parser, parser.parse_args(argv)
 
 
-def main():
+def main(argv=None):
     """Measure, print and write."""
-    parser, args = parse_args()
+    parser, args = parse_args(argv)
     progress = Console(stderr=True)
     if args.threads is not None:
         if args.threads < 1:

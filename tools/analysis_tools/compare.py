@@ -27,7 +27,7 @@ from mmdsr.experiments.compare_references import (
 from mmdsr.experiments.comparison import compare
 
 
-def parse_args():
+def parse_args(argv=None):
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('config', help='config file')
@@ -72,12 +72,12 @@ def parse_args():
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu'
     )
     add_options_argument(parser)
-    return parser, parser.parse_args()
+    return parser, parser.parse_args(argv)
 
 
-def main():
+def main(argv=None):
     """Compare."""
-    parser, args = parse_args()
+    parser, args = parse_args(argv)
     try:
         out = compare(
             load_config(args.config, args.cfg_options),

@@ -42,7 +42,7 @@ COLUMNS = {
 }
 
 
-def parse_args():
+def parse_args(argv=None):
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n')[0],
@@ -93,7 +93,7 @@ def parse_args():
     )
     parser.add_argument('--json', type=Path, help='write the numbers here')
     add_provider_options(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def make_table(title, results):
@@ -114,9 +114,9 @@ def make_table(title, results):
     return table
 
 
-def main():
+def main(argv=None):
     """Run; return the exit code."""
-    args = vars(parse_args())
+    args = vars(parse_args(argv))
     console = Console(stderr=True)
     seed, root = args.pop('sim'), args.pop('data')
     runs, frames, size = (args.pop(k) for k in ('runs', 'frames', 'size'))

@@ -18,7 +18,7 @@ from mmdsr.errors import UsageError
 from mmdsr.registry import MODELS
 
 
-def parse_args():
+def parse_args(argv=None):
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config with a model.generator')
@@ -38,12 +38,12 @@ def parse_args():
         'paper (default: both)',
     )
     add_options_argument(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main():
+def main(argv=None):
     """Run the tool."""
-    args = parse_args()
+    args = parse_args(argv)
     try:
         cfg = load_config(args.config, args.cfg_options)
         net = MODELS.build(cfg.model.generator).eval()

@@ -19,7 +19,7 @@ from rich.progress import track
 from mmdsr.analysis import statistics_report as report
 
 
-def parse_args():
+def parse_args(argv=None):
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -63,7 +63,7 @@ def parse_args():
     parser.add_argument(
         '--plot', type=Path, metavar='FILE.png', help='draw the distributions'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     folders = {}
     for text in args.groups:
         name, equals, folder = text.partition('=')
@@ -87,9 +87,9 @@ def parse_args():
     return parser, args
 
 
-def main():
+def main(argv=None):
     """Measure, print and write."""
-    parser, args = parse_args()
+    parser, args = parse_args(argv)
     progress = Console(stderr=True)
     groups, verdicts = {}, None
     try:

@@ -1,112 +1,11 @@
-"""Make depth maps for frames, or for a data set that lacks them."""
+"""Make depth maps for frames, or for a data set that lacks them.
 
-import argparse
+The same as ``mmdsr convert depth``.
+"""
+
 import sys
-from collections import Counter
 
-from rich.console import Console
-from rich.progress import track
-
-from mmdsr.depth import build_provider
-from mmdsr.depth.dataset import dataset_depth
-from mmdsr.depth.frames import frames_depth
-from mmdsr.depth.options import add_provider_options
-
-
-def parse_args():
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog='The providers are described in docs/depth.md. Exit code: 0 '
-        'all done, 1 some images got no map, 2 nothing done, 130 '
-        'interrupted (the same command goes on).',
-    )
-    modes = parser.add_subparsers(dest='mode', required=True)
-    frames = modes.add_parser(
-        'frames', help='a folder of maps parallel to a folder of frames'
-    )
-    frames.add_argument(
-        'frames', help='folder of frames, or of sub-folders with one run each'
-    )
-    frames.add_argument('out', help='folder of maps to be made')
-    dataset = modes.add_parser(
-        'dataset', help='depth_lr and depth_ref of an existing data set'
-    )
-    dataset.add_argument('root', help='root of the data set')
-    dataset.add_argument(
-        '--scale', type=int, help='of a data set without a manifest'
-    )
-    for mode in (frames, dataset):
-        mode.add_argument(
-            '--overwrite',
-            action='store_true',
-            help='replace maps that are there',
-        )
-        add_provider_options(mode)
-    return parser.parse_args()
-
-
-def show_report(report, console):
-    """Print what was written, and what was not and why."""
-    for title, groups in (
-        ('No depth', report.failed),
-        ('Fallback', report.fallback),
-    ):
-        for reason, count in Counter(groups.values()).items():
-            names = [name for name in groups if groups[name] == reason]
-            more = ', ...' if count > 5 else ''
-            console.print(
-                f'{title} {count}: {reason}: {", ".join(names[:5])}{more}',
-                style='yellow',
-                markup=False,
-                highlight=False,
-            )
-    kept = f', {report.kept} were there' if report.kept else ''
-    console.print(
-        f'{report.written} of {report.total} maps written{kept}, '
-        f'{len(report.fallback)} of them a fallback, '
-        f'{len(report.failed)} failed',
-        markup=False,
-    )
-
-
-def main():
-    """Run; return the exit code."""
-    args = vars(parse_args())
-    console = Console(stderr=True, soft_wrap=True)
-    mode, overwrite = args.pop('mode'), args.pop('overwrite')
-    name = args.pop('provider')
-    places = {
-        key: args.pop(key)
-        for key in ('frames', 'out', 'root', 'scale')
-        if key in args
-    }
-
-    def progress(items, text, total):
-        return track(items, text, total, console=console)
-
-    try:
-        if name == 'file':
-            args['frames'] = places.get('frames', places.get('root'))
-        provider = build_provider(name, **args)
-        make = frames_depth if mode == 'frames' else dataset_depth
-        report = make(
-            **places,
-            provider=provider,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
-        console.print(
-            f'Error: {error}', style='red', markup=False, highlight=False
-        )
-        return 2
-    except KeyboardInterrupt:
-        console.print('Interrupted; the same command goes on from here.')
-        return 130
-    show_report(report, Console(soft_wrap=True))
-    return 1 if report.failed else 0
-
+from mmdsr.cli.convert.depth import main
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -21,7 +21,7 @@ from mmdsr.dev.fuzz import FAULTS, OUTCOMES, fuzz
 from mmdsr.dev.kinds import KINDS
 
 
-def parse_args():
+def parse_args(argv=None):
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument(
@@ -37,7 +37,7 @@ def parse_args():
     parser.add_argument(
         '--keep', type=Path, help='folder for the inputs that are faults'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     unknown = [kind for kind in args.kinds if kind not in KINDS]
     if unknown or args.count < 1:
         parser.error(
@@ -48,9 +48,9 @@ def parse_args():
     return args
 
 
-def main():
+def main(argv=None):
     """Run; return the exit code."""
-    args = parse_args()
+    args = parse_args(argv)
     kinds = args.kinds or list(KINDS)
     console = Console()
     with Progress(console=Console(stderr=True)) as bars:

@@ -107,7 +107,7 @@ TOOLS = {
 }
 
 
-def main():
+def main(argv=None):
     """Run; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument(
@@ -118,7 +118,7 @@ def main():
     )
     parser.add_argument('--kills', type=int, default=30, help='of each tool')
     parser.add_argument('--seed', type=int, default=0, help='of the moments')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     unknown = set(args.tools) - TOOLS.keys()
     if unknown or args.kills < 1:
         parser.error(f'wrong: {", ".join(unknown) or "--kills"}')

@@ -9,7 +9,7 @@ from mmdsr.io.checkpoint import read_checkpoint, save_weights
 from mmdsr.weights.released import convert_released
 
 
-def parse_args():
+def parse_args(argv=None):
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('input', help='original checkpoint (.pth)')
@@ -23,12 +23,12 @@ def parse_args():
     parser.add_argument(
         '--overwrite', action='store_true', help='replace an existing output'
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main():
+def main(argv=None):
     """Run the tool."""
-    args = parse_args()
+    args = parse_args(argv)
     try:
         if Path(args.output).exists() and not args.overwrite:
             raise FileExistsError(

@@ -21,7 +21,7 @@ from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.weights.publish import publish
 
 
-def parse_args():
+def parse_args(argv=None):
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('config', help='config of the training')
@@ -65,12 +65,12 @@ def parse_args():
         parser,
         'override values of the config, as in the training',
     )
-    return parser, parser.parse_args()
+    return parser, parser.parse_args(argv)
 
 
-def main():
+def main(argv=None):
     """Publish."""
-    parser, args = parse_args()
+    parser, args = parse_args(argv)
     try:
         cfg = load_config(args.config, args.cfg_options)
         checkpoint = find_checkpoint(args.checkpoint)

@@ -17,7 +17,7 @@ from mmdsr.sim.contact_sheet import contact_sheet
 RENDER = {'seed': 0, 'runs': None, 'frame': 8, 'size': (448, 320)}
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv=None):
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -81,7 +81,7 @@ def parse_args() -> argparse.Namespace:
         help='size of the frames (default 448 320)',
     )
     render.add_argument('--overlay', action='store_true', help='burn in text')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.number < 1:
         parser.error(f'--number must be at least 1, got {args.number}')
     if args.out.suffix.lower() != '.png':
@@ -116,9 +116,9 @@ def rows_of(args: argparse.Namespace) -> list:
     )
 
 
-def main() -> int:
+def main(argv=None):
     """Run the tool; returns the exit code."""
-    args = parse_args()
+    args = parse_args(argv)
     try:
         if args.out.is_dir() or (args.out.exists() and not args.overwrite):
             raise FileExistsError(

@@ -66,8 +66,8 @@ def find_tasks(names, configs, full=False):
     for name in names:
         for part in TASKS if name == 'all' else (name,):
             if part in TASKS:
-                suffix = 'hr' if full else 'hr_quick'
-                path = Path(configs, TASKS[part], f'{part}_{suffix}.py')
+                suffix = '' if full else '_quick'
+                path = Path(configs, TASKS[part], f'{part}{suffix}.py')
             elif part.endswith('.py'):
                 path = Path(part)
             else:

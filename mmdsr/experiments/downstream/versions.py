@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from mmdsr.engine.sr_input import INTERPOLATED
 from mmdsr.errors import CheckpointError, UsageError
 from mmdsr.inference import SuperResolver
 from mmdsr.io.checkpoint import find_checkpoint
@@ -18,10 +19,10 @@ from mmdsr.io.checksums import digest
 from mmdsr.io.frames import SUFFIXES, natural_key, read_rgb
 from mmdsr.io.images import downscale, write_png
 from mmdsr.io.reports import write_json
+from mmdsr.models.networks.padding import SCALE
 from mmdsr.weights.index import weight_path
 from mmdsr.weights.load import SUFFIXES as WEIGHT_SUFFIXES
 
-SCALE = 4
 _NOTE = 'version.json'
 #: They are about the HR images.
 _NOT_LINKED = {'manifest.json', 'SHA256SUMS'}
@@ -53,10 +54,8 @@ class Version:
         return bool(self.resolver) and 'interpolation' not in self.resolver
 
 
-LR = Version('lr', 'LR', dict(interpolation='bilinear', scale=SCALE))
-BICUBIC = Version(
-    'bicubic', 'bicubic', dict(interpolation='bicubic', scale=SCALE)
-)
+LR = Version('lr', 'LR', INTERPOLATED['lr'])
+BICUBIC = Version('bicubic', 'bicubic', INTERPOLATED['bicubic'])
 HR = Version('hr', 'HR')
 
 

@@ -6,6 +6,8 @@ _base_ = 'mmdet::_base_/default_runtime.py'
 custom_imports = dict(imports=['mmdsr'], allow_failed_imports=False)
 
 data_root = 'data/pipe'
+# What --input sr puts in front: the paper's DSRNet-S, trained before.
+sr = dict(config='configs/dsrnet/student.py', checkpoint='work_dirs/student')
 # In the order of the categories of the annotation files: mmdet numbers the
 # classes in that order, whatever the order here.
 metainfo = dict(
@@ -30,6 +32,7 @@ load_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=img_scale, keep_ratio=True),
+    # The largest stride of YOLOv5, and the grey of YOLO's padding.
     dict(type='Pad', size_divisor=32, pad_val=dict(img=(114.0, 114.0, 114.0))),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),
@@ -44,6 +47,7 @@ train_dataset = dict(
     filter_cfg=dict(filter_empty_gt=False),
 )
 train_dataloader = dict(
+    # The paper trains detectors without saying how: ours, for one GPU.
     batch_size=16,
     num_workers=2,
     persistent_workers=True,

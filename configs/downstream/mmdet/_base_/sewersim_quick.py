@@ -3,6 +3,8 @@
 _base_ = './pipe.py'
 
 data_root = 'data/sewersim-pipe'
+# What --input sr puts in front: weights that come with mmdsr.
+sr = dict(_delete_=True, weights='dsrnet_student_quick')
 train_dataset = dict(data_root=data_root)
 train_dataloader = dict(
     batch_size=4,
@@ -12,6 +14,7 @@ train_dataloader = dict(
 test_dataloader = dict(dataset=dict(data_root=data_root))
 val_dataloader = test_dataloader
 
+# Ours, for three minutes of a core; the paper has no such schedule.
 max_iters = 1200
 train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters

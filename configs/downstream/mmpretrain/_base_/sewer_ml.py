@@ -4,6 +4,8 @@
 custom_imports = dict(imports=['mmdsr'], allow_failed_imports=False)
 
 data_root = 'data/sewer_ml'
+# What --input sr puts in front: the paper's DSRNet-S, trained before.
+sr = dict(config='configs/dsrnet/student.py', checkpoint='work_dirs/student')
 # Width and height of the frame that is super-resolved and that the network
 # sees, as in the benchmark. All sizes of Sewer-ML become this one.
 frame = (224, 224)
@@ -18,6 +20,7 @@ train_pipeline = [
     dict(type='LoadImageFromFile'),
     resize,
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    # The benchmark's.
     dict(
         type='ColorJitter',
         brightness=0.1,
@@ -25,7 +28,7 @@ train_pipeline = [
         saturation=0.1,
         hue=0.1,
     ),
-    # The LR and SR variants put mmdsr.Downsample here.
+    # --input lr and sr put mmdsr.Downsample here.
     dict(type='PackInputs'),
 ]
 test_pipeline = [

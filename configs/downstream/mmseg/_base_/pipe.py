@@ -6,6 +6,8 @@ _base_ = 'mmseg::_base_/default_runtime.py'
 custom_imports = dict(imports=['mmdsr'], allow_failed_imports=False)
 
 data_root = 'data/pipe'
+# What --input sr puts in front: the paper's DSRNet-S, trained before.
+sr = dict(config='configs/dsrnet/student.py', checkpoint='work_dirs/student')
 crop_size = (256, 256)
 # The authors' masks have five ids: mmdsr.LoadPipeMask needs num_ids=5 then,
 # and the data sets source_classes.
@@ -31,6 +33,8 @@ test_pipeline = [
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
+    # The paper gives no schedule: 20k iterations of 16 images, as mmseg
+    # trains the same networks on VOC 2012.
     batch_size=16,
     num_workers=4,
     persistent_workers=True,

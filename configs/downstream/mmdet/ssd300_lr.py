@@ -1,9 +1,0 @@
-"""SSD300 on small images, shown as large as the others."""
-
-_base_ = './ssd300_sr.py'
-
-model = dict(
-    data_preprocessor=dict(
-        sr=dict(_delete_=True, interpolation='bilinear', scale=4)
-    )
-)

@@ -1,0 +1,98 @@
+"""Find the flow of every sample of a data set once, and keep it beside it.
+
+An aligner that is not trained along need not run at every training step:
+mmdsr.LoadAlignment reads what this writes, SPLIT/align-NAME/STEM.npy. An
+interrupted call resumes where it was when it is repeated.
+
+Examples:
+    mmdsr convert alignment data/photos-refsr \
+        --name dis
+    mmdsr convert alignment data/sewersim-sr \
+        --name flownet --config configs/dsrnet_x/flownet.py \
+        --checkpoint work_dirs/flownet
+"""
+
+import argparse
+import re
+from pathlib import Path
+
+from mmengine.config import Config
+from rich.console import Console
+from rich.progress import track
+
+from mmdsr.datasets.alignment_cache import Alignments
+from mmdsr.io.checkpoint import find_checkpoint, load_generator
+from mmdsr.io.manifest import SPLITS
+from mmdsr.registry import MODELS
+
+
+def parse_args(argv=None, prog=None):
+    """Return the parser and the parsed arguments."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('data_root', type=Path, help='data set')
+    parser.add_argument(
+        '--name', required=True, help='of the cache; "dis" needs no config'
+    )
+    parser.add_argument('--config', help='config of a mmdsr.FlowEditor')
+    parser.add_argument('--checkpoint', help='file or working directory')
+    parser.add_argument(
+        '--splits', nargs='+', choices=SPLITS, default=list(SPLITS)
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='make existing files anew'
+    )
+    args = parser.parse_args(argv)
+    if not re.fullmatch(r'[a-z0-9][a-z0-9_-]*', args.name):
+        parser.error(f'the name {args.name!r} may have a-z, 0-9, - and _')
+    if (args.config is None) != (args.checkpoint is None):
+        parser.error('--config and --checkpoint go together')
+    if args.config is None and args.name != 'dis':
+        parser.error(
+            'give --config and --checkpoint of a trained aligner, or the '
+            'name "dis" for OpenCV\'s'
+        )
+    if args.config is not None and args.name == 'dis':
+        parser.error('"dis" is OpenCV\'s; choose another name')
+    return parser, args
+
+
+def build_aligner(config, checkpoint):
+    """Build the aligner of a training, or OpenCV's."""
+    if config is None:
+        return MODELS.build(dict(type='mmdsr.DISAligner')).eval()
+    if not Path(config).is_file():
+        raise FileNotFoundError(f'There is no config {config}.')
+    aligner = MODELS.build(Config.fromfile(config).model.generator)
+    load_generator(aligner, find_checkpoint(checkpoint))
+    return aligner.eval()
+
+
+def main(argv=None, prog=None):
+    """Run the tool; returns the exit code."""
+    parser, args = parse_args(argv, prog)
+    try:
+        splits = [s for s in args.splits if (args.data_root / s).is_dir()]
+        if not splits:
+            raise FileNotFoundError(
+                f'{args.data_root} has no folder {" or ".join(args.splits)}: '
+                'it is no data set.'
+            )
+        aligner = build_aligner(args.config, args.checkpoint)
+        for split in splits:
+            made = 0
+            for new in track(
+                Alignments(
+                    aligner, args.data_root, split, args.name, args.overwrite
+                ),
+                description=split,
+                console=Console(stderr=True),
+            ):
+                made += new
+            print(f'{args.data_root / split}: {made} samples aligned')
+    except (ValueError, OSError) as error:
+        parser.exit(2, f'{parser.prog}: error: {error}\n')
+    return 0

@@ -1,0 +1,100 @@
+"""Turn folders of video frames into a super-resolution data set."""
+
+import argparse
+
+from rich.console import Console
+from rich.progress import track
+
+from mmdsr.converters.frames_to_refsr import REFERENCES, frames_to_refsr
+
+
+def parse_args(argv=None, prog=None):
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=__doc__,
+        epilog='The layout, the choice of references and what is held out '
+        'are described in docs/data.md.',
+    )
+    parser.add_argument(
+        'frames',
+        help='folder of frames, or of sub-folders with one run each',
+    )
+    parser.add_argument('out', help='data set to be made')
+    parser.add_argument('--scale', type=int, default=4)
+    parser.add_argument(
+        '--reference',
+        choices=REFERENCES,
+        default='next',
+        help='the frame GAP places away, or the sharpest at most that far',
+    )
+    parser.add_argument('--gap', type=int, default=1, metavar='N')
+    parser.add_argument(
+        '--holdout',
+        nargs='+',
+        default=['0.2'],
+        metavar='RUN|FRACTION',
+        help='runs for the test split, or one fraction of the runs (of the '
+        'frames if there is one run; 0 = none, 1 = all)',
+    )
+    parser.add_argument(
+        '--depth',
+        metavar='DIR',
+        help='depth maps at full size, laid out like the frames: 16-bit '
+        'PNG or .npy in metres',
+    )
+    parser.add_argument(
+        '--depth-unit',
+        type=float,
+        default=0.001,
+        help='metres per step of the 16-bit PNG',
+    )
+    parser.add_argument(
+        '--on-error',
+        choices=('refuse', 'skip'),
+        default='refuse',
+        help='unreadable, truncated or too small frames, and frames of '
+        'another size than their reference',
+    )
+    parser.add_argument(
+        '--odd-size',
+        choices=('refuse', 'crop', 'skip'),
+        default='refuse',
+        help='frames whose sides are no multiple of the scale',
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace an existing OUT'
+    )
+    return parser.parse_args(argv)
+
+
+def show_summary(summary, console):
+    """Print what was written, and what was not and why."""
+    for line in summary.warnings():
+        console.print(line, style='yellow', markup=False, highlight=False)
+    if summary.without_depth:
+        console.print(f'{summary.without_depth} frames without a depth map')
+    console.print(
+        f'{summary.out}: {summary.samples["train"]} training and '
+        f'{summary.samples["test"]} test samples from {summary.frames} frames',
+        markup=False,
+    )
+
+
+def main(argv=None, prog=None):
+    """Run; return the exit code."""
+    args = parse_args(argv, prog)
+    console = Console(stderr=True, soft_wrap=True)
+
+    def progress(items, text, total):
+        return track(items, text, total, console=console)
+
+    try:
+        summary = frames_to_refsr(**vars(args), progress=progress)
+    except (OSError, ValueError) as error:
+        console.print(
+            f'Error: {error}', style='red', markup=False, highlight=False
+        )
+        return 2
+    show_summary(summary, Console(soft_wrap=True))
+    return 0

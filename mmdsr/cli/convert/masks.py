@@ -1,0 +1,101 @@
+"""Make boxes and instance masks (COCO JSON) from masks of class ids."""
+
+import argparse
+
+from rich.console import Console
+from rich.progress import track
+
+from mmdsr.converters.masks_to_coco import MIN_AREA, masks_to_coco
+
+
+def class_id(text):
+    """Parse NAME=ID."""
+    name, _, number = text.partition('=')
+    if not name or not number.isdecimal():
+        raise argparse.ArgumentTypeError(f'{text!r} is not NAME=ID')
+    return name, int(number)
+
+
+def parse_args(argv=None, prog=None):
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=__doc__,
+        epilog='Masks of the Pipe data set need no --classes: see '
+        'docs/datasets.md.',
+    )
+    parser.add_argument('images', help='folder of images')
+    parser.add_argument('masks', help='folder of masks with equal stems')
+    parser.add_argument('out', help='JSON file to be made')
+    parser.add_argument(
+        '--classes',
+        dest='ids',
+        nargs='+',
+        type=class_id,
+        metavar='NAME=ID',
+        help='ids in the masks (default JO=1 IL=2 IN=3)',
+    )
+    parser.add_argument(
+        '--min-area',
+        type=int,
+        default=MIN_AREA,
+        metavar='PIXELS',
+        help=f'smallest component that makes a box (default {MIN_AREA})',
+    )
+    parser.add_argument(
+        '--channel',
+        type=int,
+        choices=(0, 1, 2),
+        default=0,
+        help='channel with the ids in colour masks, 0 = red (default)',
+    )
+    parser.add_argument(
+        '--other',
+        choices=('refuse', 'skip'),
+        default='refuse',
+        help='values in the masks that are no id; skip = background',
+    )
+    parser.add_argument(
+        '--on-error',
+        choices=('refuse', 'skip'),
+        default='refuse',
+        help='unreadable files, unequal sizes, images without a mask',
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace an existing OUT'
+    )
+    args = parser.parse_args(argv)
+    if args.ids is not None:
+        names = [name for name, _ in args.ids]
+        if len(set(names)) != len(names):
+            parser.error('a class is given twice in --classes')
+        args.ids = dict(args.ids)
+    return args
+
+
+def main(argv=None, prog=None):
+    """Run; return the exit code."""
+    args = parse_args(argv, prog)
+    console = Console(stderr=True, soft_wrap=True)
+
+    def progress(items, text, total):
+        return track(items, text, total, console=console)
+
+    try:
+        summary = masks_to_coco(**vars(args), progress=progress)
+    except (OSError, ValueError, ImportError) as error:
+        console.print(
+            f'Error: {error}', style='red', markup=False, highlight=False
+        )
+        return 2
+    out = Console(soft_wrap=True)
+    for problem in summary.left_out:
+        out.print(f'Left out: {problem}', style='yellow', markup=False)
+    boxes = ', '.join(f'{n} {name}' for name, n in summary.instances.items())
+    out.print(
+        f'{summary.out}: {summary.images} images, {boxes}; {summary.small} '
+        f'components below {args.min_area} pixels left out',
+        markup=False,
+        highlight=False,
+    )
+    return 0

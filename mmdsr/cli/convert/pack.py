@@ -1,0 +1,69 @@
+"""Copy a super-resolution data set so that its images need no decoding.
+
+The copy holds the same pixels as uncompressed images: it takes two to three
+times the space, and loading takes a third of the time. Train on it with
+train_dataloader.dataset.data_root=OUT. See docs/loading.md for when that
+pays.
+"""
+
+import argparse
+import sys
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from mmdsr.datasets.packed import pack
+
+
+def parse_args(argv=None, prog=None):
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('data_root', help='data set')
+    parser.add_argument('out', help='copy to be made')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace a data set at OUT'
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv=None, prog=None):
+    """Run the tool; returns the exit code."""
+    args = parse_args(argv, prog)
+    columns = (
+        TextColumn('files'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    try:
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task('files', total=None)
+            out = pack(
+                args.data_root,
+                args.out,
+                overwrite=args.overwrite,
+                progress=lambda done, total: bar.update(
+                    task, completed=done, total=total
+                ),
+            )
+    except (ValueError, OSError) as error:
+        print(f'Error: {error}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            'Interrupted; the same command goes on from here.',
+            file=sys.stderr,
+        )
+        return 130
+    print(f'{out} is a copy of {args.data_root} without compression')
+    return 0

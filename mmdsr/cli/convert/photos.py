@@ -1,0 +1,162 @@
+"""Make pairs with exactly known flow from any folder of photographs.
+
+An interrupted call goes on where it was when it is repeated.
+"""
+
+import argparse
+from dataclasses import replace
+
+from rich.console import Console
+from rich.progress import track
+
+from mmdsr.converters.photo_files import ATTRIBUTION, LICENSES
+from mmdsr.converters.photo_pairs import PairSpread
+from mmdsr.converters.photo_recipe import DEGRADATIONS, Recipe
+from mmdsr.converters.photos_to_refsr import photos_to_refsr
+
+
+def parse_args(argv=None, prog=None):
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog='What is drawn, and how far, is said in docs/datasets.md.',
+    )
+    parser.add_argument('photos', help='folder of photographs')
+    parser.add_argument('out', help='data set to be made')
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        default=(320, 320),
+        metavar=('W', 'H'),
+        help='of hr and ref, multiples of 4 (default 320 320)',
+    )
+    parser.add_argument(
+        '--pairs',
+        type=int,
+        nargs=2,
+        default=(900, 60),
+        metavar=('TRAIN', 'TEST'),
+        help='how many of each split (default 900 60); 0 leaves it out',
+    )
+    parser.add_argument(
+        '--test-share',
+        type=float,
+        default=0.1,
+        metavar='SHARE',
+        help='share of the scenes that make the test split (default 0.1)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='default 0')
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=1,
+        help='processes (default 1); the files do not depend on it',
+    )
+    parser.add_argument(
+        '--halve-above',
+        type=int,
+        default=Recipe.halve_above,
+        metavar='PIXELS',
+        help='halve photographs with a longer side than this (default '
+        f'{Recipe.halve_above}); most are soft at full size',
+    )
+    parser.add_argument(
+        '--occluded',
+        type=float,
+        default=PairSpread.occluded,
+        metavar='SHARE',
+        help='share of references with something in front of the scene '
+        f'(default {PairSpread.occluded})',
+    )
+    parser.add_argument(
+        '--degradation',
+        choices=DEGRADATIONS,
+        default='bicubic',
+        help='how the low-resolution images are made (default bicubic; '
+        'realistic adds blur, noise and compression)',
+    )
+    parser.add_argument(
+        '--attribution',
+        metavar='CSV',
+        help='file, author, license and source of the photographs (default '
+        f'PHOTOS/{ATTRIBUTION})',
+    )
+    parser.add_argument(
+        '--exclude-license',
+        nargs='+',
+        choices=tuple(LICENSES),
+        default=(),
+        metavar='NAME',
+        help=f'licenses not to use, of {", ".join(LICENSES)}',
+    )
+    parser.add_argument(
+        '--any-license',
+        action='store_true',
+        help='use photographs of other or unknown licenses, too; weights '
+        'trained on them should not be given away',
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace an existing OUT'
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv=None, prog=None):
+    """Run; return the exit code."""
+    args = parse_args(argv, prog)
+    console = Console(stderr=True, soft_wrap=True)
+
+    def progress(items, text, total):
+        return track(items, text, total, console=console)
+
+    def fail(error, code):
+        console.print(
+            f'Error: {error}', style='red', markup=False, highlight=False
+        )
+        return code
+
+    try:
+        summary = photos_to_refsr(
+            args.photos,
+            args.out,
+            Recipe(
+                size=tuple(args.size),
+                seed=args.seed,
+                halve_above=args.halve_above,
+                degradation=args.degradation,
+                spread=replace(PairSpread(), occluded=args.occluded),
+            ),
+            tuple(args.pairs),
+            args.test_share,
+            args.attribution,
+            args.exclude_license,
+            args.any_license,
+            args.workers,
+            args.overwrite,
+            progress,
+        )
+    except (OSError, ValueError) as error:
+        return fail(error, 2)
+    except RuntimeError as error:
+        return fail(error, 1)
+    except KeyboardInterrupt:
+        return fail('interrupted; the same command goes on from here', 130)
+    out = Console(soft_wrap=True)
+    for line in summary.warnings():
+        out.print(line, style='yellow', markup=False, highlight=False)
+    crops, photos = summary.crops, summary.photos
+    out.print(
+        f'{crops["looked"]} crops looked at: {crops["soft"]} soft, '
+        f'{crops["flat"]} flat',
+        markup=False,
+    )
+    out.print(
+        f'{summary.out}: {summary.samples["train"]} training pairs of '
+        f'{photos["train"]} photographs and {summary.samples["test"]} test '
+        f'pairs of {photos["test"]}',
+        markup=False,
+    )
+    return 0

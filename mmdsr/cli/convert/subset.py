@@ -1,0 +1,79 @@
+"""Draw a small part of a Sewer-ML table, with a quota for each class."""
+
+import argparse
+
+from rich.console import Console
+
+from mmdsr.converters.sewer_ml_subset import make_subset
+
+
+def parse_args(argv=None, prog=None):
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=__doc__,
+        epilog='The DSRNet paper does not say which images of Sewer-ML it '
+        'uses; this draw is repeatable. See docs/datasets.md.',
+    )
+    parser.add_argument('table', help='official CSV file')
+    parser.add_argument('out', help='CSV file to be made')
+    parser.add_argument(
+        '--per-class',
+        type=int,
+        default=50,
+        metavar='N',
+        help='images wanted for each class (default 50)',
+    )
+    parser.add_argument(
+        '--normal',
+        type=int,
+        default=50,
+        metavar='N',
+        help='images wanted without a defect (default 50)',
+    )
+    parser.add_argument(
+        '--classes',
+        dest='label_set',
+        choices=('15', '17'),
+        default='15',
+        help='those of the paper (default), or all of the benchmark',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='default 0')
+    parser.add_argument(
+        '--images', metavar='DIR', help='draw only from images that are here'
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace an existing OUT'
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv=None, prog=None):
+    """Run; return the exit code."""
+    args = parse_args(argv, prog)
+    try:
+        counts = make_subset(**vars(args))
+    except (OSError, ValueError) as error:
+        Console(stderr=True, soft_wrap=True).print(
+            f'Error: {error}', style='red', markup=False, highlight=False
+        )
+        return 2
+    console = Console(soft_wrap=True, highlight=False)
+    images = counts.pop('images')
+    console.print(
+        f'{args.out}: {images} images; '
+        + ', '.join(f'{code} {n}' for code, n in counts.items()),
+        markup=False,
+    )
+    short = [
+        f'{code} ({n})'
+        for code, n in counts.items()
+        if n < (args.normal if code == 'ND' else args.per_class)
+    ]
+    if short:
+        console.print(
+            f'Fewer in the table than asked for: {", ".join(short)}',
+            style='yellow',
+            markup=False,
+        )
+    return 0

@@ -1,0 +1,34 @@
+"""The command ``mmdsr``."""
+
+from collections.abc import Sequence
+
+from mmdsr.cli.commands import Command, run_command
+from mmdsr.version import __version__
+
+COMMANDS = {
+    'enhance': Command('mmdsr.cli.enhance', 'super-resolve images or folders'),
+    'doctor': Command(
+        'mmdsr.doctor.report', 'check the environment, say how to mend it'
+    ),
+    'weights': Command('mmdsr.cli.weights', 'list published weights'),
+    'simulate': Command(
+        'mmdsr.cli.simulate', 'make a data set of simulated sewers'
+    ),
+    'convert': Command(
+        'mmdsr.cli.convert', 'make a data set of videos, frames and others'
+    ),
+    'train': Command('mmdsr.cli.train', 'train a model'),
+    'test': Command('mmdsr.cli.test', 'evaluate a checkpoint'),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int | None:
+    """Run ``mmdsr COMMAND ...``; return the exit code."""
+    return run_command(
+        COMMANDS,
+        argv,
+        prog='mmdsr',
+        about='Depth-aware, reference-based super-resolution for sewer '
+        'images.',
+        version=f'mmdsr {__version__}',
+    )

@@ -1,0 +1,220 @@
+"""Simulate sewer camera runs as a data set, or check one.
+
+Named data sets, each with its train and test split:
+
+  sewersim-sr    448x320  super-resolution: LR, HR, reference, depth
+  sewersim-pipe  256x256  segmentation and detection: JO, IL, IN
+  sewersim-ml    352x288  multi-label classification: Sewer-ML's classes
+
+An interrupted call goes on where it was when it is repeated.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from mmdsr.io.checksums import verify
+from mmdsr.sim.dataset import write_dataset
+from mmdsr.sim.motion import STEPS
+from mmdsr.sim.splits import (
+    DEGRADATIONS,
+    NAMED,
+    SUBSETS,
+    plan_custom,
+    plan_named,
+)
+
+CUSTOM = {'runs': 16, 'frames': 24, 'size': (448, 320), 'test_runs': None}
+
+
+def parse_args(argv=None, prog=None):
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('out', type=Path, help='root of the data set')
+    parser.add_argument(
+        '--name',
+        choices=('custom', *NAMED),
+        default='custom',
+        help='which data set (default custom: super-resolution with --runs, '
+        '--frames, --size and --test-runs)',
+    )
+    parser.add_argument(
+        '--subset',
+        choices=SUBSETS,
+        help='of a named data set: full (the default), or mini, its beginning',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='default 0')
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=max(1, min(os.cpu_count() or 1, 16)),
+        help='processes (default: one per core); the files do not depend '
+        'on it',
+    )
+    parser.add_argument(
+        '--degradation',
+        choices=DEGRADATIONS,
+        default='bicubic',
+        help='how the low-resolution images are made (default bicubic; '
+        'realistic adds blur, noise and compression)',
+    )
+    parser.add_argument(
+        '--steps',
+        choices=STEPS,
+        help='how far the camera goes from frame to frame: even, or spread '
+        'from neighbours in a video to stills far apart (default: spread in '
+        'sewersim-sr, else even)',
+    )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace a data set made with other settings',
+    )
+    parser.add_argument(
+        '--verify',
+        action='store_true',
+        help='make nothing; compare the data set with its checksums',
+    )
+    custom = parser.add_argument_group('custom data sets')
+    custom.add_argument(
+        '--runs', type=int, help=f'camera runs (default {CUSTOM["runs"]})'
+    )
+    custom.add_argument(
+        '--frames',
+        type=int,
+        help=f'samples per run (default {CUSTOM["frames"]}); the reference '
+        'of each is the next frame',
+    )
+    custom.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        metavar=('W', 'H'),
+        help='size of hr and ref, multiples of 4 (default 448 320)',
+    )
+    custom.add_argument(
+        '--test-runs',
+        type=int,
+        help='the last runs make the test split (default: an eighth, at '
+        'least one)',
+    )
+    args = parser.parse_args(argv)
+    if args.name == 'custom':
+        if args.subset is not None:
+            parser.error('--subset belongs to a named data set: add --name')
+    else:
+        given = [key for key in CUSTOM if getattr(args, key) is not None]
+        if given:
+            options = ', '.join('--' + key.replace('_', '-') for key in given)
+            parser.error(
+                f'{options}: only for custom data sets, not {args.name}'
+            )
+    return args
+
+
+def plan_of(args: argparse.Namespace):
+    """The data set that the arguments ask for."""
+    if args.name != 'custom':
+        return plan_named(
+            args.name,
+            args.subset or 'full',
+            args.seed,
+            args.degradation,
+            args.steps,
+        )
+    chosen = {
+        key: default if getattr(args, key) is None else getattr(args, key)
+        for key, default in CUSTOM.items()
+    }
+    return plan_custom(
+        seed=args.seed,
+        degradation=args.degradation,
+        steps=args.steps or 'even',
+        **chosen,
+    )
+
+
+def progress_bar() -> Progress:
+    """A bar that shows numbers and times."""
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def make(args: argparse.Namespace) -> int:
+    """Make a data set; returns the exit code."""
+    plan = plan_of(args)
+    with progress_bar() as bar:
+        task = bar.add_task('samples', total=None)
+        made = write_dataset(
+            args.out,
+            plan,
+            args.workers,
+            args.overwrite,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+        bar.update(task, visible=made)
+    if made:
+        print(
+            f'{args.out}: {plan.settings["name"]}, {plan.total} samples of '
+            f'{len(plan.runs)} runs'
+        )
+    else:
+        print(f'{args.out} holds this data set already, nothing to do')
+    return 0
+
+
+def check(args: argparse.Namespace) -> int:
+    """Compare a data set with its checksums; returns the exit code."""
+    with progress_bar() as bar:
+        task = bar.add_task('files', total=None)
+        problems = verify(
+            args.out,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if not problems:
+        print(f'{args.out}: every file is as it was made')
+        return 0
+    for problem in problems:
+        print(problem)
+    return fail(f'{args.out}: {len(problems)} files are not as made', 1)
+
+
+def fail(message, code):
+    """Print what went wrong; returns the exit code."""
+    print(f'Error: {message}', file=sys.stderr)
+    return code
+
+
+def main(argv=None, prog=None):
+    """Run the tool; returns the exit code."""
+    args = parse_args(argv, prog)
+    try:
+        return check(args) if args.verify else make(args)
+    except (ValueError, OSError, ImportError) as error:
+        return fail(error, 2)
+    except RuntimeError as error:
+        return fail(error, 1)
+    except KeyboardInterrupt:
+        more = '' if args.verify else '; the same command goes on from here'
+        return fail(f'interrupted{more}', 130)

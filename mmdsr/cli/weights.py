@@ -1,0 +1,75 @@
+"""List published weights, or say what is known about some of them."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mmdsr.errors import CheckpointError
+from mmdsr.weights import available, read_published, weight_path
+from mmdsr.weights.index import FOLDER
+
+
+def parse_args(argv=None, prog=None):
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=__doc__,
+        epilog='tools/model_converters/publish.py makes such weights of a '
+        'training.',
+    )
+    parser.add_argument(
+        'weights',
+        nargs='?',
+        metavar='NAME|FILE',
+        help='say all about these (default: list what is in --folder)',
+    )
+    parser.add_argument(
+        '--folder',
+        type=Path,
+        default=FOLDER,
+        help='folder with an index.json (default: that of the package)',
+    )
+    return parser.parse_args(argv)
+
+
+def list_all(folder, console):
+    """Print a table of the weights in a folder."""
+    table = Table('name', 'network', 'parameters', 'MB')
+    for name in available(folder):
+        path = weight_path(name, folder)
+        meta = read_published(path).meta
+        table.add_row(
+            name,
+            meta['generator']['type'],
+            f'{meta["parameters"]:,}',
+            f'{path.stat().st_size / 1e6:.1f}',
+        )
+    console.print(table)
+    console.print(f'in {folder}', markup=False, highlight=False)
+
+
+def describe(weights, folder, console):
+    """Print what a published file says about itself."""
+    meta = dict(read_published(weights, folder).meta)
+    # A page of text that nobody reads here.
+    meta.pop('config', None)
+    console.print_json(json.dumps(meta))
+
+
+def main(argv=None, prog=None):
+    """Run; return the exit code."""
+    args = parse_args(argv, prog)
+    console = Console(soft_wrap=True)
+    try:
+        if args.weights is None:
+            list_all(args.folder, console)
+        else:
+            describe(args.weights, args.folder, console)
+    except (OSError, CheckpointError) as error:
+        print(f'Error: {error}', file=sys.stderr)
+        return 2
+    return 0

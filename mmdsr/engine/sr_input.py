@@ -1,0 +1,174 @@
+"""Which picture a host's network sees: HR, LR, bicubic or super-resolved.
+
+A config of mmsegmentation, mmdetection or mmpretrain that works on HR images
+says everything about the network and its training. What it becomes on small
+images follows: the pipelines reduce the image at their end, and the data
+preprocessor enlarges it again. So there is one config per network, and the
+four pictures differ in nothing else.
+"""
+
+from collections.abc import Iterator
+
+from mmengine.config import Config, ConfigDict
+
+from mmdsr.errors import UsageError
+from mmdsr.models.networks.padding import SCALE
+
+#: The small image as it is shown at HR size without a network: bilinearly,
+#: as a host's resizing would do it, or bicubically.
+INTERPOLATED = {
+    'lr': dict(interpolation='bilinear', scale=SCALE),
+    'bicubic': dict(interpolation='bicubic', scale=SCALE),
+}
+#: What ``--input`` takes.
+INPUTS = (*INTERPOLATED, 'sr', 'hr')
+DOWNSAMPLE = dict(type='mmdsr.Downsample', scale=1 / SCALE)
+#: Data preprocessor of each host, by ``default_scope``, and ours.
+_PREPROCESSORS = {
+    'mmseg': ('SegDataPreProcessor', 'mmdsr.SRSegDataPreProcessor'),
+    'mmdet': ('DetDataPreprocessor', 'mmdsr.SRDetDataPreprocessor'),
+    'mmpretrain': ('ClsDataPreprocessor', 'mmdsr.SRClsDataPreprocessor'),
+}
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def add_input_argument(parser) -> None:
+    """Add ``--input`` to a command line.
+
+    Args:
+        parser: The ``ArgumentParser``.
+    """
+    parser.add_argument(
+        '--input',
+        choices=INPUTS,
+        help="of a host's config on HR images: what its network sees. The "
+        'images are reduced by 4 and enlarged bilinearly (lr), bicubically, '
+        'or by the network that "sr" of the config names (default: the '
+        'config as it is)',
+    )
+
+
+def enable_sr(cfg: Config, picture: str, sr: dict | None = None) -> None:
+    """Show a host's network another picture of its HR images, in place.
+
+    ``mmdsr.Downsample`` goes right before ``Pack...`` of every pipeline, so
+    that annotations stay in the frame of the HR image, and the data
+    preprocessor becomes that of mmdsr.
+
+    Args:
+        cfg: Config of a host's network on HR images.
+        picture: One of :data:`INPUTS`; ``'hr'`` changes nothing.
+        sr: Arguments of :class:`mmdsr.inference.SuperResolver`, for ``'sr'``.
+            Defaults to ``cfg.sr``.
+
+    Raises:
+        UsageError: If the config is not one of a host's network on HR images,
+            or nothing says which super-resolution is meant.
+    """
+    if picture not in INPUTS:
+        raise UsageError(
+            f'There is no input {picture!r}; known: {", ".join(INPUTS)}.'
+        )
+    preprocessor = find_preprocessor(cfg)
+    if picture == 'hr':
+        return
+    if picture in INTERPOLATED:
+        sr = INTERPOLATED[picture]
+    else:
+        sr = sr or cfg.get('sr')
+    if not sr:
+        raise UsageError(
+            'Which super-resolution? Set "--cfg-options sr.weights='
+            'dsrnet_student_quick", or sr=dict(...) at the top of '
+            f'{cfg.filename}.'
+        )
+    own = _PREPROCESSORS[cfg.default_scope][1]
+    preprocessor.update(type=own, sr=ConfigDict(sr))
+    for loader in _LOADERS:
+        if cfg.get(loader) and not _reduce(cfg[loader].get('dataset')):
+            raise UsageError(
+                f'{cfg.filename}: no pipeline of {loader} ends with Pack..., '
+                'before which the images would be reduced.'
+            )
+    if cfg.get('tta_pipeline'):
+        # Each list holds alternatives; the last one packs.
+        transforms = cfg.tta_pipeline[-1].transforms
+        transforms.insert(-1, [ConfigDict(DOWNSAMPLE)])
+    for hook in cfg.get('custom_hooks') or ():
+        # Of mmdet: another pipeline for the last epochs.
+        if hook.get('switch_pipeline'):
+            hook.switch_pipeline = _reduced(hook.switch_pipeline)
+
+
+def find_preprocessor(cfg: Config) -> ConfigDict:
+    """Return the data preprocessor of a host's config on HR images.
+
+    Args:
+        cfg: The config. If it leaves the data preprocessor to the host's
+            defaults, an empty one is added where the host looks for it.
+
+    Returns:
+        The settings, a part of ``cfg``.
+
+    Raises:
+        UsageError: If it is no such config.
+    """
+    scope = cfg.get('default_scope')
+    if scope not in _PREPROCESSORS:
+        raise UsageError(
+            f'--input is for configs of {", ".join(_PREPROCESSORS)} on HR '
+            f'images; {cfg.filename} has default_scope={scope!r}.'
+        )
+    # The runner gives that of the top level to a model that has none.
+    place = cfg.model if 'data_preprocessor' in cfg.model else cfg
+    if place.get('data_preprocessor') is None:
+        place['data_preprocessor'] = ConfigDict()
+    found = place['data_preprocessor']
+    if found.get('sr'):
+        raise UsageError(
+            f'{cfg.filename} super-resolves by itself: give the plain config '
+            'of the network on HR images.'
+        )
+    kind = found.get('type', _PREPROCESSORS[scope][0])
+    if kind.split('.')[-1] != _PREPROCESSORS[scope][0]:
+        raise UsageError(
+            f'{cfg.filename}: there is no super-resolution in front of the '
+            f'data preprocessor {kind}; docs/preprocessing.md says how to '
+            'make one ("Another host").'
+        )
+    return found
+
+
+def _reduce(dataset) -> int:
+    """Reduce the images of a data set and those inside it; count them."""
+    count = 0
+    for part in _datasets(dataset):
+        pipeline = part.get('pipeline')
+        if pipeline and _packs(pipeline[-1]):
+            part['pipeline'] = _reduced(pipeline)
+            count += 1
+    return count
+
+
+def _datasets(value) -> Iterator[ConfigDict]:
+    """Yield a data set and those that it wraps."""
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _datasets(part)
+    elif isinstance(value, dict):
+        yield value
+        yield from _datasets(value.get('dataset'))
+        yield from _datasets(value.get('datasets'))
+
+
+def _packs(step) -> bool:
+    return step['type'].split('.')[-1].startswith('Pack')
+
+
+def _reduced(pipeline) -> list:
+    """Return a pipeline that reduces the image before it is packed."""
+    *first, pack = pipeline
+    # Two loaders may share one data set.
+    if first and first[-1] == DOWNSAMPLE:
+        return pipeline
+    return [*first, ConfigDict(DOWNSAMPLE), pack]

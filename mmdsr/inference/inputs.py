@@ -1,0 +1,141 @@
+"""What the resolver takes: tensors of the hosts, files, Pillow, arrays."""
+
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from mmdsr.inference.references import metainfo_of
+from mmdsr.io.frames import read_rgb
+
+#: A file, a picture of Pillow, or an RGB array (H, W, 3) in uint8.
+ImageLike: TypeAlias = str | Path | Image.Image | np.ndarray
+#: Modes of Pillow with 8 bits per channel; transparency is dropped.
+_MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr')
+
+
+def read_image(image: ImageLike) -> Tensor:
+    """Bring an image of any kind to what the networks take.
+
+    Args:
+        image: A file; a picture of Pillow, which is turned upright by its
+            EXIF; or an RGB array ``(H, W, 3)`` of uint8.
+
+    Returns:
+        uint8 BGR ``(3, H, W)``.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is no image, or of a kind whose range is unknown.
+        TypeError: If it is something else.
+    """
+    if isinstance(image, (str, Path)):
+        path = Path(image)
+        if not path.is_file():
+            raise FileNotFoundError(f'There is no image {path}.')
+        try:
+            rgb, _ = read_rgb(path)
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}.') from error
+    elif isinstance(image, Image.Image):
+        if image.mode not in _MODES:
+            raise ValueError(
+                f'A picture of mode {image.mode} has an unknown range: save '
+                'it and give the file, or convert it to RGB.'
+            )
+        rgb = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+    elif isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(
+                'An array must be RGB (H, W, 3) of uint8, not '
+                f'{image.shape} of {image.dtype}.'
+            )
+        rgb = image
+    else:
+        raise TypeError(
+            'Give a file, a picture of Pillow or an RGB array, not '
+            f'{type(image).__name__}. Tensors go into the resolver itself: '
+            'resolver([tensor]).'
+        )
+    if not rgb.size:
+        raise ValueError('An image without pixels cannot be enlarged.')
+    # A copy, which may be written to whatever owns the pixels.
+    bgr = np.ascontiguousarray(rgb[..., ::-1].transpose(2, 0, 1))
+    return torch.from_numpy(bgr)
+
+
+def write_like(pixels: Tensor, image: ImageLike) -> Image.Image | np.ndarray:
+    """Give an image the kind of another.
+
+    Args:
+        pixels: uint8 BGR ``(3, H, W)``.
+        image: What it was made of.
+
+    Returns:
+        An RGB array if ``image`` is one, otherwise an RGB picture of Pillow.
+    """
+    rgb = np.ascontiguousarray(pixels.cpu().numpy()[::-1].transpose(1, 2, 0))
+    return rgb if isinstance(image, np.ndarray) else Image.fromarray(rgb)
+
+
+def check_images(images, samples=None):
+    """Refuse what is no batch of images.
+
+    Args:
+        images (list[Tensor] or Tensor): As of :class:`SuperResolver`.
+        samples (Sequence, optional): Data sample or metainfo of each.
+
+    Raises:
+        ValueError: If they are not as said.
+    """
+    if isinstance(images, Tensor) and images.ndim != 4:
+        raise ValueError(
+            'images must be a list of (3, H, W) tensors or one (N, 3, H, W) '
+            f'tensor, not {tuple(images.shape)}.'
+        )
+    for image in images:
+        if (
+            not isinstance(image, Tensor)
+            or image.ndim != 3
+            or image.shape[0] != 3
+            or not image.numel()
+        ):
+            found = getattr(image, 'shape', type(image).__name__)
+            raise ValueError(
+                'Each image must be a BGR tensor (3, H, W), not '
+                f'{found if isinstance(found, str) else tuple(found)}.'
+            )
+        if image.dtype == torch.bool or image.is_complex():
+            raise ValueError(
+                'Images must be whole numbers or float in 0..255, not '
+                f'{image.dtype}.'
+            )
+    if samples is not None and len(samples) != len(images):
+        raise ValueError(
+            f'There are {len(images)} images but {len(samples)} samples.'
+        )
+    for number, image in enumerate(images):
+        sample = samples[number] if samples is not None else None
+        _check_values(image, metainfo_of(sample).get('img_path'))
+
+
+def _check_values(image, path):
+    """Refuse values that are no colours, and say where they are."""
+    if image.dtype == torch.uint8:
+        return
+    if image.is_floating_point():
+        # A resizing filter may overshoot; such values are clipped.
+        wrong, wanted = ~torch.isfinite(image), 'a finite number'
+    else:
+        wrong, wanted = (image < 0) | (image > 255), 'in 0..255'
+    if wrong.any():
+        channel, row, column = wrong.nonzero()[0].tolist()
+        raise ValueError(
+            f'{path or "An image"} has the value '
+            f'{image[channel, row, column].item()} at row {row}, column '
+            f'{column} of channel {channel} (BGR), which is not {wanted}. '
+            'Mend it or leave the image out.'
+        )
