@@ -209,7 +209,7 @@ class DSRDistiller(DSR):
         output = self.run_generator(
             inputs,
             data_samples,
-            return_feats=self.feature_level,
+            feature_level=self.feature_level,
             aligned=self.takes_flow,
         )
         losses = self.base_losses(output, data_samples)

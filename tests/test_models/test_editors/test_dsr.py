@@ -61,7 +61,7 @@ def test_losses_are_those_of_the_equations():
     data = model.data_preprocessor(make_batch(2, 'half'), True)
     inputs, samples = data['inputs'], data['data_samples']
     losses = model(**data, mode='loss')
-    output = model.generator(inputs['img'], inputs['ref'], return_feats=True)
+    output = model.generator.explain(inputs['img'], inputs['ref'])
     assert inputs['img'].max() <= 1
     assert samples.gt_img.max() <= 1
     expected = (output.sr - samples.gt_img).abs().mean()

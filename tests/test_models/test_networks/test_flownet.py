@@ -178,7 +178,7 @@ def test_flow_warp_adds_detail_where_it_fits():
     hr, ref = big[..., 80:320, 80:400], big[..., 83:323, 75:395]
     lr = downscale(hr)
     net = MODELS.build(dict(type='mmdsr.FlowWarp'))
-    output = net(lr, ref, return_feats=True)
+    output = net.explain(lr, ref)
 
     def error(sr):
         return (sr - hr)[..., 24:-24, 24:-24].square().mean()

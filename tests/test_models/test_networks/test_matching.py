@@ -261,7 +261,7 @@ def test_drimm_finds_a_known_displacement():
     refs = [features(1, 8, 40 * s, 48 * s, s) for s in (1, 2, 4)]
     lr_feat = refs[0][:, :, 5:37, 7:39].clone()
     drimm = DRIMM(block_size=16)
-    warped, score, _ = drimm(lr_feat, refs[0], refs)
+    warped, score, *_ = drimm(lr_feat, refs[0], refs)
     inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))
     torch.testing.assert_close(
         score[inner], torch.ones_like(score[inner]), atol=1e-6, rtol=0
@@ -280,9 +280,9 @@ def test_drimm_treats_the_samples_of_a_batch_alone():
     lr = features(3, 4, 16, 32, 8)
     refs = [features(3, 4, 20 * s, 24 * s, 9 + s) for s in (1, 2, 4)]
     drimm = DRIMM(block_size=8, dilations=(1, 2))
-    warped, score, _ = drimm(lr, refs[0], refs)
+    warped, score, *_ = drimm(lr, refs[0], refs)
     for k in range(3):
-        alone, alone_score, _ = drimm(
+        alone, alone_score, *_ = drimm(
             lr[k : k + 1], refs[0][k : k + 1], [r[k : k + 1] for r in refs]
         )
         torch.testing.assert_close(score[k : k + 1], alone_score)
