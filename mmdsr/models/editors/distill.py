@@ -204,7 +204,7 @@ class DSRDistiller(DSR):
 
         Returns:
             dict[str, Tensor]: ``loss_rec`` and, as configured, ``loss_dep``,
-            ``loss_kd`` and ``loss_ad``.
+            ``loss_match``, ``loss_kd`` and ``loss_ad``.
         """
         output = self.run_generator(
             inputs,

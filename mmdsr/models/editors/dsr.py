@@ -8,6 +8,7 @@ from mmdsr.models.editors.common import (
     DATA_PREPROCESSOR,
     RefSRMixin,
 )
+from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.registry import MODELS
 
 
@@ -18,7 +19,9 @@ class DSR(RefSRMixin, BaseEditModel):
     ``L = lambda_rec L_rec + lambda_dep L_dep`` (Eq. 9, 10 and 15 without the
     perceptual and adversarial terms): the paper's DSRNet+, DSRNet-S, and with
     a generator without depth network MASA-rec and the rows 1 and 2 of Table
-    10. Samples without depth maps train with ``L_dep`` skipped.
+    10. Samples without depth maps train with ``L_dep`` skipped. Not of the
+    paper is ``lambda_match L_match``, which teaches the match where the true
+    correspondence is known.
 
     Args:
         generator (dict): ``mmdsr.DSRNet``, ``mmdsr.MASASRNet`` or
@@ -35,14 +38,17 @@ class DSR(RefSRMixin, BaseEditModel):
         init_cfg (dict, optional): Initialisation. Defaults to None.
         data_preprocessor (dict, optional): Defaults to mmagic's with RGB in
             [0, 1].
+        match_loss (dict, optional): ``mmdsr.MatchLoss``, for a generator
+            that matches blocks. The samples need ``flow`` and ``visible`` of
+            :class:`mmdsr.LoadFlow`. Defaults to None.
         aligner_checkpoint (str, optional): Weights for the ``aligner`` of a
             ``mmdsr.DSRNetX``: a checkpoint of ``mmdsr.FlowEditor`` or its
             working directory, read when a training starts. They stay as
             they are. Defaults to None.
 
     Raises:
-        ValueError: If ``depth_loss`` or ``test_cfg`` does not fit the
-            generator.
+        ValueError: If ``depth_loss``, ``match_loss`` or ``test_cfg`` does
+            not fit the generator.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class DSR(RefSRMixin, BaseEditModel):
         test_cfg=None,
         init_cfg=None,
         data_preprocessor=None,
+        match_loss=None,
         aligner_checkpoint=None,
     ):
         super().__init__(
@@ -66,6 +73,13 @@ class DSR(RefSRMixin, BaseEditModel):
         )
         self.depth_loss = MODELS.build(depth_loss) if depth_loss else None
         self._setup_refsr(depth_loss)
+        self.match_loss = MODELS.build(match_loss) if match_loss else None
+        if match_loss and not isinstance(self.generator, RefSRNet):
+            raise ValueError(
+                'match_loss is set, but the generator '
+                f'{type(self.generator).__name__} matches no blocks: remove '
+                'match_loss or use mmdsr.DSRNet or mmdsr.MASASRNet.'
+            )
         self.aligner_checkpoint = aligner_checkpoint
         if aligner_checkpoint is not None:
             if getattr(self.generator, 'aligner', None) is None:
@@ -95,6 +109,34 @@ class DSR(RefSRMixin, BaseEditModel):
                 find_checkpoint(self.aligner_checkpoint),
             )
 
+    def base_losses(self, output, data_samples):
+        """All terms that need no other network.
+
+        Args:
+            output (DSROutput): Output of :meth:`run_generator`.
+            data_samples (DataSample): Stacked samples with ``gt_img``, and
+                with ``flow`` and ``visible`` for a match loss.
+
+        Returns:
+            dict[str, Tensor]: ``loss_rec`` and, as configured, ``loss_dep``
+            and ``loss_match``.
+
+        Raises:
+            ValueError: If there is a match loss and no true flow.
+        """
+        losses = super().base_losses(output, data_samples)
+        if self.match_loss is None:
+            return losses
+        flow, visible = (data_samples.get(key) for key in ('flow', 'visible'))
+        if flow is None or visible is None:
+            raise ValueError(
+                'match_loss needs the true flow: put mmdsr.LoadFlow into the '
+                "pipeline and 'flow' and 'visible' into data_keys of "
+                'PackInputs.'
+            )
+        losses['loss_match'] = self.match_loss(output.matched, flow, visible)
+        return losses
+
     def forward_train(self, inputs, data_samples=None):
         """Return the losses of a batch.
 
@@ -102,11 +144,11 @@ class DSR(RefSRMixin, BaseEditModel):
             inputs (dict): ``img`` and ``ref``, RGB in [0, 1].
             data_samples (DataSample): ``gt_img`` in [0, 1], optionally
                 ``depth_lr`` and ``depth_ref`` with NaN where unknown;
-                ``flow`` and ``confidence`` are used if they are there.
+                ``flow`` and ``confidence`` of an aligner are used by a
+                generator that takes them.
 
         Returns:
-            dict[str, Tensor]: ``loss_rec`` and, with a depth loss,
-            ``loss_dep``.
+            dict[str, Tensor]: See :meth:`base_losses`.
         """
         output = self.run_generator(
             inputs, data_samples, aligned=self.takes_flow

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mmdsr.models.networks import matching
 from mmdsr.models.networks.flow import pixel_grid
+from mmdsr.models.networks.transfer import transfer, upsample_score
 from mmdsr.registry import MODELS
 
 
@@ -151,11 +152,9 @@ class DRIMM(nn.Module):
             query, key = _full(lr_feat), _full(ref_down_feat)
             row, col = self.match(query, key)
             score = matching.match_score(query, key, row, col)
-            warped = matching.transfer(ref_feats, row, col, grid)
+            warped = transfer(ref_feats, row, col, grid)
             for level, feat in enumerate(warped):
-                weight = matching.upsample_score(
-                    score, grid, 2**level, self.score_mode
-                )
+                weight = upsample_score(score, grid, 2**level, self.score_mode)
                 feat = feat * weight.to(feat.dtype)
                 # The decoder goes on in the layout of LR.
                 if lr_feat.is_contiguous():
