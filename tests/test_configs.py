@@ -108,6 +108,8 @@ def test_there_are_configs():
         'dsrnet/teacher.py',
         'dsrnet/teacher_plus.py',
         'dsrnet/teacher_quick.py',
+        'dsrnet/teacher_plus_match.py',
+        'dsrnet/teacher_plus_match_quick.py',
         'dsrnet/student.py',
         'dsrnet/student_quick.py',
         'distill/dsrnet-d.py',
@@ -141,7 +143,7 @@ def test_model_builds_at_full_size(path, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize('path', FILES, ids=_name)
 def test_trains_and_validates(path, tmp_path, refsr_root):
-    if 'flownet' in path.stem:
+    if 'flownet' in path.stem or 'match' in path.stem:
         refsr_root = _with_flow(refsr_root, tmp_path / 'data')
     cfg = _load(path, refsr_root)
     _shrink(cfg)
@@ -177,14 +179,17 @@ def test_trains_and_validates(path, tmp_path, refsr_root):
     terms = {'loss_flow', 'loss_support'} if flow else {'loss_rec'}
     if cfg.model.get('depth_loss'):
         terms.add('loss_dep')
+    if cfg.model.get('match_loss'):
+        terms.add('loss_match')
+        assert '"Match@1"' in logged
     if cfg.model.get('discriminator'):
         terms |= {'loss_per', 'loss_adv', 'loss_disc'}
     if cfg.model.get('kd_loss'):
         terms.add('loss_kd')
     if cfg.model.get('adm'):
         terms.add('loss_ad')
-    names = ['rec', 'dep', 'per', 'adv', 'disc', 'kd', 'ad', 'flow', 'support']
-    for name in names:
+    names = ['rec', 'dep', 'match', 'per', 'adv', 'disc', 'kd', 'ad']
+    for name in [*names, 'flow', 'support']:
         assert (f'"loss_{name}"' in logged) == (f'loss_{name}' in terms)
     assert list(tmp_path.glob('*/vis_data/events.out.tfevents.*'))
     # The checkpoint fits the config, as tools/test.py and others need it.
@@ -249,6 +254,24 @@ def test_distillation_settings():
     for name in ('kd_loss', 'adm', 'feature_level'):
         assert quick.model[name] == cfg.model[name]
     assert quick.model.teacher == load('dsrnet/teacher_quick').model.generator
+
+
+def test_match_settings():
+    """Nothing but the match and what it needs differs from the paper's."""
+    for name, base in (
+        ('teacher_plus_match', 'teacher_plus'),
+        ('teacher_plus_match_quick', 'teacher_quick'),
+    ):
+        cfg, other = (
+            Config.fromfile(CONFIGS / f'dsrnet/{file}.py')
+            for file in (name, base)
+        )
+        assert cfg.model.pop('match_loss').type == 'mmdsr.MatchLoss'
+        for key in ('model', 'optim_wrapper', 'train_cfg', 'param_scheduler'):
+            assert cfg[key] == other[key]
+        assert cfg.train_dataloader.batch_size == (
+            other.train_dataloader.batch_size
+        )
 
 
 def test_quick_scheduler_ends_with_the_run():

@@ -151,7 +151,8 @@ class MatchLoss(nn.Module):
     Not of the paper. The sum of both terms of :func:`match_loss`.
 
     Args:
-        loss_weight (float): Weight. Defaults to 0.01.
+        loss_weight (float): ``lambda_match``. The default makes the term
+            about as large as ``L_rec`` is at the start. Defaults to 0.001.
         temperature (float): What relevances, cosines between -1 and 1, are
             divided by before the softmax. Defaults to 0.05.
 
@@ -160,7 +161,7 @@ class MatchLoss(nn.Module):
     """
 
     def __init__(
-        self, loss_weight: float = 0.01, temperature: float = 0.05
+        self, loss_weight: float = 0.001, temperature: float = 0.05
     ) -> None:
         super().__init__()
         if temperature <= 0:
