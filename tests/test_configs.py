@@ -55,6 +55,8 @@ def _shrink(cfg):
     generator = cfg.model.generator
     if generator.type == 'mmdsr.FlowNet':
         generator.update(SMALL_FLOW)
+    elif generator.type == 'mmdsr.DepthUNet':
+        generator.update(base_channels=8)
     elif generator.type == 'mmdsr.DSRNetX':
         generator.update(channels=8, num_blocks=3)
         if generator.aligner:
@@ -123,6 +125,8 @@ def test_there_are_configs():
         'dsrnet_x/trunk.py',
         'dsrnet_x/flownet.py',
         'dsrnet_x/flownet_light.py',
+        'dsrnet_x/flownet_light_depth.py',
+        'dsrnet/depth_unet.py',
     } <= names
     assert len([name for name in names if 'table10_row' in name]) == 3
     assert len([name for name in names if 'table11_row' in name]) == 4
@@ -135,7 +139,7 @@ def test_model_builds_at_full_size(path, tmp_path):
         init_default_scope(cfg.default_scope)
         _give_teacher(cfg, tmp_path)
         model = MODELS.build(cfg.model)
-    if cfg.model.type != 'mmdsr.FlowEditor':
+    if cfg.model.type not in ('mmdsr.FlowEditor', 'mmdsr.DepthEditor'):
         assert model.generator.scale == 4
     assert sum(p.numel() for p in model.generator.parameters()) > 1e5
 
@@ -169,14 +173,18 @@ def test_trains_and_validates(path, tmp_path, refsr_root):
 
     model = launch.train(cfg)
 
+    # What of an editor of a part alone says how good it is.
+    parts = {'mmdsr.FlowEditor': 'Match@1', 'mmdsr.DepthEditor': 'AbsRel'}
     flow = cfg.model.type == 'mmdsr.FlowEditor'
-    wanted = 'Match@1' if flow else 'PSNR-Y'
+    wanted = parts.get(cfg.model.type, 'PSNR-Y')
     (best,) = tmp_path.glob(f'best_{wanted}_*.pth')
     strips = list(tmp_path.glob('vis_strips/*/test*.png'))
-    assert len(strips) == (not flow)
+    assert len(strips) == (cfg.model.type not in parts)
     (scalars,) = tmp_path.glob('*/vis_data/scalars.json')
     logged = scalars.read_text()
     terms = {'loss_flow', 'loss_support'} if flow else {'loss_rec'}
+    if cfg.model.type == 'mmdsr.DepthEditor':
+        terms = set()
     if cfg.model.get('depth_loss'):
         terms.add('loss_dep')
     if cfg.model.get('match_loss'):

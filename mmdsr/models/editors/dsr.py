@@ -45,6 +45,9 @@ class DSR(RefSRMixin, BaseEditModel):
             ``mmdsr.DSRNetX``: a checkpoint of ``mmdsr.FlowEditor`` or its
             working directory, read when a training starts. They stay as
             they are. Defaults to None.
+        depth_checkpoint (str, optional): Weights to start the depth network
+            from: a checkpoint of ``mmdsr.DepthEditor`` or its working
+            directory. It goes on learning. Defaults to None.
 
     Raises:
         ValueError: If ``depth_loss``, ``match_loss`` or ``test_cfg`` does
@@ -62,6 +65,7 @@ class DSR(RefSRMixin, BaseEditModel):
         data_preprocessor=None,
         match_loss=None,
         aligner_checkpoint=None,
+        depth_checkpoint=None,
     ):
         super().__init__(
             generator=generator,
@@ -80,17 +84,23 @@ class DSR(RefSRMixin, BaseEditModel):
                 f'{type(self.generator).__name__} matches no blocks: remove '
                 'match_loss or use mmdsr.DSRNet or mmdsr.MASASRNet.'
             )
-        self.aligner_checkpoint = aligner_checkpoint
-        if aligner_checkpoint is not None:
-            if getattr(self.generator, 'aligner', None) is None:
+        # Names of parts of the generator, and where their weights are.
+        self.part_checkpoints = {
+            'aligner': aligner_checkpoint,
+            'depth_net': depth_checkpoint,
+        }
+        for part, checkpoint in self.part_checkpoints.items():
+            if checkpoint and getattr(self.generator, part, None) is None:
+                option = {'aligner': part, 'depth_net': 'depth'}[part]
                 raise ValueError(
-                    'aligner_checkpoint is set, but the generator '
-                    f'{type(self.generator).__name__} has no aligner.'
+                    f'{option}_checkpoint is set, but the generator '
+                    f'{type(self.generator).__name__} has no {part}.'
                 )
+        if aligner_checkpoint is not None:
             self.generator.aligner.requires_grad_(False)
 
     def init_weights(self):
-        """Load the aligner's weights.
+        """Load the weights of parts that were trained before.
 
         A test does not come here. A resumed run does, before it reads its
         own checkpoint.
@@ -100,14 +110,14 @@ class DSR(RefSRMixin, BaseEditModel):
             CheckpointError: If the weights do not fit.
         """
         super().init_weights()
-        if self.aligner_checkpoint is not None:
-            generator = self.generator
-            if is_model_wrapper(generator):
-                generator = generator.module
-            load_generator(
-                generator.aligner,
-                find_checkpoint(self.aligner_checkpoint),
-            )
+        generator = self.generator
+        if is_model_wrapper(generator):
+            generator = generator.module
+        for part, checkpoint in self.part_checkpoints.items():
+            if checkpoint is not None:
+                load_generator(
+                    getattr(generator, part), find_checkpoint(checkpoint)
+                )
 
     def base_losses(self, output, data_samples):
         """All terms that need no other network.

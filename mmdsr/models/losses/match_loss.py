@@ -154,7 +154,8 @@ class MatchLoss(nn.Module):
         loss_weight (float): ``lambda_match``. The default makes the term
             about as large as ``L_rec`` is at the start. Defaults to 0.001.
         temperature (float): What relevances, cosines between -1 and 1, are
-            divided by before the softmax. Defaults to 0.05.
+            divided by before the softmax. With the default, the loss of an
+            untrained network is smallest. Defaults to 0.05.
 
     Raises:
         ValueError: If the temperature is not above 0.
