@@ -55,6 +55,8 @@ def _shrink(cfg):
     generator = cfg.model.generator
     if generator.type == 'mmdsr.FlowNet':
         generator.update(SMALL_FLOW)
+    elif generator.type == 'mmdsr.DepthUNet':
+        generator.update(base_channels=8)
     elif generator.type == 'mmdsr.DSRNetX':
         generator.update(channels=8, num_blocks=3)
         if generator.aligner:
@@ -108,6 +110,8 @@ def test_there_are_configs():
         'dsrnet/teacher.py',
         'dsrnet/teacher_plus.py',
         'dsrnet/teacher_quick.py',
+        'dsrnet/teacher_plus_match.py',
+        'dsrnet/teacher_plus_match_quick.py',
         'dsrnet/student.py',
         'dsrnet/student_quick.py',
         'distill/dsrnet-d.py',
@@ -121,6 +125,8 @@ def test_there_are_configs():
         'dsrnet_x/trunk.py',
         'dsrnet_x/flownet.py',
         'dsrnet_x/flownet_light.py',
+        'dsrnet_x/flownet_light_depth.py',
+        'dsrnet/depth_unet.py',
     } <= names
     assert len([name for name in names if 'table10_row' in name]) == 3
     assert len([name for name in names if 'table11_row' in name]) == 4
@@ -133,7 +139,7 @@ def test_model_builds_at_full_size(path, tmp_path):
         init_default_scope(cfg.default_scope)
         _give_teacher(cfg, tmp_path)
         model = MODELS.build(cfg.model)
-    if cfg.model.type != 'mmdsr.FlowEditor':
+    if cfg.model.type not in ('mmdsr.FlowEditor', 'mmdsr.DepthEditor'):
         assert model.generator.scale == 4
     assert sum(p.numel() for p in model.generator.parameters()) > 1e5
 
@@ -141,7 +147,7 @@ def test_model_builds_at_full_size(path, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize('path', FILES, ids=_name)
 def test_trains_and_validates(path, tmp_path, refsr_root):
-    if 'flownet' in path.stem:
+    if 'flownet' in path.stem or 'match' in path.stem:
         refsr_root = _with_flow(refsr_root, tmp_path / 'data')
     cfg = _load(path, refsr_root)
     _shrink(cfg)
@@ -167,24 +173,31 @@ def test_trains_and_validates(path, tmp_path, refsr_root):
 
     model = launch.train(cfg)
 
+    # What of an editor of a part alone says how good it is.
+    parts = {'mmdsr.FlowEditor': 'Match@1', 'mmdsr.DepthEditor': 'AbsRel'}
     flow = cfg.model.type == 'mmdsr.FlowEditor'
-    wanted = 'Match@1' if flow else 'PSNR-Y'
+    wanted = parts.get(cfg.model.type, 'PSNR-Y')
     (best,) = tmp_path.glob(f'best_{wanted}_*.pth')
     strips = list(tmp_path.glob('vis_strips/*/test*.png'))
-    assert len(strips) == (not flow)
+    assert len(strips) == (cfg.model.type not in parts)
     (scalars,) = tmp_path.glob('*/vis_data/scalars.json')
     logged = scalars.read_text()
     terms = {'loss_flow', 'loss_support'} if flow else {'loss_rec'}
+    if cfg.model.type == 'mmdsr.DepthEditor':
+        terms = set()
     if cfg.model.get('depth_loss'):
         terms.add('loss_dep')
+    if cfg.model.get('match_loss'):
+        terms.add('loss_match')
+        assert '"Match@1"' in logged
     if cfg.model.get('discriminator'):
         terms |= {'loss_per', 'loss_adv', 'loss_disc'}
     if cfg.model.get('kd_loss'):
         terms.add('loss_kd')
     if cfg.model.get('adm'):
         terms.add('loss_ad')
-    names = ['rec', 'dep', 'per', 'adv', 'disc', 'kd', 'ad', 'flow', 'support']
-    for name in names:
+    names = ['rec', 'dep', 'match', 'per', 'adv', 'disc', 'kd', 'ad']
+    for name in [*names, 'flow', 'support']:
         assert (f'"loss_{name}"' in logged) == (f'loss_{name}' in terms)
     assert list(tmp_path.glob('*/vis_data/events.out.tfevents.*'))
     # The checkpoint fits the config, as tools/test.py and others need it.
@@ -249,6 +262,24 @@ def test_distillation_settings():
     for name in ('kd_loss', 'adm', 'feature_level'):
         assert quick.model[name] == cfg.model[name]
     assert quick.model.teacher == load('dsrnet/teacher_quick').model.generator
+
+
+def test_match_settings():
+    """Nothing but the match and what it needs differs from the paper's."""
+    for name, base in (
+        ('teacher_plus_match', 'teacher_plus'),
+        ('teacher_plus_match_quick', 'teacher_quick'),
+    ):
+        cfg, other = (
+            Config.fromfile(CONFIGS / f'dsrnet/{file}.py')
+            for file in (name, base)
+        )
+        assert cfg.model.pop('match_loss').type == 'mmdsr.MatchLoss'
+        for key in ('model', 'optim_wrapper', 'train_cfg', 'param_scheduler'):
+            assert cfg[key] == other[key]
+        assert cfg.train_dataloader.batch_size == (
+            other.train_dataloader.batch_size
+        )
 
 
 def test_quick_scheduler_ends_with_the_run():

@@ -1,5 +1,6 @@
 """Metrics and comparison strips."""
 
+from mmdsr.evaluation.depth_error import DepthError
 from mmdsr.evaluation.functional import psnr, ssim, to_uint8, to_y, upscale
 from mmdsr.evaluation.match_accuracy import MatchAccuracy
 from mmdsr.evaluation.metrics import PSNR, SSIM
@@ -12,6 +13,7 @@ from mmdsr.evaluation.multi_label import (
 from mmdsr.evaluation.strips import make_strip
 
 __all__ = [
+    'DepthError',
     'MatchAccuracy',
     'PSNR',
     'SSIM',

@@ -99,6 +99,39 @@ def scale_invariant(predicted, true):
     return float(np.std(np.log(p) - np.log(t)))
 
 
+def roughness(predicted, true):
+    """How much rougher a map is than the truth.
+
+    The mean size of the second differences of the logarithm, along rows and
+    columns, over that of the truth. Grain, of which no mean error tells,
+    multiplies it.
+
+    Args:
+        predicted (np.ndarray): Depth ``(H, W)``; NaN, infinite or <= 0 is
+            unknown.
+        true (np.ndarray): Depth of the same shape.
+
+    Returns:
+        float: 1 if as smooth as the truth, less if smoother.
+
+    Raises:
+        ValueError: If the shapes differ or no three pixels in a row or
+            column are known in both.
+    """
+    _known(predicted, true)
+    both = _is_known(predicted) & _is_known(true)
+    bends = []
+    for depth in (predicted, true):
+        z = np.where(both, np.asarray(depth, np.float64), np.nan)
+        z = np.log(z)
+        bent = np.concatenate([np.diff(z, 2, axis).ravel() for axis in (0, 1)])
+        bent = np.abs(bent[np.isfinite(bent)])
+        if not bent.size:
+            raise ValueError('No three pixels in a row are known.')
+        bends.append(bent.mean())
+    return float(bends[0] / max(bends[1], 1e-12))
+
+
 def depth_errors(predicted, true, align='none'):
     """All errors of a map.
 

@@ -215,7 +215,7 @@ def super_resolve(generator, sample, depth=None, reference=True):
                 )
             maps[key] = batch(values)
     ref = ref if reference else None
-    output = generator(lr, ref, return_feats=True, **maps)
+    output = generator.explain(lr, ref, **maps)
     sr = output.sr[0].permute(1, 2, 0).contiguous().cpu().numpy()
     return to_uint8(sr * 255), output
 

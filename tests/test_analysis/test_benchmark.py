@@ -34,7 +34,7 @@ def test_drimm_equals_the_unfolding_version(options):
     drimm = DRIMM(**options)
     lr_feat, ref_down_feat = random(32, 48), random(36, 28)
     refs = [random(36 * s, 28 * s) for s in (1, 2, 4)]
-    ours, score, _ = drimm(lr_feat, ref_down_feat, refs)
+    ours, score, *_ = drimm(lr_feat, ref_down_feat, refs)
     literal, literal_score = unfold_match_and_transfer(
         drimm, lr_feat, ref_down_feat, refs
     )

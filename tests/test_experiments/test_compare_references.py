@@ -38,15 +38,10 @@ class Oracle(torch.nn.Module):
         self.weight = torch.nn.Parameter(torch.zeros(()))
         self.seen = []
 
-    def forward(
-        self,
-        lr,
-        ref,
-        ref_down=None,
-        depth=None,
-        depth_ref=None,
-        return_feats=False,
-    ):
+    def forward(self, lr, ref):
+        return self.explain(lr, ref).sr
+
+    def explain(self, lr, ref, depth=None, depth_ref=None):
         self.seen.append((depth, depth_ref))
         sr = torch.nn.functional.interpolate(
             lr, scale_factor=4, mode='bicubic'
@@ -308,7 +303,10 @@ class Flowing(torch.nn.Module):
         super().__init__()
         self.references = []
 
-    def forward(self, lr, ref=None, ref_down=None, return_feats=False):
+    def forward(self, lr, ref=None):
+        return self.explain(lr, ref).sr
+
+    def explain(self, lr, ref=None):
         self.references.append(ref is not None)
         sr = torch.nn.functional.interpolate(
             lr, scale_factor=4, mode='bicubic'

@@ -104,6 +104,19 @@ def test_all_eight_ways_are_drawn():
     assert 'flow' not in FlipTranspose(['img'])({'img': before['img']})
 
 
+@pytest.mark.parametrize('way', WAYS)
+@pytest.mark.parametrize('ref', [(92, 130), (72, 99)])
+def test_a_flow_to_a_reference_of_another_size_turns(way, ref):
+    before = sample(ref=ref)
+    drawn = iter([np.array(way)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(np.random, 'randint', lambda *_, **__: next(drawn))
+        after = FlipTranspose(keys=KEYS)(dict(before))
+    expected = flip_transpose(torch_warp(before['ref'], before['flow']), *way)
+    found = torch_warp(after['ref'], after['flow'])
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
 @pytest.mark.parametrize('kind', ['same', 'whole', 'margin'])
 @pytest.mark.parametrize('seed', range(3))
 def test_crop_and_warp_commute(kind, seed):

@@ -93,13 +93,37 @@ def zero_depth(lr, ref, scale):
     )
 
 
+def explain(network, *args, **kwargs):
+    """Call a network's ``explain``, through DDP if it is wrapped.
+
+    DDP averages gradients only of what has run through the ``forward`` of
+    the network that it wraps: for the length of the call ``explain`` stands
+    in its place.
+
+    Args:
+        network (nn.Module): The network, perhaps wrapped by DDP.
+        *args: Of ``explain``.
+        **kwargs: Likewise.
+
+    Returns:
+        DSROutput: All that the network computed.
+    """
+    if not is_model_wrapper(network):
+        return network.explain(*args, **kwargs)
+    network.module.forward = network.module.explain
+    try:
+        return network(*args, **kwargs)
+    finally:
+        del network.module.forward
+
+
 def run_network(
     network,
     inputs,
     data_samples,
     depth,
     scale,
-    return_feats=True,
+    feature_level='scale',
     aligned=False,
 ):
     """Run a reference-based network on the inputs of a model.
@@ -111,8 +135,8 @@ def run_network(
         data_samples (DataSample or None): Stacked samples.
         depth (str): One of :data:`DEPTH_SOURCES`.
         scale (int): Scale factor of the network.
-        return_feats (bool or str): As of the network's ``forward``.
-            Defaults to True.
+        feature_level (str): As of the network's ``explain``.
+            Defaults to 'scale'.
         aligned (bool): Whether the network is to use ``flow`` and
             ``confidence`` of the samples, if they have any.
             Defaults to False.
@@ -134,16 +158,16 @@ def run_network(
     if aligned and data_samples is not None:
         named['flow'] = data_samples.get('flow')
         named['confidence'] = data_samples.get('confidence')
-    return network(lr, ref, return_feats=return_feats, **named)
+    return explain(network, lr, ref, feature_level=feature_level, **named)
 
 
 class RefSRMixin:
     """Reference, depth and prediction handling of the trainable models.
 
-    Put it before a mmagic model class with a ``generator`` of the signature
-    ``generator(lr, ref, ref_down=None, depth=None, depth_ref=None,
-    return_feats=False)``. mmagic's ``forward`` keeps only ``img`` of a dict
-    input, therefore it is replaced here.
+    Put it before a mmagic model class with a ``generator`` that has
+    ``explain(lr, ref, ref_down=None, depth=None, depth_ref=None,
+    feature_level='scale')``. mmagic's ``forward`` keeps only ``img`` of a
+    dict input, therefore it is replaced here.
     """
 
     def _setup_refsr(self, depth_loss):
@@ -216,7 +240,7 @@ class RefSRMixin:
         inputs,
         data_samples=None,
         depth='predicted',
-        return_feats=True,
+        feature_level='scale',
         aligned=False,
     ):
         """Run the generator.
@@ -229,8 +253,8 @@ class RefSRMixin:
             depth (str): ``'predicted'`` by the generator, ``'given'`` by the
                 samples or ``'zero'``. A generator that needs depth maps never
                 predicts.
-            return_feats (bool or str): Which features, as of the network's
-                ``forward``. Defaults to True.
+            feature_level (str): Which features, as of the network's
+                ``explain``. Defaults to 'scale'.
             aligned (bool): Use ``flow`` and ``confidence`` of the samples, if
                 they have any. Defaults to False.
 
@@ -245,7 +269,7 @@ class RefSRMixin:
             data_samples,
             depth,
             self.scale,
-            return_feats,
+            feature_level,
             aligned,
         )
 

@@ -201,12 +201,12 @@ class DSRDistiller(DSR):
 
         Returns:
             dict[str, Tensor]: ``loss_rec`` and, as configured, ``loss_dep``,
-            ``loss_kd`` and ``loss_ad``.
+            ``loss_match``, ``loss_kd`` and ``loss_ad``.
         """
         output = self.run_generator(
             inputs,
             data_samples,
-            return_feats=self.feature_level,
+            feature_level=self.feature_level,
             aligned=self.takes_flow,
         )
         losses = self.base_losses(output, data_samples)

@@ -8,6 +8,7 @@ from mmdsr.models.editors.common import (
     DATA_PREPROCESSOR,
     RefSRMixin,
 )
+from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.registry import MODELS
 
 
@@ -18,7 +19,9 @@ class DSR(RefSRMixin, BaseEditModel):
     ``L = lambda_rec L_rec + lambda_dep L_dep`` (Eq. 9, 10 and 15 without the
     perceptual and adversarial terms): the paper's DSRNet+, DSRNet-S, and with
     a generator without depth network MASA-rec and the rows 1 and 2 of Table
-    10. Samples without depth maps train with ``L_dep`` skipped.
+    10. Samples without depth maps train with ``L_dep`` skipped. Not of the
+    paper is ``lambda_match L_match``, which teaches the match where the true
+    correspondence is known.
 
     Args:
         generator (dict): ``mmdsr.DSRNet``, ``mmdsr.MASASRNet`` or
@@ -35,14 +38,20 @@ class DSR(RefSRMixin, BaseEditModel):
         init_cfg (dict, optional): Initialisation. Defaults to None.
         data_preprocessor (dict, optional): Defaults to mmagic's with RGB in
             [0, 1].
+        match_loss (dict, optional): ``mmdsr.MatchLoss``, for a generator
+            that matches blocks. The samples need ``flow`` and ``visible`` of
+            :class:`mmdsr.LoadFlow`. Defaults to None.
         aligner_checkpoint (str, optional): Weights for the ``aligner`` of a
             ``mmdsr.DSRNetX``: a checkpoint of ``mmdsr.FlowEditor`` or its
             working directory, read when a training starts. They stay as
             they are. Defaults to None.
+        depth_checkpoint (str, optional): Weights to start the depth network
+            from: a checkpoint of ``mmdsr.DepthEditor`` or its working
+            directory. It goes on learning. Defaults to None.
 
     Raises:
-        ValueError: If ``depth_loss`` or ``test_cfg`` does not fit the
-            generator.
+        ValueError: If ``depth_loss``, ``match_loss`` or ``test_cfg`` does
+            not fit the generator.
     """
 
     def __init__(
@@ -54,7 +63,9 @@ class DSR(RefSRMixin, BaseEditModel):
         test_cfg=None,
         init_cfg=None,
         data_preprocessor=None,
+        match_loss=None,
         aligner_checkpoint=None,
+        depth_checkpoint=None,
     ):
         super().__init__(
             generator=generator,
@@ -66,17 +77,30 @@ class DSR(RefSRMixin, BaseEditModel):
         )
         self.depth_loss = MODELS.build(depth_loss) if depth_loss else None
         self._setup_refsr(depth_loss)
-        self.aligner_checkpoint = aligner_checkpoint
-        if aligner_checkpoint is not None:
-            if getattr(self.generator, 'aligner', None) is None:
+        self.match_loss = MODELS.build(match_loss) if match_loss else None
+        if match_loss and not isinstance(self.generator, RefSRNet):
+            raise ValueError(
+                'match_loss is set, but the generator '
+                f'{type(self.generator).__name__} matches no blocks: remove '
+                'match_loss or use mmdsr.DSRNet or mmdsr.MASASRNet.'
+            )
+        # Names of parts of the generator, and where their weights are.
+        self.part_checkpoints = {
+            'aligner': aligner_checkpoint,
+            'depth_net': depth_checkpoint,
+        }
+        for part, checkpoint in self.part_checkpoints.items():
+            if checkpoint and getattr(self.generator, part, None) is None:
+                option = {'aligner': part, 'depth_net': 'depth'}[part]
                 raise ValueError(
-                    'aligner_checkpoint is set, but the generator '
-                    f'{type(self.generator).__name__} has no aligner.'
+                    f'{option}_checkpoint is set, but the generator '
+                    f'{type(self.generator).__name__} has no {part}.'
                 )
+        if aligner_checkpoint is not None:
             self.generator.aligner.requires_grad_(False)
 
     def init_weights(self):
-        """Load the aligner's weights.
+        """Load the weights of parts that were trained before.
 
         A test does not come here. A resumed run does, before it reads its
         own checkpoint.
@@ -86,14 +110,42 @@ class DSR(RefSRMixin, BaseEditModel):
             CheckpointError: If the weights do not fit.
         """
         super().init_weights()
-        if self.aligner_checkpoint is not None:
-            generator = self.generator
-            if is_model_wrapper(generator):
-                generator = generator.module
-            load_generator(
-                generator.aligner,
-                find_checkpoint(self.aligner_checkpoint),
+        generator = self.generator
+        if is_model_wrapper(generator):
+            generator = generator.module
+        for part, checkpoint in self.part_checkpoints.items():
+            if checkpoint is not None:
+                load_generator(
+                    getattr(generator, part), find_checkpoint(checkpoint)
+                )
+
+    def base_losses(self, output, data_samples):
+        """All terms that need no other network.
+
+        Args:
+            output (DSROutput): Output of :meth:`run_generator`.
+            data_samples (DataSample): Stacked samples with ``gt_img``, and
+                with ``flow`` and ``visible`` for a match loss.
+
+        Returns:
+            dict[str, Tensor]: ``loss_rec`` and, as configured, ``loss_dep``
+            and ``loss_match``.
+
+        Raises:
+            ValueError: If there is a match loss and no true flow.
+        """
+        losses = super().base_losses(output, data_samples)
+        if self.match_loss is None:
+            return losses
+        flow, visible = (data_samples.get(key) for key in ('flow', 'visible'))
+        if flow is None or visible is None:
+            raise ValueError(
+                'match_loss needs the true flow: put mmdsr.LoadFlow into the '
+                "pipeline and 'flow' and 'visible' into data_keys of "
+                'PackInputs.'
             )
+        losses['loss_match'] = self.match_loss(output.matched, flow, visible)
+        return losses
 
     def forward_train(self, inputs, data_samples=None):
         """Return the losses of a batch.
@@ -102,11 +154,11 @@ class DSR(RefSRMixin, BaseEditModel):
             inputs (dict): ``img`` and ``ref``, RGB in [0, 1].
             data_samples (DataSample): ``gt_img`` in [0, 1], optionally
                 ``depth_lr`` and ``depth_ref`` with NaN where unknown;
-                ``flow`` and ``confidence`` are used if they are there.
+                ``flow`` and ``confidence`` of an aligner are used by a
+                generator that takes them.
 
         Returns:
-            dict[str, Tensor]: ``loss_rec`` and, with a depth loss,
-            ``loss_dep``.
+            dict[str, Tensor]: See :meth:`base_losses`.
         """
         output = self.run_generator(
             inputs, data_samples, aligned=self.takes_flow

@@ -13,7 +13,8 @@ class FlowEditor(BaseEditModel):
     """Supervised training of the flow from LR to the reference.
 
     Args:
-        generator (dict): ``mmdsr.FlowNet``.
+        generator (dict): ``mmdsr.FlowNet``. One with ``depth_input`` gets
+            ``depth_lr`` and ``depth_ref`` of the samples.
         flow_loss (dict): ``mmdsr.FlowLoss``; samples without a true flow
             count nothing in it.
         self_loss (dict, optional): ``mmdsr.SelfFlowLoss``, which needs no
@@ -44,6 +45,8 @@ class FlowEditor(BaseEditModel):
             data_preprocessor=data_preprocessor or DATA_PREPROCESSOR,
         )
         self.self_loss = MODELS.build(self_loss) if self_loss else None
+        # Later the generator may be wrapped by DDP.
+        self.depth_input = self.generator.depth_input
 
     def forward(self, inputs, data_samples=None, mode='tensor'):
         """Run the model.
@@ -52,25 +55,32 @@ class FlowEditor(BaseEditModel):
             inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr),
                 RGB in [0, 1].
             data_samples (DataSample, optional): Stacked samples with
-                ``flow`` (N, 2, H, W) and ``visible`` (N, 1, H, W).
+                ``flow`` (N, 2, H, W) and ``visible`` (N, 1, H, W), and depth
+                maps, NaN where unknown, if the generator takes any.
             mode (str): ``'tensor'`` returns flow and confidence;
                 ``'predict'`` a list of samples with ``pred_flow`` and
                 ``confidence``; ``'loss'`` a dict of losses.
 
         Returns:
             tuple or list[DataSample] or dict[str, Tensor]: See ``mode``.
+
+        Raises:
+            ValueError: If the generator takes depth and the samples have
+                none.
         """
         lr, ref = unpack_inputs(inputs)
+        depths = self._depths(data_samples)
         if mode == 'loss':
             ref_down = downscale(ref)
-            results = self.generator.estimate(lr, ref_down)
+            results = self.generator.estimate(lr, ref_down, *depths)
             losses = self.pixel_loss(
                 results, data_samples.flow, data_samples.visible
             )
             if self.self_loss is not None:
                 height, width = lr.shape[-2:]
                 rows, columns = ref_down.shape[-2:]
-                back = self.generator.estimate(ref_down, lr)[-1][0]
+                back = self.generator.estimate(ref_down, lr, *depths[::-1])
+                back = back[-1][0]
                 losses |= self.self_loss(
                     lr,
                     ref_down,
@@ -78,7 +88,7 @@ class FlowEditor(BaseEditModel):
                     back[..., :rows, :columns],
                 )
             return losses
-        flow, confidence = self.generator(lr, ref)
+        flow, confidence = self.generator(lr, ref, None, *depths)
         if mode == 'predict':
             output = DataSample(
                 pred_flow=flow.cpu(), confidence=confidence.cpu()
@@ -89,3 +99,18 @@ class FlowEditor(BaseEditModel):
         raise ValueError(
             f"mode must be 'tensor', 'predict' or 'loss', got {mode!r}."
         )
+
+    def _depths(self, data_samples):
+        if not self.depth_input:
+            return ()
+        depths = [
+            data_samples.get(key) if data_samples is not None else None
+            for key in ('depth_lr', 'depth_ref')
+        ]
+        if any(depth is None for depth in depths):
+            raise ValueError(
+                'The generator has depth_input=True, but the samples have no '
+                'depth_lr and depth_ref: load both with mmdsr.LoadDepth and '
+                'name them in data_keys of PackInputs.'
+            )
+        return depths

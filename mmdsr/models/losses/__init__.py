@@ -8,6 +8,7 @@ from mmdsr.models.losses.flow_loss import (
     robust_flow_loss,
     support_loss,
 )
+from mmdsr.models.losses.match_loss import MatchLoss, match_loss
 from mmdsr.models.losses.perceptual_loss import PerceptualLoss
 from mmdsr.models.losses.relativistic_gan_loss import (
     RelativisticGANLoss,
@@ -24,11 +25,13 @@ from mmdsr.models.losses.self_flow_loss import (
 __all__ = [
     'DepthLoss',
     'FlowLoss',
+    'MatchLoss',
     'PerceptualLoss',
     'RelativisticGANLoss',
     'SelfFlowLoss',
     'end_point_error',
     'masked_l1',
+    'match_loss',
     'photometric_error',
     'reduce_flow',
     'relativistic_d_loss',

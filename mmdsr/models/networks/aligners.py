@@ -40,7 +40,7 @@ class DRIMMAligner(nn.Module):
         maps = {}
         if depth is not None:
             maps = dict(depth=depth, depth_ref=depth_ref)
-        output = self.network(lr, ref, ref_down, return_feats=True, **maps)
+        output = self.network.explain(lr, ref, ref_down, **maps)
         return output.flow, output.confidence.clamp(0, 1)
 
 

@@ -32,12 +32,30 @@ class DoubleConv(nn.Sequential):
         super().__init__(*layers)
 
 
+class ResizeConv(nn.Sequential):
+    """Bilinear enlargement by 2, then a 3x3 convolution.
+
+    A transposed convolution computes the four pixels of a 2x2 cell by four
+    different filters: the grain of the map. Here all pixels have the same.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(
+            nn.Upsample(scale_factor=2, mode='bilinear', align_corners=False),
+            nn.Conv2d(in_channels, out_channels, 3, padding=1),
+        )
+
+
 @MODELS.register_module()
 class DepthUNet(nn.Module):
     """U-Net that predicts the depth map of an RGB image.
 
-    Four poolings by 2, four 2x2 transposed convolutions, skip connections,
-    no output activation. One set of weights serves LR and Ref-down. The
+    Four poolings by 2, four steps back, skip connections, no output
+    activation. One set of weights serves LR and Ref-down. The
     paper gives neither width nor normalisation; width 16 keeps the network
     light, 64 is the common U-Net that the released code names.
 
@@ -45,9 +63,13 @@ class DepthUNet(nn.Module):
         base_channels (int): Width of the first level, a multiple of
             ``groups``; doubled four times. Defaults to 16.
         groups (int): Groups of the normalisation. Defaults to 8.
+        upsample (str): The steps back: ``'deconv'``, 2x2 transposed
+            convolutions, as in the common U-Net; ``'resize'``, see
+            :class:`ResizeConv`, for a smooth map. Defaults to 'deconv'.
 
     Raises:
-        ValueError: If ``base_channels`` is not a multiple of ``groups``.
+        ValueError: If ``base_channels`` is not a multiple of ``groups``, or
+            ``upsample`` is unknown.
     """
 
     min_size = 16
@@ -56,8 +78,13 @@ class DepthUNet(nn.Module):
         self,
         base_channels: int = 16,
         groups: int = 8,
+        upsample: str = 'deconv',
     ) -> None:
         super().__init__()
+        if upsample not in ('deconv', 'resize'):
+            raise ValueError(
+                f"upsample must be 'deconv' or 'resize', got {upsample!r}"
+            )
         if base_channels % groups:
             raise ValueError(
                 f'base_channels ({base_channels}) must be a multiple of '
@@ -70,7 +97,9 @@ class DepthUNet(nn.Module):
             for low, high in zip(widths, widths[1:], strict=False)
         )
         self.ups = nn.ModuleList(
-            nn.ConvTranspose2d(high, low, 2, stride=2)
+            ResizeConv(high, low)
+            if upsample == 'resize'
+            else nn.ConvTranspose2d(high, low, 2, stride=2)
             for low, high in zip(widths[-2::-1], widths[:0:-1], strict=True)
         )
         self.merges = nn.ModuleList(

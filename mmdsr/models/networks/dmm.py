@@ -1,9 +1,12 @@
-"""DMM: depth matching module (Section 3.2 of the paper)."""
+"""DMM: depth matching module (Section 3.2 and Fig. 3 of the paper)."""
 
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from mmdsr.models.networks.depth_fusion import DepthFusion, SharedDepthFusion
+from mmdsr.models.networks.drimm import DRIMM, Match
+from mmdsr.models.networks.encoder import DepthEncoder
 from mmdsr.registry import MODELS
 
 
@@ -12,21 +15,50 @@ class DMM(nn.Module):
     """Depth encoder, depth fusion and reference matching in sequence.
 
     Args:
-        depth_encoder (dict): Config of the depth encoder E_d.
-        fusion (dict): Config of the fusion module.
-        drimm (dict): Config of the matching module.
+        variant (str): ``'paper'``: fusion by convolutions and
+            deconvolutions, bicubic score maps. ``'released'``: fusion by one
+            shared convolution, bilinear score maps. Defaults to ``'paper'``.
+        channels (int or Sequence[int]): Width of the features, of every
+            level or of level 1, 2, 3. Defaults to 64.
+        num_blocks (Sequence[int]): Residual blocks per level of the depth
+            encoder. Defaults to (4, 4, 4).
+        block_size (int): Side of the matched blocks. Defaults to 16.
+        dilations (Sequence[int]): Dilations of the coarse search.
+            Defaults to (1,).
+        crop_ratio (float): Window side over block side. Defaults to 1.5.
+
+    Raises:
+        ValueError: If ``variant`` is unknown.
     """
 
     def __init__(
         self,
-        depth_encoder: dict,
-        fusion: dict,
-        drimm: dict,
+        variant: str = 'paper',
+        channels: int | Sequence[int] = 64,
+        num_blocks: Sequence[int] = (4, 4, 4),
+        block_size: int = 16,
+        dilations: Sequence[int] = (1,),
+        crop_ratio: float = 1.5,
     ) -> None:
         super().__init__()
-        self.depth_encoder = MODELS.build(depth_encoder)
-        self.fusion = MODELS.build(fusion)
-        self.drimm = MODELS.build(drimm)
+        if variant not in ('paper', 'released'):
+            raise ValueError(
+                f"variant must be 'paper' or 'released', got {variant!r}"
+            )
+        paper = variant == 'paper'
+        self.depth_encoder = DepthEncoder(channels, num_blocks)
+        self.fusion = (DepthFusion if paper else SharedDepthFusion)(channels)
+        self.drimm = DRIMM(
+            block_size,
+            dilations,
+            crop_ratio,
+            score_mode='bicubic' if paper else 'bilinear',
+        )
+
+    @property
+    def ref_down_levels(self) -> int:
+        """How many levels of Ref-down take part in the match."""
+        return self.fusion.ref_down_levels
 
     def forward(
         self,
@@ -35,37 +67,55 @@ class DMM(nn.Module):
         ref_feats: Sequence[Tensor],
         depth: Tensor,
         depth_ref: Tensor,
-        block_feats: list[Tensor] | None = None,
-    ) -> tuple[
-        tuple[Tensor, ...], list[Tensor], Tensor, tuple[Tensor, ...], Tensor
-    ]:
+    ) -> tuple[tuple[Tensor, ...], Match]:
         """Match LR with the reference by image and depth features.
 
         Args:
             lr_feats (Sequence[Tensor]): Three levels of LR, (N, C, H, W)
                 first.
-            ref_down_feats (Sequence[Tensor]): The levels of Ref-down that
-                the fusion uses, (N, C, h, w) first.
+            ref_down_feats (Sequence[Tensor]): The first
+                :attr:`ref_down_levels` levels of Ref-down, (N, C, h, w)
+                first.
             ref_feats (Sequence[Tensor]): Levels 1, 2, 3 of Ref,
                 (N, C, 4h, 4w) first.
             depth (Tensor): D_LR (N, 1, H, W).
             depth_ref (Tensor): D_Ref-down (N, 1, h, w).
-            block_feats (list[Tensor], optional): Takes up the output of
-                every residual block of the depth encoder for D_LR.
 
         Returns:
-            tuple: Fused LR features of three levels, warped and weighted
-            reference features at x1, x2, x4, the match confidence
-            (N, 1, H, W), the depth features of LR, and the match map as a
-            flow (N, 2, H, W) in LR pixels.
+            tuple[tuple[Tensor, ...], Match]: Fused LR features of three
+            levels, and what was found.
         """
-        depth_feats = self.depth_encoder(depth, block_feats=block_feats)
-        depth_ref_feats = self.depth_encoder(
-            depth_ref, levels=len(ref_down_feats)
+        return self.match(
+            lr_feats,
+            ref_down_feats,
+            ref_feats,
+            self.depth_encoder(depth),
+            self.depth_encoder(depth_ref, self.ref_down_levels),
         )
-        fused_lr = self.fusion(lr_feats, depth_feats)
+
+    def match(
+        self,
+        lr_feats: Sequence[Tensor],
+        ref_down_feats: Sequence[Tensor],
+        ref_feats: Sequence[Tensor],
+        depth_feats: Sequence[Tensor],
+        depth_ref_feats: Sequence[Tensor],
+    ) -> tuple[tuple[Tensor, ...], Match]:
+        """Do the same with depth maps that are encoded already.
+
+        Args:
+            lr_feats (Sequence[Tensor]): As of :meth:`forward`.
+            ref_down_feats (Sequence[Tensor]): Likewise.
+            ref_feats (Sequence[Tensor]): Likewise.
+            depth_feats (Sequence[Tensor]): Depth features of the sizes of
+                ``lr_feats``.
+            depth_ref_feats (Sequence[Tensor]): Of those of
+                ``ref_down_feats``.
+
+        Returns:
+            tuple[tuple[Tensor, ...], Match]: As of :meth:`forward`.
+        """
+        fused = self.fusion(lr_feats, depth_feats)
         fused_ref_down = self.fusion(ref_down_feats, depth_ref_feats)
-        warped, confidence, flow = self.drimm(
-            fused_lr[0], fused_ref_down[0], ref_feats[::-1]
-        )
-        return fused_lr, warped, confidence, depth_feats, flow
+        # Levels 3, 2, 1 of Ref lie at x1, x2, x4 of LR.
+        return fused, self.drimm(fused[0], fused_ref_down[0], ref_feats[::-1])

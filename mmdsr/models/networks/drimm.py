@@ -1,13 +1,51 @@
 """DRIMM: depth-based reference image matching module (Eq. 5 to 8)."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from mmdsr.models.networks import matching
 from mmdsr.models.networks.flow import pixel_grid
+from mmdsr.models.networks.transfer import transfer, upsample_score
 from mmdsr.registry import MODELS
+
+
+class Matched(NamedTuple):
+    """What was compared with what, for a loss of the match.
+
+    Args:
+        lr_feat (Tensor): F_LR of the padded LR (N, C, H, W).
+        ref_down_feat (Tensor): F_Ref-down, padded (N, C, h, w).
+        block_size (int): Side of the LR blocks.
+        dilations (tuple[int, ...]): Dilations of the coarse search.
+        crop_ratio (float): Window side over block side.
+    """
+
+    lr_feat: Tensor
+    ref_down_feat: Tensor
+    block_size: int
+    dilations: tuple[int, ...]
+    crop_ratio: float
+
+
+class Match(NamedTuple):
+    """What DRIMM finds.
+
+    Args:
+        warped (list[Tensor]): Ref features on the LR grid, weighted by
+            their score (Eq. 8), (N, C, sH, sW) for s = 1, 2, 4.
+        confidence (Tensor): Scores R (N, 1, H, W) in [-1, 1].
+        flow (Tensor): The match map N as a flow (N, 2, H, W) in whole LR
+            pixels.
+        matched (Matched): The features that were compared.
+    """
+
+    warped: list[Tensor]
+    confidence: Tensor
+    flow: Tensor
+    matched: Matched
 
 
 def _full(feat: Tensor) -> Tensor:
@@ -94,7 +132,7 @@ class DRIMM(nn.Module):
         lr_feat: Tensor,
         ref_down_feat: Tensor,
         ref_feats: Sequence[Tensor],
-    ) -> tuple[list[Tensor], Tensor, Tensor]:
+    ) -> Match:
         """Warp the reference features.
 
         Args:
@@ -105,10 +143,7 @@ class DRIMM(nn.Module):
                 (N, C, h, w), (N, C, 2h, 2w), (N, C, 4h, 4w).
 
         Returns:
-            tuple[list[Tensor], Tensor, Tensor]: The warped features
-            weighted by their score (Eq. 8), (N, C, sH, sW) for s = 1, 2, 4,
-            the scores R (N, 1, H, W) in [-1, 1], and the match map N as a
-            flow (N, 2, H, W) in whole LR pixels.
+            Match: The warped features, their scores and the match map.
         """
         grid = matching.block_grid(*lr_feat.shape[-2:], self.block_size)
         # Half precision turns near-ties into wrong winners and its norms
@@ -117,15 +152,20 @@ class DRIMM(nn.Module):
             query, key = _full(lr_feat), _full(ref_down_feat)
             row, col = self.match(query, key)
             score = matching.match_score(query, key, row, col)
-            warped = matching.transfer(ref_feats, row, col, grid)
+            warped = transfer(ref_feats, row, col, grid)
             for level, feat in enumerate(warped):
-                weight = matching.upsample_score(
-                    score, grid, 2**level, self.score_mode
-                )
+                weight = upsample_score(score, grid, 2**level, self.score_mode)
                 feat = feat * weight.to(feat.dtype)
                 # The decoder goes on in the layout of LR.
                 if lr_feat.is_contiguous():
                     feat = feat.contiguous()
                 warped[level] = feat
             flow = torch.stack([col, row], 1) - pixel_grid(score)
-        return warped, score, flow
+        matched = Matched(
+            lr_feat,
+            ref_down_feat,
+            self.block_size,
+            self.dilations,
+            self.crop_ratio,
+        )
+        return Match(warped, score, flow, matched)

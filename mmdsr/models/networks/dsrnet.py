@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from mmdsr.models.networks.dmm import DMM
 from mmdsr.models.networks.padding import (
     SCALE,
     check_depth,
-    check_images,
-    downscale,
     pad_to_multiple,
+    reduced_reference,
     upscale,
 )
 from mmdsr.models.networks.refsr_net import (
     DSROutput,
     RefSRNet,
-    chosen_feats,
+    choose_feats,
     crop_like,
 )
 from mmdsr.registry import MODELS
@@ -65,38 +65,24 @@ class DSRNet(RefSRNet):
         crop_ratio: float = 1.5,
         depth_encoder_blocks: Sequence[int] | None = None,
     ) -> None:
-        if variant not in ('paper', 'released'):
-            raise ValueError(
-                f"variant must be 'paper' or 'released', got {variant!r}"
-            )
         super().__init__(
             channels,
             encoder_blocks,
             decoder_blocks,
             block_size,
         )
-        paper = variant == 'paper'
         if depth_net == 'auto':
-            depth_net = dict(type='mmdsr.DepthUNet') if paper else None
+            depth_net = None
+            if variant == 'paper':
+                depth_net = dict(type='mmdsr.DepthUNet')
         self.depth_net = MODELS.build(depth_net) if depth_net else None
-        fusion = 'mmdsr.DepthFusion' if paper else 'mmdsr.SharedDepthFusion'
-        self.dmm = MODELS.build(
-            dict(
-                type='mmdsr.DMM',
-                depth_encoder=dict(
-                    type='mmdsr.DepthEncoder',
-                    channels=channels,
-                    num_blocks=depth_encoder_blocks or encoder_blocks,
-                ),
-                fusion=dict(type=fusion, channels=channels),
-                drimm=dict(
-                    type='mmdsr.DRIMM',
-                    block_size=block_size,
-                    dilations=dilations,
-                    crop_ratio=crop_ratio,
-                    score_mode='bicubic' if paper else 'bilinear',
-                ),
-            )
+        self.dmm = DMM(
+            variant,
+            channels,
+            depth_encoder_blocks or encoder_blocks,
+            block_size,
+            dilations,
+            crop_ratio,
         )
 
     @property
@@ -111,8 +97,7 @@ class DSRNet(RefSRNet):
         ref_down: Tensor | None = None,
         depth: Tensor | None = None,
         depth_ref: Tensor | None = None,
-        return_feats: bool | str = False,
-    ) -> Tensor | DSROutput:
+    ) -> Tensor:
         """Super-resolve (Fig. 2 of the paper).
 
         Args:
@@ -125,71 +110,107 @@ class DSRNet(RefSRNet):
             depth (Tensor, optional): Normalised inverse depth of LR
                 (N, 1, H, W) in [0, 1]. Predicted when left out.
             depth_ref (Tensor, optional): The same for Ref-down.
-            return_feats (bool or str): ``True`` or ``'scale'``: return
-                everything, with features of the three levels; ``'block'``:
-                with those of the residual blocks. Defaults to False.
 
         Returns:
-            Tensor or DSROutput: Image (N, 3, 4H, 4W), not clamped; with
-            ``return_feats`` also depth, confidence and features.
+            Tensor: Image (N, 3, 4H, 4W), not clamped.
 
         Raises:
             ValueError: If an input has a wrong shape or depth is missing.
         """
-        check_images(lr, ref, ref_down)
-        if ref_down is None:
-            ref_down = downscale(ref)
-        depth = self.extract_depth(lr, depth, 'depth')
-        depth_ref = self.extract_depth(ref_down, depth_ref, 'depth_ref')
+        ref_down = reduced_reference(lr, ref, ref_down)
+        depths = self.extract_depths(lr, ref_down, depth, depth_ref)
+        x = self.pad(lr, ref_down, ref, *depths)
+        fused, match = self.dmm(
+            self.encoder(x.lr),
+            self.encoder(x.ref_down, self.dmm.ref_down_levels),
+            self.encoder(x.ref),
+            x.depth,
+            x.depth_ref,
+        )
+        sr = self.decoder(fused, match.warped) + upscale(x.lr)
+        return crop_like(sr, lr, SCALE)
 
-        padded = self.pad_lr(lr)
-        blocks, depth_blocks = (
-            ([], []) if return_feats == 'block' else (None, None)
-        )
-        feats = self.encoder(padded, block_feats=blocks)
-        ref_down_feats = self.encoder(
-            self.pad_ref_down(ref_down), self.dmm.fusion.ref_down_levels
-        )
-        fused, warped, confidence, depth_feats, flow = self.dmm(
-            feats,
-            ref_down_feats,
-            self.encoder(self.pad_ref(ref)),
-            self.pad_lr(depth),
-            self.pad_ref_down(depth_ref),
-            depth_blocks,
-        )
-        sr = crop_like(
-            self.decoder(fused, warped) + upscale(padded), lr, SCALE
-        )
-        if not return_feats:
-            return sr
-        confidence = crop_like(confidence, lr)
-        return DSROutput(
-            sr,
-            depth,
-            depth_ref,
-            confidence,
-            chosen_feats(feats, blocks),
-            chosen_feats(depth_feats, depth_blocks),
-            crop_like(flow, lr),
-        )
-
-    def extract_depth(
-        self, image: Tensor, depth: Tensor | None, name: str
-    ) -> Tensor:
-        """Return the depth map of an image: the given one, or U's.
+    def explain(
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
+        feature_level: str = 'scale',
+    ) -> DSROutput:
+        """Super-resolve and give all that was computed on the way.
 
         Args:
-            image (Tensor): LR or Ref-down (N, 3, H, W) in [0, 1].
-            depth (Tensor, optional): Given depth (N, 1, H, W) in [0, 1].
-            name (str): Name of the argument, for messages.
+            lr (Tensor): As of :meth:`forward`.
+            ref (Tensor): Likewise.
+            ref_down (Tensor, optional): Likewise.
+            depth (Tensor, optional): Likewise.
+            depth_ref (Tensor, optional): Likewise.
+            feature_level (str): ``'scale'``: features of the three levels;
+                ``'block'``: of all residual blocks. Defaults to 'scale'.
 
         Returns:
-            Tensor: Normalised inverse depth (N, 1, H, W).
+            DSROutput: The same image, depth, confidence, features, match.
 
         Raises:
-            ValueError: If there is neither, or the given one does not fit.
+            ValueError: As of :meth:`forward`, or if ``feature_level`` is
+                unknown.
         """
+        ref_down = reduced_reference(lr, ref, ref_down)
+        depths = self.extract_depths(lr, ref_down, depth, depth_ref)
+        x = self.pad(lr, ref_down, ref, *depths)
+        levels = self.dmm.ref_down_levels
+        blocks = self.encoder.block_features(x.lr)
+        depth_blocks = self.dmm.depth_encoder.block_features(x.depth)
+        fused, match = self.dmm.match(
+            choose_feats(blocks, 'scale'),
+            self.encoder(x.ref_down, levels),
+            self.encoder(x.ref),
+            choose_feats(depth_blocks, 'scale'),
+            self.dmm.depth_encoder(x.depth_ref, levels),
+        )
+        sr = self.decoder(fused, match.warped) + upscale(x.lr)
+        return DSROutput(
+            crop_like(sr, lr, SCALE),
+            *depths,
+            crop_like(match.confidence, lr),
+            choose_feats(blocks, feature_level),
+            choose_feats(depth_blocks, feature_level),
+            crop_like(match.flow, lr),
+            match.matched,
+        )
+
+    def extract_depths(
+        self,
+        lr: Tensor,
+        ref_down: Tensor,
+        depth: Tensor | None,
+        depth_ref: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the depth maps of LR and Ref-down: those given, or U's.
+
+        Args:
+            lr (Tensor): LR (N, 3, H, W).
+            ref_down (Tensor): Ref-down (N, 3, h, w).
+            depth (Tensor, optional): Given depth of LR (N, 1, H, W).
+            depth_ref (Tensor, optional): Given depth of Ref-down.
+
+        Returns:
+            tuple[Tensor, Tensor]: Normalised inverse depth (N, 1, H, W) and
+            (N, 1, h, w).
+
+        Raises:
+            ValueError: If a map is missing or does not fit.
+        """
+        return (
+            self._extract_depth(lr, depth, 'depth'),
+            self._extract_depth(ref_down, depth_ref, 'depth_ref'),
+        )
+
+    def _extract_depth(
+        self, image: Tensor, depth: Tensor | None, name: str
+    ) -> Tensor:
         if depth is not None:
             check_depth(name, depth, image)
             return depth

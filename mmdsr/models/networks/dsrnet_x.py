@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmdsr.models.networks.blocks import ResBlock, conv3x3
+from mmdsr.models.networks.encoder import check_feature_level
 from mmdsr.models.networks.flow import enlarge_flow, inside, warp
 from mmdsr.models.networks.padding import SCALE, check_images, upscale
 from mmdsr.models.networks.refsr_net import DSROutput
@@ -36,6 +37,24 @@ class Evidence(NamedTuple):
 
     detail: Tensor
     difference: Tensor
+
+
+class Shown(NamedTuple):
+    """What all references together show of LR.
+
+    Args:
+        feat (Tensor): Features for the trunk (N, C, H, W).
+        detail (Tensor): Detail, folded (N, 48, H, W).
+        share (Tensor): Share of the detail that comes from references
+            (N, 1, H, W) in [0, 1).
+        flow (Tensor): Where they show it, in LR pixels (N, 2, H, W) or
+            (N, K, 2, H, W).
+    """
+
+    feat: Tensor
+    detail: Tensor
+    share: Tensor
+    flow: Tensor
 
 
 def local_gain(target: Tensor, source: Tensor, window: int = 7) -> Tensor:
@@ -207,7 +226,7 @@ class DSRNetX(nn.Module):
     def feature_channels(
         self, feature_level: str = 'scale'
     ) -> tuple[list[int], None]:
-        """Return the widths of what ``return_feats`` gives.
+        """Return the widths of the features that :meth:`explain` gives.
 
         Args:
             feature_level (str): ``'scale'``: three features, after each
@@ -216,7 +235,11 @@ class DSRNetX(nn.Module):
 
         Returns:
             tuple[list[int], None]: Of the trunk; there is no depth encoder.
+
+        Raises:
+            ValueError: If ``feature_level`` is unknown.
         """
+        check_feature_level(feature_level)
         count = len(self.trunk) if feature_level == 'block' else 3
         return [self.channels] * count, None
 
@@ -251,8 +274,7 @@ class DSRNetX(nn.Module):
         ref_down: Tensor | None = None,
         flow: Tensor | None = None,
         confidence: Tensor | None = None,
-        return_feats: bool | str = False,
-    ) -> Tensor | DSROutput:
+    ) -> Tensor:
         """Super-resolve.
 
         Args:
@@ -269,19 +291,80 @@ class DSRNetX(nn.Module):
             confidence (Tensor, optional): Confidence of the given flow
                 (N, 1, H, W) or (N, K, 1, H, W) in [0, 1]. Defaults to 1
                 wherever the flow stays on the reference.
-            return_feats (bool or str): ``True`` or ``'scale'``: return
-                everything, with three features of the trunk; ``'block'``:
-                with those of all residual blocks. Defaults to False.
 
         Returns:
-            Tensor or DSROutput: Image (N, 3, 4H, 4W), not clamped; with
-            ``return_feats`` also flow, confidence and features. The
-            confidence says which share of a pixel's detail a reference
-            showed.
+            Tensor: Image (N, 3, 4H, 4W), not clamped.
 
         Raises:
             ValueError: If an input has a wrong shape, or the network has no
                 aligner and no flow is given.
+        """
+        shown = self.look(lr, ref, ref_down, flow, confidence)
+        feats = self.trunk(self.embed(lr, shown))
+        return upscale(lr) + self.residual(feats[-1], shown)
+
+    def explain(
+        self,
+        lr: Tensor,
+        ref: Tensor | None = None,
+        ref_down: Tensor | None = None,
+        flow: Tensor | None = None,
+        confidence: Tensor | None = None,
+        feature_level: str = 'scale',
+    ) -> DSROutput:
+        """Super-resolve and give all that was computed on the way.
+
+        Args:
+            lr (Tensor): As of :meth:`forward`.
+            ref (Tensor, optional): Likewise.
+            ref_down (Tensor, optional): Likewise.
+            flow (Tensor, optional): Likewise.
+            confidence (Tensor, optional): Likewise.
+            feature_level (str): ``'scale'``: three features of the trunk;
+                ``'block'``: those of all residual blocks.
+                Defaults to 'scale'.
+
+        Returns:
+            DSROutput: The same image, flow, confidence and features. The
+            confidence says which share of a pixel's detail a reference
+            showed.
+
+        Raises:
+            ValueError: As of :meth:`forward`, or if ``feature_level`` is
+                unknown.
+        """
+        check_feature_level(feature_level)
+        shown = self.look(lr, ref, ref_down, flow, confidence)
+        feats = self.trunk(self.embed(lr, shown))
+        sr = upscale(lr) + self.residual(feats[-1], shown)
+        if feature_level == 'scale':
+            total = len(feats)
+            feats = [feats[(i * total + 2) // 3 - 1] for i in (1, 2, 3)]
+        if shown is None:
+            share, flow = lr.new_zeros(len(lr), 1, *lr.shape[-2:]), None
+        else:
+            share, flow = shown.share, shown.flow
+        return DSROutput(sr, None, None, share, tuple(feats), None, flow)
+
+    def look(
+        self,
+        lr: Tensor,
+        ref: Tensor | None,
+        ref_down: Tensor | None,
+        flow: Tensor | None,
+        confidence: Tensor | None,
+    ) -> Shown | None:
+        """Gather what the references show; as of :meth:`forward`.
+
+        Args:
+            lr (Tensor): LR images (N, 3, H, W).
+            ref (Tensor, optional): References.
+            ref_down (Tensor, optional): References reduced by 4.
+            flow (Tensor, optional): Where they show LR.
+            confidence (Tensor, optional): Confidence of the flow.
+
+        Returns:
+            Shown or None: What they show; None without any reference.
         """
         own = None if ref is None else _find_own(lr, ref)
         if (
@@ -290,44 +373,43 @@ class DSRNetX(nn.Module):
             or (own is not None and bool(own.all()))
         ):
             check_images(lr, lr, None)
-            flow = None
-            share = lr.new_zeros(len(lr), 1, *lr.shape[-2:])
-            sr, blocks = self._decode(lr, None, None)
-        else:
-            flow_shape = *ref.shape[:-3], 2, *lr.shape[-2:]
-            many, ref, ref_down, flow, confidence, count = _side_by_side(
-                lr, ref, ref_down, flow, confidence
-            )
-            check_images(many, ref, ref_down)
-            if flow is None:
-                flow, confidence = self.align(many, ref, ref_down)
-            elif confidence is None:
-                size = [-(-side // SCALE) for side in ref.shape[-2:]]
-                confidence = inside(flow, size)
-            if own is not None:
-                # In a batch, an image without a reference comes with itself.
-                confidence = confidence * ~own.view(-1, 1, 1, 1)
-            evidence = gather_evidence(many, ref, flow)
-            feat, detail, share = self.fusion(evidence, confidence, count)
-            sr, blocks = self._decode(lr, feat, detail)
-            flow = flow.reshape(flow_shape)
-        if not return_feats:
-            return sr
-        if return_feats != 'block':
-            total = len(blocks)
-            blocks = [blocks[(i * total + 2) // 3 - 1] for i in (1, 2, 3)]
-        return DSROutput(sr, None, None, share, tuple(blocks), None, flow)
+            return None
+        flow_shape = *ref.shape[:-3], 2, *lr.shape[-2:]
+        many, ref, ref_down, flow, confidence, count = _side_by_side(
+            lr, ref, ref_down, flow, confidence
+        )
+        check_images(many, ref, ref_down)
+        if flow is None:
+            flow, confidence = self.align(many, ref, ref_down)
+        elif confidence is None:
+            size = [-(-side // SCALE) for side in ref.shape[-2:]]
+            confidence = inside(flow, size)
+        if own is not None:
+            # In a batch, an image without a reference comes with itself.
+            confidence = confidence * ~own.view(-1, 1, 1, 1)
+        evidence = gather_evidence(many, ref, flow)
+        fused = self.fusion(evidence, confidence, count)
+        return Shown(*fused, flow.reshape(flow_shape))
 
-    def _decode(self, lr, feat, detail):
-        x = self.head(lr)
-        if feat is not None:
-            x = x + feat
-        blocks = self.trunk(x)
-        folded = self.tail(blocks[-1])
-        if detail is not None:
-            gate = self.gate(blocks[-1]).repeat(1, 3, 1, 1)
-            folded = folded + gate * detail
-        return upscale(lr) + F.pixel_shuffle(folded, SCALE), blocks
+    def embed(self, lr: Tensor, shown: Shown | None) -> Tensor:
+        """Return the first features (N, C, H, W) of the trunk."""
+        feat = self.head(lr)
+        return feat if shown is None else feat + shown.feat
+
+    def residual(self, feat: Tensor, shown: Shown | None) -> Tensor:
+        """Return what the trunk's last features add to bicubic.
+
+        Args:
+            feat (Tensor): Features (N, C, H, W).
+            shown (Shown, optional): What references show.
+
+        Returns:
+            Tensor: Image (N, 3, 4H, 4W).
+        """
+        folded = self.tail(feat)
+        if shown is not None:
+            folded = folded + self.gate(feat).repeat(1, 3, 1, 1) * shown.detail
+        return F.pixel_shuffle(folded, SCALE)
 
 
 def _find_own(lr: Tensor, ref: Tensor) -> Tensor | None:

@@ -15,6 +15,21 @@ from mmdsr.models.networks.blocks import (
 from mmdsr.registry import MODELS
 
 
+def check_feature_level(feature_level: str) -> None:
+    """Refuse what is no kind of features.
+
+    Args:
+        feature_level (str): ``'scale'`` or ``'block'``.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if feature_level not in ('scale', 'block'):
+        raise ValueError(
+            f"feature_level must be 'scale' or 'block', got {feature_level!r}"
+        )
+
+
 class EncoderStage(nn.Module):
     """One feature-extraction module of Table 1: convolution and ResBlocks.
 
@@ -32,28 +47,33 @@ class EncoderStage(nn.Module):
         self.conv = conv3x3(in_channels, channels, stride)
         self.blocks = res_blocks(channels, num_blocks)
 
-    def forward(
-        self, x: Tensor, block_feats: list[Tensor] | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Apply the stage.
 
         Args:
             x (Tensor): Features (N, C_in, H, W).
-            block_feats (list[Tensor], optional): Takes up the output of
-                every block; that of the convolution if there is no block.
 
         Returns:
             Tensor: Features (N, C, H / stride, W / stride).
         """
+        return self.blocks(F.relu(self.conv(x), inplace=True))
+
+    def block_features(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Apply the stage and keep what is between its blocks.
+
+        Args:
+            x (Tensor): Features (N, C_in, H, W).
+
+        Returns:
+            tuple[Tensor, ...]: The output of every block; that of the
+            convolution if there is no block.
+        """
         x = F.relu(self.conv(x), inplace=True)
-        if block_feats is None:
-            return self.blocks(x)
+        feats = []
         for block in self.blocks:
             x = block(x)
-            block_feats.append(x)
-        if len(self.blocks) == 0:
-            block_feats.append(x)
-        return x
+            feats.append(x)
+        return tuple(feats or [x])
 
 
 @MODELS.register_module()
@@ -104,7 +124,7 @@ class RefEncoder(nn.Module):
 
         Args:
             feature_level (str): ``'scale'`` for the three levels or
-                ``'block'`` for what ``block_feats`` takes up.
+                ``'block'`` for all of :meth:`block_features`.
 
         Returns:
             list[int]: One width per feature map.
@@ -112,11 +132,7 @@ class RefEncoder(nn.Module):
         Raises:
             ValueError: If ``feature_level`` is unknown.
         """
-        if feature_level not in ('scale', 'block'):
-            raise ValueError(
-                "feature_level must be 'scale' or 'block', got "
-                f'{feature_level!r}'
-            )
+        check_feature_level(feature_level)
         channels = []
         for stage in self.stages:
             per_stage = max(len(stage.blocks), 1)
@@ -125,12 +141,7 @@ class RefEncoder(nn.Module):
             channels += [stage.conv.out_channels] * per_stage
         return channels
 
-    def forward(
-        self,
-        x: Tensor,
-        levels: int = 3,
-        block_feats: list[Tensor] | None = None,
-    ) -> tuple[Tensor, ...]:
+    def forward(self, x: Tensor, levels: int = 3) -> tuple[Tensor, ...]:
         """Encode an image.
 
         Args:
@@ -138,9 +149,6 @@ class RefEncoder(nn.Module):
                 multiples of 4 when all levels are asked for.
             levels (int): Number of levels to compute, so that a level that
                 nobody uses costs nothing. Defaults to 3.
-            block_feats (list[Tensor], optional): Takes up the output of
-                every residual block, fine to coarse; of a level without
-                blocks that of its convolution.
 
         Returns:
             tuple[Tensor, ...]: Level 1 (N, C1, H, W), level 2
@@ -148,8 +156,25 @@ class RefEncoder(nn.Module):
         """
         feats = []
         for stage in self.stages[:levels]:
-            x = stage(x, block_feats)
+            x = stage(x)
             feats.append(x)
+        return tuple(feats)
+
+    def block_features(self, x: Tensor) -> tuple[tuple[Tensor, ...], ...]:
+        """Encode an image and keep what is between the residual blocks.
+
+        Args:
+            x (Tensor): As of :meth:`forward`.
+
+        Returns:
+            tuple[tuple[Tensor, ...], ...]: For level 1, 2, 3 the output of
+            every residual block, or of the convolution of a level without
+            blocks. The last one of a level is the level's feature.
+        """
+        feats = []
+        for stage in self.stages:
+            feats.append(stage.block_features(x))
+            x = feats[-1][-1]
         return tuple(feats)
 
 

@@ -40,19 +40,31 @@ class FlowWarp(nn.Module):
         lr: Tensor,
         ref: Tensor,
         ref_down: Tensor | None = None,
-        return_feats: bool = False,
-    ) -> Tensor | DSROutput:
+    ) -> Tensor:
         """Super-resolve.
 
         Args:
             lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
             ref (Tensor): References (N, 3, Hr, Wr).
             ref_down (Tensor, optional): References reduced by 4.
-            return_feats (bool): Return everything. Defaults to False.
 
         Returns:
-            Tensor or DSROutput: Image (N, 3, 4H, 4W), not clamped; with
-            ``return_feats`` also flow and confidence.
+            Tensor: Image (N, 3, 4H, 4W), not clamped.
+        """
+        return self.explain(lr, ref, ref_down).sr
+
+    def explain(
+        self, lr: Tensor, ref: Tensor, ref_down: Tensor | None = None
+    ) -> DSROutput:
+        """Super-resolve, with flow and confidence; as :meth:`forward`.
+
+        Args:
+            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
+            ref (Tensor): References (N, 3, Hr, Wr).
+            ref_down (Tensor, optional): References reduced by 4.
+
+        Returns:
+            DSROutput: The same image, flow and confidence.
         """
         flow, confidence = self.aligner(lr, ref, ref_down)
         evidence = gather_evidence(lr, ref, flow)
@@ -63,6 +75,4 @@ class FlowWarp(nn.Module):
         own = (own - own.mean(2, keepdim=True)).flatten(1, 2)
         detail = weight * (evidence.detail - own)
         sr = enlarged + F.pixel_shuffle(detail, SCALE)
-        if not return_feats:
-            return sr
         return DSROutput(sr, None, None, weight, (), None, flow)

@@ -1,5 +1,6 @@
 """FlowNet: where the reference shows what LR shows, learned."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -14,10 +15,30 @@ from mmdsr.models.networks.flow import (
     local_correlation,
     warp,
 )
-from mmdsr.models.networks.padding import downscale, pad_to_multiple
+from mmdsr.models.networks.padding import (
+    check_depth,
+    downscale,
+    pad_to_multiple,
+)
 from mmdsr.registry import MODELS
 
 _SLOPE = 0.1  # of the leaky ReLUs
+_FAR = 0.005  # inverse depth that is not told from 0: 50 m if 1 is 0.25 m
+
+
+def depth_plane(depth: Tensor) -> Tensor:
+    """Make a depth map an input for convolutions.
+
+    Args:
+        depth (Tensor): Normalized inverse depth (N, 1, H, W) in [0, 1]; NaN
+            is unknown.
+
+    Returns:
+        Tensor: Its logarithm, for far depths differ little in the inverse,
+        from -0.5 (far, or unknown) to 0.5.
+    """
+    nearest = torch.nan_to_num(depth, nan=0.0).clamp(_FAR, 1)
+    return 0.5 - nearest.log() / math.log(_FAR)
 
 
 def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
@@ -66,6 +87,8 @@ class FlowNet(nn.Module):
             pixels of the level. Defaults to (2, 3, 4, 4).
         repeats (Sequence[int]): How often each level corrects, with the
             same weights. Defaults to (2, 1, 1, 1).
+        depth_input (bool): Depth maps of both images are inputs, too.
+            Defaults to False.
 
     Raises:
         ValueError: If the lengths differ.
@@ -77,6 +100,7 @@ class FlowNet(nn.Module):
         widths: Sequence[int] = (32, 48, 64, 64),
         radii: Sequence[int] = (2, 3, 4, 4),
         repeats: Sequence[int] = (2, 1, 1, 1),
+        depth_input: bool = False,
     ) -> None:
         super().__init__()
         if not len(channels) == len(widths) == len(radii) == len(repeats):
@@ -85,8 +109,9 @@ class FlowNet(nn.Module):
                 'per level each'
             )
         self.repeats = tuple(repeats)
+        self.depth_input = depth_input
         self.levels = nn.ModuleList()
-        before = 4
+        before = 4 + depth_input
         for level, width in enumerate(channels):
             self.levels.append(
                 nn.Sequential(
@@ -106,9 +131,14 @@ class FlowNet(nn.Module):
         for part in self.refine:
             nn.init.zeros_(part.head.weight)
 
-    def features(self, image: Tensor) -> list[Tensor]:
+    def features(
+        self, image: Tensor, depth: Tensor | None = None
+    ) -> list[Tensor]:
         """Return the features of an image at all levels, finest first."""
-        x = torch.cat([image - 0.5, even_light(image)], 1)
+        planes = [image - 0.5, even_light(image)]
+        if self.depth_input:
+            planes.append(depth_plane(depth))
+        x = torch.cat(planes, 1)
         feats = []
         for level in self.levels:
             x = level(x)
@@ -131,41 +161,60 @@ class FlowNet(nn.Module):
             ref (Tensor): References (N, 3, Hr, Wr).
             ref_down (Tensor, optional): References reduced by 4. Computed
                 when left out.
-            depth (Tensor, optional): Not used.
-            depth_ref (Tensor, optional): Not used.
+            depth (Tensor, optional): Normalized inverse depth of LR
+                (N, 1, H, W), NaN where unknown; used with ``depth_input``.
+            depth_ref (Tensor, optional): The same of Ref-down.
 
         Returns:
             tuple[Tensor, Tensor]: Flow (N, 2, H, W) in LR pixels; the
             probability (N, 1, H, W) that it is right to a pixel, 0 where it
             leaves the reference.
+
+        Raises:
+            ValueError: If depth is an input and missing, or does not fit.
         """
         if ref_down is None:
             ref_down = downscale(ref)
-        flow, logit = self.estimate(lr, ref_down)[-1]
+        flow, logit = self.estimate(lr, ref_down, depth, depth_ref)[-1]
         height, width = lr.shape[-2:]
         flow, logit = flow[..., :height, :width], logit[..., :height, :width]
         return flow, logit.sigmoid() * inside(flow, ref_down.shape[-2:])
 
     def estimate(
-        self, lr: Tensor, ref_down: Tensor
+        self,
+        lr: Tensor,
+        ref_down: Tensor,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
     ) -> list[tuple[Tensor, Tensor]]:
         """Estimate the flow at all levels, for training.
 
         Args:
             lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
             ref_down (Tensor): Reduced references (N, 3, h, w).
+            depth (Tensor, optional): As of :meth:`forward`.
+            depth_ref (Tensor, optional): Likewise.
 
         Returns:
             list[tuple[Tensor, Tensor]]: Coarsest first, on each level's grid:
             the flow in its pixels (N, 2, H', W') and the logit
             (N, 1, H', W') of its being right to a pixel. The grids are those
             of LR padded to a multiple of the coarsest pixel.
+
+        Raises:
+            ValueError: If depth is an input and missing, or does not fit.
         """
+        if self.depth_input:
+            _check_depths(lr, ref_down, depth, depth_ref)
         multiple = 2 ** (len(self.levels) - 1)
         size = lr.shape[-2:]
         lr = pad_to_multiple(lr, multiple)
         ref_down, offset = fit_reference(ref_down, size, lr.shape[-2:])
-        feats, others = self.features(lr), self.features(ref_down)
+        if self.depth_input:
+            depth = pad_to_multiple(depth, multiple)
+            depth_ref, _ = fit_reference(depth_ref, size, lr.shape[-2:])
+        feats = self.features(lr, depth)
+        others = self.features(ref_down, depth_ref)
         state = lr.new_zeros(len(lr), 3, *feats[-1].shape[-2:])
         shift = lr.new_tensor(offset).view(1, 2, 1, 1)
         results = []
@@ -177,6 +226,18 @@ class FlowNet(nn.Module):
                 flow = state[:, :2] + shift / 2**level
                 results.append((flow, state[:, 2:]))
         return results
+
+
+def _check_depths(lr, ref_down, depth, depth_ref):
+    for name, given, image in (
+        ('depth', depth, lr),
+        ('depth_ref', depth_ref, ref_down),
+    ):
+        if given is None:
+            raise ValueError(
+                f'{name} must be given: this FlowNet has depth_input=True'
+            )
+        check_depth(name, given, image)
 
 
 def _finer(state: Tensor) -> Tensor:

@@ -4,16 +4,12 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from mmdsr.models.networks.padding import (
-    SCALE,
-    check_images,
-    downscale,
-    upscale,
-)
+from mmdsr.models.networks.drimm import DRIMM
+from mmdsr.models.networks.padding import SCALE, reduced_reference, upscale
 from mmdsr.models.networks.refsr_net import (
     DSROutput,
     RefSRNet,
-    chosen_feats,
+    choose_feats,
     crop_like,
 )
 from mmdsr.registry import MODELS
@@ -51,14 +47,8 @@ class MASASRNet(RefSRNet):
             decoder_blocks,
             block_size,
         )
-        self.drimm = MODELS.build(
-            dict(
-                type='mmdsr.DRIMM',
-                block_size=block_size,
-                dilations=dilations,
-                crop_ratio=crop_ratio,
-                score_mode='bilinear',
-            )
+        self.drimm = DRIMM(
+            block_size, dilations, crop_ratio, score_mode='bilinear'
         )
 
     def forward(
@@ -66,8 +56,7 @@ class MASASRNet(RefSRNet):
         lr: Tensor,
         ref: Tensor,
         ref_down: Tensor | None = None,
-        return_feats: bool | str = False,
-    ) -> Tensor | DSROutput:
+    ) -> Tensor:
         """Super-resolve.
 
         Args:
@@ -77,36 +66,62 @@ class MASASRNet(RefSRNet):
             ref_down (Tensor, optional): Reference reduced by 4,
                 (N, 3, ceil(Hr / 4), ceil(Wr / 4)). Computed from ``ref`` by
                 an antialiased bicubic filter when left out.
-            return_feats (bool or str): ``True`` or ``'scale'``: return
-                everything, with features of the three levels; ``'block'``:
-                with those of the residual blocks. Defaults to False.
 
         Returns:
-            Tensor or DSROutput: Image (N, 3, 4H, 4W), not clamped; with
-            ``return_feats`` also confidence and features.
+            Tensor: Image (N, 3, 4H, 4W), not clamped.
 
         Raises:
             ValueError: If an input has a wrong shape.
         """
-        check_images(lr, ref, ref_down)
-        if ref_down is None:
-            ref_down = downscale(ref)
+        x = self.pad(lr, reduced_reference(lr, ref, ref_down), ref)
+        feats = self.encoder(x.lr)
+        match = self.drimm(
+            feats[0],
+            self.encoder(x.ref_down, levels=1)[0],
+            self.encoder(x.ref)[::-1],
+        )
+        sr = self.decoder(feats, match.warped) + upscale(x.lr)
+        return crop_like(sr, lr, SCALE)
 
-        padded = self.pad_lr(lr)
-        blocks = [] if return_feats == 'block' else None
-        feats = self.encoder(padded, block_feats=blocks)
-        (ref_down_feat,) = self.encoder(self.pad_ref_down(ref_down), levels=1)
-        ref_feats = self.encoder(self.pad_ref(ref))
-        warped, confidence, flow = self.drimm(
-            feats[0], ref_down_feat, ref_feats[::-1]
+    def explain(
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        ref_down: Tensor | None = None,
+        feature_level: str = 'scale',
+    ) -> DSROutput:
+        """Super-resolve and give all that was computed on the way.
+
+        Args:
+            lr (Tensor): As of :meth:`forward`.
+            ref (Tensor): Likewise.
+            ref_down (Tensor, optional): Likewise.
+            feature_level (str): ``'scale'``: features of the three levels;
+                ``'block'``: of all residual blocks. Defaults to 'scale'.
+
+        Returns:
+            DSROutput: The same image, confidence, features and match.
+
+        Raises:
+            ValueError: As of :meth:`forward`, or if ``feature_level`` is
+                unknown.
+        """
+        x = self.pad(lr, reduced_reference(lr, ref, ref_down), ref)
+        blocks = self.encoder.block_features(x.lr)
+        feats = choose_feats(blocks, 'scale')
+        match = self.drimm(
+            feats[0],
+            self.encoder(x.ref_down, levels=1)[0],
+            self.encoder(x.ref)[::-1],
         )
-        del ref_feats  # the largest tensors; decoding needs their room
-        sr = crop_like(
-            self.decoder(feats, warped) + upscale(padded), lr, SCALE
+        sr = self.decoder(feats, match.warped) + upscale(x.lr)
+        return DSROutput(
+            crop_like(sr, lr, SCALE),
+            None,
+            None,
+            crop_like(match.confidence, lr),
+            choose_feats(blocks, feature_level),
+            None,
+            crop_like(match.flow, lr),
+            match.matched,
         )
-        if not return_feats:
-            return sr
-        confidence = crop_like(confidence, lr)
-        feats = chosen_feats(feats, blocks)
-        flow = crop_like(flow, lr)
-        return DSROutput(sr, None, None, confidence, feats, None, flow)

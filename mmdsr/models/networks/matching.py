@@ -1,4 +1,4 @@
-r"""Pure functions of the reference matching module DRIMM (Eq. 5 to 8).
+r"""Pure functions of the reference matching module DRIMM (Eq. 5 to 7).
 
 All sizes are in pixels of the LR or the Ref-down grid. A *block* is one of
 the :math:`K` non-overlapping parts :math:`B_{LR}^k` of the LR feature, a
@@ -7,11 +7,11 @@ the :math:`K` non-overlapping parts :math:`B_{LR}^k` of the LR feature, a
 are numbered row by row. A *match map* holds, for every LR pixel, the row and
 the column of the centre of its best patch in Ref-down.
 
-Nothing here loops over blocks or pixels, and no patch is ever unfolded at
-the reference's full size; see :func:`transfer`.
+Nothing here loops over blocks or pixels. What follows from a match map is in
+:mod:`mmdsr.models.networks.transfer`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -92,13 +92,13 @@ def _box_sum(x: Tensor, dilation: int = 1, padding: int = 0) -> Tensor:
     return F.conv2d(x, ones, padding=padding, dilation=dilation)
 
 
-def coarse_match(
+def coarse_scores(
     lr_feat: Tensor,
     ref_down_feat: Tensor,
     grid: BlockGrid,
     dilations: Sequence[int] = (1,),
-) -> tuple[Tensor, Tensor]:
-    """Find each block's centre patch in the whole of Ref-down (Eq. 5).
+) -> Tensor:
+    """Compare each block's centre patch with all of Ref-down (Eq. 5).
 
     The patch is correlated with Ref-down as a convolution kernel; cosines
     are summed over the dilations. Ref-down is zero-padded.
@@ -111,8 +111,7 @@ def coarse_match(
             patch. Defaults to (1,).
 
     Returns:
-        tuple[Tensor, Tensor]: Best position as ``row * w + column`` (N, K),
-        int64, and its score (N, K), at most ``len(dilations)``.
+        Tensor: Relevances (N, K, h, w), at most ``len(dilations)``.
     """
     n, c, h, w = ref_down_feat.shape
     cells = lr_feat.reshape(
@@ -136,13 +135,36 @@ def coarse_match(
         ]
         patch = torch.stack(taps, dim=-1).flatten(2, 3)  # (N, C, K, 9)
         patch = patch.transpose(1, 2)
-        norm = patch.square().sum((2, 3), keepdim=True).sqrt()
-        kernel = (patch / norm.clamp_min(EPS)).reshape(-1, c, 3, 3)
+        norm = patch.square().sum((2, 3), keepdim=True)
+        norm = norm.clamp_min(EPS**2).sqrt()
+        kernel = (patch / norm).reshape(-1, c, 3, 3)
         response = F.conv2d(
             stacked, kernel, padding=step, dilation=step, groups=n
         ).view(n, -1, h, w)
-        ref_norm = _box_sum(energy, step, step).clamp_min(0).sqrt()
-        score = score + response / ref_norm.clamp_min(EPS)
+        ref_norm = _box_sum(energy, step, step).clamp_min(EPS**2).sqrt()
+        score = score + response / ref_norm
+    return score
+
+
+def coarse_match(
+    lr_feat: Tensor,
+    ref_down_feat: Tensor,
+    grid: BlockGrid,
+    dilations: Sequence[int] = (1,),
+) -> tuple[Tensor, Tensor]:
+    """Find each block's centre patch in the whole of Ref-down.
+
+    Args:
+        lr_feat (Tensor): As of :func:`coarse_scores`.
+        ref_down_feat (Tensor): Likewise.
+        grid (BlockGrid): Likewise.
+        dilations (Sequence[int]): Likewise.
+
+    Returns:
+        tuple[Tensor, Tensor]: Best position as ``row * w + column`` (N, K),
+        int64, and its score (N, K), at most ``len(dilations)``.
+    """
+    score = coarse_scores(lr_feat, ref_down_feat, grid, dilations)
     best, index = score.flatten(2).max(dim=2)
     return index, best
 
@@ -171,14 +193,36 @@ def window_start(
     return top, left
 
 
-def _merge_blocks(x: Tensor, grid: BlockGrid) -> Tensor:
-    """(N, K, ky, kx) per block -> (N, H, W)."""
+def split_blocks(x: Tensor, grid: BlockGrid) -> Tensor:
+    """Cut a map (N, H, W) into its blocks (N, K, ky, kx)."""
+    x = x.reshape(len(x), grid.rows, grid.height, grid.cols, grid.width)
+    return x.transpose(2, 3).flatten(1, 2)
+
+
+def merge_blocks(x: Tensor, grid: BlockGrid) -> Tensor:
+    """Put blocks (N, K, ky, kx) together to a map (N, H, W)."""
     n = x.shape[0]
     x = x.view(n, grid.rows, grid.cols, *x.shape[-2:])
     return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
-def fine_match(
+def patch_norm(feat: Tensor, mode: str = 'constant') -> Tensor:
+    """Norm of the 3x3 patch around each pixel.
+
+    Args:
+        feat (Tensor): Feature (N, C, H, W).
+        mode (str): What lies outside: ``'constant'``, zeros, or
+            ``'replicate'``, the edge. Defaults to 'constant'.
+
+    Returns:
+        Tensor: Norm (N, 1, H, W), at least :data:`EPS`.
+    """
+    energy = F.pad(feat.square().sum(1, keepdim=True), (1,) * 4, mode=mode)
+    # Clamping inside the root keeps its gradient finite.
+    return _box_sum(energy).clamp_min(EPS**2).sqrt()
+
+
+def fine_scores(
     lr_feat: Tensor,
     ref_down_feat: Tensor,
     grid: BlockGrid,
@@ -186,8 +230,8 @@ def fine_match(
     left: Tensor,
     diameter: tuple[int, int],
     max_elements: int = 2**22,
-) -> tuple[Tensor, Tensor]:
-    """Match every LR pixel's patch inside its block's window (Eq. 6).
+) -> Iterator[Tensor]:
+    """Compare every LR pixel's patch with its block's window (Eq. 6).
 
     The inner product of two 3x3 patches is the sum of nine products of
     pixels, so pixels are multiplied once and the products are summed along
@@ -204,9 +248,9 @@ def fine_match(
         max_elements (int): Cap on the elements of the product of pixels
             held at a time: blocks are taken in chunks. Defaults to 2**22.
 
-    Returns:
-        tuple[Tensor, Tensor]: The match map: rows and columns in Ref-down
-        (N, H, W), int64.
+    Yields:
+        Tensor: Of the blocks of a chunk (b, ky, kx, dy, dx): relevances of
+        the candidates of each pixel, times the norm of its patch.
     """
     n, c, h, w = ref_down_feat.shape
     (dy, dx), ky, kx = diameter, grid.height, grid.width
@@ -215,9 +259,7 @@ def fine_match(
     blocks = padded.unfold(2, ky + 2, ky).unfold(3, kx + 2, kx)
     blocks = blocks.permute(0, 2, 3, 4, 5, 1).reshape(-1, (ky + 2), kx + 2, c)
     rows = ref_down_feat.permute(0, 2, 3, 1).reshape(-1, c)
-    energy = ref_down_feat.square().sum(1, keepdim=True)
-    norm = _box_sum(energy, padding=1).clamp_min(0).sqrt().clamp_min(EPS)
-    inverse_norm = norm.reciprocal().flatten()
+    inverse_norm = patch_norm(ref_down_feat).reciprocal().flatten()
 
     device = lr_feat.device
     sample = torch.arange(n, device=device)[:, None] * (h * w)
@@ -227,7 +269,6 @@ def fine_match(
 
     total, size = len(blocks), (ky + 2) * (kx + 2) * (dy + 2) * (dx + 2)
     chunk = max(1, min(total, max_elements // size))
-    winners = []
     for first in range(0, total, chunk):
         part = slice(first, first + chunk)
         index = corner[part, None, None] + offset
@@ -240,13 +281,44 @@ def fine_match(
         score = along_x[:, :ky, :, :dy] + along_x[:, 1:-1, :, 1:-1]
         score += along_x[:, 2:, :, 2:]
         score *= inverse_norm[index[:, None, None, 1:-1, 1:-1]]
-        winners.append(score.flatten(3).argmax(dim=3))
-    winner = torch.cat(winners).view(n, -1, ky, kx)
+        yield score
+
+
+def fine_match(
+    lr_feat: Tensor,
+    ref_down_feat: Tensor,
+    grid: BlockGrid,
+    top: Tensor,
+    left: Tensor,
+    diameter: tuple[int, int],
+    max_elements: int = 2**22,
+) -> tuple[Tensor, Tensor]:
+    """Match every LR pixel's patch inside its block's window.
+
+    Args:
+        lr_feat (Tensor): As of :func:`fine_scores`.
+        ref_down_feat (Tensor): Likewise.
+        grid (BlockGrid): Likewise.
+        top (Tensor): Likewise.
+        left (Tensor): Likewise.
+        diameter (tuple[int, int]): Likewise.
+        max_elements (int): Likewise.
+
+    Returns:
+        tuple[Tensor, Tensor]: The match map: rows and columns in Ref-down
+        (N, H, W), int64.
+    """
+    scores = fine_scores(
+        lr_feat, ref_down_feat, grid, top, left, diameter, max_elements
+    )
+    winners = [score.flatten(3).argmax(dim=3) for score in scores]
+    shape = len(lr_feat), -1, grid.height, grid.width
+    winner, dx = torch.cat(winners).view(shape), diameter[1]
     row = torch.div(winner, dx, rounding_mode='floor') + 1
     col = winner % dx + 1
     return (
-        _merge_blocks(top[..., None, None] + row, grid),
-        _merge_blocks(left[..., None, None] + col, grid),
+        merge_blocks(top[..., None, None] + row, grid),
+        merge_blocks(left[..., None, None] + col, grid),
     )
 
 
@@ -286,118 +358,3 @@ def match_score(
     # One root of the product: clamping inside keeps its gradient finite.
     norm = (lr_energy * ref_energy).clamp_min(EPS**2).sqrt()
     return (product / norm).unsqueeze(1)
-
-
-def _neighbour_matches(
-    row: Tensor, col: Tensor, grid: BlockGrid
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Where the nine patches that cover a pixel take that pixel from.
-
-    Args:
-        row (Tensor): Rows of the matches (N, H, W).
-        col (Tensor): Columns of the matches (N, H, W).
-        grid (BlockGrid): The blocks; patches of other blocks do not count.
-
-    Returns:
-        tuple[Tensor, Tensor, Tensor]: Rows and columns in Ref-down
-        (N, H, W, 9) and the weights (H, W, 9): one over the number of
-        patches of the block that cover the pixel, or 0.
-    """
-    height, width = row.shape[-2:]
-    y = torch.arange(height, device=row.device)[:, None] % grid.height
-    x = torch.arange(width, device=row.device) % grid.width
-    rows, cols, inside = [], [], []
-    for dy in (-1, 0, 1):
-        for dx in (-1, 0, 1):
-            ok = (y + dy >= 0) & (y + dy < grid.height)
-            ok = ok & (x + dx >= 0) & (x + dx < grid.width)
-            # A patch outside the block has weight 0; the pixel's own match
-            # stands in so that the index stays valid.
-            rows.append(
-                torch.where(ok, row.roll((-dy, -dx), (1, 2)) - dy, row)
-            )
-            cols.append(
-                torch.where(ok, col.roll((-dy, -dx), (1, 2)) - dx, col)
-            )
-            inside.append(ok)
-    inside = torch.stack(inside, -1)
-    weight = inside / inside.sum(-1, keepdim=True)
-    return torch.stack(rows, -1), torch.stack(cols, -1), weight
-
-
-def transfer(
-    ref_feats: Sequence[Tensor], row: Tensor, col: Tensor, grid: BlockGrid
-) -> list[Tensor]:
-    r"""Copy matched patches of Ref and average where they overlap.
-
-    In the paper, 3s x 3s patches of :math:`B_{Ref}^{s,k}` are put on the LR
-    grid and merged (before Eq. 8). For a sub-pixel :math:`t` of LR pixel
-    :math:`u` this is the mean over the neighbours :math:`u + \epsilon` in
-    the same block of :math:`E_s[s (m(u + \epsilon) - \epsilon) + t]`, with
-    match map ``m``: a weighted sum of rows of s pixels, which an embedding
-    bag computes without unfolding anything.
-
-    Args:
-        ref_feats (Sequence[Tensor]): Ref features (N, C, s*h, s*w), one per
-            scale s.
-        row (Tensor): Rows of the matches in Ref-down (N, H, W).
-        col (Tensor): Columns of the matches in Ref-down (N, H, W).
-        grid (BlockGrid): The blocks of LR.
-
-    Returns:
-        list[Tensor]: Warped features (N, C, s*H, s*W), channels last in
-        memory.
-    """
-    n, height, width = row.shape
-    rows, cols, weight = _neighbour_matches(row, col, grid)
-    sample = torch.arange(n, device=row.device)[:, None, None, None]
-    warped = []
-    for feat in ref_feats:
-        channels = feat.shape[1]
-        ref_width = feat.shape[-1]
-        # x4 features are wider than LR by the ratio of Ref to LR as well;
-        # their scale follows from the smallest reference feature.
-        scale = ref_width // ref_feats[0].shape[-1]
-        table_width = ref_width // scale
-        table = feat.permute(0, 2, 3, 1).reshape(-1, scale * channels)
-        line = torch.arange(scale, device=row.device)[:, None, None]
-        # (N, H, s, W, 9): line t of the cell at (rows, cols).
-        y = (rows * scale)[:, :, None] + line
-        index = sample[..., None] * feat.shape[-2] + y
-        index = index * table_width + cols[:, :, None]
-        weights = weight[:, None].to(feat.dtype).expand_as(index)
-        out = F.embedding_bag(
-            index.reshape(-1, 9),
-            table,
-            mode='sum',
-            per_sample_weights=weights.reshape(-1, 9),
-        )
-        out = out.view(n, height * scale, width * scale, channels)
-        warped.append(out.permute(0, 3, 1, 2))
-    return warped
-
-
-def upsample_score(
-    score: Tensor, grid: BlockGrid, scale: int, mode: str
-) -> Tensor:
-    """Enlarge the score map inside each block, the up-arrow of Eq. 8.
-
-    Args:
-        score (Tensor): Scores (N, 1, H, W).
-        grid (BlockGrid): The blocks of LR.
-        scale (int): Factor s.
-        mode (str): ``'bicubic'`` (paper) or ``'bilinear'`` (released code).
-
-    Returns:
-        Tensor: Scores (N, 1, s*H, s*W).
-    """
-    if scale == 1:
-        return score
-    n = score.shape[0]
-    blocks = score.view(n, grid.rows, grid.height, grid.cols, grid.width)
-    blocks = blocks.transpose(2, 3).reshape(-1, 1, grid.height, grid.width)
-    blocks = F.interpolate(
-        blocks, scale_factor=scale, mode=mode, align_corners=False
-    )
-    blocks = blocks.view(n, grid.rows * grid.cols, *blocks.shape[-2:])
-    return _merge_blocks(blocks, grid).unsqueeze(1)

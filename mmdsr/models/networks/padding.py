@@ -115,6 +115,26 @@ def check_images(lr: Tensor, ref: Tensor, ref_down: Tensor | None) -> None:
         )
 
 
+def reduced_reference(
+    lr: Tensor, ref: Tensor, ref_down: Tensor | None
+) -> Tensor:
+    """Check the images of a network; compute Ref-down if it is missing.
+
+    Args:
+        lr (Tensor): LR image (N, 3, H, W).
+        ref (Tensor): Reference image (N, 3, Hr, Wr).
+        ref_down (Tensor, optional): Reference reduced by 4.
+
+    Returns:
+        Tensor: Ref-down (N, 3, ceil(Hr / 4), ceil(Wr / 4)).
+
+    Raises:
+        ValueError: See :func:`check_images`.
+    """
+    check_images(lr, ref, ref_down)
+    return downscale(ref) if ref_down is None else ref_down
+
+
 def check_depth(name: str, depth: Tensor, image: Tensor) -> None:
     """Refuse a depth map that does not fit its image.
 

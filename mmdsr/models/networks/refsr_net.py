@@ -6,13 +6,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mmdsr.models.networks.decoder import RefDecoder
+from mmdsr.models.networks.drimm import Matched
+from mmdsr.models.networks.encoder import RefEncoder, check_feature_level
 from mmdsr.models.networks.padding import (
     PYRAMID,
     SCALE,
     lr_multiple,
     pad_to_multiple,
 )
-from mmdsr.registry import MODELS
 
 
 class DSROutput(NamedTuple):
@@ -30,6 +32,8 @@ class DSROutput(NamedTuple):
             of the padded D_LR, likewise.
         flow (Tensor, optional): Where the reference shows LR, in LR pixels
             (N, 2, H, W); see :mod:`mmdsr.models.networks.flow`.
+        matched (Matched, optional): The features that were compared, of a
+            network that matches blocks.
     """
 
     sr: Tensor
@@ -39,6 +43,25 @@ class DSROutput(NamedTuple):
     feats: tuple[Tensor, ...]
     depth_feats: tuple[Tensor, ...] | None
     flow: Tensor | None = None
+    matched: Matched | None = None
+
+
+class Padded(NamedTuple):
+    """The maps of a network as its convolutions take them.
+
+    Args:
+        lr (Tensor): LR (N, 3, H, W).
+        ref_down (Tensor): Ref-down (N, 3, h, w).
+        ref (Tensor): Ref (N, 3, 4h, 4w).
+        depth (Tensor, optional): D_LR (N, 1, H, W).
+        depth_ref (Tensor, optional): D_Ref-down (N, 1, h, w).
+    """
+
+    lr: Tensor
+    ref_down: Tensor
+    ref: Tensor
+    depth: Tensor | None = None
+    depth_ref: Tensor | None = None
 
 
 def crop_like(image: Tensor, lr: Tensor, scale: int = 1) -> Tensor:
@@ -56,19 +79,27 @@ def crop_like(image: Tensor, lr: Tensor, scale: int = 1) -> Tensor:
     return image[..., : height * scale, : width * scale]
 
 
-def chosen_feats(
-    levels: Sequence[Tensor], blocks: Sequence[Tensor] | None
+def choose_feats(
+    blocks: Sequence[Sequence[Tensor]], feature_level: str
 ) -> tuple[Tensor, ...]:
-    """Return the block-level features if asked for, else the levels.
+    """Choose among the features of an encoder.
 
     Args:
-        levels (Sequence[Tensor]): Features of the three levels.
-        blocks (Sequence[Tensor], optional): Features of the blocks.
+        blocks (Sequence[Sequence[Tensor]]): Features of the blocks of each
+            level, see :meth:`RefEncoder.block_features`.
+        feature_level (str): ``'scale'``: one per level, its last; or
+            ``'block'``: all.
 
     Returns:
-        tuple[Tensor, ...]: One of the two.
+        tuple[Tensor, ...]: The features, fine to coarse.
+
+    Raises:
+        ValueError: If ``feature_level`` is unknown.
     """
-    return tuple(levels if blocks is None else blocks)
+    check_feature_level(feature_level)
+    if feature_level == 'scale':
+        return tuple(level[-1] for level in blocks)
+    return tuple(feat for level in blocks for feat in level)
 
 
 def _arrange(image: Tensor) -> Tensor:
@@ -108,30 +139,18 @@ class RefSRNet(nn.Module):
         block_size: int,
     ) -> None:
         super().__init__()
-        self.encoder = MODELS.build(
-            dict(
-                type='mmdsr.RefEncoder',
-                channels=channels,
-                num_blocks=encoder_blocks,
-            )
-        )
-        self.decoder = MODELS.build(
-            dict(
-                type='mmdsr.RefDecoder',
-                channels=channels,
-                num_blocks=decoder_blocks,
-            )
-        )
+        self.encoder = RefEncoder(3, channels, encoder_blocks)
+        self.decoder = RefDecoder(channels, decoder_blocks)
         self.lr_multiple = lr_multiple(block_size)
 
     def feature_channels(
         self, feature_level: str = 'scale'
     ) -> tuple[list[int], list[int] | None]:
-        """Return the widths of what ``return_feats`` gives.
+        """Return the widths of the features that ``explain`` gives.
 
         Args:
-            feature_level (str): ``'scale'`` or ``'block'``, the value of
-                ``return_feats``. Defaults to 'scale'.
+            feature_level (str): ``'scale'`` or ``'block'``, as of
+                ``explain``. Defaults to 'scale'.
 
         Returns:
             tuple[list[int], list[int] or None]: Of the encoder and of the
@@ -142,35 +161,35 @@ class RefSRNet(nn.Module):
             return image, None
         return image, self.dmm.depth_encoder.feature_channels(feature_level)
 
-    def pad_lr(self, x: Tensor) -> Tensor:
-        """Pad LR or its depth for blocks and pyramid.
+    def pad(
+        self,
+        lr: Tensor,
+        ref_down: Tensor,
+        ref: Tensor,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
+    ) -> Padded:
+        """Pad LR for blocks and pyramid, Ref and Ref-down for the pyramid.
 
         Args:
-            x (Tensor): Map (N, C, H, W).
+            lr (Tensor): LR (N, 3, H, W).
+            ref_down (Tensor): Ref-down (N, 3, h, w).
+            ref (Tensor): Ref (N, 3, Hr, Wr).
+            depth (Tensor, optional): D_LR (N, 1, H, W).
+            depth_ref (Tensor, optional): D_Ref-down (N, 1, h, w).
 
         Returns:
-            Tensor: Padded map.
+            Padded: The padded maps; Ref is four times Ref-down.
         """
-        return _arrange(pad_to_multiple(x, self.lr_multiple))
-
-    def pad_ref_down(self, x: Tensor) -> Tensor:
-        """Pad Ref-down or its depth for the pyramid.
-
-        Args:
-            x (Tensor): Map (N, C, h, w).
-
-        Returns:
-            Tensor: Padded map.
-        """
-        return _arrange(pad_to_multiple(x, PYRAMID))
-
-    def pad_ref(self, x: Tensor) -> Tensor:
-        """Pad Ref so that it is four times the padded Ref-down.
-
-        Args:
-            x (Tensor): Image (N, 3, Hr, Wr).
-
-        Returns:
-            Tensor: Padded image.
-        """
-        return _arrange(pad_to_multiple(x, SCALE * PYRAMID))
+        multiples = (self.lr_multiple, PYRAMID, SCALE * PYRAMID)
+        maps = zip(
+            (lr, ref_down, ref, depth, depth_ref),
+            (*multiples, *multiples[:2]),
+            strict=True,
+        )
+        return Padded(
+            *(
+                None if x is None else _arrange(pad_to_multiple(x, multiple))
+                for x, multiple in maps
+            )
+        )

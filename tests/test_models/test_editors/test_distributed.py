@@ -10,6 +10,8 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner.checkpoint import load_state_dict
 from torch.nn.parallel import DistributedDataParallel
 
+from mmdsr.models.editors.common import explain
+from mmdsr.models.networks import DSROutput
 from mmdsr.registry import MODELS
 
 
@@ -62,3 +64,21 @@ def test_trains_and_predicts_wrapped(process_group):
         assert set(logs) == {'loss', 'loss_rec', 'loss_dep'}
     output = wrapped.val_step(make_batch())[0].output
     assert output.pred_img.shape == (3, 64, 96)
+
+
+def test_explain_runs_through_the_wrapper(process_group):
+    """Else the gradients of the processes would not be averaged."""
+    model = _model()
+    network = model.generator
+    wrapped = MMSeparateDistributedDataParallel(model, device_ids=None)
+    wrapper = wrapped.module.generator
+    passed = []
+    wrapper.register_forward_hook(lambda *_: passed.append(True))
+    images = torch.rand(1, 3, 16, 24), torch.rand(1, 3, 64, 96)
+    output = explain(wrapper, *images, feature_level='block')
+    assert isinstance(output, DSROutput) and passed == [True]
+    # forward is itself again, after an error, too.
+    with pytest.raises(ValueError, match="'scale' or 'block'"):
+        explain(wrapper, *images, feature_level='layer')
+    assert torch.equal(wrapper(*images), output.sr)
+    assert torch.equal(network(*images), output.sr)

@@ -14,6 +14,7 @@ from editor_cases import (
 )
 from mmengine.optim import OptimWrapper
 
+from mmdsr.models.losses import match_loss
 from mmdsr.registry import MODELS
 
 
@@ -61,7 +62,7 @@ def test_losses_are_those_of_the_equations():
     data = model.data_preprocessor(make_batch(2, 'half'), True)
     inputs, samples = data['inputs'], data['data_samples']
     losses = model(**data, mode='loss')
-    output = model.generator(inputs['img'], inputs['ref'], return_feats=True)
+    output = model.generator.explain(inputs['img'], inputs['ref'])
     assert inputs['img'].max() <= 1
     assert samples.gt_img.max() <= 1
     expected = (output.sr - samples.gt_img).abs().mean()
@@ -210,3 +211,38 @@ def test_mixed_precision_on_the_cpu():
     sum(losses.values()).backward()
     grads = [p.grad for p in model.parameters()]
     assert all(torch.isfinite(grad).all() for grad in grads)
+
+
+@pytest.mark.parametrize('generator', [DSRNET, MASA])
+def test_match_loss(generator):
+    depth_loss = DEPTH_LOSS if generator is DSRNET else None
+    options = dict(match_loss=dict(type='mmdsr.MatchLoss', loss_weight=0.1))
+    model = _model(generator, depth_loss, **options)
+    batch = make_batch(2)
+    with pytest.raises(ValueError, match='put mmdsr.LoadFlow'):
+        model.train_step(batch, _optim(model))
+    for index, sample in enumerate(batch['data_samples']):
+        sample.set_tensor_data(
+            dict(
+                flow=torch.full((2, 16, 24), 0.5),
+                visible=torch.full((1, 16, 24), float(index)),
+            )
+        )
+    data = model.data_preprocessor(copy.deepcopy(batch), True)
+    found = model(**data, mode='loss')['loss_match']
+    inputs, samples = data['inputs'], data['data_samples']
+    output = model.generator.explain(inputs['img'], inputs['ref'])
+    terms = match_loss(output.matched, samples.flow, samples.visible)
+    torch.testing.assert_close(found, 0.1 * sum(terms))
+    optim = _optim(model)
+    logs = [model.train_step(copy.deepcopy(batch), optim) for _ in range(20)]
+    assert logs[-1]['loss_match'] < 0.9 * logs[0]['loss_match']
+
+
+def test_match_loss_needs_a_match():
+    with pytest.raises(ValueError, match='DSRNetX matches no blocks'):
+        _model(
+            dict(type='mmdsr.DSRNetX', channels=8, num_blocks=3),
+            None,
+            match_loss=dict(type='mmdsr.MatchLoss'),
+        )

@@ -198,10 +198,18 @@ def test_x_teaches_nano(tmp_path, aligned, level):
         feature_level=level,
     )
     seen = []
+
+    def watch(network):
+        explain = network.explain
+
+        def spy(*args, **kwargs):
+            seen.append(kwargs)
+            return explain(*args, **kwargs)
+
+        network.explain = spy
+
     for network in (model.generator, model._teacher.module):
-        network.register_forward_pre_hook(
-            lambda _, args, kwargs: seen.append(kwargs), with_kwargs=True
-        )
+        watch(network)
     batch = aligned_batch() if aligned else make_batch(2, 'absent')
     logs = model.train_step(copy.deepcopy(batch), optim_of(model))
     assert set(logs) == {'loss', 'loss_rec', 'loss_kd', 'loss_ad'}
@@ -241,3 +249,30 @@ def test_another_student_takes_no_flow(tmp_path):
     )
     logs = model.train_step(batch, optim_of(model))
     assert logs['loss_kd'] > 0
+
+
+def test_depth_of_the_samples_is_an_input():
+    model = build(
+        type='mmdsr.FlowEditor',
+        generator=dict(FLOWNET, depth_input=True),
+        flow_loss=dict(type='mmdsr.FlowLoss'),
+        self_loss=dict(type='mmdsr.SelfFlowLoss'),
+    )
+    batch = make_batch(2, 'half')
+    for sample in batch['data_samples']:
+        sample.set_tensor_data(
+            dict(flow=torch.ones(2, 16, 24), visible=torch.ones(1, 16, 24))
+        )
+    logs = model.train_step(copy.deepcopy(batch), optim_of(model))
+    assert all(value.isfinite() for value in logs.values())
+    # Its last layers start at 0.
+    for p in model.parameters():
+        torch.nn.init.normal_(p, std=0.1)
+    data = model.data_preprocessor(copy.deepcopy(batch), True)
+    sum(model(**data, mode='loss').values()).backward()
+    first = model.generator.levels[0][0][0].weight
+    assert first.shape[1] == 5 and first.grad[:, 4].abs().max() > 0
+    (first, _) = model.val_step(copy.deepcopy(batch))
+    assert first.output.pred_flow.shape == (2, 16, 24)
+    with pytest.raises(ValueError, match=r'load both with mmdsr\.LoadDepth'):
+        model.val_step(make_batch(2, 'absent'))

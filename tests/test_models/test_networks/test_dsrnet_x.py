@@ -139,7 +139,7 @@ def test_no_reference_in_all_its_forms(trained):
     assert torch.equal(alone, net(lr, lr.clone()))
     flow = torch.zeros(2, 2, 17, 23)
     assert torch.equal(alone, net(lr, ref, flow=flow, confidence=zero))
-    output = net(lr, return_feats=True)
+    output = net.explain(lr)
     assert torch.equal(output.sr, alone)
     assert output.flow is None and not output.confidence.any()
     if trained:
@@ -155,7 +155,7 @@ def test_an_image_that_comes_with_itself_in_a_batch():
     net = make()
     lr, ref = images(ref=(17, 23), batch=3)
     ref[1] = lr[1]
-    both = net(lr, ref, return_feats=True)
+    both = net.explain(lr, ref)
     for i in range(3):
         one = net(lr[i : i + 1], ref[i : i + 1])
         torch.testing.assert_close(both.sr[i : i + 1], one, atol=1e-4, rtol=0)
@@ -173,7 +173,7 @@ def test_an_image_that_comes_with_itself_in_a_batch():
 def test_any_sizes(size, ref, batch):
     net = make()
     lr, ref = images(size, ref, batch)
-    output = net(lr, ref, return_feats=True)
+    output = net.explain(lr, ref)
     height, width = size
     assert output.sr.shape == (batch, 3, 4 * height, 4 * width)
     assert output.flow.shape == (batch, 2, height, width)
@@ -189,7 +189,7 @@ def test_several_references():
     net = make()
     lr, _ = images(batch=2)
     refs = torch.rand(2, 3, 3, 64, 80)
-    output = net(lr, refs, return_feats=True)
+    output = net.explain(lr, refs)
     assert output.flow.shape == (2, 3, 2, 17, 23)
     for order in ([2, 0, 1], [1, 0, 2]):
         torch.testing.assert_close(
@@ -198,8 +198,8 @@ def test_several_references():
     one = net(lr, refs[:, :1])
     torch.testing.assert_close(one, net(lr, refs[:, 0]))
     # The same one twice has twice the weight, not another content.
-    share = net(lr, refs[:, 0], return_feats=True).confidence
-    twice = net(lr, refs[:, [0, 0]], return_feats=True).confidence
+    share = net.explain(lr, refs[:, 0]).confidence
+    twice = net.explain(lr, refs[:, [0, 0]]).confidence
     weight = share / (1 - share)
     torch.testing.assert_close(twice, 2 * weight / (1 + 2 * weight))
     # With a flow for each, given either way.
@@ -219,15 +219,9 @@ def test_given_flow():
     net = make(aligner=None)
     lr, ref = images()
     flow = 3 * torch.randn(1, 2, 17, 23)
-    expected = net(
-        lr,
-        ref,
-        flow=flow,
-        confidence=inside(flow, (16, 20)),
-        return_feats=True,
-    )
-    output = net(lr, ref, flow=flow, return_feats=True)
-    assert torch.equal(output.sr, expected.sr)
+    expected = net(lr, ref, flow=flow, confidence=inside(flow, (16, 20)))
+    output = net.explain(lr, ref, flow=flow)
+    assert torch.equal(output.sr, expected)
     assert torch.equal(output.flow, flow)
     with pytest.raises(ValueError, match='no aligner'):
         net(lr, ref)
@@ -271,11 +265,16 @@ def test_features_have_the_channels_that_are_said(level, count, reference):
     net = make()
     lr, ref = images()
     widths, depth = net.feature_channels(level)
-    feats = net(lr, ref if reference else None, return_feats=level).feats
+    ref = ref if reference else None
+    output = net.explain(lr, ref, feature_level=level)
+    assert torch.equal(output.sr, net(lr, ref))
+    feats = output.feats
     assert depth is None
     assert [feat.shape[1] for feat in feats] == widths == [8] * count
     assert all(feat.shape[-2:] == lr.shape[-2:] for feat in feats)
     assert len({feat.sum().item() for feat in feats}) == count
+    with pytest.raises(ValueError, match="'scale' or 'block'"):
+        net.explain(lr, feature_level='layer')
 
 
 def test_an_exact_reference_matters_after_a_few_steps():

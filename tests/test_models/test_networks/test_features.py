@@ -22,9 +22,9 @@ def test_block_features(kind):
     net = _net(kind).eval()
     lr, ref = torch.rand(1, 3, 17, 24), torch.rand(1, 3, 64, 64)
     plain = net(lr, ref)
-    levels = net(lr, ref, return_feats=True)
-    blocks = net(lr, ref, return_feats='block')
-    for out in (levels, net(lr, ref, return_feats='scale'), blocks):
+    levels = net.explain(lr, ref)
+    blocks = net.explain(lr, ref, feature_level='block')
+    for out in (levels, blocks):
         assert torch.equal(out.sr, plain)
     pairs = [(levels.feats, blocks.feats)]
     if kind == 'dsrnet':
@@ -42,8 +42,8 @@ def test_block_features(kind):
 @torch.no_grad()
 def test_widths_are_known_without_running(kind, level):
     net = _net(kind, (0, 1, 2))
-    out = net(
-        torch.rand(1, 3, 16, 16), torch.rand(1, 3, 64, 64), return_feats=level
+    out = net.explain(
+        torch.rand(1, 3, 16, 16), torch.rand(1, 3, 64, 64), feature_level=level
     )
     image, depth = net.feature_channels(level)
     assert image == [feat.shape[1] for feat in out.feats]
@@ -57,3 +57,6 @@ def test_widths_are_known_without_running(kind, level):
 def test_unknown_level():
     with pytest.raises(ValueError, match="'scale' or 'block'"):
         RefEncoder().feature_channels('layer')
+    lr, ref = torch.rand(1, 3, 16, 16), torch.rand(1, 3, 64, 64)
+    with pytest.raises(ValueError, match="'scale' or 'block'"):
+        _net('masa').explain(lr, ref, feature_level='layer')

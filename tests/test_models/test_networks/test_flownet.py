@@ -178,7 +178,7 @@ def test_flow_warp_adds_detail_where_it_fits():
     hr, ref = big[..., 80:320, 80:400], big[..., 83:323, 75:395]
     lr = downscale(hr)
     net = MODELS.build(dict(type='mmdsr.FlowWarp'))
-    output = net(lr, ref, return_feats=True)
+    output = net.explain(lr, ref)
 
     def error(sr):
         return (sr - hr)[..., 24:-24, 24:-24].square().mean()
@@ -192,3 +192,61 @@ def test_flow_warp_adds_detail_where_it_fits():
     black = net(lr, torch.zeros_like(ref))
     assert gather_evidence(lr, ref, output.flow).detail.std() > 0
     assert (black - upscale(lr)).abs().max() < 0.1
+
+
+def test_depth_is_an_input():
+    torch.manual_seed(0)
+    net = flow_net(depth_input=True, **SMALL)
+    for part in net.refine:
+        torch.nn.init.normal_(part.head.weight, std=0.1)
+    lr, ref = texture(37, 45), texture(150, 170)
+    depth, depth_ref = torch.rand(1, 1, 37, 45), torch.rand(1, 1, 38, 43)
+    with torch.no_grad():
+        flow, _ = net(lr, ref, None, depth, depth_ref)
+        for other in (depth.flip(-1), depth.sqrt()):
+            assert not torch.equal(
+                net(lr, ref, None, other, depth_ref)[0], flow
+            )
+        # Unknown is far.
+        hole = depth.clone()
+        hole[..., 5:9, 5:9] = float('nan')
+        far = hole.nan_to_num(nan=0)
+        found = [net(lr, ref, None, d, depth_ref)[0] for d in (hole, far)]
+        assert found[0].isfinite().all() and torch.equal(*found)
+        plain = flow_net(**SMALL)
+        ignored = plain(lr, ref, None, depth, depth_ref)[0]
+        assert torch.equal(plain(lr, ref)[0], ignored)
+    with pytest.raises(ValueError, match='depth must be given'):
+        net(lr, ref)
+    with pytest.raises(ValueError, match='depth_ref must have shape'):
+        net(lr, ref, None, depth, depth)
+
+
+def test_depth_tells_apart_what_images_do_not():
+    gray = torch.full((2, 3, 32, 40), 0.5)
+    wide = texture(40, 48)[:, :1]
+    # From near to far, as in a pipe.
+    wide = (wide - wide.amin()) / (wide.amax() - wide.amin())
+    wide = 0.005**wide
+    shifts = [(-3, 2), (2, -3)]
+    depth = wide[..., 4:36, 4:44].repeat(2, 1, 1, 1)
+    depth_ref = torch.cat(
+        [wide[..., 4 - y : 36 - y, 4 - x : 44 - x] for x, y in shifts]
+    )
+    truth = torch.tensor(shifts).float()[..., None, None].expand(2, 2, 32, 40)
+    loss = FlowLoss()
+
+    def error(depth_input):
+        net = flow_net(depth_input=depth_input, **SMALL)
+        optim = torch.optim.Adam(net.parameters(), lr=4e-3)
+        for _ in range(40):
+            results = net.estimate(gray, gray, depth, depth_ref)
+            losses = loss(results, truth, torch.ones(2, 1, 32, 40))
+            optim.zero_grad()
+            sum(losses.values()).backward()
+            optim.step()
+        return (results[-1][0] - truth).norm(dim=1).mean().item()
+
+    assert error(True) < 1
+    # The shifts are 7 pixels from each other.
+    assert error(False) > 3

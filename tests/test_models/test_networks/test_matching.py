@@ -8,6 +8,7 @@ from torch.autograd import gradcheck
 
 from mmdsr.models.networks import matching
 from mmdsr.models.networks.drimm import DRIMM
+from mmdsr.models.networks.transfer import transfer, upsample_score
 
 
 def features(n, c, h, w, seed, dtype=torch.float64):
@@ -194,7 +195,7 @@ def test_transfer_merges_overlapping_patches():
     refs = [features(2, 3, h * s, w * s, s) for s in (1, 2, 4)]
     grid = matching.block_grid(8, 16, 8)
     row, col = torch.from_numpy(match).unbind(-1)
-    warped = matching.transfer(refs, row, col, grid)
+    warped = transfer(refs, row, col, grid)
     for scale, ref, fast in zip((1, 2, 4), refs, warped, strict=True):
         for sample in range(2):
             slow = slow_transfer(ref[sample].numpy(), match[sample], 8, scale)
@@ -207,7 +208,7 @@ def test_transfer_of_the_identity_map_copies_the_reference():
         torch.arange(1, 9), torch.arange(1, 9), indexing='ij'
     )
     grid = matching.block_grid(8, 8, 8)
-    warped = matching.transfer(refs, rows[None], cols[None], grid)
+    warped = transfer(refs, rows[None], cols[None], grid)
     for scale, ref, out in zip((1, 2, 4), refs, warped, strict=True):
         torch.testing.assert_close(
             out, ref[:, :, scale : 9 * scale, scale : 9 * scale]
@@ -218,7 +219,7 @@ def test_transfer_of_the_identity_map_copies_the_reference():
 def test_score_is_enlarged_inside_its_block(mode):
     score = torch.rand(2, 1, 8, 12, dtype=torch.float64)
     grid = matching.block_grid(8, 12, 4)
-    out = matching.upsample_score(score, grid, 2, mode)
+    out = upsample_score(score, grid, 2, mode)
     assert out.shape == (2, 1, 16, 24)
     for y in range(2):
         for x in range(3):
@@ -227,7 +228,7 @@ def test_score_is_enlarged_inside_its_block(mode):
                 out[:, :, 8 * y : 8 * y + 8, 8 * x : 8 * x + 8],
                 F.interpolate(block, scale_factor=2, mode=mode),
             )
-    assert matching.upsample_score(score, grid, 1, mode) is score
+    assert upsample_score(score, grid, 1, mode) is score
 
 
 def test_gradients_of_score_and_transfer():
@@ -240,7 +241,7 @@ def test_gradients_of_score_and_transfer():
     grid = matching.block_grid(4, 4, 4)
     ref_x2 = features(1, 2, 12, 12, 7).requires_grad_()
     assert gradcheck(
-        lambda a, b: tuple(matching.transfer([a, b], row, row.mT, grid)),
+        lambda a, b: tuple(transfer([a, b], row, row.mT, grid)),
         (ref, ref_x2),
     )
 
@@ -261,7 +262,7 @@ def test_drimm_finds_a_known_displacement():
     refs = [features(1, 8, 40 * s, 48 * s, s) for s in (1, 2, 4)]
     lr_feat = refs[0][:, :, 5:37, 7:39].clone()
     drimm = DRIMM(block_size=16)
-    warped, score, _ = drimm(lr_feat, refs[0], refs)
+    warped, score, *_ = drimm(lr_feat, refs[0], refs)
     inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))
     torch.testing.assert_close(
         score[inner], torch.ones_like(score[inner]), atol=1e-6, rtol=0
@@ -280,9 +281,9 @@ def test_drimm_treats_the_samples_of_a_batch_alone():
     lr = features(3, 4, 16, 32, 8)
     refs = [features(3, 4, 20 * s, 24 * s, 9 + s) for s in (1, 2, 4)]
     drimm = DRIMM(block_size=8, dilations=(1, 2))
-    warped, score, _ = drimm(lr, refs[0], refs)
+    warped, score, *_ = drimm(lr, refs[0], refs)
     for k in range(3):
-        alone, alone_score, _ = drimm(
+        alone, alone_score, *_ = drimm(
             lr[k : k + 1], refs[0][k : k + 1], [r[k : k + 1] for r in refs]
         )
         torch.testing.assert_close(score[k : k + 1], alone_score)

@@ -163,9 +163,10 @@ def test_detail_of_lr_is_in_reach_of_a_fresh_decoders_last_layer(channels):
     assert lost < 0.8 * lost_by_chance
 
 
+@pytest.mark.parametrize('upsample', ['deconv', 'resize'])
 @pytest.mark.parametrize('size', [(16, 16), (17, 31), (33, 50), (80, 112)])
-def test_depth_unet_takes_any_size(size):
-    net = DepthUNet(8)
+def test_depth_unet_takes_any_size(size, upsample):
+    net = DepthUNet(8, upsample=upsample)
     image = torch.rand(1, 3, *size)
     depth = net(image)
     assert depth.shape == (1, 1, *size)
@@ -180,6 +181,22 @@ def test_depth_unet_size_and_limits():
         DepthUNet(8)(torch.rand(1, 3, 15, 20))
     with pytest.raises(ValueError, match='multiple of groups'):
         DepthUNet(12)
+    with pytest.raises(ValueError, match="'deconv' or 'resize'"):
+        DepthUNet(8, upsample='nearest')
+
+
+def test_resize_convolutions_leave_no_grain():
+    """On a flat image, the pixels of a cell come out alike."""
+
+    def grain(upsample):
+        net = DepthUNet(8, upsample=upsample)
+        # Without the skips, which carry the image's own detail.
+        x = torch.rand(1, 16, 1, 1).expand(1, 16, 12, 12)
+        out = net.ups[-1](x)[..., 4:-4, 4:-4]
+        return (out - out.mean((2, 3), keepdim=True)).abs().max()
+
+    assert grain('resize') < 1e-6
+    assert grain('deconv') > 0.05
 
 
 def test_depth_unet_is_the_same_in_training_and_evaluation():

@@ -74,7 +74,7 @@ class Case:
         decoder.register_forward_hook(
             lambda _, args, __: self.seen.update(lr_feats=args[0])
         )
-        self.out = self.net(*inputs, return_feats=True)
+        self.out = self.net.explain(*inputs)
 
     def _remember(self, drimm, args, output):
         lr_feat, ref_down_feat, _ = args

@@ -81,7 +81,7 @@ def net(request):
 )
 def test_any_size_of_lr_and_ref(net, lr, ref):
     lr, ref = images(1, lr, ref)
-    out = net(lr, ref, **depths(net, lr, ref), return_feats=True)
+    out = net.explain(lr, ref, **depths(net, lr, ref))
     height, width = lr.shape[-2:]
     assert isinstance(out, DSROutput)
     assert out.sr.shape == (1, 3, 4 * height, 4 * width)
@@ -94,7 +94,7 @@ def test_any_size_of_lr_and_ref(net, lr, ref):
 def test_output_without_features_is_the_image(net):
     lr, ref = images()
     given = depths(net, lr, ref)
-    out = net(lr, ref, **given, return_feats=True)
+    out = net.explain(lr, ref, **given)
     torch.testing.assert_close(net(lr, ref, **given), out.sr)
     if isinstance(net, MASASRNet):
         assert out.depth is None
@@ -217,7 +217,7 @@ def test_the_decoder_runs_in_the_faster_layout(net, training):
 def test_given_depth_replaces_the_predicted_one():
     net = build('paper')
     lr, ref = images()
-    predicted = net(lr, ref, return_feats=True)
+    predicted = net.explain(lr, ref)
     again = net(lr, ref, depth=predicted.depth, depth_ref=predicted.depth_ref)
     torch.testing.assert_close(again, predicted.sr)
     zero = torch.zeros_like(predicted.depth)

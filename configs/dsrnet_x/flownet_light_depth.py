@@ -1,0 +1,49 @@
+"""flownet_light.py with depth as a further input: does depth help alignment?
+
+The data sets give the depth: exact in SewerSim, unknown in photographs.
+"""
+
+_base_ = './flownet_light.py'
+
+experiment_name = 'flownet_light_depth'
+
+model = dict(generator=dict(depth_input=True))
+
+load_depth = [
+    dict(type='mmdsr.LoadDepth', key='depth_lr', image_key='img', near=0.25),
+    dict(
+        type='mmdsr.LoadDepth',
+        key='depth_ref',
+        image_key='ref',
+        scale=_base_.scale,
+        near=0.25,
+    ),
+]
+pack_sample = dict(
+    type='PackInputs',
+    keys=['img', 'ref'],
+    data_keys=['flow', 'visible', 'depth_lr', 'depth_ref'],
+    meta_keys=_base_.meta_keys,
+)
+# As in flownet.py.
+train_pipeline = [
+    dict(type='LoadImageFromFile', key='img', channel_order='rgb'),
+    dict(type='LoadImageFromFile', key='ref', channel_order='rgb'),
+    dict(type='mmdsr.LoadFlow', scale=_base_.scale),
+    *load_depth,
+    dict(type='mmdsr.PairedRefCrop', lr_size=(80, 80), ref='same'),
+    dict(
+        type='mmdsr.FlipTranspose',
+        keys=['img', 'ref', 'flow', 'visible', 'depth_lr', 'depth_ref'],
+    ),
+    pack_sample,
+]
+val_pipeline = [
+    *_base_.load_images,
+    dict(type='mmdsr.LoadFlow', scale=_base_.scale),
+    *load_depth,
+    pack_sample,
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=val_pipeline))

@@ -1,0 +1,79 @@
+"""A depth network as a trainable model."""
+
+from mmagic.models.base_models import BaseEditModel
+from mmagic.structures import DataSample
+
+from mmdsr.models.editors.common import DATA_PREPROCESSOR, unpack_inputs
+from mmdsr.models.networks.padding import downscale
+from mmdsr.registry import MODELS
+
+
+@MODELS.register_module()
+class DepthEditor(BaseEditModel):
+    """Training of the depth network alone, by L_dep of Eq. 9.
+
+    LR and Ref-down teach it as in DSRNet. Its checkpoint is a start for the
+    joint training: ``depth_checkpoint`` of :class:`mmdsr.DSR`.
+
+    Args:
+        generator (dict): ``mmdsr.DepthUNet``.
+        depth_loss (dict): ``mmdsr.DepthLoss``; samples without depth count
+            nothing in it.
+        train_cfg (dict, optional): Unused, for the runner. Defaults to None.
+        test_cfg (dict, optional): Likewise. Defaults to None.
+        init_cfg (dict, optional): Initialization. Defaults to None.
+        data_preprocessor (dict, optional): Defaults to mmagic's with RGB in
+            [0, 1].
+    """
+
+    def __init__(
+        self,
+        generator,
+        depth_loss,
+        train_cfg=None,
+        test_cfg=None,
+        init_cfg=None,
+        data_preprocessor=None,
+    ):
+        super().__init__(
+            generator=generator,
+            pixel_loss=depth_loss,
+            train_cfg=train_cfg,
+            test_cfg=test_cfg,
+            init_cfg=init_cfg,
+            data_preprocessor=data_preprocessor or DATA_PREPROCESSOR,
+        )
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        """Run the model.
+
+        Args:
+            inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr),
+                RGB in [0, 1].
+            data_samples (DataSample, optional): Stacked samples with
+                ``depth_lr`` and ``depth_ref``, NaN where unknown.
+            mode (str): ``'tensor'`` returns the depth of LR (N, 1, H, W);
+                ``'predict'`` a list of samples with ``pred_depth``;
+                ``'loss'`` a dict of losses.
+
+        Returns:
+            Tensor or list[DataSample] or dict[str, Tensor]: See ``mode``.
+        """
+        lr, ref = unpack_inputs(inputs)
+        depth = self.generator(lr)
+        if mode == 'loss':
+            loss = self.pixel_loss(
+                depth,
+                self.generator(downscale(ref)),
+                data_samples.get('depth_lr'),
+                data_samples.get('depth_ref'),
+            )
+            return dict(loss_dep=loss)
+        if mode == 'predict':
+            output = DataSample(pred_depth=depth.cpu())
+            return self.convert_to_datasample(output, data_samples, lr)
+        if mode == 'tensor':
+            return depth
+        raise ValueError(
+            f"mode must be 'tensor', 'predict' or 'loss', got {mode!r}."
+        )

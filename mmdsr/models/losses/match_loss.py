@@ -1,0 +1,193 @@
+r"""Supervised loss of the paper's match, not of the paper.
+
+DRIMM is trained through what it copies only. Where the true correspondence is
+known, its relevances (Eq. 5 to 7) can be taught directly: as logits of a
+choice among places of Ref-down, of which the true one is to be chosen. A
+place between four pixels is shared among them by its distances, as in
+bilinear interpolation.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdsr.models.networks.drimm import Matched
+from mmdsr.models.networks.flow import pixel_grid
+from mmdsr.models.networks.matching import (
+    BlockGrid,
+    block_grid,
+    coarse_scores,
+    crop_diameter,
+    fine_scores,
+    patch_norm,
+    split_blocks,
+    window_start,
+)
+from mmdsr.registry import MODELS
+
+
+def place_cross_entropy(logit: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Cross entropy of a softmax over a grid and a place between its points.
+
+    Args:
+        logit (Tensor): Logits (..., h, w).
+        x (Tensor): Column of the place (...); outside of the grid the
+            nearest place in it counts.
+        y (Tensor): Its row (...).
+
+    Returns:
+        Tensor: Cross entropy (...), >= 0.
+    """
+    height, width = logit.shape[-2:]
+    log_p = logit.flatten(-2).log_softmax(-1)
+    corners = []
+    for place, size in ((x, width), (y, height)):
+        place = place.clamp(0, size - 1)
+        low = place.floor()
+        share = place - low
+        high = (low + 1).clamp_max(size - 1)
+        corners.append(((low.long(), 1 - share), (high.long(), share)))
+    entropy = 0
+    for row, down in corners[1]:
+        for col, right in corners[0]:
+            index = (row * width + col).unsqueeze(-1)
+            chosen = log_p.gather(-1, index).squeeze(-1)
+            entropy = entropy - down * right * chosen
+    return entropy
+
+
+def masked_mean(value: Tensor, mask: Tensor) -> Tensor:
+    """Mean over a mask; 0 with a graph if it is empty."""
+    mask = mask.to(value.dtype)
+    return (value * mask).sum() / mask.sum().clamp_min(1)
+
+
+def match_loss(
+    matched: Matched,
+    flow: Tensor,
+    visible: Tensor,
+    temperature: float = 0.05,
+) -> tuple[Tensor, Tensor]:
+    """Cross entropy of the coarse and of the fine match.
+
+    *Coarse*: each block's center patch is to choose its place in the whole
+    of Ref-down; the logits are the relevances of Eq. 5, their mean over the
+    dilations, by the temperature. *Fine*: each patch of a block is to choose
+    its place in the block's window; the logits are the relevances of Eq. 7
+    by the temperature. The window lies around the true place of the block's
+    center, so that the fine match learns before the coarse one is right; and
+    where the center is not visible, around the place that was found.
+
+    Args:
+        matched (Matched): The compared features.
+        flow (Tensor): True flow (N, 2, H, W) in LR pixels, of LR without
+            padding.
+        visible (Tensor): 1 where it holds, else 0, (N, 1, H, W).
+        temperature (float): What relevances are divided by.
+            Defaults to 0.05.
+
+    Returns:
+        tuple[Tensor, Tensor]: Both terms: means over the visible centers,
+        and over the visible pixels whose place lies among the candidates of
+        their window. 0 with a graph without any.
+    """
+    lr_feat, ref_feat = matched.lr_feat, matched.ref_down_feat
+    size = tuple(ref_feat.shape[-2:])
+    grid = block_grid(*lr_feat.shape[-2:], matched.block_size)
+    x, y, shown = _true_places(flow, visible, grid)
+
+    scores = coarse_scores(lr_feat, ref_feat, grid, matched.dilations)
+    center = ..., grid.height // 2, grid.width // 2
+    center_x, center_y = x[center], y[center]
+    coarse = place_cross_entropy(
+        scores / (len(matched.dilations) * temperature), center_x, center_y
+    )
+
+    found = scores.detach().flatten(2).argmax(2)
+    true = (
+        center_y.round().clamp(0, size[0] - 1) * size[1]
+        + center_x.round().clamp(0, size[1] - 1)
+    ).long()
+    diameter = crop_diameter(size, grid, matched.crop_ratio)
+    top, left = window_start(
+        torch.where(shown[center], true, found), size, diameter
+    )
+    # From Ref-down to the candidates, whose first is inside the margin.
+    x = x - (left + 1)[..., None, None]
+    y = y - (top + 1)[..., None, None]
+    reached = shown & (x >= 0) & (x <= diameter[1] - 1)
+    reached &= (y >= 0) & (y <= diameter[0] - 1)
+    product = torch.cat(
+        list(fine_scores(lr_feat, ref_feat, grid, top, left, diameter))
+    ).unflatten(0, found.shape)
+    norm = split_blocks(patch_norm(lr_feat, 'replicate'), grid)
+    fine = place_cross_entropy(
+        product / (norm * temperature)[..., None, None], x, y
+    )
+    return masked_mean(coarse, shown[center]), masked_mean(fine, reached)
+
+
+def _true_places(
+    flow: Tensor, visible: Tensor, grid: BlockGrid
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Columns, rows and what is visible, (N, K, ky, kx) by blocks."""
+    height, width = flow.shape[-2:]
+    padding = (
+        0,
+        grid.cols * grid.width - width,
+        0,
+        grid.rows * grid.height - height,
+    )
+    place = F.pad(pixel_grid(flow) + flow, padding)
+    shown = F.pad(visible, padding)[:, 0] > 0
+    x, y = (split_blocks(part, grid) for part in place.unbind(1))
+    return x, y, split_blocks(shown, grid)
+
+
+@MODELS.register_module()
+class MatchLoss(nn.Module):
+    """Supervision of DRIMM by the true correspondence, ``L_match``.
+
+    Not of the paper. The sum of both terms of :func:`match_loss`.
+
+    Args:
+        loss_weight (float): ``lambda_match``. The default makes the term
+            about as large as ``L_rec`` is at the start. Defaults to 0.001.
+        temperature (float): What relevances, cosines between -1 and 1, are
+            divided by before the softmax. With the default, the loss of an
+            untrained network is smallest. Defaults to 0.05.
+
+    Raises:
+        ValueError: If the temperature is not above 0.
+    """
+
+    def __init__(
+        self, loss_weight: float = 0.001, temperature: float = 0.05
+    ) -> None:
+        super().__init__()
+        if temperature <= 0:
+            raise ValueError(f'temperature must be > 0, got {temperature}')
+        self.loss_weight = loss_weight
+        self.temperature = temperature
+
+    def forward(
+        self, matched: Matched, flow: Tensor, visible: Tensor
+    ) -> Tensor:
+        """Compute the weighted loss.
+
+        Args:
+            matched (Matched): ``matched`` of a network's output.
+            flow (Tensor): True flow (N, 2, H, W) in LR pixels.
+            visible (Tensor): 1 where it holds, else 0, (N, 1, H, W).
+
+        Returns:
+            Tensor: Scalar; 0 with a graph if nothing is visible.
+        """
+        # As in DRIMM: in half precision the norms underflow.
+        with torch.autocast(flow.device.type, enabled=False):
+            matched = matched._replace(
+                lr_feat=matched.lr_feat.float(),
+                ref_down_feat=matched.ref_down_feat.float(),
+            )
+            terms = match_loss(matched, flow, visible, self.temperature)
+        return self.loss_weight * sum(terms)

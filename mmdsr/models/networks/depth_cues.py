@@ -1,0 +1,151 @@
+"""What depth says about a flow, as pure functions.
+
+Depth maps are normalized inverse depth, ``near / Z`` with the same ``near``
+for LR and Ref-down, as all networks take them; a factor between the two
+scales of depth that are only relative changes nothing in
+:func:`depth_consistency`. Unknown is NaN or 0. Flows are those of
+:mod:`mmdsr.models.networks.flow`.
+"""
+
+import torch
+from torch import Tensor
+
+from mmdsr.models.networks.flow import inside, pixel_grid, warp
+
+#: Inverse depth below which nothing is known of Z; 1 is where it is cut.
+_FARTHEST = 1e-3
+
+
+def _known(depth: Tensor) -> Tensor:
+    return (depth > _FARTHEST) & (depth < 1)
+
+
+def depth_ratio(
+    flow: Tensor, depth: Tensor, depth_ref: Tensor
+) -> tuple[Tensor, Tensor]:
+    """How far a spot is in the reference over how far it is in LR.
+
+    Args:
+        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
+        depth (Tensor): Inverse depth of LR (N, 1, H, W).
+        depth_ref (Tensor): Inverse depth of Ref-down (N, 1, h, w).
+
+    Returns:
+        tuple[Tensor, Tensor]: Z_Ref / Z_LR (N, 1, H, W), 1 where unknown,
+        and where it is known (N, 1, H, W) bool: on the reference, and both
+        depths measured.
+    """
+    there = warp(depth_ref, flow)
+    known = _known(depth) & _known(there)
+    known &= inside(flow, depth_ref.shape[-2:]) > 0
+    ratio = torch.where(known, depth, 1) / torch.where(known, there, 1)
+    return ratio, known
+
+
+def magnification(flow: Tensor, depth: Tensor, depth_ref: Tensor) -> Tensor:
+    """How much larger, hence sharper, the reference shows a spot.
+
+    Z_LR / Z_Ref of a camera that does not zoom; a zoom multiplies it by the
+    ratio of the focal lengths.
+
+    Args:
+        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
+        depth (Tensor): Inverse depth of LR (N, 1, H, W).
+        depth_ref (Tensor): Inverse depth of Ref-down (N, 1, h, w).
+
+    Returns:
+        Tensor: Factor (N, 1, H, W), 1 where unknown.
+    """
+    return depth_ratio(flow, depth, depth_ref)[0].reciprocal()
+
+
+def rigid_depth_ratio(
+    ratio: Tensor, weight: Tensor, depth: Tensor, rounds: int = 20
+) -> Tensor:
+    """Fit to depth ratios what one motion of the camera allows.
+
+    A camera that moves by any rotation and translation, and zooms, sees the
+    spot at LR pixel (x, y) in the depth
+    ``Z_Ref = Z_LR (a x + b y + c) + t``: the third row of the rotation times
+    the ray, and the translation along the reference's axis. So the ratio
+    ``Z_Ref / Z_LR = a x + b y + c + t / Z_LR`` is linear in x, y and the
+    inverse depth, with the same four numbers everywhere; no pose need be
+    known. They are found by reweighted least squares, whose tolerance for
+    what does not fit shrinks from round to round, so that false ratios
+    hardly count as long as they are fewer than the right ones.
+
+    Args:
+        ratio (Tensor): Z_Ref / Z_LR (N, 1, H, W).
+        weight (Tensor): How far to trust each, >= 0, (N, 1, H, W).
+        depth (Tensor): Inverse depth of LR (N, 1, H, W), finite where the
+            weight is above 0.
+        rounds (int): Of reweighting. Defaults to 20.
+
+    Returns:
+        Tensor: The ratio that fits the motion (N, 1, H, W).
+    """
+    height, width = ratio.shape[-2:]
+    size = ratio.new_tensor([width, height]).view(1, 2, 1, 1)
+    place = (2 * pixel_grid(ratio) + 1) / size - 1
+    terms = torch.cat(
+        [
+            place.expand(len(ratio), -1, -1, -1),
+            torch.ones_like(ratio),
+            torch.where(weight > 0, depth, 0),
+        ],
+        1,
+    )
+    a = terms.flatten(2).transpose(1, 2).double()  # (N, HW, 4)
+    b = ratio.flatten(1).double()
+    trust = weight.flatten(1).double()
+    fit = torch.ones_like(b)
+    for step in range(rounds):
+        # Of the logarithm, from anything goes to a few percent.
+        scale = max(0.02, 0.5 * 0.8**step)
+        error = torch.where(trust > 0, (b / fit.clamp_min(1e-3)).log(), 0)
+        w = trust / (1 + (error / scale).square()).square()
+        # Ratios err in proportion to themselves.
+        w = (w / b.square().clamp_min(1e-6)).unsqueeze(2)
+        normal = a.transpose(1, 2) @ (w * a)
+        normal += 1e-9 * torch.eye(4, dtype=a.dtype, device=a.device)
+        right = a.transpose(1, 2) @ (w * b.unsqueeze(2))
+        fit = (a @ torch.linalg.solve(normal, right)).squeeze(2)
+    return fit.view_as(ratio).to(ratio.dtype)
+
+
+@torch.no_grad()
+def depth_consistency(
+    flow: Tensor,
+    depth: Tensor,
+    depth_ref: Tensor,
+    confidence: Tensor | None = None,
+    tolerance: float = 0.05,
+) -> tuple[Tensor, Tensor]:
+    """Tell by depth where the reference shows what the flow says.
+
+    The spot must be as far in the reference as one motion of the camera
+    makes it, see :func:`rigid_depth_ratio`. What is hidden there, and what
+    the flow takes to a place of another depth, is not; a false place of the
+    right depth cannot be told.
+
+    Args:
+        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
+        depth (Tensor): Inverse depth of LR (N, 1, H, W).
+        depth_ref (Tensor): Inverse depth of Ref-down (N, 1, h, w).
+        confidence (Tensor, optional): Of the flow (N, 1, H, W) in [0, 1],
+            for the fit of the motion. Defaults to None, all alike.
+        tolerance (float): Relative difference of depth up to which it is
+            the same. Defaults to 0.05, as in
+            :func:`mmdsr.sim.correspondence.correspondence`.
+
+    Returns:
+        tuple[Tensor, Tensor]: 1 where it is shown, else 0, and where that is
+        known, else 0, both (N, 1, H, W).
+    """
+    ratio, known = depth_ratio(flow, depth, depth_ref)
+    weight = known.to(ratio.dtype)
+    if confidence is not None:
+        weight = weight * confidence
+    expected = rigid_depth_ratio(ratio, weight, depth)
+    shown = known & ((expected / ratio - 1).abs() < tolerance)
+    return shown.to(flow.dtype), known.to(flow.dtype)
