@@ -70,6 +70,15 @@ def test_a_data_set_and_its_report(videos, tmp_path):
     assert (out / 'report.html').is_file()
     code, _, stderr = run(videos, out, '--every', 1)
     assert code == 2 and 'exists already' in stderr
+    # Nothing is left to do for the same call, which may have been killed
+    # when all was written.
+    before = (out / 'report.json').stat().st_mtime_ns
+    code, again, _ = run(
+        videos, out, '--every', 1, '--window', 2, '--overlays', 'none'
+    )
+    assert code == 0 and '2 videos were finished by an earlier call' in again
+    assert again.splitlines()[-1] == stdout.splitlines()[-1]
+    assert (out / 'report.json').stat().st_mtime_ns == before
     # Part of it is lost: the rest is written all the same.
     cut_short(videos / 'b.mp4', 0.6)
     (videos / 'empty.avi').write_bytes(b'')
