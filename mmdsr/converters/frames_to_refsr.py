@@ -46,14 +46,15 @@ class Summary:
     notes: dict[str, list[str]] = field(default_factory=dict)
     without_depth: int = 0
 
-    def drop(self, reason, path):
+    def drop(self, reason, path, detail=''):
         """Note a frame that becomes no sample.
 
         Args:
             reason (str): Why.
             path (Path): The file.
+            detail (str): What is to be said of this one. Defaults to ''.
         """
-        self.dropped.setdefault(reason, []).append(shown(path))
+        self.dropped.setdefault(reason, []).append(shown(path) + detail)
 
     def note(self, conversion, path):
         """Note a file that was converted.
@@ -262,7 +263,8 @@ def find_reference(frames, index, reference, gap):
         gap (int): Distance, or the largest one.
 
     Returns:
-        tuple[Frame or None, str]: The reference, or None and why.
+        tuple[Frame or None, str]: The reference, None if there is none, and
+        why it cannot be used, '' if it can.
     """
     if reference == 'nearest-sharp':
         near = [
@@ -272,10 +274,10 @@ def find_reference(frames, index, reference, gap):
         ]
         if not near:
             return None, f'no usable frame within {gap}'
-        near = [i for i in near if frames[i].size == frames[index].size]
-        if not near:
-            return None, _OTHER_SIZE
-        best = max(near, key=lambda i: (frames[i].sharpness, -abs(i - index)))
+        alike = [i for i in near if frames[i].size == frames[index].size]
+        if not alike:
+            return frames[near[0]], _OTHER_SIZE
+        best = max(alike, key=lambda i: (frames[i].sharpness, -abs(i - index)))
         return frames[best], ''
     other = index + (gap if reference == 'next' else -gap)
     if not 0 <= other < len(frames):
@@ -283,9 +285,8 @@ def find_reference(frames, index, reference, gap):
         return None, f'no {reference} frame (the {end} of a run)'
     if frames[other].problem:
         return None, f'the {reference} frame is unusable'
-    if frames[other].size != frames[index].size:
-        return None, _OTHER_SIZE
-    return frames[other], ''
+    alike = frames[other].size == frames[index].size
+    return frames[other], '' if alike else _OTHER_SIZE
 
 
 def _check_arguments(scale, reference, gap, on_error, odd_size):
@@ -342,10 +343,19 @@ def _pair(parts, reference, gap, summary):
                 summary.drop(frame.problem, frame.path)
                 continue
             other, why = find_reference(run.frames, i, reference, gap)
-            if other is None:
-                summary.drop(why, frame.path)
+            if why:
+                detail = ''
+                if other is not None:
+                    name = shown(other.path.name)
+                    detail = f' ({_size(frame)}, {name} {_size(other)})'
+                summary.drop(why, frame.path, detail)
                 continue
             yield split, run, frame, other
+
+
+def _size(frame):
+    """Write the size of a frame."""
+    return 'x'.join(map(str, frame.size))
 
 
 def _loader(scale, depth_unit, size):

@@ -10,7 +10,7 @@ from mmdsr.errors import VideoError
 from mmdsr.extras import require
 from mmdsr.io.files import write_bytes
 from mmdsr.io.frames import Run, natural_key, shown
-from mmdsr.io.layout import RefSRWriter
+from mmdsr.io.layout import RefSRWriter, is_written, read_manifest
 from mmdsr.io.listing import some
 from mmdsr.video.files import find_videos, name_videos
 from mmdsr.video.options import VideoOptions
@@ -97,7 +97,8 @@ def video_to_refsr(
     A video that cannot be read, or not to its end, does not stop the others;
     the failure is in the summary. An interrupted call leaves
     ``.OUT.partial``; the same call goes on from there, and writes the same
-    bytes as one that was never interrupted.
+    bytes as one that was never interrupted. A data set that the same call
+    has finished is kept as it is.
 
     Args:
         videos (Iterable[str or Path]): Files, and folders of them.
@@ -147,6 +148,8 @@ def video_to_refsr(
             for name, path in jobs
         ],
     }
+    if not overwrite and _recall(summary, options.scale, settings):
+        return summary
     with RefSRWriter(
         out, options.scale, settings, overwrite, resumable=True
     ) as writer:
@@ -164,6 +167,48 @@ def video_to_refsr(
         _note_splits(summary)
         _write_reports(writer, settings, summary)
     return summary
+
+
+def _recall(summary, scale, settings):
+    """Take the summary from a data set that the same call has made.
+
+    A call may be interrupted when all is done, and be repeated.
+
+    Args:
+        summary (VideoSummary): To be filled.
+        scale (int): Of the call.
+        settings (dict): Of the call.
+
+    Returns:
+        bool: Whether there is such a data set, and it is whole.
+    """
+    out, report = summary.out, summary.out / REPORTS[1]
+    manifest = read_manifest(out, formats=None)
+    if manifest is None or not report.is_file():
+        return False
+    # Through JSON, so that tuples compare equal to what is read back.
+    same = scale, json.loads(json.dumps(settings))
+    if (manifest.get('scale'), manifest['generator']) != same:
+        return False
+    content = json.loads(report.read_bytes())
+    found = {
+        split: [
+            entry['stem']
+            for video in content['videos']
+            if video['split'] == split
+            for entry in video['samples']
+        ]
+        for split in manifest['splits']
+    }
+    if any(
+        sorted(found[split]) != stems
+        or not all(is_written(out / split, stem) for stem in stems)
+        for split, stems in manifest['splits'].items()
+    ):
+        return False
+    summary.videos, summary.notes = content['videos'], content['notes']
+    summary.resumed = len(summary.videos)
+    return True
 
 
 def _probe_all(jobs, sar):

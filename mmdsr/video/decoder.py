@@ -5,7 +5,7 @@ A damaged file can crash FFmpeg, and the process with it: use
 """
 
 import os
-from collections import Counter, deque
+from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from mmdsr.video.pictures import (
 )
 from mmdsr.video.reader import VideoInfo
 from mmdsr.video.stamps import Timeline, starts_anew
+from mmdsr.video.tracks import film_track, picture_tracks
 
 # A file cut short may name a time that is a little past its last frame.
 _MISSING_SECONDS, _MISSING_SHARE = 0.5, 0.02
@@ -37,9 +38,11 @@ _MPEG = ('mpegts', 'mpeg')
 _FROM_ZERO = ('matroska', 'flv')
 _MAX_PIXELS = 2**26
 """Twice as many as 8K video has; more is a damaged header."""
-_TRACK_PACKETS = 300
 _LATE = 2
 """Packets by which a gap in the transport is told before its place."""
+_GAP = 1.5
+"""Frames after which a key frame may begin another recording."""
+_ANEW, _LATER = 'anew', 'later'
 _ERRORS = 'errors in the picture data'
 
 
@@ -108,7 +111,7 @@ def decode_video(
     """
     problems = [] if problems is None else problems
     stats = {} if stats is None else stats
-    stats.update(decoded=0, interlaced=0, restarts=[], lost_start=0.0)
+    stats.update(decoded=0, interlaced=0, restarts=[], lost_start=0.0, gaps=[])
     level = av.logging.get_level()
     # Some decoders tell of damage by a message only; nothing is printed.
     av.logging.set_level(av.logging.ERROR)
@@ -126,6 +129,7 @@ def decode_video(
             ratio = sample_aspect(stream)
             yield from rgb_pictures(frames, ratio, sar, sampler)
             stats['restarts'] = decoder.line.restarts
+            stats['gaps'] = decoder.gaps
             if not key_frames:
                 _check_ends(decoder, container, stream, problems, stats)
     finally:
@@ -154,54 +158,16 @@ def _opened(path):
     container = _open(path)
     try:
         number, tracks = 0, 1
-        if len(_tracks(container)) > 1:
-            number, tracks = _film_track(container)
+        if len(picture_tracks(container)) > 1:
+            number, tracks = film_track(container)
             # Counting has read on in the file.
             container.close()
             container = _open(path)
-        stream = _tracks(container)[number]
+        stream = picture_tracks(container)[number]
         stream.codec_context.options = {'max_pixels': str(_MAX_PIXELS)}
         yield container, stream, tracks
     finally:
         container.close()
-
-
-def _tracks(container):
-    tracks = container.streams.video
-    if not tracks:
-        raise VideoError('it holds no picture track')
-    known = [track for track in tracks if track.codec_context is not None]
-    if not known:
-        raise VideoError('its codec is not known')
-    return known
-
-
-def _film_track(container):
-    """Return which picture track is the film, and how many films there are.
-
-    A cover is a track, too, and may come first: it has one picture only.
-    """
-    streams = _tracks(container)
-    counts = Counter()
-    try:
-        for number, packet in enumerate(container.demux(streams)):
-            counts[packet.stream_index] += packet.size > 0
-            if number == _TRACK_PACKETS:
-                break
-    except av.error.FFmpegError:
-        pass  # reading says where it is damaged
-    films = [
-        number
-        for number, stream in enumerate(streams)
-        if counts[stream.index] > 1
-        and not stream.disposition & stream.disposition.attached_pic
-    ]
-    if not films:
-        return max(
-            range(len(streams)), key=lambda n: counts[streams[n].index]
-        ), 1
-    sizes = [streams[n].width * streams[n].height for n in films]
-    return films[sizes.index(max(sizes))], len(films)
 
 
 def short(error):
@@ -262,6 +228,8 @@ class _Decoder:
         self.line = Timeline(_rate(stream), self.wraps)
         self.damaged, self.damaged_pts = False, None
         self.joint = None  # where the part begins that lacks its start
+        self.torn = False  # whether the transport misses what is to come
+        self.gaps = []  # seconds at which it did, before a key frame
         self.keys = set()  # stamps of key packets since the damage
         self.begun = False  # whether a key packet was there
         self._failure = ''  # why reading stopped
@@ -296,30 +264,36 @@ class _Decoder:
             except av.error.FFmpegError as error:
                 self._failure = f'reading stops: {short(error)}'
                 return
-            yield packet, self._starts_anew(last, packet)
+            yield packet, self._begins(last, packet)
             last = packet
 
-    def _starts_anew(self, last, packet):
+    def _begins(self, last, packet):
+        """Tell how a part begins with a packet, '' if it does not."""
         if last is None or last.dts is None or packet.dts is None:
-            return False
-        stamps = (float(p.dts * p.time_base) for p in (last, packet))
-        return starts_anew(*stamps, self.wraps)
+            return ''
+        stamps = [float(p.dts * p.time_base) for p in (last, packet)]
+        if starts_anew(*stamps, self.wraps):
+            return _ANEW
+        gap = stamps[1] - stamps[0] > _GAP * self.line.step
+        return _LATER if gap and packet.is_keyframe else ''
 
     def _ahead(self):
-        """Yield packet, whether a part begins with it, and ends behind it."""
+        """Yield packet, how a part begins with it, and what follows it."""
         waiting = deque()
         for item in self._packets():
             waiting.append(item)
             if len(waiting) > _LATE:
-                yield *waiting.popleft(), any(new for _, new in waiting)
+                yield *waiting.popleft(), {part for _, part in waiting}
         while waiting:
-            yield *waiting.popleft(), any(new for _, new in waiting)
+            yield *waiting.popleft(), {part for _, part in waiting}
         if self._failure:
             self._note(self._failure)
 
     def __iter__(self):
-        for packet, begins, ends in self._ahead():
-            if begins and not packet.is_keyframe:
+        for packet, begins, soon in self._ahead():
+            if begins == _LATER and self.torn:
+                self.gaps.append(round(self.line.time, 3))
+            if begins == _ANEW and not packet.is_keyframe:
                 # It would be decoded from the pictures of the other part,
                 # of which some are still to come out.
                 if not self.damaged:
@@ -327,8 +301,11 @@ class _Decoder:
                 self._note('joined to a part that lacks its start', packet.pts)
             frames, failure = self._decode(packet)
             # At the end of a part the next one looks like missing data.
-            if packet.is_corrupt and not ends:
+            if packet.is_corrupt and not any(soon):
                 failure = failure or _ERRORS
+            self.torn = (packet.is_corrupt and any(soon)) or (
+                self.torn and not begins
+            )
             self.begun = self.begun or packet.is_keyframe or bool(frames)
             # What comes before the first key frame lacks its start.
             if failure and self.begun:

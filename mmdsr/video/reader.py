@@ -111,7 +111,9 @@ def read_video(
         key_frames (bool): Decode key frames only.
         stats (dict, optional): Gets ``decoded`` and ``interlaced``, numbers
             of frames; ``restarts``, the times at which the time stamps start
-            anew; and ``lost_start``, the seconds before the first key frame.
+            anew; ``gaps``, those of a transport stream at which a part may
+            have been joined or lost; and ``lost_start``, the seconds before
+            the first key frame.
 
     Yields:
         tuple[int, float, np.ndarray]: Index of the frame, its time in

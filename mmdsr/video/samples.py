@@ -231,19 +231,25 @@ class _Conversion:
             yield measure(index, time, framing.apply(image))
         frames.close()
         self._note_stamps(
-            stats.pop('restarts', []), stats.pop('lost_start', 0)
+            stats.pop('restarts', []),
+            stats.pop('gaps', []),
+            stats.pop('lost_start', 0),
         )
         record.update(stats)
         for time, text in problems:
             add_problem(record, time, text)
 
-    def _note_stamps(self, restarts=(), lost_start=0, **_):
+    def _note_stamps(self, restarts, gaps, lost_start):
         notes = self.record['notes']
         if restarts:
-            places = ', '.join(map(clock, restarts[:5]))
             notes.append(
-                f'Its time stamps start anew at {places}'
-                f'{", ..." if len(restarts) > 5 else ""}; times go on there.'
+                f'Its time stamps start anew at {_places(restarts)}; times '
+                'go on there.'
+            )
+        if gaps:
+            notes.append(
+                f'It goes on later after {_places(gaps)}: parts were joined '
+                'there, or some of it was never recorded.'
             )
         if lost_start:
             notes.append(
@@ -326,6 +332,12 @@ class _Conversion:
                 'reference': None if reference is None else data_uri(ref),
             }
         )
+
+
+def _places(times):
+    """Name some times."""
+    more = ', ...' if len(times) > 5 else ''
+    return ', '.join(map(clock, times[:5])) + more
 
 
 def _facts(match):

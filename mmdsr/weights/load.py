@@ -4,8 +4,16 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from mmdsr.errors import CheckpointError
-from mmdsr.io.checkpoint import fit_weights, generator_weights, read_checkpoint
+from mmdsr.io.checkpoint import (
+    compare,
+    fit_weights,
+    generator_weights,
+    read_checkpoint,
+    refuse,
+)
 from mmdsr.registry import MODELS
 from mmdsr.weights.index import FOLDER, available, check_digest, weight_path
 
@@ -13,6 +21,10 @@ from mmdsr.weights.index import FOLDER, available, check_digest, weight_path
 FORMAT = 'mmdsr-weights'
 SUFFIXES = ('.safetensors', '.pth')
 _DIGITS = re.compile(r'-([0-9a-f]{8})$')
+#: Characters of a reason that are shown: a damaged one may be a book.
+_LONGEST = 300
+#: A network may have as many layers of a kind, whatever its weights are.
+_USUAL = 1024
 
 
 class Published(NamedTuple):
@@ -88,16 +100,55 @@ def load_published(name_or_path, folder=FOLDER, device='cpu'):
     weights, meta = read_published(name_or_path, folder)
     generator = meta.get('generator')
     check_types(generator, name_or_path)
-    try:
-        network = MODELS.build(generator)
-    # A newer or older version may know other arguments.
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            f'{name_or_path} was made by mmdsr {meta.get("mmdsr_version")}; '
-            f'its network cannot be built here: {error}'
-        ) from error
+    _check_numbers(generator, weights, name_or_path)
+    # Without memory at first: a damaged width may ask for more than there is.
+    with torch.device('meta'):
+        own = _build(generator, meta, name_or_path).state_dict()
+    refuse(own, *compare(own, weights), name_or_path, 'generator')
+    network = _build(generator, meta, name_or_path)
     fit_weights(network, weights, name_or_path)
     return network.to(device).eval()
+
+
+def _check_numbers(generator, weights, source):
+    """Refuse numbers of layers and widths that the weights cannot have."""
+    sides = [v.shape for v in weights.values() if isinstance(v, torch.Tensor)]
+    largest = max(_USUAL, len(weights), *(max(s, default=0) for s in sides))
+    wrong = [
+        value
+        for value in _leaves(generator)
+        if isinstance(value, int) and value > largest
+    ]
+    if wrong:
+        raise CheckpointError(
+            f'{source} is damaged: its network has a width or a number of '
+            f'layers of {wrong[0]:.4g}, which its weights cannot be of.'
+        )
+
+
+def _leaves(value):
+    """Yield what is in nested dicts and lists."""
+    if isinstance(value, (dict, list, tuple)):
+        values = value.values() if isinstance(value, dict) else value
+        for part in values:
+            yield from _leaves(part)
+    else:
+        yield value
+
+
+def _build(generator, meta, source):
+    """Build the network of a file, or say why that cannot be done."""
+    try:
+        return MODELS.build(generator)
+    # A newer or older version may know other arguments, and what a damaged
+    # one leads to is anything.
+    except Exception as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        version = ' '.join(str(meta.get('mmdsr_version')).split())[:20]
+        raise CheckpointError(
+            f'{source} was made by mmdsr {version}; its network cannot be '
+            f'built here: {lines[0][:_LONGEST]}'
+        ) from error
 
 
 def check_types(generator, source):
@@ -123,8 +174,9 @@ def check_types(generator, source):
 
     collect(generator)
     wrong = [n for n in names if not str(n).startswith('mmdsr.')]
+    shown = ', '.join(repr(n) for n in wrong)[:_LONGEST]
     if not isinstance(generator, dict) or 'type' not in generator or wrong:
         raise CheckpointError(
-            f'{source} asks for {wrong or "no network"}: only networks whose '
+            f'{source} asks for {shown or "no network"}: only networks whose '
             "types are written 'mmdsr.X' are published."
         )

@@ -236,6 +236,29 @@ def test_an_interrupted_call_goes_on(tmp_path, stop):
     assert [path.name for path in out.parent.iterdir()] == ['set']
 
 
+def test_a_finished_call_is_not_done_again(tmp_path):
+    several(tmp_path)
+    out = tmp_path / 'set'
+    first = video_to_refsr([tmp_path / 'in'], out, PLAIN)
+    before = content(out)
+    again = video_to_refsr([tmp_path / 'in'], out, PLAIN)
+    assert again.resumed == len(first.videos)
+    assert (again.samples, again.looked_at, again.problems) == (
+        first.samples,
+        first.looked_at,
+        first.problems,
+    )
+    assert content(out) == before
+    # A part of it is gone: it is not taken for finished.
+    next((out / 'train' / 'hr').iterdir()).unlink()
+    with pytest.raises(FileExistsError, match='exists already'):
+        video_to_refsr([tmp_path / 'in'], out, PLAIN)
+    video_to_refsr([tmp_path / 'in'], out, PLAIN, overwrite=True)
+    assert content(out) == before
+    with pytest.raises(FileExistsError, match='exists already'):
+        video_to_refsr([tmp_path / 'in'], out, VideoOptions())
+
+
 def test_failures_are_named_and_the_rest_is_done(tmp_path):
     paths = several(tmp_path)
     long = write_video(

@@ -50,8 +50,18 @@ def test_a_data_set_and_its_report(videos, tmp_path):
     assert splits['test'] == [f'Straße-1_{i:06d}' for i in range(6)]
     assert '12 training and 6 test samples from 18 frames' in done.stdout
     assert (out / 'report.html').is_file()
-    done = call(videos, out, '--every', 1)
-    assert done.returncode == 2 and 'exists already' in done.stderr
+    again = call(videos, out, '--every', 1)
+    assert again.returncode == 2 and 'exists already' in again.stderr
+    # Nothing is left to do for the same call, which may have been killed
+    # when all was written.
+    before = (out / 'report.json').stat().st_mtime_ns
+    again = call(
+        videos, out, '--every', 1, '--window', 2, '--overlays', 'none'
+    )
+    assert again.returncode == 0
+    assert '2 videos were finished by an earlier call' in again.stdout
+    assert again.stdout.splitlines()[-1] == done.stdout.splitlines()[-1]
+    assert (out / 'report.json').stat().st_mtime_ns == before
     # Part of it is lost: the rest is written all the same.
     cut_short(videos / 'b.mp4', 0.6)
     (videos / 'empty.avi').write_bytes(b'')

@@ -99,6 +99,52 @@ def test_joined_to_a_far_earlier_part(tmp_path):
     assert not problems and stats['restarts'] == [0.8]
 
 
+@pytest.mark.parametrize('codec', ['mpeg2video', 'libx264'])
+@pytest.mark.parametrize('later', [60, 2500])
+def test_joined_to_a_later_part(tmp_path, codec, later):
+    """The end of a part is whole, though the transport misses packets."""
+    one, two = pan(50), pan(30, 2)
+    path = join(
+        tmp_path / 'a.ts',
+        write_video(tmp_path / '1.ts', one, codec, RATE),
+        write_video(
+            tmp_path / '2.ts',
+            two,
+            codec,
+            RATE,
+            stamps=range(later, later + 30),
+        ),
+    )
+    frames, problems, stats = read(path)
+    assert not problems and [i for i, _, _ in frames] == list(range(80))
+    assert min(map(psnr, one + two, [image for *_, image in frames])) > 25
+    stamps = [*range(50), *range(later, later + 30)]
+    # The muxer may let a file begin some frames later.
+    np.testing.assert_allclose(
+        times(frames), np.array(stamps) / RATE, atol=2.6 / RATE
+    )
+    # The same as where a piece was lost: it is told.
+    assert len(stats['gaps']) == 1 and not stats['restarts']
+    assert 1.5 < stats['gaps'][0] < 2
+
+
+def test_a_lost_piece_before_a_key_frame(tmp_path):
+    """What is left of the last picture is seen by the decoder."""
+    truth = pan(60)
+    path = write_video(tmp_path / 'a.ts', truth, 'libx264', RATE, gop=10)
+    with av.open(str(path)) as container:
+        places = [p.pos for p in container.demux(video=0) if p.is_keyframe]
+    data = path.read_bytes()
+    key = places[3] // 188 * 188
+    start = (places[1] + places[2]) // 2 // 188 * 188
+    path.write_bytes(data[:start] + data[key:])
+    frames, problems, stats = read(path)
+    assert problems or stats['gaps']
+    assert len(frames) > 40
+    for _, _, image in frames:
+        assert max(psnr(image, other) for other in truth) > 25
+
+
 def behead(path, share):
     """Cut the first part of a transport stream off."""
     data = path.read_bytes()

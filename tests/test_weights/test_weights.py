@@ -119,6 +119,50 @@ def test_files_that_cannot_be_used_are_explained(tmp_path, generator, message):
         weights.load_published(path)
 
 
+def test_a_network_of_impossible_size_is_refused_at_once(tmp_path):
+    """Building it would take all of the memory, or all day."""
+    for number in (10**8, 10**30):
+        path = _save(
+            tmp_path / 'a.safetensors', dict(NET, base_channels=number)
+        )
+        with pytest.raises(CheckpointError, match='a.safetensors is damaged'):
+            weights.load_published(path)
+    blocks = dict(
+        type='mmdsr.MASASRNet', channels=8, encoder_blocks=[10**8, 1, 1]
+    )
+    path = _save(tmp_path / 'a.safetensors', blocks)
+    with pytest.raises(CheckpointError, match='number of layers of 1e\\+08'):
+        weights.load_published(path)
+
+
+def test_a_width_that_does_not_fit_takes_no_memory(tmp_path, monkeypatch):
+    built = []
+    build = MODELS.build
+
+    def watch(*args):
+        network = build(*args)
+        built.append({p.device.type for p in network.parameters()})
+        return network
+
+    path = _save(tmp_path / 'a.safetensors', dict(NET, base_channels=64))
+    monkeypatch.setattr(MODELS, 'build', watch)
+    with pytest.raises(CheckpointError, match='of another shape'):
+        weights.load_published(path)
+    assert built == [{'meta'}]
+    path = _save(tmp_path / 'a.safetensors')
+    assert not next(weights.load_published(path).parameters()).is_meta
+
+
+def test_a_reason_is_short(tmp_path):
+    path = _save(
+        tmp_path / 'a.safetensors',
+        dict(type='mmdsr.MASASRNet', encoder_blocks='x' * 5000),
+    )
+    with pytest.raises(CheckpointError, match='cannot be built') as caught:
+        weights.load_published(path)
+    assert len(str(caught.value)) < 600
+
+
 def test_other_files_are_explained(tmp_path):
     state = MODELS.build(NET).state_dict()
     plain, training = tmp_path / 'plain.pth', tmp_path / 'iter_1.pth'
