@@ -4,7 +4,7 @@ from collections import Counter
 
 import av.error
 
-from mmdsr.video.reader import VideoError
+from mmdsr.errors import VideoError
 
 _TRACK_PACKETS = 300
 """Packets that are counted to tell a film from a cover."""
