@@ -73,7 +73,7 @@ def _gain(value):
 
 def _cells(row):
     if row.psnr_y is None:
-        return [row.name, '-', '-', '-', row.note, '-', '-']
+        return [row.name, *'------']
     return [
         row.name,
         f'{row.psnr_y:.2f}',
@@ -88,6 +88,10 @@ def _cells(row):
 def _match_cells(row):
     *shares, median = row.match.values()
     return [row.name, *(f'{v:.1f}' for v in shares), f'{median:.2f}']
+
+
+def _reasons(rows):
+    return [f'{row.name}: {row.note}' for row in rows if row.psnr_y is None]
 
 
 def _counts(rows):
@@ -118,7 +122,9 @@ def rich_table(name, rows):
         rich.table.Table: The table.
     """
     title = f'{name} ({_counts(rows)})'
-    return _fill_table(Table(title=title), _HEADER, map(_cells, rows))
+    caption = '\n'.join(_reasons(rows)) or None
+    table = Table(title=title, caption=caption)
+    return _fill_table(table, _HEADER, map(_cells, rows))
 
 
 def match_table(name, rows):
@@ -158,6 +164,7 @@ def write_results(out, results, origin):
     for name, rows in results.items():
         lines += ['', f'## {name} ({_counts(rows)})', '']
         lines += [markdown_table(_HEADER, map(_cells, rows))]
+        lines += ['', *_reasons(rows)] if _reasons(rows) else []
         matched = [_match_cells(row) for row in rows if row.match]
         if matched:
             table = markdown_table(_MATCH_HEADER, matched)

@@ -188,7 +188,7 @@ def test_results_are_written(tmp_path):
             gain_resting=1.968,
             match=match,
         ),
-        Row('wrong', 'wrong', note='why'),
+        Row('wrong', 'wrong', note='why it cannot be judged ' * 4),
     ]
     write_results(tmp_path, dict(a=rows), dict(checkpoint='x.pth'))
     content = json.loads((tmp_path / 'results.json').read_text())
@@ -199,7 +199,8 @@ def test_results_are_written(tmp_path):
     assert true['match'] == match
     text = (tmp_path / 'results.md').read_text()
     assert '| true | 31.23 | 0.9500 | 30.00 | +1.23 | +0.50 | +1.97 |' in text
-    assert '| wrong | - | - | - | why | - | - |' in text
+    assert '| wrong | - | - | - | - | - | - |' in text
+    assert 'wrong: why it cannot be judged' in text
     assert '## a (2 images, 1 moving, 1 at rest)' in text
     assert '| true | 50.0 | 60.0 | 70.0 | 80.0 | 0.25 |' in text
     table = rich_table('a', rows)
