@@ -33,8 +33,8 @@ class References:
     as by ``'upscaled'``, which is said once.
 
     A reference from a file is flipped as the metainfo (``flip``,
-    ``flip_direction``) says that the image was. It is not resized or
-    cropped: it may have any size.
+    ``flip_direction``) says that the image was. It may have any size; see
+    :func:`at_full_size` for one that is no larger than the image.
 
     Args:
         policy (str): One of :data:`POLICIES`.
@@ -184,6 +184,29 @@ def metainfo_of(sample):
     """
     info = getattr(sample, 'metainfo', sample)
     return info if isinstance(info, dict) else {}
+
+
+def at_full_size(reference, image, scale):
+    """Enlarge a reference that has no more pixels than the image.
+
+    It is another frame of the same recording. Networks are trained with
+    references that show the scene ``scale`` times as large, and find nothing
+    in one that shows it as small as LR (docs/results.md).
+
+    Args:
+        reference (Tensor): (3, Hr, Wr) in 0..255.
+        image (Tensor): LR image (3, H, W).
+        scale (int): How many times as many rows and columns.
+
+    Returns:
+        Tensor: The reference; if neither side is longer than the image's,
+        enlarged by Pillow's bicubic filter.
+    """
+    size = reference.shape[-2:]
+    if any(map(int.__gt__, size, image.shape[-2:])):
+        return reference
+    window = [(0, side * scale) for side in size]
+    return enlarged(reference, window, scale)
 
 
 def enlarged(image, window, scale):

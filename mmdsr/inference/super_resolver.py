@@ -21,7 +21,11 @@ from mmdsr.inference.inputs import (
     read_image,
     write_like,
 )
-from mmdsr.inference.references import References, metainfo_of
+from mmdsr.inference.references import (
+    References,
+    at_full_size,
+    metainfo_of,
+)
 from mmdsr.inference.sources import build_network, digest_of, takes_none
 from mmdsr.models.hidden import Hidden
 
@@ -248,7 +252,8 @@ class SuperResolver:
         if reference is not None:
             name = str(image) if named else 'an image'
             self.check_device(lr.device)
-            pair = Pair(lr, read_image(reference), name)
+            reference = at_full_size(read_image(reference), lr, self.scale)
+            pair = Pair(lr, reference, name)
             (result,) = self._enlarge([pair])
         elif policy == 'file' or (policy == 'neighbor' and not named):
             raise ValueError(
@@ -343,6 +348,8 @@ class SuperResolver:
             found = 'self' if own else 'upscaled'
             if takes_none(self._network.module):
                 found = 'none'
+        else:
+            found = at_full_size(found, image, self.scale)
         name = metainfo_of(sample).get('img_path', 'an image')
         return Pair(image, found, str(name))
 

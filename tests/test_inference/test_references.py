@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 from inference_cases import pipe
+from PIL import Image
 
 from mmdsr.inference import SuperResolver
-from mmdsr.inference.references import References
+from mmdsr.inference.references import References, at_full_size
 from mmdsr.io.images import write_png
+from mmdsr.weights import load_published
 
 
 def save(path, seed=0, size=(20, 28)):
@@ -104,11 +106,50 @@ def test_the_network_uses_it(tmp_path):
     write_png(
         tmp_path / 'same.png', image.flip(0).permute(1, 2, 0).numpy().copy()
     )
-    own = SuperResolver(weights='dsrnet_nano_quick', reference='self')(
-        [image]
-    )[0]
+    # The image's own file is no larger than it: it is enlarged.
+    own = SuperResolver(weights='dsrnet_nano_quick')([image])[0]
     resolver = SuperResolver(weights='dsrnet_nano_quick', reference='file')
     samples = [dict(ref_path=tmp_path / f'{n}.png') for n in ('same', 'other')]
     same, other = resolver([image, image], samples)
     assert (same - own).abs().max() <= 1
     assert (other - own).abs().max() > 1
+
+
+def test_a_frame_of_the_same_recording_is_enlarged():
+    image = torch.zeros(3, 20, 30)
+    frame = torch.randint(0, 256, (3, 20, 30), dtype=torch.uint8)
+    large = at_full_size(frame, image, 4)
+    expected = Image.fromarray(frame.permute(1, 2, 0).numpy()).resize(
+        (120, 80), Image.Resampling.BICUBIC
+    )
+    error = np.abs(
+        large.permute(1, 2, 0).numpy() - np.asarray(expected, float)
+    )
+    assert large.shape == (3, 80, 120) and error.max() <= 1
+    # A part of such a frame likewise.
+    assert at_full_size(frame[:, :16], image, 4).shape == (3, 64, 120)
+    # What has more pixels on one side shows more, and stays.
+    wider = torch.zeros(3, 18, 31)
+    assert at_full_size(wider, image, 4) is wider
+
+
+def test_neighbors_reach_the_network_at_full_size(tmp_path):
+    frames = np.random.default_rng(0).integers(
+        0, 256, (2, 24, 32, 3), np.uint8
+    )
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(tmp_path / f'f{number}.png')
+    resolver = SuperResolver(weights='dsrnet_nano_quick', reference='neighbor')
+    images = [
+        torch.from_numpy(np.ascontiguousarray(f[..., ::-1])).permute(2, 0, 1)
+        for f in frames
+    ]
+    (result,) = resolver(images[1:], [dict(img_path=str(tmp_path / 'f1.png'))])
+    seen = at_full_size(images[0], images[1], 4)
+    network = load_published('dsrnet_nano_quick').eval()
+    with torch.inference_mode():
+        sr = network(
+            *(x.flip(0)[None].float() / 255 for x in (images[1], seen))
+        )
+    expected = (sr[0].flip(0) * 255).clamp(0, 255).round()
+    assert (result - expected).abs().max() <= 1
