@@ -116,40 +116,30 @@ def test_the_network_uses_it(tmp_path):
 
 
 def test_a_frame_of_the_same_recording_is_enlarged():
-    image = torch.zeros(3, 20, 30)
-    frame = torch.randint(0, 256, (3, 20, 30), dtype=torch.uint8)
+    image, frame = pipe(32, 40), pipe(32, 40, seed=1)
     large = at_full_size(frame, image, 4)
     expected = Image.fromarray(frame.permute(1, 2, 0).numpy()).resize(
-        (120, 80), Image.Resampling.BICUBIC
+        (160, 128), Image.Resampling.BICUBIC
     )
-    error = np.abs(
-        large.permute(1, 2, 0).numpy() - np.asarray(expected, float)
-    )
-    assert large.shape == (3, 80, 120) and error.max() <= 1
+    np.testing.assert_allclose(large.permute(1, 2, 0), expected, atol=1)
     # A part of such a frame likewise.
-    assert at_full_size(frame[:, :16], image, 4).shape == (3, 64, 120)
+    assert at_full_size(frame[:, :16], image, 4).shape == (3, 64, 160)
     # What has more pixels on one side shows more, and stays.
-    wider = torch.zeros(3, 18, 31)
+    wider = torch.zeros(3, 18, 41)
     assert at_full_size(wider, image, 4) is wider
 
 
 def test_neighbors_reach_the_network_at_full_size(tmp_path):
-    frames = np.random.default_rng(0).integers(
-        0, 256, (2, 24, 32, 3), np.uint8
-    )
-    for number, frame in enumerate(frames):
-        Image.fromarray(frame).save(tmp_path / f'f{number}.png')
+    paths = [tmp_path / f'f{number}.png' for number in range(2)]
+    before, image = (save(path, n, (24, 32)) for n, path in enumerate(paths))
     resolver = SuperResolver(weights='dsrnet_nano_quick', reference='neighbor')
-    images = [
-        torch.from_numpy(np.ascontiguousarray(f[..., ::-1])).permute(2, 0, 1)
-        for f in frames
+    (result,) = resolver([image], [dict(img_path=str(paths[1]))])
+    inputs = [
+        part.flip(0)[None].float() / 255
+        for part in (image, at_full_size(before, image, 4))
     ]
-    (result,) = resolver(images[1:], [dict(img_path=str(tmp_path / 'f1.png'))])
-    seen = at_full_size(images[0], images[1], 4)
     network = load_published('dsrnet_nano_quick').eval()
     with torch.inference_mode():
-        sr = network(
-            *(x.flip(0)[None].float() / 255 for x in (images[1], seen))
-        )
+        sr = network(*inputs)
     expected = (sr[0].flip(0) * 255).clamp(0, 255).round()
     assert (result - expected).abs().max() <= 1
