@@ -26,15 +26,18 @@ from mmdsr.models.networks.flow_warp import FlowWarp
 from mmdsr.models.networks.padding import SCALE
 from mmdsr.models.networks.refsr_net import DSROutput
 from mmdsr.registry import MODELS, TRANSFORMS
+from mmdsr.transforms.align_ref import SpoilRef
 
-#: What may stand for the reference. The last three are ways of having none:
+#: What may stand for the reference. 'soft' has only LR's resolution, as the
+#: next frame of one recording has. The last three are ways of having none:
 #: the enlarged LR image, LR itself (section 5.3) and a black picture.
-REFERENCES = ('adjacent', 'wrong', 'upscaled', 'self', 'black')
+REFERENCES = ('adjacent', 'soft', 'wrong', 'upscaled', 'self', 'black')
 #: Those that are evaluated when none are named.
 USUAL_REFERENCES = ('adjacent', 'wrong', 'upscaled', 'self')
 DEPTHS = ('predicted', 'given', 'zero')
 _NAMES = {
     'adjacent': 'true reference',
+    'soft': 'soft reference',
     'wrong': 'wrong reference',
     'upscaled': 'upscaled reference',
     'self': 'self reference',
@@ -135,6 +138,7 @@ def _blacken_reference(sample):
 
 
 _STAND_INS = {'upscaled': _enlarge_reference, 'black': _blacken_reference}
+_soften = SpoilRef(missing=0, wrong=0, black=0, soft=1)
 
 
 def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
@@ -157,6 +161,8 @@ def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
         # Depth maps are those of 'self', whose size is that of Ref-down.
         pipeline.append(_STAND_INS[reference])
         reference = 'self'
+    elif reference == 'soft':
+        pipeline.append(_soften)
     for step in cfg.test_dataloader.dataset.pipeline:
         if step['type'] == 'mmdsr.LoadDepth':
             pipeline.append(TRANSFORMS.build(step))
@@ -164,7 +170,7 @@ def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
         data_root,
         split=split,
         pipeline=pipeline,
-        reference='adjacent' if reference == 'none' else reference,
+        reference='adjacent' if reference in ('none', 'soft') else reference,
         max_samples=max_samples,
         test_mode=True,
     )

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from rich.console import Console
 
 from mmdsr.errors import CheckpointError
+from mmdsr.evaluation.functional import upscale
 from mmdsr.experiments import compare_references
 from mmdsr.experiments.references_table import (
     Row,
@@ -20,6 +21,7 @@ from mmdsr.experiments.references_table import (
     write_results,
 )
 from mmdsr.io.checkpoint import save_weights
+from mmdsr.io.images import downscale
 from mmdsr.models.networks import DSROutput
 from mmdsr.registry import MODELS
 
@@ -93,6 +95,17 @@ def test_reference_matters_for_a_network_that_uses_it(
     assert 0.1 < depth.min() < depth.max() < 0.8
     assert not any(depth.any() for depth in net.seen[-1])
     assert len(list(tmp_path.glob('*.png'))) == 1
+
+
+def test_a_soft_reference_has_the_resolution_of_lr(cfg, refsr_root):
+    sharp, soft = (
+        compare_references.open_dataset(cfg, refsr_root, name)[0]
+        for name in ('adjacent', 'soft')
+    )
+    small = downscale(sharp['ref'])
+    np.testing.assert_array_equal(soft['ref'], upscale(small))
+    assert soft['ref_path'] == sharp['ref_path']
+    np.testing.assert_array_equal(soft['flow'], sharp['flow'])
 
 
 def test_bicubic_row_is_pillow(cfg, refsr_root):
