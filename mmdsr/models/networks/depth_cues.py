@@ -60,7 +60,7 @@ def magnification(flow: Tensor, depth: Tensor, depth_ref: Tensor) -> Tensor:
 
 
 def rigid_depth_ratio(
-    ratio: Tensor, weight: Tensor, depth: Tensor, rounds: int = 20
+    ratio: Tensor, weight: Tensor, depth: Tensor, trials: int = 256
 ) -> Tensor:
     """Fit to depth ratios what one motion of the camera allows.
 
@@ -70,16 +70,17 @@ def rigid_depth_ratio(
     the ray, and the translation along the reference's axis. So the ratio
     ``Z_Ref / Z_LR = a x + b y + c + t / Z_LR`` is linear in x, y and the
     inverse depth, with the same four numbers everywhere; no pose need be
-    known. They are found by reweighted least squares, whose tolerance for
-    what does not fit shrinks from round to round, so that false ratios
-    hardly count as long as they are fewer than the right ones.
+    known. Of many random choices of four pixels (the same at each call) the
+    one that explains the most starts a few rounds of reweighted least
+    squares: false ratios hardly count as long as no other motion explains
+    more of them than the true one does.
 
     Args:
         ratio (Tensor): Z_Ref / Z_LR (N, 1, H, W).
         weight (Tensor): How far to trust each, >= 0, (N, 1, H, W).
         depth (Tensor): Inverse depth of LR (N, 1, H, W), finite where the
             weight is above 0.
-        rounds (int): Of reweighting. Defaults to 20.
+        trials (int): Choices of four pixels. Defaults to 256.
 
     Returns:
         Tensor: The ratio that fits the motion (N, 1, H, W).
@@ -98,19 +99,38 @@ def rigid_depth_ratio(
     a = terms.flatten(2).transpose(1, 2).double()  # (N, HW, 4)
     b = ratio.flatten(1).double()
     trust = weight.flatten(1).double()
-    fit = torch.ones_like(b)
-    for step in range(rounds):
-        # Of the logarithm, from anything goes to a few percent.
-        scale = max(0.02, 0.5 * 0.8**step)
-        error = torch.where(trust > 0, (b / fit.clamp_min(1e-3)).log(), 0)
-        w = trust / (1 + (error / scale).square()).square()
+
+    seed = torch.Generator(ratio.device).manual_seed(0)
+    # Without any trust all are as good.
+    chosen = trust.clamp_min(1e-12).multinomial(
+        4 * trials, replacement=True, generator=seed
+    )
+    four = a.gather(1, chosen[..., None].expand(-1, -1, 4))
+    motion = _solve(
+        four.unflatten(1, (trials, 4)),
+        b.gather(1, chosen).unflatten(1, (trials, 4)),
+    )
+    fits = a @ motion.transpose(1, 2)  # (N, HW, trials)
+    explained = (_log_error(b[..., None], fits) < 0.05) * trust[..., None]
+    best = explained.sum(1).argmax(1)
+    fit = fits[torch.arange(len(fits), device=best.device), :, best]
+    for _ in range(5):
+        error = torch.where(trust > 0, _log_error(b, fit), 0)
         # Ratios err in proportion to themselves.
-        w = (w / b.square().clamp_min(1e-6)).unsqueeze(2)
-        normal = a.transpose(1, 2) @ (w * a)
-        normal += 1e-9 * torch.eye(4, dtype=a.dtype, device=a.device)
-        right = a.transpose(1, 2) @ (w * b.unsqueeze(2))
-        fit = (a @ torch.linalg.solve(normal, right)).squeeze(2)
+        root = trust.sqrt() / (1 + (error / 0.02).square()) / b
+        fit = (a @ _solve(root[..., None] * a, root * b)[..., None])[..., 0]
     return fit.view_as(ratio).to(ratio.dtype)
+
+
+def _log_error(ratio: Tensor, fit: Tensor) -> Tensor:
+    return (ratio / fit.clamp_min(1e-3)).log().abs()
+
+
+def _solve(a: Tensor, b: Tensor) -> Tensor:
+    """Least squares (..., 4) for a (..., M, 4) and b (..., M)."""
+    # Where four pixels leave a choice, near to 0.
+    normal = a.mT @ a + 1e-9 * torch.eye(4, dtype=a.dtype, device=a.device)
+    return torch.linalg.solve(normal, (a.mT @ b[..., None])[..., 0])
 
 
 @torch.no_grad()
