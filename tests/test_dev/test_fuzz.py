@@ -13,11 +13,13 @@ import struct
 import subprocess
 import sys
 import tempfile
+import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tool_runs
 from PIL import Image
 
 from mmdsr.converters.frames_to_refsr import frames_to_refsr
@@ -30,6 +32,17 @@ from mmdsr.io.layout import encode_depth, read_manifest
 from mmdsr.registry import TRANSFORMS
 
 ROOT = Path(__file__).parents[2]
+
+
+def call(tool, *args):
+    """Run a tool in this process; fail if it warns."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter('always')
+        # Python does not show it: NumPy leaves a damaged archive open.
+        warnings.simplefilter('ignore', ResourceWarning)
+        done = tool_runs.call(f'dataset_converters/{tool}.py', *args)
+    assert not seen, [str(warning.message) for warning in seen]
+    return done
 
 
 def run(tool, *args, prelude='', timeout=100):
@@ -195,7 +208,7 @@ def test_frames_to_refsr(tmp_path):
     (folder / 'zz-bad.png').write_bytes(b'')
     out = tmp_path / 'out'
     before = tree(tmp_path)
-    refused = run('frames_to_refsr', folder, out)
+    refused = call('frames_to_refsr', folder, out)
     assert refused.returncode == 2
     assert 'files refused' in refused.stderr
     assert tree(tmp_path) == before
@@ -270,10 +283,10 @@ def test_pairs_to_refsr(tmp_path):
         good.parent.mkdir(exist_ok=True)
         good.write_bytes(encode(RGB))
     before = tree(tmp_path)
-    refused = run('pairs_to_refsr', 'deep-sewer', root, out, '--keep-size')
+    refused = call('pairs_to_refsr', 'deep-sewer', root, out, '--keep-size')
     assert refused.returncode == 2 and 'files refused' in refused.stderr
     assert tree(tmp_path) == before
-    done = run(
+    done = call(
         'pairs_to_refsr', 'deep-sewer', root, out, '--keep-size',
         '--on-error', 'skip',
     )  # fmt: skip
@@ -285,7 +298,7 @@ def test_pairs_to_refsr(tmp_path):
     cufed = tmp_path / 'cufed' / 'train'
     shutil.copytree(root / 'train' / 'raw', cufed, symlinks=True,
                     copy_function=os.rename)  # fmt: skip
-    done = run(
+    done = call(
         'pairs_to_refsr', 'cufed', cufed.parent, out, '--on-error', 'skip',
         '--overwrite',
     )  # fmt: skip
@@ -330,7 +343,7 @@ def test_depth(tmp_path, name):
     (raw.parent / 'depth' / 'input').mkdir(parents=True)
     path.rename(raw.parent / 'depth' / 'input' / name)
     out = tmp_path / 'out'
-    done = run('pairs_to_refsr', 'deep-sewer', tmp_path / 'set', out)
+    done = call('pairs_to_refsr', 'deep-sewer', tmp_path / 'set', out)
     # An 8-bit picture is depth there, by its owners' convention.
     assert done.returncode == (0 if name == 'eight.png' else 2)
     assert out.exists() == (name == 'eight.png')
@@ -390,11 +403,11 @@ def test_masks_to_coco(tmp_path):
         if path.name != 'folder.png':
             content = encode(Image.fromarray(mask))
             (masks / f'{path.stem}.png').write_bytes(content)
-    refused = run('masks_to_coco', images, masks, out)
+    refused = call('masks_to_coco', images, masks, out)
     assert refused.returncode == 2 and 'files refused' in refused.stderr
     assert not out.exists()
     args = (images, masks, out, '--on-error', 'skip')
-    done = run('masks_to_coco', *args)
+    done = call('masks_to_coco', *args)
     assert done.returncode == 0, done.stderr
     coco = json.loads(out.read_text())
     listed = {image['file_name'] for image in coco['images']}
@@ -408,7 +421,7 @@ def test_masks_to_coco(tmp_path):
     fill(masks)
     (masks / 'a.png').write_bytes(encode(Image.fromarray(mask)))
     (images / 'a.png').write_bytes(encode(RGB))
-    refused = run('masks_to_coco', *args, '--overwrite')
+    refused = call('masks_to_coco', *args, '--overwrite')
     assert refused.returncode == 0, refused.stderr
     coco = json.loads(out.read_text())
     assert [image['file_name'] for image in coco['images']] == ['a.png']
