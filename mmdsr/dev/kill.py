@@ -5,6 +5,8 @@ What it leaves when it is through is compared, file by file, with what a run
 that nobody killed has made.
 """
 
+import contextlib
+import json
 import os
 import shutil
 import signal
@@ -110,7 +112,8 @@ def contents(folder, ignore=()):
         ignore (Sequence[str]): Patterns of files to leave out.
 
     Returns:
-        dict[str, bytes or dict]: By path; of a checkpoint its weights.
+        dict[str, bytes or dict]: By path; of a checkpoint its weights, of a
+        journal its lines without the times of files.
     """
     found = {}
     for path in sorted(folder.rglob('*')):
@@ -123,10 +126,25 @@ def contents(folder, ignore=()):
             found[name] = read_checkpoint(path)['state_dict']
         else:
             # Where it was made may be noted.
-            found[name] = path.read_bytes().replace(
-                os.fsencode(folder), b'FOLDER'
-            )
+            content = path.read_bytes().replace(os.fsencode(folder), b'FOLDER')
+            if path.suffix == '.jsonl':
+                content = b'\n'.join(_journal(content))
+            found[name] = content
     return found
+
+
+def _journal(content):
+    """Return the lines that count: half ones are passed over by readers."""
+    lines = set()
+    for line in content.splitlines():
+        with contextlib.suppress(ValueError):
+            record = json.loads(line, object_hook=_without_time)
+            lines.add(json.dumps(record, sort_keys=True).encode())
+    return sorted(lines)
+
+
+def _without_time(record):
+    return {k: v for k, v in record.items() if k != 'mtime_ns'}
 
 
 def differences(expected, found):

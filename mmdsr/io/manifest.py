@@ -93,7 +93,8 @@ def read_manifest(root, formats=(FORMAT,)):
         lists = [manifest['splits'][key] for key in SPLITS]
         if found[0] == FORMAT:
             manifest['scale'] = int(manifest['scale'])
-    except (ValueError, KeyError, TypeError) as error:
+    # JSON knows an infinite scale.
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise ValueError(
             f'{path} is no manifest of this layout ({error!r}). Write the '
             'data set anew, or delete the file to use the folders as they '

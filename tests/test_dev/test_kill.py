@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from mmdsr.dev.kill import differences, kill_test
+from mmdsr.dev.kill import contents, differences, kill_test
 
 GOOD = """
 import os, pathlib, sys, time
@@ -62,3 +62,20 @@ def test_differences():
         ('d', 'is left'),
     ]
     assert not differences(one, dict(one))
+
+
+def test_a_journal_is_compared_without_times(tmp_path):
+    def write(folder, *lines):
+        folder.mkdir()
+        (folder / 'a.jsonl').write_text('\n'.join(lines))
+        return contents(folder)
+
+    line = '{"name": "%s", "result": {"size": 3, "mtime_ns": %d}}'
+    one = write(tmp_path / '1', line % ('a', 1), line % ('b', 2))
+    # In another order, and half a line of a process that was killed.
+    same = write(
+        tmp_path / '2', line % ('b', 8), '{"name": "a", "re', line % ('a', 9)
+    )
+    other = write(tmp_path / '3', line % ('a', 1))
+    assert not differences(one, same)
+    assert differences(one, other) == [('a.jsonl', 'differs')]

@@ -262,7 +262,11 @@ def test_run_of():
 def test_manifests_that_are_none(tmp_path):
     assert read_manifest(tmp_path) is None
     path = tmp_path / 'manifest.json'
-    for text in ('{', '[]', '{"format": "mmdsr-refsr", "version": 1}'):
+    start = '{"format": "mmdsr-refsr", "version": 1'
+    endless = (
+        f'{start}, "splits": {{"train": [], "test": []}}, "scale": 1e999}}'
+    )
+    for text in ('{', '[]', f'{start}}}', endless):
         path.write_text(text)
         with pytest.raises(ValueError, match='no manifest'):
             read_manifest(tmp_path)
