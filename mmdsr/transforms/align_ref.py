@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmdsr.converters.images import downscale
 from mmdsr.datasets.alignment_cache import read_alignment
 from mmdsr.evaluation.functional import upscale
+from mmdsr.io.images import downscale
 from mmdsr.registry import TRANSFORMS
 
 
