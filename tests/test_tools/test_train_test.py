@@ -60,6 +60,8 @@ def test_wrong_input_gives_one_line_and_code_2(tmp_path, refsr_root):
     cases = [
         ('train.py', [tmp_path / 'none.py'], 'none.py does not exist'),
         ('train.py', [config, '--cfg-options', gone], 'make data'),
+        ('train.py', [config, '--input', 'sr'], "default_scope='mmagic'"),
+        ('test.py', [config, 'x.pth', '--input', 'lr'], 'on HR images'),
         (
             'test.py',
             [config, tmp_path / 'x.pth'],
