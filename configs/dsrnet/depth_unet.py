@@ -23,8 +23,10 @@ model = dict(
         # Transposed convolutions leave their grain in the map.
         upsample='resize',
     ),
-    # Eq. 9.
-    depth_loss=dict(type='mmdsr.DepthLoss', loss_weight=1.0),
+    # Eq. 9, and against grain the change of the error from pixel to pixel.
+    depth_loss=dict(
+        type='mmdsr.DepthLoss', loss_weight=1.0, gradient_weight=1.0
+    ),
     data_preprocessor=dict(
         type='DataPreprocessor', mean=[0.0, 0.0, 0.0], std=[255.0] * 3
     ),

@@ -1,6 +1,6 @@
 """Losses of Eq. 9 and 11-13 (Eq. 10 and 22 are mmagic's ``L1Loss``)."""
 
-from mmdsr.models.losses.depth_loss import DepthLoss, masked_l1
+from mmdsr.models.losses.depth_loss import DepthLoss, gradient_l1, masked_l1
 from mmdsr.models.losses.flow_loss import (
     FlowLoss,
     end_point_error,
@@ -30,6 +30,7 @@ __all__ = [
     'RelativisticGANLoss',
     'SelfFlowLoss',
     'end_point_error',
+    'gradient_l1',
     'masked_l1',
     'match_loss',
     'photometric_error',
