@@ -137,7 +137,9 @@ setup(
         'Topic :: Scientific/Engineering :: Image Processing',
     ],
     packages=find_packages(include=['mmdsr', 'mmdsr.*']),
-    package_data={'mmdsr.weights': ['index.json', '*.csv', '*.safetensors', '*.pth']},
+    package_data={
+        'mmdsr.weights': ['index.json', '*.csv', '*.safetensors', '*.pth']
+    },
     entry_points={'console_scripts': ['mmdsr = mmdsr.cli.main:main']},
     python_requires='>=3.10,<3.12',
     install_requires=read_requirements('runtime'),

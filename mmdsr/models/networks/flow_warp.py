@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmdsr.models.networks.dsrnet_x import gather_evidence
 from mmdsr.models.networks.padding import SCALE, upscale
+from mmdsr.models.networks.reference_fusion import gather_evidence
 from mmdsr.models.networks.refsr_net import DSROutput
 from mmdsr.registry import MODELS
 

@@ -9,14 +9,14 @@ import torch
 from mmengine.config import Config
 
 from mmdsr.analysis.flops import count_cost, example_inputs
-from mmdsr.models.networks.dsrnet_x import (
+from mmdsr.models.networks.flow import enlarge_flow, inside, warp
+from mmdsr.models.networks.padding import upscale
+from mmdsr.models.networks.reference_fusion import (
     Evidence,
     ReferenceFusion,
     gather_evidence,
     local_gain,
 )
-from mmdsr.models.networks.flow import enlarge_flow, inside, warp
-from mmdsr.models.networks.padding import upscale
 from mmdsr.registry import MODELS
 
 CONFIGS = Path(__file__).parents[3] / 'configs/dsrnet_x'

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 
 from mmdsr.models.losses import FlowLoss
-from mmdsr.models.networks.dsrnet_x import gather_evidence
 from mmdsr.models.networks.flow import inside
 from mmdsr.models.networks.padding import downscale, upscale
+from mmdsr.models.networks.reference_fusion import gather_evidence
 from mmdsr.registry import MODELS
 
 SMALL = dict(

@@ -1,0 +1,130 @@
+"""What references show of LR, and how several are weighed."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdsr.models.networks.blocks import conv3x3
+from mmdsr.models.networks.flow import enlarge_flow, warp
+from mmdsr.models.networks.padding import SCALE
+
+#: Brings details and differences, a few hundredths, near to one.
+_GAIN = 4.0
+#: Channels of an image at full size folded to LR's.
+FOLDED = 3 * SCALE**2
+
+
+class Evidence(NamedTuple):
+    """What a reference shows of LR, on LR's grid.
+
+    Args:
+        detail (Tensor): The warped reference without its low pass, its light
+            matched to LR's, folded: (N, 48, H, W).
+        difference (Tensor): Its low pass minus LR (N, 3, H, W): where it is
+            large, the flow is wrong.
+    """
+
+    detail: Tensor
+    difference: Tensor
+
+
+def local_gain(target: Tensor, source: Tensor, window: int = 7) -> Tensor:
+    """Return the factor that gives an image the local light of another.
+
+    Args:
+        target (Tensor): Image (N, 3, H, W) in [0, 1].
+        source (Tensor): Image of the same shape.
+        window (int): Side of the neighborhood, odd. Defaults to 7.
+
+    Returns:
+        Tensor: Factor (N, 1, H, W) in [0.25, 4].
+    """
+    light = [
+        F.avg_pool2d(
+            image.mean(1, keepdim=True),
+            window,
+            1,
+            window // 2,
+            count_include_pad=False,
+        )
+        for image in (target, source)
+    ]
+    return ((light[0] + 0.02) / (light[1] + 0.02)).clamp(0.25, 4)
+
+
+def gather_evidence(lr: Tensor, ref: Tensor, flow: Tensor) -> Evidence:
+    """Warp a reference at full resolution and split it.
+
+    Args:
+        lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
+        ref (Tensor): References (N, 3, Hr, Wr).
+        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
+
+    Returns:
+        Evidence: Detail and difference.
+    """
+    warped = warp(ref, enlarge_flow(flow, SCALE))
+    cells = F.pixel_unshuffle(warped, SCALE).unflatten(1, (3, SCALE**2))
+    low = cells.mean(2)
+    gain = local_gain(lr, low)
+    detail = ((cells - low[:, :, None]) * gain[:, :, None]).flatten(1, 2)
+    return Evidence(detail, low * gain - lr)
+
+
+class ReferenceFusion(nn.Module):
+    """Weigh what several references show; their order does not matter.
+
+    Each reference k gets a weight ``c_k exp(g_k) / (1 + sum_j c_j exp(g_j))``
+    per pixel, where c is the confidence of its flow and g is learned from
+    what it shows. The 1 stands for no reference: with confidence 0
+    everywhere nothing is left of any.
+
+    Args:
+        channels (int): Width of the features.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = conv3x3(FOLDED + 4, channels)
+        self.conv2 = conv3x3(channels, channels + 1)
+
+    def forward(
+        self, evidence: Evidence, confidence: Tensor, count: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Fuse.
+
+        Args:
+            evidence (Evidence): Of ``N * count`` references, those of one
+                image side by side.
+            confidence (Tensor): Confidence of their flow
+                (N * count, 1, H, W) in [0, 1].
+            count (int): References per image, K.
+
+        Returns:
+            tuple[Tensor, Tensor, Tensor]: Features (N, C, H, W), detail
+            (N, 48, H, W), and the share of it that comes from references
+            (N, 1, H, W) in [0, 1).
+        """
+        x = torch.cat(
+            [
+                _GAIN * evidence.detail,
+                _GAIN * evidence.difference,
+                confidence,
+            ],
+            1,
+        )
+        x = self.conv2(F.relu(self.conv1(x), inplace=True))
+        feat, logit = x[:, :-1], x[:, -1:]
+        weight = confidence * logit.clamp(-10, 10).exp()
+        weight, feat, detail = (
+            part.unflatten(0, (-1, count))
+            for part in (weight, feat, evidence.detail)
+        )
+        share = weight / (1 + weight.sum(1, keepdim=True))
+        return (
+            (share * feat).sum(1),
+            (share * detail).sum(1),
+            share.sum(1),
+        )
