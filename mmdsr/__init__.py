@@ -1,7 +1,7 @@
 """Depth-aware, reference-based super-resolution for sewer images.
 
     >>> import mmdsr
-    >>> resolver = mmdsr.SuperResolver(weights='dsrnet_nano_quick')
+    >>> resolver = mmdsr.SuperResolver(weights='dsrnet_x_nano')
     >>> picture = resolver.enhance('frame.png')  # doctest: +SKIP
 
 What is named here is imported when it is asked for: ``import mmdsr`` alone

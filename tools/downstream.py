@@ -9,7 +9,7 @@ what was half done goes on from its checkpoint.
 Example:
     python tools/downstream.py fcn
     python tools/downstream.py all --jobs 2 --seeds 0 1 2 \
-        --sr dsrnet_student_quick,dsrnet_teacher_quick
+        --sr dsrnet_x_nano,dsrnet_teacher_quick
     python tools/downstream.py my_hr_config.py --protocol same \
         --sr mine=configs/dsrnet/student.py:work_dirs/student
 """
@@ -41,11 +41,11 @@ def parse_args(argv=None):
     parser.add_argument(
         '--sr',
         type=names,
-        default=['dsrnet_student_quick'],
+        default=['dsrnet_x_nano'],
         metavar='MODEL,...',
         help='super-resolution models: names or files of published weights, '
         'or CONFIG:CHECKPOINT; LABEL=MODEL names a column (default: '
-        'dsrnet_student_quick)',
+        'dsrnet_x_nano)',
     )
     parser.add_argument(
         '--protocol',

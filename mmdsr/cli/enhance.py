@@ -14,7 +14,7 @@ from mmdsr.inference.references import POLICIES
 from mmdsr.inference.super_resolver import INTERPOLATIONS, PRECISIONS
 from mmdsr.weights import available
 
-DEFAULT_WEIGHTS = 'dsrnet_student_quick'
+DEFAULT_WEIGHTS = 'dsrnet_x_nano'
 
 
 def parse_args(argv=None, prog=None):

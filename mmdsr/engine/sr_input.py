@@ -79,7 +79,7 @@ def enable_sr(cfg: Config, picture: str, sr: dict | None = None) -> None:
     if not sr:
         raise UsageError(
             'Which super-resolution? Set "--cfg-options sr.weights='
-            'dsrnet_student_quick", or sr=dict(...) at the top of '
+            'dsrnet_x_nano", or sr=dict(...) at the top of '
             f'{cfg.filename}.'
         )
     own = _PREPROCESSORS[cfg.default_scope][1]

@@ -35,6 +35,10 @@ class Settings:
         overlap (int): Pixels that neighbouring tiles share at least.
         batch (int or None): Images or tiles at a time, ``None`` to choose.
         precision (str): Of :data:`PRECISIONS`.
+        centered (bool): Whether the network looks for LR from the center of
+            the reference on: a tile then sees that part of the reference
+            which lies where it lies, and its neighbors take over where the
+            match leaves it.
     """
 
     scale: int
@@ -43,6 +47,7 @@ class Settings:
     overlap: int
     batch: int | None
     precision: str
+    centered: bool = False
 
 
 @dataclass
@@ -82,24 +87,45 @@ class Pair:
             return self.size
         return tuple(side * scale for side in self.size)
 
-    def margin(self, side):
+    def margin(self, side, centered=False):
         """Return what a tile sees of its reference on each side.
 
         Args:
             side (int): Largest side of the tiles.
+            centered (bool): See :class:`Settings`. Defaults to False.
 
         Returns:
             int: Pixels of the image.
         """
-        return side // 2 if isinstance(self.reference, Tensor) else _OWN_MARGIN
+        if centered or isinstance(self.reference, str):
+            return _OWN_MARGIN
+        return side // 2
 
-    def cut(self, tile, side, scale):
+    def overlap(self, side, settings):
+        """Return what neighboring tiles share at least.
+
+        Args:
+            side (int): Side of the tiles.
+            settings (Settings): How the network is run.
+
+        Returns:
+            int: Pixels of the image.
+        """
+        if settings.centered and isinstance(self.reference, Tensor):
+            return max(settings.overlap, side // 4)
+        return settings.overlap
+
+    def cut(self, tile, side, settings):
         """Return a tile and its part of the reference, RGB in 0..1."""
+        scale = settings.scale
         lr = _grow(_to_rgb(tiling.crop(self.lr, tile)))
         if isinstance(self.reference, str) and self.reference == 'none':
             return lr, lr
         window = tiling.reference_window(
-            tile, self.size, self.ref_size(scale), self.margin(side)
+            tile,
+            self.size,
+            self.ref_size(scale),
+            self.margin(side, settings.centered),
         )
         if isinstance(self.reference, Tensor):
             ref = tiling.crop(self.reference, window)
@@ -157,7 +183,7 @@ def _choose(network, pair, settings):
     limit = budget.budget(pair.lr.device, reserve)
 
     def takes(size):
-        margin = pair.margin(max(size))
+        margin = pair.margin(max(size), settings.centered)
         sides = zip(size, pair.size, pair.ref_size(scale), strict=True)
         seen = [
             full
@@ -190,7 +216,7 @@ def _whole(network, pairs, settings):
     tile = tiling.Tile(*((0, length) for length in pairs[0].size))
     results = None
     try:
-        parts = [pair.cut(tile, side, settings.scale) for pair in pairs]
+        parts = [pair.cut(tile, side, settings) for pair in pairs]
         results = _forward(network, parts, settings)
     except (RuntimeError, MemoryError) as error:
         _refuse_others(error, pairs[0], settings)
@@ -261,12 +287,9 @@ def _refuse_others(error, pair, settings):
 
 def _in_tiles(network, pair, tile, settings):
     scale = settings.scale
-    tiles = tiling.make_tiles(
-        *pair.size, tile, settings.overlap, settings.multiple
-    )
-    canvas = tiling.Canvas(
-        tiles, pair.size, scale, settings.overlap, pair.lr.device
-    )
+    overlap = pair.overlap(tile, settings)
+    tiles = tiling.make_tiles(*pair.size, tile, overlap, _grid(settings))
+    canvas = tiling.Canvas(tiles, pair.size, scale, overlap, pair.lr.device)
     waiting = []
 
     def flush():
@@ -283,7 +306,7 @@ def _in_tiles(network, pair, tile, settings):
             canvas.add(place, _checked(result, pair))
 
     for place in tiles:
-        part = pair.cut(place, tile, scale)
+        part = pair.cut(place, tile, settings)
         shapes = [image.shape for image in part]
         # The canvas takes them in their order, a batch those of one shape.
         if waiting and shapes != [image.shape for image in waiting[0][1]]:
@@ -295,6 +318,17 @@ def _in_tiles(network, pair, tile, settings):
             flush()
     flush()
     return _finish(canvas.image(), pair, scale)
+
+
+def _grid(settings):
+    """Return what the start of a tile is a multiple of.
+
+    Windows of the reference start at multiples of their own, and are to
+    start where the tile does.
+    """
+    if settings.centered:
+        return max(settings.multiple, tiling.REF_GRID // settings.scale)
+    return settings.multiple
 
 
 def _forward(network, parts, settings):

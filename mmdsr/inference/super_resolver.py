@@ -83,7 +83,7 @@ class SuperResolver:
     Examples:
         >>> import torch
         >>> from mmdsr.inference import SuperResolver
-        >>> resolver = SuperResolver(weights='dsrnet_nano_quick')
+        >>> resolver = SuperResolver(weights='dsrnet_x_nano')
         >>> lr = torch.randint(0, 256, (3, 24, 32), dtype=torch.uint8)
         >>> resolver([lr])[0].shape
         torch.Size([3, 96, 128])
@@ -239,7 +239,7 @@ class SuperResolver:
         Examples:
             >>> import numpy as np
             >>> from mmdsr import SuperResolver
-            >>> resolver = SuperResolver(weights='dsrnet_nano_quick')
+            >>> resolver = SuperResolver(weights='dsrnet_x_nano')
             >>> resolver.enhance(np.zeros((24, 32, 3), np.uint8)).shape
             (96, 128, 3)
         """
@@ -338,6 +338,7 @@ class SuperResolver:
             self.overlap,
             self.max_batch,
             self.precision,
+            network.searches_from_center,
         )
         return enlarge(network, pairs, settings)
 

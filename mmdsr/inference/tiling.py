@@ -18,7 +18,7 @@ import torch
 
 #: Windows of the reference start at multiples of this, so that reducing it
 #: by 4, and the pyramid of the encoder, fall as on the whole reference.
-_REF_GRID = 16
+REF_GRID = 16
 
 
 class Tile(NamedTuple):
@@ -110,7 +110,7 @@ def _window(span, length, ref_length, margin):
     ratio = ref_length / length
     start = max(0, int((span[0] - margin) * ratio))
     stop = min(ref_length, -int(-(span[1] + margin) * ratio // 1))
-    return (start // _REF_GRID * _REF_GRID, stop)
+    return (start // REF_GRID * REF_GRID, stop)
 
 
 def crop(image, tile):

@@ -119,7 +119,7 @@ def test_masks_stay_in_the_frame_of_the_large_image(root):
             if kind == 'sr':
                 # Without a training; small, as its pixels do not matter.
                 cfg.model.data_preprocessor.sr = dict(
-                    weights='dsrnet_nano_quick'
+                    weights='dsrnet_student_quick'
                 )
             model = built(cfg)
             dataset = cfg.train_dataloader.dataset

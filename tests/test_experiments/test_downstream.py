@@ -151,10 +151,10 @@ def test_a_missing_data_set_is_explained(tmp_path):
 
 def test_models_of_the_command_line(tmp_path):
     lr, bicubic, one, two, hr = make_versions(
-        ['dsrnet_nano_quick', 'Mine+=dsrnet_student_quick']
+        ['dsrnet_student_quick', 'Mine+=dsrnet_teacher_quick']
     )
     assert (lr, bicubic, hr) == (LR, BICUBIC, HR)
-    assert one.label == 'SR(dsrnet_nano_quick)'
+    assert one.label == 'SR(dsrnet_student_quick)'
     assert (two.name, two.label) == ('sr-mine', 'SR(Mine+)')
     assert [v.is_sr for v in (lr, bicubic, one, two, hr)] == [
         False, False, True, True, False,
@@ -173,7 +173,7 @@ def test_models_of_the_command_line(tmp_path):
         with pytest.raises(UsageError, match=message):
             parse_sr(text)
     with pytest.raises(UsageError, match='write LABEL=MODEL'):
-        make_versions(['a=dsrnet_nano_quick', 'a=dsrnet_student_quick'])
+        make_versions(['a=dsrnet_student_quick', 'a=dsrnet_teacher_quick'])
     with pytest.raises(UsageError, match='at least one model'):
         make_versions([])
 

@@ -1,23 +1,28 @@
 """Tiles by memory: estimates, limits, and what happens when it runs out."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
 from inference_cases import noise, pipe
+from mmengine.config import Config
 
 from mmdsr.inference import SuperResolver, budget, enlarging
+from mmdsr.registry import MODELS
 from mmdsr.weights import load_published
 
-NANO = 'dsrnet_nano_quick'
+NANO = 'dsrnet_student_quick'
+CONFIGS = Path(__file__).parents[2] / 'configs'
 CPU = torch.device('cpu')
 MIB = 2**20
 
 
 @pytest.fixture(scope='module')
 def networks():
-    return [
-        load_published(f'dsrnet_{name}_quick') for name in ('nano', 'student')
-    ]
+    cfg = Config.fromfile(CONFIGS / '_base_/models/dsrnet_nano.py')
+    nano = MODELS.build(cfg.dsrnet_nano)
+    return [nano, load_published('dsrnet_student_quick')]
 
 
 def _need(network, height, width, scale=4):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mmdsr import SuperResolver
 
-NANO = 'dsrnet_nano_quick'
+NANO = 'dsrnet_student_quick'
 
 
 @pytest.fixture(scope='module')

@@ -17,7 +17,7 @@ from mmdsr.inference.ranks import Place, find_place
 from mmdsr.io.images import write_png
 from mmdsr.transforms import SuperResolve
 
-NANO = 'dsrnet_nano_quick'
+NANO = 'dsrnet_student_quick'
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from mmdsr.inference.references import References, at_full_size
 from mmdsr.io.images import write_png
 from mmdsr.weights import load_published
 
+STUDENT = 'dsrnet_student_quick'
+
 
 def save(path, seed=0, size=(20, 28)):
     """Write a random image; return it as the resolver has images."""
@@ -107,8 +109,8 @@ def test_the_network_uses_it(tmp_path):
         tmp_path / 'same.png', image.flip(0).permute(1, 2, 0).numpy().copy()
     )
     # The image's own file is no larger than it: it is enlarged.
-    own = SuperResolver(weights='dsrnet_nano_quick')([image])[0]
-    resolver = SuperResolver(weights='dsrnet_nano_quick', reference='file')
+    own = SuperResolver(weights=STUDENT)([image])[0]
+    resolver = SuperResolver(weights=STUDENT, reference='file')
     samples = [dict(ref_path=tmp_path / f'{n}.png') for n in ('same', 'other')]
     same, other = resolver([image, image], samples)
     assert (same - own).abs().max() <= 1
@@ -132,13 +134,13 @@ def test_a_frame_of_the_same_recording_is_enlarged():
 def test_neighbors_reach_the_network_at_full_size(tmp_path):
     paths = [tmp_path / f'f{number}.png' for number in range(2)]
     before, image = (save(path, n, (24, 32)) for n, path in enumerate(paths))
-    resolver = SuperResolver(weights='dsrnet_nano_quick', reference='neighbor')
+    resolver = SuperResolver(weights=STUDENT, reference='neighbor')
     (result,) = resolver([image], [dict(img_path=str(paths[1]))])
     inputs = [
         part.flip(0)[None].float() / 255
         for part in (image, at_full_size(before, image, 4))
     ]
-    network = load_published('dsrnet_nano_quick').eval()
+    network = load_published(STUDENT).eval()
     with torch.inference_mode():
         sr = network(*inputs)
     expected = (sr[0].flip(0) * 255).clamp(0, 255).round()

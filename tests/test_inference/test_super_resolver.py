@@ -19,7 +19,7 @@ from mmdsr.io.checkpoint import save_weights
 from mmdsr.registry import MODELS
 from mmdsr.weights import load_published
 
-NANO = 'dsrnet_nano_quick'
+NANO = 'dsrnet_student_quick'
 TINY = dict(
     type='mmdsr.DSRNet',
     channels=4,
@@ -209,7 +209,7 @@ def test_precision_is_its_own(nano):
         (dict(weights=NANO, max_batch=0), 'max_batch'),
         (dict(weights=NANO, tile=20), 'at least 32'),
         (dict(weights=NANO, tile=64, overlap=-1), 'overlap must be'),
-        (dict(weights='unknown'), 'Available: dsrnet_nano_quick'),
+        (dict(weights='unknown'), 'Available: dsrnet_student_quick'),
         (dict(interpolation='cubic'), 'interpolation must be one of'),
         (dict(interpolation='nearest', scale=9), 'from 1 to 8'),
         (dict(interpolation='nearest', scale=1.5), 'from 1 to 8'),

@@ -6,6 +6,8 @@ from inference_cases import pipe
 
 from mmdsr.inference import SuperResolver, tiling
 
+STUDENT = 'dsrnet_student_quick'
+
 
 @pytest.mark.parametrize('length', [1, 48, 49, 80, 97, 200])
 @pytest.mark.parametrize(('tile', 'overlap'), [(48, 16), (64, 48), (32, 0)])
@@ -49,12 +51,10 @@ def test_windows_lie_at_the_same_place():
 
 def test_no_seam():
     image = pipe(64, 112)
-    whole = SuperResolver(weights='dsrnet_student_quick')([image])[0]
+    whole = SuperResolver(weights=STUDENT)([image])[0]
 
     def run(overlap):
-        resolver = SuperResolver(
-            weights='dsrnet_student_quick', tile=64, overlap=overlap
-        )
+        resolver = SuperResolver(weights=STUDENT, tile=64, overlap=overlap)
         return (resolver([image])[0] - whole).abs()
 
     difference, hard = run(32), run(0)
@@ -72,15 +72,15 @@ def test_no_seam():
 
 def test_a_tile_as_large_as_the_image_is_the_image():
     image = pipe(32, 40)
-    one = SuperResolver(weights='dsrnet_nano_quick')([image])[0]
-    other = SuperResolver(weights='dsrnet_nano_quick', tile=40)([image])[0]
+    one = SuperResolver(weights=STUDENT)([image])[0]
+    other = SuperResolver(weights=STUDENT, tile=40)([image])[0]
     assert torch.equal(one, other)
 
 
 def test_tiles_of_odd_images_and_references():
     image = pipe(33, 65)
-    resolver = SuperResolver(weights='dsrnet_nano_quick', tile=32, overlap=0)
-    whole = SuperResolver(weights='dsrnet_nano_quick')([image])[0]
+    resolver = SuperResolver(weights=STUDENT, tile=32, overlap=0)
+    whole = SuperResolver(weights=STUDENT)([image])[0]
     tiled = resolver([image])[0]
     assert tiled.shape == whole.shape
     assert (tiled - whole).abs().mean() < 3

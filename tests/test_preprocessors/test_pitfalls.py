@@ -194,7 +194,7 @@ def test_missing_sr_weights_are_named(host):
     ('sr', 'message'),
     [
         (dict(), 'exactly one of config'),
-        (dict(weights='no_such_name'), 'dsrnet_nano_quick'),
+        (dict(weights='no_such_name'), 'dsrnet_student_quick'),
         (dict(interpolation='nearest', size=3), 'size'),
     ],
 )

@@ -36,7 +36,7 @@ default_hooks = dict(
     logger=dict(interval=1), checkpoint=dict(interval=2))
 """
 VERSIONS = ('lr', 'bicubic', 'sr-nano', 'hr')
-NANO = 'nano=dsrnet_nano_quick'
+NANO = 'nano=dsrnet_x_nano'
 
 
 @pytest.fixture(scope='module')

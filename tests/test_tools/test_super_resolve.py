@@ -46,7 +46,7 @@ def start(*args, **variables):
 def test_a_folder_with_a_broken_image(frames, tmp_path):
     (frames / 'b' / '3.png').write_bytes(b'no image')
     out = tmp_path / 'out'
-    options = ('--weights', 'dsrnet_nano_quick', '--reference', 'file')
+    options = ('--weights', 'dsrnet_student_quick', '--reference', 'file')
     options += ('--refs', tmp_path / 'refs')
     done = run(TOOL, frames, out, *options, check=False)
     assert done.returncode == 1, done.stderr
@@ -138,7 +138,7 @@ def test_interrupted(frames, tmp_path):
     for number in range(400):
         shutil.copy(frames / 'a' / '1.png', frames / 'a' / f'x{number}.png')
     out = tmp_path / 'out'
-    process = start(frames, out, '--weights', 'dsrnet_nano_quick')
+    process = start(frames, out, '--weights', 'dsrnet_student_quick')
     limit = time.monotonic() + 300
     while not count(out) and process.poll() is None:
         assert time.monotonic() < limit
@@ -155,7 +155,7 @@ def test_killed(frames, tmp_path):
     for number in range(40):
         shutil.copy(frames / 'a' / '1.png', frames / 'a' / f'x{number}.png')
     out, whole = tmp_path / 'out', tmp_path / 'whole'
-    options = ('--weights', 'dsrnet_nano_quick', '--reference', 'neighbor')
+    options = ('--weights', 'dsrnet_student_quick', '--reference', 'neighbor')
     process = start(frames, out, *options)
     limit = time.monotonic() + 300
     while count(out) < 3 and process.poll() is None:

@@ -78,6 +78,9 @@ class DSRNetX(nn.Module):
     needs_depth = False
     #: What the LR size must be divisible by; any size will do.
     lr_multiple = 1
+    #: The search starts with the centers of LR and Ref on each other, so that
+    #: tiles of both have to be cut at the same place.
+    searches_from_center = True
 
     def __init__(
         self,

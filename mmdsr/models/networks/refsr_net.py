@@ -130,6 +130,8 @@ class RefSRNet(nn.Module):
     scale = SCALE
     #: Whether depth maps must be given as inputs.
     needs_depth = False
+    #: Matching looks at all of the reference, wherever its parts lie.
+    searches_from_center = False
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ _base_ = ['mmpretrain::_base_/default_runtime.py', './sewer_ml.py']
 
 data_root = 'data/sewersim-ml'
 # What --input sr puts in front: weights that come with mmdsr.
-sr = dict(_delete_=True, weights='dsrnet_student_quick')
+sr = dict(_delete_=True, weights='dsrnet_x_nano')
 # Half of 352x288 both ways, with its aspect.
 frame = (176, 144)
 resize = dict(

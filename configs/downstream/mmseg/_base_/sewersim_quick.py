@@ -4,7 +4,7 @@ _base_ = './pipe.py'
 
 data_root = 'data/sewersim-pipe'
 # What --input sr puts in front: weights that come with mmdsr.
-sr = dict(_delete_=True, weights='dsrnet_student_quick')
+sr = dict(_delete_=True, weights='dsrnet_x_nano')
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmdsr.LoadPipeMask'),
