@@ -21,12 +21,11 @@ from mmdsr.evaluation.strips import make_strip
 from mmdsr.experiments.references_table import Row
 from mmdsr.inference.sources import takes_none
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
-from mmdsr.io.images import write_png
+from mmdsr.io.images import soften, write_png
 from mmdsr.models.networks.flow_warp import FlowWarp
 from mmdsr.models.networks.padding import SCALE
 from mmdsr.models.networks.refsr_net import DSROutput
 from mmdsr.registry import MODELS, TRANSFORMS
-from mmdsr.transforms.align_ref import SpoilRef
 
 #: What may stand for the reference. 'soft' has only LR's resolution, as the
 #: next frame of one recording has. The last three are ways of having none:
@@ -137,8 +136,12 @@ def _blacken_reference(sample):
     return sample
 
 
+def _soften_reference(sample):
+    sample['ref'] = soften(sample['ref'], SCALE)
+    return sample
+
+
 _STAND_INS = {'upscaled': _enlarge_reference, 'black': _blacken_reference}
-_soften = SpoilRef(missing=0, wrong=0, black=0, soft=1)
 
 
 def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
@@ -162,7 +165,7 @@ def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
         pipeline.append(_STAND_INS[reference])
         reference = 'self'
     elif reference == 'soft':
-        pipeline.append(_soften)
+        pipeline.append(_soften_reference)
     for step in cfg.test_dataloader.dataset.pipeline:
         if step['type'] == 'mmdsr.LoadDepth':
             pipeline.append(TRANSFORMS.build(step))

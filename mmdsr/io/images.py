@@ -39,6 +39,24 @@ def downscale(image, scale=4):
     return np.array(small)
 
 
+def soften(image, scale=4):
+    """Reduce an image and enlarge it again, both bicubic.
+
+    Args:
+        image (np.ndarray): As of :func:`downscale`.
+        scale (int): Factor.
+
+    Returns:
+        np.ndarray: ``(H, W, 3)`` uint8 with the resolution of the small one.
+
+    Raises:
+        ValueError: As of :func:`downscale`.
+    """
+    height, width = image.shape[:2]
+    small = Image.fromarray(downscale(image, scale))
+    return np.array(small.resize((width, height), Image.Resampling.BICUBIC))
+
+
 def downscale_depth(depth, scale=4):
     """Reduce a depth map by the mean of the inverse depth of each cell.
 

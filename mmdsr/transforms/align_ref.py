@@ -5,8 +5,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmdsr.datasets.alignment_cache import read_alignment
-from mmdsr.evaluation.functional import upscale
-from mmdsr.io.images import downscale
+from mmdsr.io.images import soften
 from mmdsr.registry import TRANSFORMS
 
 
@@ -193,9 +192,7 @@ class SpoilRef(BaseTransform):
         elif drawn < self.missing + self.wrong + self.black:
             results['ref'] = np.zeros_like(results['ref'])
         elif drawn < self.missing + self.wrong + self.black + self.soft:
-            results['ref'] = upscale(
-                downscale(results['ref'], self.scale), self.scale
-            )
+            results['ref'] = soften(results['ref'], self.scale)
         return results
 
     def __repr__(self):
