@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
+from mmdsr.engine.best_hook import OneBestHook
 from mmdsr.engine.check_data import check_data
 from mmdsr.engine.load_hook import CheckStartHook
 from mmdsr.engine.messages import usage_errors
@@ -204,6 +205,7 @@ def train(cfg):
     check_weights(cfg)
     with hold(cfg.work_dir), usage_errors(cfg.work_dir):
         runner = _build_runner(cfg)
+        runner.register_hook(OneBestHook())
         if cfg.get('load_from'):
             runner.register_hook(
                 CheckStartHook(cfg.load_from, bool(cfg.get('resume')))
