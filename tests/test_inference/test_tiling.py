@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from inference_cases import pipe
+from inference_cases import noise, pipe
 
 from mmdsr.inference import SuperResolver, tiling
+from mmdsr.io.images import downscale, write_png
 
 STUDENT = 'dsrnet_student_quick'
 
@@ -68,6 +69,30 @@ def test_no_seam():
     # With it, no column differs much more than the rest.
     columns = difference.mean((0, 1))
     assert columns.max() < 4 * columns[columns > 0].mean()
+
+
+def test_tiles_find_a_reference_as_the_whole_image_does(tmp_path):
+    scene = torch.repeat_interleave(noise(64, 116, seed=3), 4, 1)
+    scene = (scene.repeat_interleave(4, 2) + noise(256, 464)) // 2
+    hr, ref = (scene[..., at : at + 448].permute(1, 2, 0) for at in (0, 12))
+    write_png(tmp_path / 'ref.png', ref.flip(2).numpy().copy())
+    lr = torch.from_numpy(downscale(hr.numpy().copy())).permute(2, 0, 1)
+
+    def error(reference, tile):
+        resolver = SuperResolver(
+            weights='dsrnet_x_nano', reference=reference, tile=tile
+        )
+        sample = dict(ref_path=str(tmp_path / 'ref.png'))
+        (sr,) = resolver([lr], [sample])
+        # The last columns of the scene are not in the reference.
+        return (sr.permute(1, 2, 0) - hr)[:, 16:].abs().mean()
+
+    alone, whole, tiled = (
+        error(*case)
+        for case in (('upscaled', None), ('file', None), ('file', 64))
+    )
+    assert whole < 0.8 * alone
+    assert tiled - whole < 0.1 * (alone - whole)
 
 
 def test_a_tile_as_large_as_the_image_is_the_image():
