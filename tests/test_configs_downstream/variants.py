@@ -35,5 +35,5 @@ def check_restored(folder, network):
         config='configs/dsrnet/student.py', checkpoint='work_dirs/student'
     )
     assert load(folder, f'{network}_quick').sr == dict(
-        weights='dsrnet_student_quick'
+        weights='dsrnet_x_nano'
     )

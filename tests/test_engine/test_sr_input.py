@@ -157,7 +157,7 @@ def test_mmpretrain_keeps_its_data_preprocessor_at_the_top():
             {'train_dataloader.dataset.pipeline': [LOAD]},
             'no pipeline of train_dataloader ends with Pack',
         ),
-        ({'sr': None}, 'sr.weights=dsrnet_student_quick'),
+        ({'sr': None}, 'sr.weights=dsrnet_x_nano'),
     ],
 )
 def test_what_does_not_fit_is_refused(change, message):
