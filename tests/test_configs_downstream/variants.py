@@ -34,6 +34,4 @@ def check_restored(folder, network):
     assert load(folder, network).sr == dict(
         config='configs/dsrnet/student.py', checkpoint='work_dirs/student'
     )
-    assert load(folder, f'{network}_quick').sr == dict(
-        weights='dsrnet_x_nano'
-    )
+    assert load(folder, f'{network}_quick').sr == dict(weights='dsrnet_x_nano')
