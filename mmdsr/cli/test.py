@@ -21,6 +21,7 @@ from pathlib import Path
 import mmengine
 from mmengine.dist import is_main_process
 
+from mmdsr.cli.launcher import add_launcher_arguments, set_local_rank
 from mmdsr.engine.launch import (
     enable_tta,
     leave_distributed,
@@ -51,16 +52,9 @@ def parse_args(argv=None, prog=None):
     )
     add_input_argument(parser)
     add_options_argument(parser)
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='job launcher',
-    )
-    # Both spellings: torch passed one before 2.0 and the other since.
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    add_launcher_arguments(parser)
     args = parser.parse_args(argv)
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    set_local_rank(args)
     return parser, args
 
 

@@ -12,8 +12,8 @@ read without running code from them, see ``mmdsr.io.checkpoint``.
 """
 
 import argparse
-import os
 
+from mmdsr.cli.launcher import add_launcher_arguments, set_local_rank
 from mmdsr.engine.launch import (
     enable_amp,
     leave_distributed,
@@ -48,16 +48,9 @@ def parse_args(argv=None, prog=None):
         'override values of the config, e.g. '
         'train_dataloader.dataset.data_root=data/x train_cfg.max_iters=100',
     )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='job launcher',
-    )
-    # Both spellings: torch passed one before 2.0 and the other since.
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    add_launcher_arguments(parser)
     args = parser.parse_args(argv)
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    set_local_rank(args)
     return parser, args
 
 

@@ -1,6 +1,5 @@
 """What the runner needs: hooks, samplers, checks, launching."""
 
-from mmdsr.engine.best_hook import OneBestHook
 from mmdsr.engine.fast_cpu import BFloat16OptimWrapper, ChannelsLastHook
 from mmdsr.engine.non_finite_hook import StopOnNonFiniteHook
 from mmdsr.engine.pos_weight_hook import PosWeightHook
@@ -11,7 +10,6 @@ from mmdsr.engine.strip_hook import StripVisualizationHook
 __all__ = [
     'BFloat16OptimWrapper',
     'ChannelsLastHook',
-    'OneBestHook',
     'PosWeightHook',
     'ReplaySampler',
     'SavePredictionsHook',

@@ -6,10 +6,7 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 
-from mmdsr.registry import HOOKS
 
-
-@HOOKS.register_module()
 class OneBestHook(Hook):
     """Removes best checkpoints that a better one has replaced.
 
