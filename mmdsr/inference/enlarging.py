@@ -51,7 +51,7 @@ class Settings:
 
 
 @dataclass
-class Pair:
+class ImagePair:
     """An image and its reference, of which parts are taken.
 
     Args:
@@ -139,7 +139,7 @@ def enlarge(network, pairs, settings):
 
     Args:
         network (RefSRNet or DSRNetX): The network.
-        pairs (Sequence[Pair]): Images and references.
+        pairs (Sequence[ImagePair]): Images and references.
         settings (Settings): How.
 
     Returns:

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from mmdsr.inference import budget, tiling
-from mmdsr.inference.enlarging import PRECISIONS, Pair, Settings, enlarge
+from mmdsr.inference.enlarging import PRECISIONS, ImagePair, Settings, enlarge
 from mmdsr.inference.inputs import (
     ImageLike,
     check_images,
@@ -253,7 +253,7 @@ class SuperResolver:
             name = str(image) if named else 'an image'
             self.check_device(lr.device)
             reference = at_full_size(read_image(reference), lr, self.scale)
-            pair = Pair(lr, reference, name)
+            pair = ImagePair(lr, reference, name)
             (result,) = self._enlarge([pair])
         elif policy == 'file' or (policy == 'neighbor' and not named):
             raise ValueError(
@@ -352,7 +352,7 @@ class SuperResolver:
         else:
             found = at_full_size(found, image, self.scale)
         name = metainfo_of(sample).get('img_path', 'an image')
-        return Pair(image, found, str(name))
+        return ImagePair(image, found, str(name))
 
     def _interpolate(self, image):
         smooth = self.interpolation != 'nearest'

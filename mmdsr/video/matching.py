@@ -23,7 +23,7 @@ _STRAY = 0.08
 
 
 @dataclass(frozen=True)
-class Match:
+class FrameMatch:
     """What two frames have in common.
 
     Attributes:
@@ -44,9 +44,9 @@ class Match:
         """Return the match of the second frame with the first.
 
         Returns:
-            Match: With the roles exchanged.
+            FrameMatch: With the roles exchanged.
         """
-        return Match(
+        return FrameMatch(
             self.inliers, self.spread_back, 1 / self.scale, self.spread
         )
 
@@ -100,23 +100,23 @@ def match_features(one, other):
         other (tuple): The same of the second frame.
 
     Returns:
-        Match: From the first to the second frame.
+        FrameMatch: From the first to the second frame.
     """
     if min(len(one[0]), len(other[0])) < _FEWEST:
-        return Match()
+        return FrameMatch()
     first, second = _mutual(one[3], other[3])
     growth = other[1][second] / one[1][first]
     keep = _same_turn(other[2][second] - one[2][first])
     keep &= (growth > _GROWTH[0]) & (growth < _GROWTH[1])
     first, second = first[keep], second[keep]
     if len(first) < _FEWEST:
-        return Match()
+        return FrameMatch()
     p, q = one[0][first] * one[4], other[0][second] * other[4]
     diagonal = float(np.hypot(*one[4]))
     inside = _consistent(p, q, diagonal)
     if not inside.any():
-        return Match()
-    return Match(
+        return FrameMatch()
+    return FrameMatch(
         int(inside.sum()),
         _spread(one[0][first][inside]),
         _scale(p[inside], q[inside], diagonal),

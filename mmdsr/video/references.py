@@ -8,7 +8,7 @@ import numpy as np
 
 from mmdsr.video.filters import Candidate
 from mmdsr.video.matching import (
-    Match,
+    FrameMatch,
     find_features,
     match_features,
 )
@@ -28,13 +28,13 @@ class Choice:
     Attributes:
         frame (Candidate): The frame.
         reference (Candidate or None): None if no neighbour is usable.
-        match (Match): From the frame to the reference; without one, the
+        match (FrameMatch): From the frame to the reference; without one, the
             match with the most inliers.
     """
 
     frame: Candidate
     reference: Candidate | None
-    match: Match
+    match: FrameMatch
 
 
 class MatchJournal:
@@ -57,7 +57,7 @@ class MatchJournal:
         lines = self.path.read_bytes().split(b'\n')
         for line in lines[:-1]:  # the last one is empty, or cut short
             one, other, values = json.loads(line)
-            self.known[one, other] = Match(**values)
+            self.known[one, other] = FrameMatch(**values)
         whole = b''.join(line + b'\n' for line in lines[:-1])
         self.path.write_bytes(whole)
 
@@ -69,7 +69,7 @@ class MatchJournal:
             other (Candidate): A later one.
 
         Returns:
-            Match: From one to the other.
+            FrameMatch: From one to the other.
         """
         key = one.index, other.index
         if key in self.known:
@@ -93,7 +93,7 @@ def score(frame, reference, match, least):
     Args:
         frame (Candidate): The frame.
         reference (Candidate): The reference.
-        match (Match): From the frame to the reference.
+        match (FrameMatch): From the frame to the reference.
         least (int): Fewest inliers of a usable reference.
 
     Returns:
@@ -155,7 +155,7 @@ def choose_references(
 
 def _choose(held, position, matches, least, spread):
     frame = held[position]
-    best, found, fallback = -1.0, None, Match()
+    best, found, fallback = -1.0, None, FrameMatch()
     for other in held:
         if (frame.index, other.index) in matches:
             match = matches[frame.index, other.index]

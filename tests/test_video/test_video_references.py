@@ -4,7 +4,7 @@ from video_makers import blurred, drive, texture, view
 
 from mmdsr.video.filters import measure
 from mmdsr.video.matching import (
-    Match,
+    FrameMatch,
     find_features,
     match_features,
 )
@@ -61,7 +61,7 @@ def test_no_match_between_strangers(size):
 
 def test_flat_pictures_match_nothing():
     flat = np.full((160, 192, 3), 90, np.uint8)
-    assert match(flat, flat) == Match()
+    assert match(flat, flat) == FrameMatch()
     dots = flat.copy()
     dots[40:120:8, 96] = 255  # points on one line
     match(dots, dots)
@@ -88,12 +88,12 @@ def test_the_sharper_frame_is_preferred():
 
 def test_score():
     frame, sharp = candidates([view(texture(1)), view(texture(1), x=9)])
-    good = score(frame, sharp, Match(60, 0.5, 1.2), 15)
-    assert good > score(frame, sharp, Match(60, 0.5, 1 / 1.2), 15)
-    assert good > score(frame, sharp, Match(20, 0.5, 1.2), 15)
+    good = score(frame, sharp, FrameMatch(60, 0.5, 1.2), 15)
+    assert good > score(frame, sharp, FrameMatch(60, 0.5, 1 / 1.2), 15)
+    assert good > score(frame, sharp, FrameMatch(20, 0.5, 1.2), 15)
     # Twice the support is not worth being farther away.
-    assert score(frame, sharp, Match(30, 0.5, 1.2), 15) > score(
-        frame, sharp, Match(200, 0.5, 1 / 1.2), 15
+    assert score(frame, sharp, FrameMatch(30, 0.5, 1.2), 15) > score(
+        frame, sharp, FrameMatch(200, 0.5, 1 / 1.2), 15
     )
 
 
