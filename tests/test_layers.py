@@ -18,7 +18,7 @@ def test_imports_keep_to_the_layers():
         [
             sys.executable,
             '-c',
-            'from importlinter.cli import lint_imports_command as main; main()',
+            'from importlinter import cli; cli.lint_imports_command()',
             '--config',
             str(CONTRACTS),
             '--no-cache',
