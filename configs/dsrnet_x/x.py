@@ -1,6 +1,6 @@
 """DSRNet-X: 8 G MACs at LR 112x80, alignment included.
 
-The aligner is trained first (flownet.py) and kept; its flows are cached
+The aligner is trained first (flownet_light.py) and kept; its flows are cached
 (tools/dataset_converters/cache_alignment.py), so that a step costs no
 alignment. See docs/dsrnet_x.md.
 """
@@ -21,20 +21,21 @@ model = dict(
         num_blocks=9,
         aligner=dict(
             type='mmdsr.FlowNet',
-            channels=(16, 32, 48, 64),
-            widths=(32, 48, 64, 64),
+            channels=(12, 24, 32, 48),
+            widths=(20, 32, 48, 48),
             radii=(2, 3, 4, 4),
             repeats=(1, 1, 1, 1),
         ),
     ),
     pixel_loss=dict(type='L1Loss', loss_weight=1.0, reduction='mean'),
-    aligner_checkpoint='work_dirs/flownet',
+    aligner_checkpoint='work_dirs/flownet_light',
     data_preprocessor=dict(
         type='DataPreprocessor', mean=[0.0, 0.0, 0.0], std=[255.0] * 3
     ),
 )
 
-alignment = 'flownet'
+# The flows of its own aligner, whose confidence it is to rely on.
+alignment = 'flownet_light'
 train_pipeline = [
     *_base_.load_images,
     dict(type='mmdsr.LoadAlignment', name=alignment),
