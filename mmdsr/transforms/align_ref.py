@@ -65,7 +65,9 @@ class AlignRef(BaseTransform):
     a batch of crops needs no more of the reference than lies under them.
 
     Required keys: ``img`` ``(h, w, 3)``, ``ref`` (any size), ``flow`` ``(h,
-    w, 2)``. Changed keys: ``ref`` ``(scale * h, scale * w, 3)``, ``flow``.
+    w, 2)``. Changed keys: ``ref`` ``(scale * h, scale * w, 3)``, ``flow``, and
+    if present ``depth_ref``, from the size of ``ref`` / ``scale`` to
+    ``(h, w, 1)``.
 
     Args:
         scale (int): Size of the truth over that of LR.
@@ -86,6 +88,9 @@ class AlignRef(BaseTransform):
         results['ref'] = warp_image(
             results['ref'], results['flow'], self.scale
         )
+        if 'depth_ref' in results:
+            warped = warp_image(results['depth_ref'], results['flow'], 1)
+            results['depth_ref'] = warped[..., None]
         results['flow'] = np.zeros_like(results['flow'])
         return results
 
@@ -100,12 +105,13 @@ def warp_image(image, flow, scale=4):
     flow, on arrays.
 
     Args:
-        image (np.ndarray): ``(Hr, Wr, 3)``.
+        image (np.ndarray): ``(Hr, Wr, 3)`` or ``(Hr, Wr, 1)``.
         flow (np.ndarray): ``(h, w, 2)`` in LR pixels.
         scale (int): Full size over the size of LR.
 
     Returns:
-        np.ndarray: ``(scale * h, scale * w, 3)`` of the image's type.
+        np.ndarray: ``(scale * h, scale * w, 3)`` of the image's type,
+        without the last axis if it was 1.
     """
     height, width = (side * scale for side in flow.shape[:2])
     large = scale * cv2.resize(

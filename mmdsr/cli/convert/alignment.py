@@ -17,13 +17,14 @@ import re
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from rich.console import Console
 from rich.progress import track
 
 from mmdsr.datasets.alignment_cache import Alignments
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.io.manifest import SPLITS
-from mmdsr.registry import MODELS
+from mmdsr.registry import MODELS, TRANSFORMS
 
 
 def parse_args(argv=None, prog=None):
@@ -61,14 +62,28 @@ def parse_args(argv=None, prog=None):
 
 
 def build_aligner(config, checkpoint):
-    """Build the aligner of a training, or OpenCV's."""
+    """Build the aligner of a training, or OpenCV's.
+
+    Returns:
+        tuple[nn.Module, Callable or None]: The aligner, and what loads the
+        depth maps if it takes any.
+    """
     if config is None:
-        return MODELS.build(dict(type='mmdsr.DISAligner')).eval()
+        return MODELS.build(dict(type='mmdsr.DISAligner')).eval(), None
     if not Path(config).is_file():
         raise FileNotFoundError(f'There is no config {config}.')
-    aligner = MODELS.build(Config.fromfile(config).model.generator)
+    cfg = Config.fromfile(config)
+    aligner = MODELS.build(cfg.model.generator)
     load_generator(aligner, find_checkpoint(checkpoint))
-    return aligner.eval()
+    aligner.eval()
+    if not getattr(aligner, 'depth_input', False):
+        return aligner, None
+    steps = [
+        step
+        for step in cfg.test_dataloader.dataset.pipeline
+        if step['type'] == 'mmdsr.LoadDepth'
+    ]
+    return aligner, Compose([TRANSFORMS.build(step) for step in steps])
 
 
 def main(argv=None, prog=None):
@@ -81,12 +96,17 @@ def main(argv=None, prog=None):
                 f'{args.data_root} has no folder {" or ".join(args.splits)}: '
                 'it is no data set.'
             )
-        aligner = build_aligner(args.config, args.checkpoint)
+        aligner, load_depth = build_aligner(args.config, args.checkpoint)
         for split in splits:
             made = 0
             for new in track(
                 Alignments(
-                    aligner, args.data_root, split, args.name, args.overwrite
+                    aligner,
+                    args.data_root,
+                    split,
+                    args.name,
+                    args.overwrite,
+                    load_depth,
                 ),
                 description=split,
                 console=Console(stderr=True),

@@ -37,19 +37,20 @@ def unpack_inputs(inputs):
     return inputs['img'], inputs['ref']
 
 
-def given_depth(data_samples, field):
+def given_depth(data_samples, field, holes=False):
     """Return a depth map that the network is to use, or say what is missing.
 
     Args:
         data_samples (DataSample or None): Stacked samples.
         field (str): ``depth_lr`` or ``depth_ref``.
+        holes (bool): Whether pixels may be unknown. Defaults to False.
 
     Returns:
         Tensor: (N, 1, h, w) in [0, 1].
 
     Raises:
-        ValueError: If the map is missing or has unknown pixels; names the
-            samples.
+        ValueError: If the map is missing or has unknown pixels that it may
+            not have; names the samples.
     """
     depth = data_samples.get(field) if data_samples is not None else None
     if depth is None:
@@ -59,7 +60,7 @@ def given_depth(data_samples, field):
             'data_keys of PackInputs.'
         )
     unknown = torch.isnan(depth).flatten(1).sum(1).tolist()
-    if any(unknown):
+    if any(unknown) and not holes:
         paths = data_samples.metainfo.get('img_path') or [
             f'sample {index} of the batch' for index in range(len(unknown))
         ]
@@ -147,9 +148,11 @@ def run_network(
     lr, ref = unpack_inputs(inputs)
     maps = ()
     if depth == 'given':
+        bare = network.module if is_model_wrapper(network) else network
+        holes = getattr(bare, 'takes_unknown_depth', False)
         maps = (
-            given_depth(data_samples, 'depth_lr'),
-            given_depth(data_samples, 'depth_ref'),
+            given_depth(data_samples, 'depth_lr', holes),
+            given_depth(data_samples, 'depth_ref', holes),
         )
     elif depth == 'zero':
         maps = zero_depth(lr, ref, scale)

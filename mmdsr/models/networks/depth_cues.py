@@ -59,6 +59,37 @@ def magnification(flow: Tensor, depth: Tensor, depth_ref: Tensor) -> Tensor:
     return depth_ratio(flow, depth, depth_ref)[0].reciprocal()
 
 
+#: Planes of :func:`depth_evidence`.
+DEPTH_PLANES = 3
+
+
+@torch.no_grad()
+def depth_evidence(
+    flow: Tensor,
+    depth: Tensor,
+    depth_ref: Tensor,
+    confidence: Tensor | None = None,
+) -> Tensor:
+    """Lay out for convolutions what depth says about a flow.
+
+    Args:
+        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
+        depth (Tensor): Inverse depth of LR (N, 1, H, W), NaN where unknown.
+        depth_ref (Tensor): Inverse depth of Ref-down (N, 1, h, w), likewise.
+        confidence (Tensor, optional): Of the flow (N, 1, H, W) in [0, 1].
+
+    Returns:
+        Tensor: (N, 3, H, W): 1 where the depths agree, 1 where that is
+        known, and the base-2 logarithm of the magnification in [-2, 2]; 0
+        where unknown.
+    """
+    depth = torch.nan_to_num(depth, nan=0.0)
+    depth_ref = torch.nan_to_num(depth_ref, nan=0.0)
+    shown, known = depth_consistency(flow, depth, depth_ref, confidence)
+    larger = magnification(flow, depth, depth_ref).log2().clamp(-2, 2)
+    return torch.cat([shown, known, larger], 1)
+
+
 def rigid_depth_ratio(
     ratio: Tensor, weight: Tensor, depth: Tensor, trials: int = 256
 ) -> Tensor:
@@ -70,9 +101,9 @@ def rigid_depth_ratio(
     the ray, and the translation along the reference's axis. So the ratio
     ``Z_Ref / Z_LR = a x + b y + c + t / Z_LR`` is linear in x, y and the
     inverse depth, with the same four numbers everywhere; no pose need be
-    known. Of many random choices of four pixels (the same at each call) the
-    one that explains the most starts a few rounds of reweighted least
-    squares: false ratios hardly count as long as no other motion explains
+    known. Of many random choices of four pixels (the same numbers for each
+    image) the one that explains the most starts a few rounds of reweighted
+    least squares: false ratios hardly count as long as no other motion explains
     more of them than the true one does.
 
     Args:
@@ -100,11 +131,16 @@ def rigid_depth_ratio(
     b = ratio.flatten(1).double()
     trust = weight.flatten(1).double()
 
-    seed = torch.Generator(ratio.device).manual_seed(0)
+    # The same numbers for every image, whatever it shares a batch with.
+    numbers = torch.rand(
+        4 * trials,
+        generator=torch.Generator().manual_seed(0),
+        dtype=torch.float64,
+    ).to(ratio.device)
     # Without any trust all are as good.
-    chosen = trust.clamp_min(1e-12).multinomial(
-        4 * trials, replacement=True, generator=seed
-    )
+    total = trust.clamp_min(1e-12).cumsum(1)
+    chosen = torch.searchsorted(total, numbers * total[:, -1:])
+    chosen = chosen.clamp_max(height * width - 1)
     four = a.gather(1, chosen[..., None].expand(-1, -1, 4))
     motion = _solve(
         four.unflatten(1, (trials, 4)),

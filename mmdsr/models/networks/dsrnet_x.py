@@ -13,9 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmdsr.models.networks.blocks import ResBlock, conv3x3
+from mmdsr.models.networks.depth_cues import DEPTH_PLANES, depth_evidence
 from mmdsr.models.networks.encoder import check_feature_level
 from mmdsr.models.networks.flow import inside
-from mmdsr.models.networks.padding import SCALE, check_images, upscale
+from mmdsr.models.networks.padding import (
+    SCALE,
+    check_depth,
+    check_images,
+    upscale,
+)
 from mmdsr.models.networks.reference_fusion import (
     FOLDED,
     ReferenceFusion,
@@ -68,14 +74,18 @@ class DSRNetX(nn.Module):
             Defaults to None.
         use_reference (bool): False leaves the reference out: the trunk
             alone, a single-image network. Defaults to True.
+        depth_cues (bool): Whether depth maps of both images are inputs that
+            tell where the flow is right and how large the reference shows a
+            spot, see :func:`~mmdsr.models.networks.depth_cues.depth_evidence`.
+            Defaults to False.
 
     Raises:
-        ValueError: If an aligner is given that is never used.
+        ValueError: If an aligner or depth is given that is never used.
     """
 
     scale = SCALE
-    #: Whether depth maps must be given as inputs.
-    needs_depth = False
+    #: Depth may be unknown (NaN) anywhere, and everywhere.
+    takes_unknown_depth = True
     #: What the LR size must be divisible by; any size will do.
     lr_multiple = 1
     #: The search starts with the centers of LR and Ref on each other, so that
@@ -88,14 +98,25 @@ class DSRNetX(nn.Module):
         num_blocks: int = 9,
         aligner: dict | None = None,
         use_reference: bool = True,
+        depth_cues: bool = False,
     ) -> None:
         super().__init__()
-        if aligner and not use_reference:
-            raise ValueError('use_reference=False leaves the aligner unused')
+        if (aligner or depth_cues) and not use_reference:
+            unused = 'aligner' if aligner else 'depth'
+            raise ValueError(f'use_reference=False leaves the {unused} unused')
         self.channels = channels
+        self.depth_cues = depth_cues
         self.aligner = MODELS.build(aligner) if aligner else None
+        #: Whether depth maps must be given as inputs.
+        self.needs_depth = depth_cues or getattr(
+            self.aligner, 'depth_input', False
+        )
         self.head = conv3x3(3, channels)
-        self.fusion = ReferenceFusion(channels) if use_reference else None
+        self.fusion = (
+            ReferenceFusion(channels, DEPTH_PLANES if depth_cues else 0)
+            if use_reference
+            else None
+        )
         self.trunk = Trunk(ResBlock(channels) for _ in range(num_blocks))
         self.tail = conv3x3(channels, FOLDED)
         # One gate per sub-pixel: where detail is wrong, all colors are.
@@ -133,7 +154,12 @@ class DSRNetX(nn.Module):
         return [self.channels] * count, None
 
     def align(
-        self, lr: Tensor, ref: Tensor, ref_down: Tensor | None = None
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Find LR in a reference.
 
@@ -142,6 +168,9 @@ class DSRNetX(nn.Module):
             ref (Tensor): References (N, 3, Hr, Wr).
             ref_down (Tensor, optional): References reduced by 4. Computed
                 when left out.
+            depth (Tensor, optional): Normalized inverse depth of LR
+                (N, 1, H, W), for an aligner that takes it.
+            depth_ref (Tensor, optional): The same of Ref-down.
 
         Returns:
             tuple[Tensor, Tensor]: Flow (N, 2, H, W) in LR pixels and its
@@ -154,13 +183,15 @@ class DSRNetX(nn.Module):
             raise ValueError(
                 'This network has no aligner: give it flow and confidence.'
             )
-        return self.aligner(lr, ref, ref_down)
+        return self.aligner(lr, ref, ref_down, depth, depth_ref)
 
     def forward(
         self,
         lr: Tensor,
         ref: Tensor | None = None,
         ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
         flow: Tensor | None = None,
         confidence: Tensor | None = None,
     ) -> Tensor:
@@ -174,6 +205,11 @@ class DSRNetX(nn.Module):
                 that come with themselves have none.
             ref_down (Tensor, optional): Reference reduced by 4. Computed
                 when left out.
+            depth (Tensor, optional): Normalized inverse depth of LR
+                (N, 1, H, W) in [0, 1], NaN where unknown; for a network
+                that needs it, with a reference.
+            depth_ref (Tensor, optional): The same of Ref-down,
+                (N, 1, Hr/4, Wr/4), rounded up, or K of them.
             flow (Tensor, optional): Where the references show LR, in LR
                 pixels (N, 2, H, W) or (N, K, 2, H, W). Found by the aligner
                 when left out.
@@ -188,7 +224,9 @@ class DSRNetX(nn.Module):
             ValueError: If an input has a wrong shape, or the network has no
                 aligner and no flow is given.
         """
-        shown = self.look(lr, ref, ref_down, flow, confidence)
+        shown = self.look(
+            lr, ref, ref_down, depth, depth_ref, flow, confidence
+        )
         feats = self.trunk(self.embed(lr, shown))
         return upscale(lr) + self.residual(feats[-1], shown)
 
@@ -197,6 +235,8 @@ class DSRNetX(nn.Module):
         lr: Tensor,
         ref: Tensor | None = None,
         ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
         flow: Tensor | None = None,
         confidence: Tensor | None = None,
         feature_level: str = 'scale',
@@ -207,6 +247,8 @@ class DSRNetX(nn.Module):
             lr (Tensor): As of :meth:`forward`.
             ref (Tensor, optional): Likewise.
             ref_down (Tensor, optional): Likewise.
+            depth (Tensor, optional): Likewise.
+            depth_ref (Tensor, optional): Likewise.
             flow (Tensor, optional): Likewise.
             confidence (Tensor, optional): Likewise.
             feature_level (str): ``'scale'``: three features of the trunk;
@@ -223,7 +265,9 @@ class DSRNetX(nn.Module):
                 unknown.
         """
         check_feature_level(feature_level)
-        shown = self.look(lr, ref, ref_down, flow, confidence)
+        shown = self.look(
+            lr, ref, ref_down, depth, depth_ref, flow, confidence
+        )
         feats = self.trunk(self.embed(lr, shown))
         sr = upscale(lr) + self.residual(feats[-1], shown)
         if feature_level == 'scale':
@@ -240,6 +284,8 @@ class DSRNetX(nn.Module):
         lr: Tensor,
         ref: Tensor | None,
         ref_down: Tensor | None,
+        depth: Tensor | None,
+        depth_ref: Tensor | None,
         flow: Tensor | None,
         confidence: Tensor | None,
     ) -> Shown | None:
@@ -249,6 +295,8 @@ class DSRNetX(nn.Module):
             lr (Tensor): LR images (N, 3, H, W).
             ref (Tensor, optional): References.
             ref_down (Tensor, optional): References reduced by 4.
+            depth (Tensor, optional): Depth of LR.
+            depth_ref (Tensor, optional): Depth of the reduced references.
             flow (Tensor, optional): Where they show LR.
             confidence (Tensor, optional): Confidence of the flow.
 
@@ -264,12 +312,16 @@ class DSRNetX(nn.Module):
             check_images(lr, lr, None)
             return None
         flow_shape = *ref.shape[:-3], 2, *lr.shape[-2:]
-        many, ref, ref_down, flow, confidence, count = _side_by_side(
-            lr, ref, ref_down, flow, confidence
+        many, ref, ref_down, depth_ref, flow, confidence, count = (
+            _side_by_side(lr, ref, ref_down, depth_ref, flow, confidence)
         )
         check_images(many, ref, ref_down)
+        if self.needs_depth:
+            depth = _check_depths(many, ref, depth, depth_ref, count)
         if flow is None:
-            flow, confidence = self.align(many, ref, ref_down)
+            flow, confidence = self.align(
+                many, ref, ref_down, depth, depth_ref
+            )
         elif confidence is None:
             size = [-(-side // SCALE) for side in ref.shape[-2:]]
             confidence = inside(flow, size)
@@ -277,7 +329,10 @@ class DSRNetX(nn.Module):
             # In a batch, an image without a reference comes with itself.
             confidence = confidence * ~own.view(-1, 1, 1, 1)
         evidence = gather_evidence(many, ref, flow)
-        fused = self.fusion(evidence, confidence, count)
+        cues = None
+        if self.depth_cues:
+            cues = depth_evidence(flow, depth, depth_ref, confidence)
+        fused = self.fusion(evidence, confidence, count, cues)
         return Shown(*fused, flow.reshape(flow_shape))
 
     def embed(self, lr: Tensor, shown: Shown | None) -> Tensor:
@@ -309,17 +364,38 @@ def _find_own(lr: Tensor, ref: Tensor) -> Tensor | None:
     return (ref == own).flatten(-3).all(-1)
 
 
-def _side_by_side(lr, ref, ref_down, flow, confidence):
+def _check_depths(
+    many: Tensor,
+    ref: Tensor,
+    depth: Tensor | None,
+    depth_ref: Tensor | None,
+    count: int,
+) -> Tensor:
+    """Check the depth maps; return that of LR beside each reference."""
+    if depth is None or depth_ref is None:
+        raise ValueError(
+            'This network needs depth maps of LR and Ref-down with a '
+            'reference: give it depth and depth_ref (NaN where unknown).'
+        )
+    if count > 1:
+        depth = depth.repeat_interleave(count, 0)
+    check_depth('depth', depth, many)
+    small = ref[..., ::SCALE, ::SCALE]
+    check_depth('depth_ref', depth_ref, small)
+    return depth
+
+
+def _side_by_side(lr, ref, ref_down, depth_ref, flow, confidence):
     """Lay the K references of each image side by side in the batch."""
     if ref.ndim == 5 and not ref.shape[1]:
         raise ValueError(f'ref has no reference in it: {tuple(ref.shape)}')
     count = ref.shape[1] if ref.ndim == 5 else 1
     parts = [
         part.flatten(0, 1) if part is not None and part.ndim == 5 else part
-        for part in (ref, ref_down, flow, confidence)
+        for part in (ref, ref_down, depth_ref, flow, confidence)
     ]
     for name, part, channels in zip(
-        ('flow', 'confidence'), parts[2:], (2, 1), strict=True
+        ('flow', 'confidence'), parts[3:], (2, 1), strict=True
     ):
         wanted = (count * len(lr), channels, *lr.shape[-2:])
         if part is not None and tuple(part.shape) != wanted:

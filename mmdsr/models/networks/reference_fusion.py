@@ -83,15 +83,21 @@ class ReferenceFusion(nn.Module):
 
     Args:
         channels (int): Width of the features.
+        cues (int): Planes of further evidence, see :meth:`forward`.
+            Defaults to 0.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, cues: int = 0) -> None:
         super().__init__()
-        self.conv1 = conv3x3(FOLDED + 4, channels)
+        self.conv1 = conv3x3(FOLDED + 4 + cues, channels)
         self.conv2 = conv3x3(channels, channels + 1)
 
     def forward(
-        self, evidence: Evidence, confidence: Tensor, count: int
+        self,
+        evidence: Evidence,
+        confidence: Tensor,
+        count: int,
+        cues: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Fuse.
 
@@ -101,6 +107,8 @@ class ReferenceFusion(nn.Module):
             confidence (Tensor): Confidence of their flow
                 (N * count, 1, H, W) in [0, 1].
             count (int): References per image, K.
+            cues (Tensor, optional): Further evidence (N * count, C, H, W),
+                near 0 to 1, if the module has inputs for it.
 
         Returns:
             tuple[Tensor, Tensor, Tensor]: Features (N, C, H, W), detail
@@ -112,6 +120,7 @@ class ReferenceFusion(nn.Module):
                 _GAIN * evidence.detail,
                 _GAIN * evidence.difference,
                 confidence,
+                *(() if cues is None else (cues,)),
             ],
             1,
         )
