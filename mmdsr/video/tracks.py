@@ -3,21 +3,23 @@
 from collections import Counter
 
 import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from mmdsr.errors import VideoError
 
 _TRACK_PACKETS = 300
-"""Packets that are counted to tell a film from a cover."""
+"""Number of packets that are counted to tell a film from a cover."""
 
 
-def picture_tracks(container):
+def picture_tracks(container: InputContainer) -> list[VideoStream]:
     """List the picture tracks of a file.
 
     Args:
-        container (av.container.InputContainer): The file.
+        container: The file.
 
     Returns:
-        list[av.VideoStream]: Those with a known codec, one at least.
+        Those with a known codec, one at least.
 
     Raises:
         VideoError: If there is none.
@@ -31,20 +33,19 @@ def picture_tracks(container):
     return known
 
 
-def film_track(container):
+def film_track(container: InputContainer) -> tuple[int, int]:
     """Tell which picture track is the film, and how many films there are.
 
-    A cover is a track, too, and may come first: it has one picture only.
+    A cover is a track, too, and may come first: it has only one picture.
 
     Args:
-        container (av.container.InputContainer): The file; it is read from.
+        container: The file; it is read from.
 
     Returns:
-        tuple[int, int]: Place among :func:`picture_tracks`, and the number
-        of films.
+        Place among :func:`picture_tracks`, and the number of films.
     """
     streams = picture_tracks(container)
-    counts = Counter()
+    counts: Counter[int] = Counter()
     try:
         for number, packet in enumerate(container.demux(streams)):
             counts[packet.stream_index] += packet.size > 0

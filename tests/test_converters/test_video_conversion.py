@@ -336,7 +336,7 @@ def test_a_joined_recording(tmp_path):
     assert sorted(fates(record)) == list(range(0, 50, 5))
     assert not record['problems']
     assert record['notes'] == [
-        'Its time stamps start anew at 0:01.00; times go on there.'
+        'Its time stamps start over at 0:01.00; times continue there.'
     ]
     for entry in record['samples']:
         assert (entry['frame'] < 25) == (entry['reference'] < 25)

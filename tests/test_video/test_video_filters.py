@@ -145,7 +145,7 @@ def test_framing_of_a_crop_and_of_boxes():
 @pytest.mark.parametrize(
     ('kwargs', 'message'),
     [
-        ({'crop': (100, 0, 101, 100)}, 'reaches out of the picture'),
+        ({'crop': (100, 0, 101, 100)}, 'extends beyond the picture'),
         ({'crop': (0, 0, 63, 100)}, 'too small'),
         ({'size': (256, 256)}, 'enlarged to 256x256'),
         ({'boxes': [(40, 40, 120, 120)]}, 'too small'),
