@@ -98,7 +98,7 @@ def test_refuses(root, tmp_path):
     assert 'choose another name' in message(root, '--name', 'dis', *both)
     assert 'no config' in message(root, '--name', 'a', *both)
     assert 'may have' in message(root, '--name', '../a', *both)
-    assert 'no data set' in message(tmp_path / 'none', '--name', 'dis')
+    assert 'not a data set' in message(tmp_path / 'none', '--name', 'dis')
     shutil.rmtree(root / 'test/ref')
     assert 'ref' in message(root, '--name', 'dis', '--splits', 'test')
     first = root / 'train/lr/train0_0000.png'

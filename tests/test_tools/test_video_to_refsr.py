@@ -77,7 +77,10 @@ def test_a_data_set_and_its_report(videos, tmp_path):
     ('args', 'message'),
     [
         (['--crop', 0, 0, 64, 64, '--overlays', 'auto'], 'not both'),
-        (['--overlays', 'none', '--overlays', '0,0,9,9'], 'does not go with'),
+        (
+            ['--overlays', 'none', '--overlays', '0,0,9,9'],
+            'cannot be combined with',
+        ),
         (['--overlays', '0,0,9'], 'neither auto, none nor X,Y,W,H'),
         (['--size', 450, 320], 'multiples of the scale 4'),
         (['--every', 2, '--step-seconds', 1], 'not allowed with'),
@@ -120,7 +123,7 @@ def test_interrupt_and_go_on(videos, tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130, stderr
-    assert 'the same command goes on' in stderr
+    assert 'repeat the command to resume' in stderr
     assert 'Traceback' not in stderr
     assert not out.exists()
     with pytest.raises(ProcessLookupError):  # nobody of it is left
