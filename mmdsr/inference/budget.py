@@ -42,7 +42,7 @@ def budget(device: torch.device, reserve: float = 0) -> float:
         reserve: Bytes that something else will take. Defaults to 0.
 
     Returns:
-        Bytes; negative if not even the reserve is free.
+        The number of bytes; negative if not even the reserve is free.
     """
     usual = _USUAL.get(device.type, _USUAL_GPU)
     free = free_memory(device)
@@ -56,7 +56,7 @@ def batch_size(device: torch.device) -> int:
         device: Where the network runs.
 
     Returns:
-        1 on a CPU.
+        The number of images; 1 on a CPU.
     """
     return 1 if device.type == 'cpu' else _GPU_BATCH
 
@@ -68,10 +68,10 @@ def free_memory(device: torch.device) -> int | None:
     (of a container, of Slurm) leave and what ``ulimit -v`` leaves.
 
     Args:
-        device: Where.
+        device: The device.
 
     Returns:
-        Bytes; ``None`` if the system does not say.
+        The number of bytes; ``None`` if the system does not say.
     """
     if device.type == 'cuda':
         return torch.cuda.mem_get_info(device)[0]
@@ -165,8 +165,9 @@ def cpu_count(root: Path = Path('/sys/fs/cgroup')) -> int:
         root: Where control groups are mounted.
 
     Returns:
-        At least 1. Elsewhere, a container with a share of a machine sees all
-        of its cores, and one thread for each would only make them wait.
+        The number of cores, at least 1. Other counts show a container all
+        cores of the machine, even if it may use only a share of them; one
+        thread for each would only make them wait.
     """
     try:
         cores = len(os.sched_getaffinity(0))
@@ -210,7 +211,7 @@ def need(
             works at the size of LR. Defaults to 16.
 
     Returns:
-        Bytes at the peak, including the inputs and the result.
+        The peak in bytes, including the inputs and the result.
     """
     fine, middle, coarse = network.feature_channels()[0]
     pixels, ref_pixels = math.prod(size), math.prod(ref_size)
@@ -239,7 +240,7 @@ def smallest(overlap: int, multiple: int) -> int:
         multiple: What the start of a tile must be divisible by.
 
     Returns:
-        Pixels of LR.
+        The side in pixels of LR.
     """
     return max(SMALLEST, overlap + multiple)
 
@@ -251,7 +252,7 @@ def choose_tile(
     multiple: int,
     limit: float,
 ) -> int | None:
-    """Choose how an image is cut.
+    """Choose how an image is cut into tiles.
 
     Args:
         takes: Bytes that the network takes for a tile of this height and
@@ -262,7 +263,7 @@ def choose_tile(
         limit: Bytes that may be taken.
 
     Returns:
-        Side of the tiles; ``None`` for the whole image.
+        The side of the tiles; ``None`` for the whole image.
 
     Raises:
         MemoryError: If even the smallest tile takes more.

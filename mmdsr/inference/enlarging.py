@@ -38,7 +38,7 @@ class Settings:
         tile: Side of a tile, ``'auto'``, or ``None`` for the whole image.
         overlap: Pixels that neighboring tiles share at least.
         batch: Images or tiles at a time, ``None`` to choose.
-        precision: Of :data:`PRECISIONS`.
+        precision: One of :data:`PRECISIONS`.
         centered: Whether the network searches for LR from the center of the
             reference outwards: a tile then sees the part of the reference at
             its own place, and its neighbors take over where the match leaves
@@ -95,7 +95,7 @@ class ImagePair:
         return height * scale, width * scale
 
     def margin(self, side: int, centered: bool = False) -> int:
-        """Return what a tile sees of its reference on each side.
+        """Return how far a tile sees its reference on each side.
 
         Args:
             side: Largest side of the tiles.
@@ -149,13 +149,13 @@ def enlarge(
     Args:
         network: The network.
         pairs: Images and references.
-        settings: How.
+        settings: How to run the network.
 
     Returns:
         BGR images (3, H, W) in uint8, ``scale`` times as large.
 
     Raises:
-        ResultError: If the network gives values that are no image.
+        ResultError: If the network gives values that are not an image.
         MemoryError: If there is too little memory; it says what to do.
     """
     results: dict[int, Tensor] = {}

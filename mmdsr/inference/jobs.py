@@ -47,8 +47,8 @@ def list_jobs(source: Path, target: Path) -> tuple[list[Job], list[Path]]:
 
     Raises:
         FileNotFoundError: If there is no image.
-        ValueError: If two images would become one file, or the folders lie
-            in one another.
+        ValueError: If two images would become one file, or one of the folders
+            lies in the other.
     """
     if target.suffix.lower() in SUFFIXES:
         raise ValueError(f'{target} must be a folder, not a file name.')

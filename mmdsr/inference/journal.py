@@ -117,7 +117,7 @@ class Journal:
         """Append a line.
 
         Args:
-            record: What was made.
+            record: The result that was made.
 
         Raises:
             OSError: If it cannot be written.
@@ -155,7 +155,7 @@ def stamp(path: Path, shown: str | None = None) -> Stamp:
 
     Args:
         path: The file.
-        shown: What to record as its path. Defaults to None, its real path.
+        shown: What to record as its path. Defaults to None: its real path.
 
     Returns:
         The stamp.
@@ -174,7 +174,7 @@ def stamp(path: Path, shown: str | None = None) -> Stamp:
 
 
 def is_same(path: Path, stamp: Stamp) -> bool:
-    """Find out whether a file is what it was.
+    """Tell whether a file is still what it was.
 
     Args:
         path: The file.

@@ -39,10 +39,10 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place:
     """Read the place of this process from its environment.
 
     Args:
-        environment: Environment variables.
+        environment: The environment variables.
 
     Returns:
-        The place.
+        The place of this process.
 
     Raises:
         ValueError: If the variables of a launcher make no sense.

@@ -201,7 +201,7 @@ def at_full_size(reference: Tensor, image: Tensor, scale: int) -> Tensor:
     Args:
         reference: (3, Hr, Wr) in 0..255.
         image: LR image (3, H, W).
-        scale: How many times as many rows and columns.
+        scale: Factor by which rows and columns increase.
 
     Returns:
         The reference; if neither side is longer than the image's, enlarged by
@@ -224,7 +224,7 @@ def enlarged(
     Args:
         image: LR image (3, H, W) in 0..255.
         window: The part, in pixels of the enlarged image.
-        scale: How many times as many rows and columns.
+        scale: Factor by which rows and columns increase.
 
     Returns:
         That part of the image enlarged by Pillow's bicubic filter, (3, h, w)

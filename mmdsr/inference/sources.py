@@ -28,7 +28,7 @@ def build_network(
     """Build only the generator, with trained weights.
 
     Args:
-        config: Config of a training; only ``model.generator`` is looked at.
+        config: Config of a training; only ``model.generator`` is used.
             Defaults to None.
         checkpoint: The result of that training: a file or a working
             directory. Defaults to None.
@@ -40,7 +40,7 @@ def build_network(
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: If something does not fit, or the network has random
+        ValueError: If something does not fit, or the network would have random
             weights or needs depth maps.
     """
     source: ConfigLike | None
@@ -64,7 +64,7 @@ def build_network(
 
 
 def takes_none(network: nn.Module) -> bool:
-    """Find out whether a network does without a reference.
+    """Tell whether a network can do without a reference.
 
     Args:
         network: Any network of the package.

@@ -61,7 +61,7 @@ def inspect_video(path: Path | str, sar: str = 'square') -> VideoInfo:
         sar: ``'square'`` or ``'keep'``.
 
     Returns:
-        Its size, length and so on.
+        The size, length and other facts.
 
     Raises:
         VideoError: If there is no frame to be read.
@@ -101,7 +101,7 @@ def decode_video(
 
     Args:
         path: The file.
-        deinterlace: As :func:`mmdsr.video.reader.read_video`, like all that
+        deinterlace: As in :func:`mmdsr.video.reader.read_video`, like all that
             follow.
         sar: Likewise.
         sampler: Likewise.
@@ -110,11 +110,11 @@ def decode_video(
         stats: Likewise.
 
     Yields:
-        Index, time and picture; None as the picture of a frame that the
-        sampler does not want.
+        Index, time in seconds and picture ``(H, W, 3)`` uint8 RGB; the picture
+        is None for a frame that the sampler does not want.
 
     Raises:
-        VideoError: If the file is no video.
+        VideoError: If the file is not a video.
     """
     problems = [] if problems is None else problems
     stats = {} if stats is None else stats
@@ -188,7 +188,7 @@ def _opened(
 
 
 def short(error: BaseException) -> str:
-    """Return the first line of what an error says.
+    """Return the first line of the message of an error.
 
     Args:
         error: The error.

@@ -40,14 +40,14 @@ def find_videos(
     In a folder, a video is what is named like one or begins like one.
 
     Args:
-        paths: Files, and folders that are searched with all below them; links
-            to folders are not followed.
-        others: Gets the files in the folders that are no videos, but for
-            hidden ones.
+        paths: Files, and folders that are searched with all their subfolders;
+            links to folders are not followed.
+        others: Files in the folders that are not videos are appended to it,
+            except for hidden ones.
 
     Returns:
-        The files, each once, in the order given; those of a folder in natural
-        order.
+        The files in the order given, without repetition; those of a folder in
+        natural order.
 
     Raises:
         FileNotFoundError: If a path does not exist or a folder holds no
@@ -115,8 +115,9 @@ def name_videos(paths: Sequence[Path]) -> list[str]:
         paths: The files.
 
     Returns:
-        The stem, made fit for a run. Where several have the same, the folder
-        stands before it; a number follows if that is not enough.
+        The stem of each file, made a valid name. Where several are the same,
+        the name of the folder comes first; a number is added if that is not
+        enough.
     """
     stems = [clean_name(path.stem)[:_LONGEST] for path in paths]
     # Some file systems do not distinguish upper and lower case.

@@ -29,13 +29,13 @@ class Candidate:
     Attributes:
         index: Number of the frame in the video.
         time: Seconds from the start.
-        image: ``(H, W, 3)`` uint8 RGB, cut and resized.
+        image: ``(H, W, 3)`` uint8 RGB, cropped and resized.
         thumb: ``(24, 32, 3)`` float32, the image reduced.
         brightness: Mean luma in [0, 255].
         contrast: Standard deviation of the luma.
         sharpness: Variance of the Laplacian of the luma.
         shot: Number of the scene, counted from 0.
-        features: For matching, once they are needed.
+        features: Set once they are needed for matching.
     """
 
     index: int
@@ -62,7 +62,7 @@ class Framing:
     size: tuple[int, int]
 
     def apply(self, picture: np.ndarray) -> np.ndarray:
-        """Cut and resize a picture.
+        """Crop and resize a picture.
 
         Args:
             picture: ``(h, w, 3)`` uint8.
@@ -88,20 +88,19 @@ def plan_framing(
     crop: Box | None = None,
     size: tuple[int, int] | None = None,
 ) -> Framing:
-    """Choose the part of the picture to be used.
+    """Choose the part of the picture to use.
 
     Args:
         width: Width of the picture in pixels.
         height: Height.
         scale: Must divide the sides of the result.
-        boxes: ``(x, y, w, h)`` that must stay out.
-        crop: The part to be used, ``(x, y, w, h)``; ``boxes`` are not looked
-            at.
-        size: ``(W, H)`` of the result: the middle of the part with that aspect
+        boxes: Parts ``(x, y, w, h)`` to avoid.
+        crop: The part to use, ``(x, y, w, h)``; ``boxes`` are then ignored.
+        size: ``(W, H)`` of the result: the center of the part with that aspect
             ratio is reduced to it.
 
     Returns:
-        Box and size.
+        The box and the size.
 
     Raises:
         ValueError: If the part lies outside, is too small, or would have to
@@ -208,14 +207,14 @@ def judge(
       frame of the scene by less than ``duplicate`` gray levels on average.
 
     Args:
-        candidates: Frames in order; a few are held back, the rest streams.
+        candidates: Frames in order; only a few are held at a time.
         dark: In [0, 255].
         blur: In [0, 1); 0 drops none.
         duplicate: In gray levels; 0 drops none.
-        cuts: Gets the time of each scene cut.
+        cuts: The time of each scene cut is appended to it.
 
     Yields:
-        Frame, and why it is dropped ('' if kept).
+        Each frame, and why it is dropped ('' if it is kept).
     """
     shot = _Shot(blur, duplicate)
     last = None

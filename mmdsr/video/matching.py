@@ -63,7 +63,7 @@ class FrameMatch:
         """Return the match of the second frame with the first.
 
         Returns:
-            With the roles exchanged.
+            The match with the roles exchanged.
         """
         return FrameMatch(
             self.inliers, self.spread_back, 1 / self.scale, self.spread
@@ -77,9 +77,7 @@ def find_features(image: np.ndarray) -> Features:
         image: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        ``(n, 2)`` float32 positions in [0, 1), ``(n,)`` sizes and directions
-        in degrees, ``(n, 128)`` descriptors of length 1, and the width and
-        height that positions are multiplied with for pixels.
+        The features, possibly none.
     """
     luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     height, width = luma.shape
@@ -117,10 +115,10 @@ def match_features(one: Features, other: Features) -> FrameMatch:
 
     Args:
         one: Result of :func:`find_features`.
-        other: The same of the second frame.
+        other: The same for the second frame.
 
     Returns:
-        From the first to the second frame.
+        The match from the first to the second frame.
     """
     if min(len(one.points), len(other.points)) < _FEWEST:
         return FrameMatch()

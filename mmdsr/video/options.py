@@ -126,6 +126,6 @@ class VideoOptions:
         """Return the settings.
 
         Returns:
-            Name to value.
+            The values by name.
         """
         return asdict(self)

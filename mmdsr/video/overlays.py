@@ -26,11 +26,10 @@ def detect_overlays(lumas: Sequence[np.ndarray]) -> tuple[list[Box], str]:
     enough to be found with them.
 
     Args:
-        lumas: ``(H, W)`` uint8, frames from all over the video.
+        lumas: Frames from all over the video, each ``(H, W)`` uint8.
 
     Returns:
-        Boxes ``(x, y, w, h)`` in pixels, and why nothing can be told ('' if it
-        can).
+        The boxes, and why text cannot be detected ('' if it can).
     """
     if len(lumas) < 4:
         return [], f'{len(lumas)} frames are too few to tell text from scene'
@@ -141,11 +140,11 @@ def largest_free_box(
     Args:
         width: Width of the picture in pixels.
         height: Height.
-        boxes: ``(x, y, w, h)``, whatever must stay out; they may reach beyond
-            the picture.
+        boxes: Parts ``(x, y, w, h)`` to avoid; they may extend beyond the
+            picture.
         step: The sides and the corner are multiples of it.
-        aspect: Width divided by height of what will be cut out of the
-            rectangle; that part is then the largest.
+        aspect: Width divided by height of what will be cropped from the
+            rectangle; that part is then the largest possible.
 
     Returns:
         ``(x, y, w, h)``; w = h = 0 if there is none.

@@ -24,7 +24,7 @@ def sample_aspect(stream: VideoStream) -> float:
         stream: The picture track.
 
     Returns:
-        In [0.25, 4]; 1 if it is not known or not credible.
+        The ratio in [0.25, 4]; 1 if it is unknown or not credible.
     """
     ratio = float(stream.sample_aspect_ratio or 1)
     return ratio if 0.25 <= ratio <= 4 else 1.0
@@ -53,7 +53,7 @@ def quarter_turns(frame: VideoFrame | None) -> int:
         frame: The frame.
 
     Returns:
-        From 0 to 3.
+        The number of turns, from 0 to 3.
     """
     return round((getattr(frame, 'rotation', 0) or 0) / 90) % 4
 
@@ -65,10 +65,10 @@ def deinterlaced(
 
     Args:
         frames: Index, time and frame.
-        always: All frames, not only those flagged as interlaced.
+        always: Deinterlace all frames, not only those flagged as interlaced.
 
     Yields:
-        The same, deinterlaced.
+        The same, with the frames deinterlaced.
     """
     graph, kind = None, None
     held: list[tuple[int, float]] = []
@@ -131,11 +131,12 @@ def rgb_pictures(
         frames: Index, time and frame.
         ratio: As :func:`sample_aspect` returns it.
         sar: ``'square'`` or ``'keep'``.
-        wanted: ``wanted(index, time)``.
+        wanted: ``wanted(index, time)`` tells which frames are wanted; None for
+            all.
 
     Yields:
-        Index, time and ``(H, W, 3)`` uint8 RGB; None for a frame that is not
-        wanted.
+        Index, time and picture ``(H, W, 3)`` uint8 RGB; the picture is None
+        for a frame that is not wanted.
     """
     reformatter = VideoReformatter()
     for index, time, frame in frames:

@@ -108,10 +108,10 @@ def probe(path: Path | str, sar: str = 'square') -> VideoInfo:
 
     Args:
         path: The file.
-        sar: As :func:`read_video`.
+        sar: As in :func:`read_video`.
 
     Returns:
-        Its size, length and so on.
+        The size, length and other facts.
 
     Raises:
         VideoError: If there is no frame to be read.
@@ -145,7 +145,7 @@ def read_video(
         deinterlace: ``'auto'`` deinterlaces the frames that are flagged as
             interlaced, ``'on'`` all, ``'off'`` none.
         sar: ``'square'`` resamples anamorphic video to square pixels: the
-            denser axis is reduced, so that no detail is made up. ``'keep'``
+            denser axis is reduced, so that no detail is invented. ``'keep'``
             returns the samples as they are stored.
         sampler: Which frames are returned; the others are only decoded.
         problems: Each damage is appended to it.
@@ -153,11 +153,11 @@ def read_video(
         stats: Filled while the video is read.
 
     Yields:
-        Index of the frame, its time in seconds from the first one, and ``(H,
-        W, 3)`` uint8 RGB.
+        The index of the frame, its time in seconds since the first frame, and
+        the picture ``(H, W, 3)`` uint8 RGB.
 
     Raises:
-        VideoError: If the file is no video.
+        VideoError: If the file is not a video.
         OSError: If the file is missing or may not be read.
         MissingExtraError: Without PyAV.
     """

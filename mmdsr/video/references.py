@@ -65,14 +65,14 @@ class MatchJournal:
         path.write_bytes(whole)
 
     def match(self, one: Candidate, other: Candidate) -> FrameMatch:
-        """Return the match of two frames, from the file or made now.
+        """Return the match of two frames, from the file or computed.
 
         Args:
             one: A frame.
             other: A later one.
 
         Returns:
-            From one to the other.
+            The match from the first to the second frame.
         """
         key = one.index, other.index
         if key in self.known:
@@ -105,7 +105,7 @@ def score(
         least: Fewest inliers of a usable reference.
 
     Returns:
-        >= 0, the larger the better.
+        The score, >= 0; larger is better.
     """
     support = min(1.0, match.inliers / (_ENOUGH * least))
     larger = min(match.scale, _NEAREST)
@@ -125,8 +125,8 @@ def choose_references(
     """Choose the reference of each frame among its neighbors.
 
     Args:
-        candidates: Kept frames in order; ``window`` of them are held on either
-            side, the rest streams.
+        candidates: Kept frames in order; only ``window`` of them on either
+            side are held at a time.
         window: How many kept frames away a reference may be.
         min_matches: Fewest inliers of a usable reference.
         min_spread: Smallest share in [0, 1] of one of the two frames that they
@@ -135,7 +135,7 @@ def choose_references(
         journal: Where matches are kept.
 
     Yields:
-        One for each frame, in order.
+        One choice for each frame, in order.
     """
     journal = journal or MatchJournal()
     held: deque[Candidate] = deque()

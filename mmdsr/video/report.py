@@ -100,7 +100,7 @@ def clock(seconds: float) -> str:
         seconds: Seconds.
 
     Returns:
-        ``M:SS.ss``.
+        The time as ``M:SS.ss``.
     """
     hundredths = round(seconds * 100)
     minutes, rest = divmod(hundredths, 6000)
@@ -126,15 +126,15 @@ def data_uri(image: np.ndarray, width: int = _WIDTH) -> str:
 
 
 def draw_plan(picture: np.ndarray, box: Box, overlays: Iterable[Box]) -> str:
-    """Draw what is used of a picture.
+    """Draw which part of a picture is used.
 
     Args:
         picture: ``(H, W, 3)`` uint8 RGB.
-        box: ``(x, y, w, h)`` that is used.
-        overlays: ``(x, y, w, h)`` that are left out.
+        box: The part ``(x, y, w, h)`` that is used.
+        overlays: Parts ``(x, y, w, h)`` that are left out.
 
     Returns:
-        A data URI.
+        The data URI of the drawing.
     """
     drawn = np.ascontiguousarray(picture).copy()
     wide = max(1, picture.shape[1] // 320)
@@ -185,7 +185,7 @@ def report_json(
         notes: What else the user should know.
 
     Returns:
-        JSON.
+        The report as JSON.
     """
     plain = [
         {key: value for key, value in video.items() if key != 'pictures'}
@@ -211,7 +211,7 @@ def report_html(
         notes: What else the user should know.
 
     Returns:
-        HTML.
+        The report as HTML.
     """
     import jinja2  # of the extra "video"
 

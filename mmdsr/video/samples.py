@@ -51,7 +51,7 @@ def new_record(name: str, path: Path) -> VideoRecord:
         path: The file.
 
     Returns:
-        What the report says of the video; JSON can hold it.
+        The record, with nothing in it but the names.
     """
     return {
         'name': name,
@@ -99,10 +99,11 @@ def convert_video(
         options: The settings.
         add: ``add(stem, hr, ref)`` writes a sample.
         journal: Where matches are kept.
-        progress: ``progress(seconds)`` is told how far the video is read.
+        progress: ``progress(seconds)`` is called with how far the video has
+            been read.
 
     Returns:
-        Record of the video, see :func:`new_record`.
+        The record of the video.
     """
     return _Conversion(info, name, options, add, journal, progress).run()
 

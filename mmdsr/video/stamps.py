@@ -13,13 +13,13 @@ def starts_anew(before: float, after: float, wraps: bool = False) -> bool:
     """Tell whether time stamps start over between two of them.
 
     Args:
-        before: Seconds.
-        after: Seconds of the next one.
+        before: The first stamp in seconds.
+        after: The next stamp in seconds.
         wraps: Whether the stamps are those of an MPEG stream, where a step of
             many hours means the same.
 
     Returns:
-        True where two recordings were joined.
+        Whether two recordings were joined here.
     """
     step = after - before
     return step < -_BACK or (wraps and step > _WRAP)
@@ -117,7 +117,7 @@ class Sampler:
             time: Seconds.
 
         Returns:
-            True if so.
+            Whether to look at it.
         """
         if self.every is not None:
             wanted = index >= self.next_index

@@ -19,7 +19,7 @@ def picture_tracks(container: InputContainer) -> list[VideoStream]:
         container: The file.
 
     Returns:
-        Those with a known codec, one at least.
+        The tracks with a known codec, at least one.
 
     Raises:
         VideoError: If there is none.
@@ -42,7 +42,7 @@ def film_track(container: InputContainer) -> tuple[int, int]:
         container: The file; it is read from.
 
     Returns:
-        Place among :func:`picture_tracks`, and the number of films.
+        The index in :func:`picture_tracks`, and the number of films.
     """
     streams = picture_tracks(container)
     counts: Counter[int] = Counter()

@@ -97,8 +97,8 @@ def test_says_what_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'b.png.*not an image in its'):
         References('neighbor').find(dict(img_path=tmp_path / 'b.png'))
     save(tmp_path / 'a.png')
+    info = dict(flip=True, flip_direction='up')
     with pytest.raises(ValueError, match='flip_direction must be'):
-        info = dict(flip=True, flip_direction='up')
         files.find(dict(ref_path=tmp_path / 'a.png', **info))
 
 

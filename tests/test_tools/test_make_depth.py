@@ -124,8 +124,15 @@ def test_data_set(tmp_path):
             'no folder no',
         ),
         (
-            ('frames', 'IN', 'OUT', '--provider', 'transformers')
-            + ('--checkpoint', 'no'),
+            (
+                'frames',
+                'IN',
+                'OUT',
+                '--provider',
+                'transformers',
+                '--checkpoint',
+                'no',
+            ),
             '--allow-download',
         ),
         (('frames', 'no', 'OUT', '--provider', 'pipe'), 'no folder no'),

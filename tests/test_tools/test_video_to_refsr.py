@@ -51,7 +51,8 @@ def test_a_data_set_and_its_report(videos, tmp_path):
     assert '12 training and 6 test samples from 18 frames' in done.stdout
     assert (out / 'report.html').is_file()
     again = call(videos, out, '--every', 1)
-    assert again.returncode == 2 and 'exists already' in again.stderr
+    assert again.returncode == 2
+    assert 'exists already' in again.stderr
     # Nothing is left to do for the same call, which may have been killed
     # when all was written.
     before = (out / 'report.json').stat().st_mtime_ns
@@ -98,14 +99,17 @@ def test_wrong_arguments(videos, tmp_path, args, message):
 
 def test_nothing_usable(tmp_path):
     done = call(tmp_path / 'nowhere.mpg', tmp_path / 'out')
-    assert done.returncode == 2 and 'no file or folder' in done.stderr
+    assert done.returncode == 2
+    assert 'no file or folder' in done.stderr
     (tmp_path / 'text.mp4').write_text('no video\n' * 50)
     done = call(tmp_path / 'text.mp4', tmp_path / 'out')
-    assert done.returncode == 2 and 'No video can be read' in done.stderr
+    assert done.returncode == 2
+    assert 'No video can be read' in done.stderr
     loop = tmp_path / 'loop.mp4'
     loop.symlink_to(loop)
     done = call(loop, tmp_path / 'out')
-    assert done.returncode == 2 and 'circle' in done.stderr
+    assert done.returncode == 2
+    assert 'circle' in done.stderr
     assert not (tmp_path / 'out').exists()
 
 

@@ -76,7 +76,9 @@ def test_slow_motion_adds_up():
     surface = texture(5)
     images = [view(surface, x=i / 12) for i in range(60)]
     gaps = np.diff(sorted(set(range(60)) - set(reasons(images))))
-    assert gaps.min() >= 2 and gaps.max() <= 20 and len(gaps) >= 3
+    assert gaps.min() >= 2
+    assert gaps.max() <= 20
+    assert len(gaps) >= 3
 
 
 def other_scene():
