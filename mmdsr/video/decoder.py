@@ -30,7 +30,14 @@ from mmdsr.video.pictures import (
 )
 from mmdsr.video.reader import Damage, Stats, VideoInfo
 from mmdsr.video.stamps import Sampler, Timeline, starts_anew
-from mmdsr.video.tracks import film_track, picture_tracks
+from mmdsr.video.tracks import (
+    film_length,
+    film_track,
+    frame_rate,
+    is_format,
+    picture_tracks,
+    start_time,
+)
 
 # An intact file may name a time that is a little past its last frame.
 _MISSING_SECONDS, _MISSING_SHARE = 0.5, 0.02
@@ -41,8 +48,6 @@ _FORMATS = (
     'hevc,m4v,vc1,rm,nut,ivf,gxf,wtv'
 )
 _MPEG = ('mpegts', 'mpeg')
-# Here the duration counts from the stamp 0, not from the first one.
-_FROM_ZERO = ('matroska', 'flv')
 _MAX_PIXELS = 2**26
 """Twice as many as 8K video has; more is a damaged header."""
 _LATE = 2
@@ -79,8 +84,8 @@ def inspect_video(path: Path | str, sar: str = 'square') -> VideoInfo:
             Path(path),
             width,
             height,
-            _length(container, stream),
-            _rate(stream),
+            film_length(container, stream),
+            frame_rate(stream),
             stream.codec_context.name,
             container.format.name,
             ratio,
@@ -207,41 +212,6 @@ def _seconds(packet: Packet) -> float | None:
     return float(packet.dts * packet.time_base)
 
 
-def _rate(stream: VideoStream) -> float:
-    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-    return float(rate) if rate else 25.0
-
-
-def _is(container: InputContainer, names: tuple[str, ...]) -> bool:
-    return any(name in names for name in container.format.name.split(','))
-
-
-def _start(container: InputContainer, stream: VideoStream) -> float:
-    if stream.start_time is not None and stream.time_base is not None:
-        return float(stream.start_time * stream.time_base)
-    return (container.start_time or 0) / av.time_base
-
-
-def _duration(container: InputContainer, stream: VideoStream) -> float | None:
-    """Return the duration that the file states, in seconds, if any."""
-    if stream.duration and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    if container.duration and len(container.streams) == 1:
-        return container.duration / av.time_base
-    return None
-
-
-def _length(container: InputContainer, stream: VideoStream) -> float | None:
-    """Return the seconds of the picture track; None if unknown."""
-    duration = _duration(container, stream)
-    if duration is None:
-        return None
-    start = _start(container, stream)
-    if _is(container, _FROM_ZERO) and 0 < start < duration:
-        return duration - start
-    return duration
-
-
 class _Decoder:
     """Iterates over the intact frames and notes damage."""
 
@@ -254,8 +224,8 @@ class _Decoder:
     ) -> None:
         self.container, self.stream = container, stream
         self.log, self.problems = log, problems
-        self.wraps = _is(container, _MPEG)
-        self.line = Timeline(_rate(stream), self.wraps)
+        self.wraps = is_format(container, _MPEG)
+        self.line = Timeline(frame_rate(stream), self.wraps)
         self.damaged = False
         self.damaged_pts: int | None = None
         # Where the part begins that lacks its start.
@@ -400,10 +370,10 @@ def _check_ends(
     stats: Stats,
 ) -> None:
     """Compare what was read with what the file states."""
-    line, length = decoder.line, _length(container, stream)
+    line, length = decoder.line, film_length(container, stream)
     if line.first is None or line.last is None or line.restarts:
         return
-    start = _start(container, stream)
+    start = start_time(container, stream)
     if not problems and line.first - start > _MISSING_SECONDS:
         stats['lost_start'] = round(line.first - start, 3)
     if length is None or decoder.damaged:

@@ -1,13 +1,16 @@
-"""Which of the picture tracks of a file is the film."""
+"""Which picture track of a file is the film, and what is said about it."""
 
 from collections import Counter
 
+import av
 import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from mmdsr.errors import VideoError
 
+# Here the duration counts from the stamp 0, not from the first one.
+_FROM_ZERO = ('matroska', 'flv')
 _TRACK_PACKETS = 300
 """Number of packets that are counted to tell a film from a cover."""
 
@@ -65,3 +68,74 @@ def film_track(container: InputContainer) -> tuple[int, int]:
         ), 1
     sizes = [streams[n].width * streams[n].height for n in films]
     return films[sizes.index(max(sizes))], len(films)
+
+
+def frame_rate(stream: VideoStream) -> float:
+    """Return the frames per second of a picture track, 25 if unknown.
+
+    Args:
+        stream: The track.
+
+    Returns:
+        The rate.
+    """
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+    return float(rate) if rate else 25.0
+
+
+def is_format(container: InputContainer, names: tuple[str, ...]) -> bool:
+    """Tell whether a file has one of some formats.
+
+    Args:
+        container: The file.
+        names: FFmpeg's names of the formats.
+
+    Returns:
+        Whether it has.
+    """
+    return any(name in names for name in container.format.name.split(','))
+
+
+def start_time(container: InputContainer, stream: VideoStream) -> float:
+    """Return the first time stamp that a file states.
+
+    Args:
+        container: The file.
+        stream: Its picture track.
+
+    Returns:
+        The time in seconds.
+    """
+    if stream.start_time is not None and stream.time_base is not None:
+        return float(stream.start_time * stream.time_base)
+    return (container.start_time or 0) / av.time_base
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> float | None:
+    """Return the duration that the file states, in seconds, if any."""
+    if stream.duration and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    if container.duration and len(container.streams) == 1:
+        return container.duration / av.time_base
+    return None
+
+
+def film_length(
+    container: InputContainer, stream: VideoStream
+) -> float | None:
+    """Return the length that a file states for its picture track.
+
+    Args:
+        container: The file.
+        stream: Its picture track.
+
+    Returns:
+        The length in seconds; None if it is unknown.
+    """
+    duration = _duration(container, stream)
+    if duration is None:
+        return None
+    start = start_time(container, stream)
+    if is_format(container, _FROM_ZERO) and 0 < start < duration:
+        return duration - start
+    return duration
