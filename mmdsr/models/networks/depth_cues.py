@@ -103,8 +103,8 @@ def rigid_depth_ratio(
     inverse depth, with the same four numbers everywhere; no pose need be
     known. Of many random choices of four pixels (the same numbers for each
     image) the one that explains the most starts a few rounds of reweighted
-    least squares: false ratios hardly count as long as no other motion explains
-    more of them than the true one does.
+    least squares: false ratios hardly count as long as no other motion
+    explains more of them than the true one does.
 
     Args:
         ratio (Tensor): Z_Ref / Z_LR (N, 1, H, W).
