@@ -106,8 +106,8 @@ def masa_matching_count(
         score at x1, x2, x4.
     """
     n, c, height, width = lr_feat.shape
-    ref_size = tuple(ref_down_feat.shape[-2:])
-    pixels, ref_pixels = height * width, math.prod(ref_size)
+    ref_size = (ref_down_feat.shape[-2], ref_down_feat.shape[-1])
+    pixels, ref_pixels = height * width, ref_size[0] * ref_size[1]
     grid = matching.block_grid(height, width, drimm.block_size)
     candidates = math.prod(
         matching.crop_diameter(ref_size, grid, drimm.crop_ratio)
@@ -134,7 +134,7 @@ def cost_parts(net: nn.Module) -> dict[str, nn.Module]:
     Returns:
         Its children, those of DMM in DMM's place.
     """
-    parts = {}
+    parts: dict[str, nn.Module] = {}
     for name, child in net.named_children():
         if isinstance(child, DMM):
             inner = child.named_children()
@@ -231,7 +231,7 @@ def example_inputs(
     """
     generator = torch.Generator().manual_seed(0)
 
-    def random(channels, scale=1):
+    def random(channels: int, scale: int = 1) -> Tensor:
         shape = (batch, channels, height * scale, width * scale)
         return torch.rand(shape, generator=generator).to(device)
 
