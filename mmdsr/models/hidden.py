@@ -1,5 +1,7 @@
 """Constant networks that belong to a model but not to its weights."""
 
+from torch import Tensor, nn
+
 
 class Hidden:
     """Holds a frozen module out of reach of ``nn.Module``'s registration.
@@ -10,23 +12,23 @@ class Hidden:
     or a teacher do not belong into every checkpoint.
 
     Args:
-        module (nn.Module): The network.
+        module: The network.
     """
 
-    def __init__(self, module):
+    def __init__(self, module: nn.Module) -> None:
         self.module = module.eval().requires_grad_(False)
 
     def __deepcopy__(self, memo):
         # An average of a model needs no second copy of what never changes.
         return self
 
-    def to(self, tensor):
+    def to(self, tensor: Tensor) -> nn.Module:
         """Return the module, moved to the device of a tensor.
 
         Args:
-            tensor (Tensor): What the module is to be called with.
+            tensor: What the module is to be called with.
 
         Returns:
-            nn.Module: The network, in evaluation mode.
+            The network, in evaluation mode.
         """
         return self.module.to(tensor.device)

@@ -29,13 +29,12 @@ def pool_and_project(
     r"""Queries (Eq. 16) or keys (Eq. 17): :math:`g(W \phi^{HW}(f))`.
 
     Args:
-        feats (Sequence[Tensor]): Features (N, C_i, H_i, W_i).
-        layers (Sequence[nn.Module]): One 1x1 convolution C_i -> c for each.
-        activation (callable, optional): g; ``None`` for the identity.
-            Defaults to ReLU.
+        feats: Features (N, C_i, H_i, W_i).
+        layers: One 1x1 convolution C_i -> c for each.
+        activation: g; ``None`` for the identity. Defaults to ReLU.
 
     Returns:
-        Tensor: (N, number of features, c).
+        (N, number of features, c).
     """
     pooled = [
         layer(feat.mean((2, 3), keepdim=True)).flatten(1)
@@ -60,16 +59,16 @@ def attention(
             (p_m^T)^\top p_n^S}{\sqrt c}
 
     Args:
-        queries (Tensor): (N, M, c).
-        keys (Tensor): (N, S, c).
-        bilinear (Tensor): W: (S, c, c) with ``per='student'``, the index
-            that is printed; (M, c, c) with ``per='teacher'``, AFD's.
-        teacher_position (Tensor): p^T (M, c).
-        student_position (Tensor): p^S (S, c).
-        per (str): Whose index W has. Defaults to 'student'.
+        queries: (N, M, c).
+        keys: (N, S, c).
+        bilinear: W: (S, c, c) with ``per='student'``, the index that is
+            printed; (M, c, c) with ``per='teacher'``, AFD's.
+        teacher_position: p^T (M, c).
+        student_position: p^S (S, c).
+        per: Whose index W has.
 
     Returns:
-        Tensor: (N, M, S); every row over S sums to 1.
+        (N, M, S); every row over S sums to 1.
     """
     if per == 'student':
         turned = torch.einsum('scd,bsd->bsc', bilinear, keys)
@@ -89,13 +88,13 @@ def channel_pool(feat: Tensor, size: Sequence[int] | None = None) -> Tensor:
     scale away, which differs between networks.
 
     Args:
-        feat (Tensor): Feature (N, C, H, W).
-        size (Sequence[int], optional): Height and width to which the map is
-            brought by adaptive average pooling, which repeats pixels where
-            it enlarges. Defaults to None, its own.
+        feat: Feature (N, C, H, W).
+        size: Height and width to which the map is brought by adaptive average
+            pooling, which repeats pixels where it enlarges. Defaults to None,
+            its own.
 
     Returns:
-        Tensor: (N, height * width), of norm 1.
+        (N, height * width), of norm 1.
     """
     pooled = feat.square().mean(1)
     if size is not None and tuple(size) != pooled.shape[-2:]:
@@ -113,20 +112,19 @@ def pair_distances(
     r"""Distance of every pair of features, the norms of Eq. 19 and 20.
 
     Args:
-        teacher_feats (Sequence[Tensor]): M features (N, C_m, H_m, W_m).
-        student_feats (Sequence[Tensor]): S features (N, C_n, H_n, W_n).
-        reduction (str): ``'norm'``: :math:`\sqrt{\sum d^2 + \epsilon}`;
-            ``'mse'``: the mean of :math:`d^2`, as AFD has it, which is
-            thousands of times smaller. Defaults to 'norm'.
-        resize (str): How the student's map gets the teacher's size:
-            ``'pool'``: the channel-pooled map by adaptive average pooling,
-            as AFD does; ``'bilinear'``: the feature itself by antialiased
-            bilinear interpolation. Defaults to 'pool'.
-        eps (float): Keeps the gradient of the root finite where two maps
-            are equal. Defaults to 1e-12.
+        teacher_feats: M features (N, C_m, H_m, W_m).
+        student_feats: S features (N, C_n, H_n, W_n).
+        reduction: ``'norm'``: :math:`\sqrt{\sum d^2 + \epsilon}`; ``'mse'``:
+            the mean of :math:`d^2`, as AFD has it, which is thousands of times
+            smaller.
+        resize: How the student's map gets the teacher's size: ``'pool'``: the
+            channel-pooled map by adaptive average pooling, as AFD does;
+            ``'bilinear'``: the feature itself by antialiased bilinear
+            interpolation.
+        eps: Keeps the gradient of the root finite where two maps are equal.
 
     Returns:
-        Tensor: (N, M, S).
+        (N, M, S).
     """
     # The student's values depend on nothing but the teacher's size.
     values = {}
@@ -156,11 +154,11 @@ def attention_loss(weights: Tensor, distances: Tensor) -> Tensor:
     """Weighted sum over all pairs (Eq. 19 and 20), mean over the samples.
 
     Args:
-        weights (Tensor): Attention (N, M, S).
-        distances (Tensor): Distances (N, M, S).
+        weights: Attention (N, M, S).
+        distances: Distances (N, M, S).
 
     Returns:
-        Tensor: Scalar.
+        Scalar.
     """
     return (weights * distances).sum((1, 2)).mean()
 
@@ -170,30 +168,28 @@ class ADM(nn.Module):
     """Attention-based distillation module, one for each of the encoders.
 
     Works with any number, width and size of features on either side and
-    with batches of one: there is no batch normalisation, unlike in AFD. The
+    with batches of one: there is no batch normalization, unlike in AFD. The
     gradient reaches the student through the values and through the keys, the
     teacher not at all. Runs in fp32 under mixed precision.
 
     ``bilinear='teacher', query_activation=None, channels=128,
-    reduction='mse', loss_weight=200`` is AFD without its normalisations.
+    reduction='mse', loss_weight=200`` is AFD without its normalizations.
 
     Args:
-        teacher_channels (Sequence[int]): Widths of the teacher's features;
+        teacher_channels: Widths of the teacher's features;
             :class:`mmdsr.DSRDistiller` reads both from the networks.
-        student_channels (Sequence[int]): Widths of the student's.
-        channels (int): Width c of queries and keys. Not in the paper; the
-            authors' code has 64. Defaults to 64.
-        bilinear (str): One matrix of Eq. 18 per ``'student'`` feature, as
-            printed, or per ``'teacher'`` feature. Defaults to 'student'.
-        query_activation (str, optional): g_Q of Eq. 16, ``'relu'`` or
-            ``None``. Not named in the paper. Defaults to 'relu'.
-        key_activation (str, optional): g_K of Eq. 17. Defaults to 'relu'.
-        reduction (str): ``'norm'`` or ``'mse'``, see
-            :func:`pair_distances`. Defaults to 'norm'.
-        resize (str): ``'pool'`` or ``'bilinear'``, likewise. Defaults to
-            'pool'.
-        eps (float): Inside the root of the norm. Defaults to 1e-12.
-        loss_weight (float): ``lambda_ad`` of Section 5.1. Defaults to 0.1.
+        student_channels: Widths of the student's.
+        channels: Width c of queries and keys. Not in the paper; the authors'
+            code has 64.
+        bilinear: One matrix of Eq. 18 per ``'student'`` feature, as printed,
+            or per ``'teacher'`` feature.
+        query_activation: g_Q of Eq. 16, ``'relu'`` or ``None``. Not named in
+            the paper.
+        key_activation: g_K of Eq. 17.
+        reduction: ``'norm'`` or ``'mse'``, see :func:`pair_distances`.
+        resize: ``'pool'`` or ``'bilinear'``, likewise.
+        eps: Inside the root of the norm.
+        loss_weight: ``lambda_ad`` of Section 5.1.
 
     Raises:
         ValueError: If an option is unknown or a side has no features.
@@ -260,11 +256,11 @@ class ADM(nn.Module):
         """Return the attention (N, M, S), see :func:`attention`.
 
         Args:
-            teacher_feats (Sequence[Tensor]): M features (N, C_m, H_m, W_m).
-            student_feats (Sequence[Tensor]): S features (N, C_n, H_n, W_n).
+            teacher_feats: M features (N, C_m, H_m, W_m).
+            student_feats: S features (N, C_n, H_n, W_n).
 
         Returns:
-            Tensor: Every row over S sums to 1.
+            Every row over S sums to 1.
         """
         return attention(
             pool_and_project(
@@ -283,11 +279,11 @@ class ADM(nn.Module):
         """Compute the weighted loss of Eq. 19 or 20.
 
         Args:
-            teacher_feats (Sequence[Tensor]): M features (N, C_m, H_m, W_m).
-            student_feats (Sequence[Tensor]): S features (N, C_n, H_n, W_n).
+            teacher_feats: M features (N, C_m, H_m, W_m).
+            student_feats: S features (N, C_n, H_n, W_n).
 
         Returns:
-            Tensor: Scalar, fp32.
+            Scalar, fp32.
         """
         # Squares of features overflow or vanish in fp16.
         with torch.autocast(student_feats[0].device.type, enabled=False):

@@ -19,10 +19,10 @@ def affinity(feat: Tensor) -> Tensor:
     """Cosine similarity of every two positions of a feature.
 
     Args:
-        feat (Tensor): Feature (N, C, H, W).
+        feat: Feature (N, C, H, W).
 
     Returns:
-        Tensor: (N, H * W, H * W) in [-1, 1].
+        (N, H * W, H * W) in [-1, 1].
     """
     unit = F.normalize(feat.flatten(2), dim=1)
     return unit.transpose(1, 2) @ unit
@@ -32,11 +32,11 @@ def affinity_loss(teacher: Tensor, student: Tensor) -> Tensor:
     """Mean absolute difference of the affinities of two features.
 
     Args:
-        teacher (Tensor): Feature (N, C, H, W).
-        student (Tensor): Feature (N, C', H, W) of the same size.
+        teacher: Feature (N, C, H, W).
+        student: Feature (N, C', H, W) of the same size.
 
     Returns:
-        Tensor: Scalar in [0, 2].
+        Scalar in [0, 2].
     """
     return (affinity(teacher) - affinity(student)).abs().mean()
 
@@ -60,15 +60,14 @@ class FAKD(nn.Module):
     and learns nothing.
 
     Args:
-        teacher_channels (Sequence[int]): Widths of the teacher's features,
-            which may differ from the student's.
-        student_channels (Sequence[int]): Widths of the student's features,
-            as many.
-        max_positions (int, optional): Larger maps are reduced to so many
-            positions by average pooling, since the affinity has the square
-            of them: 320 MB for a map of 80x112. The default is the 48x48 of
-            the authors' crops. None for no limit. Defaults to 2304.
-        loss_weight (float): Weight. Defaults to 1.0.
+        teacher_channels: Widths of the teacher's features, which may differ
+            from the student's.
+        student_channels: Widths of the student's features, as many.
+        max_positions: Larger maps are reduced to so many positions by average
+            pooling, since the affinity has the square of them: 320 MB for a
+            map of 80x112. The default is the 48x48 of the authors' crops. None
+            for no limit.
+        loss_weight: Weight.
 
     Raises:
         ValueError: If the numbers of features differ.
@@ -97,12 +96,12 @@ class FAKD(nn.Module):
         """Compute the weighted loss, the mean over the pairs.
 
         Args:
-            teacher_feats (Sequence[Tensor]): Features (N, C_m, H_m, W_m).
-            student_feats (Sequence[Tensor]): As many features of the
-                student; maps of another size are pooled to the teacher's.
+            teacher_feats: Features (N, C_m, H_m, W_m).
+            student_feats: As many features of the student; maps of another
+                size are pooled to the teacher's.
 
         Returns:
-            Tensor: Scalar, fp32.
+            Scalar, fp32.
         """
         with torch.autocast(student_feats[0].device.type, enabled=False):
             losses = []

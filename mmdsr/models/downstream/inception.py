@@ -2,7 +2,8 @@
 
 from mmpretrain.models.backbones import InceptionV3
 from mmpretrain.models.heads import MultiLabelClsHead
-from torch import nn
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
 
 from mmdsr.registry import MODELS
 
@@ -16,24 +17,29 @@ class AuxMultiLabelClsHead(MultiLabelClsHead):
     stay as they are, and training in several processes would fail.
 
     Args:
-        aux_weight (float): Weight of the branch's loss.
+        aux_weight: Weight of the branch's loss.
         **kwargs: As of mmpretrain's ``MultiLabelClsHead``.
     """
 
-    def __init__(self, aux_weight=0.4, **kwargs):
+    def __init__(self, aux_weight: float = 0.4, **kwargs) -> None:
         super().__init__(**kwargs)
         self.aux_weight = aux_weight
 
-    def loss(self, feats, data_samples, **kwargs):
+    def loss(
+        self,
+        feats: tuple[Tensor | None, Tensor],
+        data_samples: list[DataSample],
+        **kwargs,
+    ) -> dict[str, Tensor]:
         """Compute the losses of the branch and of the end.
 
         Args:
-            feats (tuple[Tensor or None, Tensor]): Logits ``(N, K)``.
-            data_samples (list[DataSample]): The labels.
+            feats: Logits ``(N, K)``.
+            data_samples: The labels.
             **kwargs: Handed to the loss.
 
         Returns:
-            dict[str, Tensor]: ``loss`` and, with a branch, ``loss_aux``.
+            ``loss`` and, with a branch, ``loss_aux``.
         """
         aux, _ = feats
         losses = super().loss(feats, data_samples, **kwargs)
@@ -48,15 +54,15 @@ class SlimInceptionV3(InceptionV3):
     """mmpretrain's Inception V3 with fewer channels in every layer.
 
     Args:
-        width (float): Factor of all channels; a multiple of 1/16, since they
-            are multiples of 16.
+        width: Factor of all channels; a multiple of 1/16, since they are
+            multiples of 16.
         **kwargs: As of mmpretrain's ``InceptionV3``.
 
     Raises:
         ValueError: If the width does not divide the channels.
     """
 
-    def __init__(self, width=1.0, **kwargs):
+    def __init__(self, width: float = 1.0, **kwargs) -> None:
         if width <= 0 or (16 * width) % 1:
             raise ValueError(
                 f'width must be a positive multiple of 1/16, not {width}.'
@@ -66,7 +72,7 @@ class SlimInceptionV3(InceptionV3):
             _narrow(self, lambda number: int(number * width))
 
 
-def _narrow(module, scaled):
+def _narrow(module, scaled) -> None:
     """Replace the layers below a module by those of another width."""
     for name, child in module.named_children():
         if isinstance(child, nn.Conv2d):

@@ -18,6 +18,6 @@ class SSDHead(_SSDHead):
         **kwargs: As of mmdet's.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.loss_cls = None

@@ -1,29 +1,37 @@
 """Normal or defective first, then which defects."""
 
+from typing import Any
+
 import torch
 from mmengine.structures import BaseDataElement
 from mmpretrain.models import BaseClassifier
 from mmpretrain.structures import DataSample, label_to_onehot
+from torch import Tensor, nn
 
 from mmdsr.registry import MODELS
 
 STRATEGIES = ('replace', 'multiply')
 
 
-def combine_scores(defective, scores, strategy='replace', threshold=0.5):
+def combine_scores(
+    defective: Tensor,
+    scores: Tensor,
+    strategy: str = 'replace',
+    threshold: float = 0.5,
+) -> Tensor:
     """Make the scores of the classes out of those of both levels.
 
     Args:
-        defective (Tensor): ``(N,)``, level 1: the probability of a defect.
-        scores (Tensor): ``(N, K)``, level 2: those of the classes.
-        strategy (str): ``'replace'``: an image below the threshold gets its
-            level 1 score for all classes, so that none is found in it; the
-            others keep those of level 2. ``'multiply'``: level 2 times
-            level 1, which keeps the order of the classes in every image.
-        threshold (float): For ``'replace'``.
+        defective: ``(N,)``, level 1: the probability of a defect.
+        scores: ``(N, K)``, level 2: those of the classes.
+        strategy: ``'replace'``: an image below the threshold gets its level 1
+            score for all classes, so that none is found in it; the others keep
+            those of level 2. ``'multiply'``: level 2 times level 1, which
+            keeps the order of the classes in every image.
+        threshold: For ``'replace'``.
 
     Returns:
-        Tensor: ``(N, K)`` in [0, 1].
+        ``(N, K)`` in [0, 1].
     """
     defective = defective[:, None]
     if strategy == 'multiply':
@@ -46,17 +54,15 @@ class TwoStageClassifier(BaseClassifier):
     :func:`combine_scores`.
 
     Args:
-        level1 (dict): Config of a multi-label ``ImageClassifier`` with one
-            class.
-        level2 (dict): Likewise with the classes of the data set.
-        strategy (str): ``'replace'`` (the benchmark) or ``'multiply'``.
-        threshold (float): From which score on an image is defective, and a
-            class found.
-        data_preprocessor (dict, optional): Config of the preprocessor of
-            both; mmpretrain's ``ClsDataPreprocessor`` unless it has a type.
-        train_cfg (dict, optional): Batch augmentations, as of mmpretrain's
-            ``ImageClassifier``.
-        init_cfg (dict, optional): As of mmengine's ``BaseModule``.
+        level1: Config of a multi-label ``ImageClassifier`` with one class.
+        level2: Likewise with the classes of the data set.
+        strategy: ``'replace'`` (the benchmark) or ``'multiply'``.
+        threshold: From which score on an image is defective, and a class
+            found.
+        data_preprocessor: Config of the preprocessor of both; mmpretrain's
+            ``ClsDataPreprocessor`` unless it has a type.
+        train_cfg: Batch augmentations, as of mmpretrain's ``ImageClassifier``.
+        init_cfg: As of mmengine's ``BaseModule``.
 
     Raises:
         ValueError: If the strategy is unknown, or level 1 has not one class.
@@ -64,14 +70,14 @@ class TwoStageClassifier(BaseClassifier):
 
     def __init__(
         self,
-        level1,
-        level2,
-        strategy='replace',
-        threshold=0.5,
-        data_preprocessor=None,
-        train_cfg=None,
-        init_cfg=None,
-    ):
+        level1: dict[str, Any],
+        level2: dict[str, Any],
+        strategy: str = 'replace',
+        threshold: float = 0.5,
+        data_preprocessor: dict[str, Any] | None = None,
+        train_cfg: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
         if strategy not in STRATEGIES:
             raise ValueError(
                 f'strategy must be one of {STRATEGIES}, not {strategy!r}.'
@@ -91,17 +97,21 @@ class TwoStageClassifier(BaseClassifier):
         self.strategy = strategy
         self.threshold = threshold
 
-    def forward(self, inputs, data_samples=None, mode='tensor'):
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: list[DataSample] | None = None,
+        mode: str = 'tensor',
+    ) -> tuple[Tensor] | dict[str, Tensor] | list[DataSample]:
         """Run both levels.
 
         Args:
-            inputs (Tensor): ``(N, 3, H, W)``, preprocessed.
-            data_samples (list[DataSample], optional): Their labels.
-            mode (str): ``'tensor'``, ``'loss'`` or ``'predict'``.
+            inputs: ``(N, 3, H, W)``, preprocessed.
+            data_samples: Their labels.
+            mode: ``'tensor'``, ``'loss'`` or ``'predict'``.
 
         Returns:
-            tuple[Tensor] or dict[str, Tensor] or list[DataSample]: The
-            logits of level 1 ``(N, 1)`` and level 2 ``(N, K)``; or the
+            The logits of level 1 ``(N, 1)`` and level 2 ``(N, K)``; or the
             losses; or the samples with ``pred_score`` and ``pred_label``.
 
         Raises:
@@ -115,17 +125,19 @@ class TwoStageClassifier(BaseClassifier):
             return self.predict(inputs, data_samples)
         raise RuntimeError(f'Invalid mode "{mode}".')
 
-    def loss(self, inputs, data_samples):
+    def loss(
+        self, inputs: Tensor, data_samples: list[DataSample]
+    ) -> dict[str, Tensor]:
         """Compute the losses of both levels.
 
         Args:
-            inputs (Tensor): ``(N, 3, H, W)``, preprocessed.
-            data_samples (list[DataSample]): Their labels.
+            inputs: ``(N, 3, H, W)``, preprocessed.
+            data_samples: Their labels.
 
         Returns:
-            dict[str, Tensor]: ``level1.loss``, ``level2.loss`` and whatever
-            more the heads give. Without a defective image in the batch that
-            of level 2 is zero and has zero gradients.
+            ``level1.loss``, ``level2.loss`` and whatever more the heads give.
+            Without a defective image in the batch that of level 2 is zero and
+            has zero gradients.
         """
         truth = self._truth(data_samples)
         defective = truth.amax(1) > 0
@@ -138,16 +150,17 @@ class TwoStageClassifier(BaseClassifier):
         zero = sum(p.sum() for p in self.level2.parameters()) * 0
         return losses | {'level2.loss': zero}
 
-    def predict(self, inputs, data_samples=None):
+    def predict(
+        self, inputs: Tensor, data_samples: list[DataSample] | None = None
+    ) -> list[DataSample]:
         """Find the defects.
 
         Args:
-            inputs (Tensor): ``(N, 3, H, W)``, preprocessed.
-            data_samples (list[DataSample], optional): Where the results go.
+            inputs: ``(N, 3, H, W)``, preprocessed.
+            data_samples: Where the results go.
 
         Returns:
-            list[DataSample]: With ``pred_score`` ``(K,)`` and
-            ``pred_label``.
+            With ``pred_score`` ``(K,)`` and ``pred_label``.
         """
         first, second = self(inputs)
         scores = combine_scores(
@@ -163,18 +176,17 @@ class TwoStageClassifier(BaseClassifier):
             sample.set_pred_label(torch.where(score >= self.threshold)[0])
         return data_samples
 
-    def loss_targets(self, labels):
+    def loss_targets(self, labels: Tensor) -> list[tuple[nn.Module, Tensor]]:
         """Say what each level is trained on.
 
         :class:`mmdsr.engine.PosWeightHook` asks for it.
 
         Args:
-            labels (Tensor): ``(N, K)``, 1 where a class is present, of the
-                images of the training split.
+            labels: ``(N, K)``, 1 where a class is present, of the images of
+                the training split.
 
         Returns:
-            list[tuple[nn.Module, Tensor]]: Head and targets ``(M, 1)`` and
-            ``(M, K)`` of the levels.
+            Head and targets ``(M, 1)`` and ``(M, K)`` of the levels.
         """
         defective = labels.amax(1, keepdim=True)
         return [

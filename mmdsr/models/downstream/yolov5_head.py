@@ -1,12 +1,14 @@
 """Head of YOLOv5 for mmdet's single-stage detectors."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.models.utils import filter_scores_and_topk
 from mmengine.structures import InstanceData
-from torch import nn
+from torch import Tensor, nn
 
 from mmdsr.models.downstream.yolov5_functional import (
     decode_boxes,
@@ -35,25 +37,22 @@ class YOLOv5Head(BaseDenseHead):
     images, which the usual learning rate of 0.01 counts on.
 
     Args:
-        num_classes (int): Number of classes.
-        in_channels (Sequence[int]): Channels of each level.
-        strides (Sequence[int]): Pixels per cell of each level.
-        anchors (Sequence): Per level pairs of width and height in pixels.
-            Defaults to :data:`ANCHORS`.
-        match_ratio (float): Greatest ratio of the sides of a box and an
-            anchor that suits it. Defaults to 4.
-        loss_weights (Sequence[float]): Weights of box, objectness and class
-            at 640x640 pixels and 80 classes. The second goes with the area
-            of the image, the third with the number of classes. Defaults to
-            (0.05, 1.0, 0.5).
-        level_weights (Sequence[float]): Weights of the objectness of each
-            level. Defaults to (4.0, 1.0, 0.4).
-        train_cfg (dict, optional): Not used; mmdet's detectors pass it.
-        test_cfg (dict, optional): ``score_thr``, ``nms`` and
-            ``max_per_img``; ``nms_pre`` (default 30000) limits what NMS
-            gets.
-        init_cfg (dict, optional): As of ``BaseModule``. Defaults to None:
-            what the constructor does is right for training from scratch.
+        num_classes: Number of classes.
+        in_channels: Channels of each level.
+        strides: Pixels per cell of each level.
+        anchors: Per level pairs of width and height in pixels. Defaults to
+            :data:`ANCHORS`.
+        match_ratio: Greatest ratio of the sides of a box and an anchor that
+            suits it.
+        loss_weights: Weights of box, objectness and class at 640x640 pixels
+            and 80 classes. The second goes with the area of the image, the
+            third with the number of classes.
+        level_weights: Weights of the objectness of each level.
+        train_cfg: Not used; mmdet's detectors pass it.
+        test_cfg: ``score_thr``, ``nms`` and ``max_per_img``; ``nms_pre``
+            (default 30000) limits what NMS gets.
+        init_cfg: As of ``BaseModule``. Defaults to None: what the constructor
+            does is right for training from scratch.
 
     Raises:
         ValueError: If the levels of the arguments differ in number.
@@ -61,17 +60,17 @@ class YOLOv5Head(BaseDenseHead):
 
     def __init__(
         self,
-        num_classes,
-        in_channels=(128, 256, 512),
-        strides=(8, 16, 32),
-        anchors=ANCHORS,
-        match_ratio=4.0,
-        loss_weights=(0.05, 1.0, 0.5),
-        level_weights=(4.0, 1.0, 0.4),
-        train_cfg=None,
-        test_cfg=None,
-        init_cfg=None,
-    ):
+        num_classes: int,
+        in_channels: Sequence[int] = (128, 256, 512),
+        strides: Sequence[int] = (8, 16, 32),
+        anchors: Sequence[Any] = ANCHORS,
+        match_ratio: float = 4.0,
+        loss_weights: Sequence[float] = (0.05, 1.0, 0.5),
+        level_weights: Sequence[float] = (4.0, 1.0, 0.4),
+        train_cfg: dict[str, Any] | None = None,
+        test_cfg: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         lengths = [
             len(part)
@@ -101,7 +100,7 @@ class YOLOv5Head(BaseDenseHead):
         self._init_biases()
 
     @torch.no_grad()
-    def _init_biases(self):
+    def _init_biases(self) -> None:
         """Let the network start with as few objects as are to be expected.
 
         Eight of an image of 640x640 pixels, of any class alike.
@@ -111,15 +110,15 @@ class YOLOv5Head(BaseDenseHead):
             bias[:, 4] += math.log(8 / (640 / stride) ** 2)
             bias[:, 5:] += math.log(0.6 / (self.num_classes - 0.99999))
 
-    def forward(self, feats):
+    def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor]]:
         """Predict.
 
         Args:
-            feats (Sequence[Tensor]): ``(N, C, H, W)`` of each level.
+            feats: ``(N, C, H, W)`` of each level.
 
         Returns:
-            tuple[list[Tensor]]: One list: raw predictions ``(N, A, H, W, 5 +
-            classes)`` of each level.
+            One list: raw predictions ``(N, A, H, W, 5 + classes)`` of each
+            level.
         """
         raw = []
         for feat, conv in zip(feats, self.convs, strict=True):
@@ -130,22 +129,21 @@ class YOLOv5Head(BaseDenseHead):
 
     def loss_by_feat(
         self,
-        raw,
-        batch_gt_instances,
-        batch_img_metas,
-        batch_gt_instances_ignore=None,
-    ):
+        raw: list[Tensor],
+        batch_gt_instances: list[InstanceData],
+        batch_img_metas: list[dict[str, Any]],
+        batch_gt_instances_ignore: list[Any] | None = None,
+    ) -> dict[str, Tensor]:
         """Compute the losses.
 
         Args:
-            raw (list[Tensor]): As of :meth:`forward`.
-            batch_gt_instances (list[InstanceData]): ``bboxes`` and
-                ``labels`` of each image.
-            batch_img_metas (list[dict]): Not used.
-            batch_gt_instances_ignore (list, optional): Not used.
+            raw: As of :meth:`forward`.
+            batch_gt_instances: ``bboxes`` and ``labels`` of each image.
+            batch_img_metas: Not used.
+            batch_gt_instances_ignore: Not used.
 
         Returns:
-            dict[str, Tensor]: ``loss_bbox``, ``loss_obj``, ``loss_cls``.
+            ``loss_bbox``, ``loss_obj``, ``loss_cls``.
         """
         device = raw[0].device
         counts = [len(instances) for instances in batch_gt_instances]
@@ -192,23 +190,23 @@ class YOLOv5Head(BaseDenseHead):
 
     def predict_by_feat(
         self,
-        raw,
-        batch_img_metas=None,
-        cfg=None,
-        rescale=False,
-        with_nms=True,
-    ):
+        raw: list[Tensor],
+        batch_img_metas: list[dict[str, Any]] = None,
+        cfg: dict[str, Any] | None = None,
+        rescale: bool = False,
+        with_nms: bool = True,
+    ) -> list[InstanceData]:
         """Turn raw predictions into boxes, classes and scores.
 
         Args:
-            raw (list[Tensor]): As of :meth:`forward`.
-            batch_img_metas (list[dict]): Metainfo of each image.
-            cfg (dict, optional): Instead of ``test_cfg``.
-            rescale (bool): Return boxes in the frame of the original image.
-            with_nms (bool): Suppress the weaker ones of boxes that overlap.
+            raw: As of :meth:`forward`.
+            batch_img_metas: Metainfo of each image.
+            cfg: Instead of ``test_cfg``.
+            rescale: Return boxes in the frame of the original image.
+            with_nms: Suppress the weaker ones of boxes that overlap.
 
         Returns:
-            list[InstanceData]: ``bboxes``, ``scores`` and ``labels``.
+            ``bboxes``, ``scores`` and ``labels``.
         """
         cfg = self.test_cfg if cfg is None else cfg
         boxes, scores = [], []

@@ -1,5 +1,7 @@
 """Neck of YOLOv5 on that of YOLOX."""
 
+from collections.abc import Sequence
+
 from mmdet.models.necks import YOLOXPAFPN
 from torch import nn
 
@@ -14,12 +16,14 @@ class YOLOv5PAFPN(YOLOXPAFPN):
     decoupled head. The outputs have as many channels as the inputs.
 
     Args:
-        in_channels (Sequence[int]): Channels of each level.
-        num_csp_blocks (int): Blocks of each CSP layer. Defaults to 1.
+        in_channels: Channels of each level.
+        num_csp_blocks: Blocks of each CSP layer.
         **kwargs: As of ``YOLOXPAFPN``, without ``out_channels``.
     """
 
-    def __init__(self, in_channels, num_csp_blocks=1, **kwargs):
+    def __init__(
+        self, in_channels: Sequence[int], num_csp_blocks: int = 1, **kwargs
+    ) -> None:
         super().__init__(
             in_channels,
             out_channels=in_channels[0],

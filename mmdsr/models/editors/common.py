@@ -1,10 +1,14 @@
 """What the trainable models share: dict inputs, depth maps, predictions."""
 
 import math
+from typing import Any
 
 import torch
 from mmagic.structures import DataSample
 from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
+
+from mmdsr.models.networks import DSROutput
 
 #: Where the depth maps of the generator come from.
 DEPTH_SOURCES = ('predicted', 'given', 'zero')
@@ -15,14 +19,14 @@ DATA_PREPROCESSOR = dict(
 )
 
 
-def unpack_inputs(inputs):
+def unpack_inputs(inputs: dict[str, Any]) -> tuple[Tensor, Tensor]:
     """Return LR and Ref of the model's dict input.
 
     Args:
-        inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr).
+        inputs: ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr).
 
     Returns:
-        tuple[Tensor, Tensor]: LR and Ref.
+        LR and Ref.
 
     Raises:
         TypeError: If ``inputs`` is no dict with both keys.
@@ -37,15 +41,15 @@ def unpack_inputs(inputs):
     return inputs['img'], inputs['ref']
 
 
-def given_depth(data_samples, field):
+def given_depth(data_samples: DataSample | None, field: str) -> Tensor:
     """Return a depth map that the network is to use, or say what is missing.
 
     Args:
-        data_samples (DataSample or None): Stacked samples.
-        field (str): ``depth_lr`` or ``depth_ref``.
+        data_samples: Stacked samples.
+        field: ``depth_lr`` or ``depth_ref``.
 
     Returns:
-        Tensor: (N, 1, h, w) in [0, 1].
+        (N, 1, h, w) in [0, 1].
 
     Raises:
         ValueError: If the map is missing or has unknown pixels; names the
@@ -76,16 +80,16 @@ def given_depth(data_samples, field):
     return depth
 
 
-def zero_depth(lr, ref, scale):
+def zero_depth(lr: Tensor, ref: Tensor, scale: int) -> tuple[Tensor, Tensor]:
     """Return all-zero depth maps (everything infinitely far).
 
     Args:
-        lr (Tensor): (N, 3, H, W).
-        ref (Tensor): (N, 3, Hr, Wr).
-        scale (int): Scale factor of the generator.
+        lr: (N, 3, H, W).
+        ref: (N, 3, Hr, Wr).
+        scale: Scale factor of the generator.
 
     Returns:
-        tuple[Tensor, Tensor]: (N, 1, H, W), (N, 1, ceil(Hr/s), ceil(Wr/s)).
+        (N, 1, H, W), (N, 1, ceil(Hr/s), ceil(Wr/s)).
     """
     height, width = (math.ceil(side / scale) for side in ref.shape[-2:])
     return lr.new_zeros(len(lr), 1, *lr.shape[-2:]), ref.new_zeros(
@@ -93,7 +97,7 @@ def zero_depth(lr, ref, scale):
     )
 
 
-def explain(network, *args, **kwargs):
+def explain(network: nn.Module, *args, **kwargs) -> DSROutput:
     """Call a network's ``explain``, through DDP if it is wrapped.
 
     DDP averages gradients only of what has run through the ``forward`` of
@@ -101,12 +105,12 @@ def explain(network, *args, **kwargs):
     in its place.
 
     Args:
-        network (nn.Module): The network, perhaps wrapped by DDP.
+        network: The network, perhaps wrapped by DDP.
         *args: Of ``explain``.
         **kwargs: Likewise.
 
     Returns:
-        DSROutput: All that the network computed.
+        All that the network computed.
     """
     if not is_model_wrapper(network):
         return network.explain(*args, **kwargs)
@@ -118,31 +122,28 @@ def explain(network, *args, **kwargs):
 
 
 def run_network(
-    network,
-    inputs,
-    data_samples,
-    depth,
-    scale,
-    feature_level='scale',
-    aligned=False,
-):
+    network: nn.Module,
+    inputs: dict[str, Any],
+    data_samples: DataSample | None,
+    depth: str,
+    scale: int,
+    feature_level: str = 'scale',
+    aligned: bool = False,
+) -> DSROutput:
     """Run a reference-based network on the inputs of a model.
 
     Args:
-        network (nn.Module): The network, perhaps wrapped by DDP.
-        inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr), RGB
-            in [0, 1].
-        data_samples (DataSample or None): Stacked samples.
-        depth (str): One of :data:`DEPTH_SOURCES`.
-        scale (int): Scale factor of the network.
-        feature_level (str): As of the network's ``explain``.
-            Defaults to 'scale'.
-        aligned (bool): Whether the network is to use ``flow`` and
-            ``confidence`` of the samples, if they have any.
-            Defaults to False.
+        network: The network, perhaps wrapped by DDP.
+        inputs: ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr), RGB in [0, 1].
+        data_samples: Stacked samples.
+        depth: One of :data:`DEPTH_SOURCES`.
+        scale: Scale factor of the network.
+        feature_level: As of the network's ``explain``.
+        aligned: Whether the network is to use ``flow`` and ``confidence`` of
+            the samples, if they have any.
 
     Returns:
-        DSROutput: Output with features and depth maps.
+        Output with features and depth maps.
     """
     lr, ref = unpack_inputs(inputs)
     maps = ()
@@ -170,7 +171,7 @@ class RefSRMixin:
     dict input, therefore it is replaced here.
     """
 
-    def _setup_refsr(self, depth_loss):
+    def _setup_refsr(self, depth_loss) -> None:
         """Read the generator's properties and check the options.
 
         Called at the end of ``__init__``: later the generator may be wrapped
@@ -210,7 +211,7 @@ class RefSRMixin:
                 'depth_net.'
             )
 
-    def state_dict(self, *args, **kwargs):
+    def state_dict(self, *args, **kwargs) -> dict[str, Tensor]:
         """Return the weights under the same keys with and without DDP.
 
         The runner wraps the networks one by one but unwraps the whole model
@@ -223,7 +224,7 @@ class RefSRMixin:
             **kwargs: Likewise.
 
         Returns:
-            dict[str, Tensor]: The weights.
+            The weights.
         """
         state = super().state_dict(*args, **kwargs)
         outer = kwargs.get('prefix', '')
@@ -237,29 +238,28 @@ class RefSRMixin:
 
     def run_generator(
         self,
-        inputs,
-        data_samples=None,
-        depth='predicted',
-        feature_level='scale',
-        aligned=False,
-    ):
+        inputs: dict[str, Any],
+        data_samples: DataSample | None = None,
+        depth: str = 'predicted',
+        feature_level: str = 'scale',
+        aligned: bool = False,
+    ) -> DSROutput:
         """Run the generator.
 
         Args:
-            inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr),
-                RGB in [0, 1].
-            data_samples (DataSample, optional): Stacked samples with
-                ``depth_lr`` and ``depth_ref`` for ``depth='given'``.
-            depth (str): ``'predicted'`` by the generator, ``'given'`` by the
-                samples or ``'zero'``. A generator that needs depth maps never
+            inputs: ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr), RGB in
+                [0, 1].
+            data_samples: Stacked samples with ``depth_lr`` and ``depth_ref``
+                for ``depth='given'``.
+            depth: ``'predicted'`` by the generator, ``'given'`` by the samples
+                or ``'zero'``. A generator that needs depth maps never
                 predicts.
-            feature_level (str): Which features, as of the network's
-                ``explain``. Defaults to 'scale'.
-            aligned (bool): Use ``flow`` and ``confidence`` of the samples, if
-                they have any. Defaults to False.
+            feature_level: Which features, as of the network's ``explain``.
+            aligned: Use ``flow`` and ``confidence`` of the samples, if they
+                have any.
 
         Returns:
-            DSROutput: Output of the network with features and depth maps.
+            Output of the network with features and depth maps.
         """
         if depth == 'predicted' and self.needs_depth:
             depth = 'given'
@@ -273,16 +273,18 @@ class RefSRMixin:
             aligned,
         )
 
-    def base_losses(self, output, data_samples):
+    def base_losses(
+        self, output: DSROutput, data_samples: DataSample
+    ) -> dict[str, Tensor]:
         """Reconstruction and depth terms of Eq. 15.
 
         Args:
-            output (DSROutput): Output of :meth:`run_generator`.
-            data_samples (DataSample): Stacked samples with ``gt_img``.
+            output: Output of :meth:`run_generator`.
+            data_samples: Stacked samples with ``gt_img``.
 
         Returns:
-            dict[str, Tensor]: ``loss_rec``, and ``loss_dep`` if there is a
-            depth loss (0 when no depth is known).
+            ``loss_rec``, and ``loss_dep`` if there is a depth loss (0 when no
+            depth is known).
         """
         losses = dict(loss_rec=self.pixel_loss(output.sr, data_samples.gt_img))
         if self.depth_loss is not None:
@@ -294,17 +296,22 @@ class RefSRMixin:
             )
         return losses
 
-    def forward(self, inputs, data_samples=None, mode='tensor'):
+    def forward(
+        self,
+        inputs: dict[str, Any],
+        data_samples: DataSample | None = None,
+        mode: str = 'tensor',
+    ) -> Tensor | list[DataSample] | dict[str, Tensor]:
         """Run the model.
 
         Args:
-            inputs (dict): ``img`` and ``ref``, see :meth:`run_generator`.
-            data_samples (DataSample, optional): Stacked samples.
-            mode (str): ``'tensor'`` returns SR (N, 3, 4H, 4W), unclamped;
+            inputs: ``img`` and ``ref``, see :meth:`run_generator`.
+            data_samples: Stacked samples.
+            mode: ``'tensor'`` returns SR (N, 3, 4H, 4W), unclamped;
                 ``'predict'`` a list of samples; ``'loss'`` a dict of losses.
 
         Returns:
-            Tensor or list[DataSample] or dict[str, Tensor]: See ``mode``.
+            See ``mode``.
         """
         if mode == 'loss':
             return self.forward_train(inputs, data_samples)
@@ -323,16 +330,15 @@ class RefSRMixin:
         """Return SR (N, 3, 4H, 4W), RGB, unclamped."""
         return self.run_generator(inputs, data_samples, self.test_depth).sr
 
-    def forward_inference(self, inputs, data_samples=None):
+    def forward_inference(self, inputs, data_samples=None) -> DataSample:
         """Predict.
 
         Returns:
-            DataSample: Stacked ``pred_img`` (N, 3, 4H, 4W) as mmagic wants
-            it: BGR or RGB as the ground truth, in [0, 255], on the CPU;
-            ``pred_depth`` (N, 1, H, W) in [0, 1] if the network uses depth,
-            ``confidence`` (N, 1, H, W), the match score in [-1, 1], and
-            ``pred_flow`` (N, 2, H, W), the match in LR pixels, if there is
-            one.
+            Stacked ``pred_img`` (N, 3, 4H, 4W) as mmagic wants it: BGR or RGB
+            as the ground truth, in [0, 255], on the CPU; ``pred_depth``
+            (N, 1, H, W) in [0, 1] if the network uses depth, ``confidence``
+            (N, 1, H, W), the match score in [-1, 1], and ``pred_flow``
+            (N, 2, H, W), the match in LR pixels, if there is one.
         """
         output = self.run_generator(inputs, data_samples, self.test_depth)
         sr = self.data_preprocessor.destruct(output.sr, data_samples)

@@ -1,26 +1,32 @@
 """DSRNet-D as a trainable model: a student learns from a frozen teacher."""
 
+from pathlib import Path
+from typing import Any
+
 import torch
+from mmagic.structures import DataSample
+from torch import Tensor, nn
 
 from mmdsr.errors import CheckpointError
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.models.editors.common import run_network
 from mmdsr.models.editors.dsr import DSR
 from mmdsr.models.hidden import Hidden
+from mmdsr.models.networks import DSROutput
 from mmdsr.registry import MODELS
 
 
-def load_teacher(teacher, checkpoint):
+def load_teacher(teacher: dict[str, Any], checkpoint: Path | str) -> nn.Module:
     """Build a teacher and load its weights.
 
     Args:
-        teacher (dict): Config of the network.
-        checkpoint (str or Path): Training checkpoint, plain weights, or the
-            working directory of the teacher's training, whose best
-            checkpoint is taken.
+        teacher: Config of the network.
+        checkpoint: Training checkpoint, plain weights, or the working
+            directory of the teacher's training, whose best checkpoint is
+            taken.
 
     Returns:
-        nn.Module: The network.
+        The network.
 
     Raises:
         CheckpointError: If there is no checkpoint, or it does not fit: a
@@ -67,23 +73,21 @@ class DSRDistiller(DSR):
     its depth network cannot do without.
 
     Args:
-        generator (dict): The student, e.g. ``mmdsr.DSRNet``.
-        pixel_loss (dict): ``L_rec`` (Eq. 22).
-        teacher (dict, optional): The teacher; width and blocks may differ
-            from the student's. Defaults to None.
-        teacher_checkpoint (str, optional): Its weights, see
-            :func:`load_teacher`. Defaults to None.
-        kd_loss (dict, optional): ``L_kd`` (Eq. 23), a loss of the student's
-            and the teacher's image. Defaults to None.
-        adm (dict, optional): ``L_ad`` (Eq. 21): ``mmdsr.ADM`` or
-            ``mmdsr.FAKD`` without the numbers of channels. One is built for
-            the encoders and one for the depth encoders, if both networks
-            have these; their mean is the loss. Defaults to None. Without
-            this and ``kd_loss`` no teacher is loaded.
-        feature_level (str): What is distilled of the LR image and its depth:
-            ``'scale'``, the three levels of the encoders, or ``'block'``,
-            the output of every residual block. Not in the paper; the
-            authors' code takes the levels. Defaults to 'scale'.
+        generator: The student, e.g. ``mmdsr.DSRNet``.
+        pixel_loss: ``L_rec`` (Eq. 22).
+        teacher: The teacher; width and blocks may differ from the student's.
+        teacher_checkpoint: Its weights, see :func:`load_teacher`.
+        kd_loss: ``L_kd`` (Eq. 23), a loss of the student's and the teacher's
+            image.
+        adm: ``L_ad`` (Eq. 21): ``mmdsr.ADM`` or ``mmdsr.FAKD`` without the
+            numbers of channels. One is built for the encoders and one for the
+            depth encoders, if both networks have these; their mean is the
+            loss. Defaults to None. Without this and ``kd_loss`` no teacher is
+            loaded.
+        feature_level: What is distilled of the LR image and its depth:
+            ``'scale'``, the three levels of the encoders, or ``'block'``, the
+            output of every residual block. Not in the paper; the authors' code
+            takes the levels.
         **kwargs: ``depth_loss`` and the rest as in :class:`mmdsr.DSR`.
 
     Raises:
@@ -93,15 +97,15 @@ class DSRDistiller(DSR):
 
     def __init__(
         self,
-        generator,
-        pixel_loss,
-        teacher=None,
-        teacher_checkpoint=None,
-        kd_loss=None,
-        adm=None,
-        feature_level='scale',
+        generator: dict[str, Any],
+        pixel_loss: dict[str, Any],
+        teacher: dict[str, Any] | None = None,
+        teacher_checkpoint: str | None = None,
+        kd_loss: dict[str, Any] | None = None,
+        adm: dict[str, Any] | None = None,
+        feature_level: str = 'scale',
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(generator, pixel_loss, **kwargs)
         self.feature_level = feature_level
         self.kd_loss = MODELS.build(kd_loss) if kd_loss else None
@@ -120,7 +124,7 @@ class DSRDistiller(DSR):
         if adm:
             self._build_adm(adm, network)
 
-    def _build_adm(self, adm, teacher):
+    def _build_adm(self, adm, teacher) -> None:
         """Build L_ad for the features that both networks have."""
         image, depth = zip(
             *(self._widths(net) for net in (teacher, self.generator)),
@@ -151,15 +155,17 @@ class DSRDistiller(DSR):
         )
 
     @torch.no_grad()
-    def run_teacher(self, inputs, data_samples=None):
+    def run_teacher(
+        self, inputs: dict[str, Any], data_samples: DataSample | None = None
+    ) -> DSROutput:
         """Run the teacher, with given depth maps if it predicts none.
 
         Args:
-            inputs (dict): ``img`` and ``ref``, RGB in [0, 1].
-            data_samples (DataSample, optional): Stacked samples.
+            inputs: ``img`` and ``ref``, RGB in [0, 1].
+            data_samples: Stacked samples.
 
         Returns:
-            DSROutput: Output without a graph.
+            Output without a graph.
         """
         teacher = self._teacher.to(inputs['img'])
         depth = 'given' if teacher.needs_depth else 'predicted'
@@ -173,15 +179,15 @@ class DSRDistiller(DSR):
             aligned=hasattr(teacher, 'align'),
         )
 
-    def feature_loss(self, teacher, student):
+    def feature_loss(self, teacher: DSROutput, student: DSROutput) -> Tensor:
         """Return L_ad, the mean over both encoders (Eq. 21).
 
         Args:
-            teacher (DSROutput): Output of the teacher.
-            student (DSROutput): Output of the student.
+            teacher: Output of the teacher.
+            student: Output of the student.
 
         Returns:
-            Tensor: Scalar.
+            Scalar.
         """
         losses = [self.adm_encoder(teacher.feats, student.feats)]
         if self.adm_depth is not None:
@@ -190,18 +196,20 @@ class DSRDistiller(DSR):
             )
         return sum(losses) / len(losses)
 
-    def forward_train(self, inputs, data_samples=None):
+    def forward_train(
+        self, inputs: dict[str, Any], data_samples: DataSample = None
+    ) -> dict[str, Tensor]:
         """Return the losses of a batch.
 
         Args:
-            inputs (dict): ``img`` and ``ref``, RGB in [0, 1].
-            data_samples (DataSample): ``gt_img`` in [0, 1], optionally
-                ``depth_lr`` and ``depth_ref`` with NaN where unknown;
-                ``flow`` and ``confidence``, given to both networks.
+            inputs: ``img`` and ``ref``, RGB in [0, 1].
+            data_samples: ``gt_img`` in [0, 1], optionally ``depth_lr`` and
+                ``depth_ref`` with NaN where unknown; ``flow`` and
+                ``confidence``, given to both networks.
 
         Returns:
-            dict[str, Tensor]: ``loss_rec`` and, as configured, ``loss_dep``,
-            ``loss_match``, ``loss_kd`` and ``loss_ad``.
+            ``loss_rec`` and, as configured, ``loss_dep``, ``loss_match``,
+            ``loss_kd`` and ``loss_ad``.
         """
         output = self.run_generator(
             inputs,

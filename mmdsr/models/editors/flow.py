@@ -1,7 +1,10 @@
 """An alignment network as a trainable model."""
 
+from typing import Any
+
 from mmagic.models.base_models import BaseEditModel
 from mmagic.structures import DataSample
+from torch import Tensor
 
 from mmdsr.models.editors.common import DATA_PREPROCESSOR, unpack_inputs
 from mmdsr.models.networks.padding import downscale
@@ -13,29 +16,27 @@ class FlowEditor(BaseEditModel):
     """Supervised training of the flow from LR to the reference.
 
     Args:
-        generator (dict): ``mmdsr.FlowNet``. One with ``depth_input`` gets
+        generator: ``mmdsr.FlowNet``. One with ``depth_input`` gets
             ``depth_lr`` and ``depth_ref`` of the samples.
-        flow_loss (dict): ``mmdsr.FlowLoss``; samples without a true flow
-            count nothing in it.
-        self_loss (dict, optional): ``mmdsr.SelfFlowLoss``, which needs no
-            truth. Defaults to None.
-        train_cfg (dict, optional): Unused, for the runner. Defaults to None.
-        test_cfg (dict, optional): Likewise. Defaults to None.
-        init_cfg (dict, optional): Initialization. Defaults to None.
-        data_preprocessor (dict, optional): Defaults to mmagic's with RGB in
-            [0, 1].
+        flow_loss: ``mmdsr.FlowLoss``; samples without a true flow count
+            nothing in it.
+        self_loss: ``mmdsr.SelfFlowLoss``, which needs no truth.
+        train_cfg: Unused, for the runner.
+        test_cfg: Likewise.
+        init_cfg: Initialization.
+        data_preprocessor: Defaults to mmagic's with RGB in [0, 1].
     """
 
     def __init__(
         self,
-        generator,
-        flow_loss,
-        self_loss=None,
-        train_cfg=None,
-        test_cfg=None,
-        init_cfg=None,
-        data_preprocessor=None,
-    ):
+        generator: dict[str, Any],
+        flow_loss: dict[str, Any],
+        self_loss: dict[str, Any] | None = None,
+        train_cfg: dict[str, Any] | None = None,
+        test_cfg: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | None = None,
+        data_preprocessor: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(
             generator=generator,
             pixel_loss=flow_loss,
@@ -48,21 +49,26 @@ class FlowEditor(BaseEditModel):
         # Later the generator may be wrapped by DDP.
         self.depth_input = self.generator.depth_input
 
-    def forward(self, inputs, data_samples=None, mode='tensor'):
+    def forward(
+        self,
+        inputs: dict[str, Any],
+        data_samples: DataSample | None = None,
+        mode: str = 'tensor',
+    ) -> tuple | list[DataSample] | dict[str, Tensor]:
         """Run the model.
 
         Args:
-            inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr),
-                RGB in [0, 1].
-            data_samples (DataSample, optional): Stacked samples with
-                ``flow`` (N, 2, H, W) and ``visible`` (N, 1, H, W), and depth
-                maps, NaN where unknown, if the generator takes any.
-            mode (str): ``'tensor'`` returns flow and confidence;
-                ``'predict'`` a list of samples with ``pred_flow`` and
-                ``confidence``; ``'loss'`` a dict of losses.
+            inputs: ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr), RGB in
+                [0, 1].
+            data_samples: Stacked samples with ``flow`` (N, 2, H, W) and
+                ``visible`` (N, 1, H, W), and depth maps, NaN where unknown, if
+                the generator takes any.
+            mode: ``'tensor'`` returns flow and confidence; ``'predict'`` a
+                list of samples with ``pred_flow`` and ``confidence``;
+                ``'loss'`` a dict of losses.
 
         Returns:
-            tuple or list[DataSample] or dict[str, Tensor]: See ``mode``.
+            See ``mode``.
 
         Raises:
             ValueError: If the generator takes depth and the samples have

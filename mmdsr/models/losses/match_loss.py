@@ -30,13 +30,13 @@ def place_cross_entropy(logit: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Cross entropy of a softmax over a grid and a place between its points.
 
     Args:
-        logit (Tensor): Logits (..., h, w).
-        x (Tensor): Column of the place (...); outside of the grid the
-            nearest place in it counts.
-        y (Tensor): Its row (...).
+        logit: Logits (..., h, w).
+        x: Column of the place (...); outside of the grid the nearest place in
+            it counts.
+        y: Its row (...).
 
     Returns:
-        Tensor: Cross entropy (...), >= 0.
+        Cross entropy (...), >= 0.
     """
     height, width = logit.shape[-2:]
     log_p = logit.flatten(-2).log_softmax(-1)
@@ -79,17 +79,15 @@ def match_loss(
     where the center is not visible, around the place that was found.
 
     Args:
-        matched (Matched): The compared features.
-        flow (Tensor): True flow (N, 2, H, W) in LR pixels, of LR without
-            padding.
-        visible (Tensor): 1 where it holds, else 0, (N, 1, H, W).
-        temperature (float): What relevances are divided by.
-            Defaults to 0.05.
+        matched: The compared features.
+        flow: True flow (N, 2, H, W) in LR pixels, of LR without padding.
+        visible: 1 where it holds, else 0, (N, 1, H, W).
+        temperature: What relevances are divided by.
 
     Returns:
-        tuple[Tensor, Tensor]: Both terms: means over the visible centers,
-        and over the visible pixels whose place lies among the candidates of
-        their window. 0 with a graph without any.
+        Both terms: means over the visible centers, and over the visible pixels
+        whose place lies among the candidates of their window. 0 with a graph
+        without any.
     """
     lr_feat, ref_feat = matched.lr_feat, matched.ref_down_feat
     size = tuple(ref_feat.shape[-2:])
@@ -151,11 +149,11 @@ class MatchLoss(nn.Module):
     Not of the paper. The sum of both terms of :func:`match_loss`.
 
     Args:
-        loss_weight (float): ``lambda_match``. The default makes the term
-            about as large as ``L_rec`` is at the start. Defaults to 0.001.
-        temperature (float): What relevances, cosines between -1 and 1, are
-            divided by before the softmax. With the default, the loss of an
-            untrained network is smallest. Defaults to 0.05.
+        loss_weight: ``lambda_match``. The default makes the term about as
+            large as ``L_rec`` is at the start.
+        temperature: What relevances, cosines between -1 and 1, are divided by
+            before the softmax. With the default, the loss of an untrained
+            network is smallest.
 
     Raises:
         ValueError: If the temperature is not above 0.
@@ -176,12 +174,12 @@ class MatchLoss(nn.Module):
         """Compute the weighted loss.
 
         Args:
-            matched (Matched): ``matched`` of a network's output.
-            flow (Tensor): True flow (N, 2, H, W) in LR pixels.
-            visible (Tensor): 1 where it holds, else 0, (N, 1, H, W).
+            matched: ``matched`` of a network's output.
+            flow: True flow (N, 2, H, W) in LR pixels.
+            visible: 1 where it holds, else 0, (N, 1, H, W).
 
         Returns:
-            Tensor: Scalar; 0 with a graph if nothing is visible.
+            Scalar; 0 with a graph if nothing is visible.
         """
         # As in DRIMM: in half precision the norms underflow.
         with torch.autocast(flow.device.type, enabled=False):

@@ -1,7 +1,7 @@
 """Perceptual loss, Eq. 11 of the paper."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdsr.io.checkpoint import (
@@ -68,20 +68,17 @@ class PerceptualLoss(nn.Module):
     frozen, follows the device of its input, and runs in fp32 under AMP.
 
     Args:
-        weights (str, optional): ``'torchvision'`` to download ImageNet
-            weights to torch's cache, or the path of a local state dict (no
-            code from it is run). Defaults to None, which is
-            refused unless ``untrained``.
-        layer_weights (dict[str, float]): Index of a layer in torchvision's
-            ``vgg19().features`` to its weight. Defaults to ``{'34': 1.0}``,
-            conv5_4 before ReLU.
-        criterion (str): ``'mse'`` (the paper's L2, as the mean of squares)
-            or ``'l1'`` (MASA-SR). Defaults to 'mse'.
-        loss_weight (float): ``lambda_per`` of Eq. 15. The paper does not give
-            it; the default is the value of the authors' code. Defaults to
-            1e-3.
-        untrained (bool): Accept random weights if ``weights`` is ``None``.
-            For tests only. Defaults to False.
+        weights: ``'torchvision'`` to download ImageNet weights to torch's
+            cache, or the path of a local state dict (no code from it is run).
+            Defaults to None, which is refused unless ``untrained``.
+        layer_weights: Index of a layer in torchvision's ``vgg19().features``
+            to its weight. Defaults to ``{'34': 1.0}``, conv5_4 before ReLU.
+        criterion: ``'mse'`` (the paper's L2, as the mean of squares) or
+            ``'l1'`` (MASA-SR).
+        loss_weight: ``lambda_per`` of Eq. 15. The paper does not give it; the
+            default is the value of the authors' code. Defaults to 1e-3.
+        untrained: Accept random weights if ``weights`` is ``None``. For tests
+            only.
 
     Raises:
         CheckpointError: If the weights cannot be downloaded or read, or are
@@ -92,12 +89,12 @@ class PerceptualLoss(nn.Module):
 
     def __init__(
         self,
-        weights=None,
-        layer_weights=None,
-        criterion='mse',
-        loss_weight=1e-3,
-        untrained=False,
-    ):
+        weights: str | None = None,
+        layer_weights: dict[str, float] = None,
+        criterion: str = 'mse',
+        loss_weight: float = 1e-3,
+        untrained: bool = False,
+    ) -> None:
         super().__init__()
         if criterion not in _CRITERIA:
             raise ValueError(
@@ -127,14 +124,14 @@ class PerceptualLoss(nn.Module):
                 name, torch.tensor(value).view(1, 3, 1, 1), persistent=False
             )
 
-    def features(self, image):
+    def features(self, image: Tensor) -> list[Tensor]:
         """Return the features of the chosen layers.
 
         Args:
-            image (Tensor): RGB in [0, 1], (N, 3, H, W) with sides >= 16.
+            image: RGB in [0, 1], (N, 3, H, W) with sides >= 16.
 
         Returns:
-            list[Tensor]: One fp32 feature map per layer in ascending order.
+            One fp32 feature map per layer in ascending order.
         """
         x = (image.float() - self.mean) / self.std
         found = []
@@ -144,16 +141,15 @@ class PerceptualLoss(nn.Module):
                 found.append(x)
         return found
 
-    def forward(self, sr, hr):
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """Compute the weighted distance.
 
         Args:
-            sr (Tensor): Prediction, RGB in [0, 1], (N, 3, H, W). Gradients
-                flow to it.
-            hr (Tensor): Ground truth, same shape.
+            sr: Prediction, RGB in [0, 1], (N, 3, H, W). Gradients flow to it.
+            hr: Ground truth, same shape.
 
         Returns:
-            Tensor: Scalar.
+            Scalar.
         """
         distance = _CRITERIA[self.criterion]
         with torch.autocast(sr.device.type, enabled=False):

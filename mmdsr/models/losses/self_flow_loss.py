@@ -11,14 +11,13 @@ def photometric_error(lr: Tensor, ref_down: Tensor, flow: Tensor) -> Tensor:
     """Compare LR with the warped reference, whatever the light.
 
     Args:
-        lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-        ref_down (Tensor): Reduced references (N, 3, h, w).
-        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
+        lr: LR images (N, 3, H, W), RGB in [0, 1].
+        ref_down: Reduced references (N, 3, h, w).
+        flow: Flow (N, 2, H, W) in LR pixels.
 
     Returns:
-        Tensor: Absolute difference of the evened images (N, 1, H, W), in
-        deviations of their neighborhoods; see
-        :func:`mmdsr.models.networks.flow.even_light`.
+        Absolute difference of the evened images (N, 1, H, W), in deviations of
+        their neighborhoods; see :func:`mmdsr.models.networks.flow.even_light`.
     """
     return (even_light(lr) - even_light(warp(ref_down, flow))).abs()
 
@@ -27,11 +26,11 @@ def return_error(flow: Tensor, back: Tensor) -> Tensor:
     """Say how far from its start a pixel ends, there and back.
 
     Args:
-        flow (Tensor): Flow from LR to the reference (N, 2, H, W).
-        back (Tensor): Flow from the reference to LR (N, 2, h, w).
+        flow: Flow from LR to the reference (N, 2, H, W).
+        back: Flow from the reference to LR (N, 2, h, w).
 
     Returns:
-        Tensor: Distance (N, 1, H, W) in LR pixels.
+        Distance (N, 1, H, W) in LR pixels.
     """
     lost = flow + warp(back, flow)
     return (lost.square().sum(1, keepdim=True) + 1e-6).sqrt()
@@ -41,11 +40,11 @@ def smoothness(flow: Tensor, image: Tensor) -> Tensor:
     """Mean change of a flow between neighbors, less across edges.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W).
-        image (Tensor): Image on the same grid (N, 3, H, W) in [0, 1].
+        flow: Flow (N, 2, H, W).
+        image: Image on the same grid (N, 3, H, W) in [0, 1].
 
     Returns:
-        Tensor: Scalar.
+        Scalar.
     """
     total = flow.new_zeros(())
     for dim in (-1, -2):
@@ -66,10 +65,10 @@ class SelfFlowLoss(nn.Module):
     the other terms have to mend it.
 
     Args:
-        photometric (float): Weight of the photometric term. Defaults to 1.
-        consistency (float): Weight of the way back. Defaults to 0.05.
-        smooth (float): Weight of the smoothness. Defaults to 0.1.
-        tolerance (float): LR pixels. Defaults to 1.5.
+        photometric: Weight of the photometric term.
+        consistency: Weight of the way back.
+        smooth: Weight of the smoothness.
+        tolerance: LR pixels.
     """
 
     def __init__(
@@ -91,14 +90,13 @@ class SelfFlowLoss(nn.Module):
         """Compute the weighted losses.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-            ref_down (Tensor): Reduced references (N, 3, h, w).
-            flow (Tensor): Flow from LR to the reference (N, 2, H, W).
-            back (Tensor): Flow from the reference to LR (N, 2, h, w).
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref_down: Reduced references (N, 3, h, w).
+            flow: Flow from LR to the reference (N, 2, H, W).
+            back: Flow from the reference to LR (N, 2, h, w).
 
         Returns:
-            dict[str, Tensor]: ``loss_photo``, ``loss_return``,
-            ``loss_smooth``.
+            ``loss_photo``, ``loss_return``, ``loss_smooth``.
         """
         there = inside(flow.detach(), ref_down.shape[-2:])
         lost = return_error(flow, back)

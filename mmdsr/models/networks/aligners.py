@@ -21,7 +21,7 @@ class DRIMMAligner(nn.Module):
     """The match map of the paper's network as a flow in whole LR pixels.
 
     Args:
-        network (dict): Config of ``mmdsr.DSRNet`` or ``mmdsr.MASASRNet``.
+        network: Config of ``mmdsr.DSRNet`` or ``mmdsr.MASASRNet``.
     """
 
     def __init__(self, network: dict) -> None:
@@ -54,8 +54,7 @@ class DISAligner(nn.Module):
     LR pixels.
 
     Args:
-        preset (str): ``'ultrafast'``, ``'fast'`` or ``'medium'``.
-            Defaults to 'medium'.
+        preset: ``'ultrafast'``, ``'fast'`` or ``'medium'``.
 
     Raises:
         ValueError: If there is no such preset.

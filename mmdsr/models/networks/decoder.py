@@ -26,10 +26,10 @@ def upsample2(x: Tensor) -> Tensor:
     """Enlarge features by 2, bilinearly.
 
     Args:
-        x (Tensor): Features (N, C, H, W).
+        x: Features (N, C, H, W).
 
     Returns:
-        Tensor: Features (N, C, 2H, 2W).
+        Features (N, C, 2H, 2W).
     """
     return F.interpolate(
         x, scale_factor=2, mode='bilinear', align_corners=False
@@ -37,7 +37,7 @@ def upsample2(x: Tensor) -> Tensor:
 
 
 class InstanceNorm(nn.Module):
-    """Instance normalisation without affine parameters.
+    """Instance normalization without affine parameters.
 
     Same function as ``F.instance_norm`` with its epsilon of 1e-5, but it
     keeps the channels-last layout, and unlike ``F.group_norm`` it subtracts
@@ -47,13 +47,13 @@ class InstanceNorm(nn.Module):
     eps = 1e-5
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise each channel of each sample over space.
+        """Normalize each channel of each sample over space.
 
         Args:
-            x (Tensor): Features (N, C, H, W).
+            x: Features (N, C, H, W).
 
         Returns:
-            Tensor: Features (N, C, H, W) of mean 0 and variance 1.
+            Features (N, C, H, W) of mean 0 and variance 1.
         """
         var, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
         return (x - mean) * (var + self.eps).rsqrt()
@@ -70,10 +70,10 @@ class SAM(nn.Module):
 
     with mean and (unbiased) standard deviation per channel over space. The
     convolutions of gamma and beta start at zero, so that at the start this
-    is adaptive instance normalisation.
+    is adaptive instance normalization.
 
     Args:
-        channels (int): Width of both inputs.
+        channels: Width of both inputs.
     """
 
     def __init__(self, channels: int) -> None:
@@ -93,11 +93,11 @@ class SAM(nn.Module):
         """Adapt the warped features.
 
         Args:
-            x (Tensor): Features of the LR side (N, C, H, W).
-            warped (Tensor): Warped reference features (N, C, H, W).
+            x: Features of the LR side (N, C, H, W).
+            warped: Warped reference features (N, C, H, W).
 
         Returns:
-            Tensor: Adapted features (N, C, H, W).
+            Adapted features (N, C, H, W).
         """
         hidden = self.conv_shared(torch.cat([x, warped], dim=1))
         hidden = F.relu(hidden, inplace=True)
@@ -120,9 +120,8 @@ class DRAM(nn.Module):
         \mathrm{DRAM}(x, r) &= \mathrm{ReLU}(\mathrm{conv}[a, b])
 
     Args:
-        channels (int): Width of the reference features and of the output.
-        x_channels (int, optional): Width of the LR side. Defaults to None,
-            the same.
+        channels: Width of the reference features and of the output.
+        x_channels: Width of the LR side. Defaults to None, the same.
     """
 
     def __init__(self, channels: int, x_channels: int | None = None) -> None:
@@ -148,11 +147,11 @@ class DRAM(nn.Module):
         """Aggregate.
 
         Args:
-            x (Tensor): Features of the LR side (N, C', H, W).
-            ref (Tensor): Reference features (N, C, 2H, 2W).
+            x: Features of the LR side (N, C', H, W).
+            ref: Reference features (N, C, 2H, 2W).
 
         Returns:
-            Tensor: Features (N, C, 2H, 2W).
+            Features (N, C, 2H, 2W).
         """
         residual_a = F.relu(self.down_a(ref), inplace=True) - x
         a = F.relu(self.up_a(residual_a), inplace=True) + ref
@@ -171,11 +170,10 @@ class RefDecoder(nn.Module):
     before it is enlarged.
 
     Args:
-        channels (int or Sequence[int]): Width of all features, or of level
-            1, 2, 3. Defaults to 64.
-        num_blocks (Sequence[int]): Residual blocks after level 3, 2, 1 of
-            LR and at x1, x2, x4: (2, 2, 2, 12, 8, 4) in DSRNet-T,
-            (1, 1, 1, 6, 4, 2) in DSRNet-S. Defaults to that of DSRNet-T.
+        channels: Width of all features, or of level 1, 2, 3.
+        num_blocks: Residual blocks after level 3, 2, 1 of LR and at x1, x2,
+            x4: (2, 2, 2, 12, 8, 4) in DSRNet-T, (1, 1, 1, 6, 4, 2) in
+            DSRNet-S. Defaults to that of DSRNet-T.
     """
 
     def __init__(
@@ -244,14 +242,14 @@ class RefDecoder(nn.Module):
         """Decode.
 
         Args:
-            lr_feats (Sequence[Tensor]): LR features (N, C1, H, W),
-                (N, C2, H/2, W/2), (N, C3, H/4, W/4).
-            warped (Sequence[Tensor]): Warped reference features
-                (N, C3, H, W), (N, C2, 2H, 2W), (N, C1, 4H, 4W).
+            lr_feats: LR features (N, C1, H, W), (N, C2, H/2, W/2),
+                (N, C3, H/4, W/4).
+            warped: Warped reference features (N, C3, H, W), (N, C2, 2H, 2W),
+                (N, C1, 4H, 4W).
 
         Returns:
-            Tensor: Image residual (N, 3, 4H, 4W), to be added to the
-            enlarged LR image.
+            Image residual (N, 3, 4H, 4W), to be added to the enlarged LR
+            image.
         """
         f1, f2, f3 = lr_feats
         w1, w2, w4 = warped

@@ -26,14 +26,13 @@ def depth_ratio(
     """How far a spot is in the reference over how far it is in LR.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
-        depth (Tensor): Inverse depth of LR (N, 1, H, W).
-        depth_ref (Tensor): Inverse depth of Ref-down (N, 1, h, w).
+        flow: Flow (N, 2, H, W) in LR pixels.
+        depth: Inverse depth of LR (N, 1, H, W).
+        depth_ref: Inverse depth of Ref-down (N, 1, h, w).
 
     Returns:
-        tuple[Tensor, Tensor]: Z_Ref / Z_LR (N, 1, H, W), 1 where unknown,
-        and where it is known (N, 1, H, W) bool: on the reference, and both
-        depths measured.
+        Z_Ref / Z_LR (N, 1, H, W), 1 where unknown, and where it is known
+        (N, 1, H, W) bool: on the reference, and both depths measured.
     """
     there = warp(depth_ref, flow)
     known = _known(depth) & _known(there)
@@ -49,12 +48,12 @@ def magnification(flow: Tensor, depth: Tensor, depth_ref: Tensor) -> Tensor:
     ratio of the focal lengths.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
-        depth (Tensor): Inverse depth of LR (N, 1, H, W).
-        depth_ref (Tensor): Inverse depth of Ref-down (N, 1, h, w).
+        flow: Flow (N, 2, H, W) in LR pixels.
+        depth: Inverse depth of LR (N, 1, H, W).
+        depth_ref: Inverse depth of Ref-down (N, 1, h, w).
 
     Returns:
-        Tensor: Factor (N, 1, H, W), 1 where unknown.
+        Factor (N, 1, H, W), 1 where unknown.
     """
     return depth_ratio(flow, depth, depth_ref)[0].reciprocal()
 
@@ -76,14 +75,14 @@ def rigid_depth_ratio(
     more of them than the true one does.
 
     Args:
-        ratio (Tensor): Z_Ref / Z_LR (N, 1, H, W).
-        weight (Tensor): How far to trust each, >= 0, (N, 1, H, W).
-        depth (Tensor): Inverse depth of LR (N, 1, H, W), finite where the
-            weight is above 0.
-        trials (int): Choices of four pixels. Defaults to 256.
+        ratio: Z_Ref / Z_LR (N, 1, H, W).
+        weight: How far to trust each, >= 0, (N, 1, H, W).
+        depth: Inverse depth of LR (N, 1, H, W), finite where the weight is
+            above 0.
+        trials: Choices of four pixels.
 
     Returns:
-        Tensor: The ratio that fits the motion (N, 1, H, W).
+        The ratio that fits the motion (N, 1, H, W).
     """
     height, width = ratio.shape[-2:]
     size = ratio.new_tensor([width, height]).view(1, 2, 1, 1)
@@ -149,18 +148,18 @@ def depth_consistency(
     right depth cannot be told.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
-        depth (Tensor): Inverse depth of LR (N, 1, H, W).
-        depth_ref (Tensor): Inverse depth of Ref-down (N, 1, h, w).
-        confidence (Tensor, optional): Of the flow (N, 1, H, W) in [0, 1],
-            for the fit of the motion. Defaults to None, all alike.
-        tolerance (float): Relative difference of depth up to which it is
-            the same. Defaults to 0.05, as in
+        flow: Flow (N, 2, H, W) in LR pixels.
+        depth: Inverse depth of LR (N, 1, H, W).
+        depth_ref: Inverse depth of Ref-down (N, 1, h, w).
+        confidence: Of the flow (N, 1, H, W) in [0, 1], for the fit of the
+            motion. Defaults to None, all alike.
+        tolerance: Relative difference of depth up to which it is the same.
+            Defaults to 0.05, as in
             :func:`mmdsr.sim.correspondence.correspondence`.
 
     Returns:
-        tuple[Tensor, Tensor]: 1 where it is shown, else 0, and where that is
-        known, else 0, both (N, 1, H, W).
+        1 where it is shown, else 0, and where that is known, else 0, both
+        (N, 1, H, W).
     """
     ratio, known = depth_ratio(flow, depth, depth_ref)
     weight = known.to(ratio.dtype)

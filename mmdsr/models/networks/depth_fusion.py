@@ -26,8 +26,8 @@ class DepthFusion(nn.Module):
     matched; it is left out. Weights are shared by LR and Ref-down.
 
     Args:
-        channels (int or Sequence[int]): Width of the image and the depth
-            features, of every level or of level 1, 2, 3. Defaults to 64.
+        channels: Width of the image and the depth features, of every level or
+            of level 1, 2, 3.
     """
 
     #: Levels of Ref-down that take part in the matched level-1 feature.
@@ -54,13 +54,13 @@ class DepthFusion(nn.Module):
         """Fuse image and depth features of three levels.
 
         Args:
-            feats (Sequence[Tensor]): Image features (N, C1, H, W),
-                (N, C2, H/2, W/2), (N, C3, H/4, W/4).
-            depth_feats (Sequence[Tensor]): Depth features, same sizes.
+            feats: Image features (N, C1, H, W), (N, C2, H/2, W/2),
+                (N, C3, H/4, W/4).
+            depth_feats: Depth features, same sizes.
 
         Returns:
-            tuple[Tensor, ...]: Fused features of the same three sizes; the
-            first is F_LR (Eq. 3) or F_Ref-down (Eq. 4).
+            Fused features of the same three sizes; the first is F_LR (Eq. 3)
+            or F_Ref-down (Eq. 4).
         """
         f1, f2, f3 = feats
         d1, d2, d3 = depth_feats
@@ -77,8 +77,8 @@ class SharedDepthFusion(nn.Module):
     """Fusion of the released network: one 3x3 convolution for all levels.
 
     Args:
-        channels (int or Sequence[int]): Width of the image and the depth
-            features, the same on all levels. Defaults to 64.
+        channels: Width of the image and the depth features, the same on all
+            levels.
 
     Raises:
         ValueError: If the levels differ in width.
@@ -105,12 +105,11 @@ class SharedDepthFusion(nn.Module):
         """Fuse image and depth features, each level on its own.
 
         Args:
-            feats (Sequence[Tensor]): Image features, one (N, C, h, w) tensor
-                per level.
-            depth_feats (Sequence[Tensor]): Depth features, same sizes.
+            feats: Image features, one (N, C, h, w) tensor per level.
+            depth_feats: Depth features, same sizes.
 
         Returns:
-            tuple[Tensor, ...]: Fused features, same sizes.
+            Fused features, same sizes.
         """
         return tuple(
             self.conv(torch.cat(pair, 1))

@@ -8,15 +8,15 @@ from mmdsr.registry import MODELS
 
 
 class DoubleConv(nn.Sequential):
-    """Two times 3x3 convolution, group normalisation, ReLU.
+    """Two times 3x3 convolution, group normalization, ReLU.
 
-    Group normalisation uses the statistics of the one sample that it sees:
+    Group normalization uses the statistics of the one sample that it sees:
     training at batch size 1 and evaluation compute the same function.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output, a multiple of ``groups``.
-        groups (int): Groups of the normalisation.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output, a multiple of ``groups``.
+        groups: Groups of the normalization.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class ResizeConv(nn.Sequential):
     different filters: the grain of the map. Here all pixels have the same.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -56,16 +56,16 @@ class DepthUNet(nn.Module):
 
     Four poolings by 2, four steps back, skip connections, no output
     activation. One set of weights serves LR and Ref-down. The
-    paper gives neither width nor normalisation; width 16 keeps the network
+    paper gives neither width nor normalization; width 16 keeps the network
     light, 64 is the common U-Net that the released code names.
 
     Args:
-        base_channels (int): Width of the first level, a multiple of
-            ``groups``; doubled four times. Defaults to 16.
-        groups (int): Groups of the normalisation. Defaults to 8.
-        upsample (str): The steps back: ``'deconv'``, 2x2 transposed
-            convolutions, as in the common U-Net; ``'resize'``, see
-            :class:`ResizeConv`, for a smooth map. Defaults to 'deconv'.
+        base_channels: Width of the first level, a multiple of ``groups``;
+            doubled four times.
+        groups: Groups of the normalization.
+        upsample: The steps back: ``'deconv'``, 2x2 transposed convolutions, as
+            in the common U-Net; ``'resize'``, see :class:`ResizeConv`, for a
+            smooth map.
 
     Raises:
         ValueError: If ``base_channels`` is not a multiple of ``groups``, or
@@ -111,11 +111,11 @@ class DepthUNet(nn.Module):
         """Predict depth.
 
         Args:
-            image (Tensor): RGB image (N, 3, H, W) in [0, 1], H, W >= 16.
+            image: RGB image (N, 3, H, W) in [0, 1], H, W >= 16.
 
         Returns:
-            Tensor: Normalised inverse depth (N, 1, H, W), trained towards
-            [0, 1] but not clamped.
+            Normalized inverse depth (N, 1, H, W), trained towards [0, 1] but
+            not clamped.
 
         Raises:
             ValueError: If a side is shorter than 16.

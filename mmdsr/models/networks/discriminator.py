@@ -9,10 +9,10 @@ class DiscriminatorStage(nn.Sequential):
     """3x3 convolution, then 4x4 convolution of stride 2, with LeakyReLU.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-        groups (int): Groups of the normalisation.
-        norm_first (bool): Normalise after the first convolution too.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        groups: Groups of the normalization.
+        norm_first: Normalize after the first convolution too.
     """
 
     def __init__(
@@ -42,13 +42,13 @@ class VGGStyleDiscriminator(nn.Module):
 
     The paper gives no structure; this follows the one of MASA-SR, which
     takes 160x160 images only: average pooling to the 5x5 map that such an
-    image has makes the size free, and group instead of batch normalisation
+    image has makes the size free, and group instead of batch normalization
     allows a batch of one.
 
     Args:
-        in_channels (int): Channels of the image. Defaults to 3.
-        base_channels (int): Width of the first stage, a multiple of 16; the
-            others have 2, 4, 8 and 8 times as many. Defaults to 64.
+        in_channels: Channels of the image.
+        base_channels: Width of the first stage, a multiple of 16; the others
+            have 2, 4, 8 and 8 times as many.
 
     Raises:
         ValueError: If ``base_channels`` is not a multiple of 16.
@@ -89,11 +89,10 @@ class VGGStyleDiscriminator(nn.Module):
         """Judge images.
 
         Args:
-            image (Tensor): Images (N, in_channels, H, W) in [0, 1],
-                H, W >= 32.
+            image: Images (N, in_channels, H, W) in [0, 1], H, W >= 32.
 
         Returns:
-            Tensor: Raw critic values C (N, 1), before any sigmoid.
+            Raw critic values C (N, 1), before any sigmoid.
 
         Raises:
             ValueError: If an image is smaller than 32x32.

@@ -16,11 +16,11 @@ class Matched(NamedTuple):
     """What was compared with what, for a loss of the match.
 
     Args:
-        lr_feat (Tensor): F_LR of the padded LR (N, C, H, W).
-        ref_down_feat (Tensor): F_Ref-down, padded (N, C, h, w).
-        block_size (int): Side of the LR blocks.
-        dilations (tuple[int, ...]): Dilations of the coarse search.
-        crop_ratio (float): Window side over block side.
+        lr_feat: F_LR of the padded LR (N, C, H, W).
+        ref_down_feat: F_Ref-down, padded (N, C, h, w).
+        block_size: Side of the LR blocks.
+        dilations: Dilations of the coarse search.
+        crop_ratio: Window side over block side.
     """
 
     lr_feat: Tensor
@@ -34,12 +34,11 @@ class Match(NamedTuple):
     """What DRIMM finds.
 
     Args:
-        warped (list[Tensor]): Ref features on the LR grid, weighted by
-            their score (Eq. 8), (N, C, sH, sW) for s = 1, 2, 4.
-        confidence (Tensor): Scores R (N, 1, H, W) in [-1, 1].
-        flow (Tensor): The match map N as a flow (N, 2, H, W) in whole LR
-            pixels.
-        matched (Matched): The features that were compared.
+        warped: Ref features on the LR grid, weighted by their score (Eq. 8),
+            (N, C, sH, sW) for s = 1, 2, 4.
+        confidence: Scores R (N, 1, H, W) in [-1, 1].
+        flow: The match map N as a flow (N, 2, H, W) in whole LR pixels.
+        matched: The features that were compared.
     """
 
     warped: list[Tensor]
@@ -61,15 +60,12 @@ class DRIMM(nn.Module):
     features through the score of each winner and through what is copied.
 
     Args:
-        block_size (int): Side of the LR blocks: 16 in DSRNet, 8 in MASA-SR.
-            Defaults to 16.
-        dilations (Sequence[int]): Dilations of the coarse search: (1,) in
-            DSRNet, (1, 2, 3) in MASA-SR. Defaults to (1,).
-        crop_ratio (float): Side of the cropped Ref-down window over side of
-            the block. Defaults to 1.5.
-        score_mode (str): Interpolation of the score map, ``'bicubic'``
-            (Eq. 8) or ``'bilinear'`` (released code).
-            Defaults to ``'bicubic'``.
+        block_size: Side of the LR blocks: 16 in DSRNet, 8 in MASA-SR.
+        dilations: Dilations of the coarse search: (1,) in DSRNet, (1, 2, 3) in
+            MASA-SR.
+        crop_ratio: Side of the cropped Ref-down window over side of the block.
+        score_mode: Interpolation of the score map, ``'bicubic'`` (Eq. 8) or
+            ``'bilinear'`` (released code).
 
     Raises:
         ValueError: If an option is out of range.
@@ -88,7 +84,7 @@ class DRIMM(nn.Module):
         ):
             raise ValueError(
                 f'dilations {tuple(dilations)} must lie between 1 and '
-                f'block_size // 2 - 1 = {block_size // 2 - 1}: the centre '
+                f'block_size // 2 - 1 = {block_size // 2 - 1}: the center '
                 'patch may not leave its block'
             )
         if crop_ratio <= 0:
@@ -110,11 +106,11 @@ class DRIMM(nn.Module):
         """Search the best match of every LR pixel (Eq. 5 and 6).
 
         Args:
-            lr_feat (Tensor): F_LR (N, C, H, W), float32.
-            ref_down_feat (Tensor): F_Ref-down (N, C, h, w), float32.
+            lr_feat: F_LR (N, C, H, W), float32.
+            ref_down_feat: F_Ref-down (N, C, h, w), float32.
 
         Returns:
-            tuple[Tensor, Tensor]: Rows and columns in Ref-down (N, H, W).
+            Rows and columns in Ref-down (N, H, W).
         """
         ref_size = tuple(ref_down_feat.shape[-2:])
         grid = matching.block_grid(*lr_feat.shape[-2:], self.block_size)
@@ -136,14 +132,14 @@ class DRIMM(nn.Module):
         """Warp the reference features.
 
         Args:
-            lr_feat (Tensor): F_LR (N, C, H, W); H and W must be multiples
-                of the block size.
-            ref_down_feat (Tensor): F_Ref-down (N, C, h, w), h, w >= 3.
-            ref_feats (Sequence[Tensor]): Ref features at x1, x2, x4:
-                (N, C, h, w), (N, C, 2h, 2w), (N, C, 4h, 4w).
+            lr_feat: F_LR (N, C, H, W); H and W must be multiples of the block
+                size.
+            ref_down_feat: F_Ref-down (N, C, h, w), h, w >= 3.
+            ref_feats: Ref features at x1, x2, x4: (N, C, h, w),
+                (N, C, 2h, 2w), (N, C, 4h, 4w).
 
         Returns:
-            Match: The warped features, their scores and the match map.
+            The warped features, their scores and the match map.
         """
         grid = matching.block_grid(*lr_feat.shape[-2:], self.block_size)
         # Half precision turns near-ties into wrong winners and its norms

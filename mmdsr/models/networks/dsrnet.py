@@ -26,28 +26,24 @@ class DSRNet(RefSRNet):
     """Depth-guided, reference-based x4 super-resolution.
 
     Args:
-        variant (str): ``'paper'``: fusion by convolutions and
-            deconvolutions, depth network inside, bicubic score maps.
-            ``'released'``: the authors' released network, i.e. fusion by
-            one shared convolution, depth maps as inputs, bilinear score
-            maps. Defaults to ``'paper'``.
-        channels (int or Sequence[int]): Width of all features, or of the
-            encoders' level 1, 2, 3; the decoder has those widths at x4, x2,
-            x1. Defaults to 64.
-        encoder_blocks (Sequence[int]): Residual blocks per level of both
-            encoders (Table 1). Defaults to (4, 4, 4), DSRNet-T.
-        decoder_blocks (Sequence[int]): Residual blocks of the decoder, see
+        variant: ``'paper'``: fusion by convolutions and deconvolutions, depth
+            network inside, bicubic score maps. ``'released'``: the authors'
+            released network, i.e. fusion by one shared convolution, depth maps
+            as inputs, bilinear score maps.
+        channels: Width of all features, or of the encoders' level 1, 2, 3; the
+            decoder has those widths at x4, x2, x1.
+        encoder_blocks: Residual blocks per level of both encoders (Table 1).
+            Defaults to (4, 4, 4), DSRNet-T.
+        decoder_blocks: Residual blocks of the decoder, see
             :class:`RefDecoder`. Defaults to (2, 2, 2, 12, 8, 4), DSRNet-T.
-        depth_net (dict or str, optional): Config of the depth network, or
-            ``None`` to take depth maps as inputs. Defaults to ``'auto'``:
-            ``mmdsr.DepthUNet`` of width 16 in the paper's variant, ``None``
-            in the released one.
-        block_size (int): Side of the matched blocks. Defaults to 16.
-        dilations (Sequence[int]): Dilations of the coarse search.
-            Defaults to (1,).
-        crop_ratio (float): Window side over block side. Defaults to 1.5.
-        depth_encoder_blocks (Sequence[int], optional): Residual blocks per
-            level of the depth encoder. Defaults to None, as in the encoder.
+        depth_net: Config of the depth network, or ``None`` to take depth maps
+            as inputs. Defaults to ``'auto'``: ``mmdsr.DepthUNet`` of width 16
+            in the paper's variant, ``None`` in the released one.
+        block_size: Side of the matched blocks.
+        dilations: Dilations of the coarse search.
+        crop_ratio: Window side over block side.
+        depth_encoder_blocks: Residual blocks per level of the depth encoder.
+            Defaults to None, as in the encoder.
 
     Raises:
         ValueError: If ``variant`` is unknown.
@@ -101,18 +97,18 @@ class DSRNet(RefSRNet):
         """Super-resolve (Fig. 2 of the paper).
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
-            ref (Tensor): Reference images (N, 3, Hr, Wr), RGB in [0, 1],
-                any size >= 16. ``ref=lr`` is the paper's single-image mode.
-            ref_down (Tensor, optional): Reference reduced by 4,
-                (N, 3, ceil(Hr / 4), ceil(Wr / 4)). Computed from ``ref`` by
-                an antialiased bicubic filter when left out.
-            depth (Tensor, optional): Normalised inverse depth of LR
-                (N, 1, H, W) in [0, 1]. Predicted when left out.
-            depth_ref (Tensor, optional): The same for Ref-down.
+            lr: LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
+            ref: Reference images (N, 3, Hr, Wr), RGB in [0, 1], any size >=
+                16. ``ref=lr`` is the paper's single-image mode.
+            ref_down: Reference reduced by 4, (N, 3, ceil(Hr / 4), ceil(Wr /
+                4)). Computed from ``ref`` by an antialiased bicubic filter
+                when left out.
+            depth: Normalized inverse depth of LR (N, 1, H, W) in [0, 1].
+                Predicted when left out.
+            depth_ref: The same for Ref-down.
 
         Returns:
-            Tensor: Image (N, 3, 4H, 4W), not clamped.
+            Image (N, 3, 4H, 4W), not clamped.
 
         Raises:
             ValueError: If an input has a wrong shape or depth is missing.
@@ -142,16 +138,16 @@ class DSRNet(RefSRNet):
         """Super-resolve and give all that was computed on the way.
 
         Args:
-            lr (Tensor): As of :meth:`forward`.
-            ref (Tensor): Likewise.
-            ref_down (Tensor, optional): Likewise.
-            depth (Tensor, optional): Likewise.
-            depth_ref (Tensor, optional): Likewise.
-            feature_level (str): ``'scale'``: features of the three levels;
-                ``'block'``: of all residual blocks. Defaults to 'scale'.
+            lr: As of :meth:`forward`.
+            ref: Likewise.
+            ref_down: Likewise.
+            depth: Likewise.
+            depth_ref: Likewise.
+            feature_level: ``'scale'``: features of the three levels;
+                ``'block'``: of all residual blocks.
 
         Returns:
-            DSROutput: The same image, depth, confidence, features, match.
+            The same image, depth, confidence, features, match.
 
         Raises:
             ValueError: As of :meth:`forward`, or if ``feature_level`` is
@@ -191,14 +187,13 @@ class DSRNet(RefSRNet):
         """Return the depth maps of LR and Ref-down: those given, or U's.
 
         Args:
-            lr (Tensor): LR (N, 3, H, W).
-            ref_down (Tensor): Ref-down (N, 3, h, w).
-            depth (Tensor, optional): Given depth of LR (N, 1, H, W).
-            depth_ref (Tensor, optional): Given depth of Ref-down.
+            lr: LR (N, 3, H, W).
+            ref_down: Ref-down (N, 3, h, w).
+            depth: Given depth of LR (N, 1, H, W).
+            depth_ref: Given depth of Ref-down.
 
         Returns:
-            tuple[Tensor, Tensor]: Normalised inverse depth (N, 1, H, W) and
-            (N, 1, h, w).
+            Normalized inverse depth (N, 1, H, W) and (N, 1, h, w).
 
         Raises:
             ValueError: If a map is missing or does not fit.

@@ -29,12 +29,11 @@ class Shown(NamedTuple):
     """What all references together show of LR.
 
     Args:
-        feat (Tensor): Features for the trunk (N, C, H, W).
-        detail (Tensor): Detail, folded (N, 48, H, W).
-        share (Tensor): Share of the detail that comes from references
-            (N, 1, H, W) in [0, 1).
-        flow (Tensor): Where they show it, in LR pixels (N, 2, H, W) or
-            (N, K, 2, H, W).
+        feat: Features for the trunk (N, C, H, W).
+        detail: Detail, folded (N, 48, H, W).
+        share: Share of the detail that comes from references (N, 1, H, W) in
+            [0, 1).
+        flow: Where they show it, in LR pixels (N, 2, H, W) or (N, K, 2, H, W).
     """
 
     feat: Tensor
@@ -60,14 +59,13 @@ class DSRNetX(nn.Module):
     """Reference-based x4 super-resolution by sub-pixel alignment.
 
     Args:
-        channels (int): Width of the trunk. Defaults to 64.
-        num_blocks (int): Residual blocks of the trunk. Defaults to 9.
-        aligner (dict, optional): Config of the alignment network, such as
+        channels: Width of the trunk.
+        num_blocks: Residual blocks of the trunk.
+        aligner: Config of the alignment network, such as
             ``dict(type='mmdsr.FlowNet')``; ``None`` for a network that takes
             flows as inputs, or no reference at all.
-            Defaults to None.
-        use_reference (bool): False leaves the reference out: the trunk
-            alone, a single-image network. Defaults to True.
+        use_reference: False leaves the reference out: the trunk alone, a
+            single-image network.
 
     Raises:
         ValueError: If an aligner is given that is never used.
@@ -118,12 +116,11 @@ class DSRNetX(nn.Module):
         """Return the widths of the features that :meth:`explain` gives.
 
         Args:
-            feature_level (str): ``'scale'``: three features, after each
-                third of the trunk; ``'block'``: one per residual block.
-                Defaults to 'scale'.
+            feature_level: ``'scale'``: three features, after each third of the
+                trunk; ``'block'``: one per residual block.
 
         Returns:
-            tuple[list[int], None]: Of the trunk; there is no depth encoder.
+            Of the trunk; there is no depth encoder.
 
         Raises:
             ValueError: If ``feature_level`` is unknown.
@@ -138,14 +135,13 @@ class DSRNetX(nn.Module):
         """Find LR in a reference.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W).
-            ref (Tensor): References (N, 3, Hr, Wr).
-            ref_down (Tensor, optional): References reduced by 4. Computed
-                when left out.
+            lr: LR images (N, 3, H, W).
+            ref: References (N, 3, Hr, Wr).
+            ref_down: References reduced by 4. Computed when left out.
 
         Returns:
-            tuple[Tensor, Tensor]: Flow (N, 2, H, W) in LR pixels and its
-            confidence (N, 1, H, W) in [0, 1], 0 outside of the reference.
+            Flow (N, 2, H, W) in LR pixels and its confidence (N, 1, H, W) in
+            [0, 1], 0 outside of the reference.
 
         Raises:
             ValueError: If the network has no aligner.
@@ -167,22 +163,20 @@ class DSRNetX(nn.Module):
         """Super-resolve.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
-            ref (Tensor, optional): One reference per image (N, 3, Hr, Wr) or
-                K of them (N, K, 3, Hr, Wr), RGB in [0, 1], any size >= 16.
-                Left out, or LR itself: no reference. Images of a batch
-                that come with themselves have none.
-            ref_down (Tensor, optional): Reference reduced by 4. Computed
-                when left out.
-            flow (Tensor, optional): Where the references show LR, in LR
-                pixels (N, 2, H, W) or (N, K, 2, H, W). Found by the aligner
-                when left out.
-            confidence (Tensor, optional): Confidence of the given flow
-                (N, 1, H, W) or (N, K, 1, H, W) in [0, 1]. Defaults to 1
-                wherever the flow stays on the reference.
+            lr: LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
+            ref: One reference per image (N, 3, Hr, Wr) or K of them
+                (N, K, 3, Hr, Wr), RGB in [0, 1], any size >= 16. Left out, or
+                LR itself: no reference. Images of a batch that come with
+                themselves have none.
+            ref_down: Reference reduced by 4. Computed when left out.
+            flow: Where the references show LR, in LR pixels (N, 2, H, W) or
+                (N, K, 2, H, W). Found by the aligner when left out.
+            confidence: Confidence of the given flow (N, 1, H, W) or
+                (N, K, 1, H, W) in [0, 1]. Defaults to 1 wherever the flow
+                stays on the reference.
 
         Returns:
-            Tensor: Image (N, 3, 4H, 4W), not clamped.
+            Image (N, 3, 4H, 4W), not clamped.
 
         Raises:
             ValueError: If an input has a wrong shape, or the network has no
@@ -204,19 +198,17 @@ class DSRNetX(nn.Module):
         """Super-resolve and give all that was computed on the way.
 
         Args:
-            lr (Tensor): As of :meth:`forward`.
-            ref (Tensor, optional): Likewise.
-            ref_down (Tensor, optional): Likewise.
-            flow (Tensor, optional): Likewise.
-            confidence (Tensor, optional): Likewise.
-            feature_level (str): ``'scale'``: three features of the trunk;
+            lr: As of :meth:`forward`.
+            ref: Likewise.
+            ref_down: Likewise.
+            flow: Likewise.
+            confidence: Likewise.
+            feature_level: ``'scale'``: three features of the trunk;
                 ``'block'``: those of all residual blocks.
-                Defaults to 'scale'.
 
         Returns:
-            DSROutput: The same image, flow, confidence and features. The
-            confidence says which share of a pixel's detail a reference
-            showed.
+            The same image, flow, confidence and features. The confidence says
+            which share of a pixel's detail a reference showed.
 
         Raises:
             ValueError: As of :meth:`forward`, or if ``feature_level`` is
@@ -246,14 +238,14 @@ class DSRNetX(nn.Module):
         """Gather what the references show; as of :meth:`forward`.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W).
-            ref (Tensor, optional): References.
-            ref_down (Tensor, optional): References reduced by 4.
-            flow (Tensor, optional): Where they show LR.
-            confidence (Tensor, optional): Confidence of the flow.
+            lr: LR images (N, 3, H, W).
+            ref: References.
+            ref_down: References reduced by 4.
+            flow: Where they show LR.
+            confidence: Confidence of the flow.
 
         Returns:
-            Shown or None: What they show; None without any reference.
+            What they show; None without any reference.
         """
         own = None if ref is None else _find_own(lr, ref)
         if (
@@ -289,11 +281,11 @@ class DSRNetX(nn.Module):
         """Return what the trunk's last features add to bicubic.
 
         Args:
-            feat (Tensor): Features (N, C, H, W).
-            shown (Shown, optional): What references show.
+            feat: Features (N, C, H, W).
+            shown: What references show.
 
         Returns:
-            Tensor: Image (N, 3, 4H, 4W).
+            Image (N, 3, 4H, 4W).
         """
         folded = self.tail(feat)
         if shown is not None:

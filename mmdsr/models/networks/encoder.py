@@ -19,7 +19,7 @@ def check_feature_level(feature_level: str) -> None:
     """Refuse what is no kind of features.
 
     Args:
-        feature_level (str): ``'scale'`` or ``'block'``.
+        feature_level: ``'scale'`` or ``'block'``.
 
     Raises:
         ValueError: If it is neither.
@@ -34,10 +34,10 @@ class EncoderStage(nn.Module):
     """One feature-extraction module of Table 1: convolution and ResBlocks.
 
     Args:
-        in_channels (int): Channels of the input.
-        channels (int): Channels of the output.
-        num_blocks (int): Number of residual blocks.
-        stride (int): Stride of the convolution.
+        in_channels: Channels of the input.
+        channels: Channels of the output.
+        num_blocks: Number of residual blocks.
+        stride: Stride of the convolution.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class EncoderStage(nn.Module):
         """Apply the stage.
 
         Args:
-            x (Tensor): Features (N, C_in, H, W).
+            x: Features (N, C_in, H, W).
 
         Returns:
-            Tensor: Features (N, C, H / stride, W / stride).
+            Features (N, C, H / stride, W / stride).
         """
         return self.blocks(F.relu(self.conv(x), inplace=True))
 
@@ -62,11 +62,11 @@ class EncoderStage(nn.Module):
         """Apply the stage and keep what is between its blocks.
 
         Args:
-            x (Tensor): Features (N, C_in, H, W).
+            x: Features (N, C_in, H, W).
 
         Returns:
-            tuple[Tensor, ...]: The output of every block; that of the
-            convolution if there is no block.
+            The output of every block; that of the convolution if there is no
+            block.
         """
         x = F.relu(self.conv(x), inplace=True)
         feats = []
@@ -85,11 +85,10 @@ class RefEncoder(nn.Module):
     lie at x1, x2, x4 of the LR grid.
 
     Args:
-        in_channels (int): 3 for images, 1 for depth. Defaults to 3.
-        channels (int or Sequence[int]): Width of every level, or of level
-            1, 2, 3. Defaults to 64.
-        num_blocks (Sequence[int]): Residual blocks per level: (4, 4, 4) in
-            DSRNet-T, (2, 2, 2) in DSRNet-S. Defaults to (4, 4, 4).
+        in_channels: 3 for images, 1 for depth.
+        channels: Width of every level, or of level 1, 2, 3.
+        num_blocks: Residual blocks per level: (4, 4, 4) in DSRNet-T, (2, 2, 2)
+            in DSRNet-S.
     """
 
     strides = (1, 2, 2)
@@ -123,11 +122,11 @@ class RefEncoder(nn.Module):
         """Return the widths of the features, without running the encoder.
 
         Args:
-            feature_level (str): ``'scale'`` for the three levels or
-                ``'block'`` for all of :meth:`block_features`.
+            feature_level: ``'scale'`` for the three levels or ``'block'`` for
+                all of :meth:`block_features`.
 
         Returns:
-            list[int]: One width per feature map.
+            One width per feature map.
 
         Raises:
             ValueError: If ``feature_level`` is unknown.
@@ -145,14 +144,14 @@ class RefEncoder(nn.Module):
         """Encode an image.
 
         Args:
-            x (Tensor): Image (N, in_channels, H, W) in [0, 1]; H and W are
-                multiples of 4 when all levels are asked for.
-            levels (int): Number of levels to compute, so that a level that
-                nobody uses costs nothing. Defaults to 3.
+            x: Image (N, in_channels, H, W) in [0, 1]; H and W are multiples of
+                4 when all levels are asked for.
+            levels: Number of levels to compute, so that a level that nobody
+                uses costs nothing.
 
         Returns:
-            tuple[Tensor, ...]: Level 1 (N, C1, H, W), level 2
-            (N, C2, H/2, W/2), level 3 (N, C3, H/4, W/4).
+            Level 1 (N, C1, H, W), level 2 (N, C2, H/2, W/2), level 3
+            (N, C3, H/4, W/4).
         """
         feats = []
         for stage in self.stages[:levels]:
@@ -164,12 +163,12 @@ class RefEncoder(nn.Module):
         """Encode an image and keep what is between the residual blocks.
 
         Args:
-            x (Tensor): As of :meth:`forward`.
+            x: As of :meth:`forward`.
 
         Returns:
-            tuple[tuple[Tensor, ...], ...]: For level 1, 2, 3 the output of
-            every residual block, or of the convolution of a level without
-            blocks. The last one of a level is the level's feature.
+            For level 1, 2, 3 the output of every residual block, or of the
+            convolution of a level without blocks. The last one of a level is
+            the level's feature.
         """
         feats = []
         for stage in self.stages:
@@ -183,10 +182,8 @@ class DepthEncoder(RefEncoder):
     """Encoder of depth maps, E_d of Eq. 1 and 2: one input channel.
 
     Args:
-        channels (int or Sequence[int]): Width of every level, or of level
-            1, 2, 3. Defaults to 64.
-        num_blocks (Sequence[int]): Residual blocks per level.
-            Defaults to (4, 4, 4).
+        channels: Width of every level, or of level 1, 2, 3.
+        num_blocks: Residual blocks per level.
     """
 
     def __init__(

@@ -15,10 +15,10 @@ def pixel_grid(like: Tensor) -> Tensor:
     """Return the coordinates (x, y) of every pixel.
 
     Args:
-        like (Tensor): Any map (N, C, H, W).
+        like: Any map (N, C, H, W).
 
     Returns:
-        Tensor: Coordinates (1, 2, H, W) on its device, float32.
+        Coordinates (1, 2, H, W) on its device, float32.
     """
     height, width = like.shape[-2:]
     y, x = torch.meshgrid(
@@ -33,13 +33,12 @@ def sample(image: Tensor, place: Tensor, padding: str = 'border') -> Tensor:
     """Read a map at places between its pixels, bilinearly.
 
     Args:
-        image (Tensor): Map (N, C, h, w).
-        place (Tensor): Coordinates (x, y) in its pixels (N, 2, H, W).
-        padding (str): ``'border'`` repeats the edge outside, ``'zeros'``
-            does not. Defaults to 'border'.
+        image: Map (N, C, h, w).
+        place: Coordinates (x, y) in its pixels (N, 2, H, W).
+        padding: ``'border'`` repeats the edge outside, ``'zeros'`` does not.
 
     Returns:
-        Tensor: Map (N, C, H, W).
+        Map (N, C, H, W).
     """
     height, width = image.shape[-2:]
     size = place.new_tensor([width, height]).view(1, 2, 1, 1)
@@ -57,12 +56,12 @@ def warp(image: Tensor, flow: Tensor, padding: str = 'border') -> Tensor:
     """Bring a reference to the grid of its flow.
 
     Args:
-        image (Tensor): Map (N, C, h, w), of any size.
-        flow (Tensor): Flow (N, 2, H, W).
-        padding (str): As of :func:`sample`.
+        image: Map (N, C, h, w), of any size.
+        flow: Flow (N, 2, H, W).
+        padding: As of :func:`sample`.
 
     Returns:
-        Tensor: Map (N, C, H, W).
+        Map (N, C, H, W).
     """
     return sample(image, pixel_grid(flow) + flow, padding)
 
@@ -71,11 +70,11 @@ def enlarge_flow(flow: Tensor, scale: int) -> Tensor:
     """Bring a flow to a finer grid, bilinearly.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W).
-        scale (int): How many times as many rows and columns.
+        flow: Flow (N, 2, H, W).
+        scale: How many times as many rows and columns.
 
     Returns:
-        Tensor: Flow (N, 2, scale * H, scale * W), in pixels of that grid.
+        Flow (N, 2, scale * H, scale * W), in pixels of that grid.
     """
     if scale == 1:
         return flow
@@ -89,12 +88,11 @@ def inside(flow: Tensor, size: tuple[int, int]) -> Tensor:
     """Tell which pixels the reference has, by the flow.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W).
-        size (tuple[int, int]): Height and width of the reference, in pixels
-            of the flow's grid.
+        flow: Flow (N, 2, H, W).
+        size: Height and width of the reference, in pixels of the flow's grid.
 
     Returns:
-        Tensor: 1 where the place is on the reference, else 0, (N, 1, H, W).
+        1 where the place is on the reference, else 0, (N, 1, H, W).
     """
     x, y = (pixel_grid(flow) + flow).unbind(1)
     height, width = size
@@ -111,14 +109,14 @@ def fit_reference(
     what it shows is meant.
 
     Args:
-        ref_down (Tensor): Reduced references (N, 3, h, w).
-        size (tuple[int, int]): Height and width of LR.
-        padded (tuple[int, int]): Size wanted, LR's or larger: what is added
-            lies below and to the right.
+        ref_down: Reduced references (N, 3, h, w).
+        size: Height and width of LR.
+        padded: Size wanted, LR's or larger: what is added lies below and to
+            the right.
 
     Returns:
-        tuple[Tensor, tuple[int, int]]: References of that size, and what
-        (x, y) to add to a flow on them to make it one on Ref-down.
+        References of that size, and what (x, y) to add to a flow on them to
+        make it one on Ref-down.
     """
     top, left = (
         (have - want) // 2
@@ -146,14 +144,14 @@ def local_correlation(feat: Tensor, other: Tensor, radius: int) -> Tensor:
     """Cosine of each pixel with a square of pixels around it in another map.
 
     Args:
-        feat (Tensor): Feature (N, C, H, W).
-        other (Tensor): Feature (N, C, H, W), already warped by the flow so
-            far. Outside of it everything is zero.
-        radius (int): Pixels in each direction.
+        feat: Feature (N, C, H, W).
+        other: Feature (N, C, H, W), already warped by the flow so far. Outside
+            of it everything is zero.
+        radius: Pixels in each direction.
 
     Returns:
-        Tensor: Cosine in [-1, 1] for each displacement, row by row from the
-        upper left, (N, (2 * radius + 1) ** 2, H, W).
+        Cosine in [-1, 1] for each displacement, row by row from the upper
+        left, (N, (2 * radius + 1) ** 2, H, W).
     """
     height, width = feat.shape[-2:]
     feat = F.normalize(feat, dim=1, eps=1e-4)
@@ -175,11 +173,11 @@ def even_light(image: Tensor, window: int = 9) -> Tensor:
     in each frame; its texture hardly changes.
 
     Args:
-        image (Tensor): RGB image (N, 3, H, W) in [0, 1].
-        window (int): Side of the neighborhood, odd. Defaults to 9.
+        image: RGB image (N, 3, H, W) in [0, 1].
+        window: Side of the neighborhood, odd.
 
     Returns:
-        Tensor: (gray - mean) / (deviation + 0.01), (N, 1, H, W).
+        (gray - mean) / (deviation + 0.01), (N, 1, H, W).
     """
     gray = image.mean(1, keepdim=True)
 

@@ -18,10 +18,10 @@ class FlowWarp(nn.Module):
     is added where the low passes agree and the flow is trusted.
 
     Args:
-        aligner (dict): Config of an aligner.
-            Defaults to ``dict(type='mmdsr.DISAligner')``.
-        tolerance (float): Difference of the low passes, of the range [0, 1],
-            at which 1/e of the detail is left. Defaults to 0.03.
+        aligner: Config of an aligner. Defaults to
+            ``dict(type='mmdsr.DISAligner')``.
+        tolerance: Difference of the low passes, of the range [0, 1], at which
+            1/e of the detail is left.
     """
 
     scale = SCALE
@@ -44,12 +44,12 @@ class FlowWarp(nn.Module):
         """Super-resolve.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-            ref (Tensor): References (N, 3, Hr, Wr).
-            ref_down (Tensor, optional): References reduced by 4.
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref: References (N, 3, Hr, Wr).
+            ref_down: References reduced by 4.
 
         Returns:
-            Tensor: Image (N, 3, 4H, 4W), not clamped.
+            Image (N, 3, 4H, 4W), not clamped.
         """
         return self.explain(lr, ref, ref_down).sr
 
@@ -59,12 +59,12 @@ class FlowWarp(nn.Module):
         """Super-resolve, with flow and confidence; as :meth:`forward`.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-            ref (Tensor): References (N, 3, Hr, Wr).
-            ref_down (Tensor, optional): References reduced by 4.
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref: References (N, 3, Hr, Wr).
+            ref_down: References reduced by 4.
 
         Returns:
-            DSROutput: The same image, flow and confidence.
+            The same image, flow and confidence.
         """
         flow, confidence = self.aligner(lr, ref, ref_down)
         evidence = gather_evidence(lr, ref, flow)

@@ -30,12 +30,11 @@ def depth_plane(depth: Tensor) -> Tensor:
     """Make a depth map an input for convolutions.
 
     Args:
-        depth (Tensor): Normalized inverse depth (N, 1, H, W) in [0, 1]; NaN
-            is unknown.
+        depth: Normalized inverse depth (N, 1, H, W) in [0, 1]; NaN is unknown.
 
     Returns:
-        Tensor: Its logarithm, for far depths differ little in the inverse,
-        from -0.5 (far, or unknown) to 0.5.
+        Its logarithm, for far depths differ little in the inverse, from -0.5
+        (far, or unknown) to 0.5.
     """
     nearest = torch.nan_to_num(depth, nan=0.0).clamp(_FAR, 1)
     return 0.5 - nearest.log() / math.log(_FAR)
@@ -79,16 +78,11 @@ class FlowNet(nn.Module):
     with the centers on each other.
 
     Args:
-        channels (Sequence[int]): Width of the features at LR, LR/2, LR/4,
-            and so on. Defaults to (16, 32, 48, 64).
-        widths (Sequence[int]): Width of the correction at these levels.
-            Defaults to (32, 48, 64, 64).
-        radii (Sequence[int]): Reach of the search at these levels, in
-            pixels of the level. Defaults to (2, 3, 4, 4).
-        repeats (Sequence[int]): How often each level corrects, with the
-            same weights. Defaults to (2, 1, 1, 1).
-        depth_input (bool): Depth maps of both images are inputs, too.
-            Defaults to False.
+        channels: Width of the features at LR, LR/2, LR/4, and so on.
+        widths: Width of the correction at these levels.
+        radii: Reach of the search at these levels, in pixels of the level.
+        repeats: How often each level corrects, with the same weights.
+        depth_input: Depth maps of both images are inputs, too.
 
     Raises:
         ValueError: If the lengths differ.
@@ -157,18 +151,16 @@ class FlowNet(nn.Module):
         """Find LR in a reference; see :mod:`mmdsr.models.networks.aligners`.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-            ref (Tensor): References (N, 3, Hr, Wr).
-            ref_down (Tensor, optional): References reduced by 4. Computed
-                when left out.
-            depth (Tensor, optional): Normalized inverse depth of LR
-                (N, 1, H, W), NaN where unknown; used with ``depth_input``.
-            depth_ref (Tensor, optional): The same of Ref-down.
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref: References (N, 3, Hr, Wr).
+            ref_down: References reduced by 4. Computed when left out.
+            depth: Normalized inverse depth of LR (N, 1, H, W), NaN where
+                unknown; used with ``depth_input``.
+            depth_ref: The same of Ref-down.
 
         Returns:
-            tuple[Tensor, Tensor]: Flow (N, 2, H, W) in LR pixels; the
-            probability (N, 1, H, W) that it is right to a pixel, 0 where it
-            leaves the reference.
+            Flow (N, 2, H, W) in LR pixels; the probability (N, 1, H, W) that
+            it is right to a pixel, 0 where it leaves the reference.
 
         Raises:
             ValueError: If depth is an input and missing, or does not fit.
@@ -190,16 +182,16 @@ class FlowNet(nn.Module):
         """Estimate the flow at all levels, for training.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-            ref_down (Tensor): Reduced references (N, 3, h, w).
-            depth (Tensor, optional): As of :meth:`forward`.
-            depth_ref (Tensor, optional): Likewise.
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref_down: Reduced references (N, 3, h, w).
+            depth: As of :meth:`forward`.
+            depth_ref: Likewise.
 
         Returns:
-            list[tuple[Tensor, Tensor]]: Coarsest first, on each level's grid:
-            the flow in its pixels (N, 2, H', W') and the logit
-            (N, 1, H', W') of its being right to a pixel. The grids are those
-            of LR padded to a multiple of the coarsest pixel.
+            Coarsest first, on each level's grid: the flow in its pixels
+            (N, 2, H', W') and the logit (N, 1, H', W') of its being right to a
+            pixel. The grids are those of LR padded to a multiple of the
+            coarsest pixel.
 
         Raises:
             ValueError: If depth is an input and missing, or does not fit.
@@ -228,7 +220,7 @@ class FlowNet(nn.Module):
         return results
 
 
-def _check_depths(lr, ref_down, depth, depth_ref):
+def _check_depths(lr, ref_down, depth, depth_ref) -> None:
     for name, given, image in (
         ('depth', depth, lr),
         ('depth_ref', depth_ref, ref_down),

@@ -20,16 +20,12 @@ class MASASRNet(RefSRNet):
     """DSRNet without depth, matched in small blocks with dilated patches.
 
     Args:
-        channels (int or Sequence[int]): Width of all features, or of the
-            encoder's level 1, 2, 3. Defaults to 64.
-        encoder_blocks (Sequence[int]): Residual blocks per encoder level.
-            Defaults to (4, 4, 4).
-        decoder_blocks (Sequence[int]): Residual blocks of the decoder.
-            Defaults to (2, 2, 2, 12, 8, 4).
-        block_size (int): Side of the matched blocks. Defaults to 8.
-        dilations (Sequence[int]): Dilations of the coarse search.
-            Defaults to (1, 2, 3).
-        crop_ratio (float): Window side over block side. Defaults to 1.5.
+        channels: Width of all features, or of the encoder's level 1, 2, 3.
+        encoder_blocks: Residual blocks per encoder level.
+        decoder_blocks: Residual blocks of the decoder.
+        block_size: Side of the matched blocks.
+        dilations: Dilations of the coarse search.
+        crop_ratio: Window side over block side.
     """
 
     def __init__(
@@ -60,15 +56,15 @@ class MASASRNet(RefSRNet):
         """Super-resolve.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
-            ref (Tensor): Reference images (N, 3, Hr, Wr), RGB in [0, 1],
-                any size >= 16. ``ref=lr`` is the single-image mode.
-            ref_down (Tensor, optional): Reference reduced by 4,
-                (N, 3, ceil(Hr / 4), ceil(Wr / 4)). Computed from ``ref`` by
-                an antialiased bicubic filter when left out.
+            lr: LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
+            ref: Reference images (N, 3, Hr, Wr), RGB in [0, 1], any size >=
+                16. ``ref=lr`` is the single-image mode.
+            ref_down: Reference reduced by 4, (N, 3, ceil(Hr / 4), ceil(Wr /
+                4)). Computed from ``ref`` by an antialiased bicubic filter
+                when left out.
 
         Returns:
-            Tensor: Image (N, 3, 4H, 4W), not clamped.
+            Image (N, 3, 4H, 4W), not clamped.
 
         Raises:
             ValueError: If an input has a wrong shape.
@@ -93,14 +89,14 @@ class MASASRNet(RefSRNet):
         """Super-resolve and give all that was computed on the way.
 
         Args:
-            lr (Tensor): As of :meth:`forward`.
-            ref (Tensor): Likewise.
-            ref_down (Tensor, optional): Likewise.
-            feature_level (str): ``'scale'``: features of the three levels;
-                ``'block'``: of all residual blocks. Defaults to 'scale'.
+            lr: As of :meth:`forward`.
+            ref: Likewise.
+            ref_down: Likewise.
+            feature_level: ``'scale'``: features of the three levels;
+                ``'block'``: of all residual blocks.
 
         Returns:
-            DSROutput: The same image, confidence, features and match.
+            The same image, confidence, features and match.
 
         Raises:
             ValueError: As of :meth:`forward`, or if ``feature_level`` is

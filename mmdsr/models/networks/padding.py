@@ -23,10 +23,10 @@ def downscale(image: Tensor) -> Tensor:
     """Reduce an image by 4 with an antialiased bicubic filter.
 
     Args:
-        image (Tensor): Image (N, C, H, W).
+        image: Image (N, C, H, W).
 
     Returns:
-        Tensor: Image (N, C, ceil(H / 4), ceil(W / 4)).
+        Image (N, C, ceil(H / 4), ceil(W / 4)).
     """
     image = pad_to_multiple(image, SCALE)
     return F.interpolate(
@@ -42,10 +42,10 @@ def upscale(image: Tensor) -> Tensor:
     """Enlarge an image by 4, bicubically.
 
     Args:
-        image (Tensor): Image (N, C, H, W).
+        image: Image (N, C, H, W).
 
     Returns:
-        Tensor: Image (N, C, 4H, 4W).
+        Image (N, C, 4H, 4W).
     """
     return F.interpolate(
         image, scale_factor=SCALE, mode='bicubic', align_corners=False
@@ -56,11 +56,11 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
     """Replicate the last row and column up to a multiple.
 
     Args:
-        image (Tensor): Image (N, C, H, W).
-        multiple (int): Wanted divisor of both sides.
+        image: Image (N, C, H, W).
+        multiple: Wanted divisor of both sides.
 
     Returns:
-        Tensor: The padded image, or ``image`` itself if nothing is missing.
+        The padded image, or ``image`` itself if nothing is missing.
     """
     bottom, right = (-side % multiple for side in image.shape[-2:])
     if not bottom and not right:
@@ -72,10 +72,10 @@ def lr_multiple(block_size: int) -> int:
     """What the padded LR size must be divisible by.
 
     Args:
-        block_size (int): Side of the matched blocks.
+        block_size: Side of the matched blocks.
 
     Returns:
-        int: Least common multiple of block size and pyramid.
+        Least common multiple of block size and pyramid.
     """
     return math.lcm(block_size, PYRAMID)
 
@@ -84,9 +84,9 @@ def check_images(lr: Tensor, ref: Tensor, ref_down: Tensor | None) -> None:
     """Refuse images that the network cannot take.
 
     Args:
-        lr (Tensor): LR image.
-        ref (Tensor): Reference image.
-        ref_down (Tensor, optional): Reduced reference image.
+        lr: LR image.
+        ref: Reference image.
+        ref_down: Reduced reference image.
 
     Raises:
         ValueError: With what is wrong and what is needed.
@@ -121,12 +121,12 @@ def reduced_reference(
     """Check the images of a network; compute Ref-down if it is missing.
 
     Args:
-        lr (Tensor): LR image (N, 3, H, W).
-        ref (Tensor): Reference image (N, 3, Hr, Wr).
-        ref_down (Tensor, optional): Reference reduced by 4.
+        lr: LR image (N, 3, H, W).
+        ref: Reference image (N, 3, Hr, Wr).
+        ref_down: Reference reduced by 4.
 
     Returns:
-        Tensor: Ref-down (N, 3, ceil(Hr / 4), ceil(Wr / 4)).
+        Ref-down (N, 3, ceil(Hr / 4), ceil(Wr / 4)).
 
     Raises:
         ValueError: See :func:`check_images`.
@@ -139,9 +139,9 @@ def check_depth(name: str, depth: Tensor, image: Tensor) -> None:
     """Refuse a depth map that does not fit its image.
 
     Args:
-        name (str): Name of the argument, for the message.
-        depth (Tensor): Depth map.
-        image (Tensor): The image it belongs to, LR or Ref-down.
+        name: Name of the argument, for the message.
+        depth: Depth map.
+        image: The image it belongs to, LR or Ref-down.
 
     Raises:
         ValueError: If the shapes differ.

@@ -20,10 +20,10 @@ class Evidence(NamedTuple):
     """What a reference shows of LR, on LR's grid.
 
     Args:
-        detail (Tensor): The warped reference without its low pass, its light
-            matched to LR's, folded: (N, 48, H, W).
-        difference (Tensor): Its low pass minus LR (N, 3, H, W): where it is
-            large, the flow is wrong.
+        detail: The warped reference without its low pass, its light matched to
+            LR's, folded: (N, 48, H, W).
+        difference: Its low pass minus LR (N, 3, H, W): where it is large, the
+            flow is wrong.
     """
 
     detail: Tensor
@@ -34,12 +34,12 @@ def local_gain(target: Tensor, source: Tensor, window: int = 7) -> Tensor:
     """Return the factor that gives an image the local light of another.
 
     Args:
-        target (Tensor): Image (N, 3, H, W) in [0, 1].
-        source (Tensor): Image of the same shape.
-        window (int): Side of the neighborhood, odd. Defaults to 7.
+        target: Image (N, 3, H, W) in [0, 1].
+        source: Image of the same shape.
+        window: Side of the neighborhood, odd.
 
     Returns:
-        Tensor: Factor (N, 1, H, W) in [0.25, 4].
+        Factor (N, 1, H, W) in [0.25, 4].
     """
     light = [
         F.avg_pool2d(
@@ -58,12 +58,12 @@ def gather_evidence(lr: Tensor, ref: Tensor, flow: Tensor) -> Evidence:
     """Warp a reference at full resolution and split it.
 
     Args:
-        lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-        ref (Tensor): References (N, 3, Hr, Wr).
-        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
+        lr: LR images (N, 3, H, W), RGB in [0, 1].
+        ref: References (N, 3, Hr, Wr).
+        flow: Flow (N, 2, H, W) in LR pixels.
 
     Returns:
-        Evidence: Detail and difference.
+        Detail and difference.
     """
     warped = warp(ref, enlarge_flow(flow, SCALE))
     cells = F.pixel_unshuffle(warped, SCALE).unflatten(1, (3, SCALE**2))
@@ -82,7 +82,7 @@ class ReferenceFusion(nn.Module):
     everywhere nothing is left of any.
 
     Args:
-        channels (int): Width of the features.
+        channels: Width of the features.
     """
 
     def __init__(self, channels: int) -> None:
@@ -96,16 +96,15 @@ class ReferenceFusion(nn.Module):
         """Fuse.
 
         Args:
-            evidence (Evidence): Of ``N * count`` references, those of one
-                image side by side.
-            confidence (Tensor): Confidence of their flow
-                (N * count, 1, H, W) in [0, 1].
-            count (int): References per image, K.
+            evidence: Of ``N * count`` references, those of one image side by
+                side.
+            confidence: Confidence of their flow (N * count, 1, H, W) in
+                [0, 1].
+            count: References per image, K.
 
         Returns:
-            tuple[Tensor, Tensor, Tensor]: Features (N, C, H, W), detail
-            (N, 48, H, W), and the share of it that comes from references
-            (N, 1, H, W) in [0, 1).
+            Features (N, C, H, W), detail (N, 48, H, W), and the share of it
+            that comes from references (N, 1, H, W) in [0, 1).
         """
         x = torch.cat(
             [

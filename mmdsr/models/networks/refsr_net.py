@@ -21,19 +21,17 @@ class DSROutput(NamedTuple):
     """All that a reference-based network computes.
 
     Args:
-        sr (Tensor): Super-resolved image (N, 3, 4H, 4W), not clamped.
-        depth (Tensor, optional): D_LR that was used (N, 1, H, W).
-        depth_ref (Tensor, optional): D_Ref-down that was used (N, 1, h, w).
-        confidence (Tensor): Match score R of every LR pixel (N, 1, H, W)
-            in [-1, 1].
-        feats (tuple[Tensor, ...]): Encoder features of the padded LR: three
-            levels, or one per residual block.
-        depth_feats (tuple[Tensor, ...], optional): Depth-encoder features
-            of the padded D_LR, likewise.
-        flow (Tensor, optional): Where the reference shows LR, in LR pixels
-            (N, 2, H, W); see :mod:`mmdsr.models.networks.flow`.
-        matched (Matched, optional): The features that were compared, of a
-            network that matches blocks.
+        sr: Super-resolved image (N, 3, 4H, 4W), not clamped.
+        depth: D_LR that was used (N, 1, H, W).
+        depth_ref: D_Ref-down that was used (N, 1, h, w).
+        confidence: Match score R of every LR pixel (N, 1, H, W) in [-1, 1].
+        feats: Encoder features of the padded LR: three levels, or one per
+            residual block.
+        depth_feats: Depth-encoder features of the padded D_LR, likewise.
+        flow: Where the reference shows LR, in LR pixels (N, 2, H, W); see
+            :mod:`mmdsr.models.networks.flow`.
+        matched: The features that were compared, of a network that matches
+            blocks.
     """
 
     sr: Tensor
@@ -50,11 +48,11 @@ class Padded(NamedTuple):
     """The maps of a network as its convolutions take them.
 
     Args:
-        lr (Tensor): LR (N, 3, H, W).
-        ref_down (Tensor): Ref-down (N, 3, h, w).
-        ref (Tensor): Ref (N, 3, 4h, 4w).
-        depth (Tensor, optional): D_LR (N, 1, H, W).
-        depth_ref (Tensor, optional): D_Ref-down (N, 1, h, w).
+        lr: LR (N, 3, H, W).
+        ref_down: Ref-down (N, 3, h, w).
+        ref: Ref (N, 3, 4h, 4w).
+        depth: D_LR (N, 1, H, W).
+        depth_ref: D_Ref-down (N, 1, h, w).
     """
 
     lr: Tensor
@@ -68,12 +66,12 @@ def crop_like(image: Tensor, lr: Tensor, scale: int = 1) -> Tensor:
     """Cut what padding added: the top-left ``scale`` times ``lr``'s size.
 
     Args:
-        image (Tensor): Map (N, C, H', W').
-        lr (Tensor): The LR image before padding (N, 3, H, W).
-        scale (int): Size of ``image`` relative to LR. Defaults to 1.
+        image: Map (N, C, H', W').
+        lr: The LR image before padding (N, 3, H, W).
+        scale: Size of ``image`` relative to LR.
 
     Returns:
-        Tensor: Map (N, C, scale * H, scale * W).
+        Map (N, C, scale * H, scale * W).
     """
     height, width = lr.shape[-2:]
     return image[..., : height * scale, : width * scale]
@@ -85,13 +83,13 @@ def choose_feats(
     """Choose among the features of an encoder.
 
     Args:
-        blocks (Sequence[Sequence[Tensor]]): Features of the blocks of each
-            level, see :meth:`RefEncoder.block_features`.
-        feature_level (str): ``'scale'``: one per level, its last; or
-            ``'block'``: all.
+        blocks: Features of the blocks of each level, see
+            :meth:`RefEncoder.block_features`.
+        feature_level: ``'scale'``: one per level, its last; or ``'block'``:
+            all.
 
     Returns:
-        tuple[Tensor, ...]: The features, fine to coarse.
+        The features, fine to coarse.
 
     Raises:
         ValueError: If ``feature_level`` is unknown.
@@ -120,11 +118,10 @@ class RefSRNet(nn.Module):
     """Encoder, decoder and padding of a reference-based network.
 
     Args:
-        channels (int or Sequence[int]): Width of all features, or of the
-            encoder's level 1, 2, 3.
-        encoder_blocks (Sequence[int]): Residual blocks per encoder level.
-        decoder_blocks (Sequence[int]): Residual blocks of the decoder.
-        block_size (int): Side of the matched blocks.
+        channels: Width of all features, or of the encoder's level 1, 2, 3.
+        encoder_blocks: Residual blocks per encoder level.
+        decoder_blocks: Residual blocks of the decoder.
+        block_size: Side of the matched blocks.
     """
 
     scale = SCALE
@@ -151,12 +148,10 @@ class RefSRNet(nn.Module):
         """Return the widths of the features that ``explain`` gives.
 
         Args:
-            feature_level (str): ``'scale'`` or ``'block'``, as of
-                ``explain``. Defaults to 'scale'.
+            feature_level: ``'scale'`` or ``'block'``, as of ``explain``.
 
         Returns:
-            tuple[list[int], list[int] or None]: Of the encoder and of the
-            depth encoder; ``None`` if there is none.
+            Of the encoder and of the depth encoder; ``None`` if there is none.
         """
         image = self.encoder.feature_channels(feature_level)
         if not hasattr(self, 'dmm'):
@@ -174,14 +169,14 @@ class RefSRNet(nn.Module):
         """Pad LR for blocks and pyramid, Ref and Ref-down for the pyramid.
 
         Args:
-            lr (Tensor): LR (N, 3, H, W).
-            ref_down (Tensor): Ref-down (N, 3, h, w).
-            ref (Tensor): Ref (N, 3, Hr, Wr).
-            depth (Tensor, optional): D_LR (N, 1, H, W).
-            depth_ref (Tensor, optional): D_Ref-down (N, 1, h, w).
+            lr: LR (N, 3, H, W).
+            ref_down: Ref-down (N, 3, h, w).
+            ref: Ref (N, 3, Hr, Wr).
+            depth: D_LR (N, 1, H, W).
+            depth_ref: D_Ref-down (N, 1, h, w).
 
         Returns:
-            Padded: The padded maps; Ref is four times Ref-down.
+            The padded maps; Ref is four times Ref-down.
         """
         multiples = (self.lr_multiple, PYRAMID, SCALE * PYRAMID)
         maps = zip(
