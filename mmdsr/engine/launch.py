@@ -303,7 +303,9 @@ class _MetricsKeeper(Hook):
 
 
 def _unwrap(model: nn.Module) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model
+    if is_model_wrapper(model):
+        return model.get_submodule('module')
+    return model
 
 
 def _build_runner(cfg: Config) -> Runner:

@@ -158,7 +158,7 @@ def _with_spaces(value: object) -> object:
 def _current(cfg: object, key: str) -> object:
     """Return the value of a config at a dotted key, or None."""
     for part in key.split('.'):
-        if isinstance(cfg, Mapping) or hasattr(cfg, 'filename'):
+        if isinstance(cfg, (Mapping, Config)):
             cfg = cfg.get(part)
         elif isinstance(cfg, Sequence) and not isinstance(cfg, str):
             inside = part.isdigit() and int(part) < len(cfg)

@@ -1,11 +1,11 @@
 """Weights of rare classes, computed from the training split."""
 
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from mmdsr.registry import HOOKS
 
@@ -20,8 +20,8 @@ def positive_weights(labels: Tensor) -> Tensor:
         labels: ``(N, K)``, 1 where a class is present.
 
     Returns:
-        Weights ``(K,)``: 1 for a class without a positive, which no weight
-        for, and for one without a negative, whose positives must not be lost.
+        Weights ``(K,)``: 1 for a class without a positive, where no weight
+        matters, and for one without a negative, whose positives must count.
     """
     number, positive = len(labels), labels.double().sum(0)
     weights = (number - positive) / positive
@@ -29,7 +29,7 @@ def positive_weights(labels: Tensor) -> Tensor:
     return weights
 
 
-def label_matrix(dataset: Dataset, classes: int) -> Tensor:
+def label_matrix(dataset: BaseDataset, classes: int) -> Tensor:
     """List the labels of a multi-label data set; reads no image.
 
     Args:
@@ -77,7 +77,7 @@ class PosWeightHook(Hook):
             targets = [(model.head, labels)]
         for head, target in targets:
             loss = getattr(head, 'loss_module', None)
-            if not getattr(loss, 'use_sigmoid', False):
+            if loss is None or not getattr(loss, 'use_sigmoid', False):
                 raise TypeError(
                     'PosWeightHook needs heads with the loss '
                     "dict(type='CrossEntropyLoss', use_sigmoid=True), not "

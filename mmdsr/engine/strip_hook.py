@@ -121,7 +121,7 @@ class StripVisualizationHook(Hook):
         if not is_main_process():
             return
         root = self.out_dir or Path(runner.work_dir) / 'vis_strips'
-        for i, sample in enumerate(outputs):
+        for i, sample in enumerate(outputs or ()):
             wanted = self._seen % self.interval == 0
             self._seen += 1
             if not wanted or self._written == self.max_images:
@@ -141,14 +141,15 @@ class StripVisualizationHook(Hook):
         if isinstance(output, BaseDataElement):
             output = output.to_dict()
         order = self.channel_order
+        ref_array = None
         if ref is not None:
-            ref = to_rgb_array(ref, field_order(sample, 'ref', 'RGB'))
+            ref_array = to_rgb_array(ref, field_order(sample, 'ref', 'RGB'))
         hr = sample.get('gt_img')
         if hr is not None:
             hr = to_rgb_array(hr, field_order(sample, 'gt_img', order))
         return make_strip(
             lr=to_rgb_array(sample['input'], order),
-            ref=ref,
+            ref=ref_array,
             sr=to_rgb_array(output['pred_img'], order),
             hr=hr,
             depth=_map(output.get('pred_depth')),

@@ -17,7 +17,7 @@ from mmdsr.io.checkpoint import read_checkpoint
 try:
     import fcntl
 except ImportError:  # Windows has no such locks.
-    fcntl = None
+    fcntl = None  # type: ignore[assignment] # checked before use
 
 #: File that names the process that trains here.
 LOCK = '.training'

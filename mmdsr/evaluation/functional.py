@@ -13,7 +13,7 @@ from PIL import Image
 MODES = ('Y', 'RGB')
 
 # BT.601, studio range: 65.481 + 128.553 + 24.966 = 219 = 235 - 16.
-_LUMA = np.array([65.481, 128.553, 24.966]) / 255
+_LUMA: NDArray[np.float64] = np.array([65.481, 128.553, 24.966]) / 255
 _LUMA_OFFSET = 16
 
 _WINDOW = 11
@@ -140,7 +140,7 @@ def _channels(
     return [image.astype(np.float64) for image in pair]
 
 
-def _blur(image: NDArray[np.float64]) -> NDArray[np.float64]:
+def _blur(image: np.ndarray) -> np.ndarray:
     kernel = cv2.getGaussianKernel(_WINDOW, _SIGMA)
     border = _WINDOW // 2
     blurred = cv2.sepFilter2D(image, -1, kernel, kernel)

@@ -1,8 +1,8 @@
 """PSNR and SSIM for mmagic's and mmengine's evaluation loops."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Sequence, Sized
+from typing import Any, cast
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -44,7 +44,7 @@ class SampleMetric(BaseMetric):
             module: Not used.
             dataloader: Loader of the data set.
         """
-        self.size = len(dataloader.dataset)
+        self.size = len(cast(Sized, dataloader.dataset))
 
     def get_metric_sampler(
         self, model: nn.Module, dataloader: DataLoader, metrics: list[Any]
@@ -263,6 +263,6 @@ def to_rgb_array(image: Tensor, channel_order: str) -> np.ndarray:
         raise ValueError(
             f'The image must be (3, H, W), not {tuple(image.shape)}.'
         )
-    array = image.detach().cpu().permute(1, 2, 0)
-    array = (array.float() if array.is_floating_point() else array).numpy()
+    pixels = image.detach().cpu().permute(1, 2, 0)
+    array = (pixels.float() if pixels.is_floating_point() else pixels).numpy()
     return array if channel_order == 'RGB' else array[..., ::-1]

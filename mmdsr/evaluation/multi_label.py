@@ -51,7 +51,7 @@ def f_scores(
     return np.nan_to_num(scores)
 
 
-def f2_ciw(f2: Sequence[float], codes: Sequence[str]) -> float:
+def f2_ciw(f2: Sequence[float] | np.ndarray, codes: Sequence[str]) -> float:
     """Average F2 with the class importance weights of Sewer-ML.
 
     Args:

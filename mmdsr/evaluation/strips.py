@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mmdsr.evaluation.functional import psnr, to_uint8, upscale
 
@@ -55,7 +54,7 @@ def make_strip(
         )
     height, width = sr.shape[:2]
     bicubic = upscale(lr, scale)
-    panels = [
+    panels: list[tuple[str, np.ndarray]] = [
         ('LR', lr.repeat(scale, 0).repeat(scale, 1)),
         (_scored('Bicubic', bicubic, hr), bicubic),
     ]
@@ -86,7 +85,7 @@ def make_strip(
     return strip
 
 
-def color_depth(depth: np.ndarray) -> NDArray[np.uint8]:
+def color_depth(depth: np.ndarray) -> np.ndarray:
     """Color normalized inverse depth.
 
     Args:
@@ -111,7 +110,7 @@ def _scored(caption: str, image: np.ndarray, hr: np.ndarray | None) -> str:
     return f'{caption} {psnr(image, hr):.2f} dB'
 
 
-def _fit(image: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
+def _fit(image: np.ndarray, height: int) -> np.ndarray:
     width = max(1, round(image.shape[1] * height / image.shape[0]))
     if image.shape[:2] == (height, width):
         return image
@@ -120,13 +119,11 @@ def _fit(image: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def _stretch(
-    image: NDArray[np.uint8], size: tuple[int, int]
-) -> NDArray[np.uint8]:
+def _stretch(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
 
 
-def _write(band: NDArray[np.uint8], text: str) -> None:
+def _write(band: np.ndarray, text: str) -> None:
     """Write a line into a white band, as large as fits."""
     size = 0.5
     (width, _), _ = cv2.getTextSize(text, _FONT, size, 1)

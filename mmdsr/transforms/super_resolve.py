@@ -112,9 +112,11 @@ def _enlarge_annotations(results: dict[str, Any], scale: int) -> None:
     height, width = results['img_shape']
     for key in ('gt_bboxes', 'proposals'):
         boxes = results.get(key)
+        if boxes is None:
+            continue
         if hasattr(boxes, 'rescale_'):  # mmdet's
             boxes.rescale_((scale, scale))
-        elif boxes is not None:
+        else:
             results[key] = boxes * np.asarray(scale, boxes.dtype)
     if results.get('gt_masks') is not None:
         if not hasattr(results['gt_masks'], 'resize'):

@@ -106,13 +106,13 @@ def load_published(
         CheckpointError: If it cannot be used.
     """
     weights, meta = read_published(name_or_path, folder)
-    generator = meta.get('generator')
-    check_types(generator, name_or_path)
+    generator = check_types(meta.get('generator'), name_or_path)
     _check_numbers(generator, weights, name_or_path)
     # Without memory at first: a damaged width may ask for too much of it.
     with torch.device('meta'):
         own = _build(generator, meta, name_or_path).state_dict()
-    refuse(own, *compare(own, weights), name_or_path, 'generator')
+    missing, unexpected, shapes = compare(own, weights)
+    refuse(own, missing, unexpected, shapes, name_or_path, 'generator')
     network = _build(generator, meta, name_or_path)
     fit_weights(network, weights, name_or_path)
     return network.to(device).eval()
@@ -163,12 +163,15 @@ def _build(
         ) from error
 
 
-def check_types(generator: object, source: Path | str) -> None:
+def check_types(generator: object, source: Path | str) -> dict[str, Any]:
     """Refuse a network that is not made of parts of this package.
 
     Args:
         generator: Config of the network.
         source: Where the config is from, for messages.
+
+    Returns:
+        The config.
 
     Raises:
         CheckpointError: If a ``type`` is missing or is not ``mmdsr.X``.
@@ -192,3 +195,4 @@ def check_types(generator: object, source: Path | str) -> None:
             f'{source} asks for {shown or "no network"}: only networks whose '
             "types are written 'mmdsr.X' are published."
         )
+    return generator

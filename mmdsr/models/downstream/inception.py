@@ -1,4 +1,6 @@
-"""Inception V3: a loss for its auxiliary branch, and a width."""
+"""Inception V3 with a loss for its auxiliary branch, and with any width."""
+
+from collections.abc import Callable, Sequence
 
 from mmpretrain.models.backbones import InceptionV3
 from mmpretrain.models.heads import MultiLabelClsHead
@@ -12,16 +14,16 @@ from mmdsr.registry import MODELS
 class AuxMultiLabelClsHead(MultiLabelClsHead):
     """Multi-label head of a backbone with an auxiliary branch.
 
-    mmpretrain's ``InceptionV3`` returns the logits of both, and its heads
-    leave those of the branch (``aux_logits=True``) out: its weights would
-    stay as they are, and training in several processes would fail.
+    mmpretrain's ``InceptionV3`` returns the logits of both, but its heads
+    ignore those of the branch (``aux_logits=True``): its weights would not be
+    trained, and training in several processes would fail.
 
     Args:
-        aux_weight: Weight of the branch's loss.
-        **kwargs: As of mmpretrain's ``MultiLabelClsHead``.
+        aux_weight: Weight of the loss of the branch.
+        **kwargs: For mmpretrain's ``MultiLabelClsHead``.
     """
 
-    def __init__(self, aux_weight: float = 0.4, **kwargs) -> None:
+    def __init__(self, aux_weight: float = 0.4, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.aux_weight = aux_weight
 
@@ -29,14 +31,15 @@ class AuxMultiLabelClsHead(MultiLabelClsHead):
         self,
         feats: tuple[Tensor | None, Tensor],
         data_samples: list[DataSample],
-        **kwargs,
+        **kwargs: object,
     ) -> dict[str, Tensor]:
-        """Compute the losses of the branch and of the end.
+        """Compute the losses of the branch and of the last layer.
 
         Args:
-            feats: Logits ``(N, K)``.
+            feats: Logits ``(N, K)`` of the branch, if any, and of the last
+                layer.
             data_samples: The labels.
-            **kwargs: Handed to the loss.
+            **kwargs: For the loss.
 
         Returns:
             ``loss`` and, with a branch, ``loss_aux``.
@@ -56,13 +59,13 @@ class SlimInceptionV3(InceptionV3):
     Args:
         width: Factor of all channels; a multiple of 1/16, since they are
             multiples of 16.
-        **kwargs: As of mmpretrain's ``InceptionV3``.
+        **kwargs: For mmpretrain's ``InceptionV3``.
 
     Raises:
         ValueError: If the width does not divide the channels.
     """
 
-    def __init__(self, width: float = 1.0, **kwargs) -> None:
+    def __init__(self, width: float = 1.0, **kwargs: object) -> None:
         if width <= 0 or (16 * width) % 1:
             raise ValueError(
                 f'width must be a positive multiple of 1/16, not {width}.'
@@ -72,25 +75,33 @@ class SlimInceptionV3(InceptionV3):
             _narrow(self, lambda number: int(number * width))
 
 
-def _narrow(module, scaled) -> None:
-    """Replace the layers below a module by those of another width."""
+def _narrow(module: nn.Module, scaled: Callable[[int], int]) -> None:
+    """Replace the layers inside a module by those of another width."""
+    new: nn.Module
     for name, child in module.named_children():
         if isinstance(child, nn.Conv2d):
             inputs = child.in_channels
             new = nn.Conv2d(
                 inputs if inputs == 3 else scaled(inputs),
                 scaled(child.out_channels),
-                child.kernel_size,
-                child.stride,
-                child.padding,
+                _pair(child.kernel_size),
+                _pair(child.stride),
+                child.padding
+                if isinstance(child.padding, str)
+                else _pair(child.padding),
                 bias=child.bias is not None,
             )
         elif isinstance(child, nn.BatchNorm2d):
             new = nn.BatchNorm2d(scaled(child.num_features), eps=child.eps)
         elif isinstance(child, nn.Linear):
-            # The last layers: the classes stay.
+            # The last layers: the number of classes stays.
             new = nn.Linear(scaled(child.in_features), child.out_features)
         else:
             _narrow(child, scaled)
             continue
         setattr(module, name, new)
+
+
+def _pair(sides: Sequence[int]) -> tuple[int, int]:
+    height, width = sides
+    return height, width

@@ -16,24 +16,23 @@ class XieNet(BaseModule):
     The paper of DSRNet names a network "IDCNN&NDCNN" and gives no reference.
     We follow Xie et al. 2019, "Automatic detection and classification of
     sewer defects via hierarchical deep learning", as the benchmark of
-    Sewer-ML has re-implemented it: both of its levels have this body, see
+    Sewer-ML re-implemented it: both of its levels have this body, see
     :class:`~mmdsr.models.downstream.two_stage_classifier.TwoStageClassifier`.
     It has neither batch normalization nor pretrained weights, and the layers
-    are initialized as torch does.
+    have torch's initialization.
 
-    The convolutions reduce the sides by 32 and a pooling brings any size to
-    the same grid, so that the number of parameters does not depend on the
-    input: 9,159,168 without, 9,159,168 + 513 K with a last layer of K
-    classes.
+    The convolutions reduce the sides by 32 and pooling maps any size to the
+    same grid, so that the number of parameters does not depend on the input:
+    9,159,168 without and 9,159,168 + 513 K with a last layer of K classes.
 
     Args:
         in_channels: Channels of the input.
         channels: Channels of the three convolutions.
         hidden: Sizes of the hidden layers; the last one is the number of
             features.
-        grid: Side of the grid that is pooled to.
-        dropout: Chance of a hidden value to be dropped in training.
-        init_cfg: As of mmengine's ``BaseModule``.
+        grid: Side of the grid after pooling.
+        dropout: Probability of dropping a hidden value in training.
+        init_cfg: See mmengine's ``BaseModule``.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class XieNet(BaseModule):
             nn.MaxPool2d(2),
             nn.AdaptiveAvgPool2d(grid),
         )
-        layers = []
+        layers: list[nn.Module] = []
         size = third * grid**2
         for width in hidden:
             layers += [
@@ -78,6 +77,6 @@ class XieNet(BaseModule):
                 22.
 
         Returns:
-            One item, ``(N, hidden[-1])``, as mmpretrain's heads take it.
+            A tuple of one item, ``(N, hidden[-1])``, for mmpretrain's heads.
         """
         return (self.hidden(self.convs(images).flatten(1)),)

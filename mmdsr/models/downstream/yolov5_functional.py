@@ -6,6 +6,7 @@ prediction map, whose side is ``stride`` pixels.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -20,8 +21,8 @@ def decode_boxes(
     """Turn raw predictions into boxes.
 
     ``x = (2 s(x) - 0.5 + column) stride`` and ``w = (2 s(w))^2 w_anchor``
-    with the sigmoid ``s``: a center reaches half a cell beyond its own one,
-    a side four times that of its anchor.
+    with the sigmoid ``s``: a center reaches half a cell beyond its own cell,
+    and a side four times that of its anchor.
 
     Args:
         raw: ``(..., 4)``, raw x, y, w, h.
@@ -42,15 +43,15 @@ def match_anchors(
     boxes: Tensor,
     anchors: Tensor,
     stride: int,
-    size: tuple[int],
+    size: Sequence[int],
     ratio: float = 4.0,
-) -> tuple[Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Find the predictions that are responsible for each box on one level.
 
-    An anchor suits a box if neither side differs by ``ratio`` or more. Then
-    the cell with the center of the box is responsible, and besides the
-    nearer of its left and right neighbors and the nearer of its upper and
-    lower ones, as far as they are in the map.
+    An anchor suits a box if neither side differs by a factor of ``ratio`` or
+    more. Then the cell with the center of the box is responsible, as well as
+    the nearer of its left and right neighbors and the nearer of its upper and
+    lower ones, if they are in the map.
 
     Args:
         boxes: ``(G, 4)`` corners in pixels, with positive sides.
@@ -99,7 +100,7 @@ def complete_iou(boxes: Tensor, targets: Tensor) -> Tensor:
         targets: ``(K, 4)`` corners.
 
     Returns:
-        ``(K,)``, in (-2, 1].
+        CIoU ``(K,)`` in (-2, 1].
     """
     sides = boxes[:, 2:] - boxes[:, :2]
     target_sides = targets[:, 2:] - targets[:, :2]
@@ -134,7 +135,7 @@ def level_losses(
     anchors: Tensor,
     stride: int,
     ratio: float = 4.0,
-) -> tuple[Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Compute the three loss terms of one level, without their weights.
 
     Args:
@@ -144,14 +145,14 @@ def level_losses(
         images: ``(G,)`` int64 index of the image of each box.
         anchors: ``(A, 2)`` in pixels.
         stride: Pixels per cell.
-        ratio: As of :func:`match_anchors`.
+        ratio: See :func:`match_anchors`.
 
     Returns:
         Three scalars. Box: mean of ``1 - CIoU`` over the positives.
         Objectness: mean binary cross entropy over all predictions, with the
         CIoU of the positives as target. Class: mean binary cross entropy over
-        the positives and classes, 0 if there is one class only. All are
-        differentiable without any box, too.
+        the positives and classes, 0 if there is only one class. All are
+        differentiable even without any box.
     """
     raw = raw.float()
     box, anchor, row, column = match_anchors(
@@ -159,7 +160,7 @@ def level_losses(
     )
     place = (images[box], anchor, row, column)
     objectness = raw.new_zeros(raw.shape[:4])
-    # Keeps the graph where there is nothing to compare.
+    # This keeps the graph if there is nothing to compare.
     loss_box = loss_class = raw[..., :4].sum() * 0 + raw[..., 5:].sum() * 0
     if len(box):
         positive = raw[place]
@@ -167,7 +168,7 @@ def level_losses(
         decoded = decode_boxes(positive[:, :4], cells, anchors[anchor], stride)
         iou = complete_iou(decoded, boxes[box])
         loss_box = loss_box + (1 - iou).mean()
-        # Where boxes share a prediction, the better one is its target; the
+        # If boxes share a prediction, the better one is its target: the
         # order in which they are written would be undefined.
         flat = _flat_index(place, objectness.shape)
         objectness.view(-1).scatter_reduce_(
@@ -185,7 +186,7 @@ def level_losses(
     return loss_box, loss_objectness, loss_class
 
 
-def _flat_index(place, shape):
+def _flat_index(place: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
     """Turn indices of four axes into indices of the flattened tensor."""
     flat = place[0]
     for index, length in zip(place[1:], shape[1:], strict=True):

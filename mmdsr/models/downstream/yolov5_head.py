@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.models.utils import filter_scores_and_topk
+from mmdet.structures.bbox import BaseBoxes
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
@@ -34,36 +35,37 @@ class YOLOv5Head(BaseDenseHead):
     layout of version 5.0: 7,276,605 parameters with 80 classes.
 
     The losses are summed over the levels and multiplied by the number of
-    images, which the usual learning rate of 0.01 counts on.
+    images, as the usual learning rate of 0.01 expects.
 
     Args:
         num_classes: Number of classes.
         in_channels: Channels of each level.
         strides: Pixels per cell of each level.
-        anchors: Per level pairs of width and height in pixels. Defaults to
-            :data:`ANCHORS`.
-        match_ratio: Greatest ratio of the sides of a box and an anchor that
-            suits it.
+        anchors: For each level, pairs of width and height in pixels.
+        match_ratio: Greatest ratio of the sides of a box and a suitable
+            anchor.
         loss_weights: Weights of box, objectness and class at 640x640 pixels
-            and 80 classes. The second goes with the area of the image, the
+            and 80 classes. The second scales with the area of the image, the
             third with the number of classes.
         level_weights: Weights of the objectness of each level.
         train_cfg: Not used; mmdet's detectors pass it.
         test_cfg: ``score_thr``, ``nms`` and ``max_per_img``; ``nms_pre``
-            (default 30000) limits what NMS gets.
-        init_cfg: As of ``BaseModule``. Defaults to None: what the constructor
-            does is right for training from scratch.
+            (default 30000) limits the input of NMS.
+        init_cfg: See ``BaseModule``. Defaults to None: the initialization of
+            the constructor suits training from scratch.
 
     Raises:
-        ValueError: If the levels of the arguments differ in number.
+        ValueError: If the arguments differ in the number of levels.
     """
+
+    anchors: Tensor
 
     def __init__(
         self,
         num_classes: int,
         in_channels: Sequence[int] = (128, 256, 512),
         strides: Sequence[int] = (8, 16, 32),
-        anchors: Sequence[Any] = ANCHORS,
+        anchors: Sequence[Sequence[Sequence[float]]] = ANCHORS,
         match_ratio: float = 4.0,
         loss_weights: Sequence[float] = (0.05, 1.0, 0.5),
         level_weights: Sequence[float] = (4.0, 1.0, 0.4),
@@ -78,8 +80,8 @@ class YOLOv5Head(BaseDenseHead):
         ]
         if len(set(lengths)) > 1:
             raise ValueError(
-                'in_channels, strides, anchors and level_weights have '
-                f'{lengths} levels; they must have equally many.'
+                'in_channels, strides, anchors and level_weights must have '
+                f'the same number of levels, not {lengths}.'
             )
         self.num_classes = num_classes
         self.strides = tuple(strides)
@@ -101,24 +103,25 @@ class YOLOv5Head(BaseDenseHead):
 
     @torch.no_grad()
     def _init_biases(self) -> None:
-        """Let the network start with as few objects as are to be expected.
+        """Let the network start with the expected number of objects.
 
-        Eight of an image of 640x640 pixels, of any class alike.
+        That is eight per image of 640x640 pixels, equally of all classes.
         """
-        for conv, stride in zip(self.convs, self.strides, strict=True):
-            bias = conv.bias.view(self.anchors.shape[1], -1)
+        for level, stride in enumerate(self.strides):
+            bias = self.get_parameter(f'convs.{level}.bias')
+            bias = bias.view(self.anchors.shape[1], -1)
             bias[:, 4] += math.log(8 / (640 / stride) ** 2)
             bias[:, 5:] += math.log(0.6 / (self.num_classes - 0.99999))
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor]]:
-        """Predict.
+        """Predict raw values.
 
         Args:
             feats: ``(N, C, H, W)`` of each level.
 
         Returns:
-            One list: raw predictions ``(N, A, H, W, 5 + classes)`` of each
-            level.
+            A tuple of one list: raw predictions ``(N, A, H, W, 5 + classes)``
+            of each level.
         """
         raw = []
         for feat, conv in zip(feats, self.convs, strict=True):
@@ -137,7 +140,7 @@ class YOLOv5Head(BaseDenseHead):
         """Compute the losses.
 
         Args:
-            raw: As of :meth:`forward`.
+            raw: See :meth:`forward`.
             batch_gt_instances: ``bboxes`` and ``labels`` of each image.
             batch_img_metas: Not used.
             batch_gt_instances_ignore: Not used.
@@ -161,7 +164,7 @@ class YOLOv5Head(BaseDenseHead):
         solid = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
         boxes, labels, images = boxes[solid], labels[solid], images[solid]
 
-        totals = [0, 0, 0]
+        totals = [raw[0].new_zeros(()) for _ in range(3)]
         for level, stride in enumerate(self.strides):
             box, objectness, classes = level_losses(
                 raw[level],
@@ -191,7 +194,7 @@ class YOLOv5Head(BaseDenseHead):
     def predict_by_feat(
         self,
         raw: list[Tensor],
-        batch_img_metas: list[dict[str, Any]] = None,
+        batch_img_metas: list[dict[str, Any]],
         cfg: dict[str, Any] | None = None,
         rescale: bool = False,
         with_nms: bool = True,
@@ -199,22 +202,36 @@ class YOLOv5Head(BaseDenseHead):
         """Turn raw predictions into boxes, classes and scores.
 
         Args:
-            raw: As of :meth:`forward`.
+            raw: See :meth:`forward`.
             batch_img_metas: Metainfo of each image.
-            cfg: Instead of ``test_cfg``.
-            rescale: Return boxes in the frame of the original image.
-            with_nms: Suppress the weaker ones of boxes that overlap.
+            cfg: Replaces ``test_cfg``.
+            rescale: Whether to return boxes in the frame of the original
+                image.
+            with_nms: Whether to suppress the weaker of overlapping boxes.
 
         Returns:
-            ``bboxes``, ``scores`` and ``labels``.
+            ``bboxes``, ``scores`` and ``labels`` of each image.
+
+        Raises:
+            ValueError: If there is no ``test_cfg``.
         """
         cfg = self.test_cfg if cfg is None else cfg
-        boxes, scores = [], []
-        for level, stride in zip(raw, self.strides, strict=True):
-            boxes.append(self._decode(level, len(boxes), stride).flatten(1, 3))
-            share = level[..., 4:].float().sigmoid()
-            scores.append((share[..., 1:] * share[..., :1]).flatten(1, 3))
-        boxes, scores = torch.cat(boxes, dim=1), torch.cat(scores, dim=1)
+        if cfg is None:
+            raise ValueError(
+                'YOLOv5Head cannot predict without test_cfg: set score_thr, '
+                'nms and max_per_img.'
+            )
+        level_boxes, level_scores = [], []
+        for level, (part, stride) in enumerate(
+            zip(raw, self.strides, strict=True)
+        ):
+            level_boxes.append(self._decode(part, level, stride).flatten(1, 3))
+            share = part[..., 4:].float().sigmoid()
+            level_scores.append(
+                (share[..., 1:] * share[..., :1]).flatten(1, 3)
+            )
+        boxes = torch.cat(level_boxes, dim=1)
+        scores = torch.cat(level_scores, dim=1)
         results = []
         for image, meta in enumerate(batch_img_metas):
             score, label, place, _ = filter_scores_and_topk(
@@ -234,7 +251,7 @@ class YOLOv5Head(BaseDenseHead):
             )
         return results
 
-    def _decode(self, raw, level, stride):
+    def _decode(self, raw: Tensor, level: int, stride: int) -> Tensor:
         """Decode all predictions of a level, ``(N, A, H, W, 4)``."""
         rows, columns = raw.shape[2:4]
         grid = torch.meshgrid(
@@ -248,6 +265,6 @@ class YOLOv5Head(BaseDenseHead):
         )
 
 
-def _corners(boxes):
+def _corners(boxes: Tensor | BaseBoxes) -> Tensor:
     """Return boxes as a tensor, whether or not mmdet has wrapped them."""
     return getattr(boxes, 'tensor', boxes)

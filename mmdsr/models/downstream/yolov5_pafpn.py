@@ -1,4 +1,4 @@
-"""Neck of YOLOv5 on that of YOLOX."""
+"""Neck of YOLOv5, based on that of YOLOX."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,21 @@ from mmdsr.registry import MODELS
 class YOLOv5PAFPN(YOLOXPAFPN):
     """Path aggregation network without convolutions at its ends.
 
-    It is mmdet's for YOLOX, whose last 1x1 convolutions belong to its
-    decoupled head. The outputs have as many channels as the inputs.
+    It is mmdet's neck of YOLOX without the last 1x1 convolutions, which belong
+    to the decoupled head of YOLOX. The outputs have as many channels as the
+    inputs.
 
     Args:
         in_channels: Channels of each level.
-        num_csp_blocks: Blocks of each CSP layer.
-        **kwargs: As of ``YOLOXPAFPN``, without ``out_channels``.
+        num_csp_blocks: Number of blocks of each CSP layer.
+        **kwargs: For ``YOLOXPAFPN``, without ``out_channels``.
     """
 
     def __init__(
-        self, in_channels: Sequence[int], num_csp_blocks: int = 1, **kwargs
+        self,
+        in_channels: Sequence[int],
+        num_csp_blocks: int = 1,
+        **kwargs: object,
     ) -> None:
         super().__init__(
             in_channels,

@@ -1,9 +1,10 @@
-"""What the trainable models share: dict inputs, depth maps, predictions."""
+"""Common parts of the trainable models: inputs, depth maps, predictions."""
 
 import math
 from typing import Any
 
 import torch
+from mmagic.models.base_models import BaseEditModel
 from mmagic.structures import DataSample
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ DATA_PREPROCESSOR = dict(
 
 
 def unpack_inputs(inputs: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """Return LR and Ref of the model's dict input.
+    """Return LR and Ref of a model input.
 
     Args:
         inputs: ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr).
@@ -29,41 +30,58 @@ def unpack_inputs(inputs: dict[str, Any]) -> tuple[Tensor, Tensor]:
         LR and Ref.
 
     Raises:
-        TypeError: If ``inputs`` is no dict with both keys.
+        TypeError: If ``inputs`` is not a dict with both keys.
     """
     if not isinstance(inputs, dict) or not {'img', 'ref'} <= inputs.keys():
-        got = sorted(inputs) if isinstance(inputs, dict) else type(inputs)
+        found = sorted(inputs) if isinstance(inputs, dict) else type(inputs)
         raise TypeError(
-            "A reference-based model needs the inputs 'img' and 'ref', got "
-            f"{got}: end the pipeline with dict(type='PackInputs', "
+            "A reference-based model needs the inputs 'img' and 'ref', not "
+            f"{found}: end the pipeline with dict(type='PackInputs', "
             "keys=['img', 'ref'], ...)."
         )
     return inputs['img'], inputs['ref']
 
 
+def require_samples(data_samples: DataSample | None) -> DataSample:
+    """Return the samples of a batch, without which there is no loss.
+
+    Args:
+        data_samples: Stacked samples.
+
+    Returns:
+        The same samples.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    if data_samples is None:
+        raise ValueError("mode='loss' needs data_samples with the truth.")
+    return data_samples
+
+
 def given_depth(data_samples: DataSample | None, field: str) -> Tensor:
-    """Return a depth map that the network is to use, or say what is missing.
+    """Return a depth map of the samples, which must be complete.
 
     Args:
         data_samples: Stacked samples.
         field: ``depth_lr`` or ``depth_ref``.
 
     Returns:
-        (N, 1, h, w) in [0, 1].
+        Depth map (N, 1, h, w) in [0, 1].
 
     Raises:
-        ValueError: If the map is missing or has unknown pixels; names the
-            samples.
+        ValueError: If the map is missing or has unknown pixels; the message
+            names the samples.
     """
     depth = data_samples.get(field) if data_samples is not None else None
     if depth is None:
         raise ValueError(
-            f'The generator needs depth maps, but the samples have no '
+            'The generator needs depth maps, but the samples have no '
             f"'{field}': load it with mmdsr.LoadDepth and name it in "
             'data_keys of PackInputs.'
         )
     unknown = torch.isnan(depth).flatten(1).sum(1).tolist()
-    if any(unknown):
+    if data_samples is not None and any(unknown):
         paths = data_samples.metainfo.get('img_path') or [
             f'sample {index} of the batch' for index in range(len(unknown))
         ]
@@ -81,15 +99,15 @@ def given_depth(data_samples: DataSample | None, field: str) -> Tensor:
 
 
 def zero_depth(lr: Tensor, ref: Tensor, scale: int) -> tuple[Tensor, Tensor]:
-    """Return all-zero depth maps (everything infinitely far).
+    """Return all-zero depth maps, for which everything is infinitely far.
 
     Args:
-        lr: (N, 3, H, W).
-        ref: (N, 3, Hr, Wr).
+        lr: LR images (N, 3, H, W).
+        ref: References (N, 3, Hr, Wr).
         scale: Scale factor of the generator.
 
     Returns:
-        (N, 1, H, W), (N, 1, ceil(Hr/s), ceil(Wr/s)).
+        Maps (N, 1, H, W) and (N, 1, ceil(Hr/s), ceil(Wr/s)).
     """
     height, width = (math.ceil(side / scale) for side in ref.shape[-2:])
     return lr.new_zeros(len(lr), 1, *lr.shape[-2:]), ref.new_zeros(
@@ -97,28 +115,30 @@ def zero_depth(lr: Tensor, ref: Tensor, scale: int) -> tuple[Tensor, Tensor]:
     )
 
 
-def explain(network: nn.Module, *args, **kwargs) -> DSROutput:
-    """Call a network's ``explain``, through DDP if it is wrapped.
+def explain(network: nn.Module, *args: object, **kwargs: object) -> DSROutput:
+    """Call ``explain`` of a network, through DDP if it is wrapped.
 
-    DDP averages gradients only of what has run through the ``forward`` of
-    the network that it wraps: for the length of the call ``explain`` stands
-    in its place.
+    DDP averages only gradients of what has run through the ``forward`` of the
+    network that it wraps: ``explain`` replaces it during the call.
 
     Args:
-        network: The network, perhaps wrapped by DDP.
-        *args: Of ``explain``.
-        **kwargs: Likewise.
+        network: The network, possibly wrapped by DDP.
+        *args: Arguments of ``explain``.
+        **kwargs: Keyword arguments of ``explain``.
 
     Returns:
-        All that the network computed.
+        All results of the network.
     """
+    # nn.Module does not declare the methods of its subclasses.
+    inner: Any = network
     if not is_model_wrapper(network):
-        return network.explain(*args, **kwargs)
-    network.module.forward = network.module.explain
+        return inner.explain(*args, **kwargs)
+    inner = inner.module
+    inner.forward = inner.explain
     try:
         return network(*args, **kwargs)
     finally:
-        del network.module.forward
+        del inner.forward
 
 
 def run_network(
@@ -133,49 +153,51 @@ def run_network(
     """Run a reference-based network on the inputs of a model.
 
     Args:
-        network: The network, perhaps wrapped by DDP.
+        network: The network, possibly wrapped by DDP.
         inputs: ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr), RGB in [0, 1].
         data_samples: Stacked samples.
         depth: One of :data:`DEPTH_SOURCES`.
         scale: Scale factor of the network.
-        feature_level: As of the network's ``explain``.
-        aligned: Whether the network is to use ``flow`` and ``confidence`` of
+        feature_level: See the network's ``explain``.
+        aligned: Whether the network uses ``flow`` and ``confidence`` of
             the samples, if they have any.
 
     Returns:
         Output with features and depth maps.
     """
     lr, ref = unpack_inputs(inputs)
-    maps = ()
-    if depth == 'given':
-        maps = (
-            given_depth(data_samples, 'depth_lr'),
-            given_depth(data_samples, 'depth_ref'),
-        )
-    elif depth == 'zero':
-        maps = zero_depth(lr, ref, scale)
     # A network that takes no depth has no such arguments.
-    named = dict(zip(('depth', 'depth_ref'), maps, strict=False))
+    named: dict[str, Tensor | None] = {}
+    if depth == 'given':
+        named['depth'] = given_depth(data_samples, 'depth_lr')
+        named['depth_ref'] = given_depth(data_samples, 'depth_ref')
+    elif depth == 'zero':
+        named['depth'], named['depth_ref'] = zero_depth(lr, ref, scale)
     if aligned and data_samples is not None:
         named['flow'] = data_samples.get('flow')
         named['confidence'] = data_samples.get('confidence')
     return explain(network, lr, ref, feature_level=feature_level, **named)
 
 
-class RefSRMixin:
+class RefSRMixin(BaseEditModel):
     """Reference, depth and prediction handling of the trainable models.
 
     Put it before a mmagic model class with a ``generator`` that has
     ``explain(lr, ref, ref_down=None, depth=None, depth_ref=None,
     feature_level='scale')``. mmagic's ``forward`` keeps only ``img`` of a
-    dict input, therefore it is replaced here.
+    dict input, so it is replaced here.
     """
 
-    def _setup_refsr(self, depth_loss) -> None:
-        """Read the generator's properties and check the options.
+    depth_loss: nn.Module | None
+
+    def _setup_refsr(self, depth_loss: dict[str, Any] | None) -> None:
+        """Read the properties of the generator and check the options.
 
         Called at the end of ``__init__``: later the generator may be wrapped
-        by DDP, through which no attribute can be reached.
+        by DDP, which hides its attributes.
+
+        Args:
+            depth_loss: Config of the depth loss.
         """
         self.scale = self.generator.scale
         self.needs_depth = self.generator.needs_depth
@@ -195,7 +217,7 @@ class RefSRMixin:
         )
         if self.test_depth not in DEPTH_SOURCES:
             raise ValueError(
-                f"test_cfg['depth'] must be one of {DEPTH_SOURCES}, got "
+                f"test_cfg['depth'] must be one of {DEPTH_SOURCES}, not "
                 f'{source!r}.'
             )
         if source in ('given', 'zero') and not (
@@ -211,17 +233,18 @@ class RefSRMixin:
                 'depth_net.'
             )
 
-    def state_dict(self, *args, **kwargs) -> dict[str, Tensor]:
+    def state_dict(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
         """Return the weights under the same keys with and without DDP.
 
-        The runner wraps the networks one by one but unwraps the whole model
-        only, so its checkpoints of a distributed run would have the keys
-        ``generator.module.*``: no resume and no test would find them, and
-        mmengine would go on with random weights after a warning.
+        The runner wraps the networks one by one but unwraps only the whole
+        model, so its checkpoints of a distributed run would have the keys
+        ``generator.module.*``: neither a resumed training nor a test would
+        find them, and mmengine would continue with random weights after a
+        warning.
 
         Args:
-            *args: As of ``nn.Module.state_dict``.
-            **kwargs: Likewise.
+            *args: See ``nn.Module.state_dict``.
+            **kwargs: See ``nn.Module.state_dict``.
 
         Returns:
             The weights.
@@ -254,9 +277,9 @@ class RefSRMixin:
             depth: ``'predicted'`` by the generator, ``'given'`` by the samples
                 or ``'zero'``. A generator that needs depth maps never
                 predicts.
-            feature_level: Which features, as of the network's ``explain``.
-            aligned: Use ``flow`` and ``confidence`` of the samples, if they
-                have any.
+            feature_level: Which features, see the network's ``explain``.
+            aligned: Whether to use ``flow`` and ``confidence`` of the samples,
+                if they have any.
 
         Returns:
             Output of the network with features and depth maps.
@@ -276,7 +299,7 @@ class RefSRMixin:
     def base_losses(
         self, output: DSROutput, data_samples: DataSample
     ) -> dict[str, Tensor]:
-        """Reconstruction and depth terms of Eq. 15.
+        """Return the reconstruction and depth terms of Eq. 15.
 
         Args:
             output: Output of :meth:`run_generator`.
@@ -307,14 +330,14 @@ class RefSRMixin:
         Args:
             inputs: ``img`` and ``ref``, see :meth:`run_generator`.
             data_samples: Stacked samples.
-            mode: ``'tensor'`` returns SR (N, 3, 4H, 4W), unclamped;
+            mode: ``'tensor'`` returns SR (N, 3, 4H, 4W), not clamped;
                 ``'predict'`` a list of samples; ``'loss'`` a dict of losses.
 
         Returns:
             See ``mode``.
         """
         if mode == 'loss':
-            return self.forward_train(inputs, data_samples)
+            return self.forward_train(inputs, require_samples(data_samples))
         if mode == 'predict':
             predictions = self.forward_inference(inputs, data_samples)
             return self.convert_to_datasample(
@@ -323,21 +346,29 @@ class RefSRMixin:
         if mode == 'tensor':
             return self.forward_tensor(inputs, data_samples)
         raise ValueError(
-            f"mode must be 'tensor', 'predict' or 'loss', got {mode!r}."
+            f"mode must be 'tensor', 'predict' or 'loss', not {mode!r}."
         )
 
-    def forward_tensor(self, inputs, data_samples=None):
-        """Return SR (N, 3, 4H, 4W), RGB, unclamped."""
+    def forward_tensor(
+        self, inputs: dict[str, Any], data_samples: DataSample | None = None
+    ) -> Tensor:
+        """Return SR images (N, 3, 4H, 4W), RGB, not clamped."""
         return self.run_generator(inputs, data_samples, self.test_depth).sr
 
-    def forward_inference(self, inputs, data_samples=None) -> DataSample:
-        """Predict.
+    def forward_inference(
+        self, inputs: dict[str, Any], data_samples: DataSample | None = None
+    ) -> DataSample:
+        """Return the predictions for a batch.
+
+        Args:
+            inputs: ``img`` and ``ref``, see :meth:`run_generator`.
+            data_samples: Stacked samples.
 
         Returns:
-            Stacked ``pred_img`` (N, 3, 4H, 4W) as mmagic wants it: BGR or RGB
-            as the ground truth, in [0, 255], on the CPU; ``pred_depth``
-            (N, 1, H, W) in [0, 1] if the network uses depth, ``confidence``
-            (N, 1, H, W), the match score in [-1, 1], and ``pred_flow``
+            Stacked ``pred_img`` (N, 3, 4H, 4W) as mmagic expects it: BGR or
+            RGB like the ground truth, in [0, 255], on the CPU; ``pred_depth``
+            (N, 1, H, W) in [0, 1] if the network uses depth; ``confidence``
+            (N, 1, H, W), the match score in [-1, 1]; and ``pred_flow``
             (N, 2, H, W), the match in LR pixels, if there is one.
         """
         output = self.run_generator(inputs, data_samples, self.test_depth)

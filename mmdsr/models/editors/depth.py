@@ -1,4 +1,4 @@
-"""A depth network as a trainable model."""
+"""The training of a depth network."""
 
 from typing import Any
 
@@ -6,24 +6,28 @@ from mmagic.models.base_models import BaseEditModel
 from mmagic.structures import DataSample
 from torch import Tensor
 
-from mmdsr.models.editors.common import DATA_PREPROCESSOR, unpack_inputs
+from mmdsr.models.editors.common import (
+    DATA_PREPROCESSOR,
+    require_samples,
+    unpack_inputs,
+)
 from mmdsr.models.networks.padding import downscale
 from mmdsr.registry import MODELS
 
 
 @MODELS.register_module()
 class DepthEditor(BaseEditModel):
-    """Training of the depth network alone, by L_dep of Eq. 9.
+    """Training of the depth network alone, with L_dep of Eq. 9.
 
-    LR and Ref-down teach it as in DSRNet. Its checkpoint is a start for the
-    joint training: ``depth_checkpoint`` of :class:`mmdsr.DSR`.
+    It learns from LR and Ref-down as in DSRNet. The joint training can start
+    from its checkpoint, see ``depth_checkpoint`` of :class:`mmdsr.DSR`.
 
     Args:
         generator: ``mmdsr.DepthUNet``.
-        depth_loss: ``mmdsr.DepthLoss``; samples without depth count nothing in
-            it.
-        train_cfg: Unused, for the runner.
-        test_cfg: Likewise.
+        depth_loss: ``mmdsr.DepthLoss``; samples without depth do not
+            contribute.
+        train_cfg: Not used; the runner needs it.
+        test_cfg: Not used; the runner needs it.
         init_cfg: Initialization.
         data_preprocessor: Defaults to mmagic's with RGB in [0, 1].
     """
@@ -65,10 +69,14 @@ class DepthEditor(BaseEditModel):
 
         Returns:
             See ``mode``.
+
+        Raises:
+            ValueError: If there are no samples for a loss.
         """
         lr, ref = unpack_inputs(inputs)
         depth = self.generator(lr)
         if mode == 'loss':
+            data_samples = require_samples(data_samples)
             loss = self.pixel_loss(
                 depth,
                 self.generator(downscale(ref)),
@@ -82,5 +90,5 @@ class DepthEditor(BaseEditModel):
         if mode == 'tensor':
             return depth
         raise ValueError(
-            f"mode must be 'tensor', 'predict' or 'loss', got {mode!r}."
+            f"mode must be 'tensor', 'predict' or 'loss', not {mode!r}."
         )

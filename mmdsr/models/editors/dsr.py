@@ -22,10 +22,10 @@ class DSR(RefSRMixin, BaseEditModel):
     """Depth-aware, reference-based super-resolution without a GAN.
 
     ``L = lambda_rec L_rec + lambda_dep L_dep`` (Eq. 9, 10 and 15 without the
-    perceptual and adversarial terms): the paper's DSRNet+, DSRNet-S, and with
-    a generator without depth network MASA-rec and the rows 1 and 2 of Table
-    10. Samples without depth maps train with ``L_dep`` skipped. Not of the
-    paper is ``lambda_match L_match``, which teaches the match where the true
+    perceptual and adversarial terms): the paper's DSRNet+ and DSRNet-S, and
+    with a generator without depth network MASA-rec and rows 1 and 2 of Table
+    10. Samples without depth maps skip ``L_dep``. The term ``lambda_match
+    L_match``, which is not in the paper, teaches the match where the true
     correspondence is known.
 
     Args:
@@ -33,10 +33,11 @@ class DSR(RefSRMixin, BaseEditModel):
         pixel_loss: ``L_rec``, e.g. ``dict(type='mmagic.L1Loss')``; its
             ``loss_weight`` is ``lambda_rec``.
         depth_loss: ``mmdsr.DepthLoss``; its ``loss_weight`` is ``lambda_dep``.
-        train_cfg: Unused, for the runner.
-        test_cfg: ``depth``: where the depth maps come from in evaluation,
+        train_cfg: Not used; the runner needs it.
+        test_cfg: ``depth``: source of the depth maps in evaluation,
             ``'predicted'``, ``'given'`` (by the samples) or ``'zero'``.
-            Defaults to the depth network if there is one, else to the samples.
+            Defaults to the depth network if there is one, otherwise to the
+            samples.
         init_cfg: Initialization.
         data_preprocessor: Defaults to mmagic's with RGB in [0, 1].
         match_loss: ``mmdsr.MatchLoss``, for a generator that matches blocks.
@@ -44,10 +45,10 @@ class DSR(RefSRMixin, BaseEditModel):
             :class:`mmdsr.LoadFlow`.
         aligner_checkpoint: Weights for the ``aligner`` of a ``mmdsr.DSRNetX``:
             a checkpoint of ``mmdsr.FlowEditor`` or its working directory, read
-            when a training starts. They stay as they are.
+            when a training starts. They are not trained further.
         depth_checkpoint: Weights to start the depth network from: a checkpoint
-            of ``mmdsr.DepthEditor`` or its working directory. It goes on
-            learning.
+            of ``mmdsr.DepthEditor`` or its working directory. They are trained
+            further.
 
     Raises:
         ValueError: If ``depth_loss``, ``match_loss`` or ``test_cfg`` does
@@ -84,7 +85,7 @@ class DSR(RefSRMixin, BaseEditModel):
                 f'{type(self.generator).__name__} matches no blocks: remove '
                 'match_loss or use mmdsr.DSRNet or mmdsr.MASASRNet.'
             )
-        # Names of parts of the generator, and where their weights are.
+        # Parts of the generator and the checkpoints of their weights.
         self.part_checkpoints = {
             'aligner': aligner_checkpoint,
             'depth_net': depth_checkpoint,
@@ -102,8 +103,8 @@ class DSR(RefSRMixin, BaseEditModel):
     def init_weights(self) -> None:
         """Load the weights of parts that were trained before.
 
-        A test does not come here. A resumed run does, before it reads its
-        own checkpoint.
+        A test does not call this. A resumed run does, before it reads its own
+        checkpoint.
 
         Raises:
             FileNotFoundError: If there is no checkpoint.
@@ -122,7 +123,7 @@ class DSR(RefSRMixin, BaseEditModel):
     def base_losses(
         self, output: DSROutput, data_samples: DataSample
     ) -> dict[str, Tensor]:
-        """All terms that need no other network.
+        """Return all terms that need no other network.
 
         Args:
             output: Output of :meth:`run_generator`.
@@ -133,7 +134,7 @@ class DSR(RefSRMixin, BaseEditModel):
             ``loss_rec`` and, as configured, ``loss_dep`` and ``loss_match``.
 
         Raises:
-            ValueError: If there is a match loss and no true flow.
+            ValueError: If there is a match loss but no true flow.
         """
         losses = super().base_losses(output, data_samples)
         if self.match_loss is None:
@@ -141,15 +142,15 @@ class DSR(RefSRMixin, BaseEditModel):
         flow, visible = (data_samples.get(key) for key in ('flow', 'visible'))
         if flow is None or visible is None:
             raise ValueError(
-                'match_loss needs the true flow: put mmdsr.LoadFlow into the '
-                "pipeline and 'flow' and 'visible' into data_keys of "
+                'match_loss needs the true flow: put mmdsr.LoadFlow in the '
+                "pipeline and 'flow' and 'visible' in data_keys of "
                 'PackInputs.'
             )
         losses['loss_match'] = self.match_loss(output.matched, flow, visible)
         return losses
 
     def forward_train(
-        self, inputs: dict[str, Any], data_samples: DataSample = None
+        self, inputs: dict[str, Any], data_samples: DataSample
     ) -> dict[str, Tensor]:
         """Return the losses of a batch.
 

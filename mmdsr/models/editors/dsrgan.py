@@ -6,7 +6,7 @@ import torch
 from mmagic.models.editors.srgan import SRGAN
 from mmagic.models.utils import set_requires_grad
 from mmagic.structures import DataSample
-from mmengine.optim import OptimWrapperDict
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor
 
 from mmdsr.models.editors.common import DATA_PREPROCESSOR, RefSRMixin
@@ -33,9 +33,9 @@ class DSRGAN(RefSRMixin, SRGAN):
         depth_loss: ``mmdsr.DepthLoss``.
         train_cfg: ``pixel_init``: steps at the start with ``L_rec`` and
             ``L_dep`` only; ``disc_init_steps``: steps after these with updates
-            of the discriminator only; ``disc_steps``: one generator update per
-            so many steps; ``disc_repeat``: discriminator updates per step.
-            Defaults to 0, 0, 1, 1. The count of steps is stored in the
+            of the discriminator only; ``disc_steps``: number of steps per
+            generator update; ``disc_repeat``: discriminator updates per step.
+            Defaults to 0, 0, 1, 1. The number of steps is stored in the
             checkpoint, so that a resumed run does not repeat a warm-up.
         test_cfg: As in :class:`mmdsr.DSR`.
         init_cfg: Initialization.
@@ -73,19 +73,20 @@ class DSRGAN(RefSRMixin, SRGAN):
         unknown = set(train_cfg or {}) - known
         if unknown:
             raise ValueError(
-                f'Unknown train_cfg {sorted(unknown)}; known: {sorted(known)}.'
+                f'train_cfg must have only the keys {sorted(known)}, not '
+                f'{sorted(unknown)}.'
             )
         self.pixel_init = (train_cfg or {}).get('pixel_init', 0)
         self.depth_loss = MODELS.build(depth_loss) if depth_loss else None
-        # SRGAN's counter is not stored and starts again on resume.
+        # The counter of SRGAN is not stored and restarts on resume.
         self.register_buffer('step_counter', torch.tensor(0), persistent=True)
         self._setup_refsr(depth_loss)
 
-    def if_run_d(self):
+    def if_run_d(self) -> bool:
         """Whether this step updates the discriminator."""
         return int(self.step_counter) >= self.pixel_init
 
-    def if_run_g(self):
+    def if_run_g(self) -> bool:
         """Whether this step updates the generator."""
         step = int(self.step_counter) - self.pixel_init
         return step < 0 or (
@@ -98,13 +99,13 @@ class DSRGAN(RefSRMixin, SRGAN):
         data_samples: DataSample,
         adversarial: bool = True,
     ) -> dict[str, Tensor]:
-        """Loss terms of the generator, Eq. 15.
+        """Return the loss terms of the generator, Eq. 15.
 
         Args:
             output: Output of :meth:`run_generator`.
             data_samples: Stacked samples with ``gt_img``.
-            adversarial: Whether the perceptual and adversarial terms belong to
-                it (not during ``pixel_init``).
+            adversarial: Whether to include the perceptual and adversarial
+                terms (not during ``pixel_init``).
 
         Returns:
             ``loss_rec``, ``loss_dep``, ``loss_per``, ``loss_adv``.
@@ -124,19 +125,19 @@ class DSRGAN(RefSRMixin, SRGAN):
 
     def d_losses(
         self, sr: Tensor, hr: Tensor
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Loss of the discriminator, Eq. 13.
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the loss of the discriminator, Eq. 13.
 
-        Both terms share one backward pass. That gives the same gradients as
-        two passes, as the mean of the other class is detached in each, and
-        counts as one step of gradient accumulation.
+        Both terms share one backward pass. This gives the same gradients as
+        two passes, as the mean of the other class is detached in each term,
+        and counts as one step of gradient accumulation.
 
         Args:
             sr: Generated images, (N, 3, 4H, 4W), without gradient.
             hr: Real images, same shape.
 
         Returns:
-            ``loss_disc``; and the mean critic outputs ``disc_real`` and
+            ``loss_disc``, and the mean critic outputs ``disc_real`` and
             ``disc_fake``, to log.
         """
         real, fake = self.discriminator(hr), self.discriminator(sr)
@@ -145,8 +146,10 @@ class DSRGAN(RefSRMixin, SRGAN):
             disc_real=real.detach().mean(), disc_fake=fake.detach().mean()
         )
 
-    def forward_train(self, inputs, data_samples=None):
-        """Return the generator's losses of a batch, see :meth:`g_losses`."""
+    def forward_train(
+        self, inputs: dict[str, Any], data_samples: DataSample
+    ) -> dict[str, Tensor]:
+        """Return the generator losses of a batch, see :meth:`g_losses`."""
         return self.g_losses(
             self.run_generator(inputs, data_samples), data_samples
         )
@@ -158,7 +161,7 @@ class DSRGAN(RefSRMixin, SRGAN):
 
         Args:
             data: A batch of the data loader.
-            optim_wrapper: With the keys ``generator`` and ``discriminator``.
+            optim_wrapper: Wrappers ``generator`` and ``discriminator``.
 
         Returns:
             Values to log.
@@ -166,7 +169,7 @@ class DSRGAN(RefSRMixin, SRGAN):
         data = self.data_preprocessor(data, True)
         inputs, data_samples = data['inputs'], data['data_samples']
         run_g, run_d = self.if_run_g(), self.if_run_d()
-        log_vars = {}
+        log_vars: dict[str, Tensor] = {}
 
         g_optim = optim_wrapper['generator']
         with torch.set_grad_enabled(run_g), g_optim.optim_context(self):
@@ -188,13 +191,15 @@ class DSRGAN(RefSRMixin, SRGAN):
             g_optim.update_params(loss)
             set_requires_grad(self.discriminator, True)
             log_vars.update(logs)
-        # The sum of one network's losses only, which would be mistaken for
+        # The sum of the losses of one network, which could be mistaken for
         # the total.
         log_vars.pop('loss', None)
         self.step_counter += 1
         return log_vars
 
-    def _update_d(self, sr, hr, d_optim):
+    def _update_d(
+        self, sr: Tensor, hr: Tensor, d_optim: OptimWrapper
+    ) -> dict[str, Tensor]:
         """Take ``disc_repeat`` steps of the discriminator."""
         for _ in range(self.disc_repeat):
             with d_optim.optim_context(self):

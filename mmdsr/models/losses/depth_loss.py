@@ -9,16 +9,16 @@ from mmdsr.registry import MODELS
 
 
 def masked_l1(pred: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute error over the pixels whose target is known.
+    """Return the mean absolute error over the pixels with a known target.
 
     Args:
-        pred: Any shape.
+        pred: Prediction of any shape.
         target: Same shape; NaN marks an unknown pixel.
 
     Returns:
-        Scalar. 0, still connected to the graph of ``pred`` (so that no
-        parameter is left without a gradient under distributed training), if no
-        pixel is known.
+        Scalar. If no pixel is known, 0 that is still connected to the graph of
+        ``pred``, so that every parameter has a gradient under distributed
+        training.
 
     Raises:
         ValueError: If the shapes differ.
@@ -33,12 +33,12 @@ def masked_l1(pred: Tensor, target: Tensor) -> Tensor:
     return error.abs().sum() / known.sum().clamp(min=1)
 
 
-def _error(pred, target):
-    """Difference, 0 where the target is unknown, and where it is known."""
+def _error(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the difference, 0 where unknown, and where it is known."""
     # fp32: a sum over many fp16 pixels would overflow under AMP.
     pred, target = pred.float(), target.float()
     known = ~torch.isnan(target)
-    # The NaN are replaced before the subtraction, because the gradient of
+    # NaNs are replaced before the subtraction, because the gradient of
     # where() would still be 0 * NaN = NaN.
     return pred - torch.where(known, target, pred.detach()), known
 
@@ -46,21 +46,21 @@ def _error(pred, target):
 def gradient_l1(
     pred: Tensor, target: Tensor, steps: Sequence[int] = (1, 2, 4)
 ) -> Tensor:
-    """Mean absolute change of the error from pixel to pixel.
+    """Return the mean absolute change of the error from pixel to pixel.
 
-    An error that is the same everywhere costs nothing, grain costs most.
+    A constant error costs nothing, grain costs most.
 
     Args:
         pred: Maps (N, 1, H, W).
         target: Same shape; NaN marks an unknown pixel.
-        steps: Distances of the compared pixels of a row or a column.
+        steps: Distances between the compared pixels of a row or a column.
 
     Returns:
         Scalar, the mean over steps and both directions of the means over the
-        pairs that are known. 0 with a graph without any.
+        known pairs; 0 with a graph if there are none.
     """
     error, known = _error(pred, target)
-    total = 0
+    total = error.new_zeros(())
     for step in steps:
         for dim in (-1, -2):
             size = max(error.shape[dim] - step, 0)
@@ -119,7 +119,7 @@ class DepthLoss(nn.Module):
         Returns:
             Scalar; 0 with a graph if nothing is known.
         """
-        loss = 0
+        loss = depth.new_zeros(())
         for pred, target in ((depth, gt_depth), (depth_ref, gt_depth_ref)):
             if target is None:
                 target = torch.full_like(pred, float('nan'))

@@ -20,11 +20,14 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 _CRITERIA = {'mse': F.mse_loss, 'l1': F.l1_loss}
 
 
-def _load_vgg(weights, untrained):
-    """Build VGG19's convolution part, see :class:`PerceptualLoss`."""
-    # torchvision takes a second to import and only this loss needs it. Only
+def _load_vgg(weights: str | None, untrained: bool) -> nn.Sequential:
+    """Build the convolutional part of VGG19, see :class:`PerceptualLoss`."""
+    # torchvision takes a second to import, and only this loss needs it. Only
     # the convolutions are built: the classifier is 500 MB of unused weights.
-    from torchvision.models.vgg import cfgs, make_layers
+    from torchvision.models.vgg import (  # type: ignore[import-untyped] # has no hints
+        cfgs,
+        make_layers,
+    )
 
     features = make_layers(cfgs['E'])
     if weights is None:
@@ -33,7 +36,7 @@ def _load_vgg(weights, untrained):
                 'PerceptualLoss needs VGG19 weights: weights="torchvision" '
                 'downloads them once (548 MB), weights="vgg19.pth" reads a '
                 "local state dict of torchvision's VGG19. untrained=True "
-                'uses random ones, which is meant for tests.'
+                'uses random ones, for tests only.'
             )
         return features
     path = vgg19() if weights == 'torchvision' else weights
@@ -52,7 +55,8 @@ def _load_vgg(weights, untrained):
         if not key.startswith('classifier.')
     }
     own = features.state_dict()
-    refuse(own, *compare(own, state), path, 'VGG19 of L_per')
+    missing, unexpected, shapes = compare(own, state)
+    refuse(own, missing, unexpected, shapes, path, 'VGG19 of L_per')
     features.load_state_dict(state)
     return features
 
@@ -70,15 +74,15 @@ class PerceptualLoss(nn.Module):
     Args:
         weights: ``'torchvision'`` to download ImageNet weights to torch's
             cache, or the path of a local state dict (no code from it is run).
-            Defaults to None, which is refused unless ``untrained``.
+            None is refused unless ``untrained``.
         layer_weights: Index of a layer in torchvision's ``vgg19().features``
             to its weight. Defaults to ``{'34': 1.0}``, conv5_4 before ReLU.
         criterion: ``'mse'`` (the paper's L2, as the mean of squares) or
             ``'l1'`` (MASA-SR).
         loss_weight: ``lambda_per`` of Eq. 15. The paper does not give it; the
-            default is the value of the authors' code. Defaults to 1e-3.
-        untrained: Accept random weights if ``weights`` is ``None``. For tests
-            only.
+            default is the value of the authors' code.
+        untrained: Whether to accept random weights if ``weights`` is ``None``.
+            For tests only.
 
     Raises:
         CheckpointError: If the weights cannot be downloaded or read, or are
@@ -87,10 +91,13 @@ class PerceptualLoss(nn.Module):
         ValueError: If there are no weights, or an option is unknown.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         weights: str | None = None,
-        layer_weights: dict[str, float] = None,
+        layer_weights: dict[str, float] | None = None,
         criterion: str = 'mse',
         loss_weight: float = 1e-3,
         untrained: bool = False,
@@ -98,7 +105,7 @@ class PerceptualLoss(nn.Module):
         super().__init__()
         if criterion not in _CRITERIA:
             raise ValueError(
-                f'criterion must be one of {sorted(_CRITERIA)}, got '
+                f'criterion must be one of {sorted(_CRITERIA)}, not '
                 f'{criterion!r}.'
             )
         layer_weights = layer_weights or {'34': 1.0}
@@ -111,11 +118,12 @@ class PerceptualLoss(nn.Module):
         last = max(self.layer_weights)
         if not 0 <= last < len(vgg):
             raise ValueError(
-                f'VGG19 has the layers 0 to {len(vgg) - 1}, got {last}.'
+                f'layer_weights must name layers 0 to {len(vgg) - 1} of '
+                f'VGG19, not {last}.'
             )
-        vgg = vgg[: last + 1]
+        vgg = nn.Sequential(*list(vgg)[: last + 1])
         for layer in vgg:
-            # An in-place ReLU would change the features kept before it.
+            # An in-place ReLU would change the features before it.
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False
         self._vgg = Hidden(vgg)
@@ -157,8 +165,7 @@ class PerceptualLoss(nn.Module):
             with torch.no_grad():
                 real = self.features(hr)
             weights = [w for _, w in sorted(self.layer_weights.items())]
-            loss = sum(
-                weight * distance(a, b)
-                for weight, a, b in zip(weights, fake, real, strict=True)
-            )
+            loss = fake[0].new_zeros(())
+            for weight, a, b in zip(weights, fake, real, strict=True):
+                loss = loss + weight * distance(a, b)
         return self.loss_weight * loss

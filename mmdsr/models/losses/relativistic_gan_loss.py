@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from mmdsr.registry import MODELS
 
 
-def _bce(logits, target):
+def _bce(logits: Tensor, target: float) -> Tensor:
     # fp32: the cross entropy of fp16 logits loses small losses under AMP.
     logits = logits.float()
     return F.binary_cross_entropy_with_logits(
@@ -21,10 +21,10 @@ def _bce(logits, target):
 
 
 def relativistic_g_loss(pred_real: Tensor, pred_fake: Tensor) -> Tensor:
-    """Generator loss, Eq. 12.
+    """Return the generator loss, Eq. 12.
 
     ``L_G = -E[log(1 - D(real, fake))] - E[log D(fake, real)]``. Gradients
-    reach ``pred_fake`` only: the generator cannot change the real branch.
+    reach only ``pred_fake``: the generator cannot change the real branch.
 
     Args:
         pred_real: Critic output of real images, (N, 1).
@@ -40,7 +40,7 @@ def relativistic_g_loss(pred_real: Tensor, pred_fake: Tensor) -> Tensor:
 
 
 def relativistic_d_loss(pred_real: Tensor, pred_fake: Tensor) -> Tensor:
-    """Discriminator loss, Eq. 13.
+    """Return the discriminator loss, Eq. 13.
 
     ``L_D = -E[log D(real, fake)] - E[log(1 - D(fake, real))]``. In each term
     the mean of the other class is a constant, as in ESRGAN and MASA-SR.
@@ -62,13 +62,13 @@ class RelativisticGANLoss(nn.Module):
     """Relativistic average GAN loss of Eq. 12-14.
 
     Eq. 14 adds both halves, but each updates its own network; the editor
-    alternates. The sum is twice what ESRGAN, MASA-SR and the authors' code
-    compute, which halve each term: use half the weight to match them.
+    alternates. The sum is twice that of ESRGAN, MASA-SR and the authors' code,
+    which halve each term: use half the weight to match them.
 
     Args:
         loss_weight: ``lambda_adv`` of Eq. 15 (``lambda_G`` of Eq. 14 is 1). It
-            scales the generator's loss only, as in mmagic. Defaults to 5e-3,
-            the value of the authors' code.
+            scales only the generator loss, as in mmagic. Defaults to the value
+            of the authors' code.
     """
 
     def __init__(self, loss_weight: float = 5e-3) -> None:

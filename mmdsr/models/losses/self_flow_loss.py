@@ -1,4 +1,4 @@
-"""Losses of a flow without truth, for real frames."""
+"""Losses of a flow without ground truth, for real frames."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from mmdsr.registry import MODELS
 
 
 def photometric_error(lr: Tensor, ref_down: Tensor, flow: Tensor) -> Tensor:
-    """Compare LR with the warped reference, whatever the light.
+    """Compare LR with the warped reference, independently of the light.
 
     Args:
         lr: LR images (N, 3, H, W), RGB in [0, 1].
@@ -16,14 +16,15 @@ def photometric_error(lr: Tensor, ref_down: Tensor, flow: Tensor) -> Tensor:
         flow: Flow (N, 2, H, W) in LR pixels.
 
     Returns:
-        Absolute difference of the evened images (N, 1, H, W), in deviations of
-        their neighborhoods; see :func:`mmdsr.models.networks.flow.even_light`.
+        Absolute difference of the normalized images (N, 1, H, W), in
+        deviations of their neighborhoods; see
+        :func:`mmdsr.models.networks.flow.even_light`.
     """
     return (even_light(lr) - even_light(warp(ref_down, flow))).abs()
 
 
 def return_error(flow: Tensor, back: Tensor) -> Tensor:
-    """Say how far from its start a pixel ends, there and back.
+    """Return how far a pixel ends from its start under both flows.
 
     Args:
         flow: Flow from LR to the reference (N, 2, H, W).
@@ -37,7 +38,7 @@ def return_error(flow: Tensor, back: Tensor) -> Tensor:
 
 
 def smoothness(flow: Tensor, image: Tensor) -> Tensor:
-    """Mean change of a flow between neighbors, less across edges.
+    """Return the mean bend of a flow, weighted less across edges.
 
     Args:
         flow: Flow (N, 2, H, W).
@@ -49,7 +50,7 @@ def smoothness(flow: Tensor, image: Tensor) -> Tensor:
     total = flow.new_zeros(())
     for dim in (-1, -2):
         edge = image.diff(dim=dim).abs().mean(1, keepdim=True)
-        # Second differences: the flow of a slanted wall is no fault.
+        # Second differences, as the flow of a slanted wall is not constant.
         bend = flow.diff(n=2, dim=dim).abs().mean(1, keepdim=True)
         weight = torch.exp(-10 * edge.narrow(dim, 0, bend.shape[dim]))
         total = total + (weight * bend).mean()
@@ -60,15 +61,15 @@ def smoothness(flow: Tensor, image: Tensor) -> Tensor:
 class SelfFlowLoss(nn.Module):
     """Photometric, forward-backward and smoothness loss of a flow.
 
-    The photometric term counts where the way back comes back within
-    ``tolerance``: elsewhere the spot is hidden, or the match is wrong and
-    the other terms have to mend it.
+    The photometric term counts where both flows lead back to within
+    ``tolerance``: elsewhere the spot is hidden, or the match is wrong and the
+    other terms have to correct it.
 
     Args:
         photometric: Weight of the photometric term.
-        consistency: Weight of the way back.
-        smooth: Weight of the smoothness.
-        tolerance: LR pixels.
+        consistency: Weight of the forward-backward term.
+        smooth: Weight of the smoothness term.
+        tolerance: Distance in LR pixels.
     """
 
     def __init__(
@@ -102,10 +103,10 @@ class SelfFlowLoss(nn.Module):
         lost = return_error(flow, back)
         seen = there * (lost.detach() < self.tolerance)
 
-        def mean(error, weight):
+        def mean(error: Tensor, weight: Tensor) -> Tensor:
             return (error * weight).sum() / weight.sum().clamp_min(1)
 
-        # Beyond a few pixels a match is wrong or hidden, not improvable.
+        # Beyond a few pixels, a match is wrong or hidden, not improvable.
         return dict(
             loss_photo=self.photometric
             * mean(photometric_error(lr, ref_down, flow), seen),

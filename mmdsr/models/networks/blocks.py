@@ -66,7 +66,7 @@ def level_widths(channels: int | Sequence[int]) -> tuple[int, ...]:
     """Return the widths of the three levels of a pyramid.
 
     Args:
-        channels: One width for all levels, or those of level 1, 2, 3, fine to
+        channels: One width for all levels, or those of levels 1, 2, 3, fine to
             coarse.
 
     Returns:
@@ -80,8 +80,8 @@ def level_widths(channels: int | Sequence[int]) -> tuple[int, ...]:
     widths = tuple(channels)
     if len(widths) != 3 or min(widths) < 1:
         raise ValueError(
-            'channels needs one width, or three of level 1, 2, 3, all '
-            f'positive, got {channels!r}'
+            'channels must be one width, or those of levels 1, 2, 3, all '
+            f'positive, not {channels!r}.'
         )
     return widths
 
@@ -91,7 +91,7 @@ def res_blocks(channels: int, num_blocks: int) -> nn.Sequential:
 
     Args:
         channels: Channels of input and output.
-        num_blocks: How many blocks; 0 gives the identity.
+        num_blocks: Number of blocks; 0 gives the identity.
 
     Returns:
         The blocks.
@@ -102,10 +102,10 @@ def res_blocks(channels: int, num_blocks: int) -> nn.Sequential:
 def init_refsr_weights(module: nn.Module) -> None:
     r"""Initialize the convolutions of a reference-based network in place.
 
-    Every (transposed) convolution: weights from
-    :math:`\mathcal N(0, 0.5 \sqrt{2 / (k^2 C_{out})})`, bias 0; those of a
-    :class:`ResBlock` times 0.1, so that a deep stack starts near the
-    identity. A module with its own start values sets them afterwards.
+    Every (transposed) convolution gets weights from
+    :math:`\mathcal N(0, 0.5 \sqrt{2 / (k^2 C_{out})})` and bias 0; those of a
+    :class:`ResBlock` are multiplied by 0.1, so that a deep stack starts near
+    the identity. A module with its own initial values sets them afterwards.
 
     Args:
         module: The network.
@@ -123,18 +123,29 @@ def init_refsr_weights(module: nn.Module) -> None:
                 block.conv2.weight.mul_(0.1)
 
 
-def init_edges(conv: nn.Conv2d, gain: float = 8.0) -> None:
-    """Let the filters of a first layer see differences only, in place.
-
-    Each filter is drawn as of He et al. (2015) and loses its mean over the
-    window. Brightness, which the bicubic skip carries anyway, would outweigh
-    the faint detail of sewer images a hundredfold; and patches that share
-    their brightness all match.
+def init_zeros(conv: nn.Conv2d) -> None:
+    """Set the weights and the bias of a convolution to zero, in place.
 
     Args:
         conv: The layer.
-        gain: Makes up for the low contrast of edges: 8 gives features of about
-            the spread of the image.
+    """
+    nn.init.zeros_(conv.weight)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+
+
+def init_edges(conv: nn.Conv2d, gain: float = 8.0) -> None:
+    """Let the filters of a first layer see only differences, in place.
+
+    Each filter is drawn as in He et al. (2015) and its mean over the window
+    is subtracted. Brightness, which the bicubic skip carries anyway, would
+    outweigh the faint detail of sewer images a hundredfold, and all patches
+    of the same brightness would match.
+
+    Args:
+        conv: The layer.
+        gain: Compensates for the low contrast of edges: 8 gives features with
+            about the spread of the image.
     """
     nn.init.kaiming_normal_(conv.weight, nonlinearity='relu')
     with torch.no_grad():
@@ -148,17 +159,17 @@ def init_carry(
     noise: float = 0.3,
     widths: Sequence[int] | None = None,
 ) -> None:
-    """Let a convolution pass parts of its input on unchanged, in place.
+    """Let a convolution pass on parts of its input unchanged, in place.
 
     The input is a concatenation of maps. The weights are ``noise`` times
     those of He et al. (2015) plus the identity of the parts divided by their
-    number; of two widths the smaller one decides how much is passed on.
+    number. The smaller of the widths of input and output is passed on.
 
     Args:
         conv: The layer.
         parts: Positions in the concatenation of the maps that are passed on.
-        noise: Share of the random weights.
-        widths: Widths of the concatenated maps. Defaults to None, all as wide
+        noise: Factor of the random weights.
+        widths: Widths of the concatenated maps. Defaults to None: all as wide
             as the output.
     """
     nn.init.kaiming_normal_(conv.weight, nonlinearity='relu')
@@ -180,12 +191,12 @@ def init_upsample(
 ) -> None:
     """Let a stride-2 3x3 deconvolution interpolate linearly, in place.
 
-    Of two widths the smaller one decides how many channels do.
+    The smaller of the two widths is interpolated.
 
     Args:
         deconv: The layer.
         gain: Factor of the interpolated map.
-        noise: Share of random weights of He et al. (2015).
+        noise: Factor of the random weights of He et al. (2015).
     """
     nn.init.kaiming_normal_(deconv.weight, nonlinearity='relu')
     tent = torch.tensor([0.5, 1.0, 0.5])

@@ -21,16 +21,16 @@ class DepthFusion(nn.Module):
     """Fusion by convolutions and deconvolutions, from coarse to fine.
 
     The paper names three sets of (3x3 convolution, 3x3 deconvolution of
-    stride 2), each followed by ReLU. Starting on level 3, the third
+    stride 2), each followed by ReLU. Starting at level 3, the third
     deconvolution would end at twice the LR size, where nothing can be
-    matched; it is left out. Weights are shared by LR and Ref-down.
+    matched; it is omitted. Weights are shared by LR and Ref-down.
 
     Args:
         channels: Width of the image and the depth features, of every level or
-            of level 1, 2, 3.
+            of levels 1, 2, 3.
     """
 
-    #: Levels of Ref-down that take part in the matched level-1 feature.
+    #: Levels of Ref-down that contribute to the matched level-1 feature.
     ref_down_levels = 3
 
     def __init__(self, channels: int | Sequence[int] = 64) -> None:
@@ -42,7 +42,7 @@ class DepthFusion(nn.Module):
         self.deconv2 = deconv3x3(c2, c1)
         self.conv1 = conv3x3(3 * c1, c1)
         init_refsr_weights(self)
-        # At first the image features pass through: a random mixture would
+        # Initially the image features pass through: a random mixture would
         # hide their detail from matching and decoder.
         init_carry(self.conv3, parts=(0,))
         init_carry(self.conv2, parts=(1,))
@@ -84,7 +84,7 @@ class SharedDepthFusion(nn.Module):
         ValueError: If the levels differ in width.
     """
 
-    #: Without deconvolutions level 1 depends on level 1 only.
+    #: Without deconvolutions, level 1 depends only on level 1.
     ref_down_levels = 1
 
     def __init__(self, channels: int | Sequence[int] = 64) -> None:
@@ -93,7 +93,7 @@ class SharedDepthFusion(nn.Module):
         if set(others) != {width}:
             raise ValueError(
                 'one convolution for all levels needs levels of one width, '
-                f"got channels={channels!r}; variant='paper' takes several"
+                f"got channels={channels!r}: use variant='paper' for several."
             )
         self.conv = conv3x3(2 * width, width)
         init_refsr_weights(self)

@@ -18,7 +18,7 @@ class DMM(nn.Module):
         variant: ``'paper'``: fusion by convolutions and deconvolutions,
             bicubic score maps. ``'released'``: fusion by one shared
             convolution, bilinear score maps.
-        channels: Width of the features, of every level or of level 1, 2, 3.
+        channels: Width of the features, of every level or of levels 1, 2, 3.
         num_blocks: Residual blocks per level of the depth encoder.
         block_size: Side of the matched blocks.
         dilations: Dilations of the coarse search.
@@ -40,7 +40,7 @@ class DMM(nn.Module):
         super().__init__()
         if variant not in ('paper', 'released'):
             raise ValueError(
-                f"variant must be 'paper' or 'released', got {variant!r}"
+                f"variant must be 'paper' or 'released', not {variant!r}."
             )
         paper = variant == 'paper'
         self.depth_encoder = DepthEncoder(channels, num_blocks)
@@ -54,7 +54,7 @@ class DMM(nn.Module):
 
     @property
     def ref_down_levels(self) -> int:
-        """How many levels of Ref-down take part in the match."""
+        """Number of levels of Ref-down that contribute to the match."""
         return self.fusion.ref_down_levels
 
     def forward(
@@ -76,7 +76,7 @@ class DMM(nn.Module):
             depth_ref: D_Ref-down (N, 1, h, w).
 
         Returns:
-            Fused LR features of three levels, and what was found.
+            Fused LR features of three levels, and the match.
         """
         return self.match(
             lr_feats,
@@ -94,17 +94,17 @@ class DMM(nn.Module):
         depth_feats: Sequence[Tensor],
         depth_ref_feats: Sequence[Tensor],
     ) -> tuple[tuple[Tensor, ...], Match]:
-        """Do the same with depth maps that are encoded already.
+        """Match with depth maps that are already encoded.
 
         Args:
-            lr_feats: As of :meth:`forward`.
-            ref_down_feats: Likewise.
-            ref_feats: Likewise.
+            lr_feats: See :meth:`forward`.
+            ref_down_feats: See :meth:`forward`.
+            ref_feats: See :meth:`forward`.
             depth_feats: Depth features of the sizes of ``lr_feats``.
-            depth_ref_feats: Of those of ``ref_down_feats``.
+            depth_ref_feats: Depth features of the sizes of ``ref_down_feats``.
 
         Returns:
-            As of :meth:`forward`.
+            See :meth:`forward`.
         """
         fused = self.fusion(lr_feats, depth_feats)
         fused_ref_down = self.fusion(ref_down_feats, depth_ref_feats)

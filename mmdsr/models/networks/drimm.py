@@ -13,7 +13,7 @@ from mmdsr.registry import MODELS
 
 
 class Matched(NamedTuple):
-    """What was compared with what, for a loss of the match.
+    """The features that were compared, for a loss of the match.
 
     Args:
         lr_feat: F_LR of the padded LR (N, C, H, W).
@@ -31,7 +31,7 @@ class Matched(NamedTuple):
 
 
 class Match(NamedTuple):
-    """What DRIMM finds.
+    """Result of DRIMM.
 
     Args:
         warped: Ref features on the LR grid, weighted by their score (Eq. 8),
@@ -48,7 +48,7 @@ class Match(NamedTuple):
 
 
 def _full(feat: Tensor) -> Tensor:
-    """Half precision to float32; double stays double."""
+    """Convert half precision to float32; double stays double."""
     return feat.float() if feat.element_size() < 4 else feat
 
 
@@ -57,7 +57,7 @@ class DRIMM(nn.Module):
     """Match LR with Ref-down block by block and warp Ref to the LR grid.
 
     The search runs in float32 and without a graph; the gradient reaches the
-    features through the score of each winner and through what is copied.
+    features through the scores of the matches and the copied features.
 
     Args:
         block_size: Side of the LR blocks: 16 in DSRNet, 8 in MASA-SR.
@@ -85,14 +85,14 @@ class DRIMM(nn.Module):
             raise ValueError(
                 f'dilations {tuple(dilations)} must lie between 1 and '
                 f'block_size // 2 - 1 = {block_size // 2 - 1}: the center '
-                'patch may not leave its block'
+                'patch may not leave its block.'
             )
         if crop_ratio <= 0:
-            raise ValueError(f'crop_ratio must be > 0, got {crop_ratio}')
+            raise ValueError(f'crop_ratio must be > 0, not {crop_ratio}.')
         if score_mode not in ('bicubic', 'bilinear'):
             raise ValueError(
                 "score_mode must be 'bicubic' or 'bilinear', "
-                f'got {score_mode!r}'
+                f'not {score_mode!r}.'
             )
         self.block_size = block_size
         self.dilations = tuple(dilations)
@@ -103,7 +103,7 @@ class DRIMM(nn.Module):
     def match(
         self, lr_feat: Tensor, ref_down_feat: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Search the best match of every LR pixel (Eq. 5 and 6).
+        """Find the best match of every LR pixel (Eq. 5 and 6).
 
         Args:
             lr_feat: F_LR (N, C, H, W), float32.
@@ -112,8 +112,9 @@ class DRIMM(nn.Module):
         Returns:
             Rows and columns in Ref-down (N, H, W).
         """
-        ref_size = tuple(ref_down_feat.shape[-2:])
-        grid = matching.block_grid(*lr_feat.shape[-2:], self.block_size)
+        ref_size = ref_down_feat.shape[-2:]
+        height, width = lr_feat.shape[-2:]
+        grid = matching.block_grid(height, width, self.block_size)
         diameter = matching.crop_diameter(ref_size, grid, self.crop_ratio)
         index, _ = matching.coarse_match(
             lr_feat, ref_down_feat, grid, self.dilations
@@ -129,7 +130,7 @@ class DRIMM(nn.Module):
         ref_down_feat: Tensor,
         ref_feats: Sequence[Tensor],
     ) -> Match:
-        """Warp the reference features.
+        """Match and warp the reference features.
 
         Args:
             lr_feat: F_LR (N, C, H, W); H and W must be multiples of the block
@@ -141,9 +142,10 @@ class DRIMM(nn.Module):
         Returns:
             The warped features, their scores and the match map.
         """
-        grid = matching.block_grid(*lr_feat.shape[-2:], self.block_size)
+        height, width = lr_feat.shape[-2:]
+        grid = matching.block_grid(height, width, self.block_size)
         # Half precision turns near-ties into wrong winners and its norms
-        # underflow; the search is a small share of the cost.
+        # underflow; the search is a small part of the cost.
         with torch.autocast(lr_feat.device.type, enabled=False):
             query, key = _full(lr_feat), _full(ref_down_feat)
             row, col = self.match(query, key)
@@ -152,7 +154,7 @@ class DRIMM(nn.Module):
             for level, feat in enumerate(warped):
                 weight = upsample_score(score, grid, 2**level, self.score_mode)
                 feat = feat * weight.to(feat.dtype)
-                # The decoder goes on in the layout of LR.
+                # The decoder continues in the layout of LR.
                 if lr_feat.is_contiguous():
                     feat = feat.contiguous()
                 warped[level] = feat

@@ -1,6 +1,7 @@
 """Encoder and depth encoder (Table 1, Eq. 1 and 2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from mmdsr.registry import MODELS
 
 
 def check_feature_level(feature_level: str) -> None:
-    """Refuse what is no kind of features.
+    """Raise an error if a feature level is unknown.
 
     Args:
         feature_level: ``'scale'`` or ``'block'``.
@@ -26,7 +27,7 @@ def check_feature_level(feature_level: str) -> None:
     """
     if feature_level not in ('scale', 'block'):
         raise ValueError(
-            f"feature_level must be 'scale' or 'block', got {feature_level!r}"
+            f"feature_level must be 'scale' or 'block', not {feature_level!r}."
         )
 
 
@@ -59,14 +60,14 @@ class EncoderStage(nn.Module):
         return self.blocks(F.relu(self.conv(x), inplace=True))
 
     def block_features(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Apply the stage and keep what is between its blocks.
+        """Apply the stage and return the features between its blocks.
 
         Args:
             x: Features (N, C_in, H, W).
 
         Returns:
-            The output of every block; that of the convolution if there is no
-            block.
+            The output of every block, or that of the convolution if there is
+            no block.
         """
         x = F.relu(self.conv(x), inplace=True)
         feats = []
@@ -103,19 +104,23 @@ class RefEncoder(nn.Module):
         if len(num_blocks) != len(self.strides):
             raise ValueError(
                 'num_blocks needs one number per level, three in all, '
-                f'got {tuple(num_blocks)}'
+                f'not {tuple(num_blocks)}.'
             )
-        outs = level_widths(channels)
-        ins = (in_channels, *outs[:-1])
-        self.stages = nn.ModuleList(
-            EncoderStage(*stage)
-            for stage in zip(ins, outs, num_blocks, self.strides, strict=True)
-        )
+        self.widths = level_widths(channels)
+        self.num_blocks = tuple(num_blocks)
+        ins = (in_channels, *self.widths[:-1])
+        stages = [
+            EncoderStage(*sizes)
+            for sizes in zip(
+                ins, self.widths, num_blocks, self.strides, strict=True
+            )
+        ]
+        self.stages = nn.ModuleList(stages)
         init_refsr_weights(self)
         if in_channels == 3:
-            # Of depth the value counts, of an image the detail.
-            init_edges(self.stages[0].conv)
-            for stage in self.stages[1:]:
+            # In a depth map the value matters, in an image the detail.
+            init_edges(stages[0].conv)
+            for stage in stages[1:]:
                 nn.init.kaiming_normal_(stage.conv.weight, nonlinearity='relu')
 
     def feature_channels(self, feature_level: str = 'scale') -> list[int]:
@@ -133,11 +138,9 @@ class RefEncoder(nn.Module):
         """
         check_feature_level(feature_level)
         channels = []
-        for stage in self.stages:
-            per_stage = max(len(stage.blocks), 1)
-            if feature_level == 'scale':
-                per_stage = 1
-            channels += [stage.conv.out_channels] * per_stage
+        for width, blocks in zip(self.widths, self.num_blocks, strict=True):
+            maps = 1 if feature_level == 'scale' else max(blocks, 1)
+            channels += [width] * maps
         return channels
 
     def forward(self, x: Tensor, levels: int = 3) -> tuple[Tensor, ...]:
@@ -145,7 +148,7 @@ class RefEncoder(nn.Module):
 
         Args:
             x: Image (N, in_channels, H, W) in [0, 1]; H and W are multiples of
-                4 when all levels are asked for.
+                4 if all levels are computed.
             levels: Number of levels to compute, so that a level that nobody
                 uses costs nothing.
 
@@ -160,18 +163,18 @@ class RefEncoder(nn.Module):
         return tuple(feats)
 
     def block_features(self, x: Tensor) -> tuple[tuple[Tensor, ...], ...]:
-        """Encode an image and keep what is between the residual blocks.
+        """Encode an image and return the features between residual blocks.
 
         Args:
-            x: As of :meth:`forward`.
+            x: See :meth:`forward`.
 
         Returns:
-            For level 1, 2, 3 the output of every residual block, or of the
+            For levels 1, 2, 3 the output of every residual block, or of the
             convolution of a level without blocks. The last one of a level is
-            the level's feature.
+            the feature of the level.
         """
         feats = []
-        for stage in self.stages:
+        for stage in cast(Iterable[EncoderStage], self.stages):
             feats.append(stage.block_features(x))
             x = feats[-1][-1]
         return tuple(feats)

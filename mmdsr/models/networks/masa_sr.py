@@ -1,4 +1,4 @@
-"""MASA-SR, the network that DSRNet adds depth to."""
+"""MASA-SR, the network that DSRNet extends by depth."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,10 @@ from mmdsr.registry import MODELS
 
 @MODELS.register_module()
 class MASASRNet(RefSRNet):
-    """DSRNet without depth, matched in small blocks with dilated patches.
+    """DSRNet without depth, which matches small blocks with dilated patches.
 
     Args:
-        channels: Width of all features, or of the encoder's level 1, 2, 3.
+        channels: Width of all features, or of levels 1, 2, 3 of the encoder.
         encoder_blocks: Residual blocks per encoder level.
         decoder_blocks: Residual blocks of the decoder.
         block_size: Side of the matched blocks.
@@ -53,7 +53,7 @@ class MASASRNet(RefSRNet):
         ref: Tensor,
         ref_down: Tensor | None = None,
     ) -> Tensor:
-        """Super-resolve.
+        """Super-resolve images.
 
         Args:
             lr: LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
@@ -61,7 +61,7 @@ class MASASRNet(RefSRNet):
                 16. ``ref=lr`` is the single-image mode.
             ref_down: Reference reduced by 4, (N, 3, ceil(Hr / 4), ceil(Wr /
                 4)). Computed from ``ref`` by an antialiased bicubic filter
-                when left out.
+                by default.
 
         Returns:
             Image (N, 3, 4H, 4W), not clamped.
@@ -86,20 +86,20 @@ class MASASRNet(RefSRNet):
         ref_down: Tensor | None = None,
         feature_level: str = 'scale',
     ) -> DSROutput:
-        """Super-resolve and give all that was computed on the way.
+        """Super-resolve images and return all intermediate results.
 
         Args:
-            lr: As of :meth:`forward`.
-            ref: Likewise.
-            ref_down: Likewise.
+            lr: See :meth:`forward`.
+            ref: See :meth:`forward`.
+            ref_down: See :meth:`forward`.
             feature_level: ``'scale'``: features of the three levels;
                 ``'block'``: of all residual blocks.
 
         Returns:
-            The same image, confidence, features and match.
+            Image, confidence, features and match.
 
         Raises:
-            ValueError: As of :meth:`forward`, or if ``feature_level`` is
+            ValueError: As in :meth:`forward`, or if ``feature_level`` is
                 unknown.
         """
         x = self.pad(lr, reduced_reference(lr, ref, ref_down), ref)

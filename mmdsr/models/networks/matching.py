@@ -7,7 +7,7 @@ the :math:`K` non-overlapping parts :math:`B_{LR}^k` of the LR feature, a
 are numbered row by row. A *match map* holds, for every LR pixel, the row and
 the column of the center of its best patch in Ref-down.
 
-Nothing here loops over blocks or pixels. What follows from a match map is in
+Nothing here loops over blocks or pixels. The use of a match map is in
 :mod:`mmdsr.models.networks.transfer`.
 """
 
@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: Smallest norm that a patch is divided by; a flat black patch scores 0.
+#: Smallest norm by which a patch is divided; a flat black patch scores 0.
 EPS = 1e-6
 
 
@@ -44,7 +44,7 @@ def block_grid(height: int, width: int, block_size: int) -> BlockGrid:
     Args:
         height: Height of the map.
         width: Width of the map.
-        block_size: Wanted side of a block.
+        block_size: Desired side of a block.
 
     Returns:
         The grid.
@@ -56,15 +56,15 @@ def block_grid(height: int, width: int, block_size: int) -> BlockGrid:
     if not rows or not cols or height % rows or width % cols:
         raise ValueError(
             f'a map of {height}x{width} cannot be cut into equal blocks of '
-            f'about {block_size}; pad it to multiples of {block_size}'
+            f'about {block_size}: pad it to multiples of {block_size}.'
         )
     return BlockGrid(rows, cols, height // rows, width // cols)
 
 
 def crop_diameter(
-    ref_size: tuple[int, int], grid: BlockGrid, crop_ratio: float
+    ref_size: Sequence[int], grid: BlockGrid, crop_ratio: float
 ) -> tuple[int, int]:
-    r"""Candidate positions per axis, :math:`d_y` and :math:`d_x`.
+    r"""Return the candidate positions per axis, :math:`d_y` and :math:`d_x`.
 
     :math:`d = 2 \lfloor \rho \lfloor W_r / 2 p \rfloor \rfloor + 1` with
     ``p`` blocks along the axis, limited so that a window, which is one pixel
@@ -87,7 +87,7 @@ def crop_diameter(
 
 
 def _box_sum(x: Tensor, dilation: int = 1, padding: int = 0) -> Tensor:
-    """Sum over 3x3 (dilated) neighborhoods of a one-channel map."""
+    """Sum a one-channel map over 3x3 (dilated) neighborhoods."""
     ones = x.new_ones(1, 1, 3, 3)
     return F.conv2d(x, ones, padding=padding, dilation=dilation)
 
@@ -98,7 +98,7 @@ def coarse_scores(
     grid: BlockGrid,
     dilations: Sequence[int] = (1,),
 ) -> Tensor:
-    """Compare each block's center patch with all of Ref-down (Eq. 5).
+    """Compare the center patch of each block with all of Ref-down (Eq. 5).
 
     The patch is correlated with Ref-down as a convolution kernel; cosines
     are summed over the dilations. Ref-down is zero-padded.
@@ -118,7 +118,7 @@ def coarse_scores(
     )
     energy = ref_down_feat.square().sum(1, keepdim=True)
     stacked = ref_down_feat.reshape(1, n * c, h, w)
-    score = 0
+    score = ref_down_feat.new_zeros(())
     for step in dilations:
         taps = [
             cells[
@@ -151,13 +151,13 @@ def coarse_match(
     grid: BlockGrid,
     dilations: Sequence[int] = (1,),
 ) -> tuple[Tensor, Tensor]:
-    """Find each block's center patch in the whole of Ref-down.
+    """Find the center patch of each block in the whole of Ref-down.
 
     Args:
-        lr_feat: As of :func:`coarse_scores`.
-        ref_down_feat: Likewise.
-        grid: Likewise.
-        dilations: Likewise.
+        lr_feat: See :func:`coarse_scores`.
+        ref_down_feat: See :func:`coarse_scores`.
+        grid: See :func:`coarse_scores`.
+        dilations: See :func:`coarse_scores`.
 
     Returns:
         Best position as ``row * w + column`` (N, K), int64, and its score
@@ -169,11 +169,11 @@ def coarse_match(
 
 
 def window_start(
-    index: Tensor, ref_size: tuple[int, int], diameter: tuple[int, int]
+    index: Tensor, ref_size: Sequence[int], diameter: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
-    """Place each block's window around its coarse match.
+    """Place the window of each block around its coarse match.
 
-    A window that would leave Ref-down is shifted inside, never cut.
+    A window that would leave Ref-down is shifted inside, never cropped.
 
     Args:
         index: Coarse matches ``row * w + column`` (N, K).
@@ -198,18 +198,18 @@ def split_blocks(x: Tensor, grid: BlockGrid) -> Tensor:
 
 
 def merge_blocks(x: Tensor, grid: BlockGrid) -> Tensor:
-    """Put blocks (N, K, ky, kx) together to a map (N, H, W)."""
+    """Merge blocks (N, K, ky, kx) into a map (N, H, W)."""
     n = x.shape[0]
     x = x.view(n, grid.rows, grid.cols, *x.shape[-2:])
     return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
 def patch_norm(feat: Tensor, mode: str = 'constant') -> Tensor:
-    """Norm of the 3x3 patch around each pixel.
+    """Return the norm of the 3x3 patch around each pixel.
 
     Args:
         feat: Feature (N, C, H, W).
-        mode: What lies outside: ``'constant'``, zeros, or ``'replicate'``, the
+        mode: Values outside: ``'constant'``, zeros, or ``'replicate'``, the
             edge.
 
     Returns:
@@ -229,12 +229,12 @@ def fine_scores(
     diameter: tuple[int, int],
     max_elements: int = 2**22,
 ) -> Iterator[Tensor]:
-    """Compare every LR pixel's patch with its block's window (Eq. 6).
+    """Compare the patch of every LR pixel with its block's window (Eq. 6).
 
     The inner product of two 3x3 patches is the sum of nine products of
     pixels, so pixels are multiplied once and the products are summed along
-    the common diagonal. Dividing by the norm of the LR patch would not
-    change which candidate wins and is left out.
+    the common diagonal. Division by the norm of the LR patch would not
+    change which candidate wins and is omitted.
 
     Args:
         lr_feat: LR feature (N, C, H, W).
@@ -243,11 +243,11 @@ def fine_scores(
         top: First row of each window (N, K).
         left: First column of each window (N, K).
         diameter: Candidates per axis.
-        max_elements: Cap on the elements of the product of pixels held at a
-            time: blocks are taken in chunks. Defaults to 2**22.
+        max_elements: Maximum number of products of pixels that are held at a
+            time: blocks are processed in chunks.
 
     Yields:
-        Of the blocks of a chunk (b, ky, kx, dy, dx): relevances of the
+        For the blocks of a chunk (b, ky, kx, dy, dx): the relevances of the
         candidates of each pixel, times the norm of its patch.
     """
     n, c, h, w = ref_down_feat.shape
@@ -291,16 +291,16 @@ def fine_match(
     diameter: tuple[int, int],
     max_elements: int = 2**22,
 ) -> tuple[Tensor, Tensor]:
-    """Match every LR pixel's patch inside its block's window.
+    """Match the patch of every LR pixel inside its block's window.
 
     Args:
-        lr_feat: As of :func:`fine_scores`.
-        ref_down_feat: Likewise.
-        grid: Likewise.
-        top: Likewise.
-        left: Likewise.
-        diameter: Likewise.
-        max_elements: Likewise.
+        lr_feat: See :func:`fine_scores`.
+        ref_down_feat: See :func:`fine_scores`.
+        grid: See :func:`fine_scores`.
+        top: See :func:`fine_scores`.
+        left: See :func:`fine_scores`.
+        diameter: See :func:`fine_scores`.
+        max_elements: See :func:`fine_scores`.
 
     Returns:
         The match map: rows and columns in Ref-down (N, H, W), int64.
@@ -322,10 +322,10 @@ def fine_match(
 def match_score(
     lr_feat: Tensor, ref_down_feat: Tensor, row: Tensor, col: Tensor
 ) -> Tensor:
-    """Cosine of each LR patch and its match (Eq. 7), with gradient.
+    """Return the cosine of each LR patch and its match (Eq. 7).
 
-    Only the winners are computed: their gradient is that of the maximum,
-    without the correlation volume.
+    It has a gradient. Only the winners are computed: their gradient is that of
+    the maximum, without the correlation volume.
 
     Args:
         lr_feat: LR feature (N, C, H, W).
@@ -342,7 +342,7 @@ def match_score(
     rows = ref_down_feat.permute(0, 2, 3, 1).reshape(-1, c)
     sample = torch.arange(n, device=row.device)[:, None, None] * (h * w)
     center = sample + row * w + col
-    product = 0
+    product = lr_feat.new_zeros(())
     for dy in range(3):
         for dx in range(3):
             lr_tap = padded[:, :, dy : dy + height, dx : dx + width]

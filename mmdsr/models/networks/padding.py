@@ -1,9 +1,9 @@
-"""The size contract of the reference-based networks, stated once.
+"""The size contract of the reference-based networks.
 
-LR may have any size >= 16x16, Ref any size >= 16x16; nothing needs to agree
-between them. LR is padded to multiples of the block size and of 4 (the
-pyramid), Ref to multiples of 16 (so that Ref-down has multiples of 4); what
-is added is replicated and cut away from the output again.
+LR and Ref may each have any size >= 16x16. LR is padded to multiples of the
+block size and of 4 (the pyramid), Ref to multiples of 16 (so that Ref-down
+has multiples of 4). The padding replicates the edge and is cropped from the
+output again.
 """
 
 import math
@@ -57,7 +57,7 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
 
     Args:
         image: Image (N, C, H, W).
-        multiple: Wanted divisor of both sides.
+        multiple: Required divisor of both sides.
 
     Returns:
         The padded image, or ``image`` itself if nothing is missing.
@@ -69,19 +69,19 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
 
 
 def lr_multiple(block_size: int) -> int:
-    """What the padded LR size must be divisible by.
+    """Return the divisor that the padded LR size must have.
 
     Args:
         block_size: Side of the matched blocks.
 
     Returns:
-        Least common multiple of block size and pyramid.
+        Least common multiple of the block size and the pyramid.
     """
     return math.lcm(block_size, PYRAMID)
 
 
 def check_images(lr: Tensor, ref: Tensor, ref_down: Tensor | None) -> None:
-    """Refuse images that the network cannot take.
+    """Raise an error for images that the network cannot process.
 
     Args:
         lr: LR image.
@@ -89,29 +89,29 @@ def check_images(lr: Tensor, ref: Tensor, ref_down: Tensor | None) -> None:
         ref_down: Reduced reference image.
 
     Raises:
-        ValueError: With what is wrong and what is needed.
+        ValueError: If the images do not fit the network.
     """
     for name, image in (('lr', lr), ('ref', ref)):
         if image.ndim != 4 or image.shape[1] != 3:
             raise ValueError(
                 f'{name} must be RGB images of shape (N, 3, H, W), '
-                f'got {tuple(image.shape)}'
+                f'not {tuple(image.shape)}.'
             )
         if min(image.shape[-2:]) < MIN_SIZE:
             raise ValueError(
                 f'{name} must be at least {MIN_SIZE}x{MIN_SIZE} pixels, '
-                f'got {tuple(image.shape[-2:])}'
+                f'not {tuple(image.shape[-2:])}.'
             )
     if len(lr) != len(ref):
         raise ValueError(
-            f'lr and ref must have the same batch size, got {len(lr)} and '
-            f'{len(ref)}'
+            f'lr and ref must have the same batch size, not {len(lr)} and '
+            f'{len(ref)}.'
         )
     wanted = (len(ref), 3, *(-(-side // SCALE) for side in ref.shape[-2:]))
     if ref_down is not None and tuple(ref_down.shape) != wanted:
         raise ValueError(
-            f'ref_down must be ref reduced by {SCALE}, shape {wanted}, got '
-            f'{tuple(ref_down.shape)}; leave it out to have it computed'
+            f'ref_down must be ref reduced by {SCALE}, shape {wanted}, not '
+            f'{tuple(ref_down.shape)}: leave it out to have it computed.'
         )
 
 
@@ -136,7 +136,7 @@ def reduced_reference(
 
 
 def check_depth(name: str, depth: Tensor, image: Tensor) -> None:
-    """Refuse a depth map that does not fit its image.
+    """Raise an error for a depth map that does not fit its image.
 
     Args:
         name: Name of the argument, for the message.
@@ -149,5 +149,5 @@ def check_depth(name: str, depth: Tensor, image: Tensor) -> None:
     wanted = (len(image), 1, *image.shape[-2:])
     if tuple(depth.shape) != wanted:
         raise ValueError(
-            f'{name} must have shape {wanted}, got {tuple(depth.shape)}'
+            f'{name} must have shape {wanted}, not {tuple(depth.shape)}.'
         )

@@ -1,4 +1,4 @@
-"""What references show of LR, and how several are weighed."""
+"""Evidence of references, and the fusion of several of them."""
 
 from typing import NamedTuple
 
@@ -10,19 +10,19 @@ from mmdsr.models.networks.blocks import conv3x3
 from mmdsr.models.networks.flow import enlarge_flow, warp
 from mmdsr.models.networks.padding import SCALE
 
-#: Brings details and differences, a few hundredths, near to one.
+#: Scales details and differences, a few hundredths, to the order of one.
 _GAIN = 4.0
-#: Channels of an image at full size folded to LR's.
+#: Channels of a full-size image that is folded to LR size.
 FOLDED = 3 * SCALE**2
 
 
 class Evidence(NamedTuple):
-    """What a reference shows of LR, on LR's grid.
+    """Evidence of a reference, on the grid of LR.
 
     Args:
-        detail: The warped reference without its low pass, its light matched to
-            LR's, folded: (N, 48, H, W).
-        difference: Its low pass minus LR (N, 3, H, W): where it is large, the
+        detail: The warped reference without its low pass, with its light
+            matched to that of LR, folded: (N, 48, H, W).
+        difference: Its low pass minus LR (N, 3, H, W). Where it is large, the
             flow is wrong.
     """
 
@@ -55,7 +55,7 @@ def local_gain(target: Tensor, source: Tensor, window: int = 7) -> Tensor:
 
 
 def gather_evidence(lr: Tensor, ref: Tensor, flow: Tensor) -> Evidence:
-    """Warp a reference at full resolution and split it.
+    """Warp a reference at full resolution and split off its detail.
 
     Args:
         lr: LR images (N, 3, H, W), RGB in [0, 1].
@@ -74,12 +74,12 @@ def gather_evidence(lr: Tensor, ref: Tensor, flow: Tensor) -> Evidence:
 
 
 class ReferenceFusion(nn.Module):
-    """Weigh what several references show; their order does not matter.
+    """Fuse the evidence of several references, in any order.
 
     Each reference k gets a weight ``c_k exp(g_k) / (1 + sum_j c_j exp(g_j))``
-    per pixel, where c is the confidence of its flow and g is learned from
-    what it shows. The 1 stands for no reference: with confidence 0
-    everywhere nothing is left of any.
+    per pixel, where c is the confidence of its flow and g is learned from its
+    evidence. The 1 stands for no reference: with confidence 0 everywhere, no
+    reference contributes.
 
     Args:
         channels: Width of the features.
@@ -93,14 +93,14 @@ class ReferenceFusion(nn.Module):
     def forward(
         self, evidence: Evidence, confidence: Tensor, count: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Fuse.
+        """Fuse the evidence.
 
         Args:
-            evidence: Of ``N * count`` references, those of one image side by
-                side.
+            evidence: Evidence of ``N * count`` references, those of one image
+                side by side.
             confidence: Confidence of their flow (N * count, 1, H, W) in
                 [0, 1].
-            count: References per image, K.
+            count: Number of references per image, K.
 
         Returns:
             Features (N, C, H, W), detail (N, 48, H, W), and the share of it

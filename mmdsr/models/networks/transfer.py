@@ -1,8 +1,8 @@
-"""Pure functions that copy what was matched to the LR grid (Eq. 8).
+"""Pure functions that copy matched features to the LR grid (Eq. 8).
 
 Blocks, match maps and sizes are those of
-:mod:`mmdsr.models.networks.matching`. No patch is ever unfolded at the
-reference's full size; see :func:`transfer`.
+:mod:`mmdsr.models.networks.matching`. No patch is ever unfolded at the full
+size of the reference; see :func:`transfer`.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from mmdsr.models.networks.matching import (
 def _neighbor_matches(
     row: Tensor, col: Tensor, grid: BlockGrid
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Where the nine patches that cover a pixel take that pixel from.
+    """Return where the nine patches that cover a pixel take it from.
 
     Args:
         row: Rows of the matches (N, H, W).
         col: Columns of the matches (N, H, W).
-        grid: The blocks; patches of other blocks do not count.
+        grid: The blocks of LR; patches of other blocks do not count.
 
     Returns:
         Rows and columns in Ref-down (N, H, W, 9) and the weights (H, W, 9):
@@ -35,7 +35,7 @@ def _neighbor_matches(
     height, width = row.shape[-2:]
     y = torch.arange(height, device=row.device)[:, None] % grid.height
     x = torch.arange(width, device=row.device) % grid.width
-    rows, cols, inside = [], [], []
+    rows, cols, covers = [], [], []
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             ok = (y + dy >= 0) & (y + dy < grid.height)
@@ -48,8 +48,8 @@ def _neighbor_matches(
             cols.append(
                 torch.where(ok, col.roll((-dy, -dx), (1, 2)) - dx, col)
             )
-            inside.append(ok)
-    inside = torch.stack(inside, -1)
+            covers.append(ok)
+    inside = torch.stack(covers, -1)
     weight = inside / inside.sum(-1, keepdim=True)
     return torch.stack(rows, -1), torch.stack(cols, -1), weight
 
@@ -107,7 +107,7 @@ def transfer(
 def upsample_score(
     score: Tensor, grid: BlockGrid, scale: int, mode: str
 ) -> Tensor:
-    """Enlarge the score map inside each block, the up-arrow of Eq. 8.
+    """Enlarge the score map inside each block, the up arrow of Eq. 8.
 
     Args:
         score: Scores (N, 1, H, W).
