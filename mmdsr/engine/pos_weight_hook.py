@@ -20,7 +20,7 @@ def positive_weights(labels: Tensor) -> Tensor:
         labels: ``(N, K)``, 1 where a class is present.
 
     Returns:
-        Weights ``(K,)``: 1 for a class without a positive, where no weight
+        Weights ``(K,)``: 1 for a class without a positive, for which no weight
         matters, and for one without a negative, whose positives must count.
     """
     number, positive = len(labels), labels.double().sum(0)

@@ -164,7 +164,7 @@ class YOLOv5Head(BaseDenseHead):
         solid = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
         boxes, labels, images = boxes[solid], labels[solid], images[solid]
 
-        totals = [raw[0].new_zeros(()) for _ in range(3)]
+        totals = [torch.zeros((), device=device) for _ in range(3)]
         for level, stride in enumerate(self.strides):
             box, objectness, classes = level_losses(
                 raw[level],

@@ -119,12 +119,12 @@ class DepthLoss(nn.Module):
         Returns:
             Scalar; 0 with a graph if nothing is known.
         """
-        loss = depth.new_zeros(())
+        terms = []
         for pred, target in ((depth, gt_depth), (depth_ref, gt_depth_ref)):
             if target is None:
                 target = torch.full_like(pred, float('nan'))
-            loss = loss + masked_l1(pred, target)
+            terms.append(masked_l1(pred, target))
             if self.gradient_weight:
                 change = gradient_l1(pred, target)
-                loss = loss + self.gradient_weight * change
-        return self.loss_weight * loss
+                terms.append(self.gradient_weight * change)
+        return self.loss_weight * sum(terms[1:], terms[0])
