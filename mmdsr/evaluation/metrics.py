@@ -26,7 +26,6 @@ class SampleMetric(BaseMetric):
         prefix: Prefix of the name, separated by a slash.
     """
 
-    name: str
     # mmagic's Evaluator groups the metrics by these.
     SAMPLER_MODE = 'normal'
     sample_model = 'orig'
@@ -36,6 +35,11 @@ class SampleMetric(BaseMetric):
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.size: int | None = None
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Key of the result."""
 
     def prepare(self, module: nn.Module, dataloader: DataLoader) -> None:
         """Note the size of the data set; mmagic's Evaluator calls this.
@@ -136,7 +140,7 @@ class ImageMetric(SampleMetric):
         self.channel_order = channel_order
 
     @property
-    def name(self) -> str:  # type: ignore[override] # follows the mode
+    def name(self) -> str:
         """Key of the result, such as ``PSNR-Y``."""
         return f'{self.metric}-{self.mode}'
 

@@ -147,7 +147,7 @@ def test_mmpretrain_keeps_its_data_preprocessor_at_the_top():
         (dict(default_scope='mmagic'), "has default_scope='mmagic'"),
         (
             {'model.data_preprocessor.sr': dict(weights='x')},
-            'super-resolves by itself',
+            'already super-resolves',
         ),
         (
             {'model.data_preprocessor.type': 'mmrotate.Mine'},

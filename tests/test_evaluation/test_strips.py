@@ -86,7 +86,7 @@ def test_depth_colours():
 
 def test_refuses():
     lr, sr = colours(0, 8, 8), colours(1, 32, 32)
-    with pytest.raises(ValueError, match='no whole multiple'):
+    with pytest.raises(ValueError, match='integer multiple'):
         make_strip(lr, None, sr[:-1])
     with pytest.raises(ValueError, match='hr is'):
         make_strip(lr, None, sr, hr=sr[:-1])
