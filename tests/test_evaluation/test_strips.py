@@ -88,5 +88,5 @@ def test_refuses():
     lr, sr = colours(0, 8, 8), colours(1, 32, 32)
     with pytest.raises(ValueError, match='integer multiple'):
         make_strip(lr, None, sr[:-1])
-    with pytest.raises(ValueError, match='hr is'):
+    with pytest.raises(ValueError, match='hr must have the shape'):
         make_strip(lr, None, sr, hr=sr[:-1])
