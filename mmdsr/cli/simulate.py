@@ -25,15 +25,15 @@ from rich.progress import (
 )
 
 from mmdsr.io.checksums import verify
-from mmdsr.sim.dataset import write_dataset
-from mmdsr.sim.motion import STEPS
-from mmdsr.sim.splits import (
+from mmdsr.sim.data.dataset import write_dataset
+from mmdsr.sim.data.splits import (
     DEGRADATIONS,
     NAMED,
     SUBSETS,
     plan_custom,
     plan_named,
 )
+from mmdsr.sim.trace.motion import STEPS
 
 CUSTOM = {'runs': 16, 'frames': 24, 'size': (448, 320), 'test_runs': None}
 

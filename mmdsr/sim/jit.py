@@ -6,7 +6,12 @@ from pathlib import Path
 from numba import config, njit
 
 _HERE = Path(__file__).parent
-KERNELS = ('section', 'follow', 'geometry', 'bodies')
+KERNELS = (
+    'scene/section',
+    'trace/follow',
+    'trace/geometry',
+    'trace/bodies',
+)
 """Modules that hold compiled functions."""
 
 

@@ -7,27 +7,27 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mmdsr.sim.build import build_bodies, joint_steps, squeezes
-from mmdsr.sim.decals import build_decals
-from mmdsr.sim.defects import (
+from mmdsr.sim.scene.defects import (
     check_kinds,
     draw_defects,
     draw_kinds,
     draw_places,
     shift_joints,
 )
-from mmdsr.sim.geometry import Pipe
-from mmdsr.sim.motion import camera_of, frame_times
-from mmdsr.sim.noise import slopes, spectral_noise
-from mmdsr.sim.render import Rendered, World, render
-from mmdsr.sim.scene import draw_scene
-from mmdsr.sim.section import CIRCULAR, perimeter_table
-from mmdsr.sim.segments import joints_of, lay_segments
-from mmdsr.sim.sensor import capture, meter
-from mmdsr.sim.shade import Looks, Ripples
-from mmdsr.sim.text import Caption
-from mmdsr.sim.texture import MipAtlas
-from mmdsr.sim.wall import RING_LENGTH, Wall, ring_joints
+from mmdsr.sim.scene.scene import draw_scene
+from mmdsr.sim.scene.section import CIRCULAR, perimeter_table
+from mmdsr.sim.scene.segments import joints_of, lay_segments
+from mmdsr.sim.shade.decals import build_decals
+from mmdsr.sim.shade.light import Looks, Ripples
+from mmdsr.sim.shade.noise import slopes, spectral_noise
+from mmdsr.sim.shade.render import Rendered, World, render
+from mmdsr.sim.shade.sensor import capture, meter
+from mmdsr.sim.shade.text import Caption
+from mmdsr.sim.shade.texture import MipAtlas
+from mmdsr.sim.shade.wall import RING_LENGTH, Wall, ring_joints
+from mmdsr.sim.trace.build import build_bodies, joint_steps, squeezes
+from mmdsr.sim.trace.geometry import Pipe
+from mmdsr.sim.trace.motion import camera_of, frame_times
 
 FAR = 60.0
 _METERED = (0, 8, 16, 24)  # frames at which the exposure is measured
@@ -82,15 +82,15 @@ class PipeRun:
         size: Width and height of the frames in pixels, at least 16 each.
         noise: Whether frames carry sensor noise, motion blur, exposure
             variation, a jittering lens and compression.
-        defects: Codes of `mmdsr.sim.defects.KINDS`, one defect each; None
-            lets the run draw its own.
+        defects: Codes of `mmdsr.sim.scene.defects.KINDS`, one defect each;
+            None lets the run draw its own.
         overlay: Whether text is burned into the frames.
         steps: How far the camera goes from frame to frame, ``'even'`` or
-            ``'spread'``; see `mmdsr.sim.motion.frame_times`.
+            ``'spread'``; see `mmdsr.sim.trace.motion.frame_times`.
 
     Attributes:
         scene: All parameters of the run.
-        defects: The defects, a tuple of `mmdsr.sim.defects.Defect`.
+        defects: The defects, a tuple of `mmdsr.sim.scene.defects.Defect`.
 
     Raises:
         ValueError: If a number is negative, the size too small or a code

@@ -14,7 +14,7 @@ from mmdsr.registry import TRANSFORMS
 
 @lru_cache(maxsize=8)
 def _views(root):
-    from mmdsr.sim.correspondence import read_views
+    from mmdsr.sim.data.correspondence import read_views
 
     return read_views(root)
 
@@ -31,7 +31,7 @@ class LoadFlow(BaseTransform):
     ``data_root``, ``split``, ``stem``, ``depth_lr_path``,
     ``depth_ref_path``.
     Added keys: ``flow`` ``(h, w, 2)`` float32 in LR pixels, see
-    :func:`mmdsr.sim.correspondence.correspondence`; ``visible`` ``(h, w,
+    :func:`mmdsr.sim.data.correspondence.correspondence`; ``visible`` ``(h, w,
     1)`` float32, 1 where the reference shows the spot, 0 elsewhere.
 
     Place it before crops and :class:`mmdsr.FlipTranspose`, which take the
@@ -104,7 +104,7 @@ class LoadFlow(BaseTransform):
             key in views for key in keys
         ):
             return None
-        from mmdsr.sim.correspondence import correspondence
+        from mmdsr.sim.data.correspondence import correspondence
 
         return correspondence(
             *(read_depth(depth) for depth in depths),

@@ -156,7 +156,7 @@ def depth_consistency(
             for the fit of the motion. Defaults to None, all alike.
         tolerance (float): Relative difference of depth up to which it is
             the same. Defaults to 0.05, as in
-            :func:`mmdsr.sim.correspondence.correspondence`.
+            :func:`mmdsr.sim.data.correspondence.correspondence`.
 
     Returns:
         tuple[Tensor, Tensor]: 1 where it is shown, else 0, and where that is
