@@ -9,41 +9,50 @@ every step.
 """
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.io.files import write_bytes
 from mmdsr.io.images import open_image, read_npy
 
 
-def alignment_path(root, split, name, stem):
+def alignment_path(root: str | Path, split: str, name: str, stem: str) -> Path:
     """Return the file of a sample.
 
     Args:
-        root (str or Path): Root of the data set.
-        split (str): ``'train'`` or ``'test'``.
-        name (str): Of the cache.
-        stem (str): Sample name.
+        root: Root of the data set.
+        split: ``'train'`` or ``'test'``.
+        name: Of the cache.
+        stem: Sample name.
 
     Returns:
-        Path: The file, which need not exist.
+        The file, which need not exist.
     """
     return Path(root) / split / f'align-{name}' / f'{stem}.npy'
 
 
-def write_alignment(root, split, name, stem, flow, confidence):
+def write_alignment(
+    root: str | Path,
+    split: str,
+    name: str,
+    stem: str,
+    flow: np.ndarray,
+    confidence: np.ndarray,
+) -> None:
     """Write the alignment of a sample.
 
     Args:
-        root (str or Path): Root of the data set.
-        split (str): ``'train'`` or ``'test'``.
-        name (str): Of the cache.
-        stem (str): Sample name.
-        flow (np.ndarray): ``(h, w, 2)`` in LR pixels.
-        confidence (np.ndarray): ``(h, w, 1)`` in [0, 1].
+        root: Root of the data set.
+        split: ``'train'`` or ``'test'``.
+        name: Of the cache.
+        stem: Sample name.
+        flow: ``(h, w, 2)`` in LR pixels.
+        confidence: ``(h, w, 1)`` in [0, 1].
     """
     buffer = io.BytesIO()
     np.save(buffer, np.concatenate([flow, confidence], 2).astype(np.float16))
@@ -52,18 +61,19 @@ def write_alignment(root, split, name, stem, flow, confidence):
     write_bytes(path, buffer.getvalue())
 
 
-def read_alignment(root, split, name, stem):
+def read_alignment(
+    root: str | Path, split: str, name: str, stem: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Read the alignment of a sample.
 
     Args:
-        root (str or Path): Root of the data set.
-        split (str): ``'train'`` or ``'test'``.
-        name (str): Of the cache.
-        stem (str): Sample name.
+        root: Root of the data set.
+        split: ``'train'`` or ``'test'``.
+        name: Of the cache.
+        stem: Sample name.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: Flow ``(h, w, 2)`` and confidence
-        ``(h, w, 1)``, float32.
+        Flow ``(h, w, 2)`` and confidence ``(h, w, 1)``, float32.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -93,24 +103,31 @@ class Alignments:
     there already (False).
 
     Args:
-        aligner (nn.Module): See :mod:`mmdsr.models.networks.aligners`.
-        root (str or Path): Root of the data set.
-        split (str): ``'train'`` or ``'test'``.
-        name (str): Of the cache.
-        overwrite (bool): Make existing files anew.
+        aligner: See :mod:`mmdsr.models.networks.aligners`.
+        root: Root of the data set.
+        split: ``'train'`` or ``'test'``.
+        name: Of the cache.
+        overwrite: Make existing files anew.
     """
 
-    def __init__(self, aligner, root, split, name, overwrite=False):
+    def __init__(
+        self,
+        aligner: nn.Module,
+        root: str | Path,
+        split: str,
+        name: str,
+        overwrite: bool = False,
+    ) -> None:
         self.aligner = aligner
         self.root, self.split, self.name = root, split, name
         self.overwrite = overwrite
         self.dataset = RefSRDataset(root, split)
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Number of samples."""
         return len(self.dataset)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[bool]:
         """Align; yields whether there was something to do."""
         for index in range(len(self)):
             info = self.dataset.get_data_info(index)
@@ -125,7 +142,7 @@ class Alignments:
             yield True
 
 
-def _tensor(path):
+def _tensor(path: str | Path) -> Tensor:
     try:
         image = np.asarray(open_image(path).convert('RGB'))
     except ValueError as error:
@@ -133,5 +150,5 @@ def _tensor(path):
     return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
 
 
-def _array(tensor):
+def _array(tensor: Tensor) -> np.ndarray:
     return tensor[0].permute(1, 2, 0).cpu().numpy()

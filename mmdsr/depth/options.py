@@ -5,7 +5,7 @@ import argparse
 from mmdsr.depth.build import PROVIDERS
 
 
-def add_provider_options(parser):
+def add_provider_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--provider`` and the options of all providers.
 
     Options that are not given are not set, so that the rest of the parsed
@@ -13,7 +13,7 @@ def add_provider_options(parser):
     refuses an option of another provider.
 
     Args:
-        parser (argparse.ArgumentParser): The parser.
+        parser: The parser.
     """
     parser.add_argument(
         '--provider', required=True, choices=PROVIDERS, help='source of depth'

@@ -11,7 +11,9 @@ NEAR = 0.25
 """Metres that the largest inverse depth stands for, as in ``LoadDepth``."""
 
 
-def to_metres(path, kind='inverse', scale=None):
+def to_metres(
+    path: str | Path, kind: str = 'inverse', scale: float | None = None
+) -> np.ndarray:
     """Read a depth file as metres.
 
     ``'inverse'``: the larger the nearer, as single-image depth networks
@@ -23,13 +25,13 @@ def to_metres(path, kind='inverse', scale=None):
     unknown in either case.
 
     Args:
-        path (str or Path): ``.npy`` of numbers ``(h, w)``, ``(h, w, 1)`` or
-            ``(1, h, w)``, or a grey image of 8 or 16 bits.
-        kind (str): ``'inverse'`` or ``'distance'``.
-        scale (float, optional): See above, > 0.
+        path: ``.npy`` of numbers ``(h, w)``, ``(h, w, 1)`` or ``(1, h, w)``,
+            or a grey image of 8 or 16 bits.
+        kind: ``'inverse'`` or ``'distance'``.
+        scale: See above, > 0.
 
     Returns:
-        np.ndarray: ``(h, w)`` float32 metres, NaN where unknown.
+        ``(h, w)`` float32 metres, NaN where unknown.
 
     Raises:
         ValueError: If an argument or the file is not as said.
@@ -49,14 +51,14 @@ def to_metres(path, kind='inverse', scale=None):
     return np.where(known, metres, np.float32(np.nan))
 
 
-def read_values(path):
+def read_values(path: str | Path) -> np.ndarray:
     """Read the numbers of a one-channel file.
 
     Args:
-        path (str or Path): See :func:`to_metres`.
+        path: See :func:`to_metres`.
 
     Returns:
-        np.ndarray: ``(h, w)`` of the file's own type.
+        ``(h, w)`` of the file's own type.
 
     Raises:
         ValueError: If the file holds something else.

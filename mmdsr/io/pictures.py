@@ -1,8 +1,8 @@
 """Image files of any kind as 8-bit sRGB, and what was changed on the way."""
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -39,16 +39,16 @@ _LOG = (34676, 34677)
 _NUMBERS = {2: 'signed', 3: 'floating-point', 5: 'complex', 6: 'complex'}
 
 
-class Picture(NamedTuple):
+@dataclass(frozen=True)
+class Picture:
     """An image as the networks take it.
 
     Args:
-        rgb (np.ndarray): ``(H, W, 3)`` uint8. Where nothing can be seen,
-            the colour of the nearest place where something can.
-        alpha (np.ndarray or None): ``(H, W)`` uint8, 0 = transparent;
-            ``None`` if all is opaque.
-        note (str): What was converted, '' if nothing.
-        count (int): Pictures in the file, of which this is the first.
+        rgb: ``(H, W, 3)`` uint8. Where nothing can be seen, the colour of the
+            nearest place where something can.
+        alpha: ``(H, W)`` uint8, 0 = transparent; ``None`` if all is opaque.
+        note: What was converted, '' if nothing.
+        count: Pictures in the file, of which this is the first.
     """
 
     rgb: np.ndarray
@@ -57,24 +57,24 @@ class Picture(NamedTuple):
     count: int = 1
 
 
-def is_image_name(path):
+def is_image_name(path: Path) -> bool:
     """Find out whether a file is an image by its name.
 
     Args:
-        path (Path): The file.
+        path: The file.
 
     Returns:
-        bool: Whether its suffix is one of a kind of image, be it one that
-        can be read or not.
+        Whether its suffix is one of a kind of image, be it one that can be
+        read or not.
     """
     suffix = path.suffix.lower()
     kind = Image.registered_extensions().get(suffix)
-    return suffix in _OTHER_SUFFIXES or Image.MIME.get(kind, '').startswith(
-        'image/'
-    )
+    return suffix in _OTHER_SUFFIXES or Image.MIME.get(
+        kind or '', ''
+    ).startswith('image/')
 
 
-def read_picture(path):
+def read_picture(path: str | Path) -> Picture:
     """Read an image file whole and upright as sRGB, with its transparency.
 
     Grey images are repeated, palettes resolved, 16-bit grey scaled from
@@ -82,10 +82,10 @@ def read_picture(path):
     there is one.
 
     Args:
-        path (str or Path): The file.
+        path: The file.
 
     Returns:
-        Picture: Its first picture.
+        Its first picture.
 
     Raises:
         ValueError: If the file is no image, is cut short, or is of a kind
@@ -122,7 +122,7 @@ def read_picture(path):
     return Picture(rgb, alpha, ', '.join(filter(None, notes)), count)
 
 
-def _to_srgb(image):
+def _to_srgb(image: Image.Image) -> tuple[np.ndarray, str]:
     """Convert an image without transparency."""
     mode = image.mode
     if mode in UINT16_MODES or mode == 'I':
@@ -146,7 +146,9 @@ def _to_srgb(image):
     return np.asarray(image.convert('RGB')), note
 
 
-def _by_profile(image, profile):
+def _by_profile(
+    image: Image.Image, profile: bytes
+) -> tuple[Image.Image | None, str]:
     """Convert to sRGB by a colour profile; None where it is needless."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -164,7 +166,7 @@ def _by_profile(image, profile):
     return converted, 'colour profile to sRGB'
 
 
-def _fill_hidden(rgb, alpha):
+def _fill_hidden(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Give invisible pixels the colour of the nearest visible one.
 
     What a program left there, often black or red, would else bleed into the
@@ -185,7 +187,7 @@ def _fill_hidden(rgb, alpha):
     return colours[labels]
 
 
-def _tiff_numbers(path):
+def _tiff_numbers(path: str | Path) -> str:
     """Name the kind of numbers of a TIFF that Pillow cannot decode."""
     # Opening a named pipe would wait for a writer for ever.
     if not Path(path).is_file():
@@ -201,7 +203,8 @@ def _tiff_numbers(path):
             if tags.get(_COMPRESSION) in _LOG:
                 return 'LogLuv floating-point'
             kind = _NUMBERS.get(max(tags.get(_SAMPLE_FORMAT, (1,))))
-            return kind and f'{max(tags.get(_BITS, (1,)))}-bit {kind}'
+            bits = max(tags.get(_BITS, (1,)))
+            return f'{bits}-bit {kind}' if kind else ''
     # Broken directories raise errors of many kinds.
     except Exception:
         return ''

@@ -1,6 +1,6 @@
 """A run: one camera on its way down one pipe."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from mmdsr.sim.shade.text import Caption
 from mmdsr.sim.shade.texture import MipAtlas
 from mmdsr.sim.shade.wall import RING_LENGTH, Wall, ring_joints
 from mmdsr.sim.trace.build import build_bodies, joint_steps, squeezes
-from mmdsr.sim.trace.geometry import Pipe
+from mmdsr.sim.trace.geometry import Camera, Pipe
 from mmdsr.sim.trace.motion import camera_of, frame_times
 
 FAR = 60.0
@@ -34,7 +34,7 @@ _METERED = (0, 8, 16, 24)  # frames at which the exposure is measured
 
 
 @contextmanager
-def _one_thread():
+def _one_thread() -> Iterator[None]:
     """Keep OpenCV to one thread: the unit of parallel work is the run."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -106,7 +106,7 @@ class PipeRun:
         defects: Sequence[str] | None = None,
         overlay: bool = False,
         steps: str = 'even',
-    ):
+    ) -> None:
         if seed < 0 or run < 0:
             raise ValueError(
                 f'seed and run must not be negative, got {seed} and {run}'
@@ -117,7 +117,9 @@ class PipeRun:
         self.seed, self.run, self.noise = seed, run, noise
         self.size = (int(width), int(height))
         own = defects is None
-        kinds = check_kinds(draw_kinds(seed, run) if own else defects)
+        kinds = check_kinds(
+            draw_kinds(seed, run) if defects is None else defects
+        )
         self.scene = draw_scene(seed, run, kinds)
         self._caption = Caption(seed, run) if overlay else None
         self._steps = steps
@@ -189,7 +191,7 @@ class PipeRun:
             meter(light, scene.exposure, scene.shoulder) for light in previews
         ]
 
-    def _water_texture(self, rng, looks: Looks) -> None:
+    def _water_texture(self, rng: np.random.Generator, looks: Looks) -> None:
         surface = spectral_noise(rng, (256, 256), (4, 100), 1.3)
         along, across = slopes(surface)
         scum = spectral_noise(rng, (256, 256), (4, 90), 1.4)
@@ -198,7 +200,12 @@ class PipeRun:
         stack /= stack.std()
         self._ripples = MipAtlas(np.dstack([stack, scum]), 6)
 
-    def _light(self, frame: int, size: tuple[int, int], rng=None):
+    def _light(
+        self,
+        frame: int,
+        size: tuple[int, int],
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Rendered, Camera]:
         world = self._world
         if frame >= len(self._times):
             self._times = self._frame_times(2 * frame)

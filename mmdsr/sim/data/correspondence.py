@@ -80,7 +80,9 @@ def correspondence(
     return flow, visible
 
 
-def _agrees(depth_ref, u, v, z):
+def _agrees(
+    depth_ref: np.ndarray, u: np.ndarray, v: np.ndarray, z: np.ndarray
+) -> np.ndarray:
     """Whether the reference has this depth there; unknown agrees never."""
     height, width = depth_ref.shape
     inside = (u >= -0.5) & (u <= width - 0.5)

@@ -2,11 +2,14 @@
 
 import json
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +21,15 @@ from mmdsr.io.staging import Staging
 from mmdsr.sim.data.degrade import Degradation, degrade
 from mmdsr.sim.data.export import LAYOUTS, Sample
 from mmdsr.sim.data.splits import Plan, RunPlan, plan_custom, stem_of
-from mmdsr.sim.pipe_run import PipeRun
+from mmdsr.sim.pipe_run import PipeRun, SimFrame
 from mmdsr.workers import start_worker
 
-_shared: dict = {}  # in a worker: the queue of finished samples, stop flag
+Job = tuple[Path, Plan, RunPlan, list[int], Callable[..., PipeRun]]
+"""Root, plan, run, frames that are missing, and what makes a run."""
+
+_shared: dict[
+    str, Any
+] = {}  # in a worker: the queue of finished samples, stop flag
 
 
 def is_complete(out: str | Path, plan: Plan) -> bool:
@@ -91,7 +99,7 @@ def write_dataset(
     workers: int = 1,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
-    camera: Callable = PipeRun,
+    camera: Callable[..., PipeRun] = PipeRun,
 ) -> bool:
     """Make a data set.
 
@@ -131,7 +139,7 @@ def write_dataset(
         if progress is not None:
             progress(done, plan.total)
 
-    jobs = []
+    jobs: list[Job] = []
     for run in plan.runs:
         missing = [
             frame
@@ -147,7 +155,7 @@ def write_dataset(
     elif jobs:
         _write_parallel(jobs, min(workers, len(jobs)), tell)
 
-    def records(split):
+    def records(split: str) -> Iterator[dict[str, Any]]:
         for run in plan.runs:
             if run.split == split:
                 for frame in run.frames:
@@ -155,7 +163,7 @@ def write_dataset(
                     yield json.loads(path.read_text())
 
     layout.finish(staging.tmp_dir, records)
-    stems = {split: set() for split in SPLITS}
+    stems: dict[str, set[str]] = {split: set() for split in SPLITS}
     for split, stem in plan.samples():
         stems[split].add(stem)
     staging.publish(
@@ -169,11 +177,19 @@ def write_dataset(
     return True
 
 
-def _record_path(root, run: RunPlan, frame):
+def _record_path(root: Path, run: RunPlan, frame: int) -> Path:
     return root / '.work' / f'{stem_of(run.run, frame)}.json'
 
 
-def _write_run(root, plan, run, frames, camera, tell, stopped):
+def _write_run(
+    root: Path,
+    plan: Plan,
+    run: RunPlan,
+    frames: Sequence[int],
+    camera: Callable[..., PipeRun],
+    tell: Callable[[], object],
+    stopped: Callable[[], bool],
+) -> None:
     """Write samples of one run, holding two frames at a time."""
     layout = LAYOUTS[plan.layout]
     view = camera(
@@ -184,7 +200,7 @@ def _write_run(root, plan, run, frames, camera, tell, stopped):
         overlay=run.overlay,
         steps=plan.steps,
     )
-    held = {}
+    held: dict[int, SimFrame] = {}
     for number in frames:
         if stopped():
             return
@@ -210,7 +226,9 @@ def _write_run(root, plan, run, frames, camera, tell, stopped):
         tell()
 
 
-def _degraded(plan, run, number, frame):
+def _degraded(
+    plan: Plan, run: RunPlan, number: int, frame: SimFrame
+) -> np.ndarray | None:
     """The low-resolution image, or None for the bicubic one."""
     if plan.degradation == 'bicubic':
         return None
@@ -218,7 +236,9 @@ def _degraded(plan, run, number, frame):
     return degrade(frame.image, rng, Degradation())
 
 
-def _write_parallel(jobs, workers, tell):
+def _write_parallel(
+    jobs: Sequence[Job], workers: int, tell: Callable[[int], None]
+) -> None:
     context = get_context('spawn')
     finished, stop = context.Queue(), context.Event()
     pool = ProcessPoolExecutor(
@@ -249,13 +269,13 @@ def _write_parallel(jobs, workers, tell):
         pool.shutdown(cancel_futures=True)
 
 
-def _start_worker(finished, stop):
+def _start_worker(finished: 'Queue[int]', stop: Event) -> None:
     _shared.update(finished=finished, stop=stop)
     # Ctrl-C reaches the parent, which sets the flag.
     start_worker()
 
 
-def _work(job):
+def _work(job: Job) -> None:
     _write_run(
         *job, lambda: _shared['finished'].put(1), _shared['stop'].is_set
     )

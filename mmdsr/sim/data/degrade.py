@@ -40,7 +40,7 @@ class Degradation:
     shot: tuple[float, float] = (0.0, 4.0)
     quality: tuple[int, int] = (55, 96)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Refuse ranges that make no sense.
 
         Raises:
@@ -56,7 +56,9 @@ class Degradation:
             raise ValueError('quality must lie in 1..100')
 
 
-def _blur(image, rng, settings):
+def _blur(
+    image: np.ndarray, rng: np.random.Generator, settings: Degradation
+) -> np.ndarray:
     """Blur with an elliptic Gaussian of random direction."""
     wide, slim = np.maximum(rng.uniform(*settings.blur, 2), 1e-3)
     angle = rng.uniform(0, np.pi)

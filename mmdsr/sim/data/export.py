@@ -26,9 +26,9 @@ until all are there: an interrupted run then need not render anything twice.
 import csv
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,12 +39,14 @@ from mmdsr.io.layout import write_sample
 from mmdsr.io.manifest import FORMAT, SPLITS
 from mmdsr.sim.data.labels import (
     PIPE_CLASSES,
+    Instance,
     find_instances,
     pipe_mask,
     sewer_ml_row,
     water_percent,
 )
 from mmdsr.sim.data.splits import SCALE
+from mmdsr.sim.pipe_run import PipeRun, SimFrame
 
 Records = Callable[[str], Iterable[dict]]
 """Gives the records of a split, in order; may be called more than once."""
@@ -69,9 +71,9 @@ class Sample(NamedTuple):
 
     split: str
     stem: str
-    frame: tuple
-    ref: tuple
-    run: object
+    frame: SimFrame
+    ref: SimFrame
+    run: PipeRun
     lr: np.ndarray | None = None
 
     def record(self) -> dict:
@@ -95,7 +97,7 @@ class _Layout(ABC):
 
     format: str
     scale: int | None = None
-    _tables = ('poses.csv',)
+    _tables: tuple[str, ...] = ('poses.csv',)
     _split_part = 1  # of a path below the root
 
     @abstractmethod
@@ -137,7 +139,7 @@ class _Layout(ABC):
             path.parts[self._split_part], ()
         )
 
-    def _write_table(self, root, split, records):  # noqa: B027
+    def _write_table(self, root: Path, split: str, records: Records) -> None:  # noqa: B027
         """Write the labels of a split; without labels there is nothing."""
 
 
@@ -180,8 +182,17 @@ class _LabelledLayout(_Layout):
             )
         return {**sample.record(), **self._labels(instances, sample)}
 
-    def _masks(self, instances, frame):
-        return {}
+    @abstractmethod
+    def _masks(
+        self, instances: list[Instance], frame: SimFrame
+    ) -> dict[str, np.ndarray]:
+        """Return further images by the folder that they go to."""
+
+    @abstractmethod
+    def _labels(
+        self, instances: list[Instance], sample: Sample
+    ) -> dict[str, Any]:
+        """Return the part of the record that says what is seen."""
 
 
 class PipeLayout(_LabelledLayout):
@@ -193,10 +204,14 @@ class PipeLayout(_LabelledLayout):
         *(f'annotations/{split}.json' for split in SPLITS),
     )
 
-    def _masks(self, instances, frame):
+    def _masks(
+        self, instances: list[Instance], frame: SimFrame
+    ) -> dict[str, np.ndarray]:
         return {'masks': pipe_mask(instances, frame.defect.shape)}
 
-    def _labels(self, instances, sample):
+    def _labels(
+        self, instances: list[Instance], sample: Sample
+    ) -> dict[str, Any]:
         height, width = sample.frame.defect.shape
         return {
             'size': [width, height],
@@ -207,7 +222,7 @@ class PipeLayout(_LabelledLayout):
             ],
         }
 
-    def _write_table(self, root, split, records):
+    def _write_table(self, root: Path, split: str, records: Records) -> None:
         path = root / 'annotations' / f'{split}.json'
         path.parent.mkdir(exist_ok=True)
         _write_coco(path, split, records)
@@ -219,18 +234,22 @@ class MultiLabelLayout(_LabelledLayout):
     format = 'mmdsr-multilabel'
     _tables = ('poses.csv', *(f'{split}.csv' for split in SPLITS))
 
-    def _masks(self, instances, frame):
+    def _masks(
+        self, instances: list[Instance], frame: SimFrame
+    ) -> dict[str, np.ndarray]:
         if not frame.overlay.any():
             return {}
         return {'overlay': frame.overlay.astype(np.uint8) * 255}
 
-    def _labels(self, instances, sample):
+    def _labels(
+        self, instances: list[Instance], sample: Sample
+    ) -> dict[str, Any]:
         return {
             'kinds': [instance.kind for instance in instances],
             'water': water_percent(sample.run.scene),
         }
 
-    def _write_table(self, root, split, records):
+    def _write_table(self, root: Path, split: str, records: Records) -> None:
         rows = (
             sewer_ml_row(
                 f'{record["stem"]}.png', record['kinds'], record['water']
@@ -247,15 +266,15 @@ LAYOUTS = {
 }
 
 
-def _camera(frame):
+def _camera(frame: SimFrame) -> dict[str, list]:
     return {
         'intrinsics': np.asarray(frame.intrinsics, float).tolist(),
         'pose': np.asarray(frame.pose, float).tolist(),
     }
 
 
-def _write_poses(root, records):
-    def rows():
+def _write_poses(root: Path, records: Records) -> None:
+    def rows() -> Iterator[list]:
         for split in SPLITS:
             for record in records(split):
                 for image, camera in record['cameras'].items():
@@ -271,14 +290,16 @@ def _write_poses(root, records):
     _write_csv(root / 'poses.csv', POSE_HEADER, rows())
 
 
-def _write_csv(path, header, rows):
+def _write_csv(
+    path: Path, header: Sequence[str], rows: Iterable[Sequence]
+) -> None:
     with path.open('w', encoding='utf-8', newline='') as file:
         table = csv.writer(file, lineterminator='\n')
         table.writerow(header)
         table.writerows(rows)
 
 
-def _coco_annotation(instance):
+def _coco_annotation(instance: Instance) -> dict[str, Any]:
     from pycocotools.mask import encode
 
     coded = encode(np.asfortranarray(instance.mask.astype(np.uint8)))
@@ -294,10 +315,10 @@ def _coco_annotation(instance):
     }
 
 
-def _write_coco(path, split, records):
+def _write_coco(path: Path, split: str, records: Records) -> None:
     """Write a COCO file piece by piece: it may be large."""
 
-    def images():
+    def images() -> Iterator[dict[str, Any]]:
         for number, record in enumerate(records(split), 1):
             width, height = record['size']
             yield {
@@ -307,7 +328,7 @@ def _write_coco(path, split, records):
                 'height': height,
             }
 
-    def annotations():
+    def annotations() -> Iterator[dict[str, Any]]:
         count = 0
         for number, record in enumerate(records(split), 1):
             for annotation in record['annotations']:

@@ -42,6 +42,9 @@ import numpy as np
 
 from mmdsr.datasets.pipe_labels import PIPE_IDS
 from mmdsr.datasets.sewer_ml_csv import CLASSES
+from mmdsr.sim.pipe_run import SimFrame
+from mmdsr.sim.scene.defects import Defect
+from mmdsr.sim.scene.scene import Scene
 
 MIN_AREA = 0.001
 """Smallest share of the image's pixels."""
@@ -91,7 +94,7 @@ def label_rules() -> dict:
     }
 
 
-def water_percent(scene) -> int:
+def water_percent(scene: Scene) -> int:
     """Water level as Sewer-ML counts it.
 
     Args:
@@ -104,7 +107,9 @@ def water_percent(scene) -> int:
     return int(np.clip(round(100 * scene.filled), 0, 100))
 
 
-def find_instances(frame, defects: Sequence) -> list[Instance]:
+def find_instances(
+    frame: SimFrame, defects: Sequence[Defect]
+) -> list[Instance]:
     """List the defects of a frame that can be seen.
 
     Args:
@@ -126,17 +131,19 @@ def find_instances(frame, defects: Sequence) -> list[Instance]:
         mask = ids == number
         if mask.sum() < max(1, MIN_AREA * mask.size):
             continue
-        box = cv2.boundingRect(mask.astype(np.uint8))
-        if min(box[2:]) < MIN_SIDE * shorter:
+        x, y, wide, high = cv2.boundingRect(mask.astype(np.uint8))
+        if min(wide, high) < MIN_SIDE * shorter:
             continue
         around = cv2.dilate(mask.astype(np.uint8), kernel) > 0
         if luma[around].mean() < MIN_LUMA:
             continue
-        found.append(Instance(defect.kind, mask, tuple(map(int, box))))
+        found.append(Instance(defect.kind, mask, (x, y, wide, high)))
     return found
 
 
-def pipe_mask(instances: Iterable[Instance], shape) -> np.ndarray:
+def pipe_mask(
+    instances: Iterable[Instance], shape: tuple[int, ...]
+) -> np.ndarray:
     """Draw the class ids of the Pipe data set.
 
     Args:

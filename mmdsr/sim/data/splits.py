@@ -11,6 +11,7 @@ defect independent.
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,9 @@ Version 3 has ``steps``. With ``steps='even'`` every image is that of version
 
 DEGRADATIONS = ('bicubic', 'realistic')
 SUBSETS = ('full', 'mini')
+
+_Shown = tuple[tuple[str, ...] | None, bool]
+"""Defects of a run, None for its own, and whether text is burned in."""
 
 _BLOCK = 8
 # Runs of the Pipe set: each class in half of them, one run in eight without.
@@ -301,22 +305,24 @@ def plan_named(
     )
 
 
-def _shown(layout, seed, first, count):
+def _shown(layout: str, seed: int, first: int, count: int) -> list[_Shown]:
     """Defects and overlay of each run."""
     if layout == 'refsr':
         return [(None, False)] * count
-    runs = []
+    runs: list[_Shown] = []
     while len(runs) < count:
         rng = np.random.default_rng([seed, first, len(runs), 50])
         if layout == 'pipe':
-            block = [(kinds, False) for kinds in _PIPE_BLOCK]
+            block: list[_Shown] = [(kinds, False) for kinds in _PIPE_BLOCK]
         else:
             block = _multilabel_block(rng)
         runs += [block[i] for i in rng.permutation(_BLOCK)]
     return runs[:count]
 
 
-def _multilabel_block(rng):
+def _multilabel_block(
+    rng: np.random.Generator,
+) -> list[_Shown]:
     """Two runs without defects, six with a pair: each kind once.
 
     A quarter of the runs, whatever they show, has text.
@@ -328,7 +334,7 @@ def _multilabel_block(rng):
     return list(zip(defects, text.tolist(), strict=True))
 
 
-def _degradation(name):
+def _degradation(name: str) -> dict[str, Any]:
     """Name and parameters of a degradation, for the manifest."""
     if name not in DEGRADATIONS:
         raise ValueError(
@@ -340,7 +346,7 @@ def _degradation(name):
     return {'name': name, **json.loads(json.dumps(asdict(Degradation())))}
 
 
-def _steps(name):
+def _steps(name: str) -> dict[str, Any]:
     """Name and ranges of the steps, for the manifest."""
     if name not in STEPS:
         raise ValueError(f'steps must be one of {STEPS}, got {name!r}')
@@ -353,6 +359,6 @@ def _steps(name):
     }
 
 
-def _check_seed(seed):
+def _check_seed(seed: int) -> None:
     if seed < 0:
         raise ValueError(f'seed must not be negative, got {seed}')

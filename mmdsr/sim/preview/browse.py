@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,6 +16,20 @@ from mmdsr.sim.data.export import LAYOUTS
 from mmdsr.sim.data.labels import find_instances, water_percent
 from mmdsr.sim.pipe_run import PipeRun
 from mmdsr.sim.preview.contact_sheet import Mark, Row
+
+
+class _Label(NamedTuple):
+    """Something that a data set says of a sample.
+
+    Attributes:
+        name: The class.
+        number: Its id in the masks, where there are any.
+        box: ``(x, y, width, height)`` in pixels, where there are masks.
+    """
+
+    name: str
+    number: int = 0
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
 def spread(items: Sequence, number: int) -> list:
@@ -57,10 +72,12 @@ def read_rows_of(
     if manifest is None:
         raise ValueError(f'{root} has no {MANIFEST}: it is no data set')
     stems = manifest['splits'][split]
+    labels: dict[str, list[_Label]] = {}
+    read: Callable[[Path, str, str, Sequence[_Label]], Row]
     if manifest['format'] == FORMAT:
         if kinds:
             raise ValueError(f'{root} has no labels to choose by')
-        labels, read = {}, _read_refsr
+        read = _read_refsr
     elif manifest['format'] == LAYOUTS['pipe'].format:
         labels, read = _coco_labels(root, split), _read_pipe
     else:
@@ -69,7 +86,7 @@ def read_rows_of(
         stems = [
             stem
             for stem in stems
-            if set(kinds) & {name for name, *_ in labels.get(stem, ())}
+            if set(kinds) & {label.name for label in labels.get(stem, ())}
         ]
     if not stems:
         wanted = f' with {", ".join(kinds)}' if kinds else ''
@@ -87,7 +104,7 @@ def render_rows(
     size: tuple[int, int] = (448, 320),
     kinds: Sequence[str] | None = None,
     overlay: bool = False,
-    camera: Callable = PipeRun,
+    camera: Callable[..., PipeRun] = PipeRun,
 ) -> list[Row]:
     """Render a frame of each of some runs.
 
@@ -160,7 +177,7 @@ def place_beside(rows: Sequence[Row], folder: str | Path) -> list[Row]:
     ] + list(rows[len(chosen) :])
 
 
-def _cover(image, shape):
+def _cover(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Cut an image to the aspect of a shape, then bring it to its size."""
     height, width = shape[:2]
     rows, cols = image.shape[:2]
@@ -173,7 +190,9 @@ def _cover(image, shape):
     return cv2.resize(part, (width, height), interpolation=how)
 
 
-def _read_refsr(root, split, stem, labels):
+def _read_refsr(
+    root: Path, split: str, stem: str, labels: Sequence[_Label]
+) -> Row:
     folder = root / split
     depth = folder / 'depth_lr' / f'{stem}.png'
     return Row(
@@ -187,7 +206,14 @@ def _read_refsr(root, split, stem, labels):
     )
 
 
-def _read_labelled(root, split, stem, text, marks, labels):
+def _read_labelled(
+    root: Path,
+    split: str,
+    stem: str,
+    text: str,
+    marks: list[Mark] | None,
+    labels: list[str] | None,
+) -> Row:
     image, ref, depth = (
         root / folder / split / f'{stem}.png'
         for folder in ('images', 'ref', 'depth')
@@ -202,7 +228,9 @@ def _read_labelled(root, split, stem, text, marks, labels):
     )
 
 
-def _read_pipe(root, split, stem, labels):
+def _read_pipe(
+    root: Path, split: str, stem: str, labels: Sequence[_Label]
+) -> Row:
     # The colours come from the PNG mask, the boxes from the COCO file: where
     # the two disagree, it shows.
     mask = cv2.imread(
@@ -216,31 +244,36 @@ def _read_pipe(root, split, stem, labels):
         x, y, width, height = box
         inside = np.s_[y : y + height, x : x + width]
         part[inside] = mask[inside] == number
-        marks.append(Mark(name, part, tuple(box)))
-    text = ', '.join(name for name, *_ in labels)
+        marks.append(Mark(name, part, box))
+    text = ', '.join(label.name for label in labels)
     return _read_labelled(root, split, stem, text, marks, None)
 
 
-def _read_multilabel(root, split, stem, labels):
-    names = [f'{name}: {CLASSES[name]}' for (name,) in labels]
-    text = ', '.join(name for (name,) in labels)
+def _read_multilabel(
+    root: Path, split: str, stem: str, labels: Sequence[_Label]
+) -> Row:
+    names = [f'{label.name}: {CLASSES[label.name]}' for label in labels]
+    text = ', '.join(label.name for label in labels)
     return _read_labelled(root, split, stem, text, None, names)
 
 
-def _coco_labels(root, split):
-    """Stem to (class, id, box) of its instances."""
+def _coco_labels(root: Path, split: str) -> dict[str, list[_Label]]:
+    """Map each stem to its instances."""
     path = root / 'annotations' / f'{split}.json'
     try:
         coco = json.loads(path.read_text(encoding='utf-8'))
         names = {c['id']: str(c['name']) for c in coco['categories']}
         stems = {i['id']: Path(i['file_name']).stem for i in coco['images']}
-        labels = {stem: [] for stem in stems.values()}
+        labels: dict[str, list[_Label]] = {stem: [] for stem in stems.values()}
         for one in coco['annotations']:
             number = one['category_id']
             box = [int(value) for value in one['bbox']]
             if len(box) != 4 or min(box) < 0:
                 raise ValueError(f'a box is {box}')
-            labels[stems[one['image_id']]].append((names[number], number, box))
+            x, y, width, height = box
+            labels[stems[one['image_id']]].append(
+                _Label(names[number], number, (x, y, width, height))
+            )
     # Not JSON, or JSON of something else.
     except (
         ValueError,
@@ -256,11 +289,11 @@ def _coco_labels(root, split):
     return labels
 
 
-def _table_labels(root, split):
-    """Stem to (class,) of its labels."""
+def _table_labels(root: Path, split: str) -> dict[str, list[_Label]]:
+    """Map each stem to its labels."""
     return {
         Path(row['Filename']).stem: [
-            (code,) for code in CLASSES if row[code] == '1'
+            _Label(code) for code in CLASSES if row[code] == '1'
         ]
         for row in read_rows(root / f'{split}.csv')
     }

@@ -7,6 +7,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+Color = tuple[int, int, int]
+"""RGB, 0 to 255."""
+
 NEAR, FAR = 0.1, 30.0
 """Metres at the two ends of the colours of depth."""
 
@@ -135,7 +138,7 @@ def color_depth(depth: np.ndarray) -> np.ndarray:
 def draw_marks(
     image: np.ndarray,
     marks: Sequence[Mark],
-    colors: dict[str, tuple[int, int, int]],
+    colors: dict[str, Color],
 ) -> np.ndarray:
     """Draw masks, boxes and class names over an image.
 
@@ -158,7 +161,7 @@ def draw_marks(
     return drawn
 
 
-def _fit(image, width):
+def _fit(image: np.ndarray, width: int) -> np.ndarray:
     height, full = image.shape[:2]
     size = (width, max(1, round(height * width / full)))
     shrinks = width < full
@@ -166,7 +169,7 @@ def _fit(image, width):
     return cv2.resize(image, size, interpolation=how)
 
 
-def _depth_cell(row, width):
+def _depth_cell(row: Row, width: int) -> np.ndarray:
     if row.depth is None:
         return _empty(row, width, 'no depth')
     size = _fit(row.image, width).shape[1::-1]
@@ -174,7 +177,7 @@ def _depth_cell(row, width):
     return cv2.resize(colors, size, interpolation=cv2.INTER_NEAREST)
 
 
-def _label_cell(row, width, colors):
+def _label_cell(row: Row, width: int, colors: dict[str, Color]) -> np.ndarray:
     if row.marks is not None:
         # Drawn at the size of the cell: lines and text stay sharp.
         image = _fit(row.image, width)
@@ -192,28 +195,28 @@ def _label_cell(row, width, colors):
     return _empty(row, width, 'no labels')
 
 
-def _scale(mark, zoom, image):
+def _scale(mark: Mark, zoom: float, image: np.ndarray) -> Mark:
     size = image.shape[1::-1]
     mask = cv2.resize(
         mark.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST
     )
-    box = tuple(round(side * zoom) for side in mark.box)
-    return Mark(mark.name, mask > 0, box)
+    x, y, wide, high = (round(side * zoom) for side in mark.box)
+    return Mark(mark.name, mask > 0, (x, y, wide, high))
 
 
-def _beside_cell(row, width):
+def _beside_cell(row: Row, width: int) -> np.ndarray:
     if row.beside is None:
         return _empty(row, width, 'none')
     return _fit(row.beside, width)
 
 
-def _empty(row, width, text):
+def _empty(row: Row, width: int, text: str) -> np.ndarray:
     cell = np.full_like(_fit(row.image, width), 40)
     _write(cell, text, (10, 24), QUIET)
     return cell
 
 
-def _line(cells, width):
+def _line(cells: Sequence[np.ndarray], width: int) -> np.ndarray:
     """Put cells, which may differ in height, side by side."""
     height = max(cell.shape[0] for cell in cells)
     gap = np.full((height, GAP, 3), PAPER, np.uint8)
@@ -225,25 +228,27 @@ def _line(cells, width):
     return np.concatenate(parts, axis=1)
 
 
-def _titles(titles, width):
+def _titles(titles: Sequence[str], width: int) -> np.ndarray:
     strip = _strip(len(titles), width, TITLE)
     for i, title in enumerate(titles):
         _write(strip, title, (GAP + i * (width + GAP), 18), INK)
     return strip
 
 
-def _caption(text, columns, width):
+def _caption(text: str, columns: int, width: int) -> np.ndarray:
     strip = _strip(columns, width, CAPTION)
     _write(strip, text, (GAP, 14), QUIET)
     return strip
 
 
-def _strip(columns, width, height):
+def _strip(columns: int, width: int, height: int) -> np.ndarray:
     full = GAP + columns * (width + GAP)
     return np.full((height, full, 3), PAPER, np.uint8)
 
 
-def _write(image, text, place, color):
+def _write(
+    image: np.ndarray, text: str, place: tuple[int, int], color: Color
+) -> None:
     # OpenCV's font has ASCII only.
     plain = text.encode('ascii', 'replace').decode()
     font = cv2.FONT_HERSHEY_SIMPLEX

@@ -96,7 +96,9 @@ def draw_kinds(seed: int, run: int) -> tuple[str, ...]:
     return tuple(str(k) for k in rng.choice(list(KINDS), count, False))
 
 
-def _measures(kind, rng, radius, severity):
+def _measures(
+    kind: str, rng: np.random.Generator, radius: float, severity: float
+) -> tuple[float, float]:
     """Length along and extent around the pipe, metres."""
     around = 2 * np.pi * radius
     draw = rng.uniform

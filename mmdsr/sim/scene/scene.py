@@ -135,7 +135,9 @@ class Scene:
         return (bottom - self.water) / (bottom - top)
 
 
-def _draw_section(rng, material: Material, kinds: Sequence[str]) -> str:
+def _draw_section(
+    rng: np.random.Generator, material: Material, kinds: Sequence[str]
+) -> str:
     # Rigid sections crack before they deform.
     if 'DE' in kinds:
         return 'circular'
@@ -143,7 +145,13 @@ def _draw_section(rng, material: Material, kinds: Sequence[str]) -> str:
     return str(rng.choice(names, p=list(material.sections.values())))
 
 
-def _draw_water(rng, section: str, radius, half, kinds) -> float | None:
+def _draw_water(
+    rng: np.random.Generator,
+    section: str,
+    radius: float,
+    half: float,
+    kinds: Sequence[str],
+) -> float | None:
     top, bottom = extent(CODES[section], radius, half)
     # Matter on the invert shows in shallow water only.
     low = 'AF' in kinds or 'FO' in kinds

@@ -16,13 +16,17 @@ import numpy as np
 
 from mmdsr.sim.jit import jit
 
+Vector = tuple[float, float, float]
+
 CIRCULAR, EGG, BOX = 0, 1, 2
 CODES = {'circular': CIRCULAR, 'egg': EGG, 'box': BOX}
 _EGG_JOIN = 1.8  # y / r where the side arcs of the egg meet the invert
 
 
 @jit
-def arc_exit(cx, cy, r, ox, oy, dx, dy):
+def arc_exit(
+    cx: float, cy: float, r: float, ox: float, oy: float, dx: float, dy: float
+) -> float:
     """Larger ray parameter at which a ray meets a circle; inf if never."""
     px, py = ox - cx, oy - cy
     # The floor makes a ray along the axis meet the wall very far away.
@@ -40,12 +44,16 @@ def arc_exit(cx, cy, r, ox, oy, dx, dy):
 
 
 @jit
-def _normal(cx, cy, r, x, y):
+def _normal(
+    cx: float, cy: float, r: float, x: float, y: float
+) -> tuple[float, float]:
     return (x - cx) / r, (y - cy) / r
 
 
 @jit
-def _round_exit(r, ox, oy, dx, dy):
+def _round_exit(
+    r: float, ox: float, oy: float, dx: float, dy: float
+) -> Vector:
     t = arc_exit(0.0, 0.0, r, ox, oy, dx, dy)
     # A ray that starts on the wall may miss it by rounding.
     t = 0.0 if t == math.inf else t
@@ -54,7 +62,9 @@ def _round_exit(r, ox, oy, dx, dy):
 
 
 @jit
-def section_exit(code, r, h, ox, oy, dx, dy):
+def section_exit(
+    code: int, r: float, h: float, ox: float, oy: float, dx: float, dy: float
+) -> Vector:
     """Where a ray that is inside at some time leaves the section for good.
 
     Args:
@@ -98,7 +108,7 @@ def section_exit(code, r, h, ox, oy, dx, dy):
 
 
 @jit
-def section_holds(code, r, h, x, y):
+def section_holds(code: int, r: float, h: float, x: float, y: float) -> bool:
     """Whether a point lies inside the section."""
     if code == CIRCULAR:
         return x * x + y * y <= r * r

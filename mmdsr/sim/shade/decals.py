@@ -3,6 +3,7 @@
 A decal is a texture on a piece of the wall, in metres along and around it.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 
 from mmdsr.sim.scene.defects import Defect
 from mmdsr.sim.scene.section import section_exit
+from mmdsr.sim.shade.light import Surface
 from mmdsr.sim.shade.noise import (
     slopes,
     spectral_noise,
@@ -17,6 +19,10 @@ from mmdsr.sim.shade.noise import (
     wrap_blur,
 )
 from mmdsr.sim.shade.texture import MipAtlas
+from mmdsr.sim.trace.geometry import Hits
+
+Made = tuple[np.ndarray, np.ndarray, Sequence[float] | np.ndarray]
+"""Paint and color as of `Decal`, and the height of the relief in texels."""
 
 _SIDE = 512
 _LEVELS = 7
@@ -47,14 +53,23 @@ class Decal(NamedTuple):
     relief: MipAtlas
 
 
-def _window(shape=(_SIDE, _SIDE), power=4):
+def _window(
+    shape: tuple[int, int] = (_SIDE, _SIDE), power: int = 4
+) -> np.ndarray:
     """Falls from 1 in the middle to 0 at the border."""
     y = np.linspace(-1, 1, shape[0])[:, None]
     x = np.linspace(-1, 1, shape[1])[None]
     return ((1 - np.abs(x) ** power) * (1 - np.abs(y) ** power)).clip(0)
 
 
-def _polyline(rng, start, heading, steps, stride, bend):
+def _polyline(
+    rng: np.random.Generator,
+    start: tuple[float, float] | np.ndarray,
+    heading: float,
+    steps: int,
+    stride: float,
+    bend: float,
+) -> np.ndarray:
     points, angle = [np.asarray(start, float)], heading
     for _ in range(steps):
         angle = heading + rng.normal(0, bend)
@@ -63,7 +78,9 @@ def _polyline(rng, start, heading, steps, stride, bend):
     return np.array(points)
 
 
-def _crack_lines(rng, severity):
+def _crack_lines(
+    rng: np.random.Generator, severity: float
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Cracks as polylines in pixels, x along the pipe."""
     middle = _SIDE / 2
     along = rng.random() < 0.5
@@ -81,20 +98,20 @@ def _crack_lines(rng, severity):
     return lines, main
 
 
-def _distance(mask, texel):
+def _distance(mask: np.ndarray, texel: float) -> np.ndarray:
     """Distance in metres to the set pixels."""
     free = np.where(mask > 0, 0, 255).astype(np.uint8)
     return cv2.distanceTransform(free, cv2.DIST_L2, 5) * texel
 
 
-def _crack(rng, defect: Defect, texel):
+def _crack(rng: np.random.Generator, defect: Defect, texel: float) -> Made:
     lines, main = _crack_lines(rng, defect.severity)
     mask = np.zeros((_SIDE, _SIDE), np.uint8)
     for line in lines:
         points = np.round(line).astype(np.int32)[:, None]
-        cv2.polylines(mask, [points], False, 255, 1)
+        cv2.polylines(mask, [points], False, (255,), 1)
     away = _distance(mask, texel)
-    wander = spectral_noise(rng, mask.shape, (4, 60), 0.6)
+    wander = spectral_noise(rng, (_SIDE, _SIDE), (4, 60), 0.6)
     width = (0.0015 + 0.004 * defect.severity) * (1 + 0.35 * wander)
     core = np.clip((width - away) / texel + 0.5, 0, 1)
     # Fines are washed out of an old crack, or lime grows along it.
@@ -103,7 +120,7 @@ def _crack(rng, defect: Defect, texel):
     belongs = away < np.maximum(width, 0.006)
     if defect.severity > 0.6:
         # A piece of the wall has broken out at the crack.
-        hole = spectral_noise(rng, mask.shape, (20, 120), 1.5)
+        hole = spectral_noise(rng, (_SIDE, _SIDE), (20, 120), 1.5)
         y, x = np.mgrid[:_SIDE, :_SIDE]
         cx, cy = main[rng.integers(8, len(main) - 8)]
         round_ = np.hypot(x - cx, y - cy) * texel
@@ -125,17 +142,17 @@ def _crack(rng, defect: Defect, texel):
     return paint, height, color
 
 
-def _damage(rng, defect: Defect, texel):
+def _damage(rng: np.random.Generator, defect: Defect, texel: float) -> Made:
     blob = spectral_noise(rng, (_SIDE, _SIDE), (24, 300), 1.2)
     edge = 0.5 * spectral_noise(rng, (_SIDE, _SIDE), (3, 24), 0.6)
     field = 2.4 * _window(power=2) - 1.3 + 0.45 * blob + 0.3 * edge
     worn = np.clip(field * 4, 0, 1).astype(np.float32)
     stones = np.zeros((_SIDE, _SIDE), np.float32)
     for radius in ((2, 5), (4, 0.012 / texel + 6)):
-        marks = stamp_discs(rng, stones.shape, 900, radius)
+        marks = stamp_discs(rng, (_SIDE, _SIDE), 900, radius)
         stones = np.maximum(stones, marks)
     height = wrap_blur(stones, 1.0) * (2 + 4 * defect.severity)
-    height += 2.5 * spectral_noise(rng, stones.shape, (4, 60), 1.0)
+    height += 2.5 * spectral_noise(rng, (_SIDE, _SIDE), (4, 60), 1.0)
     # The ground lies deeper, its border casts a shade.
     height = (height - 6) * worn
     rust = rng.random() < 0.4
@@ -148,7 +165,7 @@ def _damage(rng, defect: Defect, texel):
     return paint, height, color
 
 
-def _seepage(rng, defect: Defect, texel):
+def _seepage(rng: np.random.Generator, defect: Defect, texel: float) -> Made:
     """Water or its traces; row 0 is the source, down is down the wall."""
     y = np.linspace(0, 1, _SIDE)[:, None]
     x = np.linspace(-1, 1, _SIDE)[None]
@@ -174,7 +191,7 @@ def _seepage(rng, defect: Defect, texel):
     return paint, height, color
 
 
-def _fitting(rng, defect: Defect, texel):
+def _fitting(rng: np.random.Generator, defect: Defect, texel: float) -> Made:
     """Mortar and broken wall around a lateral's opening."""
     y, x = (np.mgrid[:_SIDE, :_SIDE] + 0.5 - _SIDE / 2) * texel
     ragged = spectral_noise(rng, (_SIDE, _SIDE), (8, 160), 1.0)
@@ -199,14 +216,19 @@ _MAKERS = {
 }
 
 
-def _share_of(angle, table):
+def _share_of(angle: float, table: np.ndarray) -> float:
     """Share of the perimeter at an angle."""
     turn = angle / (2 * np.pi) % 1
     steps = len(table) - 1
     return float(np.interp(turn * steps, np.arange(steps + 1), table))
 
 
-def _place(defect: Defect, shape, table, perimeter):
+def _place(
+    defect: Defect,
+    shape: tuple[int, float, float],
+    table: np.ndarray,
+    perimeter: float,
+) -> tuple[float, float, float]:
     """Middle share and extent of a decal; seepage runs to the invert."""
     share = _share_of(defect.angle, table)
     if defect.kind in ('GR', 'IL'):
@@ -279,7 +301,11 @@ def build_decals(
 
 
 def apply_decals(
-    decals: tuple[Decal, ...], surface, hits, perimeter: float, owners
+    decals: tuple[Decal, ...],
+    surface: Surface,
+    hits: Hits,
+    perimeter: float,
+    owners: np.ndarray,
 ) -> None:
     """Paint the decals onto the points of a block, in place.
 

@@ -13,7 +13,7 @@ FACE_SHADE = 0.7
 """Share of the light that a joint's gap keeps from the end faces in it."""
 
 
-def ramp(value: np.ndarray, width: np.ndarray) -> np.ndarray:
+def ramp(value: np.ndarray, width: np.ndarray | np.floating) -> np.ndarray:
     """Antialiased threshold at zero: a ramp of the given width to [0, 1]."""
     out = value / width
     out += _F(0.5)
@@ -48,7 +48,7 @@ class Surface:
         hits: Hits,
         pixel: float,
         table: np.ndarray | None,
-    ):
+    ) -> None:
         # OpenCV's approximation is good to 2e-4 rad, and the same at each
         # sight of a point.
         turn = cv2.phase(hits.across[0], hits.across[1])
@@ -101,7 +101,7 @@ class Surface:
         streak = ramp(macro[3] + _F(0.5) * rough, 3 * fuzz + _F(0.1))
 
         smooth = _F(1) - _F(looks.filling) * patch
-        tone = macro[0] + rings[1] * (smooth + macro[1] * _F(0.1))
+        tone: np.ndarray = macro[0] + rings[1] * (smooth + macro[1] * _F(0.1))
         tone += rough * smooth
         tone += _F(1)
         np.maximum(tone, _F(0.1), out=tone)
@@ -114,16 +114,16 @@ class Surface:
         # The end face of a pipe stands in the gap of its joint.
         tone *= _F(1) - np.where(hits.face, _F(FACE_SHADE), _F(1)) * rings[2]
 
-        slime = 0
+        slime: np.ndarray | int = 0
         if scene.water is not None:
             # The tide mark: slime from the water up to a ragged line.
-            above = _F(scene.water - looks.tide) - hits.y
+            above: np.ndarray = _F(scene.water - looks.tide) - hits.y
             above += _F(0.25 * looks.tide) * (
                 macro[1] * _F(0.4) + rough + rings[3] * _F(0.2)
             )
             slime = ramp(-above, edge + _F(0.1 * looks.tide))
             tone *= _F(1) - _F(looks.tide_dark) * slime
-            lip = hits.y - _F(scene.water - 0.25 * looks.tide)
+            lip: np.ndarray = hits.y - _F(scene.water - 0.25 * looks.tide)
             lip += _F(0.1 * looks.tide) * (rough + rings[3])
             tone *= _F(1) - _F(looks.lip_dark) * ramp(lip, edge)
             # The dark contact line, a pixel wide, hides the jagged border.
@@ -162,8 +162,8 @@ class Looks:
         rng: Source of randomness.
     """
 
-    def __init__(self, scene: Scene, rng: np.random.Generator):
-        def draw(low, high):
+    def __init__(self, scene: Scene, rng: np.random.Generator) -> None:
+        def draw(low: float, high: float) -> float:
             return float(rng.uniform(low, high))
 
         color = scene.color
@@ -223,7 +223,7 @@ class Ripples:
         strength: float,
         drift: float,
         pixel: float,
-    ):
+    ) -> None:
         self.texture = texture
         self.columns = texture.columns
         self.period = period

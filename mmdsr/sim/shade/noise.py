@@ -41,12 +41,12 @@ def spectral_noise(
     white = rng.standard_normal((rows, cols), dtype=np.float32)
     spectrum = cv2.dft(white, flags=cv2.DFT_COMPLEX_OUTPUT)
     half = spectrum[:, : cols // 2 + 1] * amplitude[..., None]
-    full = np.zeros_like(spectrum)
+    full: np.ndarray = np.zeros_like(spectrum)
     full[:, : cols // 2 + 1] = half
     # The inverse transform of a real field needs the conjugate half only
     # formally: twice the real part of the one-sided sum is the same field.
     full[:, 1 : (cols + 1) // 2] *= 2
-    field = cv2.dft(full, flags=cv2.DFT_INVERSE)[..., 0]
+    field: np.ndarray = cv2.dft(full, flags=cv2.DFT_INVERSE)[..., 0]
     field -= field.mean()
     return (field / max(float(field.std()), 1e-12)).astype(np.float32)
 
@@ -189,8 +189,10 @@ def stamp_walks(
         path = np.concatenate([start[None], start + np.cumsum(move, 0)])
         for shift_x in (-cols, 0, cols):
             for shift_y in (-rows, 0, rows):
-                points = np.round(path + (shift_x, shift_y)).astype(np.int32)
-                cv2.polylines(canvas, [points[:, None]], False, 255, 1)
+                points = np.round(path + np.array([shift_x, shift_y])).astype(
+                    np.int32
+                )
+                cv2.polylines(canvas, [points[:, None]], False, (255,), 1)
     return canvas
 
 

@@ -27,7 +27,9 @@ _ROWS = 64  # rows per block: the arrays of a block stay in the cache
 _SOLID, _SHOWN = 0.5, 0.2
 
 
-def _pick(at, chosen):
+def _pick(
+    at: tuple[np.ndarray, ...], chosen: np.ndarray
+) -> tuple[np.ndarray, ...]:
     return tuple(index[chosen] for index in at)
 
 
@@ -265,13 +267,15 @@ def shade_bodies(
     return color * (direct + spread) + shine
 
 
-def _soften_borders(light: np.ndarray, depth: np.ndarray, drawn: np.ndarray):
+def _soften_borders(
+    light: np.ndarray, depth: np.ndarray, drawn: np.ndarray
+) -> None:
     """Smooth the stairs where surfaces of different depth meet, in place.
 
     Only there: textures are filtered already.
     """
     inverse = 1 / depth
-    jump = np.zeros(depth.shape, np.uint8)
+    jump: np.ndarray = np.zeros(depth.shape, np.uint8)
     for axis in (0, 1):
         step = np.abs(np.diff(inverse, axis=axis))
         a = [slice(None)] * 2

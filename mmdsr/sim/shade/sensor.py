@@ -42,9 +42,7 @@ def meter(light: np.ndarray, target: float, shoulder: float) -> float:
     return wanted / max(level, 1e-9)
 
 
-def _noise(
-    shape: tuple[int, int, int], rng: np.random.Generator
-) -> np.ndarray:
+def _noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Unit noise: fine in brightness, softer and weaker in colour.
 
     Colour filter arrays and video codecs leave no fine noise in colour.
@@ -67,7 +65,7 @@ def _shake(image: np.ndarray, length: float, angle: float) -> np.ndarray:
     middle = np.array([reach, reach])
     # cv2.line takes sixteenths of a pixel.
     ends = np.round(np.stack([middle - step, middle + step]) * 16).astype(int)
-    cv2.line(kernel, ends[0].tolist(), ends[1].tolist(), 1.0, 1, 8, 4)
+    cv2.line(kernel, ends[0].tolist(), ends[1].tolist(), (1.0,), 1, 8, 4)
     return cv2.filter2D(image, -1, kernel / kernel.sum())
 
 

@@ -19,7 +19,7 @@ class Caption:
         run: Number of the run.
     """
 
-    def __init__(self, seed: int, run: int):
+    def __init__(self, seed: int, run: int) -> None:
         rng = np.random.default_rng([seed, run, 10])
         first = int(rng.integers(100, 900))
         day, month = rng.integers(1, 28), rng.integers(1, 13)

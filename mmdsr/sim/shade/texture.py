@@ -44,7 +44,7 @@ class MipAtlas:
         levels: Number of levels, two or more, the first one included.
     """
 
-    def __init__(self, image: np.ndarray, levels: int):
+    def __init__(self, image: np.ndarray, levels: int) -> None:
         image = np.ascontiguousarray(image, np.float32)
         for side in image.shape[:2]:
             if side & (side - 1):
@@ -79,10 +79,10 @@ class MipAtlas:
         self.atlas = np.zeros(
             (top[-1], border[0].shape[1], image.shape[-1]), np.float32
         )
-        for level, y in zip(border, top, strict=False):
+        for plane, y in zip(border, top, strict=False):
             # OpenCV drops the channel axis of a single channel.
-            self.atlas[y : y + level.shape[0], : level.shape[1]] = (
-                level.reshape(*level.shape[:2], -1)
+            self.atlas[y : y + plane.shape[0], : plane.shape[1]] = (
+                plane.reshape(*plane.shape[:2], -1)
             )
         self.flat = chain[0].shape[0] == 1
         self.levels = levels
@@ -121,7 +121,8 @@ class MipAtlas:
             One float32 plane ``(H, W)`` per channel.
         """
         u = u - np.floor(u)
-        v = None if self.flat else v - np.floor(v)
+        if v is not None:
+            v = None if self.flat else v - np.floor(v)
         level = np.clip(level, 0, np.float32(self.levels - 1.001))
         low = level.astype(np.intp)
         level -= low.astype(np.float32)
@@ -129,4 +130,4 @@ class MipAtlas:
         low += 1
         above = self._read(u, v, low)
         out = cv2.blendLinear(below, above, 1 - level, level)
-        return cv2.split(out)
+        return tuple(cv2.split(out))

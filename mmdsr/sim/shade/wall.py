@@ -59,7 +59,7 @@ class Wall:
         footprint: float,
         joints: np.ndarray,
         around: float,
-    ):
+    ) -> None:
         self.turns = max(1, round(around / (footprint * _DETAIL)))
         self.detail_period = (footprint * _DETAIL, around / self.turns)
         self.macro_length = around * _MACRO_COLS / _MACRO_ROWS

@@ -7,12 +7,17 @@ its inside, which lies behind the main pipe's wall.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from mmdsr.sim.jit import jit
+from mmdsr.sim.scene.section import Vector
 from mmdsr.sim.trace.geometry import Camera, Hits, pixel_ray
+
+Shape = tuple[np.ndarray, np.ndarray]
+"""Rows for `Bodies.table` and `Bodies.sphere`."""
 
 ELLIPSOID, BOX, CAPSULE, TUBE = 0, 1, 2, 3
 NEAR = 0.02
@@ -66,14 +71,23 @@ class BodyHits(NamedTuple):
     inside: np.ndarray
 
 
-def _row(code, data, center, radius):
+def _row(
+    code: int,
+    data: Sequence[float],
+    center: Sequence[float] | np.ndarray,
+    radius: float,
+) -> Shape:
     row = np.zeros(14)
     row[0] = code
     row[1 : 1 + len(data)] = data
     return row, np.array([*center, radius])
 
 
-def ellipsoid(center, axes, radii):
+def ellipsoid(
+    center: Sequence[float] | np.ndarray,
+    axes: np.ndarray,
+    radii: Sequence[float] | np.ndarray,
+) -> Shape:
     """Row and bounding sphere of an ellipsoid.
 
     Args:
@@ -88,21 +102,33 @@ def ellipsoid(center, axes, radii):
     return _row(ELLIPSOID, [*center, *matrix.ravel()], center, max(radii))
 
 
-def box(center, axes, halves):
+def box(
+    center: Sequence[float] | np.ndarray,
+    axes: np.ndarray,
+    halves: Sequence[float] | np.ndarray,
+) -> Shape:
     """Row and bounding sphere of a box; arguments as of `ellipsoid`."""
     matrix = np.asarray(axes) / np.asarray(halves)[:, None]
     reach = float(np.linalg.norm(halves))
     return _row(BOX, [*center, *matrix.ravel()], center, reach)
 
 
-def capsule(start, stop, radius):
+def capsule(start: np.ndarray, stop: np.ndarray, radius: float) -> Shape:
     """Row and bounding sphere of a capsule between two world positions."""
     start, stop = np.asarray(start), np.asarray(stop)
     reach = float(np.linalg.norm(stop - start)) / 2 + radius
     return _row(CAPSULE, [*start, *stop, radius], (start + stop) / 2, reach)
 
 
-def tube(foot, axis, inner, outer, open_end, dark_end, wall):
+def tube(
+    foot: np.ndarray,
+    axis: np.ndarray,
+    inner: float,
+    outer: float,
+    open_end: float,
+    dark_end: float,
+    wall: float,
+) -> Shape:
     """Row and bounding sphere of a lateral pipe.
 
     Args:
@@ -126,7 +152,9 @@ def tube(foot, axis, inner, outer, open_end, dark_end, wall):
 
 
 @jit
-def _unit_shape(row, o, d):
+def _unit_shape(
+    row: np.ndarray, o: Vector, d: Vector
+) -> tuple[float, float, float, float]:
     """Nearest hit ahead of an ellipsoid or box: parameter and normal."""
     px, py, pz = o[0] - row[1], o[1] - row[2], o[2] - row[3]
     ox = row[4] * px + row[5] * py + row[6] * pz
@@ -170,7 +198,9 @@ def _unit_shape(row, o, d):
 
 
 @jit
-def _ball(cx, cy, cz, r, o, d):
+def _ball(
+    cx: float, cy: float, cz: float, r: float, o: Vector, d: Vector
+) -> tuple[float, float, float, float]:
     """First hit of a sphere, and the normal."""
     px, py, pz = o[0] - cx, o[1] - cy, o[2] - cz
     a = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
@@ -184,7 +214,9 @@ def _ball(cx, cy, cz, r, o, d):
 
 
 @jit
-def _capsule_hit(row, r, o, d):
+def _capsule_hit(
+    row: np.ndarray, r: float, o: Vector, d: Vector
+) -> tuple[float, float, float, float]:
     """First hit of a capsule of radius r, and the normal."""
     wx, wy, wz = row[4] - row[1], row[5] - row[2], row[6] - row[3]
     length = math.sqrt(wx * wx + wy * wy + wz * wz)
@@ -210,7 +242,9 @@ def _capsule_hit(row, r, o, d):
 
 
 @jit
-def _tube_hit(row, o, d, wall):
+def _tube_hit(
+    row: np.ndarray, o: Vector, d: Vector, wall: float
+) -> tuple[float, float, float, float, bool]:
     """First hit of a tube: parameter, normal, whether its inside is seen.
 
     ``wall`` is the parameter at which the main pipe's wall is seen.
@@ -253,21 +287,21 @@ def _tube_hit(row, o, d, wall):
 
 @jit
 def _draw(
-    top,
-    camera,
-    pose,
-    table,
-    chosen,
-    windows,
-    sphere,
-    visible,
-    wet,
-    depth,
-    body,
-    normal,
-    cover,
-    inside,
-):
+    top: int,
+    camera: Vector,
+    pose: np.ndarray,
+    table: np.ndarray,
+    chosen: np.ndarray,
+    windows: np.ndarray,
+    sphere: np.ndarray,
+    visible: np.ndarray,
+    wet: np.ndarray,
+    depth: np.ndarray,
+    body: np.ndarray,
+    normal: np.ndarray,
+    cover: np.ndarray,
+    inside: np.ndarray,
+) -> None:
     """Draw bodies into the planes of a block, the nearest first."""
     o = (pose[0, 3], pose[1, 3], pose[2, 3])
     for k in range(len(chosen)):
@@ -308,7 +342,9 @@ def _draw(
                 inside[i, j] = is_inside
 
 
-def _windows(bodies, rows, width, camera):
+def _windows(
+    bodies: Bodies, rows: slice, width: int, camera: Camera
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bodies that may show in a block, their windows and depths."""
     turn, origin = camera.pose[:3, :3], camera.pose[:3, 3]
     center = (bodies.sphere[:, :3] - origin) @ turn
@@ -383,7 +419,7 @@ def trace_bodies(
         return None
     which = body[at]
     return BodyHits(
-        at=at,
+        at=(at[0], at[1]),
         depth=depth[at],
         body=which,
         normal=normal[:, at[0], at[1]],

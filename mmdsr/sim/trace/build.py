@@ -1,13 +1,18 @@
 """From defects to what is in the way of the rays: bodies and pipe faults."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 
 from mmdsr.sim.scene.defects import Defect
 from mmdsr.sim.scene.scene import Scene
 from mmdsr.sim.scene.section import section_exit
 from mmdsr.sim.scene.segments import Segments, nearest_joint
-from mmdsr.sim.trace.bodies import Bodies, box, capsule, ellipsoid, tube
+from mmdsr.sim.trace.bodies import Bodies, Shape, box, capsule, ellipsoid, tube
 from mmdsr.sim.trace.geometry import rotation
+
+Color = Sequence[float] | np.ndarray
 
 _LIME = (0.50, 0.47, 0.40)
 _GREASE = (0.38, 0.30, 0.21)
@@ -15,7 +20,9 @@ _MUD = (0.15, 0.11, 0.075)
 _GRAVEL = (0.26, 0.23, 0.19)
 
 
-def joint_steps(defects, scene: Scene, joints: np.ndarray):
+def joint_steps(
+    defects: Sequence[Defect], scene: Scene, joints: np.ndarray
+) -> dict[float, np.ndarray]:
     """Shift of what follows each displaced joint.
 
     Args:
@@ -26,17 +33,19 @@ def joint_steps(defects, scene: Scene, joints: np.ndarray):
     Returns:
         z of the joint to the shift (x, y) in metres.
     """
-    steps = {}
+    steps: dict[float, np.ndarray] = {}
     for defect in defects:
         if defect.kind == 'FS':
             size = scene.radius * (0.05 + 0.17 * defect.severity)
             way = np.array([np.cos(defect.angle), np.sin(defect.angle)])
             z = nearest_joint(joints, defect.z)
-            steps[z] = steps.get(z, 0) + size * way
+            steps[z] = steps.get(z, np.zeros(2)) + size * way
     return steps
 
 
-def squeezes(defects):
+def squeezes(
+    defects: Sequence[Defect],
+) -> list[tuple[float, float, float, float]]:
     """Deformations for `mmdsr.sim.scene.segments.lay_segments`."""
     return [
         (
@@ -53,13 +62,24 @@ def squeezes(defects):
 class _Builder:
     """Collects bodies; keeps what they have in common."""
 
-    def __init__(self, scene: Scene, segments: Segments):
+    def __init__(self, scene: Scene, segments: Segments) -> None:
         self.scene, self.segments = scene, segments
-        self.rows, self.spheres = [], []
-        self.colors, self.looks, self.opacities, self.owners = [], [], [], []
+        self.rows: list[np.ndarray] = []
+        self.spheres: list[np.ndarray] = []
+        self.colors: list[np.ndarray] = []
+        self.looks: list[tuple[float, float]] = []
+        self.opacities: list[float] = []
+        self.owners: list[int] = []
         self.owner = 0
 
-    def add(self, shape, color, rough=1.0, gloss=0.05, opacity=1.0):
+    def add(
+        self,
+        shape: Shape,
+        color: Color,
+        rough: float = 1.0,
+        gloss: float = 0.05,
+        opacity: float = 1.0,
+    ) -> None:
         row, sphere = shape
         self.rows.append(row)
         self.spheres.append(sphere)
@@ -68,7 +88,9 @@ class _Builder:
         self.opacities.append(opacity)
         self.owners.append(self.owner)
 
-    def wall(self, z, angle, inset=0.0):
+    def wall(
+        self, z: float, angle: float, inset: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Point of the wall, moved inwards; direction outwards (x, y, 0)."""
         way = np.array([np.cos(angle), np.sin(angle)])
         t, _, _ = section_exit(*self.scene.shape, 0.0, 0.0, *way)
@@ -76,7 +98,7 @@ class _Builder:
         point = np.array([*(center + way * (t - inset)), z])
         return point, np.array([*way, 0.0])
 
-    def invert(self, z, shift=0.0):
+    def invert(self, z: float, shift: float = 0.0) -> np.ndarray:
         """Point of the pipe's bottom, ``shift`` metres to the right."""
         _, bottom = self.scene.extent
         angle = np.arctan2(bottom, shift)
@@ -94,15 +116,19 @@ class _Builder:
         )
 
 
-def _tint(rng, color, spread=0.15):
+def _tint(
+    rng: np.random.Generator, color: Color, spread: float = 0.15
+) -> np.ndarray:
     return np.array(color) * rng.uniform(1 - spread, 1 + spread, 3)
 
 
-def _random_axes(rng):
+def _random_axes(rng: np.random.Generator) -> np.ndarray:
     return rotation(*rng.uniform(-np.pi, np.pi, 3))
 
 
-def _settled(build: _Builder, defect: Defect, rng):
+def _settled(
+    build: _Builder, defect: Defect, rng: np.random.Generator
+) -> None:
     """Sediment on the invert: many flat lumps and some gravel on them."""
     radius = build.scene.radius
     height = radius * (0.06 + 0.22 * defect.severity)
@@ -148,7 +174,9 @@ def _settled(build: _Builder, defect: Defect, rng):
         )
 
 
-def _attached(build: _Builder, defect: Defect, rng):
+def _attached(
+    build: _Builder, defect: Defect, rng: np.random.Generator
+) -> None:
     """Encrustation or grease: lumps stuck to the wall."""
     radius = build.scene.radius
     color = _tint(rng, _LIME if rng.random() < 0.5 else _GREASE, 0.08)
@@ -175,7 +203,9 @@ def _attached(build: _Builder, defect: Defect, rng):
         )
 
 
-def _obstacle(build: _Builder, defect: Defect, rng):
+def _obstacle(
+    build: _Builder, defect: Defect, rng: np.random.Generator
+) -> None:
     """A stone, a brick, a stick or a bottle on the invert."""
     radius = build.scene.radius
     size = radius * (0.16 + 0.2 * defect.severity)
@@ -210,19 +240,19 @@ def _obstacle(build: _Builder, defect: Defect, rng):
         way = rotation(rng.uniform(-1.2, 1.2), rng.uniform(-0.1, 0.3), 0)
         way = way[:, 2] * long
         foot = base - (0, thick, 0)
-        color = (0.2, 0.13, 0.07) if slim else rng.uniform(0.1, 0.6, 3)
+        paint = (0.2, 0.13, 0.07) if slim else rng.uniform(0.1, 0.6, 3)
         build.add(
             capsule(foot - way / 2, foot + way / 2, thick),
-            _tint(rng, color),
+            _tint(rng, paint),
             0.6,
             0.05 if slim else 0.8,
         )
         if not slim:
             tip = foot + way * 0.95
-            build.add(capsule(foot, tip, thick * 0.45), _tint(rng, color), 0.4)
+            build.add(capsule(foot, tip, thick * 0.45), _tint(rng, paint), 0.4)
 
 
-def _roots(build: _Builder, defect: Defect, rng):
+def _roots(build: _Builder, defect: Defect, rng: np.random.Generator) -> None:
     """Strands that grow out of a joint and hang down."""
     radius = build.scene.radius
     color = _tint(rng, (0.24, 0.15, 0.08), 0.25)
@@ -246,7 +276,9 @@ def _roots(build: _Builder, defect: Defect, rng):
             point = tip
 
 
-def _sealing(build: _Builder, defect: Defect, rng):
+def _sealing(
+    build: _Builder, defect: Defect, rng: np.random.Generator
+) -> None:
     """A rubber ring that has slipped out of its joint."""
     radius = build.scene.radius
     half = rng.uniform(0.5, 1.3)
@@ -259,12 +291,14 @@ def _sealing(build: _Builder, defect: Defect, rng):
     for u in share:
         inset = sag * (1 - u * u) + thick
         point, _ = build.wall(defect.z, defect.angle + half * u, inset)
-        points.append(point + (0, 0, lean * (1 - u * u)))
-    for start, stop in zip(points, points[1:], strict=False):
+        points.append(point + np.array([0, 0, lean * (1 - u * u)]))
+    for start, stop in pairwise(points):
         build.add(capsule(start, stop, thick), color, 0.3, 0.6)
 
 
-def _water_jet(build: _Builder, defect: Defect, rng):
+def _water_jet(
+    build: _Builder, defect: Defect, rng: np.random.Generator
+) -> None:
     """Water that spouts from a joint, if the infiltration is grave."""
     if defect.severity < 0.55:
         return
@@ -279,7 +313,7 @@ def _water_jet(build: _Builder, defect: Defect, rng):
         for _ in range(14):
             step = 0.02 * np.sqrt(scene.radius / 0.2)
             tip = point + step * speed
-            speed = speed + (0, 9.81 * step, 0)
+            speed = speed + np.array([0, 9.81 * step, 0])
             build.add(
                 capsule(point, tip, thick), (0.5, 0.52, 0.5), 0.2, 1.0, 0.6
             )
@@ -288,13 +322,15 @@ def _water_jet(build: _Builder, defect: Defect, rng):
                 break
 
 
-def _lateral(build: _Builder, defect: Defect, rng):
+def _lateral(
+    build: _Builder, defect: Defect, rng: np.random.Generator
+) -> None:
     """A branch pipe, flush (GR) or sticking out of the wall (IL)."""
     scene = build.scene
     point, out = build.wall(defect.z, defect.angle)
     foot = np.array([*build.segments.center(defect.z), defect.z])
     # Laterals join with the flow, at 45 to 90 degrees.
-    axis = out + (0, 0, rng.uniform(-0.9, 0.15))
+    axis = out + np.array([0, 0, rng.uniform(-0.9, 0.15)])
     axis /= np.linalg.norm(axis)
     foot = point - axis * ((point - foot) @ out) / (axis @ out)
     wall = float((point - foot) @ axis)

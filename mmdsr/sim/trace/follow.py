@@ -2,8 +2,15 @@
 
 import math
 
+import numpy as np
+
 from mmdsr.sim.jit import jit
-from mmdsr.sim.scene.section import arc_exit, section_exit, section_holds
+from mmdsr.sim.scene.section import (
+    Vector,
+    arc_exit,
+    section_exit,
+    section_holds,
+)
 from mmdsr.sim.scene.segments import (
     COS,
     CX,
@@ -21,14 +28,16 @@ _MARCH = 8  # steps in which a deformed stretch is searched for its wall
 
 
 @jit
-def squeeze_at(row, z):
+def squeeze_at(row: np.ndarray, z: float) -> float:
     """Relative widening of a deformed segment at z."""
     u = (z - row[MIDDLE]) / row[REACH]
     return row[SQUEEZE] * (1 - u * u) ** 2 if abs(u) < 1 else 0.0
 
 
 @jit
-def _to_round(row, x, y, z):
+def _to_round(
+    row: np.ndarray, x: float, y: float, z: float
+) -> tuple[float, float]:
     """A point relative to its segment's centre, deformation undone."""
     qx = x - row[CX] - row[SX] * (z - row[Z0])
     qy = y - row[CY] - row[SY] * (z - row[Z0])
@@ -41,14 +50,25 @@ def _to_round(row, x, y, z):
 
 
 @jit
-def _excess(r, row, o, d, t):
+def _excess(
+    r: float, row: np.ndarray, o: Vector, d: Vector, t: float
+) -> float:
     """How far outside of a deformed segment a ray is, negative inside."""
     x, y = _to_round(row, o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
     return x * x + y * y - r * r
 
 
 @jit
-def _deformed_exit(r, row, o, d, q, e, start, stop):
+def _deformed_exit(
+    r: float,
+    row: np.ndarray,
+    o: Vector,
+    d: Vector,
+    q: tuple[float, float],
+    e: tuple[float, float],
+    start: float,
+    stop: float,
+) -> float:
     """First exit between two ray parameters, inf if there is none.
 
     ``q`` and ``e`` are start and direction relative to the centre line. The
@@ -90,7 +110,15 @@ def _deformed_exit(r, row, o, d, q, e, start, stop):
 
 
 @jit
-def pipe_exit(code, r, h, table, o, d, far):
+def pipe_exit(
+    code: int,
+    r: float,
+    h: float,
+    table: np.ndarray,
+    o: Vector,
+    d: Vector,
+    far: float,
+) -> tuple[float, int, float, float, float, bool]:
     """Follow a ray from inside the pipe to its wall.
 
     Args:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmdsr.sim.jit import jit
+from mmdsr.sim.scene.section import Vector
 from mmdsr.sim.scene.segments import CX, CY, SX, SY, Z0, Segments
 from mmdsr.sim.trace.follow import pipe_exit
 
@@ -108,7 +109,9 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
 
 
 @jit
-def pixel_ray(matrix, camera, row, col):
+def pixel_ray(
+    matrix: np.ndarray, camera: Vector, row: int, col: int
+) -> Vector:
     """World direction of a pixel's ray, forward length one."""
     x = (col + 0.5 - camera[1]) / camera[0]
     y = (row + 0.5 - camera[2]) / camera[0]
@@ -120,7 +123,18 @@ def pixel_ray(matrix, camera, row, col):
 
 
 @jit
-def _store(out, face, at, code, r, h, table, o, d, far):
+def _store(
+    out: np.ndarray,
+    face: np.ndarray,
+    at: tuple[int, int],
+    code: int,
+    r: float,
+    h: float,
+    table: np.ndarray,
+    o: Vector,
+    d: Vector,
+    far: float,
+) -> float:
     """Follow one ray and write its wall point, see `trace`."""
     row, col = at
     t, i, nx, ny, nz, is_face = pipe_exit(code, r, h, table, o, d, far)
@@ -141,7 +155,19 @@ def _store(out, face, at, code, r, h, table, o, d, far):
 
 
 @jit
-def _trace_rows(top, camera, pose, code, r, h, table, water, far, out, flags):
+def _trace_rows(
+    top: int,
+    camera: Vector,
+    pose: np.ndarray,
+    code: int,
+    r: float,
+    h: float,
+    table: np.ndarray,
+    water: float,
+    far: float,
+    out: np.ndarray,
+    flags: np.ndarray,
+) -> None:
     """Primary rays of a block of rows; planes as written by `_store`."""
     height, width = flags.shape[1:]
     o = (pose[0, 3], pose[1, 3], pose[2, 3])
@@ -165,8 +191,20 @@ def _trace_rows(top, camera, pose, code, r, h, table, water, far, out, flags):
 
 @jit
 def _mirror(
-    top, camera, pose, code, r, h, table, water, far, out, flags, at, slopes
-):
+    top: int,
+    camera: Vector,
+    pose: np.ndarray,
+    code: int,
+    r: float,
+    h: float,
+    table: np.ndarray,
+    water: float,
+    far: float,
+    out: np.ndarray,
+    flags: np.ndarray,
+    at: tuple[np.ndarray, np.ndarray],
+    slopes: np.ndarray,
+) -> None:
     """Follow the rays mirrored at the water, to first order in the slopes."""
     for k in range(len(at[0])):
         row, col = at[0][k], at[1][k]
@@ -231,7 +269,9 @@ def trace(
         if ripple is not None:
             t, x, z = out[11:14, at[0], at[1]]
             slopes[0], slopes[1], scum = ripple(x, z, t)
-        _mirror(rows.start, *known, pipe.far, out, flags, at, slopes)
+        _mirror(
+            rows.start, *known, pipe.far, out, flags, (at[0], at[1]), slopes
+        )
     single = out.astype(np.float32)
     return Hits(
         depth=single[11],
