@@ -107,7 +107,7 @@ class Alignments:
         root: Root of the data set.
         split: ``'train'`` or ``'test'``.
         name: Of the cache.
-        overwrite: Make existing files anew.
+        overwrite: Make existing files again.
     """
 
     def __init__(

@@ -136,7 +136,7 @@ def pack(
     """Copy a data set so that its images need no decoding.
 
     An interrupted call leaves a hidden folder beside ``out``; the same call
-    goes on from it.
+    continues from it.
 
     Args:
         data_root: A data set in the layout of
@@ -167,7 +167,7 @@ def pack(
     generator = dict(
         name='pack_refsr', source=(manifest or {}).get('generator', {})
     )
-    # A source that was written anew must not be mixed with the old one.
+    # A source that was written again must not be mixed with the old one.
     newest = max(source.stat().st_mtime_ns for source in files.values())
     settings = dict(generator, root=str(root), newest=newest, splits=splits)
     staging = Staging(out, settings, overwrite, resumable=True)

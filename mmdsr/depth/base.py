@@ -14,9 +14,9 @@ class DepthMap(NamedTuple):
 
     Attributes:
         depth: ``(H, W)`` float32 distance along the optical axis, NaN =
-            unknown. Metres if ``kind`` is ``'metric'``.
+            unknown. Meters if ``kind`` is ``'metric'``.
         kind: ``'metric'``, or ``'relative'``: right up to a factor, and
-            given in metres of an assumed scale.
+            given in meters of an assumed scale.
         confidence: 0 to 1; 1 where the provider knows no doubt.
         problem: Why the map is a mere fallback, '' if it is none.
     """

@@ -33,7 +33,7 @@ def dataset_depth(
     Depth is estimated at full size, from ``hr`` and ``ref``, and reduced as
     all depth of the layout is. Nothing of the data set changes before all
     images have been tried; then the folders are put in their places, and
-    the provider is noted in the manifest. An interrupted call goes on where
+    the provider is noted in the manifest. An interrupted call continues where
     it was. An image that cannot be used gets no map, which the layout
     allows.
 

@@ -9,7 +9,7 @@ WIDTH = 128
 """Longer side of the image that is looked at, in pixels."""
 
 DARKEST = 6.0
-"""Grey level that the bright parts of a frame must reach."""
+"""Gray level that the bright parts of a frame must reach."""
 
 _FLOOR = 0.05  # of the bright parts: below it the logarithm sees noise only
 _STEPS = (1.0, 2.0)  # smoothing of the two scales of edges, pixels
@@ -21,7 +21,7 @@ class Edges(NamedTuple):
 
     Attributes:
         points: ``(n, 2)`` float32 x, y in pixels of the small image, whose
-            first pixel has its centre at (0, 0).
+            first pixel has its center at (0, 0).
         normals: ``(n, 2)`` float32 unit vectors towards the bright side.
         weights: ``(n,)`` float32 in [0, 1].
     """

@@ -24,9 +24,9 @@ class Case(NamedTuple):
     Attributes:
         groups: Names of the groups in whose means it counts.
         image: ``(H, W, 3)`` uint8 RGB.
-        depth: ``(H / s, W / s)`` metres, NaN = unknown.
+        depth: ``(H / s, W / s)`` meters, NaN = unknown.
         path: The frame's file, if there is one.
-        camera: Radius of the pipe in metres and horizontal field of view in
+        camera: Radius of the pipe in meters and horizontal field of view in
             degrees, if known.
     """
 
@@ -145,7 +145,7 @@ def evaluate(
             :func:`mmdsr.evaluation.depth_metrics.align_scale`.
         use_camera: Give ``pipe`` the radius and the field of view of each
             frame.
-        far: Largest true depth that counts, metres.
+        far: Largest true depth that counts, meters.
 
     Returns:
         Of every group, and of ``'all'``: the number of ``frames``; the means
@@ -179,10 +179,10 @@ def evaluate(
 
 
 def farthest_point(depth: np.ndarray) -> tuple[float, float]:
-    """Return the centre of the farthest pixels.
+    """Return the center of the farthest pixels.
 
     Args:
-        depth: ``(H, W)`` metres, NaN = unknown.
+        depth: ``(H, W)`` meters, NaN = unknown.
 
     Returns:
         X and y from the upper left corner, relative to the width.

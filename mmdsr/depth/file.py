@@ -15,11 +15,11 @@ class FileDepth(DepthProvider):
 
     Args:
         folder: Folder of the maps: 16-bit PNG, 0 = unknown, or ``.npy`` in
-            metres.
+            meters.
         frames: Folder of the frames; the maps then lie below ``folder`` as the
             frames lie below ``frames``. Without it all maps lie in ``folder``
             itself.
-        unit: Metres per step of a 16-bit PNG.
+        unit: Meters per step of a 16-bit PNG.
         kind: ``'metric'`` or ``'relative'``, which the files cannot tell.
 
     Raises:

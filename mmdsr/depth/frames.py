@@ -73,15 +73,15 @@ def frames_depth(
 ) -> Report:
     """Write a depth map for every frame of a folder.
 
-    The maps are 16-bit PNG in millimetres, 0 = unknown, and lie in ``out``
+    The maps are 16-bit PNG in millimeters, 0 = unknown, and lie in ``out``
     as the frames lie in ``frames``: what
     :func:`mmdsr.converters.frames_to_refsr.frames_to_refsr` takes as
     ``depth``. ``out`` appears when all frames have been tried; an
-    interrupted call goes on where it was. Called again with the same
+    interrupted call continues where it was. Called again with the same
     settings it fills in only what is missing.
 
     Args:
-        frames: A folder of frames, or a folder with one sub-folder for each
+        frames: A folder of frames, or a folder with one subfolder for each
             run.
         out: Folder to be made.
         provider: Source of the depth.

@@ -45,16 +45,16 @@ def pipe_depth(
     Args:
         size: Width and height of the image, pixels.
         point: Vanishing point, pixels from the upper left corner (the first
-            pixel's centre is (0.5, 0.5)).
-        focal: Focal length, pixels; the principal point is the centre.
-        radius: Radius of the pipe, metres.
+            pixel's center is (0.5, 0.5)).
+        focal: Focal length, pixels; the principal point is the center.
+        radius: Radius of the pipe, meters.
         offset: The camera right of and below the axis, in radii; within the
             pipe.
         water: Height of the camera above the water in radii, > 0.
-        far: Largest depth, metres.
+        far: Largest depth, meters.
 
     Returns:
-        ``(H, W)`` float32 metres along the optical axis.
+        ``(H, W)`` float32 meters along the optical axis.
     """
     width, height = size
     axis = np.array(
@@ -87,15 +87,15 @@ class PipeDepth(DepthProvider):
     Finds the vanishing point, the camera's place in the pipe and the water,
     and takes the depth of a straight circular pipe, :func:`pipe_depth`.
     Where no vanishing point is found (the camera looks at the wall, into
-    foam, into the dark) it takes the centre of the image and says so.
+    foam, into the dark) it takes the center of the image and says so.
 
     The map is metric if radius and field of view are given, and relative if
     one of them is assumed.
 
     Args:
-        radius: Radius of the pipe, metres; 0.2 is assumed.
+        radius: Radius of the pipe, meters; 0.2 is assumed.
         hfov: Horizontal field of view, degrees; 65 is assumed.
-        far: Largest depth, metres.
+        far: Largest depth, meters.
         water: ``'auto'`` looks for the water, ``'none'`` does not.
 
     Raises:

@@ -28,11 +28,11 @@ def from_inverse(inverse: np.ndarray, near: float, far: float) -> np.ndarray:
 
     Args:
         inverse: ``(H, W)``; NaN = unknown.
-        near: Metres.
-        far: Metres; also given where the inverse is <= 0.
+        near: Meters.
+        far: Meters; also given where the inverse is <= 0.
 
     Returns:
-        ``(H, W)`` float32 metres of that scale; all NaN if nothing is nearer
+        ``(H, W)`` float32 meters of that scale; all NaN if nothing is nearer
         than infinity.
     """
     inverse = np.asarray(inverse, dtype=np.float32)
@@ -55,9 +55,9 @@ class TransformersDepth(DepthProvider):
         allow_download: Fetch the checkpoint if it is not here.
         output: What the network gives. ``'inverse'``: inverse depth of unknown
             scale, which :func:`from_inverse` turns into relative depth.
-            ``'metric'``: metres. ``'auto'``: as its configuration says.
-        near: For relative depth: metres given to the nearest surface.
-        far: Largest depth, metres.
+            ``'metric'``: meters. ``'auto'``: as its configuration says.
+        near: For relative depth: meters given to the nearest surface.
+        far: Largest depth, meters.
         device: Where it runs.
 
     Raises:

@@ -38,7 +38,7 @@ class VanishingPoint(NamedTuple):
     """Where the pipe leads to.
 
     Attributes:
-        x: Pixels from the left border (the first pixel's centre is at 0.5).
+        x: Pixels from the left border (the first pixel's center is at 0.5).
         y: Pixels from the upper border.
         offset: Where the camera stands: right and below the pipe's axis, in
             radii of the pipe.
@@ -60,7 +60,7 @@ def find_vanishing_point(image: np.ndarray) -> VanishingPoint:
         image: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        In pixels of ``image``. If none is found it is the centre of the image,
+        In pixels of ``image``. If none is found it is the center of the image,
         the offset is zero and ``problem`` says why.
     """
     height, width = image.shape[:2]
@@ -154,7 +154,7 @@ def _search(luma: np.ndarray, edges: Edges) -> tuple[np.ndarray, float]:
 def _refine(
     edges: Edges, start: np.ndarray, shape: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit the vanishing point and the centre of the rings to the edges."""
+    """Fit the vanishing point and the center of the rings to the edges."""
     from scipy.optimize import minimize  # of the extra "depth"
 
     # In units of the image, so that all four numbers have one size.

@@ -41,7 +41,7 @@ def find_water_lines(
     Args:
         luma: ``(h, w)`` log luma of
             :func:`mmdsr.depth.edges.log_luma`.
-        point: The vanishing point in its pixels, the first pixel's centre
+        point: The vanishing point in its pixels, the first pixel's center
             being (0, 0).
 
     Returns:

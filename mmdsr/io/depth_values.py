@@ -1,4 +1,4 @@
-"""Depth files of others, whose values are not millimetres."""
+"""Depth files of others, whose values are not millimeters."""
 
 from pathlib import Path
 
@@ -8,30 +8,30 @@ from mmdsr.io.images import UINT16_MODES, open_image, read_npy
 
 KINDS = ('inverse', 'distance')
 NEAR = 0.25
-"""Metres that the largest inverse depth stands for, as in ``LoadDepth``."""
+"""Meters that the largest inverse depth stands for, as in ``LoadDepth``."""
 
 
 def to_metres(
     path: str | Path, kind: str = 'inverse', scale: float | None = None
 ) -> np.ndarray:
-    """Read a depth file as metres.
+    """Read a depth file as meters.
 
     ``'inverse'``: the larger the nearer, as single-image depth networks
     give it, without a unit. The value ``scale`` (255 unless given) is
     taken as 0.25 m, 0 as infinitely far: ``Z = 0.25 scale / v``. What
     :class:`mmdsr.transforms.LoadDepth` then hands to the network is
-    ``v / scale``. ``'distance'``: the larger the farther, ``scale`` metres (1
+    ``v / scale``. ``'distance'``: the larger the farther, ``scale`` meters (1
     unless given) for each step; 0 is unknown. NaN and what is below 0 is
     unknown in either case.
 
     Args:
         path: ``.npy`` of numbers ``(h, w)``, ``(h, w, 1)`` or ``(1, h, w)``,
-            or a grey image of 8 or 16 bits.
+            or a gray image of 8 or 16 bits.
         kind: ``'inverse'`` or ``'distance'``.
         scale: See above, > 0.
 
     Returns:
-        ``(h, w)`` float32 metres, NaN where unknown.
+        ``(h, w)`` float32 meters, NaN where unknown.
 
     Raises:
         ValueError: If an argument or the file is not as said.
@@ -82,7 +82,7 @@ def read_values(path: str | Path) -> np.ndarray:
         raise ValueError(f'{path}: {error}') from error
     values = np.asarray(image)
     if image.mode in ('RGB', 'RGBA'):
-        # Grey saved with three channels is common, and is still grey.
+        # Gray saved with three channels is common, and is still gray.
         if (values[..., :3] == values[..., :1]).all():
             return values[..., 0]
         raise ValueError(

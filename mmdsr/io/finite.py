@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-#: What a checkpoint holds besides numbers that training goes on with. A log
+#: What a checkpoint holds besides numbers that training continues with. A log
 #: may hold any value: mixed precision meets infinite gradients as a rule.
 _LOGS = ('message_hub', 'meta')
 

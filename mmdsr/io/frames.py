@@ -38,7 +38,7 @@ class Frame:
     Attributes:
         path: The file.
         depth_path: Its depth map.
-        note: What was converted in reading, '' if nothing.
+        note: What was converted while reading, '' if nothing.
         problem: Why it cannot be used, '' if it can.
         odd: Whether a side is no multiple of the scale.
         size: Width and height of its sample.
@@ -141,7 +141,7 @@ def walk_folders(root: Path, skip: Collection[Path] = ()) -> Iterator[Path]:
     """Yield a folder and all below it, each once.
 
     Links are followed, but not to a folder that was met already: a link to a
-    folder above it would never end, and one to a neighbour would put the
+    folder above it would never end, and one to a neighbor would put the
     same frames into two runs.
 
     Args:

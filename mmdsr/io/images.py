@@ -10,10 +10,10 @@ from PIL import Image, ImageOps
 from mmdsr.io.files import whole_file
 
 DEPTH_UNIT = 0.001
-"""Metres per step of the 16-bit depth images."""
+"""Meters per step of the 16-bit depth images."""
 
 UINT16_MODES = ('I;16', 'I;16B', 'I;16L', 'I;16N')
-"""Pillow's names for 16-bit grey."""
+"""Pillow's names for 16-bit gray."""
 
 _UINT16_MAX = 65535
 
@@ -61,16 +61,16 @@ def downscale_depth(depth: np.ndarray, scale: int = 4) -> np.ndarray:
     """Reduce a depth map by the mean of the inverse depth of each cell.
 
     Inverse depth is what the networks see, and it is linear over a plane in
-    the image, so its mean is the value at the centre of the cell; the mean
+    the image, so its mean is the value at the center of the cell; the mean
     of the depth itself would be drawn to the far side.
 
     Args:
-        depth: ``(H, W)`` metres. NaN or values <= 0 are unknown, infinity is
+        depth: ``(H, W)`` meters. NaN or values <= 0 are unknown, infinity is
             infinitely far.
         scale: Side of a cell; it divides H and W.
 
     Returns:
-        ``(H / scale, W / scale)`` float32 metres, from the known pixels of
+        ``(H / scale, W / scale)`` float32 meters, from the known pixels of
         each cell; NaN where there is none.
 
     Raises:
@@ -88,13 +88,13 @@ def downscale_depth(depth: np.ndarray, scale: int = 4) -> np.ndarray:
 
 
 def encode_depth(depth: np.ndarray) -> np.ndarray:
-    """Turn metres into the 16-bit millimetres of the depth images.
+    """Turn meters into the 16-bit millimeters of the depth images.
 
     Args:
-        depth: Metres, any shape. NaN or values <= 0 are unknown.
+        depth: Meters, any shape. NaN or values <= 0 are unknown.
 
     Returns:
-        uint16 millimetres in [1, 65535], 0 = unknown. Depths beyond 65.535 m
+        uint16 millimeters in [1, 65535], 0 = unknown. Depths beyond 65.535 m
         are held at that value.
     """
     depth = np.asarray(depth, dtype=np.float64)
@@ -104,14 +104,14 @@ def encode_depth(depth: np.ndarray) -> np.ndarray:
 
 
 def decode_depth(encoded: np.ndarray, unit: float = DEPTH_UNIT) -> np.ndarray:
-    """Turn a 16-bit depth image into metres.
+    """Turn a 16-bit depth image into meters.
 
     Args:
         encoded: Unsigned integers, any shape, 0 = unknown.
-        unit: Metres per step.
+        unit: Meters per step.
 
     Returns:
-        float32 metres, NaN where unknown.
+        float32 meters, NaN where unknown.
     """
     encoded = np.asarray(encoded)
     metres = encoded.astype(np.float32) * np.float32(unit)
@@ -135,11 +135,11 @@ def read_depth(path: str | Path, unit: float = DEPTH_UNIT) -> np.ndarray:
 
     Args:
         path: A one-channel 16-bit image, 0 = unknown, or an ``.npy`` file of
-            floats in metres.
-        unit: Metres per step of a 16-bit image.
+            floats in meters.
+        unit: Meters per step of a 16-bit image.
 
     Returns:
-        ``(h, w)`` float32 metres, NaN where unknown.
+        ``(h, w)`` float32 meters, NaN where unknown.
 
     Raises:
         ValueError: If the file holds something else.

@@ -6,8 +6,8 @@
     ROOT/SPLIT/lr/STEM.png         RGB uint8, hr reduced by the scale
     ROOT/SPLIT/hr/STEM.png         RGB uint8
     ROOT/SPLIT/ref/STEM.png        RGB uint8, an adjacent frame at full size
-    ROOT/SPLIT/depth_lr/STEM.png   uint16 millimetres at the size of lr
-    ROOT/SPLIT/depth_ref/STEM.png  uint16 millimetres, ref's size / scale
+    ROOT/SPLIT/depth_lr/STEM.png   uint16 millimeters at the size of lr
+    ROOT/SPLIT/depth_ref/STEM.png  uint16 millimeters, ref's size / scale
     ROOT/SPLIT/flow/STEM.png       3 x uint16, size of lr: dx, dy, visible
 
 ``SPLIT`` is ``train`` or ``test``. A stem is ``RUN_FRAME``: all that stands
@@ -88,8 +88,8 @@ def write_sample(
         stem: Sample name, ``RUN_FRAME``.
         hr: ``(H, W, 3)`` uint8 RGB, sides divisible by ``scale``.
         ref: ``(Hr, Wr, 3)`` uint8 RGB, sides divisible by ``scale``.
-        depth_hr: ``(H, W)`` metres of ``hr``; NaN or <= 0 unknown.
-        depth_ref_hr: ``(Hr, Wr)`` metres of ``ref``.
+        depth_hr: ``(H, W)`` meters of ``hr``; NaN or <= 0 unknown.
+        depth_ref_hr: ``(Hr, Wr)`` meters of ``ref``.
         scale: Reduction factor.
         lr: ``(H / scale, W / scale, 3)`` uint8 RGB, for a reduction other than
             :func:`downscale`.
@@ -163,7 +163,7 @@ class RefSRWriter:
     after an exception nothing is left, except with ``resumable``.
 
     With ``resumable=True`` an interrupted run leaves its temporary folder,
-    and the next writer with the same ``generator`` and ``scale`` goes on
+    and the next writer with the same ``generator`` and ``scale`` continues
     from it: skip the samples for which :meth:`is_written` is true, but
     register them. One writer at a time per ``out``.
 
@@ -259,8 +259,8 @@ class RefSRWriter:
             stem: Sample name, ``RUN_FRAME``.
             hr: ``(H, W, 3)`` uint8 RGB, sides divisible by the scale.
             ref: ``(Hr, Wr, 3)`` uint8 RGB, likewise.
-            depth_hr: ``(H, W)`` metres; NaN or <= 0 unknown.
-            depth_ref_hr: ``(Hr, Wr)`` metres.
+            depth_hr: ``(H, W)`` meters; NaN or <= 0 unknown.
+            depth_ref_hr: ``(Hr, Wr)`` meters.
             lr: As :func:`write_sample`.
             flow: As :func:`write_sample`.
             visible: As :func:`write_sample`.

@@ -27,7 +27,7 @@ def run_of(stem: str) -> str:
 
     Raises:
         ValueError: If the name is not of the form ``RUN_FRAME``, holds
-            white space or a path separator, or starts with a dot.
+            whitespace or a path separator, or starts with a dot.
     """
     if not _STEM.fullmatch(stem):
         raise ValueError(

@@ -44,7 +44,7 @@ class Picture:
     """An image as the networks take it.
 
     Args:
-        rgb: ``(H, W, 3)`` uint8. Where nothing can be seen, the colour of the
+        rgb: ``(H, W, 3)`` uint8. Where nothing can be seen, the color of the
             nearest place where something can.
         alpha: ``(H, W)`` uint8, 0 = transparent; ``None`` if all is opaque.
         note: What was converted, '' if nothing.
@@ -77,8 +77,8 @@ def is_image_name(path: Path) -> bool:
 def read_picture(path: str | Path) -> Picture:
     """Read an image file whole and upright as sRGB, with its transparency.
 
-    Grey images are repeated, palettes resolved, 16-bit grey scaled from
-    0..65535 to 0..255, CMYK and other colours converted, by their profile if
+    Gray images are repeated, palettes resolved, 16-bit gray scaled from
+    0..65535 to 0..255, CMYK and other colors converted, by their profile if
     there is one.
 
     Args:
@@ -111,7 +111,7 @@ def read_picture(path: str | Path) -> Picture:
         alpha = np.asarray(image.getchannel('A'))
         if alpha.min() == 255:
             alpha = None
-        # An alpha channel of its own changes nothing of the colours.
+        # An alpha channel of its own changes nothing of the colors.
         if kind != 'RGBA':
             notes.append(f'{kind} to RGB')
         image = image.convert('RGB')
@@ -149,7 +149,7 @@ def _to_srgb(image: Image.Image) -> tuple[np.ndarray, str]:
 def _by_profile(
     image: Image.Image, profile: bytes
 ) -> tuple[Image.Image | None, str]:
-    """Convert to sRGB by a colour profile; None where it is needless."""
+    """Convert to sRGB by a color profile; None where it is needless."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if 'sRGB' in ImageCms.getProfileDescription(source):
@@ -167,7 +167,7 @@ def _by_profile(
 
 
 def _fill_hidden(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Give invisible pixels the colour of the nearest visible one.
+    """Give invisible pixels the color of the nearest visible one.
 
     What a program left there, often black or red, would else bleed into the
     visible border when the image is enlarged.

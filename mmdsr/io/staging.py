@@ -18,7 +18,7 @@ class Staging:
 
     All goes to ``.OUT.partial`` beside ``OUT``. With ``resumable=True`` an
     interrupted run leaves that folder, and the next one with the same
-    ``settings`` goes on from it. One writer at a time per ``out``.
+    ``settings`` continues from it. One writer at a time per ``out``.
 
     Args:
         out: Root of the data set to be made.

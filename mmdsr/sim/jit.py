@@ -23,7 +23,7 @@ def _digest() -> str:
     return hashlib.sha256(b'\0'.join(sources)).hexdigest()[:12]
 
 
-# numba looks at a function's own file only: it would go on using a compiled
+# numba looks at a function's own file only: it would continue using a compiled
 # function after another one that it calls, in another file, was changed.
 _FOLDER = f'mmdsr-sim-{_digest()}'
 

@@ -50,12 +50,12 @@ class SimFrame(NamedTuple):
     Attributes:
         image: uint8 RGB ``(H, W, 3)``.
         depth: Float32 ``(H, W)``: distance along the optical axis in
-            metres, of the wall, of a body or of the water's surface at the
-            centre of the pixel. The pipe has no end; what is farther than
+            meters, of the wall, of a body or of the water's surface at the
+            center of the pixel. The pipe has no end; what is farther than
             60 m (a few pixels around the vanishing point) is given 60 m.
-        pose: Camera-to-world matrix ``(4, 4)``, float64, metres; axes x
+        pose: Camera-to-world matrix ``(4, 4)``, float64, meters; axes x
             right, y down, z forward for both.
-        intrinsics: Camera matrix ``(3, 3)`` in pixels, where the centre of
+        intrinsics: Camera matrix ``(3, 3)`` in pixels, where the center of
             the first pixel is (0.5, 0.5).
         defect: uint8 ``(H, W)``: 0 where no defect shows, i where
             ``PipeRun.defects[i - 1]`` does.

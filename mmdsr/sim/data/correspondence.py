@@ -18,7 +18,7 @@ class View(NamedTuple):
         intrinsics: ``(fx, fy, cx, cy)`` in pixels of the full-size image,
             where the center of the first pixel is at (0.5, 0.5).
         rotation: Camera-to-world rotation ``(3, 3)``.
-        position: The camera's place in the world ``(3,)``, metres.
+        position: The camera's place in the world ``(3,)``, meters.
     """
 
     intrinsics: np.ndarray
@@ -40,7 +40,7 @@ def correspondence(
     reference and the depth there agrees within 5 percent.
 
     Args:
-        depth: Depth of LR along the optical axis ``(h, w)``, metres, NaN or
+        depth: Depth of LR along the optical axis ``(h, w)``, meters, NaN or
             0 where unknown.
         depth_ref: The same of the reduced reference ``(hr, wr)``.
         view: Camera of LR, at the full size.

@@ -104,7 +104,7 @@ def write_dataset(
     """Make a data set.
 
     The files do not depend on the number of workers. What is finished
-    survives an interruption: the same call goes on from there.
+    survives an interruption: the same call continues from there.
 
     Args:
         out: Root of the data set; appears when all is written.

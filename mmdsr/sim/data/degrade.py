@@ -18,7 +18,7 @@ _FILTERS = {
 
 @dataclass(frozen=True)
 class Degradation:
-    """Ranges of the realistic degradation, drawn anew for each image.
+    """Ranges of the realistic degradation, drawn again for each image.
 
     Blur, reduction, noise and compression follow each other, as in a
     camera. The paper's protocol is the bicubic reduction alone.
@@ -28,9 +28,9 @@ class Degradation:
             ellipse, in pixels of the full-size image.
         filters: Filters of the reduction: ``'bicubic'``, ``'bilinear'``,
             ``'box'`` (Pillow, antialiased).
-        noise: Standard deviation of the noise in grey levels.
+        noise: Standard deviation of the noise in gray levels.
         shot: Standard deviation at white of what grows with the root of
-            the brightness, in grey levels.
+            the brightness, in gray levels.
         quality: JPEG quality.
     """
 

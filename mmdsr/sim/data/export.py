@@ -10,7 +10,7 @@ root, and besides:
     images/SPLIT/STEM.png       RGB uint8
     masks/SPLIT/STEM.png        uint8 class ids, 0 is background
     ref/SPLIT/STEM.png          RGB uint8, the adjacent frame
-    depth/SPLIT/STEM.png        uint16 millimetres of the image
+    depth/SPLIT/STEM.png        uint16 millimeters of the image
     annotations/SPLIT.json      COCO: boxes and run-length masks
 
 *multilabel*, classification::

@@ -231,7 +231,7 @@ def _read_labelled(
 def _read_pipe(
     root: Path, split: str, stem: str, labels: Sequence[_Label]
 ) -> Row:
-    # The colours come from the PNG mask, the boxes from the COCO file: where
+    # The colors come from the PNG mask, the boxes from the COCO file: where
     # the two disagree, it shows.
     mask = cv2.imread(
         str(root / 'masks' / split / f'{stem}.png'), cv2.IMREAD_UNCHANGED

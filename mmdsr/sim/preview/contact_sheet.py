@@ -11,12 +11,12 @@ Color = tuple[int, int, int]
 """RGB, 0 to 255."""
 
 NEAR, FAR = 0.1, 30.0
-"""Metres at the two ends of the colours of depth."""
+"""Meters at the two ends of the colors of depth."""
 
 GAP, TITLE, CAPTION = 6, 26, 22
 INK, PAPER, QUIET = (235, 235, 235), (24, 24, 24), (150, 150, 150)
 
-# Okabe and Ito's colours, told apart by colour-blind people, then others.
+# Okabe and Ito's colors, told apart by color-blind people, then others.
 COLORS = (
     (230, 159, 0),
     (86, 180, 233),
@@ -53,7 +53,7 @@ class Row(NamedTuple):
     Attributes:
         caption: Text under the image.
         image: uint8 RGB ``(H, W, 3)``.
-        depth: Metres ``(h, w)``, NaN unknown, or None.
+        depth: Meters ``(h, w)``, NaN unknown, or None.
         marks: What is labelled, None if there are no masks.
         labels: Names of classes of the whole image, None if there are none.
         ref: uint8 RGB ``(H, W, 3)``.
@@ -119,10 +119,10 @@ def contact_sheet(rows: Sequence[Row], width: int = 320) -> np.ndarray:
 
 
 def color_depth(depth: np.ndarray) -> np.ndarray:
-    """Colour a depth map, near warm and far cold, by the log of the depth.
+    """Color a depth map, near warm and far cold, by the log of the depth.
 
     Args:
-        depth: Metres ``(H, W)``, NaN unknown.
+        depth: Meters ``(H, W)``, NaN unknown.
 
     Returns:
         uint8 RGB ``(H, W, 3)``, black where unknown.

@@ -52,10 +52,10 @@ class Defect(NamedTuple):
 
     Attributes:
         kind: Code, see `KINDS`.
-        z: Its middle along the pipe, metres.
+        z: Its middle along the pipe, meters.
         clock: Clock position, 12 being up and 3 right, in [0, 12).
-        length: Metres along the pipe.
-        extent: Metres around the pipe.
+        length: Meters along the pipe.
+        extent: Meters around the pipe.
         severity: 0 slight to 1 grave.
     """
 
@@ -99,7 +99,7 @@ def draw_kinds(seed: int, run: int) -> tuple[str, ...]:
 def _measures(
     kind: str, rng: np.random.Generator, radius: float, severity: float
 ) -> tuple[float, float]:
-    """Length along and extent around the pipe, metres."""
+    """Length along and extent around the pipe, meters."""
     around = 2 * np.pi * radius
     draw = rng.uniform
     if kind == 'RB':
@@ -128,7 +128,7 @@ def _measures(
 def draw_places(
     seed: int, run: int, count: int, start: float, ahead: float
 ) -> np.ndarray:
-    """Places along the pipe where defects are wanted, metres.
+    """Places along the pipe where defects are wanted, meters.
 
     Near ones are commoner, as they are what a picture is taken of.
 
@@ -136,8 +136,8 @@ def draw_places(
         seed: Seed of the data set.
         run: Number of the run.
         count: How many.
-        start: Where the stretch begins that the camera sees, metres.
-        ahead: Length of what it sees well of it, metres.
+        start: Where the stretch begins that the camera sees, meters.
+        ahead: Length of what it sees well of it, meters.
 
     Returns:
         z of each, well apart where there is room.
@@ -162,7 +162,7 @@ def shift_joints(
         kinds: Codes of the defects.
         places: Where they are wanted.
         ring: Places of the joints in one period.
-        period: Length of the period, metres.
+        period: Length of the period, meters.
 
     Returns:
         The joints, ascending in [0, period).
@@ -189,8 +189,8 @@ def draw_defects(
         kinds: Codes, one defect each.
         places: z at which they are wanted; those of `AT_JOINTS` go to the
             nearest joint.
-        radius: Half width of the pipe, metres.
-        joints: z of the joints ahead, metres.
+        radius: Half width of the pipe, meters.
+        joints: z of the joints ahead, meters.
 
     Returns:
         The defects, in the order of the codes.

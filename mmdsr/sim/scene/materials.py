@@ -11,20 +11,20 @@ class Material:
 
     Attributes:
         name: Its name.
-        colors: Base colours, linear RGB reflectance.
-        radius: Half width of the pipe in metres.
+        colors: Base colors, linear RGB reflectance.
+        radius: Half width of the pipe in meters.
         sections: Cross-section to its share.
-        joint_spacing: Metres between joints.
+        joint_spacing: Meters between joints.
         relief: RMS slope of the fine relief.
         grain: RMS of the fine reflectance variation.
         specks: Marks (aggregate, minerals, droplets) per pixel of texture
             times 1000.
         speck_contrast: Reflectance change of a speck, dark to bright.
-        ring_pitch: Metres between corrugations, or None.
+        ring_pitch: Meters between corrugations, or None.
         ring_slope: Largest slope of the corrugations.
         ring_tone: RMS reflectance variation from ring to ring.
         cover: Share of the wall under wet or dirty patches.
-        cracks: Cracks per square metre.
+        cracks: Cracks per square meter.
         gloss: Strength of highlights.
         stretch: Fine marks are longer around the pipe by this factor.
     """
@@ -155,7 +155,7 @@ MATERIALS = {
     )
 }
 
-# Eight consecutive runs meet the materials in these shares, shuffled anew
+# Eight consecutive runs meet the materials in these shares, shuffled again
 # for each eight.
 _CYCLE = (
     'corrugated',

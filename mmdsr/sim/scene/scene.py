@@ -16,8 +16,8 @@ class Bend(NamedTuple):
     """Winding of the pipe: away from a straight line and back again.
 
     Attributes:
-        slope: Largest slope of the centre line, metres per metre.
-        period: Metres of pipe after which it repeats.
+        slope: Largest slope of the center line, meters per meter.
+        period: Meters of pipe after which it repeats.
         direction: Unit vector (x, y) of the winding.
     """
 
@@ -28,11 +28,11 @@ class Bend(NamedTuple):
 
 @dataclass(frozen=True)
 class Scene:
-    """All drawn parameters of one run; lengths in metres, angles in rad.
+    """All drawn parameters of one run; lengths in meters, angles in rad.
 
     Attributes:
         material: Wall material.
-        color: Base colour of the wall, linear RGB.
+        color: Base color of the wall, linear RGB.
         section: Cross-section: ``'circular'``, ``'egg'`` or ``'box'``.
         radius: Half width of the pipe.
         half_height: Half height of a box; else the radius.
@@ -45,9 +45,9 @@ class Scene:
         hfov: Horizontal field of view (of the first frame).
         zoom: Growth of the focal length per frame.
         step: Mean advance per frame.
-        offset: Mean camera centre (x, y) across the pipe.
+        offset: Mean camera center (x, y) across the pipe.
         aim: Mean yaw and pitch.
-        wander: Amplitudes of the camera's motion: centre (fraction of the
+        wander: Amplitudes of the camera's motion: center (fraction of the
             radius) and angle.
         pan: Amplitudes of slow pan and tilt.
         phases: Phases ``(8, 3)`` of that motion.
@@ -62,7 +62,7 @@ class Scene:
         scatter: Light that comes by way of the other walls, as a share.
         gloss: Strength of highlights on the wall.
         light_color: Linear RGB of the lamp.
-        haze: Extinction per metre.
+        haze: Extinction per meter.
         haze_glow: Brightness of the haze.
         exposure: Display value wanted at the 85th percentile.
         shoulder: Strength of the highlight compression.
@@ -212,7 +212,7 @@ def draw_scene(seed: int, run: int, kinds: Sequence[str] = ()) -> Scene:
         motion=motion,
         hfov=np.deg2rad(draw(50, 90)),
         zoom=draw(1.03, 1.09) if still else 1.0,
-        # Frames of a video, and stills up to a metre apart.
+        # Frames of a video, and stills up to a meter apart.
         step=0.0 if still else 0.03 * 20 ** draw(0, 1) * min(1, radius / 0.2),
         offset=(radius * draw(-0.15, 0.15), offset_y),
         aim=(np.deg2rad(draw(-5, 5)), np.deg2rad(draw(-5, 4))),

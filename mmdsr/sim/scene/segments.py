@@ -1,9 +1,9 @@
 """The pipe as a row of straight segments, which need not quite fit.
 
-Segment i reaches from joint i to joint i + 1. Its centre line is straight
+Segment i reaches from joint i to joint i + 1. Its center line is straight
 and its sections lie in planes across z, so that a ray meets it in closed
 form; a bend is a row of segments that turn a little at each joint. Where
-the centres of two neighbours differ, the end face of one of them shows.
+the centers of two neighbors differ, the end face of one of them shows.
 """
 
 from typing import NamedTuple
@@ -15,9 +15,9 @@ from mmdsr.sim.scene.scene import Scene
 # Columns of `Segments.table`.
 Z0, CX, CY, SX, SY, SQUEEZE, MIDDLE, REACH, COS, SIN = range(10)
 HORIZON = 75.0
-"""Metres of pipe with joints; what follows is one endless segment."""
+"""Meters of pipe with joints; what follows is one endless segment."""
 BEHIND = 3.0
-"""Metres of pipe behind the camera's start."""
+"""Meters of pipe behind the camera's start."""
 
 
 class Segments(NamedTuple):
@@ -25,17 +25,17 @@ class Segments(NamedTuple):
 
     Attributes:
         table: Float64 ``(N, 10)``, rows by ascending z: z of the first
-            joint, centre (x, y) there, slope of the centre (x, y) per metre
+            joint, center (x, y) there, slope of the center (x, y) per meter
             of z; deformation: relative squeeze (0 none), z of its middle,
             half its length, cosine and sine of the direction that widens.
-        joints: z of the joints, metres, the first N - 1 after the start.
+        joints: z of the joints, meters, the first N - 1 after the start.
     """
 
     table: np.ndarray
     joints: np.ndarray
 
     def center(self, z: float) -> np.ndarray:
-        """Centre (x, y) of the pipe at z, metres."""
+        """Center (x, y) of the pipe at z, meters."""
         row = self.table[np.searchsorted(self.joints, z, 'right')]
         return row[CX : CY + 1] + row[SX : SY + 1] * (z - row[Z0])
 
@@ -50,7 +50,7 @@ def joints_of(ring: np.ndarray, period: float) -> np.ndarray:
 
     Args:
         ring: Places of the joints in one period of the wall's rings.
-        period: Length of that period in metres.
+        period: Length of that period in meters.
 
     Returns:
         Their z, ascending.
@@ -72,7 +72,7 @@ def lay_segments(
     Args:
         scene: The run; gives bend and the usual misfit of joints.
         joints: z of the joints, ascending.
-        steps: z of a displaced joint to the shift (x, y) in metres of all
+        steps: z of a displaced joint to the shift (x, y) in meters of all
             that follows.
         squeezes: Deformations: z of the middle, half length, relative
             change of the diameter, direction in rad that widens.

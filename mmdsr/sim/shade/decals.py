@@ -1,6 +1,6 @@
 """Defects that lie in the wall: cracks, damage, infiltration, fittings.
 
-A decal is a texture on a piece of the wall, in metres along and around it.
+A decal is a texture on a piece of the wall, in meters along and around it.
 """
 
 from collections.abc import Sequence
@@ -33,12 +33,12 @@ class Decal(NamedTuple):
 
     Attributes:
         owner: Number of its defect, 1 and up.
-        z: Middle along the pipe, metres.
+        z: Middle along the pipe, meters.
         share: Middle around the pipe, as a share of the perimeter.
-        length: Metres along the pipe.
-        extent: Metres around the pipe.
+        length: Meters along the pipe.
+        extent: Meters around the pipe.
         color: Linear RGB of what covers the wall.
-        paint: Channels opacity of that colour, shade (0 none to 1 black),
+        paint: Channels opacity of that color, shade (0 none to 1 black),
             wetness, and how much a pixel belongs to the defect.
         relief: Channels slope along the pipe and around it.
     """
@@ -99,7 +99,7 @@ def _crack_lines(
 
 
 def _distance(mask: np.ndarray, texel: float) -> np.ndarray:
-    """Distance in metres to the set pixels."""
+    """Distance in meters to the set pixels."""
     free = np.where(mask > 0, 0, 255).astype(np.uint8)
     return cv2.distanceTransform(free, cv2.DIST_L2, 5) * texel
 
@@ -258,7 +258,7 @@ def build_decals(
         shape: Section of the pipe.
         table: Share of the perimeter by angle, see
             `mmdsr.sim.scene.section.perimeter_table`.
-        perimeter: Metres around the pipe.
+        perimeter: Meters around the pipe.
         seed: Seed of the data set.
         run: Number of the run.
 
@@ -313,7 +313,7 @@ def apply_decals(
         decals: The decals.
         surface: `mmdsr.sim.shade.light.Surface` of the block.
         hits: `mmdsr.sim.trace.geometry.Hits` of the block.
-        perimeter: Metres around the pipe.
+        perimeter: Meters around the pipe.
         owners: Defect shown by each pixel ``(H, W)``, uint8; set where a
             decal shows on the wall itself, not mirrored in the water.
     """

@@ -36,7 +36,7 @@ class Surface:
         along, around: Slopes of the relief.
         wet: How wet or dirty the wall is, 0 to 1.
         turn: Place around the pipe as a share of its perimeter.
-        edge: Width in metres over which borders are drawn.
+        edge: Width in meters over which borders are drawn.
         level: log2 of the pixel's footprint along the pipe.
     """
 
@@ -210,9 +210,9 @@ class Ripples:
 
     Args:
         texture: Slopes across and along the pipe, and the scum field.
-        period: Metres of the texture.
+        period: Meters of the texture.
         strength: RMS slope.
-        drift: Metres by which the frame's pattern has flowed.
+        drift: Meters by which the frame's pattern has flowed.
         pixel: Footprint of a pixel at unit distance, 1 / focal.
     """
 
@@ -237,9 +237,9 @@ class Ripples:
         """Look up points of the water for `trace`.
 
         Args:
-            x: Positions across the pipe in metres ``(N,)``.
-            z: Positions along the pipe in metres ``(N,)``.
-            t: Depth of the points in metres ``(N,)``.
+            x: Positions across the pipe in meters ``(N,)``.
+            z: Positions along the pipe in meters ``(N,)``.
+            t: Depth of the points in meters ``(N,)``.
 
         Returns:
             Slopes along x and z, and the scum field (floating matter where

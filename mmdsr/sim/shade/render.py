@@ -45,7 +45,7 @@ class World(NamedTuple):
         decals: Defects in the wall.
         defects: All defects.
         table: Share of the perimeter by angle, None for a circle.
-        perimeter: Metres around the pipe.
+        perimeter: Meters around the pipe.
     """
 
     scene: Scene
@@ -64,7 +64,7 @@ class Rendered(NamedTuple):
 
     Attributes:
         light: Linear RGB ``(H, W, 3)`` of arbitrary scale, float32.
-        depth: Metres ``(H, W)``, float32.
+        depth: Meters ``(H, W)``, float32.
         defect: Number of the defect that a pixel shows ``(H, W)``, uint8, 0
             for none.
     """
@@ -91,7 +91,7 @@ def illuminate(
         scene: The run.
         surface: Reflectance and relief of the points.
         hits: The points.
-        lamp: World position of the lamp, metres.
+        lamp: World position of the lamp, meters.
         profile: Beam brightness ``(H, W)``.
 
     Returns:
@@ -153,7 +153,7 @@ def add_water(
         looks: Dirt of the run.
         hits: The points.
         light: Linear RGB ``(3, H, W)`` of the (mirrored) wall.
-        lamp: World position of the lamp, metres.
+        lamp: World position of the lamp, meters.
         profile: Beam brightness ``(H, W)``.
         focal: Focal length in pixels.
     """
@@ -224,7 +224,7 @@ def shade_bodies(
         found: Pixels that show bodies.
         camera: The camera.
         top: First row of the block.
-        lamp: World position of the lamp, metres.
+        lamp: World position of the lamp, meters.
         profile: Beam brightness ``(H, W)`` of the block.
 
     Returns:

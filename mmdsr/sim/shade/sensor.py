@@ -43,9 +43,9 @@ def meter(light: np.ndarray, target: float, shoulder: float) -> float:
 
 
 def _noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Unit noise: fine in brightness, softer and weaker in colour.
+    """Unit noise: fine in brightness, softer and weaker in color.
 
-    Colour filter arrays and video codecs leave no fine noise in colour.
+    Color filter arrays and video codecs leave no fine noise in color.
     """
     height, width, _ = shape
     noise = rng.standard_normal((height, width), dtype=np.float32)
@@ -77,7 +77,7 @@ def _tone(image: np.ndarray, contrast: float) -> None:
 
 
 def compress(image: np.ndarray, quality: int) -> np.ndarray:
-    """Send an image through JPEG with halved colour resolution.
+    """Send an image through JPEG with halved color resolution.
 
     Args:
         image: uint8 RGB ``(H, W, 3)``.

@@ -27,7 +27,7 @@ class MipAtlas:
     On the wall of a pipe, seen from near its axis at distance Z, the
     footprint of a pixel grows as Z^2 along the axis and as Z around it. So
     one chain of levels suffices in place of a full two-dimensional ripmap:
-    each level halves the resolution along the axis, and each second level
+    each level halves the resolution along the axis, and every other level
     halves it around the pipe. Lying in one image, the levels are read by
     ``cv2.remap`` with a different level at each pixel.
 

@@ -4,7 +4,7 @@
   reflectance and the two slopes of the relief;
 - *rings*: a function of the axis alone: corrugations, joints, rings of
   dirt and wear;
-- *macro*: metres of wall at about a centimetre: shading, and smooth fields
+- *macro*: meters of wall at about a centimeter: shading, and smooth fields
   that become patches, streaks and cracks with sharp borders when the
   renderer thresholds them at its own resolution.
 """
@@ -23,11 +23,11 @@ from mmdsr.sim.shade.noise import (
 )
 from mmdsr.sim.shade.texture import MipAtlas
 
-RING_LENGTH = 24.576  # metres of pipe before its rings repeat
+RING_LENGTH = 24.576  # meters of pipe before its rings repeat
 _RING_SAMPLES = 16384
 _DETAIL = 1024
 _MACRO_ROWS, _MACRO_COLS = 256, 1024
-CRACK_RANGE = 0.1  # metres; a crack's distance is known up to this
+CRACK_RANGE = 0.1  # meters; a crack's distance is known up to this
 
 
 class Wall:
@@ -38,18 +38,18 @@ class Wall:
         rings: Channels slope along the axis, reflectance, gap (0 to 1),
             height (-1 to 1).
         macro: Channels reflectance, patch field, crack distance in
-            metres, streak field.
-        detail_period: Metres of the detail tile (axis, around).
-        macro_length: Metres of pipe before the macro texture repeats.
+            meters, streak field.
+        detail_period: Meters of the detail tile (axis, around).
+        macro_length: Meters of pipe before the macro texture repeats.
         turns: Times the detail tile goes around the pipe.
 
     Args:
         scene: The run.
         rng: Source of randomness of the textures.
-        footprint: Size on the wall, in metres, of the nearest pixels: the
+        footprint: Size on the wall, in meters, of the nearest pixels: the
             pixel of the detail tile.
-        joints: Places of the joints in one period of the rings, metres.
-        around: Perimeter of the pipe, metres.
+        joints: Places of the joints in one period of the rings, meters.
+        around: Perimeter of the pipe, meters.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ def _bricks(
     shift = np.where(course % 2 == 0, 0, 0.5)
     x = (np.arange(cols)[None] + 0.5) / cols * per_row + wobble[0] + shift
     number = np.floor(x).astype(int) % per_row
-    # Distance in metres to the edge of the brick.
+    # Distance in meters to the edge of the brick.
     edge_x = (0.5 - np.abs(x - np.floor(x) - 0.5)) * period[0] / per_row
     edge_y = (0.5 - np.abs(y - np.floor(y) - 0.5)) * period[1] / courses
     edge = np.minimum(edge_x, edge_y).astype(np.float32)
@@ -148,7 +148,7 @@ def _bricks(
 
 
 def ring_joints(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Places of the joints in one period of the rings, metres."""
+    """Places of the joints in one period of the rings, meters."""
     count = round(RING_LENGTH / rng.uniform(*scene.material.joint_spacing))
     spacing = RING_LENGTH / count
     shift = rng.uniform(-0.04, 0.04, count) * spacing

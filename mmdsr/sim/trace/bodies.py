@@ -21,7 +21,7 @@ Shape = tuple[np.ndarray, np.ndarray]
 
 ELLIPSOID, BOX, CAPSULE, TUBE = 0, 1, 2, 3
 NEAR = 0.02
-"""Metres; nothing nearer to the camera is drawn."""
+"""Meters; nothing nearer to the camera is drawn."""
 
 
 class Bodies(NamedTuple):
@@ -29,13 +29,13 @@ class Bodies(NamedTuple):
 
     Attributes:
         table: Float64 ``(N, 14)``: the shape's code; then, for ellipsoid
-            and box, centre and the matrix (by rows) that takes an offset
+            and box, center and the matrix (by rows) that takes an offset
             from it to the unit sphere or cube; for a capsule its two ends
             and radius; for a tube a point of its axis, the axis outwards,
             inner and outer radius, and the lengths along the axis from that
             point to the open end and to the dark end. A tube whose radii
             are equal is flush with the wall.
-        sphere: Bounding spheres ``(N, 4)``, centre and radius.
+        sphere: Bounding spheres ``(N, 4)``, center and radius.
         color: Linear RGB reflectance ``(N, 3)``.
         look: Roughness of the surface and strength of highlights
             ``(N, 2)``.
@@ -56,7 +56,7 @@ class BodyHits(NamedTuple):
 
     Attributes:
         at: Rows and columns in the block.
-        depth: Depth in metres, float32.
+        depth: Depth in meters, float32.
         body: Index of the body.
         normal: Unit normal towards the camera's side ``(3, N)``, float32.
         cover: Share of the pixel that is covered.

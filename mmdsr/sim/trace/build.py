@@ -31,7 +31,7 @@ def joint_steps(
         joints: z of the joints.
 
     Returns:
-        z of the joint to the shift (x, y) in metres.
+        z of the joint to the shift (x, y) in meters.
     """
     steps: dict[float, np.ndarray] = {}
     for defect in defects:
@@ -99,7 +99,7 @@ class _Builder:
         return point, np.array([*way, 0.0])
 
     def invert(self, z: float, shift: float = 0.0) -> np.ndarray:
-        """Point of the pipe's bottom, ``shift`` metres to the right."""
+        """Point of the pipe's bottom, ``shift`` meters to the right."""
         _, bottom = self.scene.extent
         angle = np.arctan2(bottom, shift)
         return self.wall(z, angle)[0]

@@ -38,7 +38,7 @@ def squeeze_at(row: np.ndarray, z: float) -> float:
 def _to_round(
     row: np.ndarray, x: float, y: float, z: float
 ) -> tuple[float, float]:
-    """A point relative to its segment's centre, deformation undone."""
+    """A point relative to its segment's center, deformation undone."""
     qx = x - row[CX] - row[SX] * (z - row[Z0])
     qy = y - row[CY] - row[SY] * (z - row[Z0])
     if row[SQUEEZE] == 0:
@@ -71,7 +71,7 @@ def _deformed_exit(
 ) -> float:
     """First exit between two ray parameters, inf if there is none.
 
-    ``q`` and ``e`` are start and direction relative to the centre line. The
+    ``q`` and ``e`` are start and direction relative to the center line. The
     wall lies between the pipe squeezed and widened on all sides.
     """
     wide = 1 + abs(row[SQUEEZE])
@@ -194,7 +194,7 @@ def pipe_exit(
         x, y = o[0] + stop * d[0], o[1] + stop * d[1]
         x, y = _to_round(table[i], x, y, o[2] + stop * d[2])
         if not section_holds(code, r, h, x, y):
-            # Rounding must not raise a face where neighbours fit.
+            # Rounding must not raise a face where neighbors fit.
             if section_holds(code, r * (1 + 1e-9), h * (1 + 1e-9), x, y):
                 start = stop
                 continue

@@ -21,9 +21,9 @@ class Camera(NamedTuple):
     """Where a frame is taken from.
 
     Attributes:
-        pose: Camera-to-world matrix ``(4, 4)``, float64, metres.
+        pose: Camera-to-world matrix ``(4, 4)``, float64, meters.
         focal: Focal length in pixels.
-        center: Principal point (x, y) in pixels, where the centre of the
+        center: Principal point (x, y) in pixels, where the center of the
             first pixel is (0.5, 0.5).
     """
 
@@ -45,8 +45,8 @@ class Pipe(NamedTuple):
         section: Code, half width and half height, see
             `mmdsr.sim.scene.section`.
         segments: The row of segments.
-        water: Height y of the water, metres, or None for a dry pipe.
-        far: Largest depth, metres. What lies beyond is given this depth.
+        water: Height y of the water, meters, or None for a dry pipe.
+        far: Largest depth, meters. What lies beyond is given this depth.
     """
 
     section: tuple[int, float, float]
@@ -59,16 +59,16 @@ class Hits(NamedTuple):
     """Where the rays of a block of pixels end; arrays ``(H, W)`` float32.
 
     Attributes:
-        depth: Distance along the optical axis in metres of the visible
+        depth: Distance along the optical axis in meters of the visible
             surface (water included), cut at the far limit.
         water: True where the water is seen.
-        x, y, z: Point of the wall in world metres; for a water pixel the
+        x, y, z: Point of the wall in world meters; for a water pixel the
             point of the wall seen mirrored in the water.
-        across: The point relative to the centre of its section ``(2, H,
+        across: The point relative to the center of its section ``(2, H,
             W)``.
         normal: Unit normal of the wall towards the inside ``(3, H, W)``.
         face: True where the point is on the end face of a segment.
-        grazing: Component of the (unnormalised, forward length one) ray
+        grazing: Component of the (unnormalized, forward length one) ray
             along the wall's outward normal.
         path: Length travelled, in units of the optical axis, to the wall.
         surface_x, surface_z: Visible point on the water (0 elsewhere).

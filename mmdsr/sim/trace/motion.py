@@ -24,7 +24,7 @@ def frame_times(
         scene: The run.
         steps: ``'even'``: one step from frame to frame. ``'spread'``: the
             advance from one frame to the next is log-uniform over
-            `SPREAD_RADII` radii of the pipe, from neighbours in a video to
+            `SPREAD_RADII` radii of the pipe, from neighbors in a video to
             stills that share little; where the camera zooms, the gap is
             log-uniform over `SPREAD_ZOOM` of the run's zoom steps.
         count: Number of frames.
