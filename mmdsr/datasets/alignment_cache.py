@@ -90,7 +90,7 @@ def read_alignment(
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.float16:
         raise ValueError(
             f'{path} must hold float16 (h, w, 3), not {array.dtype} '
-            f'{array.shape}. Make it anew with cache_alignment.py.'
+            f'{array.shape}. Make it again with cache_alignment.py.'
         )
     array = array.astype(np.float32)
     return array[..., :2], array[..., 2:]

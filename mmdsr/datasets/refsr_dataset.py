@@ -171,7 +171,7 @@ class RefSRDataset(BaseDataset):
                 if not damaged:
                     raise
                 raise ValueError(
-                    f'{"; ".join(damaged)}. Write the data set anew, or '
+                    f'{"; ".join(damaged)}. Write the data set again, or '
                     'remove the sample from its manifest.'
                 ) from error
 
@@ -249,7 +249,7 @@ def _refuse_missing(folder: Path, stems: Collection[str]) -> None:
     if stems:
         raise FileNotFoundError(
             f'{folder} lacks {len(stems)} images of the manifest: '
-            f'{_some(sorted(stems))}. Write the data set anew.'
+            f'{_some(sorted(stems))}. Write the data set again.'
         )
 
 

@@ -179,7 +179,7 @@ def _open(
         return
     if found is not None and not overwrite:
         raise FileExistsError(
-            f'{partial_dir} is left of an interrupted run with other '
+            f'{partial_dir} is left over from an interrupted run with other '
             'settings. Repeat that run, delete the folder, or ask for '
             'overwriting.'
         )

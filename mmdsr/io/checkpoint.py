@@ -163,7 +163,7 @@ def find_checkpoint(path: str | Path) -> Path:
         path: File or working directory.
 
     Returns:
-        The file; of a directory the best one, else the newest.
+        The file; of a directory the best one, otherwise the newest.
 
     Raises:
         FileNotFoundError: If there is none.

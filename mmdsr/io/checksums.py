@@ -80,7 +80,7 @@ def read_checksums(root: str | Path) -> dict[str, str]:
     note = manifest.get('checksums')
     if not isinstance(note, dict):
         raise ValueError(
-            f'{root / MANIFEST} names no checksums; make the data set anew '
+            f'{root / MANIFEST} names no checksums; make the data set again '
             'to have them.'
         )
     path = root / LIST

@@ -86,12 +86,12 @@ def read_values(path: str | Path) -> np.ndarray:
         if (values[..., :3] == values[..., :1]).all():
             return values[..., 0]
         raise ValueError(
-            f'{path} is a coloured picture of depth, whose values are lost; '
-            'use the grey maps or the .npy files.'
+            f'{path} is a colored picture of depth, whose values are lost; '
+            'use the gray maps or the .npy files.'
         )
     if image.mode != 'L' and image.mode not in UINT16_MODES:
         raise ValueError(
-            f'{path} must be grey of 8 or 16 bits, not of the kind '
+            f'{path} must be gray of 8 or 16 bits, not of the kind '
             f'{image.mode!r}.'
         )
     return values

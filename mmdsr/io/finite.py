@@ -68,7 +68,7 @@ def _tensors(value: object, name: str) -> Iterator[tuple[str, Tensor]]:
 def _count(value: Tensor, name: str) -> int:
     """Number of values that are not finite."""
     if value.layout != torch.strided or value.is_quantized:
-        raise ValueError(f'{name} is no dense tensor')
+        raise ValueError(f'{name} is not a dense tensor')
     if not (value.is_floating_point() or value.is_complex()):
         return 0
     # What is one value in the file is looked at once, however often the

@@ -113,7 +113,7 @@ def read_flow(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
             encoded[..., ::-1] if encoded.ndim == 3 else encoded
         )
     except ValueError as error:
-        raise ValueError(f'{path} is no flow image: {error}.') from error
+        raise ValueError(f'{path} is not a flow image: {error}.') from error
 
 
 def write_flow(

@@ -127,8 +127,8 @@ def find_runs(root: str | Path, exclude: Iterable[Path] = ()) -> list[Run]:
         )
     if len(found) > 1 and any(folder == root for folder, _ in found):
         raise ValueError(
-            f'{root} holds images itself and in sub-folders. Give a folder '
-            'of frames, or one with a sub-folder for each run.'
+            f'{root} holds images itself and in subfolders. Give a folder '
+            'of frames, or one with a subfolder for each run.'
         )
     runs = sorted((run for _, run in found), key=lambda r: natural_key(r.name))
     for one, other in pairwise(runs):

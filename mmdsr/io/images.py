@@ -151,7 +151,7 @@ def read_depth(path: str | Path, unit: float = DEPTH_UNIT) -> np.ndarray:
             depth = depth[..., 0]
         if depth.ndim != 2 or depth.dtype.kind != 'f':
             raise ValueError(
-                f'{path} must hold (h, w) floats in metres, not '
+                f'{path} must hold (h, w) floats in meters, not '
                 f'{depth.shape} {depth.dtype}.'
             )
         depth = depth.astype(np.float32)

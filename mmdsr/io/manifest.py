@@ -31,7 +31,7 @@ def run_of(stem: str) -> str:
     """
     if not _STEM.fullmatch(stem):
         raise ValueError(
-            f'{stem!r} is no sample name: use RUN_FRAME without white space '
+            f'{stem!r} is no sample name: use RUN_FRAME without whitespace '
             'or path separators, such as "run0003_0012".'
         )
     return stem.rpartition('_')[0]
@@ -103,7 +103,7 @@ def read_manifest(
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise ValueError(
             f'{path} is no manifest of this layout ({error!r}). Write the '
-            'data set anew, or delete the file to use the folders as they '
+            'data set again, or delete the file to use the folders as they '
             'are.'
         ) from error
     if formats is not None and found[0] not in formats:
@@ -114,7 +114,7 @@ def read_manifest(
     if found[1] != VERSION:
         raise ValueError(
             f'{path} has version {found[1]} of its format, this version '
-            f'reads {VERSION}. Write the data set anew.'
+            f'reads {VERSION}. Write the data set again.'
         )
     if not all(
         isinstance(stems, list) and all(isinstance(s, str) for s in stems)

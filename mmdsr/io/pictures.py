@@ -128,9 +128,9 @@ def _to_srgb(image: Image.Image) -> tuple[np.ndarray, str]:
     if mode in UINT16_MODES or mode == 'I':
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
-            raise ValueError('32-bit grey with values beyond 16 bits')
+            raise ValueError('32-bit gray with values beyond 16 bits')
         grey = np.rint(values / 257).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2), '16-bit grey to 8 bits'
+        return np.repeat(grey[..., None], 3, axis=2), '16-bit gray to 8 bits'
     if mode == 'F':
         raise ValueError(
             'floating-point pixels, whose range is unknown; save it with '
@@ -162,15 +162,15 @@ def _by_profile(
     # Also of a profile for another kind of image than this one.
     except (ImageCms.PyCMSError, OSError) as error:
         reason = str(error).split('\n')[0]
-        return None, f'its colour profile ignored ({reason})'
-    return converted, 'colour profile to sRGB'
+        return None, f'its color profile ignored ({reason})'
+    return converted, 'color profile to sRGB'
 
 
 def _fill_hidden(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Give invisible pixels the color of the nearest visible one.
 
-    What a program left there, often black or red, would else bleed into the
-    visible border when the image is enlarged.
+    What a program left there, often black or red, would otherwise bleed
+    into the visible border when the image is enlarged.
     """
     hidden = alpha == 0
     if not hidden.any() or hidden.all():

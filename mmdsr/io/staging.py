@@ -22,7 +22,7 @@ class Staging:
 
     Args:
         out: Root of the data set to be made.
-        settings: What has to be equal for a left folder to be gone on from;
+        settings: What must be equal for an interrupted run to be continued;
             anything JSON can hold.
         overwrite: Replace an existing data set at ``out`` (only a folder that
             has a manifest is ever replaced), and drop what an interrupted run
@@ -86,8 +86,8 @@ class Staging:
                 return
             if self.resumable and not self.overwrite and note.is_file():
                 raise FileExistsError(
-                    f'{self.tmp_dir} is left of an interrupted run with '
-                    'other settings. Repeat that run, delete the folder, or '
+                    f'{self.tmp_dir} is left over from an interrupted run '
+                    'with other settings. Repeat that run, delete the folder, or '
                     'ask for overwriting.'
                 )
             shutil.rmtree(self.tmp_dir)

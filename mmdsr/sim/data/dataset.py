@@ -261,8 +261,8 @@ def _write_parallel(
                 break
     except BrokenProcessPool as error:
         raise RuntimeError(
-            'a worker process was killed (too little memory?); the same '
-            'call goes on from here, try fewer workers'
+            'a worker process was killed (too little memory?): repeat the '
+            'call with fewer workers, it continues from here'
         ) from error
     finally:
         stop.set()

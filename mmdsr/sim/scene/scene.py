@@ -35,7 +35,7 @@ class Scene:
         color: Base color of the wall, linear RGB.
         section: Cross-section: ``'circular'``, ``'egg'`` or ``'box'``.
         radius: Half width of the pipe.
-        half_height: Half height of a box; else the radius.
+        half_height: Half height of a box; otherwise the radius.
         bend: Winding of the pipe.
         misfit: Standard deviation of the joints' usual offset.
         water: Height y of the water below the axis (y points down), or

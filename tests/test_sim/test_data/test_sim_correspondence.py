@@ -57,7 +57,8 @@ def test_the_same_spot_of_the_world(name, world):
     # At the vanishing point of a tube everything is far; cut as on disk.
     depths = [np.minimum(world(c, x, y), 60) for c in (first, second)]
     flow, visible = correspondence(*depths, first, second)
-    assert flow.dtype == np.float32 and visible.dtype == bool
+    assert flow.dtype == np.float32
+    assert visible.dtype == bool
     u, v = x + flow[..., 0], y + flow[..., 1]
     near = visible & (depths[0] < 5)
     places = [
@@ -150,7 +151,7 @@ def test_the_simulators_own_pictures():
 
 
 def test_hidden_unknown_and_behind():
-    x, y = grid()
+    x, _y = grid()
     first, second = view(), view(position=(0.2, 0, 0))
     far = np.full(SIZE, 2.0)
     # Something near stands before part of the wall in the second picture.
@@ -164,14 +165,16 @@ def test_hidden_unknown_and_behind():
     unknown = far.copy()
     unknown[10:20], unknown[20:30] = np.nan, 0
     flow, visible = correspondence(unknown, far, first, second)
-    assert not visible[10:30].any() and not flow[10:30].any()
+    assert not visible[10:30].any()
+    assert not flow[10:30].any()
     assert visible[40, 20:60].all()
     assert np.isfinite(flow).all()
     _, visible = correspondence(far, unknown, first, second)
     assert not visible[11:29].any()
     passed = view(position=(0, 0, 3))
     flow, visible = correspondence(far, far, first, passed)
-    assert not visible.any() and not flow.any()
+    assert not visible.any()
+    assert not flow.any()
 
 
 def test_read_views(tmp_path):
@@ -202,7 +205,7 @@ def test_read_views(tmp_path):
         'what',
     ):
         path.write_text('\n'.join([lines[0], damaged, *lines[2:]]))
-        with pytest.raises(ValueError, match=r'poses.csv, line 2: .*anew'):
+        with pytest.raises(ValueError, match=r'poses.csv, line 2: .*again'):
             read_views(root)
 
 

@@ -50,7 +50,7 @@ def test_each_kind_shows_where_its_mask_is(kind):
 
 @pytest.mark.parametrize('kind', ['BE', 'IL', 'GR', 'FO', 'AF'])
 def test_bodies_are_in_the_depth(kind):
-    run, k, frame = visible(kind)
+    run, _k, frame = visible(kind)
     mask = frame.defect == 1
     defect = run.defects[0]
     world = frame.pose[:3, :3] @ (
@@ -100,7 +100,7 @@ def test_a_defect_stays_at_its_place_of_the_wall(kind):
 
 
 def test_a_displaced_joint_moves_what_follows():
-    run, _, frame = visible('FS')
+    run, _, _frame = visible('FS')
     segments = run._world.pipe.segments
     z = run.defects[0].z
     assert np.abs(segments.joints - z).min() < 1e-9

@@ -89,5 +89,5 @@ def test_one_row_is_a_function_of_the_axis():
     ('shape', 'levels'), [((30, 64, 1), 3), ((32, 64, 1), 8), ((8, 8, 1), 1)]
 )
 def test_bad_shapes_are_refused(shape, levels):
-    with pytest.raises(ValueError, match='powers of two|levels must be'):
+    with pytest.raises(ValueError, match=r'powers of two|levels must be'):
         MipAtlas(np.zeros(shape, np.float32), levels)

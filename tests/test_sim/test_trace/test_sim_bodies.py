@@ -64,9 +64,9 @@ SHAPES = {
         lambda p: (np.abs(AXES @ (p - CENTER) / (0.12, 0.06, 0.08)) < 1).all(),
     ),
     'capsule': (
-        capsule(CENTER, CENTER + (0.1, -0.12, 0.2), 0.05),
+        capsule(CENTER, (*CENTER, 0.1, -0.12, 0.2), 0.05),
         lambda p: (
-            segment_distance(p, CENTER, CENTER + (0.1, -0.12, 0.2)) < 0.05
+            segment_distance(p, CENTER, (*CENTER, 0.1, -0.12, 0.2)) < 0.05
         ),
     ),
 }
@@ -171,7 +171,7 @@ def test_a_flush_lateral_is_a_hole_in_the_wall():
     assert (found.depth > hits.depth[found.at]).all()
     # What is seen lies on the lateral's wall.
     depth = as_map(found)[seen]
-    row, col = np.nonzero(seen)
+    row, _col = np.nonzero(seen)
     py = (row + 0.5 - 20) / 40 * depth
     np.testing.assert_allclose(np.hypot(py, depth - 0.8), 0.08, atol=1e-5)
 
@@ -179,7 +179,7 @@ def test_a_flush_lateral_is_a_hole_in_the_wall():
 def test_an_intruding_lateral_shows_rim_outside_and_inside():
     axis = np.array([0.6, 0, 0.8])
     shape = tube((0, 0, 0.6), axis, 0.06, 0.08, 0.15, 2.0, RADIUS / 0.6)
-    found, hits = view([shape])
+    found, _hits = view([shape])
     assert found.inside.any()
     assert (~found.inside).any()
     ray = np.stack(

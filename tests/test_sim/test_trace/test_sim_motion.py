@@ -31,10 +31,12 @@ def test_gaps_of_a_spread(motion, unit, bounds):
     gaps = np.diff(found) * unit
     low, high = bounds
     assert found[0] == 0
-    assert gaps.min() >= 0.999 * low and gaps.max() <= 1.001 * high
+    assert gaps.min() >= 0.999 * low
+    assert gaps.max() <= 1.001 * high
     # Log-uniform: as many in each part of the range.
     parts = np.histogram(np.log(gaps), 4, (np.log(low), np.log(high)))[0]
-    assert parts.min() > 400 and parts.max() < 600
+    assert parts.min() > 400
+    assert parts.max() < 600
 
 
 def test_more_frames_begin_alike():
