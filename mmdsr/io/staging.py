@@ -87,8 +87,8 @@ class Staging:
             if self.resumable and not self.overwrite and note.is_file():
                 raise FileExistsError(
                     f'{self.tmp_dir} is left over from an interrupted run '
-                    'with other settings. Repeat that run, delete the folder, or '
-                    'ask for overwriting.'
+                    'with other settings. Repeat that run, delete the '
+                    'folder, or ask for overwriting.'
                 )
             shutil.rmtree(self.tmp_dir)
         self.tmp_dir.mkdir(parents=True)
