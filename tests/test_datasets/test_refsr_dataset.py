@@ -151,7 +151,7 @@ def test_no_common_stem(root):
     'wrong', [{'split': 'val'}, {'reference': 'none'}, {'max_samples': 0}]
 )
 def test_arguments_are_checked(root, wrong):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
         RefSRDataset(root, **{'split': 'test', **wrong})
 
 

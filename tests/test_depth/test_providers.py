@@ -223,7 +223,7 @@ class TestTransformers:
             raise OSError("We couldn't connect to the hub\nand more")
 
         monkeypatch.setattr(AutoImageProcessor, 'from_pretrained', refuse)
-        with pytest.raises(ValueError) as caught:
+        with pytest.raises(ValueError, match='cannot be loaded') as caught:
             build_provider(
                 'transformers', checkpoint='some/model', allow_download=True
             )

@@ -144,9 +144,10 @@ def test_an_interruption_of_the_end_loses_nothing(
     def stop(*args):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr('mmdsr.io.staging.write_checksums', stop)
-        make(out, tiny_plan(layout))
+        with pytest.raises(KeyboardInterrupt):
+            make(out, tiny_plan(layout))
     assert not out.exists()
 
     def no_frame(*args):
