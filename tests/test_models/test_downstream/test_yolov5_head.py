@@ -170,7 +170,8 @@ def test_batch_without_boxes_trains():
     model.train()
     sample = DetDataSample(gt_instances=truth([], []))
     losses = model.loss(torch.rand(2, 3, 64, 64), [sample, sample])
-    assert losses['loss_bbox'] == 0 and losses['loss_cls'] == 0
+    assert losses['loss_bbox'] == 0
+    assert losses['loss_cls'] == 0
     sum(losses.values()).backward()
     # No parameter is unused, which several processes would stumble over.
     assert all(p.grad is not None for p in model.parameters())
