@@ -3,6 +3,7 @@
 import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +40,8 @@ class Settings:
             the reference on: a tile then sees that part of the reference
             which lies where it lies, and its neighbors take over where the
             match leaves it.
+        explain (bool): Whether to ask the network for its confidence in a
+            reference, where there is one. Defaults to False.
     """
 
     scale: int
@@ -48,6 +51,24 @@ class Settings:
     batch: int | None
     precision: str
     centered: bool = False
+    explain: bool = False
+
+
+class Enlarged(NamedTuple):
+    """An image as it comes out.
+
+    Args:
+        pixels (Tensor): uint8 BGR (3, H * scale, W * scale).
+        confidence (Tensor or None): Confidence of each pixel of LR in the
+            reference (H, W), uint8, of 255; ``None`` without a reference, or
+            if it was not asked for.
+        tile (int or None): Side of the tiles; ``None`` for the whole image
+            at once.
+    """
+
+    pixels: Tensor
+    confidence: Tensor | None = None
+    tile: int | None = None
 
 
 @dataclass
@@ -69,6 +90,8 @@ class ImagePair:
     def __post_init__(self):
         # Grown before cutting, as the network refuses less.
         self.lr = _grow(self.image)
+        # What stands for a reference shows nothing that LR does not.
+        self.has_reference = isinstance(self.reference, Tensor)
         if isinstance(self.reference, Tensor):
             self.reference = _grow(self.reference.to(self.image.device))
         elif self.reference == 'self':
@@ -143,7 +166,7 @@ def enlarge(network, pairs, settings):
         settings (Settings): How.
 
     Returns:
-        list[Tensor]: uint8 BGR images, ``scale`` times as large.
+        list[Enlarged]: The images, ``scale`` times as large.
 
     Raises:
         ResultError: If the network gives values that are no image.
@@ -217,7 +240,8 @@ def _whole(network, pairs, settings):
     results = None
     try:
         parts = [pair.cut(tile, side, settings) for pair in pairs]
-        results = _forward(network, parts, settings)
+        explains = _explains(pairs, settings)
+        results = _forward(network, parts, settings, explains)
     except (RuntimeError, MemoryError) as error:
         _refuse_others(error, pairs[0], settings)
     if results is None:
@@ -229,8 +253,13 @@ def _whole(network, pairs, settings):
         _say_less(pairs[0], tile)
         return [_one(network, pairs[0], tile, settings)]
     return [
-        _finish(tiling.to_bytes(_checked(result, pair)), pair, settings.scale)
-        for pair, result in zip(pairs, results, strict=True)
+        _finish(
+            tiling.to_bytes(_checked(result, pair)),
+            confidence if confidence is None else tiling.to_bytes(confidence),
+            pair,
+            settings.scale,
+        )
+        for pair, (result, confidence) in zip(pairs, results, strict=True)
     ]
 
 
@@ -290,6 +319,12 @@ def _in_tiles(network, pair, tile, settings):
     overlap = pair.overlap(tile, settings)
     tiles = tiling.make_tiles(*pair.size, tile, overlap, _grid(settings))
     canvas = tiling.Canvas(tiles, pair.size, scale, overlap, pair.lr.device)
+    explains = _explains([pair], settings)
+    trust = None
+    if explains:
+        trust = tiling.Canvas(
+            tiles, pair.size, 1, overlap, pair.lr.device, channels=1
+        )
     waiting = []
 
     def flush():
@@ -297,13 +332,14 @@ def _in_tiles(network, pair, tile, settings):
             return
         places, parts = zip(*waiting, strict=True)
         waiting.clear()
-        for place, result in zip(
-            places, _forward(network, parts, settings), strict=True
-        ):
+        results = _forward(network, parts, settings, explains)
+        for place, (result, confidence) in zip(places, results, strict=True):
             height, width = (stop - start for start, stop in place)
             # A tile at the edge may have been grown.
             result = result[:, : height * scale, : width * scale]
             canvas.add(place, _checked(result, pair))
+            if trust is not None:
+                trust.add(place, confidence[:, :height, :width])
 
     for place in tiles:
         part = pair.cut(place, tile, settings)
@@ -317,7 +353,8 @@ def _in_tiles(network, pair, tile, settings):
         if len(waiting) >= _batch(settings, pair.lr.device, takes):
             flush()
     flush()
-    return _finish(canvas.image(), pair, scale)
+    confidence = None if trust is None else trust.image()
+    return _finish(canvas.image(), confidence, pair, scale, tile)
 
 
 def _grid(settings):
@@ -331,15 +368,31 @@ def _grid(settings):
     return settings.multiple
 
 
-def _forward(network, parts, settings):
-    """Run the network on a batch: RGB in 0..1, LR and reference."""
+def _explains(pairs, settings):
+    """Tell whether there is a confidence to ask the network for."""
+    return settings.explain and any(pair.has_reference for pair in pairs)
+
+
+def _forward(network, parts, settings, explains):
+    """Run the network on a batch: RGB in 0..1, LR and reference.
+
+    Returns:
+        list[tuple[Tensor, Tensor or None]]: Image (3, H, W), and confidence
+        (1, h, w) in 0..1 if the network is to explain itself.
+    """
     lr, ref = map(torch.stack, zip(*parts, strict=True))
     dtype = PRECISIONS[settings.precision]
     kind = lr.device.type
     with torch.autocast(kind, enabled=False):
         chosen = torch.autocast(kind, dtype) if dtype else nullcontext()
         with chosen:
-            return network.to(lr.device)(lr, ref).float()
+            network = network.to(lr.device)
+            if not explains:
+                return [(image, None) for image in network(lr, ref).float()]
+            output = network.explain(lr, ref)
+    # A match score may be negative: it speaks against the reference.
+    confidence = output.confidence.float().clamp(0, 1).nan_to_num(0)
+    return list(zip(output.sr.float(), confidence, strict=True))
 
 
 def _checked(result, pair):
@@ -354,10 +407,14 @@ def _checked(result, pair):
     return result
 
 
-def _finish(image, pair, scale):
+def _finish(image, confidence, pair, scale, tile=None):
     """Cut off what the image was grown by, and turn RGB into BGR."""
-    height, width = (side * scale for side in pair.image.shape[-2:])
-    return image[:, :height, :width].flip(0)
+    height, width = pair.image.shape[-2:]
+    pixels = image[:, : height * scale, : width * scale].flip(0)
+    # In a batch, others may have a reference.
+    if confidence is None or not pair.has_reference:
+        return Enlarged(pixels, None, tile)
+    return Enlarged(pixels, confidence[0, :height, :width], tile)
 
 
 def _to_rgb(image):

@@ -5,12 +5,14 @@ import inspect
 from pathlib import Path
 
 from mmengine.config import Config
+from torch import nn
 
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.models.networks.dsrnet_x import DSRNetX
 from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.registry import MODELS
-from mmdsr.weights import load_published
+from mmdsr.weights import load_published, weight_path
+from mmdsr.weights.load import SUFFIXES
 
 
 def build_network(config=None, checkpoint=None, weights=None):
@@ -50,6 +52,25 @@ def build_network(config=None, checkpoint=None, weights=None):
     return network.eval()
 
 
+def weights_path(
+    checkpoint: str | Path | None, weights: str | Path | None
+) -> Path:
+    """Return the file that :func:`build_network` takes the weights from.
+
+    Args:
+        checkpoint: As of :func:`build_network`.
+        weights: Likewise.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If there are no published weights of that name.
+    """
+    if weights is None:
+        return Path(find_checkpoint(checkpoint))
+    path = Path(weights)
+    return path if path.suffix in SUFFIXES else weight_path(str(weights))
+
+
 def takes_none(network):
     """Find out whether a network does without a reference.
 
@@ -60,6 +81,20 @@ def takes_none(network):
         bool: Whether its reference may be left out.
     """
     return inspect.signature(network.forward).parameters['ref'].default is None
+
+
+def confidence_kind(network: nn.Module) -> str:
+    """Say what a network means by its confidence in a reference.
+
+    Args:
+        network: Any network of the package.
+
+    Returns:
+        ``'share'``: the share of a pixel's detail that a reference showed,
+        which is learned; ``'score'``: how alike the features of image and
+        reference are, which says less.
+    """
+    return 'share' if isinstance(network, DSRNetX) else 'score'
 
 
 def digest_of(network):

@@ -138,16 +138,17 @@ class Canvas:
         scale (int): How much is enlarged.
         overlap (int): As of :func:`make_tiles`.
         device (torch.device): Where the results are.
+        channels (int): Of the image. Defaults to 3.
     """
 
-    def __init__(self, tiles, size, scale, overlap, device):
+    def __init__(self, tiles, size, scale, overlap, device, channels=3):
         self.scale = scale
         height, width = (side * scale for side in size)
         self._image = torch.empty(
-            3, height, width, dtype=torch.uint8, device=device
+            channels, height, width, dtype=torch.uint8, device=device
         )
         rows = max(tile.y[1] - tile.y[0] for tile in tiles) * scale
-        self._band = torch.zeros(3, rows, width, device=device)
+        self._band = torch.zeros(channels, rows, width, device=device)
         self._top = 0
         self._shares = [
             _shares({tile[axis] for tile in tiles}, scale, overlap, device)
@@ -159,7 +160,7 @@ class Canvas:
 
         Args:
             tile (Tile): The next one, row by row.
-            result (Tensor): The enlarged tile (3, h * scale, w * scale) in
+            result (Tensor): The enlarged tile (C, h * scale, w * scale) in
                 0..1.
         """
         first = tile.y[0] * self.scale
@@ -174,7 +175,7 @@ class Canvas:
         """Return the whole image, when all tiles are in.
 
         Returns:
-            Tensor: uint8 (3, height * scale, width * scale), 0..255.
+            Tensor: uint8 (C, height * scale, width * scale), 0..255.
         """
         self._finish(self._image.shape[1])
         return self._image

@@ -78,6 +78,7 @@ def inspect_video(path, sar='square'):
             container.format.name,
             ratio,
             tracks,
+            dict(container.metadata),
         )
 
 

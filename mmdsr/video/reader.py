@@ -48,6 +48,7 @@ class VideoInfo:
         sar (float): Width of a stored sample divided by its height.
         tracks (int): Number of films in it; the largest one is read.
             Covers do not count.
+        tags (dict or None): Metadata of the file, if it has any.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class VideoInfo:
     container: str
     sar: float
     tracks: int = 1
+    tags: dict[str, str] | None = None
 
 
 def probe(path, sar='square'):
