@@ -65,8 +65,10 @@ def show(verdicts: Sequence[Verdict], console: Console) -> None:
             made = record.created
             frames = record.frames
             if frames:
-                mean = sum(frame.seen for frame in frames) / len(frames)
-                seen = f'{mean:.0%}'
+                shares = [f.seen for f in frames if f.seen is not None]
+                seen = 'not known'
+                if shares:
+                    seen = f'{sum(shares) / len(shares):.0%}'
             names = {frame.reference.name or 'none' for frame in frames}
             reference = names.pop() if len(names) == 1 else f'{len(names)}'
         good = 'as recorded'

@@ -5,7 +5,7 @@ from importlib import metadata
 
 import numpy as np
 
-from mmdsr.evidence.record import SEEN, Frame, Reference
+from mmdsr.evidence.record import SEEN, Frame, Kind, Reference
 from mmdsr.version import __version__
 
 _PACKAGES = {'torch': 'torch', 'pillow': 'Pillow'}
@@ -35,6 +35,7 @@ def now() -> str:
 def describe_frame(
     reference: Reference,
     confidence: np.ndarray | None,
+    kind: Kind | None,
     tile: int | None = None,
     index: int = 0,
     time: float | None = None,
@@ -45,6 +46,7 @@ def describe_frame(
         reference: What detail may have been taken from.
         confidence: How much of it was, (H, W) float in [0, 1]; ``None``
             without a reference.
+        kind: What the confidence is; ``None`` if there never is one.
         tile: Side of the tiles, ``None`` for the whole picture.
         index: Which frame of the source.
         time: Its seconds in the source, ``None`` for an image.
@@ -55,5 +57,7 @@ def describe_frame(
     if confidence is None:
         return Frame(index, time, reference, None, 0.0, tile)
     mean = min(max(float(confidence.mean(dtype=np.float64)), 0.0), 1.0)
-    seen = float((confidence >= SEEN).mean())
-    return Frame(index, time, reference, round(mean, 4), round(seen, 4), tile)
+    seen = None
+    if kind == 'share':
+        seen = round(float((confidence >= SEEN).mean()), 4)
+    return Frame(index, time, reference, round(mean, 4), seen, tile)

@@ -34,7 +34,7 @@ def pixels_digest(image: np.ndarray) -> str:
         )
     total = hashlib.sha256('{}x{}x{}\n'.format(*image.shape).encode())
     for row in range(0, len(image), _ROWS):
-        total.update(np.ascontiguousarray(image[row : row + _ROWS]))
+        total.update(np.ascontiguousarray(image[row : row + _ROWS]).data)
     return total.hexdigest()
 
 

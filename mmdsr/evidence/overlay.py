@@ -1,14 +1,14 @@
 """The confidence picture: what was seen in a reference, what is inferred.
 
 Blue and orange are told apart with any common color vision; a white line
-parts them for those who see no colors at all.
+around what was seen is there for those who see no colors at all.
 """
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mmdsr.evidence.record import SEEN
+from mmdsr.evidence.record import SEEN, Kind
 
 #: Of Okabe and Ito's palette, RGB.
 SEEN_COLOR = (0, 114, 178)
@@ -20,7 +20,10 @@ _LEAST_WIDTH = 420
 
 
 def draw_confidence(
-    image: np.ndarray, confidence: np.ndarray | None, reference: str
+    image: np.ndarray,
+    confidence: np.ndarray | None,
+    kind: Kind | None,
+    reference: str,
 ) -> np.ndarray:
     """Color a result by where its detail comes from, with a legend below.
 
@@ -28,36 +31,40 @@ def draw_confidence(
         image: The result (H, W, 3) or (H, W, 4), RGB or RGBA, uint8.
         confidence: Confidence in the reference (h, w), float in [0, 1],
             enlarged bilinearly; ``None`` without a reference.
+        kind: What the confidence is; ``None`` if there never is one.
         reference: What to call the reference, or why there was none.
 
     Returns:
         (H + legend, max(W, 420), 3) uint8 RGB.
     """
     height, width = image.shape[:2]
-    if confidence is None:
-        seen = np.zeros((height, width), np.float32)
-    else:
-        seen = cv2.resize(
-            np.asarray(confidence, np.float32),
-            (width, height),
-            interpolation=cv2.INTER_LINEAR,
-        ).clip(0, 1)
-    grey = cv2.cvtColor(
-        np.ascontiguousarray(image[..., :3]), cv2.COLOR_RGB2GRAY
-    )
-    levels = np.rint(seen * 255).astype(np.uint8)
-    tint = cv2.LUT(cv2.merge([levels] * 3), _table())
+    share = np.zeros((1, 1), np.float32)
+    if confidence is not None:
+        share = np.asarray(confidence, np.float32)
+    seen = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
+    rgb = np.ascontiguousarray(image[..., :3])
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    full = 1.0 if kind == 'score' else 2 * SEEN
+    levels = np.rint((seen / full).clip(0, 1) * 255).astype(np.uint8)
     picture = cv2.addWeighted(
         cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB),
         _THROUGH,
-        tint,
+        cv2.LUT(cv2.merge([levels] * 3), _table()),
         1 - _THROUGH,
         0,
     )
-    mask = (seen >= SEEN).astype(np.uint8)
-    lines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, lines, -1, (255, 255, 255), 1)
-    legend = _legend(max(width, _LEAST_WIDTH), float(mask.mean()), reference)
+    if confidence is not None and kind == 'score':
+        ends = 'unlike the reference', 'like the reference'
+        said = 'what was taken from the reference is not known'
+    else:
+        ends = 'inferred', 'seen in the reference'
+        mask = (seen >= SEEN).astype(np.uint8)
+        lines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, lines, -1, (255, 255, 255), 1)
+        said = f'{float((share >= SEEN).mean()):.0%} seen'
+    # A name may have line breaks.
+    text = ' '.join(f'{said}; reference: {reference}'.split())
+    legend = _legend(max(width, _LEAST_WIDTH), ends, text)
     canvas = np.zeros((height + len(legend), legend.shape[1], 3), np.uint8)
     canvas[:height, :width] = picture
     canvas[height:] = legend
@@ -65,13 +72,14 @@ def draw_confidence(
 
 
 def _table() -> np.ndarray:
-    """Color of each confidence (256, 1, 3), from inferred to seen."""
+    """Color of each level (256, 1, 3), from inferred to seen."""
     share = np.linspace(0, 1, 256)[:, None]
     colors = (1 - share) * INFERRED_COLOR + share * SEEN_COLOR
     return np.rint(colors).astype(np.uint8)[:, None]
 
 
-def _legend(width: int, share: float, reference: str) -> np.ndarray:
+def _legend(width: int, ends: tuple[str, str], text: str) -> np.ndarray:
+    """Draw the colors from left to right, and what they mean."""
     rows = 4 * _GAP + _BAR + 2 * _TEXT
     legend = np.zeros((rows, width, 3), np.uint8)
     bar = cv2.resize(_table().transpose(1, 0, 2), (width - 2 * _GAP, _BAR))
@@ -79,14 +87,10 @@ def _legend(width: int, share: float, reference: str) -> np.ndarray:
     picture = Image.fromarray(legend)
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(_TEXT - 3)
-    below = 2 * _GAP + _BAR
-    draw.text((_GAP, below), 'inferred', fill='white', font=font)
-    right = 'seen in the reference'
+    below, (left, right) = 2 * _GAP + _BAR, ends
+    draw.text((_GAP, below), left, fill='white', font=font)
     start = width - _GAP - draw.textlength(right, font=font)
     draw.text((start, below), right, fill='white', font=font)
-    # A name may have line breaks.
-    reference = ' '.join(reference.split())
-    text = f'{share:.0%} seen; reference: {reference}'
     while draw.textlength(text, font=font) > width - 2 * _GAP:
         text = f'{text.removesuffix("...")[:-1]}...'
     draw.text((_GAP, below + _TEXT + _GAP), text, fill='white', font=font)

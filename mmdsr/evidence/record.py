@@ -25,8 +25,11 @@ from mmdsr.errors import EditedRecordError, EvidenceError
 
 FORMAT: Literal['mmdsr-evidence'] = 'mmdsr-evidence'
 VERSION: Literal[1] = 1
-#: From this confidence on, a pixel counts as seen in a reference.
-SEEN = 0.5
+#: From this share of its detail on, a pixel counts as seen in a reference.
+#: The published networks give 0.45 where the reference shows LR itself, and
+#: less than 0.05 nearly everywhere if it shows another place
+#: (docs/evidence.md).
+SEEN = 0.25
 #: Bytes of a record; an hour of video has less than half of it.
 _LARGEST = 2**26
 #: Characters of a value that messages show.
@@ -47,6 +50,10 @@ Name: TypeAlias = Annotated[
 Text: TypeAlias = Annotated[str, StringConstraints(max_length=4096)]
 Unit: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
+#: What a confidence is. ``'share'``: the share of a pixel's detail that the
+#: reference showed. ``'score'``: how alike the features of image and
+#: reference are, which is high where the reference shows something else, too.
+Kind: TypeAlias = Literal['share', 'score']
 Value: TypeAlias = str | int | float | bool | None
 
 #: pydantic reads it of each class.
@@ -112,9 +119,11 @@ class Frame:
         time: Its seconds in the source; ``None`` for an image.
         reference: What detail may have been taken from.
         confidence: Mean of the confidence in the reference over all pixels,
-            in [0, 1]; ``None`` without a reference.
+            in [0, 1]; ``None`` without a reference. What it says depends on
+            the setting ``confidence``, a :data:`Kind`.
         seen: Share of the pixels whose detail was seen in the reference (a
-            confidence of at least :data:`SEEN`), in [0, 1]; 0 without one.
+            confidence of at least :data:`SEEN`), in [0, 1]; 0 without one,
+            ``None`` if the network's confidence does not tell.
         tile: Side of the tiles that it was computed in, in pixels of the
             source; ``None`` for the whole picture at once.
     """
@@ -125,7 +134,7 @@ class Frame:
     time: float | None
     reference: Reference
     confidence: Unit | None
-    seen: Unit
+    seen: Unit | None
     tile: Count | None = None
 
 

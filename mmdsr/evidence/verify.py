@@ -86,7 +86,7 @@ def verify(result: Path, source: Path | None = None) -> Verdict:
         return verdict
     sidecar, edited = _read_sidecar(result, say)
     found = _read_result(result, say)
-    own = found and _read_own(found, say)
+    own = _read_own(found, say) if found is not None else None
     verdict.record = sidecar or own
     if sidecar is not None and own is not None:
         _compare(sidecar, own, say)

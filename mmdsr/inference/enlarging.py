@@ -2,159 +2,16 @@
 
 import warnings
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from mmdsr.errors import ResultError
 from mmdsr.inference import budget, tiling
-from mmdsr.inference.references import enlarged
-from mmdsr.models.networks.padding import MIN_SIZE
+from mmdsr.inference.pairs import Enlarged
 
 PRECISIONS = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
-#: What a tile sees of its own enlargement on each side, in pixels of LR. A
-#: match lies at the same place, and so wide a reference gives the windows of
-#: the whole image: with 16 or 32 pixels more the mean difference from it rose
-#: from 0.06 to 0.11 of 255 (256x256 pixels in tiles of 128).
-_OWN_MARGIN = 0
 #: Beyond it a result is no image: black and white are 0 and 1.
 _LARGEST = 100
-
-
-@dataclass
-class Settings:
-    """How a network is run.
-
-    Args:
-        scale (int): How much it enlarges.
-        multiple (int): What the start of a tile must be divisible by.
-        tile (str, int or None): Side of a tile, ``'auto'``, or ``None`` for
-            the whole image.
-        overlap (int): Pixels that neighbouring tiles share at least.
-        batch (int or None): Images or tiles at a time, ``None`` to choose.
-        precision (str): Of :data:`PRECISIONS`.
-        centered (bool): Whether the network looks for LR from the center of
-            the reference on: a tile then sees that part of the reference
-            which lies where it lies, and its neighbors take over where the
-            match leaves it.
-        explain (bool): Whether to ask the network for its confidence in a
-            reference, where there is one. Defaults to False.
-    """
-
-    scale: int
-    multiple: int
-    tile: str | int | None
-    overlap: int
-    batch: int | None
-    precision: str
-    centered: bool = False
-    explain: bool = False
-
-
-class Enlarged(NamedTuple):
-    """An image as it comes out.
-
-    Args:
-        pixels (Tensor): uint8 BGR (3, H * scale, W * scale).
-        confidence (Tensor or None): Confidence of each pixel of LR in the
-            reference (H, W), uint8, of 255; ``None`` without a reference, or
-            if it was not asked for.
-        tile (int or None): Side of the tiles; ``None`` for the whole image
-            at once.
-    """
-
-    pixels: Tensor
-    confidence: Tensor | None = None
-    tile: int | None = None
-
-
-@dataclass
-class ImagePair:
-    """An image and its reference, of which parts are taken.
-
-    Args:
-        image (Tensor): BGR (3, H, W) in 0..255.
-        reference (Tensor or str): Likewise, or what stands for it:
-            ``'upscaled'``, ``'self'``, or ``'none'`` for a network that does
-            without: it takes LR itself for that.
-        name (str): What to call the image in messages.
-    """
-
-    image: Tensor
-    reference: Tensor | str
-    name: str = 'an image'
-
-    def __post_init__(self):
-        # Grown before cutting, as the network refuses less.
-        self.lr = _grow(self.image)
-        # What stands for a reference shows nothing that LR does not.
-        self.has_reference = isinstance(self.reference, Tensor)
-        if isinstance(self.reference, Tensor):
-            self.reference = _grow(self.reference.to(self.image.device))
-        elif self.reference == 'self':
-            self.reference = self.lr
-
-    @property
-    def size(self):
-        """Height and width of what the network sees."""
-        return tuple(self.lr.shape[-2:])
-
-    def ref_size(self, scale):
-        """Return height and width of the reference."""
-        if isinstance(self.reference, Tensor):
-            return tuple(self.reference.shape[-2:])
-        if self.reference == 'none':
-            return self.size
-        return tuple(side * scale for side in self.size)
-
-    def margin(self, side, centered=False):
-        """Return what a tile sees of its reference on each side.
-
-        Args:
-            side (int): Largest side of the tiles.
-            centered (bool): See :class:`Settings`. Defaults to False.
-
-        Returns:
-            int: Pixels of the image.
-        """
-        if centered or isinstance(self.reference, str):
-            return _OWN_MARGIN
-        return side // 2
-
-    def overlap(self, side, settings):
-        """Return what neighboring tiles share at least.
-
-        Args:
-            side (int): Side of the tiles.
-            settings (Settings): How the network is run.
-
-        Returns:
-            int: Pixels of the image.
-        """
-        if settings.centered and isinstance(self.reference, Tensor):
-            return max(settings.overlap, side // 4)
-        return settings.overlap
-
-    def cut(self, tile, side, settings):
-        """Return a tile and its part of the reference, RGB in 0..1."""
-        scale = settings.scale
-        lr = _grow(_to_rgb(tiling.crop(self.lr, tile)))
-        if isinstance(self.reference, str) and self.reference == 'none':
-            return lr, lr
-        window = tiling.reference_window(
-            tile,
-            self.size,
-            self.ref_size(scale),
-            self.margin(side, settings.centered),
-        )
-        if isinstance(self.reference, Tensor):
-            ref = tiling.crop(self.reference, window)
-        else:
-            ref = enlarged(self.lr, window, scale)
-        return lr, _grow(_to_rgb(ref))
 
 
 def enlarge(network, pairs, settings):
@@ -415,17 +272,3 @@ def _finish(image, confidence, pair, scale, tile=None):
     if confidence is None or not pair.has_reference:
         return Enlarged(pixels, None, tile)
     return Enlarged(pixels, confidence[0, :height, :width], tile)
-
-
-def _to_rgb(image):
-    """Turn BGR in 0..255 into RGB in 0..1."""
-    return image.flip(0).float().clamp(0, 255) / 255
-
-
-def _grow(image):
-    """Replicate the last row and column up to the networks' least size."""
-    bottom, right = (max(0, MIN_SIZE - side) for side in image.shape[-2:])
-    if not bottom and not right:
-        return image
-    grown = F.pad(image[None].float(), (0, right, 0, bottom), mode='replicate')
-    return grown[0].to(image.dtype)

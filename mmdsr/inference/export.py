@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.evidence.sidecar import overlay_path
-from mmdsr.inference.enlarging import Enlarged
 from mmdsr.inference.export_target import ExportTarget
 from mmdsr.inference.jobs import Job, attach_references, list_jobs
 from mmdsr.inference.journal import (
@@ -21,6 +19,7 @@ from mmdsr.inference.journal import (
     stamp,
 )
 from mmdsr.inference.outputs import ResultWriter
+from mmdsr.inference.pairs import Enlarged
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.frames import real_path, shown
 from mmdsr.io.manifest import MANIFEST
@@ -292,10 +291,9 @@ class _Exporter:
 
     def _write(self, one: _Waiting, result: Enlarged) -> None:
         pixels = result.pixels.flip(0).permute(1, 2, 0).cpu().numpy()
-        confidence = result.confidence
-        if confidence is not None:
-            confidence = confidence.cpu().numpy().astype(np.float32) / 255
-        record = self.writer.write(*one, pixels, confidence, result.tile)
+        record = self.writer.write(
+            *one, pixels, result.confidence, result.tile
+        )
         self.report.written += 1
         self.report.add(one.job.name, record)
 

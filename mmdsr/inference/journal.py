@@ -11,7 +11,7 @@ leaves a line without a file, which says nothing, never a file without a line.
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import NamedTuple
@@ -29,10 +29,10 @@ class Stamp(NamedTuple):
     """What identifies the content of a file.
 
     Args:
-        path (str): Where it was, '' for a result.
-        size (int): Bytes.
-        mtime_ns (int): When it was written last.
-        sha256 (str): Digest of the content.
+        path: Where it was, '' for a result.
+        size: Bytes.
+        mtime_ns: When it was written last.
+        sha256: Digest of the content.
     """
 
     path: str
@@ -45,14 +45,13 @@ class Record(NamedTuple):
     """A line of a journal.
 
     Args:
-        name (str): The result, seen from the folder, with ``/``.
-        source (Stamp): The image.
-        reference (Stamp or None): The file of its reference, if any.
-        result (Stamp): The result.
-        note (str): What was converted in reading, '' if nothing.
-        pictures (int): Pictures in the source, of which the first was used.
-        beside (Mapping[str, Stamp]): What lies beside the result, named
-            likewise.
+        name: The result, seen from the folder, with ``/``.
+        source: The image.
+        reference: The file of its reference, if any.
+        result: The result.
+        note: What was converted in reading, '' if nothing.
+        pictures: Pictures in the source, of which the first was used.
+        beside: What lies beside the result, named likewise.
     """
 
     name: str
@@ -72,14 +71,14 @@ class Journal:
     """What is known about the files of a folder.
 
     Args:
-        root (Path): The folder.
-        rank (int): Which process writes. Defaults to 0.
+        root: The folder.
+        rank: Which process writes. Defaults to 0.
     """
 
-    def __init__(self, root, rank=0):
+    def __init__(self, root: Path, rank: int = 0) -> None:
         self.root = root
         self.path = root / _NAME.format(rank)
-        self._records = {}
+        self._records: dict[str, list[Record]] = {}
         for record in _read_all(root):
             self._records.setdefault(record.name, []).append(record)
 
@@ -155,11 +154,11 @@ class Journal:
             if self._is_own(name, file):
                 (self.root / file).unlink()
 
-    def add(self, record):
+    def add(self, record: Record) -> None:
         """Append a line.
 
         Args:
-            record (Record): What was made.
+            record: What was made.
 
         Raises:
             OSError: If it cannot be written.
@@ -182,7 +181,7 @@ class Journal:
             file.write(line)
         self._records.setdefault(record.name, []).append(record)
 
-    def drop(self):
+    def drop(self) -> None:
         """Delete the results that the journals list, and the journals.
 
         A file that is not what its line says is somebody else's by now.
@@ -197,16 +196,15 @@ class Journal:
         self._records.clear()
 
 
-def stamp(path, shown=None):
+def stamp(path: Path, shown: str | None = None) -> Stamp:
     """Read what identifies the content of a file.
 
     Args:
-        path (Path): The file.
-        shown (str, optional): What to record as its path. Defaults to None,
-            its real path.
+        path: The file.
+        shown: What to record as its path. Defaults to None, its real path.
 
     Returns:
-        Stamp: It.
+        Its stamp.
 
     Raises:
         OSError: If it cannot be read.
@@ -221,15 +219,15 @@ def stamp(path, shown=None):
     )
 
 
-def is_same(path, stamp):
+def is_same(path: Path, stamp: Stamp) -> bool:
     """Find out whether a file is what it was.
 
     Args:
-        path (Path): The file.
-        stamp (Stamp): Of then.
+        path: The file.
+        stamp: Of then.
 
     Returns:
-        bool: Whether size and time are those of then, or the content is.
+        Whether size and time are those of then, or the content is.
     """
     try:
         # A link, or a folder, is nothing that was written here.
@@ -247,13 +245,13 @@ def is_same(path, stamp):
         return False
 
 
-def remove_leftovers(targets):
+def remove_leftovers(targets: Iterable[Path]) -> None:
     """Remove what killed processes have left of files in the making.
 
     Args:
-        targets (Iterable[Path]): The files.
+        targets: The files.
     """
-    prefixes = {}
+    prefixes: dict[Path, set[str]] = {}
     for target in targets:
         prefix = temporary_name(target).name.rsplit('.', 2)[0]
         prefixes.setdefault(target.parent, set()).add(prefix)
@@ -264,13 +262,13 @@ def remove_leftovers(targets):
                 path.unlink(missing_ok=True)
 
 
-def _journals(root):
+def _journals(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
     return [p for p in root.iterdir() if _JOURNALS.fullmatch(p.name)]
 
 
-def _read_all(root):
+def _read_all(root: Path) -> Iterator[Record]:
     for path in sorted(_journals(root)):
         for line in path.read_bytes().splitlines():
             record = _parse(line)
@@ -278,7 +276,7 @@ def _read_all(root):
                 yield record
 
 
-def _parse(line):
+def _parse(line: bytes) -> Record | None:
     """Read a line; None if it is only half there, or somebody else's."""
     try:
         fields = json.loads(line)

@@ -57,7 +57,9 @@ def describe_settings(
         'device': str(device),
         'batch': resolver.batch_size(device),
         'confidence': resolver.confidence_kind,
-        'seen_from': evidence.SEEN,
+        'seen_from': evidence.SEEN
+        if resolver.confidence_kind == 'share'
+        else None,
     }
 
 
@@ -163,6 +165,7 @@ class ResultWriter:
             reference and reference.sha256,
         )
         target, beside = job.target, {}
+        kind = self.resolver.confidence_kind
         sidecar, overlay = sidecar_path(target), overlay_path(target)
         with ExitStack() as stack:
             # The first one gets its name last: where the result is, the rest
@@ -172,7 +175,8 @@ class ResultWriter:
             if self.options.confidence:
                 temporary = stack.enter_context(whole_file(overlay))
                 name = seen_in.name or f'none ({seen_in.why})'
-                save_png(temporary, draw_confidence(pixels, confidence, name))
+                drawn = draw_confidence(pixels, confidence, kind, name)
+                save_png(temporary, drawn)
                 made = beside[self._key(overlay)] = stamp(temporary, shown='')
                 named = evidence.NamedFile(shown(overlay.name), made.sha256)
             output = evidence.Output(
@@ -191,7 +195,7 @@ class ResultWriter:
                 self._settings,
                 self.options.mark,
                 output,
-                (describe_frame(seen_in, confidence, tile),),
+                (describe_frame(seen_in, confidence, kind, tile),),
             )
             save_png(own, pixels, png_texts(record))
             result = stamp(own, shown='')

@@ -3,12 +3,18 @@
 import re
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 import torch.nn.functional as F
 
 from mmdsr.io.frames import SUFFIXES, natural_key, read_rgb
 
+if TYPE_CHECKING:
+    from mmengine.structures import BaseDataElement
+
+#: What the hosts know about an image: a data sample, or its metainfo.
+Sample: TypeAlias = 'BaseDataElement | dict | None'
 POLICIES = ('upscaled', 'self', 'file', 'neighbor')
 #: What lies beyond a cut that the cubic filter sees, in pixels of LR.
 _HALO = 4

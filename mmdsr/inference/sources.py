@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 from torch import nn
 
+from mmdsr.evidence.record import Kind
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.models.networks.dsrnet_x import DSRNetX
 from mmdsr.models.networks.refsr_net import RefSRNet
@@ -83,16 +84,14 @@ def takes_none(network):
     return inspect.signature(network.forward).parameters['ref'].default is None
 
 
-def confidence_kind(network: nn.Module) -> str:
+def confidence_kind(network: nn.Module) -> Kind:
     """Say what a network means by its confidence in a reference.
 
     Args:
         network: Any network of the package.
 
     Returns:
-        ``'share'``: the share of a pixel's detail that a reference showed,
-        which is learned; ``'score'``: how alike the features of image and
-        reference are, which says less.
+        See :data:`mmdsr.evidence.record.Kind`.
     """
     return 'share' if isinstance(network, DSRNetX) else 'score'
 

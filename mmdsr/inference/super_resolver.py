@@ -8,33 +8,26 @@ exported files agree to the last bit of a pixel.
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
+from mmdsr.evidence.record import Kind
 from mmdsr.inference import budget, tiling
-from mmdsr.inference.enlarging import (
-    PRECISIONS,
-    Enlarged,
-    ImagePair,
-    Settings,
-    enlarge,
-)
-from mmdsr.inference.inputs import (
-    ImageLike,
-    check_images,
-    read_image,
-    write_like,
-)
+from mmdsr.inference.enlarging import PRECISIONS, enlarge
+from mmdsr.inference.inputs import ImageLike, check_images
 from mmdsr.inference.interpolation import check_scale, interpolate
+from mmdsr.inference.pairs import Enlarged, ImagePair, Settings
 from mmdsr.inference.references import (
     References,
+    Sample,
     at_full_size,
     metainfo_of,
 )
+from mmdsr.inference.single import Enhanced, explain_one
 from mmdsr.inference.sources import (
     build_network,
     confidence_kind,
@@ -47,27 +40,6 @@ from mmdsr.models.hidden import Hidden
 
 if TYPE_CHECKING:
     from mmengine.config import Config
-    from mmengine.structures import BaseDataElement
-
-#: What the hosts know about an image: a data sample, or its metainfo.
-Sample: TypeAlias = 'BaseDataElement | dict | None'
-
-
-class Enhanced(NamedTuple):
-    """An image and where its detail comes from.
-
-    Args:
-        image: RGB, ``scale`` times as large, of the kind that was given.
-        confidence: Confidence in the reference for each pixel of the image
-            that was given, (H, W) float32 in [0, 1]; ``None`` without a
-            reference.
-        tile: Side of the tiles that it was computed in, ``None`` for the
-            whole image at once.
-    """
-
-    image: Image.Image | np.ndarray
-    confidence: np.ndarray | None
-    tile: int | None
 
 
 class SuperResolver:
@@ -223,8 +195,8 @@ class SuperResolver:
         return path.name, digest(path)
 
     @property
-    def confidence_kind(self) -> str | None:
-        """What a confidence is, see :func:`confidence_kind` of `sources`."""
+    def confidence_kind(self) -> Kind | None:
+        """What a confidence is; None if there never is one."""
         if self._network is None:
             return None
         return confidence_kind(self._network.module)
@@ -289,7 +261,7 @@ class SuperResolver:
             >>> resolver.enhance(np.zeros((24, 32, 3), np.uint8)).shape
             (96, 128, 3)
         """
-        return self._enhance(image, reference, device, False).image
+        return explain_one(self, image, reference, device).image
 
     def explain(
         self,
@@ -313,41 +285,7 @@ class SuperResolver:
             ValueError: If it cannot be read or used.
             MemoryError: If there is too little memory.
         """
-        return self._enhance(image, reference, device, True)
-
-    @torch.no_grad()
-    def _enhance(
-        self,
-        image: ImageLike,
-        reference: ImageLike | None,
-        device: str | torch.device | None,
-        explain: bool,
-    ) -> Enhanced:
-        device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
-        lr = read_image(image).to(device)
-        named = isinstance(image, (str, Path))
-        if reference is not None and self._network is None:
-            raise ValueError('An interpolation takes no reference.')
-        policy = self.references.policy
-        if reference is not None:
-            name = str(image) if named else 'an image'
-            self.check_device(lr.device)
-            full = at_full_size(read_image(reference), lr, self.scale)
-            (result,) = self._enlarge([ImagePair(lr, full, name)], explain)
-        elif policy == 'file' or (policy == 'neighbor' and not named):
-            raise ValueError(
-                f'reference={policy!r} of the resolver tells no reference for '
-                'this image: give it as enhance(image, reference).'
-            )
-        else:
-            samples = [dict(img_path=str(image))] if named else None
-            (result,) = self._run([lr], samples, explain)
-        confidence = result.confidence
-        if confidence is not None:
-            confidence = confidence.cpu().numpy().astype(np.float32) / 255
-        return Enhanced(
-            write_like(result.pixels, image), confidence, result.tile
-        )
+        return explain_one(self, image, reference, device)
 
     def __call__(
         self,
@@ -407,18 +345,22 @@ class SuperResolver:
             FileNotFoundError: If a reference does not exist.
             MemoryError: If there is too little memory.
         """
-        return [one.pixels for one in self._run(images, samples, False)]
+        return [one.pixels for one in self._run(images, samples)]
 
     def explain_pixels(
         self,
         images: list[Tensor] | Tensor,
         samples: Sequence[Sample] | None = None,
+        references: Sequence[Tensor | None] | None = None,
     ) -> list[Enlarged]:
         """Super-resolve into bytes, and say where the detail comes from.
 
         Args:
             images: As of :meth:`__call__`.
             samples: Likewise.
+            references: A reference for each image, BGR (3, Hr, Wr) of any
+                size in 0..255; ``None`` for an image where the resolver is to
+                find one. Defaults to None, for all images.
 
         Returns:
             What :meth:`pixels` gives, and the confidence of each image.
@@ -428,14 +370,15 @@ class SuperResolver:
             FileNotFoundError: If a reference does not exist.
             MemoryError: If there is too little memory.
         """
-        return self._run(images, samples, True)
+        return self._run(images, samples, references, explain=True)
 
     @torch.no_grad()
     def _run(
         self,
         images: list[Tensor] | Tensor,
         samples: Sequence[Sample] | None,
-        explain: bool,
+        references: Sequence[Tensor | None] | None = None,
+        explain: bool = False,
     ) -> list[Enlarged]:
         check_images(images, samples)
         if self._network is None:
@@ -446,17 +389,13 @@ class SuperResolver:
             ]
         for image in images:
             self.check_device(image.device)
-        samples = samples or [None] * len(images)
+        network, none = self._network.module, [None] * len(images)
         pairs = [
-            self._pair(image, sample)
-            for image, sample in zip(images, samples, strict=True)
+            self._pair(network, *parts)
+            for parts in zip(
+                images, samples or none, references or none, strict=True
+            )
         ]
-        return self._enlarge(pairs, explain) if pairs else []
-
-    def _enlarge(
-        self, pairs: Sequence[ImagePair], explain: bool
-    ) -> list[Enlarged]:
-        network = self._network.module
         settings = Settings(
             self.scale,
             network.lr_multiple,
@@ -467,16 +406,22 @@ class SuperResolver:
             network.searches_from_center,
             explain,
         )
-        return enlarge(network, pairs, settings)
+        return enlarge(network, pairs, settings) if pairs else []
 
-    def _pair(self, image: Tensor, sample: Sample) -> ImagePair:
-        found = self.references.find(sample)
-        if found is None:
-            own = self.references.policy == 'self'
-            found = 'self' if own else 'upscaled'
-            if takes_none(self._network.module):
-                found = 'none'
-        else:
-            found = at_full_size(found, image, self.scale)
-        name = metainfo_of(sample).get('img_path', 'an image')
-        return ImagePair(image, found, str(name))
+    def _pair(
+        self,
+        network: nn.Module,
+        image: Tensor,
+        sample: Sample,
+        reference: Tensor | None,
+    ) -> ImagePair:
+        name = str(metainfo_of(sample).get('img_path', 'an image'))
+        if reference is None:
+            reference = self.references.find(sample)
+        if reference is not None:
+            full = at_full_size(reference, image, self.scale)
+            return ImagePair(image, full, name)
+        if takes_none(network):
+            return ImagePair(image, 'none', name)
+        own = self.references.policy == 'self'
+        return ImagePair(image, 'self' if own else 'upscaled', name)
