@@ -16,6 +16,31 @@ from mmdsr.weights import load_published, weight_path
 from mmdsr.weights.load import SUFFIXES
 
 
+def check_choice(
+    config: object, checkpoint: object, weights: object, interpolation: object
+) -> None:
+    """Refuse what does not name one way to enlarge.
+
+    Args:
+        config: As of :class:`mmdsr.inference.SuperResolver`.
+        checkpoint: Likewise.
+        weights: Likewise.
+        interpolation: Likewise.
+
+    Raises:
+        ValueError: If none or several are given, or ``checkpoint`` alone.
+    """
+    ways = dict(config=config, weights=weights, interpolation=interpolation)
+    given = [name for name, value in ways.items() if value is not None]
+    if len(given) != 1:
+        raise ValueError(
+            'Give exactly one of config (with checkpoint), weights and '
+            f'interpolation, not {", ".join(given) or "none"}.'
+        )
+    if checkpoint is not None and config is None:
+        raise ValueError('checkpoint goes with config only.')
+
+
 def build_network(config=None, checkpoint=None, weights=None):
     """Build the generator alone, with trained weights.
 

@@ -18,7 +18,13 @@ from torch import Tensor, nn
 from mmdsr.evidence.record import Kind
 from mmdsr.inference import budget, tiling
 from mmdsr.inference.enlarging import PRECISIONS, enlarge
-from mmdsr.inference.inputs import ImageLike, check_images
+from mmdsr.inference.inputs import (
+    Enhanced,
+    ImageLike,
+    check_images,
+    read_image,
+    write_like,
+)
 from mmdsr.inference.interpolation import check_scale, interpolate
 from mmdsr.inference.pairs import Enlarged, ImagePair, Settings
 from mmdsr.inference.references import (
@@ -27,9 +33,9 @@ from mmdsr.inference.references import (
     at_full_size,
     metainfo_of,
 )
-from mmdsr.inference.single import Enhanced, explain_one
 from mmdsr.inference.sources import (
     build_network,
+    check_choice,
     confidence_kind,
     digest_of,
     takes_none,
@@ -105,22 +111,7 @@ class SuperResolver:
         max_batch: int | None = None,
         precision: str = 'fp32',
     ) -> None:
-        given = [
-            name
-            for name, value in (
-                ('config', config),
-                ('weights', weights),
-                ('interpolation', interpolation),
-            )
-            if value is not None
-        ]
-        if len(given) != 1:
-            raise ValueError(
-                'Give exactly one of config (with checkpoint), weights and '
-                f'interpolation, not {", ".join(given) or "none"}.'
-            )
-        if checkpoint is not None and config is None:
-            raise ValueError('checkpoint goes with config only.')
+        check_choice(config, checkpoint, weights, interpolation)
         if precision not in PRECISIONS:
             raise ValueError(
                 f'precision must be one of {tuple(PRECISIONS)}, not '
@@ -261,7 +252,7 @@ class SuperResolver:
             >>> resolver.enhance(np.zeros((24, 32, 3), np.uint8)).shape
             (96, 128, 3)
         """
-        return explain_one(self, image, reference, device).image
+        return self.explain(image, reference, device).image
 
     def explain(
         self,
@@ -285,7 +276,24 @@ class SuperResolver:
             ValueError: If it cannot be read or used.
             MemoryError: If there is too little memory.
         """
-        return explain_one(self, image, reference, device)
+        device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        lr = read_image(image).to(device)
+        named = isinstance(image, (str, Path))
+        policy, given = self.references.policy, None
+        if reference is not None:
+            if self._network is None:
+                raise ValueError('An interpolation takes no reference.')
+            given = [read_image(reference)]
+        elif policy == 'file' or (policy == 'neighbor' and not named):
+            raise ValueError(
+                f'reference={policy!r} of the resolver tells no reference for '
+                'this image: give it as enhance(image, reference).'
+            )
+        samples = [dict(img_path=str(image))] if named else None
+        (found,) = self.explain_pixels([lr], samples, given)
+        return Enhanced(
+            write_like(found.pixels, image), found.confidence, found.tile
+        )
 
     def __call__(
         self,
