@@ -149,7 +149,8 @@ def _find_results(root: Path) -> list[Path]:
                 continue
             if is_overlay(path) and not sidecar_path(path).is_file():
                 base = path.name.removesuffix('.confidence.png')
-                if any(f'{base}{end}' in names for end in IMAGES + VIDEOS):
+                ends = [e + j for e in IMAGES + VIDEOS for j in ('', '.json')]
+                if any(f'{base}{end}' in names for end in ends):
                     continue
             found.add(path.relative_to(root))
     return sorted(found, key=lambda path: natural_key(str(path)))
