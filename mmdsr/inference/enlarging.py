@@ -1,36 +1,46 @@
-"""One network on images of any size, in tiles, within the memory there is."""
+"""One network on images of any size, in tiles, within the available memory."""
 
 import warnings
+from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import TypeAlias
 
 import torch
+from torch import Tensor
 
 from mmdsr.errors import ResultError
 from mmdsr.inference import budget, tiling
-from mmdsr.inference.pairs import Enlarged
+from mmdsr.inference.pairs import Enlarged, ImagePair, Part, Settings
+from mmdsr.inference.sources import Network
 
 PRECISIONS = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 #: Beyond it a result is no image: black and white are 0 and 1.
 _LARGEST = 100
+#: Image (3, H, W) and, if it was asked for, confidence (1, h, w), in 0..1.
+_Raw: TypeAlias = tuple[Tensor, Tensor | None]
 
 
-def enlarge(network, pairs, settings):
+def enlarge(
+    network: Network, pairs: Sequence[ImagePair], settings: Settings
+) -> list[Enlarged]:
     """Enlarge images.
 
     Args:
-        network (RefSRNet or DSRNetX): The network.
-        pairs (Sequence[ImagePair]): Images and references.
-        settings (Settings): How.
+        network: The network.
+        pairs: Images and references.
+        settings: How to run the network.
 
     Returns:
-        list[Enlarged]: The images, ``scale`` times as large.
+        The images, ``scale`` times as large.
 
     Raises:
-        ResultError: If the network gives values that are no image.
-        MemoryError: If there is too little memory; says what to do.
+        ResultError: If the network gives values that are not an image.
+        MemoryError: If there is too little memory; it says what to do.
     """
-    results = [None] * len(pairs)
-    whole = {}
+    results: dict[int, Enlarged] = {}
+    whole: dict[
+        tuple[torch.device, tuple[int, int], tuple[int, int]], list[int]
+    ] = {}
     for number, pair in enumerate(pairs):
         tile = _choose(network, pair, settings)
         if tile is not None and max(pair.size) > tile:
@@ -47,22 +57,24 @@ def enlarge(network, pairs, settings):
             images = _whole(network, chosen, settings)
             for number, image in zip(part, images, strict=True):
                 results[number] = image
-    return results
+    return [results[number] for number in range(len(pairs))]
 
 
-def _choose(network, pair, settings):
-    """Choose the side of the tiles of an image; None for the whole."""
-    if settings.tile != 'auto':
+def _choose(
+    network: Network, pair: ImagePair, settings: Settings
+) -> int | None:
+    """Choose the side of the tiles of an image; None for the whole image."""
+    if not isinstance(settings.tile, str):
         return settings.tile
     scale = settings.scale
     height, width = (side * scale for side in pair.size)
-    # The result, the copy with four bytes a pixel that a writer makes, and
+    # The result, the copy with four bytes per pixel that a writer makes, and
     # the rows in which tiles are blended.
     rows = min(height, budget.LARGEST * scale)
     reserve = (3 + 4) * height * width + 2 * 3 * 4 * rows * width
     limit = budget.budget(pair.lr.device, reserve)
 
-    def takes(size):
+    def takes(size: Sequence[int]) -> float:
         margin = pair.margin(max(size), settings.centered)
         sides = zip(size, pair.size, pair.ref_size(scale), strict=True)
         seen = [
@@ -81,7 +93,7 @@ def _choose(network, pair, settings):
         raise MemoryError(f'{pair.name}: {error}') from error
 
 
-def _batch(settings, device, takes):
+def _batch(settings: Settings, device: torch.device, takes: float) -> int:
     """Return how many images or tiles are computed at once."""
     if settings.batch is not None:
         return settings.batch
@@ -90,19 +102,23 @@ def _batch(settings, device, takes):
     )
 
 
-def _whole(network, pairs, settings):
+def _whole(
+    network: Network, pairs: Sequence[ImagePair], settings: Settings
+) -> list[Enlarged]:
     """Enlarge whole images of one size at once."""
     side = max(pairs[0].size)
-    tile = tiling.Tile(*((0, length) for length in pairs[0].size))
-    results = None
+    height, width = pairs[0].size
+    place = tiling.Tile((0, height), (0, width))
+    parts: list[Part] | None = None
+    results: list[_Raw] | None = None
     try:
-        parts = [pair.cut(tile, side, settings) for pair in pairs]
+        parts = [pair.cut(place, side, settings) for pair in pairs]
         explains = _explains(pairs, settings)
         results = _forward(network, parts, settings, explains)
     except (RuntimeError, MemoryError) as error:
         _refuse_others(error, pairs[0], settings)
     if results is None:
-        # Here, as the error holds the tensors of the failed attempt.
+        # Not above, as the error holds the tensors of the failed attempt.
         parts = None
         if len(pairs) > 1:
             return [_whole(network, [pair], settings)[0] for pair in pairs]
@@ -112,15 +128,17 @@ def _whole(network, pairs, settings):
     return [
         _finish(
             tiling.to_bytes(_checked(result, pair)),
-            confidence if confidence is None else tiling.to_bytes(confidence),
+            trust if trust is None else tiling.to_bytes(trust),
             pair,
             settings.scale,
         )
-        for pair, (result, confidence) in zip(pairs, results, strict=True)
+        for pair, (result, trust) in zip(pairs, results, strict=True)
     ]
 
 
-def _one(network, pair, tile, settings):
+def _one(
+    network: Network, pair: ImagePair, tile: int, settings: Settings
+) -> Enlarged:
     """Enlarge an image in tiles; in smaller ones if memory runs out."""
     while True:
         try:
@@ -137,8 +155,8 @@ def _one(network, pair, tile, settings):
         _say_less(pair, tile)
 
 
-def _less(side, settings):
-    """Halve the side of a tile, as far as tiles can be made."""
+def _less(side: int, settings: Settings) -> int:
+    """Halve the side of a tile, but not below the smallest tiles."""
     multiple = settings.multiple
     return max(
         budget.smallest(settings.overlap, multiple),
@@ -146,17 +164,19 @@ def _less(side, settings):
     )
 
 
-def _say_less(pair, tile):
+def _say_less(pair: ImagePair, tile: int) -> None:
     warnings.warn(
-        f'{pair.name}: memory ran out, so it is done in tiles of {tile} '
+        f'{pair.name}: memory ran out, so it is processed in tiles of {tile} '
         'pixels.',
         stacklevel=2,
     )
 
 
-def _refuse_others(error, pair, settings):
-    """Raise what is no lack of memory, or cannot be helped."""
-    # CUDA, the CPU's allocator and C++ raise RuntimeError.
+def _refuse_others(
+    error: Exception, pair: ImagePair, settings: Settings
+) -> None:
+    """Raise what is not a lack of memory, or cannot be helped."""
+    # CUDA, the CPU allocator and C++ raise RuntimeError.
     if not isinstance(error, MemoryError) and not any(
         sign in str(error) for sign in ('memory', 'bad_alloc')
     ):
@@ -167,57 +187,60 @@ def _refuse_others(error, pair, settings):
     raise MemoryError(
         f'There is too little memory for {pair.name} of {width}x{height} '
         'pixels with these settings: leave out tile (--tile) and max_batch '
-        '(--batch-size), so that they are chosen by the memory, or lower them.'
+        '(--batch-size), so that they are chosen to fit the memory, or lower '
+        'them.'
     ) from error
 
 
-def _in_tiles(network, pair, tile, settings):
+def _in_tiles(
+    network: Network, pair: ImagePair, tile: int, settings: Settings
+) -> Enlarged:
     scale = settings.scale
     overlap = pair.overlap(tile, settings)
     tiles = tiling.make_tiles(*pair.size, tile, overlap, _grid(settings))
     canvas = tiling.Canvas(tiles, pair.size, scale, overlap, pair.lr.device)
     explains = _explains([pair], settings)
-    trust = None
+    trusted = None
     if explains:
-        trust = tiling.Canvas(
+        trusted = tiling.Canvas(
             tiles, pair.size, 1, overlap, pair.lr.device, channels=1
         )
-    waiting = []
+    waiting: list[tuple[tiling.Tile, Part]] = []
 
-    def flush():
+    def flush() -> None:
         if not waiting:
             return
         places, parts = zip(*waiting, strict=True)
         waiting.clear()
         results = _forward(network, parts, settings, explains)
-        for place, (result, confidence) in zip(places, results, strict=True):
+        for place, (result, trust) in zip(places, results, strict=True):
             height, width = (stop - start for start, stop in place)
             # A tile at the edge may have been grown.
             result = result[:, : height * scale, : width * scale]
             canvas.add(place, _checked(result, pair))
-            if trust is not None:
-                trust.add(place, confidence[:, :height, :width])
+            if trusted is not None and trust is not None:
+                trusted.add(place, trust[:, :height, :width])
 
     for place in tiles:
         part = pair.cut(place, tile, settings)
         shapes = [image.shape for image in part]
-        # The canvas takes them in their order, a batch those of one shape.
+        # The canvas takes tiles in order, and a batch those of one shape.
         if waiting and shapes != [image.shape for image in waiting[0][1]]:
             flush()
         waiting.append((place, part))
-        sizes = (shape[-2:] for shape in shapes)
-        takes = budget.need(network, *sizes, settings.multiple)
+        size, ref_size = (shape[-2:] for shape in shapes)
+        takes = budget.need(network, size, ref_size, settings.multiple)
         if len(waiting) >= _batch(settings, pair.lr.device, takes):
             flush()
     flush()
-    confidence = None if trust is None else trust.image()
-    return _finish(canvas.image(), confidence, pair, scale, tile)
+    trust = None if trusted is None else trusted.image()
+    return _finish(canvas.image(), trust, pair, scale, tile)
 
 
-def _grid(settings):
+def _grid(settings: Settings) -> int:
     """Return what the start of a tile is a multiple of.
 
-    Windows of the reference start at multiples of their own, and are to
+    Windows of the reference start at multiples of their own, and have to
     start where the tile does.
     """
     if settings.centered:
@@ -225,18 +248,15 @@ def _grid(settings):
     return settings.multiple
 
 
-def _explains(pairs, settings):
+def _explains(pairs: Sequence[ImagePair], settings: Settings) -> bool:
     """Tell whether there is a confidence to ask the network for."""
     return settings.explain and any(pair.has_reference for pair in pairs)
 
 
-def _forward(network, parts, settings, explains):
-    """Run the network on a batch: RGB in 0..1, LR and reference.
-
-    Returns:
-        list[tuple[Tensor, Tensor or None]]: Image (3, H, W), and confidence
-        (1, h, w) in 0..1 if the network is to explain itself.
-    """
+def _forward(
+    network: Network, parts: Sequence[Part], settings: Settings, explains: bool
+) -> list[_Raw]:
+    """Run the network on a batch of LR images and references."""
     lr, ref = map(torch.stack, zip(*parts, strict=True))
     dtype = PRECISIONS[settings.precision]
     kind = lr.device.type
@@ -248,27 +268,33 @@ def _forward(network, parts, settings, explains):
                 return [(image, None) for image in network(lr, ref).float()]
             output = network.explain(lr, ref)
     # A match score may be negative: it speaks against the reference.
-    confidence = output.confidence.float().clamp(0, 1).nan_to_num(0)
-    return list(zip(output.sr.float(), confidence, strict=True))
+    trust = output.confidence.float().clamp(0, 1).nan_to_num(0)
+    return list(zip(output.sr.float(), trust, strict=True))
 
 
-def _checked(result, pair):
-    """Refuse what is no image before anything is made of it."""
+def _checked(result: Tensor, pair: ImagePair) -> Tensor:
+    """Refuse what is not an image before anything is made of it."""
     # NaN compares as false.
     if not bool((result.abs() <= _LARGEST).all()):
         raise ResultError(
-            f'The network gives values for {pair.name} that are no colours '
+            f'The network gives values for {pair.name} that are not colors '
             '(not finite, or far too large): its weights are damaged or do '
-            "not fit. Use other weights; with half precision try 'fp32'."
+            "not fit. Use other weights; with half precision, try 'fp32'."
         )
     return result
 
 
-def _finish(image, confidence, pair, scale, tile=None):
-    """Cut off what the image was grown by, and turn RGB into BGR."""
+def _finish(
+    image: Tensor,
+    trust: Tensor | None,
+    pair: ImagePair,
+    scale: int,
+    tile: int | None = None,
+) -> Enlarged:
+    """Cut off what the image was padded by, and turn RGB into BGR."""
     height, width = pair.image.shape[-2:]
     pixels = image[:, : height * scale, : width * scale].flip(0)
-    # In a batch, others may have a reference.
-    if confidence is None or not pair.has_reference:
+    # Others of the batch may have a reference.
+    if trust is None or not pair.has_reference:
         return Enlarged(pixels, None, tile)
-    return Enlarged(pixels, confidence[0, :height, :width], tile)
+    return Enlarged(pixels, trust[0, :height, :width], tile)

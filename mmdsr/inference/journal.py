@@ -3,9 +3,10 @@
 Each process appends to a file of its own, ``manifest.RANK.jsonl``, one line
 per result: size, time stamp and SHA-256 of the source, of the reference, of
 the result and of what lies beside it (side-car, confidence picture). The line
-comes when all of these are complete under their temporary names, just before
-they get their own, the result last. A process that is killed in between
-leaves a line without a file, which says nothing, never a file without a line.
+is written when all of these are complete under their temporary names, just
+before they get their final ones, the result last. A process that is killed in
+between leaves a line without a file, which is harmless, but never a file
+without a line.
 """
 
 import json
@@ -29,9 +30,9 @@ class Stamp(NamedTuple):
     """What identifies the content of a file.
 
     Args:
-        path: Where it was, '' for a result.
+        path: Where it was; '' for a result.
         size: Bytes.
-        mtime_ns: When it was written last.
+        mtime_ns: When it was last written, in nanoseconds.
         sha256: Digest of the content.
     """
 
@@ -45,13 +46,13 @@ class Record(NamedTuple):
     """A line of a journal.
 
     Args:
-        name: The result, seen from the folder, with ``/``.
+        name: Path of the result relative to the folder, with ``/``.
         source: The image.
         reference: The file of its reference, if any.
         result: The result.
-        note: What was converted in reading, '' if nothing.
-        pictures: Pictures in the source, of which the first was used.
-        beside: What lies beside the result, named likewise.
+        note: What was converted on reading; '' if nothing.
+        pictures: Number of pictures in the source; the first one was used.
+        beside: What lies beside the result, by its path.
     """
 
     name: str
@@ -89,29 +90,28 @@ class Journal:
         reference: Path | None = None,
         beside: Sequence[str] = (),
     ) -> Record | None:
-        """Find what says that a result is there and up to date.
+        """Find the record of a result that is there and up to date.
 
         Args:
-            name: The result, seen from the folder, with ``/``.
+            name: Path of the result relative to the folder, with ``/``.
             source: Its image.
             reference: The file of its reference.
-            beside: What is to lie beside it, named likewise.
+            beside: Paths of what has to lie beside it.
 
         Returns:
-            The line; ``None`` if the result is to be made.
+            The line; ``None`` if the result has to be made.
 
         Raises:
-            FileExistsError: If there is a file which is not the tool's.
+            FileExistsError: If there is a file that is not the tool's.
         """
-        records = self._records.get(name, ())
         for file in (name, *beside):
             target = self.root / file
             if os.path.lexists(target) and not self._is_own(name, file):
                 raise FileExistsError(
-                    f'{target} is not what this tool has written, so it is '
-                    'left alone; move it away to have the image done'
+                    f'{target} was not written by this tool, so it is left '
+                    'alone: move it away to have the image enlarged'
                 )
-        for record in records:
+        for record in self._records.get(name, ()):
             files = record.files()
             if (
                 is_same(source, record.source)
@@ -139,11 +139,11 @@ class Journal:
     def remove_beside(self, name: str, keep: Iterable[str]) -> None:
         """Remove what earlier calls have put beside a result.
 
-        It would belong to another result than the one that comes now.
+        It would not belong to the result that comes now.
 
         Args:
-            name: The result, seen from the folder, with ``/``.
-            keep: What is about to be replaced.
+            name: Path of the result relative to the folder, with ``/``.
+            keep: Paths of what is about to be replaced.
         """
         beside = {
             file
@@ -158,7 +158,7 @@ class Journal:
         """Append a line.
 
         Args:
-            record: What was made.
+            record: The result that was made.
 
         Raises:
             OSError: If it cannot be written.
@@ -172,8 +172,7 @@ class Journal:
         }
         line = json.dumps(fields).encode() + b'\n'
         with self.path.open('a+b') as file:
-            # A process that was killed, or a full disk, may have left half a
-            # line.
+            # A killed process, or a full disk, may have left half a line.
             if file.seek(0, os.SEEK_END):
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b'\n':
@@ -184,7 +183,7 @@ class Journal:
     def drop(self) -> None:
         """Delete the results that the journals list, and the journals.
 
-        A file that is not what its line says is somebody else's by now.
+        A file that no longer matches its line belongs to somebody else.
         """
         for name, records in self._records.items():
             files = {file for record in records for file in record.files()}
@@ -197,19 +196,19 @@ class Journal:
 
 
 def stamp(path: Path, shown: str | None = None) -> Stamp:
-    """Read what identifies the content of a file.
+    """Determine what identifies the content of a file.
 
     Args:
         path: The file.
-        shown: What to record as its path. Defaults to None, its real path.
+        shown: What to record as its path. Defaults to None: its real path.
 
     Returns:
-        Its stamp.
+        The stamp.
 
     Raises:
         OSError: If it cannot be read.
     """
-    # First, so that a file that changes meanwhile does not match later.
+    # First, so that a file that changes in the meantime does not match later.
     status = path.stat()
     return Stamp(
         str(real_path(path)) if shown is None else shown,
@@ -220,23 +219,23 @@ def stamp(path: Path, shown: str | None = None) -> Stamp:
 
 
 def is_same(path: Path, stamp: Stamp) -> bool:
-    """Find out whether a file is what it was.
+    """Tell whether a file is still what it was.
 
     Args:
         path: The file.
-        stamp: Of then.
+        stamp: Its stamp at that time.
 
     Returns:
-        Whether size and time are those of then, or the content is.
+        Whether size and time, or the content, are the same.
     """
     try:
-        # A link, or a folder, is nothing that was written here.
+        # Neither a link nor a folder was written here.
         if not path.is_file() or (not stamp.path and path.is_symlink()):
             return False
         status = path.stat()
         if status.st_size != stamp.size:
             return False
-        # Another file, though copied with its time, must have the content.
+        # Another file, even a copy with the same time, must have the content.
         at_home = not stamp.path or str(real_path(path)) == stamp.path
         if at_home and status.st_mtime_ns == stamp.mtime_ns:
             return True
@@ -246,7 +245,7 @@ def is_same(path: Path, stamp: Stamp) -> bool:
 
 
 def remove_leftovers(targets: Iterable[Path]) -> None:
-    """Remove what killed processes have left of files in the making.
+    """Remove the unfinished files that killed processes have left.
 
     Args:
         targets: The files.
@@ -277,7 +276,7 @@ def _read_all(root: Path) -> Iterator[Record]:
 
 
 def _parse(line: bytes) -> Record | None:
-    """Read a line; None if it is only half there, or somebody else's."""
+    """Read a line; None if it is incomplete or not ours."""
     try:
         fields = json.loads(line)
         for key in ('source', 'reference', 'result'):
@@ -290,7 +289,7 @@ def _parse(line: bytes) -> Record | None:
         names = [PurePosixPath(name) for name in record.files()]
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    # What would lead out of the folder was not written here.
+    # A name that leads out of the folder was not written here.
     inside = all(
         name.name and not name.is_absolute() and '..' not in name.parts
         for name in names

@@ -1,7 +1,7 @@
-"""An image and its reference, what they are run with and what comes out."""
+"""An image and its reference, how they are run and what comes out."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch.nn.functional as F
@@ -12,10 +12,12 @@ from mmdsr.inference.references import enlarged
 from mmdsr.models.networks.padding import MIN_SIZE
 
 #: What a tile sees of its own enlargement on each side, in pixels of LR. A
-#: match lies at the same place, and so wide a reference gives the windows of
-#: the whole image: with 16 or 32 pixels more the mean difference from it rose
-#: from 0.06 to 0.11 of 255 (256x256 pixels in tiles of 128).
+#: match lies at the same place, and a reference of that width gives the
+#: windows of the whole image: with 16 or 32 more pixels, the mean difference
+#: from it rose from 0.06 to 0.11 of 255 (256x256 pixels in tiles of 128).
 _OWN_MARGIN = 0
+#: A tile and its part of the reference, RGB (3, h, w) in 0..1.
+Part: TypeAlias = tuple[Tensor, Tensor]
 
 
 @dataclass
@@ -28,13 +30,13 @@ class Settings:
         tile: Side of a tile, ``'auto'``, or ``None`` for the whole image.
         overlap: Pixels that neighboring tiles share at least.
         batch: Images or tiles at a time, ``None`` to choose.
-        precision: Of ``PRECISIONS``.
-        centered: Whether the network looks for LR from the center of the
-            reference on: a tile then sees that part of the reference which
-            lies where it lies, and its neighbors take over where the match
-            leaves it.
-        explain: Whether to ask the network for its confidence in a reference,
-            where there is one. Defaults to False.
+        precision: One of ``PRECISIONS``.
+        centered: Whether the network searches for LR from the center of the
+            reference outwards: a tile then sees the part of the reference at
+            its own place, and its neighbors take over where the match leaves
+            it.
+        explain: Whether to ask the network for its confidence in a
+            reference, where there is one. Defaults to False.
     """
 
     scale: int
@@ -51,9 +53,10 @@ class Enlarged(NamedTuple):
     """An image as it comes out.
 
     Args:
-        pixels: uint8 BGR (3, H * scale, W * scale).
-        trust: Confidence of each pixel of LR in the reference (H, W), uint8,
-            of 255; ``None`` without a reference, or if it was not asked for.
+        pixels: BGR (3, H * scale, W * scale) in uint8.
+        trust: Confidence of each pixel of LR in the reference (H, W) in
+            uint8, of 255; ``None`` without a reference, or if it was not
+            asked for.
         tile: Side of the tiles; ``None`` for the whole image at once.
     """
 
@@ -75,9 +78,9 @@ class ImagePair:
 
     Args:
         image: BGR (3, H, W) in 0..255.
-        reference: Likewise, or what stands for it: ``'upscaled'``,
-            ``'self'``, or ``'none'`` for a network that does without: it
-            takes LR itself for that.
+        reference: Likewise, or what replaces it: ``'upscaled'``, ``'self'``,
+            or ``'none'`` for a network that does without one: it gets LR
+            itself instead.
         name: What to call the image in messages.
     """
 
@@ -86,9 +89,9 @@ class ImagePair:
     name: str = 'an image'
 
     def __post_init__(self) -> None:
-        # Grown before cutting, as the network refuses less.
+        # Grown before cutting, as the network refuses smaller images.
         self.lr = _grow(self.image)
-        # What stands for a reference shows nothing that LR does not.
+        # What replaces a reference shows nothing that LR does not.
         self.has_reference = isinstance(self.reference, Tensor)
         if isinstance(self.reference, Tensor):
             self.reference = _grow(self.reference.to(self.image.device))
@@ -98,19 +101,21 @@ class ImagePair:
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of what the network sees."""
-        return self.lr.shape[-2], self.lr.shape[-1]
+        height, width = self.lr.shape[-2:]
+        return height, width
 
     def ref_size(self, scale: int) -> tuple[int, int]:
         """Return height and width of the reference."""
         if isinstance(self.reference, Tensor):
-            return self.reference.shape[-2], self.reference.shape[-1]
+            height, width = self.reference.shape[-2:]
+            return height, width
         height, width = self.size
         if self.reference == 'none':
             return height, width
         return height * scale, width * scale
 
     def margin(self, side: int, centered: bool = False) -> int:
-        """Return what a tile sees of its reference on each side.
+        """Return how far a tile sees its reference on each side.
 
         Args:
             side: Largest side of the tiles.
@@ -124,7 +129,7 @@ class ImagePair:
         return side // 2
 
     def overlap(self, side: int, settings: Settings) -> int:
-        """Return what neighboring tiles share at least.
+        """Return how much neighboring tiles share at least.
 
         Args:
             side: Side of the tiles.
@@ -137,9 +142,7 @@ class ImagePair:
             return max(settings.overlap, side // 4)
         return settings.overlap
 
-    def cut(
-        self, tile: tiling.Tile, side: int, settings: Settings
-    ) -> tuple[Tensor, Tensor]:
+    def cut(self, tile: tiling.Tile, side: int, settings: Settings) -> Part:
         """Return a tile and its part of the reference, RGB in 0..1."""
         scale = settings.scale
         lr = _grow(_to_rgb(tiling.crop(self.lr, tile)))
@@ -164,7 +167,7 @@ def _to_rgb(image: Tensor) -> Tensor:
 
 
 def _grow(image: Tensor) -> Tensor:
-    """Replicate the last row and column up to the networks' least size."""
+    """Replicate the last row and column up to the networks' minimum size."""
     bottom, right = (max(0, MIN_SIZE - side) for side in image.shape[-2:])
     if not bottom and not right:
         return image

@@ -8,12 +8,11 @@ exported files agree to the last bit of a pixel.
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmdsr.evidence.record import Kind
 from mmdsr.inference import budget, tiling
@@ -34,6 +33,8 @@ from mmdsr.inference.references import (
     metainfo_of,
 )
 from mmdsr.inference.sources import (
+    ConfigLike,
+    Network,
     build_network,
     check_choice,
     confidence_kind,
@@ -43,9 +44,6 @@ from mmdsr.inference.sources import (
 )
 from mmdsr.io.checksums import digest
 from mmdsr.models.hidden import Hidden
-
-if TYPE_CHECKING:
-    from mmengine.config import Config
 
 
 class SuperResolver:
@@ -100,7 +98,7 @@ class SuperResolver:
 
     def __init__(
         self,
-        config: 'str | Path | Config | dict | None' = None,
+        config: ConfigLike | None = None,
         checkpoint: str | Path | None = None,
         weights: str | Path | None = None,
         interpolation: str | None = None,
@@ -298,7 +296,7 @@ class SuperResolver:
     def __call__(
         self,
         images: list[Tensor] | Tensor,
-        samples: Sequence[Sample] | None = None,
+        samples: Sequence[Sample | None] | None = None,
     ) -> list[Tensor] | Tensor:
         """Super-resolve tensors as the hosts have them.
 
@@ -337,7 +335,7 @@ class SuperResolver:
     def pixels(
         self,
         images: list[Tensor] | Tensor,
-        samples: Sequence[Sample] | None = None,
+        samples: Sequence[Sample | None] | None = None,
     ) -> list[Tensor]:
         """Super-resolve into bytes, a quarter of what floats take.
 
@@ -358,7 +356,7 @@ class SuperResolver:
     def explain_pixels(
         self,
         images: list[Tensor] | Tensor,
-        samples: Sequence[Sample] | None = None,
+        samples: Sequence[Sample | None] | None = None,
         references: Sequence[Tensor | None] | None = None,
     ) -> list[Enlarged]:
         """Super-resolve into bytes, and say where the detail comes from.
@@ -384,7 +382,7 @@ class SuperResolver:
     def _run(
         self,
         images: list[Tensor] | Tensor,
-        samples: Sequence[Sample] | None,
+        samples: Sequence[Sample | None] | None,
         references: Sequence[Tensor | None] | None = None,
         explain: bool = False,
     ) -> list[Enlarged]:
@@ -418,9 +416,9 @@ class SuperResolver:
 
     def _pair(
         self,
-        network: nn.Module,
+        network: Network,
         image: Tensor,
-        sample: Sample,
+        sample: Sample | None,
         reference: Tensor | None,
     ) -> ImagePair:
         name = str(metainfo_of(sample).get('img_path', 'an image'))
