@@ -265,7 +265,7 @@ def test_files_of_others_beside_a_result_are_left_alone(tmp_path, name):
     for _ in range(2):
         report = export_folder(plain(), source, out, evidence=ALL)
         (reason,) = report.failed.values()
-        assert 'not what this tool has written' in reason and name in reason
+        assert 'was not written by this tool' in reason and name in reason
         assert (out / name).read_bytes() == b'mine' and report.kept == 2
         # Nor is it taken where there is no result yet.
         (out / 'f1.png').unlink(missing_ok=True)
