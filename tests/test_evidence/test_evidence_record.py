@@ -113,9 +113,10 @@ def test_what_is_no_record_is_refused_in_one_line(text, reason):
 
 
 def test_wrong_values_are_not_written():
-    with pytest.raises(EvidenceError, match='source.sha256'):
-        source = replace(make_record().source, sha256='?')
-        to_json(make_record(source=source))
+    source = replace(make_record().source, sha256='?')
+    record = make_record(source=source)
+    with pytest.raises(EvidenceError, match=r'source\.sha256'):
+        to_json(record)
 
 
 @pytest.mark.parametrize('channels', [3, 4])
