@@ -40,7 +40,7 @@ class StageError(ValueError):
 
 
 class FrameError(StageError):
-    """The annotations belong neither to the LR nor to the HR image."""
+    """The annotations match neither the LR nor the HR image."""
 
 
 class EvidenceError(ValueError):
@@ -49,5 +49,3 @@ class EvidenceError(ValueError):
 
 class EditedRecordError(EvidenceError):
     """A record was changed after it was written."""
-
-    """The annotations match neither the LR nor the HR image."""
