@@ -6,7 +6,7 @@ import threading
 from multiprocessing import parent_process
 
 
-def start_worker():
+def start_worker() -> None:
     """Prepare a worker process; call it first in the worker.
 
     Ctrl-C is left to the parent, who knows what is to be finished; and the
@@ -16,6 +16,6 @@ def start_worker():
     threading.Thread(target=_follow_parent, daemon=True).start()
 
 
-def _follow_parent():
+def _follow_parent() -> None:
     parent_process().join()
     os._exit(1)

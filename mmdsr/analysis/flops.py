@@ -84,15 +84,15 @@ def masa_matching_count(
     """Count of the original matching and transfer.
 
     Args:
-        drimm (DRIMM): The module, for its options.
-        lr_feat (Tensor): LR feature (N, C, H, W).
-        ref_down_feat (Tensor): Ref-down feature (N, C, h, w).
-        ref_feats (Sequence[Tensor]): Ref features at x1, x2, x4.
+        drimm: The module, for its options.
+        lr_feat: LR feature (N, C, H, W).
+        ref_down_feat: Ref-down feature (N, C, h, w).
+        ref_feats: Ref features at x1, x2, x4.
 
     Returns:
-        int: Matrix products of the unfolded patches, normalisation of both
-        sides, sum over dilations, division by overlap and product with the
-        score at x1, x2, x4.
+        Matrix products of the unfolded patches, normalisation of both sides,
+        sum over dilations, division by overlap and product with the score at
+        x1, x2, x4.
     """
     n, c, height, width = lr_feat.shape
     ref_size = tuple(ref_down_feat.shape[-2:])
@@ -118,10 +118,10 @@ def cost_parts(net: nn.Module) -> dict[str, nn.Module]:
     """Name the parts that costs are reported for.
 
     Args:
-        net (nn.Module): A reference-based network.
+        net: A reference-based network.
 
     Returns:
-        dict[str, nn.Module]: Its children, those of DMM in DMM's place.
+        Its children, those of DMM in DMM's place.
     """
     parts = {}
     for name, child in net.named_children():
@@ -159,13 +159,13 @@ def count_cost(
     """Count the operations of one forward pass without computing it.
 
     Args:
-        net (nn.Module): A reference-based network.
-        inputs (Sequence[Tensor]): Positional arguments of its ``forward``.
-        convention (str): ``'macs'`` or ``'masa'``. Defaults to ``'macs'``.
+        net: A reference-based network.
+        inputs: Positional arguments of its ``forward``.
+        convention: ``'macs'`` or ``'masa'``.
 
     Returns:
-        dict[str, int]: Operations per part of :func:`cost_parts`, and of
-        what lies outside them as ``'other'``.
+        Operations per part of :func:`cost_parts`, and of what lies outside
+        them as ``'other'``.
 
     Raises:
         ValueError: If the convention is unknown.
@@ -178,23 +178,23 @@ def count_cost(
     counter = _Counter(_masa_count if masa else _true_macs)
     handles = []
 
-    def watch(module, before, after):
+    def watch(module, before, after) -> None:
         handles.append(module.register_forward_pre_hook(before))
         handles.append(module.register_forward_hook(after))
 
     def enter(name):
-        def hook(*_):
+        def hook(*_) -> None:
             counter.part = name
 
         return hook
 
-    def leave(*_):
+    def leave(*_) -> None:
         counter.part = 'other'
 
-    def stop_counting(*_):
+    def stop_counting(*_) -> None:
         counter.free += 1
 
-    def count_again(module, args, _):
+    def count_again(module, args, _) -> None:
         counter.free -= 1
         if isinstance(module, DRIMM):
             counter.add(masa_matching_count(module, *args))
@@ -226,14 +226,14 @@ def example_inputs(
     """Random inputs of a reference-based network.
 
     Args:
-        net (nn.Module): The network; depth maps are added if it needs them.
-        height (int): Height of LR; Ref is four times larger.
-        width (int): Width of LR.
-        batch (int): Batch size N. Defaults to 1.
-        device (str or torch.device): Where to put them. Defaults to 'cpu'.
+        net: The network; depth maps are added if it needs them.
+        height: Height of LR; Ref is four times larger.
+        width: Width of LR.
+        batch: Batch size N.
+        device: Where to put them.
 
     Returns:
-        list[Tensor]: lr, ref, ref_down and, if needed, depth, depth_ref.
+        The tensors lr, ref, ref_down and, if needed, depth, depth_ref.
     """
     generator = torch.Generator().manual_seed(0)
 

@@ -1,10 +1,13 @@
 """Compare simulated runs with real sequences by image statistics."""
 
 import json
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -30,9 +33,9 @@ class Sequence:
     """Mean statistics of the images of a sequence.
 
     Attributes:
-        name (str): Name of the folder or run.
-        images (int): Number of images.
-        values (dict): Means of what :func:`measure` returns.
+        name: Name of the folder or run.
+        images: Number of images.
+        values: Means of what :func:`measure` returns.
     """
 
     name: str
@@ -45,11 +48,11 @@ class Verdict:
     """How one statistic of simulated runs compares with real sequences.
 
     Attributes:
-        low (float): Smallest mean of a real sequence.
-        high (float): Largest mean of a real sequence.
-        median (float): Median of the means of the simulated runs.
-        inside (bool): Whether the median is between low and high.
-        share (float): Share of the runs whose mean is, in [0, 1].
+        low: Smallest mean of a real sequence.
+        high: Largest mean of a real sequence.
+        median: Median of the means of the simulated runs.
+        inside: Whether the median is between low and high.
+        share: Share of the runs whose mean is, in [0, 1].
     """
 
     low: float
@@ -59,16 +62,15 @@ class Verdict:
     share: float
 
 
-def summarize(name, images):
+def summarize(name: str, images: Iterable[np.ndarray]) -> Sequence[Any]:
     """Average the statistics of the images of a sequence.
 
     Args:
-        name (str): Its name.
-        images (Iterable[np.ndarray]): ``(H, W, 3)`` uint8 RGB, one or more.
+        name: Its name.
+        images: ``(H, W, 3)`` uint8 RGB, one or more.
 
     Returns:
-        Sequence: The means; an image without a slope (flat) does not count
-        in it.
+        The means; an image without a slope (flat) does not count in it.
     """
     measured = [measure(image) for image in images]
     values = {}
@@ -82,15 +84,14 @@ def summarize(name, images):
     return Sequence(name, len(measured), values)
 
 
-def measure_folder(folder):
+def measure_folder(folder: Path | str) -> Iterator[Sequence[Any]]:
     """Measure the sequences in a folder.
 
     Args:
-        folder (str or Path): Images, or a sub-folder of images for each
-            sequence.
+        folder: Images, or a sub-folder of images for each sequence.
 
     Yields:
-        Sequence: In natural order of the names.
+        In natural order of the names.
 
     Raises:
         FileNotFoundError: If there is no folder or no image.
@@ -120,18 +121,24 @@ def _measure_run(run, seed, frames, size):
     )
 
 
-def measure_simulation(runs, frames=4, seed=0, size=(448, 320), workers=1):
+def measure_simulation(
+    runs: int,
+    frames: int = 4,
+    seed: int = 0,
+    size: tuple[int, int] = (448, 320),
+    workers: int = 1,
+) -> Iterator[Sequence[Any]]:
     """Measure frames of simulated runs; none is written.
 
     Args:
-        runs (int): Number of runs, 0 to ``runs - 1``.
-        frames (int): Frames per run: 0, 3, 6 and so on.
-        seed (int): Seed of the simulator.
-        size (tuple[int, int]): Width and height, 64 at least.
-        workers (int): Processes; the results do not depend on it.
+        runs: Number of runs, 0 to ``runs - 1``.
+        frames: Frames per run: 0, 3, 6 and so on.
+        seed: Seed of the simulator.
+        size: Width and height, 64 at least.
+        workers: Processes; the results do not depend on it.
 
     Yields:
-        Sequence: One per run.
+        One per run.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -156,15 +163,17 @@ def measure_simulation(runs, frames=4, seed=0, size=(448, 320), workers=1):
         yield from pool.map(job, range(runs))
 
 
-def judge(real, simulated):
+def judge(
+    real: list[Sequence[Any]], simulated: list[Sequence[Any]]
+) -> dict[str, Verdict]:
     """Compare simulated runs with the range of the real sequences.
 
     Args:
-        real (list[Sequence]): All real sequences.
-        simulated (list[Sequence]): The runs.
+        real: All real sequences.
+        simulated: The runs.
 
     Returns:
-        dict[str, Verdict]: One per statistic.
+        One per statistic.
     """
     verdicts = {}
     for key in STATISTICS:
@@ -214,15 +223,18 @@ def _cells(groups, verdicts):
     return header, rows
 
 
-def rich_table(groups, verdicts=None):
+def rich_table(
+    groups: dict[str, list[Sequence[Any]]],
+    verdicts: dict[str, Verdict] | None = None,
+) -> Table:
     """Lay the statistics out for the terminal.
 
     Args:
-        groups (dict[str, list[Sequence]]): Sequences per group.
-        verdicts (dict[str, Verdict], optional): Of :func:`judge`.
+        groups: Sequences per group.
+        verdicts: Of :func:`judge`.
 
     Returns:
-        rich.table.Table: Mean over the sequences (smallest..largest).
+        Mean over the sequences (smallest..largest).
     """
     header, rows = _cells(groups, verdicts)
     table = Table(caption='mean over sequences (smallest..largest)')
@@ -233,14 +245,18 @@ def rich_table(groups, verdicts=None):
     return table
 
 
-def write_report(path, groups, verdicts=None):
+def write_report(
+    path: Path,
+    groups: dict[str, list[Sequence[Any]]],
+    verdicts: dict[str, Verdict] | None = None,
+) -> None:
     """Write the statistics to a file.
 
     Args:
-        path (Path): ``.md``: the table; ``.csv``: a line per sequence;
-            ``.json``: everything, histograms and spectra included.
-        groups (dict[str, list[Sequence]]): Sequences per group.
-        verdicts (dict[str, Verdict], optional): Of :func:`judge`.
+        path: ``.md``: the table; ``.csv``: a line per sequence; ``.json``:
+            everything, histograms and spectra included.
+        groups: Sequences per group.
+        verdicts: Of :func:`judge`.
 
     Raises:
         ValueError: If the suffix is none of these.
@@ -304,13 +320,12 @@ def _json(groups, verdicts):
     return json.dumps(content, indent=1, allow_nan=False) + '\n'
 
 
-def plot(path, groups):
+def plot(path: Path, groups: dict[str, list[Sequence[Any]]]) -> None:
     """Draw the distributions: a panel per statistic, histogram and spectrum.
 
     Args:
-        path (Path): PNG file.
-        groups (dict[str, list[Sequence]]): Sequences per group; the dots
-            are their means.
+        path: PNG file.
+        groups: Sequences per group; the dots are their means.
     """
     # Without pyplot no window system is asked for.
     from matplotlib.figure import Figure

@@ -30,14 +30,13 @@ def unfold_match_and_transfer(
     """Compute what ``drimm`` computes, block by block (Eq. 5 to 8).
 
     Args:
-        drimm (DRIMM): The module, for its options.
-        lr_feat (Tensor): F_LR (1, C, H, W).
-        ref_down_feat (Tensor): F_Ref-down (1, C, h, w).
-        ref_feats (Sequence[Tensor]): Ref features at x1, x2, x4.
+        drimm: The module, for its options.
+        lr_feat: F_LR (1, C, H, W).
+        ref_down_feat: F_Ref-down (1, C, h, w).
+        ref_feats: Ref features at x1, x2, x4.
 
     Returns:
-        tuple[list[Tensor], Tensor]: Warped features at x1, x2, x4 and the
-        scores (1, 1, H, W).
+        Warped features at x1, x2, x4 and the scores (1, 1, H, W).
     """
     height, width = lr_feat.shape[-2:]
     grid = matching.block_grid(height, width, drimm.block_size)

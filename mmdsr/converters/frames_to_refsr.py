@@ -1,11 +1,14 @@
 """Turn folders of frames into a reference-based super-resolution data set."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from mmdsr.io.frames import (
+    Frame,
     Run,
     attach_depth,
     check_frame,
@@ -28,15 +31,12 @@ class Summary:
     """What became of the frames.
 
     Attributes:
-        out (Path): The data set.
-        frames (int): Frames found.
-        samples (dict[str, int]): Samples written per split.
-        dropped (dict[str, list[str]]): Reason to the frames that became no
-            sample for it.
-        notes (dict[str, list[str]]): Conversion to the frames it was done
-            to.
-        without_depth (int): Frames without a depth map, if one was asked
-            for.
+        out: The data set.
+        frames: Frames found.
+        samples: Samples written per split.
+        dropped: Reason to the frames that became no sample for it.
+        notes: Conversion to the frames it was done to.
+        without_depth: Frames without a depth map, if one was asked for.
     """
 
     out: Path
@@ -46,33 +46,33 @@ class Summary:
     notes: dict[str, list[str]] = field(default_factory=dict)
     without_depth: int = 0
 
-    def drop(self, reason, path, detail=''):
+    def drop(self, reason: str, path: Path, detail: str = '') -> None:
         """Note a frame that becomes no sample.
 
         Args:
-            reason (str): Why.
-            path (Path): The file.
-            detail (str): What is to be said of this one. Defaults to ''.
+            reason: Why.
+            path: The file.
+            detail: What is to be said of this one.
         """
         self.dropped.setdefault(reason, []).append(shown(path) + detail)
 
-    def note(self, conversion, path):
+    def note(self, conversion: str, path: Path) -> None:
         """Note a file that was converted.
 
         Args:
-            conversion (str): What was done.
-            path (Path): The file.
+            conversion: What was done.
+            path: The file.
         """
         self.notes.setdefault(conversion, []).append(shown(path))
 
-    def warnings(self, limit=5):
+    def warnings(self, limit: int = 5) -> list[str]:
         """Say what was dropped or converted, and why.
 
         Args:
-            limit (int): Files to name for each reason.
+            limit: Files to name for each reason.
 
         Returns:
-            list[str]: One line for each reason.
+            One line for each reason.
         """
         return [
             f'{title} {len(names)}: {reason}: {", ".join(names[:limit])}'
@@ -86,19 +86,19 @@ class Summary:
 
 
 def frames_to_refsr(
-    frames,
-    out,
-    scale=4,
-    reference='next',
-    gap=1,
-    holdout=(0.2,),
-    depth=None,
-    depth_unit=DEPTH_UNIT,
-    on_error='refuse',
-    odd_size='refuse',
-    overwrite=False,
-    progress=None,
-):
+    frames: Path | str,
+    out: Path | str,
+    scale: int = 4,
+    reference: str = 'next',
+    gap: int = 1,
+    holdout: Sequence[Any] = (0.2,),
+    depth: Path | str | None = None,
+    depth_unit: float = DEPTH_UNIT,
+    on_error: str = 'refuse',
+    odd_size: str = 'refuse',
+    overwrite: bool = False,
+    progress: Callable[..., Any] | None = None,
+) -> Summary:
     """Write the data set of some frames.
 
     Every frame is decoded before anything is written. A sample is a frame
@@ -122,28 +122,28 @@ def frames_to_refsr(
     are named ``RUN-train`` and ``RUN-test``.
 
     Args:
-        frames (str or Path): A folder of frames, or a folder with one
-            sub-folder for each run.
-        out (str or Path): The data set to be made.
-        scale (int): Reduction factor.
-        reference (str): See above.
-        gap (int): See above, >= 1.
-        holdout (Sequence): Names of runs, or one fraction in [0, 1].
-        depth (str or Path, optional): Folder of depth maps at the frames'
-            full size, laid out and named like the frames: 16-bit PNG, 0 =
-            unknown, or ``.npy`` in metres. Frames without one are kept.
-        depth_unit (float): Metres per step of the 16-bit PNG.
-        on_error (str): For frames that are unreadable, cut short, too small
-            or of an unknown kind, or of another size than their reference:
-            ``'refuse'`` writes nothing, ``'skip'`` leaves them out.
-        odd_size (str): For frames whose sides are no multiple of ``scale``:
+        frames: A folder of frames, or a folder with one sub-folder for each
+            run.
+        out: The data set to be made.
+        scale: Reduction factor.
+        reference: See above.
+        gap: See above, >= 1.
+        holdout: Names of runs, or one fraction in [0, 1].
+        depth: Folder of depth maps at the frames' full size, laid out and
+            named like the frames: 16-bit PNG, 0 = unknown, or ``.npy`` in
+            metres. Frames without one are kept.
+        depth_unit: Metres per step of the 16-bit PNG.
+        on_error: For frames that are unreadable, cut short, too small or of an
+            unknown kind, or of another size than their reference: ``'refuse'``
+            writes nothing, ``'skip'`` leaves them out.
+        odd_size: For frames whose sides are no multiple of ``scale``:
             ``'refuse'``, ``'skip'``, or ``'crop'`` at the right and bottom.
-        overwrite (bool): Replace an existing data set.
-        progress (Callable, optional): ``progress(iterable, text, total)``
-            returns the iterable, shown as progress.
+        overwrite: Replace an existing data set.
+        progress: ``progress(iterable, text, total)`` returns the iterable,
+            shown as progress.
 
     Returns:
-        Summary: What was written, and what was not and why.
+        What was written, and what was not and why.
 
     Raises:
         ValueError: If an argument or a file is refused, or no sample is
@@ -202,17 +202,19 @@ def frames_to_refsr(
     return summary
 
 
-def split_runs(runs, holdout, gap, summary):
+def split_runs(
+    runs: list[Run], holdout: Sequence[Any], gap: int, summary: Summary
+) -> list[tuple[str, Run]]:
     """Divide the runs between the splits; see :func:`frames_to_refsr`.
 
     Args:
-        runs (list[Run]): The runs in natural order.
-        holdout (Sequence): Names of runs, or one fraction in [0, 1].
-        gap (int): Frames to drop before the test part of a single run.
-        summary (Summary): Where the dropped frames are noted.
+        runs: The runs in natural order.
+        holdout: Names of runs, or one fraction in [0, 1].
+        gap: Frames to drop before the test part of a single run.
+        summary: Where the dropped frames are noted.
 
     Returns:
-        list[tuple[str, Run]]: Split and run.
+        Split and run.
 
     Raises:
         ValueError: If a name or the fraction does not fit.
@@ -253,18 +255,20 @@ def split_runs(runs, holdout, gap, summary):
     ]
 
 
-def find_reference(frames, index, reference, gap):
+def find_reference(
+    frames: list[Frame], index: int, reference: str, gap: int
+) -> tuple[Frame | None, str]:
     """Choose the reference of a frame.
 
     Args:
-        frames (list[Frame]): The frames of a run, checked.
-        index (int): Which frame.
-        reference (str): ``'next'``, ``'previous'`` or ``'nearest-sharp'``.
-        gap (int): Distance, or the largest one.
+        frames: The frames of a run, checked.
+        index: Which frame.
+        reference: ``'next'``, ``'previous'`` or ``'nearest-sharp'``.
+        gap: Distance, or the largest one.
 
     Returns:
-        tuple[Frame or None, str]: The reference, None if there is none, and
-        why it cannot be used, '' if it can.
+        The reference, None if there is none, and why it cannot be used, '' if
+        it can.
     """
     if reference == 'nearest-sharp':
         near = [
@@ -289,7 +293,7 @@ def find_reference(frames, index, reference, gap):
     return frames[other], '' if alike else _OTHER_SIZE
 
 
-def _check_arguments(scale, reference, gap, on_error, odd_size):
+def _check_arguments(scale, reference, gap, on_error, odd_size) -> None:
     if scale < 2:
         raise ValueError(f'scale must be >= 2, not {scale}.')
     if gap < 1:
@@ -315,7 +319,9 @@ def _fraction(holdout):
     return fraction if 0 <= fraction <= 1 else None
 
 
-def _check_frames(runs, summary, scale, odd_size, reference, on_error, show):
+def _check_frames(
+    runs, summary, scale, odd_size, reference, on_error, show
+) -> None:
     """Decode all frames; refuse or note those that cannot be used."""
     frames = [frame for run in runs for frame in run.frames]
     summary.frames = len(frames)

@@ -1,6 +1,8 @@
 """The recipe of one pair: a crop, another view of it, and the flow between."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +47,7 @@ class Recipe:
     gate: Gate = Gate()
     spread: PairSpread = PairSpread()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Refuse what cannot be.
 
         Raises:
@@ -70,20 +72,26 @@ class Recipe:
             )
 
 
-def make_pair(photo, origins, donor, rng, recipe):
+def make_pair(
+    photo: tuple[Any, ...],
+    origins: list[tuple[int, int]],
+    donor: Callable[..., Any],
+    rng: np.random.Generator,
+    recipe: Recipe,
+) -> dict[str, Any]:
     """Make the images of one sample.
 
     Args:
-        photo (tuple): Result of :func:`load_photo`.
-        origins (list[tuple[int, int]]): ``(x, y)`` of good crops.
-        donor (Callable): Gives the photograph, ``(H, W, 3)`` uint8, from
-            which something is put in front of the scene, and its origins.
-        rng (np.random.Generator): Source of the draws and of the noise.
-        recipe (Recipe): How pairs are made.
+        photo: Result of :func:`load_photo`.
+        origins: ``(x, y)`` of good crops.
+        donor: Gives the photograph, ``(H, W, 3)`` uint8, from which something
+            is put in front of the scene, and its origins.
+        rng: Source of the draws and of the noise.
+        recipe: How pairs are made.
 
     Returns:
-        dict: ``hr``, ``ref``, ``lr`` (None for the bicubic one), ``flow``
-        and ``visible`` for :func:`mmdsr.io.layout.write_sample`.
+        ``hr``, ``ref``, ``lr`` (None for the bicubic one), ``flow`` and
+        ``visible`` for :func:`mmdsr.io.layout.write_sample`.
     """
     full, image, factor = photo
     size, spread = recipe.size, recipe.spread

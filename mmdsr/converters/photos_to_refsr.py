@@ -4,12 +4,14 @@ import csv
 import hashlib
 import io
 from collections import Counter
+from collections.abc import Callable, Collection
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import cv2
@@ -47,9 +49,9 @@ class PhotoSummary(Summary):
     """What became of the photographs.
 
     Attributes:
-        crops (Counter): How many crops were looked at (``'looked'``), and
-            how many of them were ``'soft'`` or ``'flat'``.
-        photos (Counter): Photographs used per split.
+        crops: How many crops were looked at (``'looked'``), and how many of
+            them were ``'soft'`` or ``'flat'``.
+        photos: Photographs used per split.
     """
 
     crops: Counter = field(default_factory=Counter)
@@ -57,44 +59,41 @@ class PhotoSummary(Summary):
 
 
 def photos_to_refsr(
-    root,
-    out,
-    recipe=None,
-    pairs=(900, 60),
-    test_share=0.1,
-    attribution=None,
-    exclude=(),
-    any_license=False,
-    workers=1,
-    overwrite=False,
-    progress=None,
-):
+    root: Path | str,
+    out: Path | str,
+    recipe: Recipe | None = None,
+    pairs: tuple[int, int] = (900, 60),
+    test_share: float = 0.1,
+    attribution: Path | str | None = None,
+    exclude: Collection[str] = (),
+    any_license: bool = False,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Callable[..., Any] | None = None,
+) -> PhotoSummary:
     """Write a data set of pairs made from photographs.
 
     The files depend neither on the number of workers nor on interruptions;
     the same call goes on from what is finished.
 
     Args:
-        root (str or Path): Folder of the photographs.
-        out (str or Path): The data set to be made.
-        recipe (Recipe, optional): How pairs are made.
-        pairs (tuple[int, int]): How many for training and test; 0 leaves a
-            split out.
-        test_share (float): Share of the scenes that make the test split.
-        attribution (str or Path, optional): See
-            :func:`mmdsr.converters.photo_files.read_attribution`; default
-            ``ATTRIBUTION.csv`` in ``root``, if it is there.
-        exclude (Collection[str]): Names of licenses not to use.
-        any_license (bool): Use photographs without a row, or under another
-            license than those of
-            :data:`mmdsr.converters.photo_files.LICENSES`, too.
-        workers (int): Processes.
-        overwrite (bool): Replace an existing data set.
-        progress (Callable, optional): ``progress(iterable, text, total)``
-            returns the iterable, shown as progress.
+        root: Folder of the photographs.
+        out: The data set to be made.
+        recipe: How pairs are made.
+        pairs: How many for training and test; 0 leaves a split out.
+        test_share: Share of the scenes that make the test split.
+        attribution: See :func:`mmdsr.converters.photo_files.read_attribution`;
+            default ``ATTRIBUTION.csv`` in ``root``, if it is there.
+        exclude: Names of licenses not to use.
+        any_license: Use photographs without a row, or under another license
+            than those of :data:`mmdsr.converters.photo_files.LICENSES`, too.
+        workers: Processes.
+        overwrite: Replace an existing data set.
+        progress: ``progress(iterable, text, total)`` returns the iterable,
+            shown as progress.
 
     Returns:
-        PhotoSummary: What was written, and what was not and why.
+        What was written, and what was not and why.
 
     Raises:
         FileExistsError: If ``out`` is in the way.
@@ -185,7 +184,7 @@ class _Job:
     donor: Photo
 
 
-def _check(pairs, test_share, workers):
+def _check(pairs, test_share, workers) -> None:
     if len(pairs) != 2 or min(pairs) < 0 or not sum(pairs):
         raise ValueError(
             'pairs must be two numbers, for training and test, of which one '
@@ -288,7 +287,7 @@ def _table(jobs):
 class _Pool:
     """Run functions over items, in this process or in several."""
 
-    def __init__(self, workers):
+    def __init__(self, workers) -> None:
         self._pool = None
         if workers > 1:
             self._pool = ProcessPoolExecutor(
@@ -313,12 +312,12 @@ class _Pool:
     def __enter__(self):
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
 
-def _start():
+def _start() -> None:
     start_worker()
     # The processes are what uses the cores.
     cv2.setNumThreads(1)

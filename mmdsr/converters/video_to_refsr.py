@@ -2,8 +2,10 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mmdsr.converters.frames_to_refsr import Summary, split_runs
 from mmdsr.errors import VideoError
@@ -31,11 +33,10 @@ class VideoSummary:
     """What became of the videos.
 
     Attributes:
-        out (Path): The data set.
-        videos (list[dict]): Records, see
-            :func:`mmdsr.video.samples.new_record`.
-        notes (list[str]): What the user should know of the whole.
-        resumed (int): Videos that an earlier call had finished.
+        out: The data set.
+        videos: Records, see :func:`mmdsr.video.samples.new_record`.
+        notes: What the user should know of the whole.
+        resumed: Videos that an earlier call had finished.
     """
 
     out: Path
@@ -75,13 +76,13 @@ class VideoSummary:
 
 
 def video_to_refsr(
-    videos,
-    out,
-    options=None,
-    holdout=(0.2,),
-    overwrite=False,
-    progress=None,
-):
+    videos: Iterable[Path | str],
+    out: Path | str,
+    options: VideoOptions | None = None,
+    holdout: Sequence[Any] = (0.2,),
+    overwrite: bool = False,
+    progress: Callable[..., Any] | None = None,
+) -> VideoSummary:
     """Write the data set of some videos.
 
     Frames are looked at one after the other: burned-in text is cut away,
@@ -101,17 +102,17 @@ def video_to_refsr(
     has finished is kept as it is.
 
     Args:
-        videos (Iterable[str or Path]): Files, and folders of them.
-        out (str or Path): The data set to be made.
-        options (VideoOptions, optional): How frames are chosen and paired.
-        holdout (Sequence): Names of videos, or one fraction in [0, 1].
-        overwrite (bool): Replace an existing data set.
-        progress (Callable, optional): ``progress(name, seconds, duration)``
-            is told how far a video is read; ``duration`` is None if not
-            known. A finished one is told with ``seconds == duration``.
+        videos: Files, and folders of them.
+        out: The data set to be made.
+        options: How frames are chosen and paired.
+        holdout: Names of videos, or one fraction in [0, 1].
+        overwrite: Replace an existing data set.
+        progress: ``progress(name, seconds, duration)`` is told how far a video
+            is read; ``duration`` is None if not known. A finished one is told
+            with ``seconds == duration``.
 
     Returns:
-        VideoSummary: What was written, and what was not and why.
+        What was written, and what was not and why.
 
     Raises:
         ValueError: If an argument is refused or no sample is left.
@@ -169,18 +170,20 @@ def video_to_refsr(
     return summary
 
 
-def _recall(summary, scale, settings):
+def _recall(
+    summary: VideoSummary, scale: int, settings: dict[str, Any]
+) -> bool:
     """Take the summary from a data set that the same call has made.
 
     A call may be interrupted when all is done, and be repeated.
 
     Args:
-        summary (VideoSummary): To be filled.
-        scale (int): Of the call.
-        settings (dict): Of the call.
+        summary: To be filled.
+        scale: Of the call.
+        settings: Of the call.
 
     Returns:
-        bool: Whether there is such a data set, and it is whole.
+        Whether there is such a data set, and it is whole.
     """
     out, report = summary.out, summary.out / REPORTS[1]
     manifest = read_manifest(out, formats=None)
@@ -292,14 +295,14 @@ class _Job:
             self.writer.register(self.split, stem)
         return record
 
-    def _add(self, stem, hr, ref):
+    def _add(self, stem, hr, ref) -> None:
         if self.writer.is_written(self.split, stem):
             self.writer.register(self.split, stem)
         else:
             self.writer.add(self.split, stem, hr, ref)
 
 
-def _note_splits(summary):
+def _note_splits(summary) -> None:
     """Say so if all samples of a split were dropped."""
     for split in ('train', 'test'):
         videos = [v for v in summary.videos if v['split'] == split]
@@ -320,7 +323,7 @@ def _nothing_left(summary):
     )
 
 
-def _write_reports(writer, settings, summary):
+def _write_reports(writer, settings, summary) -> None:
     page, data = REPORTS
     title = f'Frames and references of {summary.out.name}'
     videos, notes = summary.videos, summary.notes

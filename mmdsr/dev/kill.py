@@ -12,9 +12,12 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from mmdsr.io.checkpoint import read_checkpoint
@@ -25,9 +28,9 @@ class Result:
     """What became of a tool.
 
     Args:
-        kills (int): How often it was killed.
-        rounds (int): How often it came to its end in between.
-        faults (list[str]): What was wrong.
+        kills: How often it was killed.
+        rounds: How often it came to its end in between.
+        faults: What was wrong.
     """
 
     kills: int = 0
@@ -35,20 +38,25 @@ class Result:
     faults: list = field(default_factory=list)
 
 
-def kill_test(command, folder, kills, rng, ignore=()):
+def kill_test(
+    command: Callable[..., Any],
+    folder: Path,
+    kills: int,
+    rng: np.random.Generator,
+    ignore: Sequence[str] = (),
+) -> Result:
     """Kill a tool at random moments.
 
     Args:
-        command (Callable): Given the place to write to, returns the command
-            line.
-        folder (Path): An empty folder to work in.
-        kills (int): How often to kill.
-        rng (np.random.Generator): The moments.
-        ignore (Sequence[str]): Patterns of files that differ between any two
-            runs, such as logs; they need not be the same.
+        command: Given the place to write to, returns the command line.
+        folder: An empty folder to work in.
+        kills: How often to kill.
+        rng: The moments.
+        ignore: Patterns of files that differ between any two runs, such as
+            logs; they need not be the same.
 
     Returns:
-        Result: What was found.
+        What was found.
 
     Raises:
         RuntimeError: If the tool does not even work when it is left alone.
@@ -104,16 +112,18 @@ def _run(command, limit):
     return process.returncode, lines[-1] if lines else ''
 
 
-def contents(folder, ignore=()):
+def contents(
+    folder: Path, ignore: Sequence[str] = ()
+) -> dict[str, bytes | dict[str, Any]]:
     """Read the files of a folder.
 
     Args:
-        folder (Path): The folder.
-        ignore (Sequence[str]): Patterns of files to leave out.
+        folder: The folder.
+        ignore: Patterns of files to leave out.
 
     Returns:
-        dict[str, bytes or dict]: By path; of a checkpoint its weights, of a
-        journal its lines without the times of files.
+        By path; of a checkpoint its weights, of a journal its lines without
+        the times of files.
     """
     found = {}
     for path in sorted(folder.rglob('*')):
@@ -147,15 +157,17 @@ def _without_time(record):
     return {k: v for k, v in record.items() if k != 'mtime_ns'}
 
 
-def differences(expected, found):
+def differences(
+    expected: dict[str, Any], found: dict[str, Any]
+) -> list[tuple[str, str]]:
     """Compare two results of :func:`contents`.
 
     Args:
-        expected (dict): What should be there.
-        found (dict): What is.
+        expected: What should be there.
+        found: What is.
 
     Returns:
-        list[tuple[str, str]]: Name and what is wrong.
+        Name and what is wrong.
     """
     wrong = [(name, 'is missing') for name in expected.keys() - found.keys()]
     wrong += [(name, 'is left') for name in found.keys() - expected.keys()]
@@ -175,11 +187,11 @@ def _equal(one, other):
     return one == other
 
 
-def small_files(folder):
+def small_files(folder: Path) -> None:
     """Make what the tools read.
 
     Args:
-        folder (Path): Where to; images go to ``images``, a recording to
+        folder: Where to; images go to ``images``, a recording to
             ``drive.mp4``.
     """
     import av

@@ -27,7 +27,7 @@ def _frames(path):
     return folder
 
 
-def _read_frame(path, out):
+def _read_frame(path, out) -> None:
     from mmdsr.converters.frames_to_refsr import frames_to_refsr
 
     folder = _frames(path)
@@ -35,7 +35,7 @@ def _read_frame(path, out):
     frames_to_refsr(folder, out, holdout=(0,))
 
 
-def _read_depth(path, out):
+def _read_depth(path, out) -> None:
     from mmdsr.converters.frames_to_refsr import frames_to_refsr
 
     folder = _frames(path)
@@ -120,7 +120,7 @@ def _dataset():
     return holder
 
 
-def _read_manifest(path, out):
+def _read_manifest(path, out) -> None:
     from mmdsr.datasets.packed import pack
     from mmdsr.datasets.refsr_dataset import RefSRDataset
 
@@ -140,7 +140,7 @@ def manifests():
     return [Case('manifest.json', data, mutators, _read_manifest)]
 
 
-def _read_table(path, out):
+def _read_table(path, out) -> None:
     from mmdsr.converters.sewer_ml_subset import make_subset
 
     make_subset(path, out.with_suffix('.csv'), per_class=2, normal=2)
@@ -160,7 +160,7 @@ def tables():
     return [Case('input.csv', data, mutators, _read_table)]
 
 
-def _read_mask(path, out):
+def _read_mask(path, out) -> None:
     from mmdsr.converters.masks_to_coco import masks_to_coco
 
     pictures, masks = path.parent / 'images', path.parent / 'masks'
@@ -171,7 +171,7 @@ def _read_mask(path, out):
     masks_to_coco(pictures, masks, out.with_suffix('.json'))
 
 
-def _read_coco(path, out):
+def _read_coco(path, out) -> None:
     from mmdsr.io.layout import encode_depth
     from mmdsr.io.manifest import write_manifest
     from mmdsr.sim.browse import read_rows_of
@@ -233,7 +233,7 @@ def coco():
     ]
 
 
-def _read_video(path, out):
+def _read_video(path, out) -> None:
     from mmdsr.converters.video_to_refsr import video_to_refsr
 
     try:

@@ -52,13 +52,13 @@ def _training_checkpoint():
     return file.getvalue()
 
 
-def _publish(path, out):
+def _publish(path, out) -> None:
     from mmdsr.weights.publish import publish
 
     publish(_model()[0], path, out)
 
 
-def _resume(path, out):
+def _resume(path, out) -> None:
     from mmdsr.engine.load_hook import CheckStartHook
     from mmdsr.io.checkpoint import read_checkpoint
 
@@ -81,13 +81,13 @@ def checkpoints():
     ]
 
 
-def _read_weights(path, out):
+def _read_weights(path, out) -> None:
     from mmdsr.weights import load_published
 
     load_published(path)
 
 
-def _read_index(path, out):
+def _read_index(path, out) -> None:
     from mmdsr.weights import available, weight_path
 
     folder = path.parent / NAME

@@ -6,6 +6,8 @@ grimp finds in the modules. An arrow that follows from others is left out: if
 ``a`` to ``c``; so are those to what everything stands on.
 """
 
+from pathlib import Path
+
 import grimp
 import networkx
 import numpy as np
@@ -34,15 +36,15 @@ _HEAD = (
 )
 
 
-def read_rows(contracts):
+def read_rows(contracts: Path | str) -> list[list[str]]:
     """Read the layers.
 
     Args:
-        contracts (str or Path): The ``pyproject.toml``.
+        contracts: The ``pyproject.toml``.
 
     Returns:
-        list[list[str]]: Names of packages below ``mmdsr`` per row, from
-        above to below; the packages of ``models`` each by itself.
+        Names of packages below ``mmdsr`` per row, from above to below; the
+        packages of ``models`` each by itself.
     """
     options = read_configuration(str(contracts))['contracts_options']
     layers = {
@@ -62,15 +64,15 @@ def read_rows(contracts):
     return rows
 
 
-def read_imports(rows):
+def read_imports(rows: list[list[str]]) -> list[tuple[str, str]]:
     """Find what imports what.
 
     Args:
-        rows (list[list[str]]): Of :func:`read_rows`.
+        rows: Of :func:`read_rows`.
 
     Returns:
-        list[tuple[str, str]]: Importer and imported, without those that
-        follow from others and those to what everything stands on.
+        Importer and imported, without those that follow from others and those
+        to what everything stands on.
     """
     graph = grimp.build_graph('mmdsr', cache_dir=None)
     names = [name for row in rows for name in row if name not in _BASE]
@@ -87,18 +89,20 @@ def read_imports(rows):
     return sorted(networkx.transitive_reduction(edges).edges)
 
 
-def arrange(rows, imports):
+def arrange(
+    rows: list[list[str]], imports: list[tuple[str, str]]
+) -> dict[str, tuple[int, int]]:
     """Choose the columns: short arrows that cross few boxes.
 
     From the middle, box after box moves to the place that is best for it,
     until none moves.
 
     Args:
-        rows (list[list[str]]): Of :func:`read_rows`.
-        imports (list[tuple[str, str]]): Of :func:`read_imports`.
+        rows: Of :func:`read_rows`.
+        imports: Of :func:`read_imports`.
 
     Returns:
-        dict[str, tuple[int, int]]: Column and row per package.
+        Column and row per package.
     """
     places = {}
     for number, row in enumerate(rows):
@@ -139,15 +143,15 @@ def _cost(places, imports):
     return cost
 
 
-def draw(rows, imports):
+def draw(rows: list[list[str]], imports: list[tuple[str, str]]) -> str:
     """Draw the packages and their imports.
 
     Args:
-        rows (list[list[str]]): Of :func:`read_rows`.
-        imports (list[tuple[str, str]]): Of :func:`read_imports`.
+        rows: Of :func:`read_rows`.
+        imports: Of :func:`read_imports`.
 
     Returns:
-        str: The picture as SVG.
+        The picture as SVG.
     """
     places = {
         name: (76 + _COLUMN * column, 30 + _ROW * row)

@@ -12,6 +12,8 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,15 +43,15 @@ _VALUES = (
 )
 
 
-def mutate_bytes(data, rng):
+def mutate_bytes(data: bytes, rng: np.random.Generator) -> bytes:
     """Change a file without knowing what it is.
 
     Args:
-        data (bytes): The file.
-        rng (np.random.Generator): The choices.
+        data: The file.
+        rng: The choices.
 
     Returns:
-        bytes: Another file, perhaps of another length.
+        Another file, perhaps of another length.
     """
     for _ in range(int(rng.integers(1, 4))):
         data = _BYTES[rng.integers(len(_BYTES))](data, rng)
@@ -114,15 +116,15 @@ def _number(data, rng):
 _BYTES = (_cut, _flip, _head, _noise, _zero, _remove, _repeat, _number)
 
 
-def mutate_png(data, rng):
+def mutate_png(data: bytes, rng: np.random.Generator) -> bytes:
     """Change the content of a PNG's chunks; the checksums fit again.
 
     Args:
-        data (bytes): A PNG file.
-        rng (np.random.Generator): The choices.
+        data: A PNG file.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     chunks, place = [], 8
     while place + 12 <= len(data):
@@ -149,15 +151,15 @@ def mutate_png(data, rng):
     return b''.join(parts)
 
 
-def mutate_npy(data, rng):
+def mutate_npy(data: bytes, rng: np.random.Generator) -> bytes:
     """Change the header of a ``.npy`` file; its length fits again.
 
     Args:
-        data (bytes): A file of version 1.0.
-        rng (np.random.Generator): The choices.
+        data: A file of version 1.0.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     size = struct.unpack_from('<H', data, 8)[0]
     header, rest = data[10 : 10 + size].decode('latin1'), data[10 + size :]
@@ -177,15 +179,15 @@ def _mutate_text(text, rng, words=()):
     return text[: place.start()] + word + text[place.end() :]
 
 
-def mutate_json(data, rng):
+def mutate_json(data: bytes, rng: np.random.Generator) -> bytes:
     """Change the values and keys of a JSON file; it stays JSON as a rule.
 
     Args:
-        data (bytes): The file.
-        rng (np.random.Generator): The choices.
+        data: The file.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     content = json.loads(data)
     for _ in range(int(rng.integers(1, 4))):
@@ -196,16 +198,18 @@ def mutate_json(data, rng):
     return text.encode('utf-8', 'surrogatepass')
 
 
-def mutate_tree(content, rng, values=_VALUES):
+def mutate_tree(
+    content: Any, rng: np.random.Generator, values: Sequence[Any] = _VALUES
+) -> Any:
     """Change one place in nested dicts and lists.
 
     Args:
-        content (Any): Changed in place where it can be.
-        rng (np.random.Generator): The choices.
-        values (Sequence): What may be put there.
+        content: Changed in place where it can be.
+        rng: The choices.
+        values: What may be put there.
 
     Returns:
-        Any: The new content.
+        The new content.
     """
     new = values[rng.integers(len(values))]
     if not isinstance(content, (dict, list)) or rng.random() < 0.02:
@@ -232,15 +236,15 @@ def mutate_tree(content, rng, values=_VALUES):
     return content
 
 
-def mutate_csv(data, rng):
+def mutate_csv(data: bytes, rng: np.random.Generator) -> bytes:
     """Change the cells, columns or lines of a table.
 
     Args:
-        data (bytes): The file.
-        rng (np.random.Generator): The choices.
+        data: The file.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     rows = list(csv.reader(io.StringIO(data.decode())))
     for _ in range(int(rng.integers(1, 4))):
@@ -261,15 +265,15 @@ def mutate_csv(data, rng):
     return text.getvalue().encode('utf-8', 'surrogatepass')
 
 
-def mutate_checkpoint(data, rng):
+def mutate_checkpoint(data: bytes, rng: np.random.Generator) -> bytes:
     """Change what a checkpoint holds, as another program would write it.
 
     Args:
-        data (bytes): A file of ``torch.save``.
-        rng (np.random.Generator): The choices.
+        data: A file of ``torch.save``.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     content = torch.load(io.BytesIO(data), weights_only=False)
     values = (
@@ -298,7 +302,7 @@ def mutate_checkpoint(data, rng):
     return file.getvalue()
 
 
-def _collect(content, found):
+def _collect(content, found) -> None:
     """Note where the tensors of nested containers are."""
     if isinstance(content, (dict, list)):
         items = (
@@ -330,16 +334,15 @@ def _mutate_tensor(value, rng):
     return value
 
 
-def mutate_zip(data, rng):
+def mutate_zip(data: bytes, rng: np.random.Generator) -> bytes:
     """Change one file of an archive; the checksums fit again.
 
     Args:
-        data (bytes): A ZIP archive without compression, as of
-            ``torch.save``.
-        rng (np.random.Generator): The choices.
+        data: A ZIP archive without compression, as of ``torch.save``.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = [(info, archive.read(info)) for info in archive.infolist()]
@@ -356,15 +359,15 @@ def mutate_zip(data, rng):
     return file.getvalue()
 
 
-def mutate_safetensors(data, rng):
+def mutate_safetensors(data: bytes, rng: np.random.Generator) -> bytes:
     """Change the header of a safetensors file; its length fits again.
 
     Args:
-        data (bytes): The file.
-        rng (np.random.Generator): The choices.
+        data: The file.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     (size,) = struct.unpack_from('<Q', data)
     header, rest = data[8 : 8 + size], data[8 + size :]

@@ -35,11 +35,10 @@ class Lane(NamedTuple):
     """The version lane.
 
     Attributes:
-        path (Path): The constraints file.
-        specs (dict[str, str]): Normalised name to specifier, for example
-            ``'==2.9.1'``; the empty string where any version will do.
-        needs (dict[str, tuple[str]]): Part (a key of ``HOSTS``) to the names
-            that it needs.
+        path: The constraints file.
+        specs: Normalised name to specifier, for example ``'==2.9.1'``; the
+            empty string where any version will do.
+        needs: Part (a key of ``HOSTS``) to the names that it needs.
     """
 
     path: Path
@@ -52,14 +51,14 @@ def normalise(name):
     return re.sub(r'[-_.]+', '-', name).lower()
 
 
-def parse_requirements(text):
+def parse_requirements(text: str) -> dict[str, str]:
     """Read the lines of a requirements file.
 
     Args:
-        text (str): The file's text; ``#`` starts a comment.
+        text: The file's text; ``#`` starts a comment.
 
     Returns:
-        dict[str, str]: Normalised name to specifier.
+        Normalised name to specifier.
 
     Raises:
         ValueError: If a line is not a name with an optional specifier.
@@ -94,15 +93,15 @@ def find_requirements():
     )
 
 
-def read_lane(folder=None):
+def read_lane(folder: Path | None = None) -> Lane:
     """Read the lane.
 
     Args:
-        folder (Path, optional): Folder of the requirements files. Defaults
-            to the one that belongs to this package.
+        folder: Folder of the requirements files. Defaults to the one that
+            belongs to this package.
 
     Returns:
-        Lane: Versions, and what each part needs.
+        Versions, and what each part needs.
     """
     # In a checkout .mim is a link; the file that it means reads better.
     folder = Path(folder or find_requirements()).resolve()
@@ -127,17 +126,17 @@ def release(version):
     return tuple(parts)
 
 
-def satisfies(version, spec):
+def satisfies(version: str, spec: str) -> bool:
     """Tell whether a version is in the lane.
 
     A local part (``+cpu``) does not matter; a pre-release is not the release.
 
     Args:
-        version (str): An installed version.
-        spec (str): ``'==1.2.0'``, ``'<81'``, ``'>=1,<2'`` or ``''``.
+        version: An installed version.
+        spec: ``'==1.2.0'``, ``'<81'``, ``'>=1,<2'`` or ``''``.
 
     Returns:
-        bool: Whether all the conditions hold.
+        Whether all the conditions hold.
 
     Raises:
         ValueError: If a condition is none of ``== < <= > >= !=``.

@@ -7,10 +7,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from mmdsr.doctor.checks import ERROR, MMCV_BUILD, OK, Finding
 from mmdsr.doctor.lane import (
     PIP_FLAGS,
+    Lane,
     install_command,
     normalise,
     pip_command,
@@ -39,15 +42,15 @@ IMPORTS = {
 }
 
 
-def run_probe(code, timeout=180):
+def run_probe(code: str, timeout: float = 180) -> str:
     """Run code in a fresh interpreter, where a crash does no harm.
 
     Args:
-        code (str): Python code.
-        timeout (float): Seconds.
+        code: Python code.
+        timeout: Seconds.
 
     Returns:
-        str: Empty if it ran through, else the last line of its errors.
+        Empty if it ran through, else the last line of its errors.
     """
     environ = dict(os.environ, NO_ALBUMENTATIONS_UPDATE='1')
     try:
@@ -99,16 +102,18 @@ def check_mmcv_ops(lane, probe=run_probe):
     return judge('mmcv.ops', error, message, fix)
 
 
-def check_import(part, lane, probe=run_probe):
+def check_import(
+    part: str, lane: Lane, probe: Callable[..., Any] = run_probe
+) -> Finding:
     """Check that the host of a part can be imported.
 
     Args:
-        part (str): ``'train'``, ``'seg'``, ``'det'`` or ``'cls'``.
-        lane (Lane): The version lane.
-        probe (Callable): Runs code, returns the error or ``''``.
+        part: ``'train'``, ``'seg'``, ``'det'`` or ``'cls'``.
+        lane: The version lane.
+        probe: Runs code, returns the error or ``''``.
 
     Returns:
-        Finding: The result.
+        The result.
     """
     host = IMPORTS[part]
     error = probe(PROBES[host])
@@ -118,17 +123,22 @@ def check_import(part, lane, probe=run_probe):
     return judge(f'import {host}', error, error, fix)
 
 
-def examine_imports(parts, findings, lane, probe=run_probe):
+def examine_imports(
+    parts: Sequence[str],
+    findings: Sequence[Finding],
+    lane: Lane,
+    probe: Callable[..., Any] = run_probe,
+) -> list[Finding]:
     """Run the probes whose packages are in order.
 
     Args:
-        parts (Sequence[str]): Keys of ``HOSTS``.
-        findings (Sequence[Finding]): What the version checks gave.
-        lane (Lane): The version lane.
-        probe (Callable): Runs code, returns the error or ``''``.
+        parts: Keys of ``HOSTS``.
+        findings: What the version checks gave.
+        lane: The version lane.
+        probe: Runs code, returns the error or ``''``.
 
     Returns:
-        list[Finding]: One line for each probe that could be tried.
+        One line for each probe that could be tried.
     """
     broken = {item.name for item in findings if item.status == ERROR}
     looked = {item.name for item in findings}

@@ -2,11 +2,14 @@
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from mmdsr.doctor.checks import (
     ERROR,
     OK,
     WARN,
+    Finding,
     check_forks,
     check_package,
     check_pkg_resources,
@@ -16,20 +19,24 @@ from mmdsr.doctor.lane import HOSTS, read_lane
 from mmdsr.doctor.probes import examine_imports, run_probe
 
 
-def examine(parts, lane=None, probe=run_probe):
+def examine(
+    parts: Sequence[str],
+    lane: Lane | None = None,
+    probe: Callable[..., Any] = run_probe,
+) -> list[Finding]:
     """Check everything that the parts need.
 
     A probe runs only when the versions that it stands on are right, so that
     one fault gives one line.
 
     Args:
-        parts (Sequence[str]): Keys of ``HOSTS``; the core is always meant.
-        lane (Lane, optional): The lane. Defaults to this package's own.
-        probe (Callable): Runs code, returns the error or ``''``.
+        parts: Keys of ``HOSTS``; the core is always meant.
+        lane: The lane. Defaults to this package's own.
+        probe: Runs code, returns the error or ``''``.
 
     Returns:
-        list[Finding]: Python and forks, then versions in the order of the
-            constraints file, then what was tried.
+        Python and forks, then versions in the order of the constraints file,
+        then what was tried.
     """
     lane = lane or read_lane()
     parts = list(dict.fromkeys(['core', *parts]))
@@ -47,7 +54,7 @@ def examine(parts, lane=None, probe=run_probe):
     return findings + examine_imports(parts, findings, lane, probe)
 
 
-def print_plain(findings):
+def print_plain(findings) -> None:
     """Print the table with the standard library alone."""
     widths = [max(len(item[i]) for item in findings) for i in (0, 2, 3)]
     for item in findings:
@@ -56,7 +63,7 @@ def print_plain(findings):
         print(f'{item.status.upper():5}  {"  ".join(cells)}'.rstrip())
 
 
-def print_table(findings):
+def print_table(findings) -> None:
     """Print the table, with rich where it is installed."""
     try:
         from rich.console import Console
@@ -72,14 +79,14 @@ def print_table(findings):
     Console().print(table)
 
 
-def report(findings):
+def report(findings: list[Finding]) -> int:
     """Print table, faults and verdict.
 
     Args:
-        findings (list[Finding]): What the checks gave.
+        findings: What the checks gave.
 
     Returns:
-        int: 0 when the lane is whole, else 1.
+        0 when the lane is whole, else 1.
     """
     print_table(findings)
     faults = [item for item in findings if item.status != OK]

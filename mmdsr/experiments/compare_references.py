@@ -6,12 +6,16 @@ the reference matters, the true one is clearly better than none. What it is
 worth without a network is shown, too: FlowWarp.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from PIL import Image
 from rich.progress import track
+from torch import nn
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.errors import MissingDepthError
@@ -49,18 +53,19 @@ _NAMES = {
 _DEPTH_FIELDS = ('depth_lr', 'depth_ref')
 
 
-def build_generator(cfg, checkpoint, device='cpu'):
+def build_generator(
+    cfg: Config, checkpoint: Path | str, device: str | torch.device = 'cpu'
+) -> nn.Module:
     """Build only the network of a config and load its weights.
 
     Args:
-        cfg (Config): Config of a trainable model.
-        checkpoint (str or Path): Training checkpoint or plain weights; or a
-            working directory, of which the best checkpoint is taken, else
-            the newest.
-        device (str or torch.device): Where to run. Defaults to 'cpu'.
+        cfg: Config of a trainable model.
+        checkpoint: Training checkpoint or plain weights; or a working
+            directory, of which the best checkpoint is taken, else the newest.
+        device: Where to run.
 
     Returns:
-        nn.Module: The network, frozen, in evaluation mode.
+        The network, frozen, in evaluation mode.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
@@ -71,7 +76,11 @@ def build_generator(cfg, checkpoint, device='cpu'):
     return generator.to(device).eval().requires_grad_(False)
 
 
-def variants(generator, references=USUAL_REFERENCES, depths=DEPTHS):
+def variants(
+    generator: nn.Module,
+    references: Sequence[str] = USUAL_REFERENCES,
+    depths: Sequence[str] = DEPTHS,
+) -> list[Row]:
     """List what to evaluate.
 
     A network that takes no reference gets none in place of the image itself,
@@ -80,13 +89,12 @@ def variants(generator, references=USUAL_REFERENCES, depths=DEPTHS):
     reference with the other depth sources.
 
     Args:
-        generator (nn.Module): The network.
-        references (Sequence[str]): Of :data:`REFERENCES`.
-        depths (Sequence[str]): Of :data:`DEPTHS`; unusable ones are left
-            out.
+        generator: The network.
+        references: Of :data:`REFERENCES`.
+        depths: Of :data:`DEPTHS`; unusable ones are left out.
 
     Returns:
-        list[Row]: Empty rows.
+        Empty rows.
 
     Raises:
         ValueError: If nothing is left to evaluate.
@@ -144,20 +152,25 @@ def _soften_reference(sample):
 _STAND_INS = {'upscaled': _enlarge_reference, 'black': _blacken_reference}
 
 
-def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
+def open_dataset(
+    cfg: Config,
+    data_root: Path | str,
+    reference: str,
+    split: str = 'test',
+    max_samples: int | None = None,
+) -> RefSRDataset:
     """Open a data set with the depth normalisation of a config.
 
     Args:
-        cfg (Config): Config whose test pipeline has ``mmdsr.LoadDepth``.
-        data_root (str or Path): Data set in the layout of
-            :class:`mmdsr.RefSRDataset`.
-        reference (str): Of :data:`REFERENCES`, or ``'none'``.
-        split (str): Defaults to 'test'.
-        max_samples (int, optional): Defaults to None, all.
+        cfg: Config whose test pipeline has ``mmdsr.LoadDepth``.
+        data_root: Data set in the layout of :class:`mmdsr.RefSRDataset`.
+        reference: Of :data:`REFERENCES`, or ``'none'``.
+        split: Defaults to 'test'.
+        max_samples: Defaults to None, all.
 
     Returns:
-        RefSRDataset: Gives dicts with RGB uint8 ``img``, ``gt``, ``ref``, the
-        true ``flow`` with what is ``visible``, and the depth maps.
+        Gives dicts with RGB uint8 ``img``, ``gt``, ``ref``, the true ``flow``
+        with what is ``visible``, and the depth maps.
     """
     pipeline = [_load_images, TRANSFORMS.build(dict(type='mmdsr.LoadFlow'))]
     if reference in _STAND_INS:
@@ -180,21 +193,23 @@ def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
 
 
 @torch.no_grad()
-def super_resolve(generator, sample, depth=None, reference=True):
+def super_resolve(
+    generator: nn.Module,
+    sample: dict[str, Any],
+    depth: str | None = None,
+    reference: bool = True,
+) -> tuple[np.ndarray, DSROutput]:
     """Run the network on one sample.
 
     Args:
-        generator (nn.Module): The network.
-        sample (dict): ``img`` (h, w, 3) and ``ref`` (Hr, Wr, 3) RGB uint8,
-            and depth maps (., ., 1) for ``depth='given'``.
-        depth (str, optional): Of :data:`DEPTHS`. Defaults to None, for
-            networks without depth.
-        reference (bool): Whether the network gets the reference.
-            Defaults to True.
+        generator: The network.
+        sample: ``img`` (h, w, 3) and ``ref`` (Hr, Wr, 3) RGB uint8, and depth
+            maps (., ., 1) for ``depth='given'``.
+        depth: Of :data:`DEPTHS`. Defaults to None, for networks without depth.
+        reference: Whether the network gets the reference.
 
     Returns:
-        tuple[np.ndarray, DSROutput]: SR (4h, 4w, 3) uint8 and all that the
-        network computed.
+        SR (4h, 4w, 3) uint8 and all that the network computed.
 
     Raises:
         MissingDepthError: If given maps are missing or have holes.
@@ -233,19 +248,19 @@ def _scores(image, hr):
     return psnr(image, hr), ssim(image, hr), psnr(image, hr, mode='RGB')
 
 
-def at_rest(sample, bicubic):
+def at_rest(sample: dict[str, Any], bicubic: float) -> bool:
     """Tell whether the camera rested between a frame and its reference.
 
     Any aligned reference gains many dB there, and a few such frames carry a
     mean.
 
     Args:
-        sample (dict): ``gt`` (H, W, 3) and ``ref``, uint8.
-        bicubic (float): PSNR-Y of bicubic in dB.
+        sample: ``gt`` (H, W, 3) and ``ref``, uint8.
+        bicubic: PSNR-Y of bicubic in dB.
 
     Returns:
-        bool: Whether the reference, unaligned, is closer to the truth than
-        bicubic is. One of another size never is.
+        Whether the reference, unaligned, is closer to the truth than bicubic
+        is. One of another size never is.
     """
     ref, truth = sample['ref'], sample['gt']
     return ref.shape == truth.shape and psnr(ref, truth) > bicubic
@@ -280,38 +295,35 @@ def _match_of(sample, output: DSROutput):
 
 
 def evaluate(
-    cfg,
-    generator,
-    data_root,
-    references=USUAL_REFERENCES,
-    depths=DEPTHS,
-    split='test',
-    max_samples=None,
-    strips=None,
-    max_strips=16,
-    flow_warp=True,
-):
+    cfg: Config,
+    generator: nn.Module,
+    data_root: Path | str,
+    references: Sequence[str] = USUAL_REFERENCES,
+    depths: Sequence[str] = DEPTHS,
+    split: str = 'test',
+    max_samples: int | None = None,
+    strips: Path | None = None,
+    max_strips: int = 16,
+    flow_warp: bool = True,
+) -> list[Row]:
     """Evaluate a network on a data set in all variants.
 
     Args:
-        cfg (Config): Config of the network.
-        generator (nn.Module): The network, see :func:`build_generator`.
-        data_root (str or Path): The data set.
-        references (Sequence[str]): Of :data:`REFERENCES`.
-        depths (Sequence[str]): Of :data:`DEPTHS`.
-        split (str): Defaults to 'test'.
-        max_samples (int, optional): Evenly spread samples. Defaults to None,
-            all.
-        strips (Path, optional): Folder for comparison strips of the first
-            variant. Defaults to None.
-        max_strips (int): Number of strips, evenly spread. Defaults to 16.
-        flow_warp (bool): Show what the true reference is worth without a
-            network, if it is among the references. Defaults to True.
+        cfg: Config of the network.
+        generator: The network, see :func:`build_generator`.
+        data_root: The data set.
+        references: Of :data:`REFERENCES`.
+        depths: Of :data:`DEPTHS`.
+        split: Defaults to 'test'.
+        max_samples: Evenly spread samples. Defaults to None, all.
+        strips: Folder for comparison strips of the first variant.
+        max_strips: Number of strips, evenly spread.
+        flow_warp: Show what the true reference is worth without a network, if
+            it is among the references.
 
     Returns:
-        list[Row]: Bicubic first, then FlowWarp. A variant that the data does
-        not allow (no depth maps, only one run for a wrong reference) has a
-        note.
+        Bicubic first, then FlowWarp. A variant that the data does not allow
+        (no depth maps, only one run for a wrong reference) has a note.
 
     Raises:
         FileNotFoundError: If the data set is missing.
@@ -364,7 +376,7 @@ def evaluate(
     return [bicubic, *(row for row, _ in runs)]
 
 
-def _write_strip(folder, sample, sr, depth):
+def _write_strip(folder, sample, sr, depth) -> None:
     true = sample.get('depth_lr')
     if depth is not None:
         depth = depth[0].permute(1, 2, 0).cpu().numpy()

@@ -80,7 +80,7 @@ def parse_args(argv=None):
     return parser, parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv=None) -> None:
     """Run the study."""
     parser, args = parse_args(argv)
     out = Path(args.out or Path('work_dirs', Path(args.study[0]).stem))

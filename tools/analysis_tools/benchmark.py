@@ -48,7 +48,7 @@ def parse_args(argv=None):
     return args
 
 
-def main(argv=None):
+def main(argv=None) -> None:
     """Run the tool."""
     args = parse_args(argv)
     console = Console()

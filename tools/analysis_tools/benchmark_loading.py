@@ -71,7 +71,7 @@ def parse_args(argv=None):
     return parser, parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv=None) -> None:
     """Measure, print and write."""
     parser, args = parse_args(argv)
     progress = Console(stderr=True)

@@ -75,7 +75,7 @@ def parse_args(argv=None):
     return parser, parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv=None) -> None:
     """Compare."""
     parser, args = parse_args(argv)
     try:

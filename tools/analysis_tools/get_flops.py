@@ -41,7 +41,7 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv=None) -> None:
     """Run the tool."""
     args = parse_args(argv)
     try:

@@ -56,7 +56,7 @@ def main(argv=None):
     with Progress(console=Console(stderr=True)) as bars:
         bar = bars.add_task('', total=args.count)
 
-        def show(kind, counts):
+        def show(kind, counts) -> None:
             bars.update(bar, description=kind, completed=counts['tried'])
 
         result = fuzz(kinds, args.count, args.out, args.keep, show)

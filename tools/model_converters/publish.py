@@ -68,7 +68,7 @@ def parse_args(argv=None):
     return parser, parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv=None) -> None:
     """Publish."""
     parser, args = parse_args(argv)
     try:

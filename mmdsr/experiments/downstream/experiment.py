@@ -1,7 +1,11 @@
 """Tasks from their configs to their tables: exported, run, reported."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from rich.console import Console
 
 from mmdsr.engine.options import read_options
 from mmdsr.errors import UsageError
@@ -12,6 +16,7 @@ from mmdsr.experiments.downstream.report import (
 )
 from mmdsr.experiments.downstream.task import (
     SPLITS,
+    Task,
     find_root,
     image_folders,
     prepare,
@@ -19,6 +24,7 @@ from mmdsr.experiments.downstream.task import (
 )
 from mmdsr.experiments.downstream.versions import (
     HR,
+    Version,
     export,
     list_images,
     make_versions,
@@ -33,12 +39,12 @@ _PROTOCOLS = {
 }
 
 
-def check_settings(out, settings):
+def check_settings(out: Path, settings: dict[str, Any]) -> None:
     """Refuse a folder of other settings, else note them.
 
     Args:
-        out (Path): Folder of the experiment.
-        settings (dict): What has to be equal; anything JSON can hold.
+        out: Folder of the experiment.
+        settings: What has to be equal; anything JSON can hold.
 
     Raises:
         UsageError: If they differ.
@@ -65,20 +71,24 @@ def check_settings(out, settings):
     write_json(path, settings)
 
 
-def find_data(tasks, protocol, data_root=None, options=None):
+def find_data(
+    tasks: Sequence[Task],
+    protocol: str,
+    data_root: str | None = None,
+    options: dict[str, Any] | None = None,
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Find data sets and image folders before anything is computed.
 
     Args:
-        tasks (Sequence[Task]): The tasks.
-        protocol (str): ``'hr'`` or ``'same'``.
-        data_root (str, optional): What the user says, see
+        tasks: The tasks.
+        protocol: ``'hr'`` or ``'same'``.
+        data_root: What the user says, see
             :func:`mmdsr.experiments.downstream.task.find_root`.
-        options (dict, optional): Overrides of the configs.
+        options: Overrides of the configs.
 
     Returns:
-        tuple[dict, dict, dict]: Per task its data sets by what the config
-        calls them; per data set its folders of images that are to be made
-        anew; per data set all of them.
+        Per task its data sets by what the config calls them; per data set its
+        folders of images that are to be made anew; per data set all of them.
 
     Raises:
         UsageError: If one is missing, or two would share a folder.
@@ -110,24 +120,30 @@ def find_data(tasks, protocol, data_root=None, options=None):
 
 
 def make_runs(
-    task, versions, places, seeds, out, protocol='hr', options=None, images=40
-):
+    task: Task,
+    versions: Sequence[Version],
+    places: dict[str, dict[str, str]],
+    seeds: Sequence[int],
+    out: Path,
+    protocol: str = 'hr',
+    options: dict[str, Any] | None = None,
+    images: int = 40,
+) -> list[TrainingRun]:
     """Make the folders of all runs of a task; take up what is done.
 
     Args:
-        task (Task): The task.
-        versions (Sequence[Version]): The versions.
-        places (dict[str, dict[str, str]]): Per data root of the config, its
-            folder in each version by the version's name.
-        seeds (Sequence[int]): The seeds.
-        out (Path): Folder of the experiment.
-        protocol (str): ``'hr'`` or ``'same'``. Defaults to 'hr'.
-        options (dict, optional): Overrides of the config. Defaults to None.
-        images (int): Predictions kept per test, for the pictures. Defaults
-            to 40.
+        task: The task.
+        versions: The versions.
+        places: Per data root of the config, its folder in each version by the
+            version's name.
+        seeds: The seeds.
+        out: Folder of the experiment.
+        protocol: ``'hr'`` or ``'same'``.
+        options: Overrides of the config.
+        images: Predictions kept per test, for the pictures.
 
     Returns:
-        list[TrainingRun]: Seed by seed.
+        Seed by seed.
 
     Raises:
         UsageError: If a folder holds a run of another config.
@@ -156,39 +172,36 @@ def make_runs(
 
 
 def run_tasks(
-    tasks,
-    models,
-    out,
-    console,
+    tasks: Sequence[Task],
+    models: Sequence[str],
+    out: Path,
+    console: Console,
     *,
-    seeds=(0, 1, 2),
-    jobs=1,
-    protocol='hr',
-    scale='quick',
-    data_root=None,
-    options=None,
-):
+    seeds: Sequence[int] = (0, 1, 2),
+    jobs: int = 1,
+    protocol: str = 'hr',
+    scale: str = 'quick',
+    data_root: str | None = None,
+    options: dict[str, Any] | None = None,
+) -> list[TrainingRun]:
     """Make the versions, train, test, and write tables and pictures.
 
     Args:
-        tasks (Sequence[Task]): The tasks.
-        models (Sequence[str]): Super-resolution models, see
+        tasks: The tasks.
+        models: Super-resolution models, see
             :func:`mmdsr.experiments.downstream.versions.parse_sr`.
-        out (Path): Folder of the experiment. What is done in it is kept.
-        console (rich.console.Console): Where progress and tables are shown.
-        seeds (Sequence[int]): Seeds of every training. Defaults to
-            (0, 1, 2).
-        jobs (int): Runs at a time. Defaults to 1.
-        protocol (str): Of :data:`mmdsr.experiments.downstream.task.PROTOCOLS`.
-            Defaults to 'hr'.
-        scale (str): ``'quick'`` or ``'full'``; a folder holds one of them.
-            Defaults to 'quick'.
-        data_root (str, optional): Where the data sets are. Defaults to
-            None, as in the configs.
-        options (dict, optional): Overrides of all configs. Defaults to None.
+        out: Folder of the experiment. What is done in it is kept.
+        console: Where progress and tables are shown.
+        seeds: Seeds of every training.
+        jobs: Runs at a time.
+        protocol: Of :data:`mmdsr.experiments.downstream.task.PROTOCOLS`.
+        scale: ``'quick'`` or ``'full'``; a folder holds one of them.
+        data_root: Where the data sets are. Defaults to None, as in the
+            configs.
+        options: Overrides of all configs.
 
     Returns:
-        list[TrainingRun]: All runs; those that failed have an ``error``.
+        All runs; those that failed have an ``error``.
 
     Raises:
         UsageError: If something is missing or does not fit.

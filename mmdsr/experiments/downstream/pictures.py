@@ -5,7 +5,9 @@ image with the truth: masks as colours, boxes, or the codes of the classes.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,30 +23,30 @@ PALETTE = (
 _INCH = 2.2
 
 
-def present(part):
+def present(part: dict[str, Any]) -> set[int]:
     """Tell which classes a truth or a prediction shows.
 
     Args:
-        part (dict): ``truth`` or ``pred`` of an image, see
+        part: ``truth`` or ``pred`` of an image, see
             :class:`mmdsr.SavePredictionsHook`.
 
     Returns:
-        set[int]: Ids; a mask's 0 (background) and 255 are none.
+        Ids; a mask's 0 (background) and 255 are none.
     """
     if 'mask' in part:
         return set(np.unique(part['mask']).tolist()) - {0, 255}
     return set(part.get('labels', part.get('classes', ())))
 
 
-def choose(images, rows=6):
+def choose(images: Sequence[dict[str, Any]], rows: int = 6) -> list[int]:
     """Choose images that show the classes evenly, of different sequences.
 
     Args:
-        images (Sequence[dict]): With ``truth`` and ``img_path``.
-        rows (int): How many. Defaults to 6.
+        images: With ``truth`` and ``img_path``.
+        rows: How many.
 
     Returns:
-        list[int]: Their numbers, ascending.
+        Their numbers, ascending.
     """
     shown, seen, left, chosen = (
         Counter(),
@@ -75,15 +77,20 @@ def _sequence(image):
     return path.parent, sequence_of(path.stem) or path.name
 
 
-def draw(path, title, predictions, rows=6):
+def draw(
+    path: Path,
+    title: str,
+    predictions: dict[str, dict[str, Any]],
+    rows: int = 6,
+) -> None:
     """Draw the pictures of a task.
 
     Args:
-        path (Path): PNG file.
-        title (str): Title.
-        predictions (dict[str, dict]): Per column of the table, as
-            ``read_predictions`` returns them; HR last.
-        rows (int): Images. Defaults to 6.
+        path: PNG file.
+        title: Title.
+        predictions: Per column of the table, as ``read_predictions`` returns
+            them; HR last.
+        rows: Images.
     """
     # Without pyplot no window system is asked for.
     from matplotlib.figure import Figure
@@ -131,7 +138,7 @@ def _name(source, label):
     return names[label] if label < len(names) else str(label)
 
 
-def _overlay(axes, source, truth, pred):
+def _overlay(axes, source, truth, pred) -> None:
     """Draw a prediction, or the truth where ``pred`` is None."""
     shown = truth if pred is None else pred
     if 'mask' in shown:
@@ -142,7 +149,7 @@ def _overlay(axes, source, truth, pred):
         _write_classes(axes, source, truth, pred)
 
 
-def _draw_mask(axes, source, mask, truth):
+def _draw_mask(axes, source, mask, truth) -> None:
     layer = np.zeros((*mask.shape, 4))
     for label in present(dict(mask=mask)):
         layer[mask == label, :3] = _colour(source, label)
@@ -157,7 +164,7 @@ def _draw_mask(axes, source, mask, truth):
     axes.set_xlabel(', '.join(names) or '-', fontsize='small', labelpad=2)
 
 
-def _draw_boxes(axes, source, part):
+def _draw_boxes(axes, source, part) -> None:
     from matplotlib.patches import Rectangle
 
     scores = part.get('scores') or [None] * len(part['boxes'])
@@ -185,7 +192,7 @@ def _draw_boxes(axes, source, part):
         note.set_in_layout(False)
 
 
-def _write_classes(axes, source, truth, pred):
+def _write_classes(axes, source, truth, pred) -> None:
     """Write the codes below: right ones green, wrong red, missed grey."""
     true = present(truth)
     found = true if pred is None else present(pred)

@@ -1,18 +1,22 @@
 """The table of a task as bars: one group per class, one bar per version."""
 
+from pathlib import Path
+
+from rich.table import Table
+
 from mmdsr.io.reports import write_figure
 
 #: LR and bicubic in greys, HR in black, models in colours between.
 _COLOURS = {'LR': '0.8', 'bicubic': '0.6', 'HR': '0.15'}
 
 
-def plot(path, title, table):
+def plot(path: Path, title: str, table: Table) -> None:
     """Draw the bars; whiskers show the spread over seeds.
 
     Args:
-        path (Path): PNG file.
-        title (str): Title.
-        table (Table): Of :mod:`mmdsr.experiments.downstream.table`.
+        path: PNG file.
+        title: Title.
+        table: Of :mod:`mmdsr.experiments.downstream.table`.
     """
     # Without pyplot no window system is asked for.
     from matplotlib.figure import Figure
