@@ -16,14 +16,14 @@ ROOT = Path(__file__).resolve().parent
 MIM_ITEMS = ('configs', 'tools', 'requirements', 'model-index.yml')
 
 
-def read_version():
+def read_version() -> str:
     """Return the version without importing the package."""
     scope = {}
     exec((ROOT / 'mmdsr/version.py').read_text(encoding='utf-8'), scope)
     return scope['__version__']
 
 
-def read_requirements(name):
+def read_requirements(name: str) -> list[str]:
     """Return the requirement lines of ``requirements/NAME.txt``."""
     path = ROOT / 'requirements' / f'{name}.txt'
     lines = path.read_text(encoding='utf-8').splitlines()
@@ -31,7 +31,7 @@ def read_requirements(name):
     return [line for line in lines if line]
 
 
-def read_extras():
+def read_extras() -> dict[str, list[str]]:
     """Return the extras; ``all`` holds those of users, not tests and docs."""
     names = ('video', 'depth', 'coco', 'train', 'seg', 'det', 'cls')
     extras = {name: read_requirements(name) for name in names}
@@ -41,7 +41,7 @@ def read_extras():
     return extras
 
 
-def remove(path) -> None:
+def remove(path: Path) -> None:
     """Remove a link, a file or a folder, if it is there."""
     if path.is_symlink() or path.is_file():
         path.unlink()
@@ -49,7 +49,7 @@ def remove(path) -> None:
         shutil.rmtree(path)
 
 
-def copy_mim(target) -> None:
+def copy_mim(target: Path) -> None:
     """Copy what ``mim`` needs to the folder ``target``."""
     for item in MIM_ITEMS:
         source, copy = ROOT / item, target / item

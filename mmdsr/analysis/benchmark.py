@@ -147,7 +147,7 @@ class PartTimer:
                 part.match = self._timed(part.match, f'{name}.match')
 
     def _timed(self, call: Callable, name: str) -> Callable:
-        def timed(*args, **kwargs):
+        def timed(*args: object, **kwargs: object) -> object:
             synchronize(self.device)
             start = time.perf_counter()
             result = call(*args, **kwargs)

@@ -355,7 +355,7 @@ def to_json(report: LoadingReport) -> dict[str, Any]:
         Its fields; None for what was not measured.
     """
 
-    def plain(value):
+    def plain(value: object) -> object:
         if isinstance(value, dict):
             return {key: plain(item) for key, item in value.items()}
         if isinstance(value, list):

@@ -67,7 +67,7 @@ def forward_table(
     return table
 
 
-def _row(table, name, seconds, total) -> None:
+def _row(table: Table, name: str, seconds: float, total: float) -> None:
     table.add_row(name, f'{seconds:.3f}', f'{100 * seconds / total:.1f} %')
 
 
@@ -100,7 +100,7 @@ class Report:
         self.net = MODELS.build(generator).to(self.device).eval()
         self.inputs = example_inputs(self.net, *shape, device=self.device)
 
-    def autocast(self):
+    def autocast(self) -> AbstractContextManager[object]:
         """Return the context of every pass."""
         if self.amp is None:
             return nullcontext()
@@ -148,7 +148,7 @@ class Report:
             f'{result["drimm"]["difference"]:.1e}',
         ]
 
-    def forward(self, compiled=False):
+    def forward(self, compiled: bool = False) -> Table:
         """Time the forward pass, see :func:`forward_table`."""
         return forward_table(
             self.net, self.inputs, self.autocast(), self.repeats, compiled

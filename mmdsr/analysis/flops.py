@@ -16,7 +16,8 @@
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +44,7 @@ _ELEMENTWISE = {
 }
 
 
-def _matrix_macs(func, args, out) -> int:
+def _matrix_macs(func: object, args: Sequence[Any], out: Tensor) -> int:
     """MACs of a matrix product, 0 for any other operator."""
     if func in (_aten.mm.default, _aten.bmm.default):
         return out.numel() * args[0].shape[-1]
@@ -52,26 +53,24 @@ def _matrix_macs(func, args, out) -> int:
     return 0
 
 
-def _true_macs(func, args, out) -> int:
+def _true_macs(func: object, args: Sequence[Any], out: Tensor) -> int:
     """MACs that an operator executes."""
     if func is _aten.convolution.default:
         image, weight, transposed = args[0], args[1], args[6]
         places = image if transposed else out
         return len(places) * math.prod(places.shape[2:]) * weight.numel()
     if func is _aten._embedding_bag.default:
-        terms = args[1].numel() // out[0].shape[0]
-        return out[0].numel() * terms
+        return out.numel() * (args[1].numel() // out.shape[0])
     return _matrix_macs(func, args, out)
 
 
-def _masa_count(func, args, out) -> int:
+def _masa_count(func: object, args: Sequence[Any], out: Tensor) -> int:
     """Count of an operator in the convention of MASA-SR."""
     if func is _aten.convolution.default:
         weight = args[1]
         return out.numel() * math.prod(weight.shape[1:])
     if func in _ELEMENTWISE:
-        first = out if isinstance(out, Tensor) else out[0]
-        return _ELEMENTWISE[func] * first.numel()
+        return _ELEMENTWISE[func] * out.numel()
     return _matrix_macs(func, args, out)
 
 
@@ -146,10 +145,17 @@ class _Counter(TorchDispatchMode):
     def add(self, count: int) -> None:
         self.counts[self.part] = self.counts.get(self.part, 0) + count
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: Collection[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> object:
         out = func(*args, **(kwargs or {}))
         if not self.free:
-            self.add(self.rule(func, args, out))
+            first = out[0] if isinstance(out, (tuple, list)) and out else out
+            self.add(self.rule(func, args, first))
         return out
 
 
@@ -178,23 +184,29 @@ def count_cost(
     counter = _Counter(_masa_count if masa else _true_macs)
     handles = []
 
-    def watch(module, before, after) -> None:
+    def watch(
+        module: nn.Module,
+        before: Callable[..., None],
+        after: Callable[..., None],
+    ) -> None:
         handles.append(module.register_forward_pre_hook(before))
         handles.append(module.register_forward_hook(after))
 
-    def enter(name):
-        def hook(*_) -> None:
+    def enter(name: str) -> Callable[..., None]:
+        def hook(*_: object) -> None:
             counter.part = name
 
         return hook
 
-    def leave(*_) -> None:
+    def leave(*_: object) -> None:
         counter.part = 'other'
 
-    def stop_counting(*_) -> None:
+    def stop_counting(*_: object) -> None:
         counter.free += 1
 
-    def count_again(module, args, _) -> None:
+    def count_again(
+        module: nn.Module, args: tuple[Any, ...], _: object
+    ) -> None:
         counter.free -= 1
         if isinstance(module, DRIMM):
             counter.add(masa_matching_count(module, *args))
@@ -237,7 +249,7 @@ def example_inputs(
     """
     generator = torch.Generator().manual_seed(0)
 
-    def random(channels, scale=1):
+    def random(channels: int, scale: int = 1) -> Tensor:
         shape = (batch, channels, height * scale, width * scale)
         return torch.rand(shape, generator=generator).to(device)
 

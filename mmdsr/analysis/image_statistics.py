@@ -88,7 +88,7 @@ def gradient_magnitude(lum: np.ndarray) -> np.ndarray:
     return np.hypot(across, down) / 2
 
 
-def _power(lum):
+def _power(lum: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Power of each frequency of a windowed image, and the frequencies."""
     height, width = lum.shape
     # The window keeps the jump from one border to the other, which an image

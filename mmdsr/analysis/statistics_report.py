@@ -113,7 +113,9 @@ def measure_folder(folder: Path | str) -> Iterator[Sequence[Any]]:
         yield summarize(run.name, images)
 
 
-def _measure_run(run, seed, frames, size):
+def _measure_run(
+    run: int, seed: int, frames: int, size: tuple[int, int]
+) -> Sequence:
     pipe = PipeRun(seed, run, size)
     # Neighbours are alike: leave out some to see more of the pipe.
     return summarize(
@@ -188,7 +190,7 @@ def judge(
     return verdicts
 
 
-def _range(sequences, key):
+def _range(sequences: list[Sequence], key: str) -> str:
     values = [sequence.values[key] for sequence in sequences]
     if len(values) == 1:
         return f'{values[0]:.2f}'
@@ -198,7 +200,9 @@ def _range(sequences, key):
     )
 
 
-def _cells(groups, verdicts):
+def _cells(
+    groups: dict[str, list[Sequence]], verdicts: dict[str, Verdict] | None
+) -> tuple[list[str], list[list[str]]]:
     """Header and rows of text: a row per statistic, a column per group."""
     header = ['statistic']
     for name, sequences in groups.items():
@@ -270,11 +274,15 @@ def write_report(
     write_bytes(path, text.encode())
 
 
-def _markdown(groups, verdicts):
+def _markdown(
+    groups: dict[str, list[Sequence]], verdicts: dict[str, Verdict] | None
+) -> str:
     return markdown_table(*_cells(groups, verdicts)) + '\n'
 
 
-def _csv(groups, verdicts):
+def _csv(
+    groups: dict[str, list[Sequence]], verdicts: dict[str, Verdict] | None
+) -> str:
     rows = [
         [
             name,
@@ -288,14 +296,16 @@ def _csv(groups, verdicts):
     return csv_text(['group', 'sequence', 'images', *STATISTICS], rows)
 
 
-def _plain(value):
+def _plain(value: object) -> object:
     """Make a value fit for JSON, which has no NaN."""
     if isinstance(value, np.ndarray):
         return [_plain(one) for one in value.tolist()]
     return None if value != value else value
 
 
-def _json(groups, verdicts):
+def _json(
+    groups: dict[str, list[Sequence]], verdicts: dict[str, Verdict] | None
+) -> str:
     content = dict(
         titles=STATISTICS,
         histogram_edges=np.linspace(0, 255, HISTOGRAM_BINS + 1).tolist(),

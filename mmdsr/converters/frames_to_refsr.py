@@ -1,11 +1,13 @@
 """Turn folders of frames into a reference-based super-resolution data set."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mmdsr.io.frames import (
     Frame,
@@ -293,7 +295,9 @@ def find_reference(
     return frames[other], '' if alike else _OTHER_SIZE
 
 
-def _check_arguments(scale, reference, gap, on_error, odd_size) -> None:
+def _check_arguments(
+    scale: int, reference: str, gap: int, on_error: str, odd_size: str
+) -> None:
     if scale < 2:
         raise ValueError(f'scale must be >= 2, not {scale}.')
     if gap < 1:
@@ -309,7 +313,7 @@ def _check_arguments(scale, reference, gap, on_error, odd_size) -> None:
             )
 
 
-def _fraction(holdout):
+def _fraction(holdout: Sequence[str | float]) -> float | None:
     if len(holdout) != 1:
         return None
     try:
@@ -320,7 +324,13 @@ def _fraction(holdout):
 
 
 def _check_frames(
-    runs, summary, scale, odd_size, reference, on_error, show
+    runs: Iterable[Run],
+    summary: Summary,
+    scale: int,
+    odd_size: str,
+    reference: str,
+    on_error: str,
+    show: Callable[..., Iterable[Any]],
 ) -> None:
     """Decode all frames; refuse or note those that cannot be used."""
     frames = [frame for run in runs for frame in run.frames]
@@ -341,7 +351,12 @@ def _check_frames(
     )
 
 
-def _pair(parts, reference, gap, summary):
+def _pair(
+    parts: Iterable[tuple[str, Run]],
+    reference: str,
+    gap: int,
+    summary: Summary,
+) -> Iterator[tuple[str, Run, Frame, Frame]]:
     """Yield split, run, frame and reference of every sample."""
     for split, run in parts:
         for i, frame in enumerate(run.frames):
@@ -359,17 +374,21 @@ def _pair(parts, reference, gap, summary):
             yield split, run, frame, other
 
 
-def _size(frame):
+def _size(frame: Frame) -> str:
     """Write the size of a frame."""
     return 'x'.join(map(str, frame.size))
 
 
-def _loader(scale, depth_unit, size):
+def _loader(
+    scale: int, depth_unit: float, size: int
+) -> Callable[..., tuple[np.ndarray, np.ndarray | None]]:
     """Return a function that reads a frame and its depth, cut to size."""
 
     # Each frame is wanted as image and as reference, a few steps apart.
     @lru_cache(maxsize=size)
-    def load(path, depth_path):
+    def load(
+        path: Path, depth_path: Path | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         image, _ = read_rgb(path)
         height, width = (side - side % scale for side in image.shape[:2])
         metres = None

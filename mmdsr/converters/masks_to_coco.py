@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -179,7 +179,12 @@ def components(
     return kept, len(order) - len(kept)
 
 
-def _instances(values, ids, min_area, summary):
+def _instances(
+    values: np.ndarray,
+    ids: dict[str, int],
+    min_area: int,
+    summary: CocoSummary,
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield class and annotation of each component of a mask."""
     from pycocotools.mask import encode
 
@@ -203,7 +208,9 @@ def _instances(values, ids, min_area, summary):
             )
 
 
-def _read_mask(image, mask, ids, channel, other):
+def _read_mask(
+    image: Path, mask: Path, ids: dict[str, int], channel: int, other: str
+) -> np.ndarray:
     """Read the ids of a mask that fits its image."""
     try:
         size = open_image(image).size
@@ -237,7 +244,9 @@ def _read_mask(image, mask, ids, channel, other):
     return values
 
 
-def _pairs(images, masks, problems):
+def _pairs(
+    images: Path, masks: Path, problems: list[str]
+) -> list[tuple[Path, Path]]:
     """Pair images and masks by sub-folder and stem, in natural order."""
     one, other = _list(images), _list(masks)
     if not one:
@@ -251,7 +260,7 @@ def _pairs(images, masks, problems):
     return [(path, other[name]) for name, path in one.items() if name in other]
 
 
-def _list(root):
+def _list(root: Path) -> dict[str, Path]:
     if not root.is_dir():
         raise FileNotFoundError(f'There is no folder {root}.')
     found = {}
@@ -273,7 +282,9 @@ def _list(root):
     return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
 
 
-def _check(ids, min_area, channel, other, on_error) -> None:
+def _check(
+    ids: dict[str, int], min_area: int, channel: int, other: str, on_error: str
+) -> None:
     numbers = list(ids.values())
     if not numbers or len(set(numbers)) != len(numbers):
         raise ValueError(f'Every class needs an id of its own, not {ids}.')

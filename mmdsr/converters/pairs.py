@@ -1,7 +1,7 @@
 """Finding the image pairs of published data sets."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,13 +135,13 @@ def find_cufed(
     return pairs
 
 
-def _split_name(stem):
+def _split_name(stem: str) -> tuple[str, str]:
     """Divide a file's stem into the names of its run and frame."""
     run, digits = re.fullmatch(r'(.*?)[\W_]*([0-9]*)', stem, re.S).groups()
     return (run, digits) if digits else (stem, '0')
 
 
-def _match(inputs, refs, by):
+def _match(inputs: Path, refs: Path, by: str) -> list[tuple[Path, Path]]:
     """Pair the images of two folders."""
     if by not in ('stem', 'order'):
         raise ValueError(f"by must be 'stem' or 'order', not {by!r}.")
@@ -164,7 +164,7 @@ def _match(inputs, refs, by):
     return [(path, other[stem]) for stem, path in one.items()]
 
 
-def _files(folder, suffixes):
+def _files(folder: Path, suffixes: Container[str]) -> dict[str, Path]:
     """Map the stems in a folder to their files, in natural order."""
     if not folder.is_dir():
         raise FileNotFoundError(f'There is no folder {folder}.')
@@ -181,7 +181,7 @@ def _files(folder, suffixes):
     return found
 
 
-def _cufed5(folder, references):
+def _cufed5(folder: Path, references: Sequence[int] | str) -> list[Pair]:
     levels = CUFED_LEVELS if references == 'stacked' else tuple(references)
     if not levels or not set(levels) <= set(CUFED_LEVELS):
         raise ValueError(

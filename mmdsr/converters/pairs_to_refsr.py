@@ -1,6 +1,6 @@
 """Turn the pairs of published data sets into one in our layout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,12 @@ def pairs_to_refsr(
     return summary
 
 
-def _check(pairs, size, scale, on_error) -> None:
+def _check(
+    pairs: Sequence[Pair],
+    size: tuple[int, int] | None,
+    scale: int,
+    on_error: str,
+) -> None:
     if on_error not in ('refuse', 'skip'):
         raise ValueError(
             f"on_error must be 'refuse' or 'skip', not {on_error!r}."
@@ -141,7 +146,15 @@ def _check(pairs, size, scale, on_error) -> None:
         seen[key] = pair.hr
 
 
-def _load(paths, depth_path, size, scale, kind, depth_scale, summary):
+def _load(
+    paths: Sequence[Path],
+    depth_path: Path | None,
+    size: tuple[int, int] | None,
+    scale: int,
+    kind: str,
+    depth_scale: float,
+    summary: Summary,
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Return an image of one or more files, and its depth or None."""
     images = []
     for path in paths:
@@ -179,7 +192,7 @@ def _load(paths, depth_path, size, scale, kind, depth_scale, summary):
     return image[:height, :width], metres
 
 
-def _fit(metres, size):
+def _fit(metres: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Resize a depth map; inverse depth is what is linear in the image."""
     if metres.shape == size:
         return metres
@@ -193,7 +206,7 @@ def _fit(metres, size):
         return 1 / inverse
 
 
-def _stack(images):
+def _stack(images: Sequence[np.ndarray]) -> np.ndarray:
     """Put images below each other, black where one is narrower."""
     height, width = (max(i.shape[axis] for i in images) for axis in (0, 1))
     tall = np.zeros((len(images), height, width, 3), np.uint8)

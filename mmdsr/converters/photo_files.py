@@ -264,7 +264,7 @@ def measure(crop: np.ndarray) -> tuple[float, float]:
     """
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
-    def reduced(factor):
+    def reduced(factor: int) -> np.ndarray:
         size = [side // factor for side in grey.shape[::-1]]
         return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
 

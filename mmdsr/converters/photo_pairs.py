@@ -4,6 +4,7 @@ Homographies are ``(3, 3)`` float64 and take homogeneous ``(x, y, 1)``; whole
 coordinates are centers of pixels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -214,7 +215,7 @@ def change_light(
         ``(H, W, 3)`` float32 in [0, 255].
     """
 
-    def factor(most, count=None):
+    def factor(most: float, count: int | None = None) -> np.ndarray:
         return np.exp(strength * np.log(most) * rng.uniform(-1, 1, count))
 
     value = (image.astype(np.float32) / 255) ** np.float32(
@@ -308,12 +309,14 @@ def hide(
     return visible & (there <= 0.1)
 
 
-def _corners(size):
+def _corners(size: Sequence[int]) -> np.ndarray:
     """The outer corners of an image's pixels, ``(4, 2)``."""
     return np.array([(x, y) for x in (0, size[0]) for y in (0, size[1])]) - 0.5
 
 
-def _smooth(rng, shape, knots):
+def _smooth(
+    rng: np.random.Generator, shape: tuple[int, int], knots: int
+) -> np.ndarray:
     """Smooth noise, most of it within [-1, 1]; ``shape`` is (H, W)."""
     grid = rng.uniform(-1, 1, (knots, knots)).astype(np.float32)
     return cv2.resize(grid, shape[::-1], interpolation=cv2.INTER_CUBIC)

@@ -1,7 +1,7 @@
 """The recipe of one pair: a crop, another view of it, and the flow between."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,8 +44,8 @@ class Recipe:
     seed: int = 0
     halve_above: int = 1600
     degradation: str = 'bicubic'
-    gate: Gate = Gate()
-    spread: PairSpread = PairSpread()
+    gate: Gate = field(default_factory=Gate)
+    spread: PairSpread = field(default_factory=PairSpread)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be.
@@ -130,7 +130,12 @@ def make_pair(
     return {'hr': hr, 'ref': ref, 'lr': lr, 'flow': flow, 'visible': visible}
 
 
-def _draw_origin(image, origins, rng, recipe):
+def _draw_origin(
+    image: np.ndarray,
+    origins: np.ndarray,
+    rng: np.random.Generator,
+    recipe: Recipe,
+) -> Sequence[int]:
     """Draw the place of a crop that passes the gate."""
     limit = np.array(image.shape[1::-1]) - recipe.size
     for _ in range(_TRIES):
@@ -143,7 +148,9 @@ def _draw_origin(image, origins, rng, recipe):
     return start
 
 
-def _cut(image, origin, size):
+def _cut(
+    image: np.ndarray, origin: Sequence[int], size: Sequence[int]
+) -> np.ndarray:
     """Copy a window; origin and size have x first."""
     (x, y), (width, height) = origin, size
     return np.ascontiguousarray(image[y : y + height, x : x + width])

@@ -4,14 +4,14 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zlib import crc32
 
 import cv2
@@ -39,6 +39,9 @@ from mmdsr.io.layout import (
 )
 from mmdsr.sim.degrade import Degradation
 from mmdsr.workers import start_worker
+
+_Item = TypeVar('_Item')
+_Result = TypeVar('_Result')
 
 VERSION = 1
 """Of the recipe; another one makes other files of the same seed."""
@@ -184,7 +187,7 @@ class _Job:
     donor: Photo
 
 
-def _check(pairs, test_share, workers) -> None:
+def _check(pairs: Sequence[int], test_share: float, workers: int) -> None:
     if len(pairs) != 2 or min(pairs) < 0 or not sum(pairs):
         raise ValueError(
             'pairs must be two numbers, for training and test, of which one '
@@ -198,7 +201,7 @@ def _check(pairs, test_share, workers) -> None:
         raise ValueError(f'workers must be at least 1, not {workers}.')
 
 
-def _fingerprint(photos):
+def _fingerprint(photos: Iterable[Photo]) -> str:
     """One number for the contents and names of all photographs."""
     total = hashlib.sha256()
     for photo in photos:
@@ -208,7 +211,13 @@ def _fingerprint(photos):
     return total.hexdigest()
 
 
-def _plan(photos, recipe, pairs, test_share, writer):
+def _plan(
+    photos: Sequence[Photo],
+    recipe: Recipe,
+    pairs: Sequence[int],
+    test_share: float,
+    writer: RefSRWriter,
+) -> tuple[list[_Job], list[tuple[str, str]]]:
     """Say which photograph gives which pairs."""
     usable = [photo for photo in photos if not photo.problem]
     if not usable:
@@ -238,20 +247,20 @@ def _plan(photos, recipe, pairs, test_share, writer):
     return jobs, stems
 
 
-def _stem(photo, number):
+def _stem(photo: Photo, number: int) -> str:
     return f'{photo.name}_{number:04d}'
 
 
-def _key(recipe, name, *more):
+def _key(recipe: Recipe, name: str, *more: int) -> list[int]:
     """Seed of one photograph, whatever others there are."""
     return [recipe.seed, crc32(name.encode()), *more]
 
 
-def _write_photo(recipe, job):
+def _write_photo(recipe: Recipe, job: _Job) -> _Job:
     """Write the pairs of one photograph that are not there yet."""
 
     @lru_cache
-    def load(path):
+    def load(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
         return load_photo(path, recipe.halve_above)
 
     for number in range(job.count):
@@ -270,7 +279,7 @@ def _write_photo(recipe, job):
     return job
 
 
-def _table(jobs):
+def _table(jobs: Sequence[_Job]) -> bytes:
     """The attribution file of the photographs that were used."""
     columns = list(dict.fromkeys(key for job in jobs for key in job.photo.row))
     columns += [key for key in ('split', 'pairs') if key not in columns]
@@ -287,14 +296,16 @@ def _table(jobs):
 class _Pool:
     """Run functions over items, in this process or in several."""
 
-    def __init__(self, workers) -> None:
+    def __init__(self, workers: int) -> None:
         self._pool = None
         if workers > 1:
             self._pool = ProcessPoolExecutor(
                 workers, get_context('spawn'), _start
             )
 
-    def run(self, function, items):
+    def run(
+        self, function: Callable[[_Item], _Result], items: Iterable[_Item]
+    ) -> Iterator[_Result]:
         """Yield the results, in any order."""
         if self._pool is None:
             yield from map(function, items)
@@ -309,10 +320,10 @@ class _Pool:
                 'call goes on from here, try fewer workers'
             ) from error
 
-    def __enter__(self):
+    def __enter__(self) -> '_Pool':
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from mmdsr.datasets.sewer_ml_csv import LABEL_SETS, read_rows, write_rows
@@ -75,7 +76,13 @@ def make_subset(
     }
 
 
-def _draw(labels, codes, per_class, normal, seed):
+def _draw(
+    labels: dict[str, list[str]],
+    codes: Iterable[str],
+    per_class: int,
+    normal: int,
+    seed: int,
+) -> set[str]:
     """Draw names; see :func:`make_subset`."""
     names = sorted(labels)
     random.Random(seed).shuffle(names)
@@ -96,7 +103,14 @@ def _draw(labels, codes, per_class, normal, seed):
     return kept
 
 
-def _check(table, out, per_class, normal, label_set, overwrite) -> None:
+def _check(
+    table: Path,
+    out: Path,
+    per_class: int,
+    normal: int,
+    label_set: str,
+    overwrite: bool,
+) -> None:
     if per_class < 0 or normal < 0:
         raise ValueError(
             f'The quotas must be >= 0, not {per_class} and {normal}.'

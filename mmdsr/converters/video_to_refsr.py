@@ -4,8 +4,11 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mmdsr.converters.frames_to_refsr import Summary, split_runs
 from mmdsr.errors import VideoError
@@ -14,6 +17,7 @@ from mmdsr.io.files import write_bytes
 from mmdsr.io.frames import Run, natural_key, shown
 from mmdsr.io.layout import RefSRWriter, is_written, read_manifest
 from mmdsr.io.listing import some
+from mmdsr.video import VideoInfo
 from mmdsr.video.files import find_videos, name_videos
 from mmdsr.video.options import VideoOptions
 from mmdsr.video.reader import probe
@@ -45,7 +49,7 @@ class VideoSummary:
     resumed: int = 0
 
     @property
-    def samples(self):
+    def samples(self) -> Counter[str]:
         """Counter: Samples of each split."""
         counter = Counter()
         for video in self.videos:
@@ -53,7 +57,7 @@ class VideoSummary:
         return counter
 
     @property
-    def dropped(self):
+    def dropped(self) -> Counter[str]:
         """Counter: Dropped frames by reason."""
         counter = Counter()
         for video in self.videos:
@@ -61,12 +65,12 @@ class VideoSummary:
         return counter
 
     @property
-    def looked_at(self):
+    def looked_at(self) -> int:
         """int: Frames looked at."""
         return sum(video['looked_at'] for video in self.videos)
 
     @property
-    def problems(self):
+    def problems(self) -> list[tuple[str, float, str]]:
         """list[tuple[str, float, str]]: File, seconds and failure."""
         return [
             (video['file'], problem['time'], problem['text'])
@@ -214,7 +218,9 @@ def _recall(
     return True
 
 
-def _probe_all(jobs, sar):
+def _probe_all(
+    jobs: Sequence[tuple[str, Path]], sar: Fraction | None
+) -> tuple[dict[str, VideoInfo], dict[str, str]]:
     infos, failures = {}, {}
     for name, path in jobs:
         try:
@@ -231,7 +237,12 @@ def _probe_all(jobs, sar):
     return infos, failures
 
 
-def _split(names, failures, holdout, summary):
+def _split(
+    names: Iterable[str],
+    failures: dict[str, str],
+    holdout: Sequence[str | float],
+    summary: VideoSummary,
+) -> dict[str, str]:
     """Return the split of each readable video."""
     # A name is no mistake because its file is broken.
     wanted = [value for value in holdout if str(value) not in failures]
@@ -257,7 +268,12 @@ class _Job:
     info: object
     name: str
 
-    def run(self, options, summary, show):
+    def run(
+        self,
+        options: VideoOptions,
+        summary: VideoSummary,
+        show: Callable[[str, float, float], None],
+    ) -> dict[str, Any]:
         state = self.writer.work_dir / f'{self.name}.json'
         duration = self.info.duration
         record = self._finished(state)
@@ -283,7 +299,7 @@ class _Job:
         show(self.name, duration, duration)
         return record
 
-    def _finished(self, state):
+    def _finished(self, state: Path) -> dict[str, Any] | None:
         """Return the record of a video that an earlier call finished."""
         if not state.is_file():
             return None
@@ -295,14 +311,14 @@ class _Job:
             self.writer.register(self.split, stem)
         return record
 
-    def _add(self, stem, hr, ref) -> None:
+    def _add(self, stem: str, hr: np.ndarray, ref: np.ndarray) -> None:
         if self.writer.is_written(self.split, stem):
             self.writer.register(self.split, stem)
         else:
             self.writer.add(self.split, stem, hr, ref)
 
 
-def _note_splits(summary) -> None:
+def _note_splits(summary: VideoSummary) -> None:
     """Say so if all samples of a split were dropped."""
     for split in ('train', 'test'):
         videos = [v for v in summary.videos if v['split'] == split]
@@ -313,7 +329,7 @@ def _note_splits(summary) -> None:
             )
 
 
-def _nothing_left(summary):
+def _nothing_left(summary: VideoSummary) -> str:
     reasons = [f'{why}: {count}' for why, count in summary.dropped.items()]
     reasons += [f'{file}: {text}' for file, _, text in summary.problems]
     return (
@@ -323,7 +339,9 @@ def _nothing_left(summary):
     )
 
 
-def _write_reports(writer, settings, summary) -> None:
+def _write_reports(
+    writer: RefSRWriter, settings: dict[str, Any], summary: VideoSummary
+) -> None:
     page, data = REPORTS
     title = f'Frames and references of {summary.out.name}'
     videos, notes = summary.videos, summary.notes

@@ -4,6 +4,7 @@ import io
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 #: Part of the name of every mutated file: messages have to name it.
 NAME = 'input'
@@ -40,7 +41,7 @@ def picture(seed: int = 0, height: int = 64, width: int = 72) -> np.ndarray:
     return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def encode(image: Image.Image, kind: str = 'PNG', **options) -> bytes:
+def encode(image: Image.Image, kind: str = 'PNG', **options: object) -> bytes:
     """Encode an image.
 
     Args:

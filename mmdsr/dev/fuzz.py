@@ -18,6 +18,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from functools import cache
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def attempt(kind: str, seed: int, folder: Path) -> tuple[str, str]:
     return outcome, text.replace(str(folder), '.')
 
 
-def _read(case, path, folder):
+def _read(case: Case, path: Path, folder: Path) -> tuple[str, str]:
     # What is beside the place to write to is the input.
     out = folder / 'made' / 'out'
     out.parent.mkdir()
@@ -109,7 +110,7 @@ def _read(case, path, folder):
     return ('half', f'{hidden} left') if hidden else ('read', '')
 
 
-def _work(pipe, memory) -> None:
+def _work(pipe: Connection, memory: int) -> None:
     """Read inputs as they are asked for; the child's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Libraries in C write what they think to the console.
@@ -147,7 +148,7 @@ def attempt_first(kind: str) -> None:
             case.read(path, path.parent / 'made' / 'out')
 
 
-def _limit_memory(more) -> None:
+def _limit_memory(more: int) -> None:
     """Allow this process some memory besides what it has."""
     pages = int(Path('/proc/self/statm').read_text().split()[0])
     size = pages * resource.getpagesize() + more
@@ -265,6 +266,6 @@ def fuzz(
     return result
 
 
-def _write(out, result) -> None:
+def _write(out: Path, result: dict[str, Any]) -> None:
     text = json.dumps(result, indent=1)
     write_bytes(out, f'{text}\n'.encode('utf-8', 'replace'))

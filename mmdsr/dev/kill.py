@@ -94,7 +94,7 @@ def kill_test(
     return result
 
 
-def _run(command, limit):
+def _run(command: Sequence[str], limit: float | None) -> tuple[int, str]:
     """Run a command, for some seconds at most; its code and last words."""
     process = subprocess.Popen(
         command,
@@ -143,7 +143,7 @@ def contents(
     return found
 
 
-def _journal(content):
+def _journal(content: bytes) -> list[bytes]:
     """Return the lines that count: half ones are passed over by readers."""
     lines = set()
     for line in content.splitlines():
@@ -153,7 +153,7 @@ def _journal(content):
     return sorted(lines)
 
 
-def _without_time(record):
+def _without_time(record: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in record.items() if k != 'mtime_ns'}
 
 
@@ -179,8 +179,8 @@ def differences(
     return sorted(wrong)
 
 
-def _equal(one, other):
-    if isinstance(one, dict):
+def _equal(one: object, other: object) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(
             torch.equal(value, other[key]) for key, value in one.items()
         )

@@ -6,6 +6,7 @@ grimp finds in the modules. An arrow that follows from others is left out: if
 ``a`` to ``c``; so are those to what everything stands on.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import grimp
@@ -127,7 +128,9 @@ def arrange(
     return places
 
 
-def _cost(places, imports):
+def _cost(
+    places: dict[str, tuple[float, float]], imports: Iterable[tuple[str, str]]
+) -> float:
     """Columns that the arrows span, and ten for each box in their way."""
     boxes = np.array(list(places.values()), float)
     t = np.linspace(0, 1, 33)[1:-1]
@@ -164,7 +167,7 @@ def draw(rows: list[list[str]], imports: list[tuple[str, str]]) -> str:
     return ''.join(parts) + '</svg>\n'
 
 
-def _arrow(start, end):
+def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
     (x0, y0), (x1, y1) = (start[0], start[1] + 15), (end[0], end[1] - 16)
     bend = (y1 - y0) / 2
     return (
@@ -174,7 +177,7 @@ def _arrow(start, end):
     )
 
 
-def _box(name, x, y):
+def _box(name: str, x: float, y: float) -> str:
     group = name.split('.')[0]
     group = 'base' if group in _BASE else group
     fill, stroke = _COLOURS.get(group, _COLOURS['other'])

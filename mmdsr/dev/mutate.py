@@ -58,24 +58,24 @@ def mutate_bytes(data: bytes, rng: np.random.Generator) -> bytes:
     return data
 
 
-def _span(data, rng):
+def _span(data: bytes, rng: np.random.Generator) -> tuple[int, int]:
     """A part of a file, short as a rule."""
     start = int(rng.integers(len(data) + 1))
     return start, min(len(data), start + int(2 ** rng.uniform(0, 10)))
 
 
-def _cut(data, rng):
+def _cut(data: bytes, rng: np.random.Generator) -> bytes:
     return data[: int(rng.integers(len(data) + 1))]
 
 
-def _flip(data, rng):
+def _flip(data: bytes, rng: np.random.Generator) -> bytes:
     content = bytearray(data)
     for _ in range(int(rng.integers(1, 9)) if data else 0):
         content[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
     return bytes(content)
 
 
-def _head(data, rng):
+def _head(data: bytes, rng: np.random.Generator) -> bytes:
     """Change the first bytes, where the structure is."""
     content = bytearray(data)
     for _ in range(4 if data else 0):
@@ -83,27 +83,27 @@ def _head(data, rng):
     return bytes(content)
 
 
-def _noise(data, rng):
+def _noise(data: bytes, rng: np.random.Generator) -> bytes:
     start, end = _span(data, rng)
     return data[:start] + rng.bytes(end - start) + data[end:]
 
 
-def _zero(data, rng):
+def _zero(data: bytes, rng: np.random.Generator) -> bytes:
     start, end = _span(data, rng)
     return data[:start] + bytes(end - start) + data[end:]
 
 
-def _remove(data, rng):
+def _remove(data: bytes, rng: np.random.Generator) -> bytes:
     start, end = _span(data, rng)
     return data[:start] + data[end:]
 
 
-def _repeat(data, rng):
+def _repeat(data: bytes, rng: np.random.Generator) -> bytes:
     start, end = _span(data, rng)
     return data[:end] + data[start:end] * int(rng.integers(1, 4)) + data[end:]
 
 
-def _number(data, rng):
+def _number(data: bytes, rng: np.random.Generator) -> bytes:
     """Write a number of the kind that overflows."""
     number = int(_NUMBERS[rng.integers(len(_NUMBERS))])
     order = '<>'[rng.integers(2)]
@@ -168,7 +168,9 @@ def mutate_npy(data: bytes, rng: np.random.Generator) -> bytes:
     return data[:8] + struct.pack('<H', len(encoded)) + encoded + rest
 
 
-def _mutate_text(text, rng, words=()):
+def _mutate_text(
+    text: str, rng: np.random.Generator, words: Sequence[str] = ()
+) -> str:
     """Replace one word or number of a text."""
     found = list(re.finditer(r"'[^']*'|-?\d+|\w+", text))
     if not found:
@@ -199,8 +201,10 @@ def mutate_json(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def mutate_tree(
-    content: Any, rng: np.random.Generator, values: Sequence[Any] = _VALUES
-) -> Any:
+    content: object,
+    rng: np.random.Generator,
+    values: Sequence[object] = _VALUES,
+) -> object:
     """Change one place in nested dicts and lists.
 
     Args:
@@ -302,7 +306,7 @@ def mutate_checkpoint(data: bytes, rng: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
-def _collect(content, found) -> None:
+def _collect(content: object, found: list[tuple[Any, Any]]) -> None:
     """Note where the tensors of nested containers are."""
     if isinstance(content, (dict, list)):
         items = (
@@ -320,7 +324,9 @@ def _collect(content, found) -> None:
                 _collect(value, found)
 
 
-def _mutate_tensor(value, rng):
+def _mutate_tensor(
+    value: torch.Tensor, rng: np.random.Generator
+) -> torch.Tensor:
     choice = rng.integers(4)
     if choice == 0 and value.is_floating_point() and value.numel():
         value = value.clone()

@@ -73,7 +73,7 @@ class Finding(NamedTuple):
     fix: str = ''
 
 
-def installed_version(name):
+def installed_version(name: str) -> str | None:
     """Return the installed version of a distribution, ``None`` if none."""
     try:
         return metadata.version(name)
@@ -140,7 +140,7 @@ def check_package(name: str, lane: Lane) -> Finding:
     return Finding(name, version, wanted, ERROR, message, fix)
 
 
-def check_pkg_resources(lane):
+def check_pkg_resources(lane: Lane) -> Finding:
     """Check that ``pkg_resources`` is there, whatever setuptools says."""
     if importlib.util.find_spec('pkg_resources') is not None:
         return Finding('pkg_resources', 'present', 'present')
@@ -170,7 +170,7 @@ def check_forks(lane: Lane, wanted: Container[str]) -> list[Finding]:
     return findings
 
 
-def replace_command(lane, impostor, original):
+def replace_command(lane: Lane, impostor: str, original: str) -> str:
     """Return the line that puts the original in an impostor's place."""
     remove = pip_command(lane, impostor, original, action='uninstall')
     return f'{remove} && {install_command(lane, original)}'

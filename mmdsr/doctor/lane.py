@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +47,7 @@ class Lane(NamedTuple):
     needs: dict
 
 
-def normalise(name):
+def normalise(name: str) -> str:
     """Return a distribution name as the package index spells it."""
     return re.sub(r'[-_.]+', '-', name).lower()
 
@@ -75,7 +76,7 @@ def parse_requirements(text: str) -> dict[str, str]:
     return specs
 
 
-def find_requirements():
+def find_requirements() -> Path:
     """Return the folder of the requirements files.
 
     Raises:
@@ -115,7 +116,7 @@ def read_lane(folder: Path | None = None) -> Lane:
     return Lane(path, specs, needs)
 
 
-def release(version):
+def release(version: str) -> tuple[int, ...]:
     """Return the numbers of a version: ``'2.9.1+cpu'`` gives (2, 9, 1)."""
     numbers = re.match(r'\d+(\.\d+)*', version)
     if numbers is None:
@@ -162,13 +163,15 @@ def satisfies(version: str, spec: str) -> bool:
     return True
 
 
-def shown(path):
+def shown(path: Path | str) -> str:
     """Return a path as one would type it from the current folder."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith('..') else relative
 
 
-def pip_command(lane, *names, action='install', flags=()):
+def pip_command(
+    lane: Lane, *names: str, action: str = 'install', flags: Sequence[str] = ()
+) -> str:
     """Return the pip line for this interpreter and lane."""
     words = [shown(sys.executable), '-m', 'pip', action, *flags]
     if action == 'install':
@@ -178,6 +181,6 @@ def pip_command(lane, *names, action='install', flags=()):
     return shlex.join([*words, *names])
 
 
-def install_command(lane, name):
+def install_command(lane: Lane, name: str) -> str:
     """Return the pip line that installs one package of the lane."""
     return pip_command(lane, name, flags=PIP_FLAGS.get(name, ()))

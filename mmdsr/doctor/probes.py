@@ -71,14 +71,14 @@ def run_probe(code: str, timeout: float = 180) -> str:
     return lines[-1].strip() if lines else f'exit code {done.returncode}'
 
 
-def judge(name, error, message, fix):
+def judge(name: str, error: str, message: str, fix: str) -> Finding:
     """Return the finding of a probe that gave ``error``."""
     if not error:
         return Finding(name, 'works', 'works')
     return Finding(name, 'fails', 'works', ERROR, message, fix)
 
 
-def check_cv2(lane, probe=run_probe):
+def check_cv2(lane: Lane, probe: Callable[[str], str] = run_probe) -> Finding:
     """Check that OpenCV can be loaded; most often libGL is what lacks."""
     error = probe(PROBES['cv2'])
     message = error
@@ -88,7 +88,9 @@ def check_cv2(lane, probe=run_probe):
     return judge('import cv2', error, message, fix)
 
 
-def check_mmcv_ops(lane, probe=run_probe):
+def check_mmcv_ops(
+    lane: Lane, probe: Callable[[str], str] = run_probe
+) -> Finding:
     """Check that mmcv's compiled operators work, by running one on CPU."""
     error = probe(PROBES['mmcv.ops'])
     message = (

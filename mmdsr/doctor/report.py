@@ -15,7 +15,7 @@ from mmdsr.doctor.checks import (
     check_pkg_resources,
     check_python,
 )
-from mmdsr.doctor.lane import HOSTS, read_lane
+from mmdsr.doctor.lane import HOSTS, Lane, read_lane
 from mmdsr.doctor.probes import examine_imports, run_probe
 
 
@@ -54,7 +54,7 @@ def examine(
     return findings + examine_imports(parts, findings, lane, probe)
 
 
-def print_plain(findings) -> None:
+def print_plain(findings: Sequence[Finding]) -> None:
     """Print the table with the standard library alone."""
     widths = [max(len(item[i]) for item in findings) for i in (0, 2, 3)]
     for item in findings:
@@ -63,7 +63,7 @@ def print_plain(findings) -> None:
         print(f'{item.status.upper():5}  {"  ".join(cells)}'.rstrip())
 
 
-def print_table(findings) -> None:
+def print_table(findings: Sequence[Finding]) -> None:
     """Print the table, with rich where it is installed."""
     try:
         from rich.console import Console
@@ -104,7 +104,9 @@ def report(findings: list[Finding]) -> int:
     return 1
 
 
-def main(argv=None, prog='python -m mmdsr.doctor'):
+def main(
+    argv: Sequence[str] | None = None, prog: str = 'python -m mmdsr.doctor'
+) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog=prog,

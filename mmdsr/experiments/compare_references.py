@@ -15,7 +15,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 from rich.progress import track
-from torch import nn
+from torch import Tensor, nn
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.errors import MissingDepthError
@@ -127,24 +127,24 @@ def variants(
     ]
 
 
-def _load_images(sample):
+def _load_images(sample: dict[str, Any]) -> dict[str, Any]:
     for key in ('img', 'gt', 'ref'):
         with Image.open(sample[f'{key}_path']) as image:
             sample[key] = np.asarray(image.convert('RGB'))
     return sample
 
 
-def _enlarge_reference(sample):
+def _enlarge_reference(sample: dict[str, Any]) -> dict[str, Any]:
     sample['ref'] = upscale(sample['img'], SCALE)
     return sample
 
 
-def _blacken_reference(sample):
+def _blacken_reference(sample: dict[str, Any]) -> dict[str, Any]:
     sample['ref'] = np.zeros_like(upscale(sample['img'], SCALE))
     return sample
 
 
-def _soften_reference(sample):
+def _soften_reference(sample: dict[str, Any]) -> dict[str, Any]:
     sample['ref'] = soften(sample['ref'], SCALE)
     return sample
 
@@ -217,7 +217,7 @@ def super_resolve(
     weight = next(generator.parameters(), None)
     device = 'cpu' if weight is None else weight.device
 
-    def batch(array):
+    def batch(array: np.ndarray) -> Tensor:
         array = np.ascontiguousarray(array.transpose(2, 0, 1))
         return torch.from_numpy(array)[None].float().to(device)
 
@@ -244,7 +244,7 @@ def super_resolve(
     return to_uint8(sr * 255), output
 
 
-def _scores(image, hr):
+def _scores(image: np.ndarray, hr: np.ndarray) -> tuple[float, float, float]:
     return psnr(image, hr), ssim(image, hr), psnr(image, hr, mode='RGB')
 
 
@@ -266,13 +266,18 @@ def at_rest(sample: dict[str, Any], bicubic: float) -> bool:
     return ref.shape == truth.shape and psnr(ref, truth) > bicubic
 
 
-def _fill(row, scores, bicubic, resting):
+def _fill(
+    row: Row,
+    scores: Sequence[Sequence[float]],
+    bicubic: np.ndarray,
+    resting: np.ndarray,
+) -> None:
     """Fill in a row: scores (n, 3) of it and of bicubic, (n,) at rest."""
     row.samples = len(scores)
     row.psnr_y, row.ssim_y, row.psnr_rgb = np.mean(scores, axis=0).tolist()
     ours, theirs = np.asarray(scores)[:, 0], bicubic[:, 0]
 
-    def gain(chosen):
+    def gain(chosen: np.ndarray) -> float | None:
         if not chosen.any():
             return None
         return float(np.mean(ours[chosen]) - np.mean(theirs[chosen]))
@@ -283,7 +288,7 @@ def _fill(row, scores, bicubic, resting):
     row.moving = row.samples - row.resting
 
 
-def _match_of(sample, output: DSROutput):
+def _match_of(sample: dict[str, Any], output: DSROutput) -> np.ndarray:
     """Errors of the match where the truth is known (n,)."""
     if output.flow is None or not sample['visible'].any():
         return np.zeros(0, np.float32)
@@ -376,7 +381,12 @@ def evaluate(
     return [bicubic, *(row for row, _ in runs)]
 
 
-def _write_strip(folder, sample, sr, depth) -> None:
+def _write_strip(
+    folder: Path | str,
+    sample: dict[str, Any],
+    sr: np.ndarray,
+    depth: Tensor | None,
+) -> None:
     true = sample.get('depth_lr')
     if depth is not None:
         depth = depth[0].permute(1, 2, 0).cpu().numpy()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from rich.console import Console
@@ -25,7 +26,7 @@ def compare(
     split: str = 'test',
     strips: int = 16,
     device: str = 'cpu',
-    **variants,
+    **variants: Any,
 ) -> Path:
     """Compare a network with bicubic; show, and write, a table per data set.
 

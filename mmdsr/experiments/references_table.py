@@ -1,5 +1,6 @@
 """The table of what references and depth are worth."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -67,11 +68,11 @@ _MATCH_NOTE = (
 )
 
 
-def _gain(value):
+def _gain(value: float | None) -> str:
     return '-' if value is None else f'{value:+.2f}'
 
 
-def _cells(row):
+def _cells(row: Row) -> list[str]:
     if row.psnr_y is None:
         return [row.name, *'------']
     return [
@@ -85,21 +86,23 @@ def _cells(row):
     ]
 
 
-def _match_cells(row):
+def _match_cells(row: Row) -> list[str]:
     *shares, median = row.match.values()
     return [row.name, *(f'{v:.1f}' for v in shares), f'{median:.2f}']
 
 
-def _reasons(rows):
+def _reasons(rows: Sequence[Row]) -> list[str]:
     return [f'{row.name}: {row.note}' for row in rows if row.psnr_y is None]
 
 
-def _counts(rows):
+def _counts(rows: Sequence[Row]) -> str:
     row = rows[0]
     return f'{row.samples} images, {row.moving} moving, {row.resting} at rest'
 
 
-def _fill_table(table, header, lines):
+def _fill_table(
+    table: Table, header: Sequence[str], lines: Iterable[Sequence[str]]
+) -> Table:
     for column, title in enumerate(header):
         # Where a terminal is narrow, the name is broken, not a number.
         table.add_column(

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,7 +121,7 @@ def place_of(folder: Path, name: str) -> Path:
     )
 
 
-def _write_configs(runs, texts) -> None:
+def _write_configs(runs: Sequence[TrainingRun], texts: Sequence[str]) -> None:
     for run, text in zip(runs, texts, strict=True):
         config = run.folder / 'config.py'
         if config.is_file() and config.read_text(encoding='utf-8') != text:
@@ -254,7 +254,7 @@ def run_all(
                 console.print(text, highlight=False)
 
 
-def _end(active) -> None:
+def _end(active: Iterable[subprocess.Popen[bytes]]) -> None:
     """End all processes, by force if they take longer than ten seconds."""
     for process in active:
         process.terminate()

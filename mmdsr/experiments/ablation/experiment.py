@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmengine.config import Config
 from rich.console import Console
 
 from mmdsr.engine.launch import check_data
 from mmdsr.errors import UsageError
 from mmdsr.experiments.ablation.report import Costing, report
 from mmdsr.experiments.ablation.study import (
+    AblationRow,
     Budget,
     Study,
     has_teacher,
@@ -99,7 +101,7 @@ def make_runs(
         for name, root in roots.items()
     }
 
-    def make(row, seed):
+    def make(row: AblationRow, seed: int) -> tuple[TrainingRun, Config]:
         title = f'{row.label}, seed {seed}'
         folder = Path(out, 'runs', row.name, f'seed{seed}')
         run = TrainingRun('ablation', row.label, seed, title, folder, tests)

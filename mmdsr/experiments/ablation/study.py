@@ -36,7 +36,7 @@ class AblationRow:
     options: dict = field(default_factory=dict)
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Name of the folder: the label in small letters and digits."""
         text = self.label.lower().replace('+', ' and ')
         return re.sub(r'[^a-z0-9_.]+', '-', text).strip('-.') or 'row'

@@ -158,7 +158,7 @@ def markdown(
     return '\n'.join(parts)
 
 
-def _cells(line, cost, seeds):
+def _cells(line: Line, cost: Cost, seeds: int) -> list[str]:
     return [
         line.label,
         f'{len(line.seeds)} of {seeds}',

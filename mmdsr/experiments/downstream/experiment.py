@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
 from rich.console import Console
 
 from mmdsr.engine.options import read_options
@@ -149,7 +150,7 @@ def make_runs(
         UsageError: If a folder holds a run of another config.
     """
 
-    def make(trained, seed):
+    def make(trained: Version, seed: int) -> tuple[TrainingRun, Config]:
         roots = {root: at[trained.name] for root, at in places.items()}
         cfg = retarget(prepare(task, seed, options), roots)
         tests = {

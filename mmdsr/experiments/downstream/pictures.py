@@ -7,13 +7,16 @@ image with the truth: masks as colours, boxes, or the codes of the classes.
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mmdsr.inference.references import sequence_of
 from mmdsr.io.frames import read_rgb
 from mmdsr.io.reports import write_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Where a data set has no palette: Okabe and Ito's, for all eyes.
 PALETTE = (
@@ -56,7 +59,7 @@ def choose(images: Sequence[dict[str, Any]], rows: int = 6) -> list[int]:
     )
     sequences = [_sequence(image) for image in images]
 
-    def worth(number):
+    def worth(number: int) -> tuple[float, int]:
         # Most classes that few others have shown.
         classes = present(images[number]['truth'])
         new = sum(1 / (1 + shown[label]) for label in classes)
@@ -71,7 +74,7 @@ def choose(images: Sequence[dict[str, Any]], rows: int = 6) -> list[int]:
     return sorted(chosen)
 
 
-def _sequence(image):
+def _sequence(image: dict[str, Any]) -> tuple[Path, str]:
     """What the image's neighbours share with it; itself if it has none."""
     path = Path(image['img_path'])
     return path.parent, sequence_of(path.stem) or path.name
@@ -121,24 +124,29 @@ def draw(
     write_figure(path, figure, dpi=100)
 
 
-def _aspect(images):
+def _aspect(images: Sequence[dict[str, Any]]) -> float:
     if not images:
         return 1
     height, width = read_rgb(Path(images[0]['img_path']))[0].shape[:2]
     return width / height
 
 
-def _colour(source, label):
+def _colour(source: dict[str, Any], label: int) -> np.ndarray:
     palette = source['palette'] or PALETTE
     return np.array(palette[label % len(palette)]) / 255
 
 
-def _name(source, label):
+def _name(source: dict[str, Any], label: int) -> str:
     names = source['classes']
     return names[label] if label < len(names) else str(label)
 
 
-def _overlay(axes, source, truth, pred) -> None:
+def _overlay(
+    axes: 'Axes',
+    source: dict[str, Any],
+    truth: dict[str, Any],
+    pred: dict[str, Any] | None,
+) -> None:
     """Draw a prediction, or the truth where ``pred`` is None."""
     shown = truth if pred is None else pred
     if 'mask' in shown:
@@ -149,7 +157,9 @@ def _overlay(axes, source, truth, pred) -> None:
         _write_classes(axes, source, truth, pred)
 
 
-def _draw_mask(axes, source, mask, truth) -> None:
+def _draw_mask(
+    axes: 'Axes', source: dict[str, Any], mask: np.ndarray, truth: np.ndarray
+) -> None:
     layer = np.zeros((*mask.shape, 4))
     for label in present(dict(mask=mask)):
         layer[mask == label, :3] = _colour(source, label)
@@ -164,7 +174,9 @@ def _draw_mask(axes, source, mask, truth) -> None:
     axes.set_xlabel(', '.join(names) or '-', fontsize='small', labelpad=2)
 
 
-def _draw_boxes(axes, source, part) -> None:
+def _draw_boxes(
+    axes: 'Axes', source: dict[str, Any], part: dict[str, Any]
+) -> None:
     from matplotlib.patches import Rectangle
 
     scores = part.get('scores') or [None] * len(part['boxes'])
@@ -192,7 +204,12 @@ def _draw_boxes(axes, source, part) -> None:
         note.set_in_layout(False)
 
 
-def _write_classes(axes, source, truth, pred) -> None:
+def _write_classes(
+    axes: 'Axes',
+    source: dict[str, Any],
+    truth: dict[str, Any],
+    pred: dict[str, Any] | None,
+) -> None:
     """Write the codes below: right ones green, wrong red, missed grey."""
     true = present(truth)
     found = true if pred is None else present(pred)

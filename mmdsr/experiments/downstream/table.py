@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mmdsr.experiments.table import cells_of, summarise, text_of
 from mmdsr.io.reports import csv_text, markdown_table
@@ -196,11 +197,17 @@ def build_table(
     return Table(metric, columns, titles, lines, left_out, seeds)
 
 
-def _missing(value):
+def _missing(value: float | None) -> bool:
     return value is None or not math.isfinite(value)
 
 
-def _line(name, rows, columns, titles, models):
+def _line(
+    name: str,
+    rows: Sequence[dict[str, Any]],
+    columns: Sequence[str],
+    titles: Sequence[str],
+    models: Sequence[str],
+) -> ClassLine:
     line = ClassLine(name)
     for column in columns:
         line.values[column] = summarise(row[column] for row in rows)
@@ -211,7 +218,9 @@ def _line(name, rows, columns, titles, models):
     return line
 
 
-def _partial_line(name, rows, columns):
+def _partial_line(
+    name: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]
+) -> ClassLine:
     line = ClassLine(name)
     for column in columns:
         known = [r[column] for r in rows if not _missing(r[column])]

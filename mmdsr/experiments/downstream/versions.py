@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track
+from torch import Tensor
 
 from mmdsr.engine.sr_input import INTERPOLATED
 from mmdsr.errors import CheckpointError, UsageError
@@ -50,7 +51,7 @@ class Version:
     identity: str = field(default='', repr=False)
 
     @property
-    def is_sr(self):
+    def is_sr(self) -> bool:
         """Whether a network made it."""
         return bool(self.resolver) and 'interpolation' not in self.resolver
 
@@ -213,7 +214,7 @@ def link_rest(source: Path, target: Path, folders: set[Path]) -> None:
             _link(entry.resolve(), place)
 
 
-def _link(source, place) -> None:
+def _link(source: Path, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         place.symlink_to(source, target_is_directory=source.is_dir())
@@ -313,7 +314,13 @@ def export(
             _enlarge(resolver, root, small, target, left[start:][:batch])
 
 
-def _enlarge(resolver, root, small, target, names) -> None:
+def _enlarge(
+    resolver: Callable[[list[Tensor]], Sequence[Tensor]],
+    root: Path,
+    small: Path,
+    target: Path,
+    names: Sequence[str],
+) -> None:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     images = [
         torch.from_numpy(read_image(small / name)[..., ::-1].copy())
@@ -328,7 +335,7 @@ def _enlarge(resolver, root, small, target, names) -> None:
         write_png(target / name, image[:height, :width, ::-1].copy())
 
 
-def _check_notes(root, base, versions) -> None:
+def _check_notes(root: Path, base: Path, versions: Sequence[Version]) -> None:
     """Refuse folders that hold something else; note what they hold."""
     manifest = root / 'manifest.json'
     source = digest(manifest) if manifest.is_file() else None
