@@ -17,5 +17,7 @@ def start_worker() -> None:
 
 
 def _follow_parent() -> None:
-    parent_process().join()
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
     os._exit(1)

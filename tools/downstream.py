@@ -3,8 +3,8 @@
 Makes LR, bicubic and super-resolved versions of a data set, trains the
 networks of the tasks, tests them on every version, and writes per task the
 paper's table (table.md, .csv, .json), bars (plot.png) and pictures
-(pictures.png). The same command goes on after a stop: what is done is kept,
-what was half done goes on from its checkpoint.
+(pictures.png). The same command continues after a stop: what is done is kept,
+what was half done continues from its checkpoint.
 
 Example:
     python tools/downstream.py fcn

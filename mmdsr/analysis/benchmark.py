@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def conv_ceiling(
         x = torch.rand(1, 64, height, width, device=device)
         x = x.contiguous(memory_format=layout)
         with torch.inference_mode():
-            seconds = median_time(lambda x=x: conv(x), device, repeats)
+            seconds = median_time(partial(conv, x), device, repeats)
         rates[name] = flop / seconds / 1e9
     return rates
 
@@ -139,12 +140,14 @@ class PartTimer:
     """
 
     def __init__(self, net: nn.Module, device: torch.device) -> None:
-        self.seconds = {}
+        self.seconds: dict[str, float] = {}
         self.device = device
         for name, part in cost_parts(net).items():
             part.forward = self._timed(part.forward, name)
             if isinstance(part, DRIMM):
-                part.match = self._timed(part.match, f'{name}.match')
+                timed = self._timed(part.match, f'{name}.match')
+                # As an attribute of the instance, before that of the class.
+                part.__dict__['match'] = timed
 
     def _timed(self, call: Callable, name: str) -> Callable:
         def timed(*args: object, **kwargs: object) -> object:

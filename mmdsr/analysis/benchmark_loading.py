@@ -125,7 +125,7 @@ def time_transforms(dataset: BaseDataset, samples: int) -> dict[str, float]:
         Milliseconds of processor time per sample and transform, in order.
     """
     steps = dataset.pipeline.transforms
-    names = []
+    names: list[str] = []
     for step in steps:
         key = getattr(step, 'key', None)
         name = type(step).__name__ + (f' {key}' if key else '')
@@ -244,35 +244,35 @@ def measure_loading(
         )
     say = progress or (lambda text: None)
     prepare(cfg)
-    device = torch.device(device)
+    place = torch.device(device)
     load = [os.getloadavg()[0]] if hasattr(os, 'getloadavg') else []
     loaders = {number: build_loader(cfg, number) for number in workers}
     any_loader = loaders[workers[0]]
     size = any_loader.batch_size
     say('transforms')
     transforms = time_transforms(any_loader.dataset, samples)
-    training = Training(cfg, device) if train else None
+    training = Training(cfg, place) if train else None
     fixed = next(iter(build_loader(cfg, 0))) if train else None
     count = -(-samples // size)
     found = {number: ([], []) for number in workers}
     alone = []
     for turn in range(rounds):
-        if train:
+        if training:
             say(f'round {turn + 1}: training step')
             alone.append(
                 rate(
                     (fixed for _ in range(warmup + steps)),
-                    size, steps, warmup, device, training.step,
+                    size, steps, warmup, place, training.step,
                 )
             )  # fmt: skip
         for number, loader in loaders.items():
             say(f'round {turn + 1}: {number} workers')
             loading, together = found[number]
-            loading.append(rate(batches(loader), size, count, warmup, device))
-            if train:
+            loading.append(rate(batches(loader), size, count, warmup, place))
+            if training:
                 together.append(
                     rate(
-                        batches(loader), size, steps, warmup, device,
+                        batches(loader), size, steps, warmup, place,
                         training.step,
                     )
                 )  # fmt: skip
@@ -295,7 +295,7 @@ def measure_loading(
         )
     threads = torch.get_num_threads()
     return LoadingReport(
-        size, str(device), threads, step, rates, transforms, load
+        size, str(place), threads, step, rates, transforms, load
     )
 
 

@@ -7,7 +7,7 @@
     The convention of MASA-SR's counter, in which the paper's Table 2 is
     written: MACs of convolutions and matrix products plus one count per
     element of additions, subtractions, products, quotients and ReLU (four
-    for a normalisation); instance normalisation, interpolation and indexing
+    for a normalization); instance normalization, interpolation and indexing
     are free; a transposed convolution is counted by its output size, which
     is four times its true cost at stride 2. Matching is counted as the
     original algorithm performs it (unfolded patches), not as
@@ -89,12 +89,12 @@ def masa_matching_count(
         ref_feats: Ref features at x1, x2, x4.
 
     Returns:
-        Matrix products of the unfolded patches, normalisation of both sides,
+        Matrix products of the unfolded patches, normalization of both sides,
         sum over dilations, division by overlap and product with the score at
         x1, x2, x4.
     """
     n, c, height, width = lr_feat.shape
-    ref_size = tuple(ref_down_feat.shape[-2:])
+    ref_size = ref_down_feat.shape[-2], ref_down_feat.shape[-1]
     pixels, ref_pixels = height * width, math.prod(ref_size)
     grid = matching.block_grid(height, width, drimm.block_size)
     candidates = math.prod(
@@ -122,7 +122,7 @@ def cost_parts(net: nn.Module) -> dict[str, nn.Module]:
     Returns:
         Its children, those of DMM in DMM's place.
     """
-    parts = {}
+    parts: dict[str, nn.Module] = {}
     for name, child in net.named_children():
         if isinstance(child, DMM):
             inner = child.named_children()
@@ -140,7 +140,7 @@ class _Counter(TorchDispatchMode):
         self.rule = rule
         self.part = 'other'
         self.free = 0
-        self.counts = {}
+        self.counts: dict[str, int] = {}
 
     def add(self, count: int) -> None:
         self.counts[self.part] = self.counts.get(self.part, 0) + count

@@ -96,7 +96,7 @@ def _power(lum: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     window = np.outer(np.hanning(height), np.hanning(width))
     mean = np.average(lum, weights=window)
     power = np.abs(np.fft.rfft2((lum - mean) * window)) ** 2
-    power /= (window**2).sum()
+    power = power / (window**2).sum()
     # rfft2 leaves out the mirror images of all but two columns.
     weight = np.full(power.shape[1], 2.0)
     weight[0] = 1
@@ -173,7 +173,7 @@ def darkest_spot(lum: np.ndarray) -> float:
     return float(inside.min() / mean) if mean else 1.0
 
 
-def colour(image: np.ndarray) -> tuple[float, float]:
+def color(image: np.ndarray) -> tuple[float, float]:
     """Return how saturated and how warm an image is.
 
     Args:
@@ -239,7 +239,7 @@ def measure(image: np.ndarray) -> dict[str, Any]:
     lum = luminance(image)
     gradient = gradient_magnitude(lum)
     spectrum, high_share = radial_spectrum(lum)
-    saturation, warmth = colour(image)
+    saturation, warmth = color(image)
     p5, p50, p95 = np.percentile(lum, (5, 50, 95)).tolist()
     return dict(
         lum_mean=float(lum.mean()),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -62,7 +61,7 @@ class Verdict:
     share: float
 
 
-def summarize(name: str, images: Iterable[np.ndarray]) -> Sequence[Any]:
+def summarize(name: str, images: Iterable[np.ndarray]) -> Sequence:
     """Average the statistics of the images of a sequence.
 
     Args:
@@ -84,7 +83,7 @@ def summarize(name: str, images: Iterable[np.ndarray]) -> Sequence[Any]:
     return Sequence(name, len(measured), values)
 
 
-def measure_folder(folder: Path | str) -> Iterator[Sequence[Any]]:
+def measure_folder(folder: Path | str) -> Iterator[Sequence]:
     """Measure the sequences in a folder.
 
     Args:
@@ -129,7 +128,7 @@ def measure_simulation(
     seed: int = 0,
     size: tuple[int, int] = (448, 320),
     workers: int = 1,
-) -> Iterator[Sequence[Any]]:
+) -> Iterator[Sequence]:
     """Measure frames of simulated runs; none is written.
 
     Args:
@@ -155,7 +154,7 @@ def measure_simulation(
             f'The size must be at least {MIN_SIDE}x{MIN_SIDE}, not '
             f'{size[0]}x{size[1]}.'
         )
-    job = partial(_measure_run, seed=seed, frames=frames, size=tuple(size))
+    job = partial(_measure_run, seed=seed, frames=frames, size=size)
     if workers == 1:
         yield from map(job, range(runs))
         return
@@ -166,7 +165,7 @@ def measure_simulation(
 
 
 def judge(
-    real: list[Sequence[Any]], simulated: list[Sequence[Any]]
+    real: list[Sequence], simulated: list[Sequence]
 ) -> dict[str, Verdict]:
     """Compare simulated runs with the range of the real sequences.
 
@@ -228,7 +227,7 @@ def _cells(
 
 
 def rich_table(
-    groups: dict[str, list[Sequence[Any]]],
+    groups: dict[str, list[Sequence]],
     verdicts: dict[str, Verdict] | None = None,
 ) -> Table:
     """Lay the statistics out for the terminal.
@@ -251,7 +250,7 @@ def rich_table(
 
 def write_report(
     path: Path,
-    groups: dict[str, list[Sequence[Any]]],
+    groups: dict[str, list[Sequence]],
     verdicts: dict[str, Verdict] | None = None,
 ) -> None:
     """Write the statistics to a file.
@@ -330,7 +329,7 @@ def _json(
     return json.dumps(content, indent=1, allow_nan=False) + '\n'
 
 
-def plot(path: Path, groups: dict[str, list[Sequence[Any]]]) -> None:
+def plot(path: Path, groups: dict[str, list[Sequence]]) -> None:
     """Draw the distributions: a panel per statistic, histogram and spectrum.
 
     Args:
@@ -354,9 +353,9 @@ def plot(path: Path, groups: dict[str, list[Sequence[Any]]]) -> None:
         axes.set_xlim(-0.6, len(groups) - 0.4)
         axes.set_title(title)
         axes.grid(axis='y', alpha=0.3)
-    centres = (np.arange(HISTOGRAM_BINS) + 0.5) * 255 / HISTOGRAM_BINS
+    centers = (np.arange(HISTOGRAM_BINS) + 0.5) * 255 / HISTOGRAM_BINS
     for key, x, title, draw in (
-        ('histogram', centres, 'luminance, share of pixels', 'semilogy'),
+        ('histogram', centers, 'luminance, share of pixels', 'semilogy'),
         ('spectrum', SPECTRUM_FREQUENCIES, 'power over c/px', 'loglog'),
     ):
         axes = next(panels)

@@ -291,8 +291,8 @@ def find_reference(
         return None, f'no {reference} frame (the {end} of a run)'
     if frames[other].problem:
         return None, f'the {reference} frame is unusable'
-    alike = frames[other].size == frames[index].size
-    return frames[other], '' if alike else _OTHER_SIZE
+    fits = frames[other].size == frames[index].size
+    return frames[other], '' if fits else _OTHER_SIZE
 
 
 def _check_arguments(
@@ -364,7 +364,7 @@ def _pair(
                 summary.drop(frame.problem, frame.path)
                 continue
             other, why = find_reference(run.frames, i, reference, gap)
-            if why:
+            if why or other is None:
                 detail = ''
                 if other is not None:
                     name = shown(other.path.name)
@@ -376,7 +376,7 @@ def _pair(
 
 def _size(frame: Frame) -> str:
     """Write the size of a frame."""
-    return 'x'.join(map(str, frame.size))
+    return 'x'.join(map(str, frame.size or ()))
 
 
 def _loader(

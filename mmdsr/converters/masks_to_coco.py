@@ -104,8 +104,9 @@ def masks_to_coco(
             'name.'
         )
     show = progress or (lambda items, text, total: items)
-    summary, problems = CocoSummary(out), []
-    coco = {
+    summary = CocoSummary(out)
+    problems: list[str] = []
+    coco: dict[str, list[Any]] = {
         'info': {'description': 'Made from masks by mmdsr.'},
         'licenses': [],
         'images': [],
@@ -263,7 +264,7 @@ def _pairs(
 def _list(root: Path) -> dict[str, Path]:
     if not root.is_dir():
         raise FileNotFoundError(f'There is no folder {root}.')
-    found = {}
+    found: dict[str, Path] = {}
     for folder in walk_folders(root):
         for path in folder.iterdir():
             if (

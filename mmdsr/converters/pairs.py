@@ -137,8 +137,10 @@ def find_cufed(
 
 def _split_name(stem: str) -> tuple[str, str]:
     """Divide a file's stem into the names of its run and frame."""
-    run, digits = re.fullmatch(r'(.*?)[\W_]*([0-9]*)', stem, re.S).groups()
-    return (run, digits) if digits else (stem, '0')
+    parts = re.fullmatch(r'(.*?)[\W_]*([0-9]*)', stem, re.S)
+    if parts is None or not parts[2]:
+        return stem, '0'
+    return parts[1], parts[2]
 
 
 def _match(inputs: Path, refs: Path, by: str) -> list[tuple[Path, Path]]:
@@ -168,7 +170,7 @@ def _files(folder: Path, suffixes: Container[str]) -> dict[str, Path]:
     """Map the stems in a folder to their files, in natural order."""
     if not folder.is_dir():
         raise FileNotFoundError(f'There is no folder {folder}.')
-    found = {}
+    found: dict[str, Path] = {}
     for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
         if path.suffix.lower() not in suffixes or path.name.startswith('.'):
             continue

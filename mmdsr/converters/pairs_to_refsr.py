@@ -135,7 +135,7 @@ def _check(
             f'size must be multiples of {scale} and at least '
             f'{MIN_LR_SIDE * scale}, not {size[0]}x{size[1]}.'
         )
-    seen = {}
+    seen: dict[tuple[str, str], Path] = {}
     for pair in pairs:
         key = pair.split, pair.stem
         if key in seen:
@@ -152,7 +152,7 @@ def _load(
     size: tuple[int, int] | None,
     scale: int,
     kind: str,
-    depth_scale: float,
+    depth_scale: float | None,
     summary: Summary,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return an image of one or more files, and its depth or None."""

@@ -44,7 +44,7 @@ class Gate:
         sharpness: Least spread of the Laplacian, over that of the same crop
             halved. Independent of contrast. About 1 for a sharp picture of
             nature, 0.35 for one blurred by 1.5 pixels.
-        detail: Least spread of what the reduction by 4 loses, in grey
+        detail: Least spread of what the reduction by 4 loses, in gray
             levels. Flat sky has less than 1.
     """
 
@@ -127,7 +127,7 @@ def find_photos(root: Path | str, exclude: Iterable[Path] = ()) -> list[Photo]:
         raise FileNotFoundError(
             f'{root} holds no images ({", ".join(sorted(SUFFIXES))}).'
         )
-    photos = {}
+    photos: dict[str, Photo] = {}
     for path in sorted(paths, key=lambda p: natural_key(str(p))):
         below = path.relative_to(root).parent.parts
         name = clean_name('-'.join([*below, frame_name(path)]))

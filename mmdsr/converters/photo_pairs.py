@@ -31,7 +31,7 @@ class PairSpread:
         gamma: Exponent of the brightness, likewise.
         tint: Gain of each color, likewise.
         glow: Largest change of brightness within the image, as a share.
-        noise: Standard deviation in grey levels.
+        noise: Standard deviation in gray levels.
         blurred: Share of references with a slight blur.
         blur: Its standard deviation in pixels.
         quality: JPEG quality.
@@ -315,8 +315,10 @@ def _corners(size: Sequence[int]) -> np.ndarray:
 
 
 def _smooth(
-    rng: np.random.Generator, shape: tuple[int, int], knots: int
+    rng: np.random.Generator, shape: Sequence[int], knots: int
 ) -> np.ndarray:
     """Smooth noise, most of it within [-1, 1]; ``shape`` is (H, W)."""
     grid = rng.uniform(-1, 1, (knots, knots)).astype(np.float32)
-    return cv2.resize(grid, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(
+        grid, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC
+    )

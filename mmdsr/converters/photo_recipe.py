@@ -132,7 +132,7 @@ def make_pair(
 
 def _draw_origin(
     image: np.ndarray,
-    origins: np.ndarray,
+    origins: Sequence[tuple[int, int]],
     rng: np.random.Generator,
     recipe: Recipe,
 ) -> Sequence[int]:

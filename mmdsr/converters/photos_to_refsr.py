@@ -77,7 +77,7 @@ def photos_to_refsr(
     """Write a data set of pairs made from photographs.
 
     The files depend neither on the number of workers nor on interruptions;
-    the same call goes on from what is finished.
+    the same call continues from what is finished.
 
     Args:
         root: Folder of the photographs.
@@ -107,7 +107,7 @@ def photos_to_refsr(
     recipe = recipe or Recipe()
     show = progress or (lambda items, text, total: items)
     _check(pairs, test_share, workers)
-    photos = find_photos(root, [out])
+    photos = find_photos(root, [Path(out)])
     summary = PhotoSummary(Path(out), frames=len(photos))
     if attribution is None and (Path(root) / ATTRIBUTION).exists():
         attribution = Path(root) / ATTRIBUTION
@@ -317,7 +317,7 @@ class _Pool:
         except BrokenProcessPool as error:
             raise RuntimeError(
                 'a worker process was killed (too little memory?); the same '
-                'call goes on from here, try fewer workers'
+                'call continues from here: try fewer workers'
             ) from error
 
     def __enter__(self) -> '_Pool':

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mmdsr.datasets.sewer_ml_csv import LABEL_SETS, read_rows, write_rows
@@ -77,7 +77,7 @@ def make_subset(
 
 
 def _draw(
-    labels: dict[str, list[str]],
+    labels: Mapping[str, Sequence[str]],
     codes: Iterable[str],
     per_class: int,
     normal: int,
@@ -86,7 +86,7 @@ def _draw(
     """Draw names; see :func:`make_subset`."""
     names = sorted(labels)
     random.Random(seed).shuffle(names)
-    members = {code: [] for code in codes}
+    members: dict[str, list[str]] = {code: [] for code in codes}
     free = []
     for name in names:
         for code in labels[name]:

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from mmdsr.video import VideoInfo
 from mmdsr.video.files import find_videos, name_videos
 from mmdsr.video.options import VideoOptions
 from mmdsr.video.reader import probe
+from mmdsr.video.records import VideoRecord
 from mmdsr.video.references import MatchJournal
 from mmdsr.video.report import report_html, report_json
 from mmdsr.video.samples import (
@@ -44,34 +44,34 @@ class VideoSummary:
     """
 
     out: Path
-    videos: list[dict] = field(default_factory=list)
+    videos: list[VideoRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     resumed: int = 0
 
     @property
     def samples(self) -> Counter[str]:
-        """Counter: Samples of each split."""
-        counter = Counter()
+        """Samples of each split."""
+        counter: Counter[str] = Counter()
         for video in self.videos:
             counter[video['split']] += len(video['samples'])
         return counter
 
     @property
     def dropped(self) -> Counter[str]:
-        """Counter: Dropped frames by reason."""
-        counter = Counter()
+        """Dropped frames by reason."""
+        counter: Counter[str] = Counter()
         for video in self.videos:
             counter.update(video['counts'])
         return counter
 
     @property
     def looked_at(self) -> int:
-        """int: Frames looked at."""
+        """Frames looked at."""
         return sum(video['looked_at'] for video in self.videos)
 
     @property
     def problems(self) -> list[tuple[str, float, str]]:
-        """list[tuple[str, float, str]]: File, seconds and failure."""
+        """File, seconds and failure."""
         return [
             (video['file'], problem['time'], problem['text'])
             for video in self.videos
@@ -91,7 +91,7 @@ def video_to_refsr(
 
     Frames are looked at one after the other: burned-in text is cut away,
     dark, blurred and repeated frames are dropped, and each of the rest gets
-    the best neighbour as reference, or none. What became of each frame is in
+    the best neighbor as reference, or none. What became of each frame is in
     ``OUT/report.html`` and ``OUT/report.json``.
 
     A video belongs to one split. ``holdout`` names videos, or is a fraction
@@ -101,7 +101,7 @@ def video_to_refsr(
 
     A video that cannot be read, or not to its end, does not stop the others;
     the failure is in the summary. An interrupted call leaves
-    ``.OUT.partial``; the same call goes on from there, and writes the same
+    ``.OUT.partial``; the same call continues from there, and writes the same
     bytes as one that was never interrupted. A data set that the same call
     has finished is kept as it is.
 
@@ -128,7 +128,7 @@ def video_to_refsr(
     options = options or VideoOptions()
     show = progress or (lambda name, seconds, duration: None)
     summary = VideoSummary(Path(out))
-    others = []
+    others: list[Path] = []
     paths = find_videos(videos, others)
     if others:
         count = (
@@ -219,7 +219,7 @@ def _recall(
 
 
 def _probe_all(
-    jobs: Sequence[tuple[str, Path]], sar: Fraction | None
+    jobs: Sequence[tuple[str, Path]], sar: str
 ) -> tuple[dict[str, VideoInfo], dict[str, str]]:
     infos, failures = {}, {}
     for name, path in jobs:
@@ -265,7 +265,7 @@ class _Job:
 
     writer: RefSRWriter
     split: str
-    info: object
+    info: VideoInfo
     name: str
 
     def run(
@@ -273,7 +273,7 @@ class _Job:
         options: VideoOptions,
         summary: VideoSummary,
         show: Callable[[str, float, float], None],
-    ) -> dict[str, Any]:
+    ) -> VideoRecord:
         state = self.writer.work_dir / f'{self.name}.json'
         duration = self.info.duration
         record = self._finished(state)
@@ -299,7 +299,7 @@ class _Job:
         show(self.name, duration, duration)
         return record
 
-    def _finished(self, state: Path) -> dict[str, Any] | None:
+    def _finished(self, state: Path) -> VideoRecord | None:
         """Return the record of a video that an earlier call finished."""
         if not state.is_file():
             return None

@@ -1,6 +1,8 @@
 """A file to be mutated, and what reads it."""
 
 import io
+from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +24,8 @@ class Case(NamedTuple):
 
     name: str
     data: bytes
-    mutators: tuple
-    read: object
+    mutators: tuple[Callable[..., bytes], ...]
+    read: Callable[[Path, Path], None]
 
 
 def picture(seed: int = 0, height: int = 64, width: int = 72) -> np.ndarray:

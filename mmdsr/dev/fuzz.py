@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import cache
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ class Child:
 
     def __init__(self, memory: int = MEMORY, limit: float = LIMIT) -> None:
         self.memory, self.limit = memory, limit
-        self.process = self.pipe = None
+        self._child: tuple[BaseProcess, Connection] | None = None
 
     def run(self, kind: str, seed: int, folder: Path) -> tuple[str, str]:
         """Read an input.
@@ -179,35 +180,39 @@ class Child:
         Returns:
             See :func:`attempt`.
         """
-        new = self.process is None
-        if new:
-            # A copy of this process would have its threads half alive.
-            context = multiprocessing.get_context('spawn')
-            self.pipe, end = context.Pipe()
-            self.process = context.Process(
-                target=_work, args=(end, self.memory), daemon=True
-            )
-            self.process.start()
-            end.close()
-        self.pipe.send((kind, seed, str(folder)))
+        new = self._child is None
+        process, pipe = self._child = self._child or self._start()
+        pipe.send((kind, seed, str(folder)))
         try:
             # The first one waits for the imports as well.
-            if self.pipe.poll(self.limit + 120 * new):
-                return self.pipe.recv()
+            if pipe.poll(self.limit + 120 * new):
+                return pipe.recv()
             text = f'no end after {self.limit} s'
         except (EOFError, ConnectionResetError):
-            self.process.join(10)
-            text = f'exit code {self.process.exitcode}'
+            process.join(10)
+            text = f'exit code {process.exitcode}'
         self.stop()
         return 'killed', text
 
     def stop(self) -> None:
         """End the process."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.join()
-            self.pipe.close()
-        self.process = None
+        if self._child is not None:
+            process, pipe = self._child
+            process.kill()
+            process.join()
+            pipe.close()
+        self._child = None
+
+    def _start(self) -> tuple[BaseProcess, Connection]:
+        # A copy of this process would have its threads half alive.
+        context = multiprocessing.get_context('spawn')
+        pipe, end = context.Pipe()
+        process = context.Process(
+            target=_work, args=(end, self.memory), daemon=True
+        )
+        process.start()
+        end.close()
+        return process, pipe
 
 
 def fuzz(
@@ -223,7 +228,7 @@ def fuzz(
         kinds: Of :data:`mmdsr.dev.kinds.KINDS`.
         count: Inputs of each kind, with the seeds from 0.
         out: JSON file of the result, written every 200 inputs; a run that was
-            stopped goes on from it.
+            stopped continues from it.
         keep: Folder for the inputs that are faults.
         progress: Called with the kind and its counts after each input.
 

@@ -200,7 +200,9 @@ def small_files(folder: Path) -> None:
 
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    surface = Image.fromarray(noise).resize((640, 480), Image.BICUBIC)
+    surface = Image.fromarray(noise).resize(
+        (640, 480), Image.Resampling.BICUBIC
+    )
     images = Path(folder, 'images')
     images.mkdir(parents=True)
     for number in range(6):

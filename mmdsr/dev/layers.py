@@ -6,7 +6,7 @@ grimp finds in the modules. An arrow that follows from others is left out: if
 ``a`` to ``c``; so are those to what everything stands on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import grimp
@@ -19,7 +19,7 @@ _COLUMN = 68
 """Half the distance of two boxes, which stand on a grid of such columns."""
 _COLUMNS = 11
 _ROW = 58
-_COLOURS = {
+_COLORS = {
     'models': ('#eaf4ea', '#4d8a4d'),
     'base': ('#f2f2f2', '#777'),
     'other': ('#e8eef7', '#4a6fa5'),
@@ -114,27 +114,27 @@ def arrange(
     while moved:
         moved = False
         for name, (column, row) in list(places.items()):
-            others = [
+            taken = [
                 c for n, (c, r) in places.items() if r == row and n != name
             ]
             trials = {
                 trial: _cost({**places, name: (trial, row)}, imports)
                 for trial in range(_COLUMNS)
-                if all(abs(trial - other) > 1 for other in others)
+                if all(abs(trial - other) > 1 for other in taken)
             }
-            best = min(trials, key=trials.get)
+            best = min(trials, key=trials.__getitem__)
             if trials[best] < trials[column]:
                 places[name], moved = (best, row), True
     return places
 
 
 def _cost(
-    places: dict[str, tuple[float, float]], imports: Iterable[tuple[str, str]]
+    places: Mapping[str, tuple[int, int]], imports: Iterable[tuple[str, str]]
 ) -> float:
     """Columns that the arrows span, and ten for each box in their way."""
     boxes = np.array(list(places.values()), float)
     t = np.linspace(0, 1, 33)[1:-1]
-    cost = 0
+    cost = 0.0
     for one, other in imports:
         (x0, y0), (x1, y1) = places[one], places[other]
         x = x0 + (x1 - x0) * t * t * (3 - 2 * t)
@@ -180,7 +180,7 @@ def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
 def _box(name: str, x: float, y: float) -> str:
     group = name.split('.')[0]
     group = 'base' if group in _BASE else group
-    fill, stroke = _COLOURS.get(group, _COLOURS['other'])
+    fill, stroke = _COLORS.get(group, _COLORS['other'])
     return (
         f'<rect x="{x - _BOX / 2:g}" y="{y - 15:g}" width="{_BOX}" '
         f'height="30" rx="5" fill="{fill}" stroke="{stroke}"/>\n'

@@ -20,7 +20,7 @@ import torch
 
 _NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 #: What nobody expects in a table or a JSON file.
-_VALUES = (
+_VALUES: tuple[object, ...] = (
     None,
     True,
     -1,
@@ -296,7 +296,7 @@ def mutate_checkpoint(data: bytes, rng: np.random.Generator) -> bytes:
     )
     for _ in range(int(rng.integers(1, 4))):
         content = mutate_tree(content, rng, values)
-    tensors = []
+    tensors: list[tuple[Any, Any]] = []
     _collect(content, tensors)
     if tensors and rng.random() < 0.5:
         parent, key = tensors[rng.integers(len(tensors))]

@@ -79,7 +79,7 @@ def judge(name: str, error: str, message: str, fix: str) -> Finding:
 
 
 def check_cv2(lane: Lane, probe: Callable[[str], str] = run_probe) -> Finding:
-    """Check that OpenCV can be loaded; most often libGL is what lacks."""
+    """Check that OpenCV can be loaded; libGL is missing most often."""
     error = probe(PROBES['cv2'])
     message = error
     if 'libGL' in error:
@@ -98,8 +98,8 @@ def check_mmcv_ops(
         f'torch. {MMCV_BUILD}'
     )
     # The cache may hold the very wheel that does not work.
-    flags = ('--force-reinstall', '--no-deps', '--no-cache-dir')
-    flags = (*flags, *PIP_FLAGS['mmcv'])
+    anew = ('--force-reinstall', '--no-deps', '--no-cache-dir')
+    flags = (*anew, *PIP_FLAGS['mmcv'])
     fix = pip_command(lane, 'mmcv', flags=flags)
     return judge('mmcv.ops', error, message, fix)
 

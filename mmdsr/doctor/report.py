@@ -58,8 +58,8 @@ def print_plain(findings: Sequence[Finding]) -> None:
     """Print the table with the standard library alone."""
     widths = [max(len(item[i]) for item in findings) for i in (0, 2, 3)]
     for item in findings:
-        cells = (item.name, item.found, item.wanted)
-        cells = [c.ljust(w) for c, w in zip(cells, widths, strict=True)]
+        texts = (item.name, item.found, item.wanted)
+        cells = [t.ljust(w) for t, w in zip(texts, widths, strict=True)]
         print(f'{item.status.upper():5}  {"  ".join(cells)}'.rstrip())
 
 
@@ -71,10 +71,10 @@ def print_table(findings: Sequence[Finding]) -> None:
     except ImportError:
         print_plain(findings)
         return
-    colours = {OK: 'green', WARN: 'yellow', ERROR: 'red'}
+    colors = {OK: 'green', WARN: 'yellow', ERROR: 'red'}
     table = Table('package', 'found', 'lane', 'status')
     for item in findings:
-        status = f'[{colours[item.status]}]{item.status}[/]'
+        status = f'[{colors[item.status]}]{item.status}[/]'
         table.add_row(item.name, item.found, item.wanted, status)
     Console().print(table)
 

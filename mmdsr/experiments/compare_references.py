@@ -6,7 +6,7 @@ the reference matters, the true one is clearly better than none. What it is
 worth without a network is shown, too: FlowWarp.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,7 @@ def variants(
     elif getattr(generator, 'depth_net', None) is not None:
         usable = list(depths)
     else:
-        usable = [None]
+        usable: list[str | None] = [None]
     if not usable or not references:
         raise ValueError(
             'Nothing to evaluate: this network needs depth maps, choose '
@@ -159,7 +159,7 @@ def open_dataset(
     split: str = 'test',
     max_samples: int | None = None,
 ) -> RefSRDataset:
-    """Open a data set with the depth normalisation of a config.
+    """Open a data set with the depth normalization of a config.
 
     Args:
         cfg: Config whose test pipeline has ``mmdsr.LoadDepth``.
@@ -238,8 +238,8 @@ def super_resolve(
                     f'{sample["stem"]} has no complete depth map {field}'
                 )
             maps[key] = batch(values)
-    ref = ref if reference else None
-    output = generator.explain(lr, ref, **maps)
+    explain: Callable[..., DSROutput] = generator.explain
+    output = explain(lr, ref if reference else None, **maps)
     sr = output.sr[0].permute(1, 2, 0).contiguous().cpu().numpy()
     return to_uint8(sr * 255), output
 
@@ -268,7 +268,7 @@ def at_rest(sample: dict[str, Any], bicubic: float) -> bool:
 
 def _fill(
     row: Row,
-    scores: Sequence[Sequence[float]],
+    scores: Sequence[Sequence[float]] | np.ndarray,
     bicubic: np.ndarray,
     resting: np.ndarray,
 ) -> None:
@@ -336,15 +336,15 @@ def evaluate(
     """
     rows = variants(generator, references, depths)
     dataset = open_dataset(cfg, data_root, 'adjacent', split, max_samples)
-    bicubic, resting = Row('bicubic'), []
-    base = []
+    bicubic = Row('bicubic')
+    firsts, at_rests = [], []
     for index in track(range(len(dataset)), description='bicubic'):
         sample = dataset[index]
-        base.append(
+        firsts.append(
             _scores(upscale(sample['img'], generator.scale), sample['gt'])
         )
-        resting.append(at_rest(sample, base[-1][0]))
-    base, resting = np.array(base), np.array(resting)
+        at_rests.append(at_rest(sample, firsts[-1][0]))
+    base, resting = np.array(firsts), np.array(at_rests)
     _fill(bicubic, base, base, resting)
     shown = np.linspace(
         0, len(dataset) - 1, min(max_strips, len(dataset)), dtype=int
@@ -376,8 +376,8 @@ def evaluate(
             row.note = str(error)
         else:
             _fill(row, scores, base, resting)
-            errors = np.concatenate(errors)
-            row.match = match_accuracy(errors) if len(errors) else None
+            known = np.concatenate(errors)
+            row.match = match_accuracy(known) if len(known) else None
     return [bicubic, *(row for row, _ in runs)]
 
 
@@ -388,14 +388,15 @@ def _write_strip(
     depth: Tensor | None,
 ) -> None:
     true = sample.get('depth_lr')
+    drawn = None
     if depth is not None:
-        depth = depth[0].permute(1, 2, 0).cpu().numpy()
+        drawn = depth[0].permute(1, 2, 0).cpu().numpy()
     strip = make_strip(
         sample['img'],
         sample['ref'],
         sr,
         sample['gt'],
-        depth=depth,
+        depth=drawn,
         depth_true=None if true is None or np.isnan(true).all() else true,
     )
     write_png(Path(folder) / f'{sample["stem"]}.png', strip)

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 from rich.console import Console
 
-from mmdsr.experiments.compare_references import build_generator, evaluate
+from mmdsr.experiments.compare_references import (
+    DEPTHS,
+    USUAL_REFERENCES,
+    build_generator,
+    evaluate,
+)
 from mmdsr.experiments.references_table import (
     match_table,
     rich_table,
@@ -26,7 +30,9 @@ def compare(
     split: str = 'test',
     strips: int = 16,
     device: str = 'cpu',
-    **variants: Any,
+    references: Sequence[str] = USUAL_REFERENCES,
+    depths: Sequence[str] = DEPTHS,
+    max_samples: int | None = None,
 ) -> Path:
     """Compare a network with bicubic; show, and write, a table per data set.
 
@@ -41,8 +47,10 @@ def compare(
         split: Defaults to 'test'.
         strips: Comparison strips per data set.
         device: Where to run.
-        **variants: ``references``, ``depths`` and ``max_samples`` of
-            :func:`mmdsr.experiments.compare_references.evaluate`.
+        references: Of
+            :data:`mmdsr.experiments.compare_references.REFERENCES`.
+        depths: Of :data:`mmdsr.experiments.compare_references.DEPTHS`.
+        max_samples: Evenly spread samples. Defaults to None, all.
 
     Returns:
         The folder.
@@ -64,7 +72,9 @@ def compare(
             split=split,
             strips=out / 'strips' / root.name if strips else None,
             max_strips=strips,
-            **variants,
+            references=references,
+            depths=depths,
+            max_samples=max_samples,
         )
         console.print(rich_table(name, results[name]))
         matches = match_table(name, results[name])

@@ -87,7 +87,7 @@ def _cells(row: Row) -> list[str]:
 
 
 def _match_cells(row: Row) -> list[str]:
-    *shares, median = row.match.values()
+    *shares, median = (row.match or {}).values()
     return [row.name, *(f'{v:.1f}' for v in shares), f'{median:.2f}']
 
 

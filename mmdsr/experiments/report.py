@@ -1,6 +1,6 @@
 """The report of an experiment: ``table.md``, ``table.csv``, ``table.json``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from mmdsr.io.reports import write_json
 
 
 def heading(
-    title: str, origin: dict[str, object], notes: Sequence[str] = ()
+    title: str, origin: Mapping[str, object], notes: Sequence[str] = ()
 ) -> list[str]:
     """Write what stands above a table.
 

@@ -3,7 +3,7 @@
 What an experiment, a comparison of many trainings, needs: a run has a folder
 with its ``config.py`` and ``task.json``; a process
 (:mod:`mmdsr.experiments.worker`) trains and tests in it and writes
-``result.json``; stopped at any point, the next start goes on.
+``result.json``; stopped at any point, the next start continues.
 """
 
 import json
@@ -23,6 +23,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -225,7 +226,7 @@ def run_all(
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    active = {}
+    active: dict[subprocess.Popen[bytes], tuple[TrainingRun, TaskID]] = {}
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(*columns, console=console))
         stack.callback(_end, active)

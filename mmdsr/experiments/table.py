@@ -21,7 +21,7 @@ class Value:
     count: int
 
 
-def summarise(values: Iterable[float]) -> Value:
+def summarize(values: Iterable[float]) -> Value:
     """Return mean and spread.
 
     Args:

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ from mmdsr.experiments.runs import place_of
 from mmdsr.io.reports import write_json
 
 #: By the kind of a run: what does one test.
-EVALUATORS = {'ablation': evaluate_network, 'downstream': evaluate_host}
+EVALUATORS: dict[str, Callable[..., dict[str, Any]]] = {
+    'ablation': evaluate_network,
+    'downstream': evaluate_host,
+}
 
 
 def die_with_parent() -> None:

@@ -2,7 +2,7 @@
 
 Trains every row with every seed, tests the last weights, and writes a table
 (table.md, .csv, .json) and a plot of PSNR against cost (plot.png). The same
-command goes on after a stop: what is done is kept, what was half done goes on
+command continues after a stop: what is done is kept, what was half done continues
 from its checkpoint.
 
 Example:

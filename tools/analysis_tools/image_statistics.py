@@ -1,6 +1,6 @@
 """Compare simulated runs with real sequences by image statistics.
 
-Luminance, gradients, power spectrum, colour, darkness of the far end and
+Luminance, gradients, power spectrum, color, darkness of the far end and
 what x4 bicubic interpolation loses, per sequence of images; and, for
 simulated runs, whether they lie within the range of all real sequences (two
 or more).

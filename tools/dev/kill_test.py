@@ -1,4 +1,4 @@
-"""Kill the tools that write much, and see whether they go on as if nothing.
+"""Kill the tools that write much, and see whether they continue as if nothing.
 
 Example:
     python tools/dev/kill_test.py

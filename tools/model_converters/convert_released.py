@@ -19,7 +19,7 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     parser.add_argument(
         '--keep-channel-order',
         action='store_true',
-        help='keep the order of the colour channels; by default the weights, '
+        help='keep the order of the color channels; by default the weights, '
         'trained on BGR images, are changed to take and give RGB',
     )
     parser.add_argument(

@@ -123,7 +123,7 @@ def report_line(run: TrainingRun) -> str:
         f'{name} {result["psnr_y"]:.3f} dB ({result["gain"]:+.3f})'
         if result['psnr_y'] is not None
         else f'{name} -'
-        for name, result in run.results.items()
+        for name, result in (run.results or {}).items()
     )
 
 

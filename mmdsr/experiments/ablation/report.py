@@ -86,7 +86,9 @@ def collect(
     done = [run for run in runs if run.results]
     tables, bicubic = {}, {}
     for name in runs[0].tests:
-        results = {(run.row, run.seed): run.results[name] for run in done}
+        results = {
+            (run.row, run.seed): (run.results or {})[name] for run in done
+        }
         tables[name] = lines_of(labels, results)
         for result in results.values():
             bicubic[name] = result['bicubic']

@@ -179,7 +179,7 @@ def check_study(study: Study) -> Study:
     """
     if not study.rows:
         raise UsageError('The study has no rows.')
-    seen = {}
+    seen: dict[str, str] = {}
     for row in study.rows:
         if not row.config.is_file():
             raise UsageError(f'The config {row.config} does not exist.')

@@ -8,7 +8,7 @@ import torch
 
 from mmdsr.analysis.benchmark import median_time
 from mmdsr.analysis.flops import count_cost, example_inputs
-from mmdsr.experiments.table import Value, cells_of, summarise, text_of
+from mmdsr.experiments.table import Value, cells_of, summarize, text_of
 from mmdsr.io.reports import csv_text, markdown_table
 from mmdsr.registry import MODELS
 
@@ -65,7 +65,9 @@ def lines_of(
     Returns:
         One per label.
     """
-    scores = {label: {} for label in labels}
+    scores: dict[str, dict[int, dict[str, Any]]] = {
+        label: {} for label in labels
+    }
     notes = {}
     for (label, seed), result in sorted(results.items()):
         if result['psnr_y'] is None:
@@ -79,12 +81,12 @@ def lines_of(
         lines.append(line)
         if not own:
             continue
-        line.psnr = summarise(r['psnr_y'] for r in own.values())
-        line.ssim = summarise(r['ssim_y'] for r in own.values())
-        line.gain = summarise(r['gain'] for r in own.values())
+        line.psnr = summarize(r['psnr_y'] for r in own.values())
+        line.ssim = summarize(r['ssim_y'] for r in own.values())
+        line.gain = summarize(r['gain'] for r in own.values())
         common = own.keys() & first.keys()
         if label != labels[0] and common:
-            line.delta = summarise(
+            line.delta = summarize(
                 own[seed]['psnr_y'] - first[seed]['psnr_y']
                 for seed in sorted(common)
             )
@@ -115,10 +117,10 @@ def measure_cost(
         sum(count_cost(net, inputs).values()),
     )
     if repeats:
-        net, device = net.to(device), torch.device(device)
+        net, place = net.to(device), torch.device(device)
         inputs = [x.to(device) for x in inputs]
         with torch.inference_mode():
-            cost.seconds = median_time(lambda: net(*inputs), device, repeats)
+            cost.seconds = median_time(lambda: net(*inputs), place, repeats)
     return cost
 
 

@@ -97,7 +97,9 @@ def find_data(
     # A network that learns from HR images needs only the test images in
     # other versions.
     splits = SPLITS if protocol == 'same' else ('test',)
-    places, folders, every = {}, {}, {}
+    places: dict[str, dict[str, Path]] = {}
+    folders: dict[Path, list[str]] = {}
+    every: dict[Path, list[str]] = {}
     for task in tasks:
         cfg = prepare(task, 0, options)
         roots = image_folders(cfg, SPLITS)
@@ -108,7 +110,7 @@ def find_data(
             for root, prefixes in image_folders(cfg, wanted).items():
                 own = found.setdefault(places[task.name][root], [])
                 own += [prefix for prefix in prefixes if prefix not in own]
-    clash = {}
+    clash: dict[str, Path] = {}
     for root, prefixes in every.items():
         for prefix in prefixes:
             list_images(root / prefix)
@@ -231,8 +233,8 @@ def run_tasks(
     }
     for root, own in folders.items():
         export(root, own, versions, out / 'data', console, images[root])
-    every = [run for own in runs.values() for run in own]
-    run_all(every, jobs, console, report_line)
+    trained = [run for own in runs.values() for run in own]
+    run_all(trained, jobs, console, report_line)
     origin = dict(
         protocol=_PROTOCOLS[protocol], seeds=' '.join(map(str, seeds))
     )

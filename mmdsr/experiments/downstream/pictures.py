@@ -1,7 +1,7 @@
 """Pictures like Fig. 11: what the network saw in LR, SR and HR images.
 
 A row per image, a column per version with its prediction, and last the HR
-image with the truth: masks as colours, boxes, or the codes of the classes.
+image with the truth: masks as colors, boxes, or the codes of the classes.
 """
 
 from collections import Counter
@@ -51,12 +51,10 @@ def choose(images: Sequence[dict[str, Any]], rows: int = 6) -> list[int]:
     Returns:
         Their numbers, ascending.
     """
-    shown, seen, left, chosen = (
-        Counter(),
-        Counter(),
-        set(range(len(images))),
-        [],
-    )
+    shown: Counter[int] = Counter()
+    seen: Counter[tuple[Path, str]] = Counter()
+    chosen: list[int] = []
+    left = set(range(len(images)))
     sequences = [_sequence(image) for image in images]
 
     def worth(number: int) -> tuple[float, int]:
@@ -75,7 +73,7 @@ def choose(images: Sequence[dict[str, Any]], rows: int = 6) -> list[int]:
 
 
 def _sequence(image: dict[str, Any]) -> tuple[Path, str]:
-    """What the image's neighbours share with it; itself if it has none."""
+    """What the image's neighbors share with it; itself if it has none."""
     path = Path(image['img_path'])
     return path.parent, sequence_of(path.stem) or path.name
 
@@ -131,7 +129,7 @@ def _aspect(images: Sequence[dict[str, Any]]) -> float:
     return width / height
 
 
-def _colour(source: dict[str, Any], label: int) -> np.ndarray:
+def _color(source: dict[str, Any], label: int) -> np.ndarray:
     palette = source['palette'] or PALETTE
     return np.array(palette[label % len(palette)]) / 255
 
@@ -162,7 +160,7 @@ def _draw_mask(
 ) -> None:
     layer = np.zeros((*mask.shape, 4))
     for label in present(dict(mask=mask)):
-        layer[mask == label, :3] = _colour(source, label)
+        layer[mask == label, :3] = _color(source, label)
         layer[mask == label, 3] = 0.6
     axes.imshow(layer, interpolation='nearest')
     # The outline of the truth, for comparison in every column.
@@ -183,14 +181,14 @@ def _draw_boxes(
     for (left, top, right, bottom), label, score in zip(
         part['boxes'], part['labels'], scores, strict=True
     ):
-        colour = _colour(dict(palette=None), label)
+        color = _color(dict(palette=None), label)
         axes.add_patch(
             Rectangle(
                 (left, top),
                 right - left,
                 bottom - top,
                 fill=False,
-                edgecolor=colour,
+                edgecolor=color,
                 linewidth=1.5,
             )
         )
@@ -198,7 +196,7 @@ def _draw_boxes(
         text += '' if score is None else f' {score:.2f}'
         note = axes.text(
             left, top, text, fontsize=6, va='bottom', color='black',
-            bbox=dict(facecolor=colour, pad=0.5, linewidth=0),
+            bbox=dict(facecolor=color, pad=0.5, linewidth=0),
         )  # fmt: skip
         # No image gets smaller for it.
         note.set_in_layout(False)
@@ -210,7 +208,7 @@ def _write_classes(
     truth: dict[str, Any],
     pred: dict[str, Any] | None,
 ) -> None:
-    """Write the codes below: right ones green, wrong red, missed grey."""
+    """Write the codes below: right ones green, wrong red, missed gray."""
     true = present(truth)
     found = true if pred is None else present(pred)
     words = [
@@ -220,8 +218,8 @@ def _write_classes(
     words += [(f'({_name(source, c)})', '0.5') for c in sorted(true - found)]
     words = words or [('none', 'green' if not true else '0.5')]
     step = 1 / max(len(words), 4)
-    for number, (word, colour) in enumerate(words):
+    for number, (word, color) in enumerate(words):
         axes.text(
-            step * number, -0.02, word, color=colour, fontsize='small',
+            step * number, -0.02, word, color=color, fontsize='small',
             va='top', transform=axes.transAxes,
         )  # fmt: skip

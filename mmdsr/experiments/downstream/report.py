@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-from rich.table import Table
 
 from mmdsr.engine.predictions_hook import read_predictions
 from mmdsr.experiments.downstream.pictures import draw
 from mmdsr.experiments.downstream.plot import plot
 from mmdsr.experiments.downstream.table import (
     MEAN,
+    Table,
     build_table,
     class_scores,
     markdown,
@@ -42,7 +40,7 @@ def report_line(run: TrainingRun) -> str:
         The mean per version.
     """
     parts = []
-    for version, metrics in run.results.items():
+    for version, metrics in (run.results or {}).items():
         metric, scores = class_scores(metrics)
         known = [value for value in scores.values() if value is not None]
         if metric == 'metric' or not known:
@@ -54,7 +52,7 @@ def report_line(run: TrainingRun) -> str:
 
 def collect(
     runs: Sequence[TrainingRun], versions: Sequence[Version]
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str, dict[int, dict[str, dict[str, float | None]]]]:
     """Sort the results of a task by seed and column.
 
     Args:
@@ -65,7 +63,8 @@ def collect(
         Name of the metric, and as ``build_table`` takes it. A seed that lacks
         a version is left out.
     """
-    metric, found = '', {}
+    metric = ''
+    found: dict[int, dict[str, dict[str, float | None]]] = {}
     for run in runs:
         for name, metrics in (run.results or {}).items():
             metric, scores = class_scores(metrics)

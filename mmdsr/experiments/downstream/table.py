@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmdsr.experiments.table import cells_of, summarise, text_of
+from mmdsr.experiments.table import cells_of, summarize, text_of
 from mmdsr.io.reports import csv_text, markdown_table
 
 #: Names of per-class metrics, ``NAME/CLASS`` in the results of a test.
@@ -210,10 +210,10 @@ def _line(
 ) -> ClassLine:
     line = ClassLine(name)
     for column in columns:
-        line.values[column] = summarise(row[column] for row in rows)
+        line.values[column] = summarize(row[column] for row in rows)
     parts = [differences(row, models) for row in rows]
     for title, values in zip(titles, zip(*parts, strict=True), strict=True):
-        line.deltas[title] = summarise(values)
+        line.deltas[title] = summarize(values)
     check_identity(line, models)
     return line
 
@@ -225,7 +225,7 @@ def _partial_line(
     for column in columns:
         known = [r[column] for r in rows if not _missing(r[column])]
         if known:
-            line.values[column] = summarise(known)
+            line.values[column] = summarize(known)
     return line
 
 

@@ -65,7 +65,7 @@ def find_tasks(
         UsageError: If a name is unknown, a file is missing, or two files
             have the same name.
     """
-    tasks = {}
+    tasks: dict[str, Task] = {}
     for name in names:
         for part in TASKS if name == 'all' else (name,):
             if part in TASKS:
@@ -128,7 +128,7 @@ def image_folders(
     Raises:
         UsageError: If a data set does not say so.
     """
-    folders = {}
+    folders: dict[str, list[str]] = {}
     for split in splits:
         datasets = data_sets(cfg.get(f'{split}_dataloader'))
         if not datasets:

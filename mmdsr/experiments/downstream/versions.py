@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,13 +48,13 @@ class Version:
 
     name: str
     label: str
-    resolver: dict | None = None
+    resolver: dict[str, Any] | None = None
     identity: str = field(default='', repr=False)
 
     @property
     def is_sr(self) -> bool:
         """Whether a network made it."""
-        return bool(self.resolver) and 'interpolation' not in self.resolver
+        return bool(self.resolver and 'interpolation' not in self.resolver)
 
 
 LR = Version('lr', 'LR', INTERPOLATED['lr'])
@@ -114,7 +115,7 @@ def make_versions(models: Sequence[str]) -> list[Version]:
     Raises:
         UsageError: If two models would share a folder, or there is none.
     """
-    found = {}
+    found: dict[str, Version] = {}
     for text in models:
         version = parse_sr(text)
         other = found.setdefault(version.name, version)
@@ -260,7 +261,7 @@ def export(
 ) -> None:
     """Make the missing images of all versions of a data set.
 
-    Every file is whole or absent, so that an interrupted export goes on.
+    Every file is whole or absent, so that an interrupted export can continue.
     Files keep their names, which annotations refer to; the content is always
     PNG, for another loss of quality would be measured along.
 
@@ -304,7 +305,7 @@ def export(
         left = [name for name in names if not (target / name).is_file()]
         if not left:
             continue
-        resolver = SuperResolver(**version.resolver)
+        resolver = SuperResolver(**(version.resolver or {}))
         for start in track(
             range(0, len(left), batch),
             description=f'{root.name}: {version.label}',
@@ -319,7 +320,7 @@ def _enlarge(
     root: Path,
     small: Path,
     target: Path,
-    names: Sequence[str],
+    names: Sequence[Path],
 ) -> None:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     images = [
@@ -341,7 +342,7 @@ def _check_notes(root: Path, base: Path, versions: Sequence[Version]) -> None:
     source = digest(manifest) if manifest.is_file() else None
     notes = {}
     for version in versions:
-        interpolation = version.resolver.get('interpolation')
+        interpolation = (version.resolver or {}).get('interpolation')
         note = dict(
             root=str(root),
             manifest=source,
