@@ -2,8 +2,8 @@
 
 Trains every row with every seed, tests the last weights, and writes a table
 (table.md, .csv, .json) and a plot of PSNR against cost (plot.png). The same
-command continues after a stop: what is done is kept, what was half done continues
-from its checkpoint.
+command continues after a stop: what is done is kept, what was half done
+continues from its checkpoint.
 
 Example:
     python tools/analysis_tools/ablate.py table10 --iters 2000 \

@@ -5,8 +5,8 @@ Example:
     python tools/dev/fuzz.py images videos --count 500
 
 The same inputs each time: an input follows from its kind and its number.
-Stopped, the same command continues from what ``--out`` says. The exit code is 1
-if anything ended in a raw error, killed the process or left half a file.
+Stopped, the same command continues from what ``--out`` says. The exit code is
+1 if anything ended in a raw error, killed the process or left half a file.
 """
 
 import argparse

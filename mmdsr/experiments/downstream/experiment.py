@@ -247,4 +247,4 @@ def run_tasks(
         if table is not None:
             text = (out / name / 'table.md').read_text(encoding='utf-8')
             console.print(text, markup=False, soft_wrap=True)
-    return every
+    return trained
