@@ -248,13 +248,15 @@ def measure_loading(
     load = [os.getloadavg()[0]] if hasattr(os, 'getloadavg') else []
     loaders = {number: build_loader(cfg, number) for number in workers}
     any_loader = loaders[workers[0]]
-    size = any_loader.batch_size
+    size = any_loader.batch_size or 1
     say('transforms')
     transforms = time_transforms(any_loader.dataset, samples)
     training = Training(cfg, place) if train else None
     fixed = next(iter(build_loader(cfg, 0))) if train else None
     count = -(-samples // size)
-    found = {number: ([], []) for number in workers}
+    found: dict[int, tuple[list[float], list[float]]] = {
+        number: ([], []) for number in workers
+    }
     alone = []
     for turn in range(rounds):
         if training:
@@ -362,4 +364,4 @@ def to_json(report: LoadingReport) -> dict[str, Any]:
             return [plain(item) for item in value]
         return None if value != value else value
 
-    return plain(asdict(report))
+    return {key: plain(item) for key, item in asdict(report).items()}

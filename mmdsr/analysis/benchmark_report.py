@@ -1,5 +1,6 @@
 """A network's time and memory, part by part, as a report."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -17,7 +18,7 @@ DTYPES = dict(fp16=torch.float16, bf16=torch.bfloat16)
 
 def forward_table(
     net: nn.Module,
-    inputs: tuple[Tensor, ...],
+    inputs: Sequence[Tensor],
     autocast: AbstractContextManager[object],
     repeats: int = 5,
     compiled: bool = False,
@@ -130,11 +131,15 @@ class Report:
             Lines.
         """
         drimm = next(m for m in self.net.modules() if isinstance(m, DRIMM))
-        multiple = self.net.lr_multiple
-        sides = (-(-side // multiple) * multiple for side in self.shape)
-        channels = cost_parts(self.net)['encoder'].stages[0].conv.out_channels
+        net: Any = self.net
+        height, width = (
+            -(-side // net.lr_multiple) * net.lr_multiple
+            for side in self.shape
+        )
+        encoder: Any = cost_parts(net)['encoder']
+        channels = encoder.stages[0].conv.out_channels
         result = benchmark.compare_matching(
-            drimm, *sides, channels, self.device, self.repeats
+            drimm, height, width, channels, self.device, self.repeats
         )
         lines = [
             f'matching, {name}: {line["seconds"]:.3f} s, '

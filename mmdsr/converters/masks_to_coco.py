@@ -106,7 +106,7 @@ def masks_to_coco(
     show = progress or (lambda items, text, total: items)
     summary = CocoSummary(out)
     problems: list[str] = []
-    coco: dict[str, list[Any]] = {
+    coco: dict[str, Any] = {
         'info': {'description': 'Made from masks by mmdsr.'},
         'licenses': [],
         'images': [],

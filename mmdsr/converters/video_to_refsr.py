@@ -16,10 +16,9 @@ from mmdsr.io.files import write_bytes
 from mmdsr.io.frames import Run, natural_key, shown
 from mmdsr.io.layout import RefSRWriter, is_written, read_manifest
 from mmdsr.io.listing import some
-from mmdsr.video import VideoInfo
 from mmdsr.video.files import find_videos, name_videos
 from mmdsr.video.options import VideoOptions
-from mmdsr.video.reader import probe
+from mmdsr.video.reader import VideoInfo, probe
 from mmdsr.video.records import VideoRecord
 from mmdsr.video.references import MatchJournal
 from mmdsr.video.report import report_html, report_json
@@ -53,7 +52,7 @@ class VideoSummary:
         """Samples of each split."""
         counter: Counter[str] = Counter()
         for video in self.videos:
-            counter[video['split']] += len(video['samples'])
+            counter[video['split'] or ''] += len(video['samples'])
         return counter
 
     @property

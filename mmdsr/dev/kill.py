@@ -125,7 +125,7 @@ def contents(
         By path; of a checkpoint its weights, of a journal its lines without
         the times of files.
     """
-    found = {}
+    found: dict[str, bytes | dict[str, Any]] = {}
     for path in sorted(folder.rglob('*')):
         name = path.relative_to(folder).as_posix()
         if any(path.match(pattern) for pattern in ignore):

@@ -10,6 +10,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -265,7 +266,8 @@ def videos() -> list[Case]:
         ):
             path = Path(folder, f'{NAME}.{suffix}')
             with av.open(str(path), 'w') as container:
-                stream = container.add_stream(codec, rate=25)
+                # By name, PyAV's hints know nothing of the kind of stream.
+                stream: Any = container.add_stream(codec, rate=25)
                 stream.width, stream.height = 96, 80
                 stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
                 surface = np.asarray(

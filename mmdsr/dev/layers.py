@@ -113,18 +113,18 @@ def arrange(
     moved = True
     while moved:
         moved = False
-        for name, (column, row) in list(places.items()):
+        for name, (column, line) in list(places.items()):
             taken = [
-                c for n, (c, r) in places.items() if r == row and n != name
+                c for n, (c, r) in places.items() if r == line and n != name
             ]
             trials = {
-                trial: _cost({**places, name: (trial, row)}, imports)
+                trial: _cost({**places, name: (trial, line)}, imports)
                 for trial in range(_COLUMNS)
                 if all(abs(trial - other) > 1 for other in taken)
             }
             best = min(trials, key=trials.__getitem__)
             if trials[best] < trials[column]:
-                places[name], moved = (best, row), True
+                places[name], moved = (best, line), True
     return places
 
 

@@ -6,7 +6,7 @@ the reference matters, the true one is clearly better than none. What it is
 worth without a network is shown, too: FlowWarp.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +99,13 @@ def variants(
     Raises:
         ValueError: If nothing is left to evaluate.
     """
+    usable: list[str | None]
     if generator.needs_depth:
         usable = [depth for depth in depths if depth != 'predicted']
     elif getattr(generator, 'depth_net', None) is not None:
         usable = list(depths)
     else:
-        usable: list[str | None] = [None]
+        usable = [None]
     if not usable or not references:
         raise ValueError(
             'Nothing to evaluate: this network needs depth maps, choose '
@@ -214,6 +215,7 @@ def super_resolve(
     Raises:
         MissingDepthError: If given maps are missing or have holes.
     """
+    network: Any = generator
     weight = next(generator.parameters(), None)
     device = 'cpu' if weight is None else weight.device
 
@@ -228,7 +230,7 @@ def super_resolve(
             ('depth', 'depth_ref'), _DEPTH_FIELDS, (lr, ref), strict=True
         ):
             if depth == 'zero':
-                factor = 1 if field == 'depth_lr' else generator.scale
+                factor = 1 if field == 'depth_lr' else network.scale
                 sides = [-(-side // factor) for side in image.shape[-2:]]
                 maps[key] = image.new_zeros(1, 1, *sides)
                 continue
@@ -238,8 +240,7 @@ def super_resolve(
                     f'{sample["stem"]} has no complete depth map {field}'
                 )
             maps[key] = batch(values)
-    explain: Callable[..., DSROutput] = generator.explain
-    output = explain(lr, ref if reference else None, **maps)
+    output = network.explain(lr, ref if reference else None, **maps)
     sr = output.sr[0].permute(1, 2, 0).contiguous().cpu().numpy()
     return to_uint8(sr * 255), output
 
@@ -355,7 +356,11 @@ def evaluate(
     for row, network in runs:
         try:
             dataset = open_dataset(
-                cfg, data_root, row.reference, split, max_samples
+                cfg,
+                data_root,
+                row.reference or 'none',
+                split,
+                max_samples,
             )
             scores, errors = [], []
             for index in track(range(len(dataset)), description=row.name):

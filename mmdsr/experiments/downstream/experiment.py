@@ -77,7 +77,9 @@ def find_data(
     protocol: str,
     data_root: str | None = None,
     options: dict[str, Any] | None = None,
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+) -> tuple[
+    dict[str, dict[str, Path]], dict[Path, list[str]], dict[Path, list[str]]
+]:
     """Find data sets and image folders before anything is computed.
 
     Args:
@@ -111,12 +113,12 @@ def find_data(
                 own = found.setdefault(places[task.name][root], [])
                 own += [prefix for prefix in prefixes if prefix not in own]
     clash: dict[str, Path] = {}
-    for root, prefixes in every.items():
+    for place, prefixes in every.items():
         for prefix in prefixes:
-            list_images(root / prefix)
-        if clash.setdefault(root.name, root) != root:
+            list_images(place / prefix)
+        if clash.setdefault(place.name, place) != place:
             raise UsageError(
-                f'{clash[root.name]} and {root} would share a folder: run '
+                f'{clash[place.name]} and {place} would share a folder: run '
                 'their tasks with another --out.'
             )
     return places, folders, every
@@ -231,8 +233,8 @@ def run_tasks(
         )
         for task in tasks
     }
-    for root, own in folders.items():
-        export(root, own, versions, out / 'data', console, images[root])
+    for place, prefixes in folders.items():
+        export(place, prefixes, versions, out / 'data', console, images[place])
     trained = [run for own in runs.values() for run in own]
     run_all(trained, jobs, console, report_line)
     origin = dict(

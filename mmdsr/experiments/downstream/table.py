@@ -187,7 +187,7 @@ def build_table(
     if metric != 'metric' and complete:
         rows = [
             {
-                column: math.fsum(own[number][column] for own in complete)
+                column: math.fsum(own[number][column] or 0 for own in complete)
                 / len(complete)
                 for column in columns
             }
