@@ -271,7 +271,7 @@ class _Job:
         self,
         options: VideoOptions,
         summary: VideoSummary,
-        show: Callable[[str, float, float], None],
+        show: Callable[[str, float | None, float | None], None],
     ) -> VideoRecord:
         state = self.writer.work_dir / f'{self.name}.json'
         duration = self.info.duration
