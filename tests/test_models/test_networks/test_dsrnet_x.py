@@ -240,7 +240,7 @@ def test_refuses():
             'confidence must have',
         ),
         (dict(ref=torch.rand(2, 3, 64, 80)), 'batch size'),
-        (dict(ref=torch.rand(1, 0, 3, 64, 80)), 'no reference'),
+        (dict(ref=torch.rand(1, 0, 3, 64, 80)), 'at least one reference'),
         (dict(ref=torch.rand(1, 3, 8, 80)), 'at least 16'),
         (dict(ref_down=torch.rand(1, 3, 9, 9)), 'ref_down'),
     ):
