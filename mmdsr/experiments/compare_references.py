@@ -335,6 +335,7 @@ def evaluate(
         FileNotFoundError: If the data set is missing.
         ValueError: If it cannot be read.
     """
+    settings: Any = generator
     rows = variants(generator, references, depths)
     dataset = open_dataset(cfg, data_root, 'adjacent', split, max_samples)
     bicubic = Row('bicubic')
@@ -342,7 +343,7 @@ def evaluate(
     for index in track(range(len(dataset)), description='bicubic'):
         sample = dataset[index]
         firsts.append(
-            _scores(upscale(sample['img'], generator.scale), sample['gt'])
+            _scores(upscale(sample['img'], settings.scale), sample['gt'])
         )
         at_rests.append(at_rest(sample, firsts[-1][0]))
     base, resting = np.array(firsts), np.array(at_rests)

@@ -62,7 +62,7 @@ def train_once(folder: Path) -> Path:
         if checkpoint.is_file():
             return checkpoint
     work = folder / 'work'
-    cfg = load_config(folder / 'config.py', work_dir=work)
+    cfg = load_config(folder / 'config.py', work_dir=str(work))
     set_resume(cfg, 'auto')
     train(cfg)
     # The folder may have been moved since the name was noted.

@@ -47,7 +47,7 @@ def evaluate(
         ``psnr_y``, ``ssim_y``, ``psnr_rgb``, ``gain``, ``samples`` and the
         same for ``bicubic``; or a ``note`` that says why there are none.
     """
-    cfg = load_config(config, work_dir=place)
+    cfg = load_config(config, work_dir=str(place))
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     generator = compare_references.build_generator(cfg, checkpoint, device)
     bicubic, row = compare_references.evaluate(

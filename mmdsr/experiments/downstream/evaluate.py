@@ -26,7 +26,7 @@ def evaluate(
     Returns:
         The metrics; what is not finite is None.
     """
-    cfg = load_config(config, work_dir=place)
+    cfg = load_config(config, work_dir=str(place))
     retarget(cfg, roots)
     cfg.experiment_name = f'{cfg.experiment_name}_{place.name}'
     cfg.custom_hooks = [
