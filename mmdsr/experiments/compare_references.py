@@ -235,7 +235,8 @@ def super_resolve(
                 maps[key] = image.new_zeros(1, 1, *sides)
                 continue
             values = sample.get(field)
-            if values is None or np.isnan(values).any():
+            holes = getattr(generator, 'takes_unknown_depth', False)
+            if values is None or (np.isnan(values).any() and not holes):
                 raise MissingDepthError(
                     f'{sample["stem"]} has no complete depth map {field}'
                 )

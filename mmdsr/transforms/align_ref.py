@@ -67,7 +67,9 @@ class AlignRef(BaseTransform):
     zero: a batch of crops needs only the part of the reference under them.
 
     Required keys: ``img`` ``(h, w, 3)``, ``ref`` (any size), ``flow`` ``(h,
-    w, 2)``. Changed keys: ``ref`` ``(scale * h, scale * w, 3)``, ``flow``.
+    w, 2)``. Changed keys: ``ref`` ``(scale * h, scale * w, 3)``, ``flow``, and
+    if present ``depth_ref``, from the size of ``ref`` / ``scale`` to ``(h, w,
+    1)``.
 
     Args:
         scale: Size of the truth over that of LR.
@@ -88,6 +90,9 @@ class AlignRef(BaseTransform):
         results['ref'] = warp_image(
             results['ref'], results['flow'], self.scale
         )
+        if 'depth_ref' in results:
+            warped = warp_image(results['depth_ref'], results['flow'], 1)
+            results['depth_ref'] = warped[..., None]
         results['flow'] = np.zeros_like(results['flow'])
         return results
 
@@ -104,12 +109,13 @@ def warp_image(
     flow, on arrays.
 
     Args:
-        image: ``(Hr, Wr, 3)``.
+        image: ``(Hr, Wr, 3)`` or ``(Hr, Wr, 1)``.
         flow: ``(h, w, 2)`` in LR pixels.
         scale: Full size over the size of LR.
 
     Returns:
-        ``(scale * h, scale * w, 3)`` of the image's type.
+        ``(scale * h, scale * w, 3)`` of the image's type, without the last
+        axis if it was 1.
     """
     height, width = (side * scale for side in flow.shape[:2])
     large = scale * cv2.resize(

@@ -117,10 +117,10 @@ def measure_cost(
         sum(count_cost(net, inputs).values()),
     )
     if repeats:
-        net, place = net.to(device), torch.device(device)
+        net = net.to(device)
         inputs = [x.to(device) for x in inputs]
         with torch.inference_mode():
-            cost.seconds = median_time(lambda: net(*inputs), place, repeats)
+            cost.seconds = median_time(lambda: net(*inputs), repeats)
     return cost
 
 

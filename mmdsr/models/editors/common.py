@@ -59,19 +59,22 @@ def require_samples(data_samples: DataSample | None) -> DataSample:
     return data_samples
 
 
-def given_depth(data_samples: DataSample | None, field: str) -> Tensor:
-    """Return a depth map of the samples, which must be complete.
+def given_depth(
+    data_samples: DataSample | None, field: str, holes: bool = False
+) -> Tensor:
+    """Return a depth map of the samples.
 
     Args:
         data_samples: Stacked samples.
         field: ``depth_lr`` or ``depth_ref``.
+        holes: Whether pixels may be unknown (NaN).
 
     Returns:
         Depth map (N, 1, h, w) in [0, 1].
 
     Raises:
-        ValueError: If the map is missing or has unknown pixels; the message
-            names the samples.
+        ValueError: If the map is missing or has unknown pixels that it may
+            not have; the message names the samples.
     """
     depth = data_samples.get(field) if data_samples is not None else None
     if depth is None:
@@ -81,7 +84,7 @@ def given_depth(data_samples: DataSample | None, field: str) -> Tensor:
             'data_keys of PackInputs.'
         )
     unknown = torch.isnan(depth).flatten(1).sum(1).tolist()
-    if data_samples is not None and any(unknown):
+    if data_samples is not None and any(unknown) and not holes:
         paths = data_samples.metainfo.get('img_path') or [
             f'sample {index} of the batch' for index in range(len(unknown))
         ]
@@ -169,8 +172,10 @@ def run_network(
     # A network that takes no depth has no such arguments.
     named: dict[str, Tensor | None] = {}
     if depth == 'given':
-        named['depth'] = given_depth(data_samples, 'depth_lr')
-        named['depth_ref'] = given_depth(data_samples, 'depth_ref')
+        bare = network.module if is_model_wrapper(network) else network
+        holes = getattr(bare, 'takes_unknown_depth', False)
+        named['depth'] = given_depth(data_samples, 'depth_lr', holes)
+        named['depth_ref'] = given_depth(data_samples, 'depth_ref', holes)
     elif depth == 'zero':
         named['depth'], named['depth_ref'] = zero_depth(lr, ref, scale)
     if aligned and data_samples is not None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 from mmdsr.models.networks.flow import fit_reference, inside, warp
 from mmdsr.models.networks.padding import SCALE, downscale, upscale
@@ -94,6 +95,9 @@ class DISAligner(nn.Module):
         return there, confidence
 
     def _search(self, first: Tensor, second: Tensor) -> Tensor:
+        if isinstance(first, FakeTensor):
+            # Costs are counted on tensors without values; OpenCV's are none.
+            return first.new_empty(len(first), 2, *first.shape[-2:])
         import cv2
 
         search = cv2.DISOpticalFlow.create(

@@ -57,6 +57,37 @@ def magnification(flow: Tensor, depth: Tensor, depth_ref: Tensor) -> Tensor:
     return depth_ratio(flow, depth, depth_ref)[0].reciprocal()
 
 
+#: Planes of :func:`depth_evidence`.
+DEPTH_PLANES = 3
+
+
+@torch.no_grad()
+def depth_evidence(
+    flow: Tensor,
+    depth: Tensor,
+    depth_ref: Tensor,
+    confidence: Tensor | None = None,
+) -> Tensor:
+    """Return what depth says about a flow, as input of convolutions.
+
+    Args:
+        flow: Flow (N, 2, H, W) in LR pixels.
+        depth: Inverse depth of LR (N, 1, H, W), NaN where unknown.
+        depth_ref: Inverse depth of Ref-down (N, 1, h, w), NaN where unknown.
+        confidence: Confidence of the flow (N, 1, H, W) in [0, 1].
+
+    Returns:
+        Planes (N, 3, H, W): 1 where the depths agree, 1 where that is known,
+        and the base-2 logarithm of the magnification in [-2, 2]; 0 where
+        unknown.
+    """
+    depth = torch.nan_to_num(depth, nan=0.0)
+    depth_ref = torch.nan_to_num(depth_ref, nan=0.0)
+    shown, known = depth_consistency(flow, depth, depth_ref, confidence)
+    larger = magnification(flow, depth, depth_ref).log2().clamp(-2, 2)
+    return torch.cat([shown, known, larger], 1)
+
+
 def rigid_depth_ratio(
     ratio: Tensor, weight: Tensor, depth: Tensor, trials: int = 256
 ) -> Tensor:
@@ -68,10 +99,10 @@ def rigid_depth_ratio(
     the ray, and the translation along the axis of the reference. So the ratio
     ``Z_Ref / Z_LR = a x + b y + c + t / Z_LR`` is linear in x, y and the
     inverse depth, with the same four numbers everywhere; no pose has to be
-    known. Of many random choices of four pixels (the same in each call), the
-    one that explains the most ratios initializes a few rounds of reweighted
-    least squares. False ratios hardly count unless another motion explains
-    more of them than the true one does.
+    known. Of many random choices of four pixels (the same for each image),
+    the one that explains the most ratios initializes a few rounds of
+    reweighted least squares. False ratios hardly count unless another motion
+    explains more of them than the true one does.
 
     Args:
         ratio: Z_Ref / Z_LR (N, 1, H, W).
@@ -98,11 +129,16 @@ def rigid_depth_ratio(
     b = ratio.flatten(1).double()
     trust = weight.flatten(1).double()
 
-    seed = torch.Generator(ratio.device).manual_seed(0)
+    # The same numbers for each image, whatever else is in the batch.
+    numbers = torch.rand(
+        4 * trials,
+        generator=torch.Generator().manual_seed(0),
+        dtype=torch.float64,
+    ).to(ratio.device)
     # Without any trust, all pixels are equally good.
-    chosen = trust.clamp_min(1e-12).multinomial(
-        4 * trials, replacement=True, generator=seed
-    )
+    total = trust.clamp_min(1e-12).cumsum(1)
+    chosen = torch.searchsorted(total, numbers * total[:, -1:])
+    chosen = chosen.clamp_max(height * width - 1)
     four = a.gather(1, chosen[..., None].expand(-1, -1, 4))
     motion = _solve(
         four.unflatten(1, (trials, 4)),

@@ -13,9 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmdsr.models.networks.blocks import ResBlock, conv3x3, init_zeros
+from mmdsr.models.networks.depth_cues import DEPTH_PLANES, depth_evidence
 from mmdsr.models.networks.encoder import check_feature_level
 from mmdsr.models.networks.flow import inside
-from mmdsr.models.networks.padding import SCALE, check_images, upscale
+from mmdsr.models.networks.padding import (
+    SCALE,
+    check_depth,
+    check_images,
+    upscale,
+)
 from mmdsr.models.networks.reference_fusion import (
     FOLDED,
     ReferenceFusion,
@@ -66,14 +72,17 @@ class DSRNetX(nn.Module):
             flows as inputs, or no reference at all.
         use_reference: False ignores the reference: the trunk alone, a
             single-image network.
+        depth_cues: Whether depth maps of both images are inputs that tell
+            where the flow is right and how large the reference shows a spot,
+            see :func:`~mmdsr.models.networks.depth_cues.depth_evidence`.
 
     Raises:
-        ValueError: If an aligner is given that is never used.
+        ValueError: If an aligner or depth is given that is never used.
     """
 
     scale = SCALE
-    #: Whether depth maps must be given as inputs.
-    needs_depth = False
+    #: Depth may be unknown (NaN) in some or all pixels.
+    takes_unknown_depth = True
     #: Required divisor of the LR size; any size will do.
     lr_multiple = 1
     #: The search starts with the centers of LR and Ref aligned, so that tiles
@@ -86,16 +95,26 @@ class DSRNetX(nn.Module):
         num_blocks: int = 9,
         aligner: dict[str, Any] | None = None,
         use_reference: bool = True,
+        depth_cues: bool = False,
     ) -> None:
         super().__init__()
-        if aligner and not use_reference:
+        if (aligner or depth_cues) and not use_reference:
+            unused = 'the aligner' if aligner else 'depth'
             raise ValueError(
-                'the aligner is unused with use_reference=False: leave it out.'
+                f'{unused} is unused with use_reference=False: leave it out.'
             )
         self.channels = channels
+        self.depth_cues = depth_cues
         self.aligner = MODELS.build(aligner) if aligner else None
+        #: Whether depth maps must be given as inputs.
+        self.needs_depth = depth_cues or bool(
+            getattr(self.aligner, 'depth_input', False)
+        )
         self.head = conv3x3(3, channels)
-        self.fusion = ReferenceFusion(channels) if use_reference else None
+        planes = DEPTH_PLANES if depth_cues else 0
+        self.fusion = (
+            ReferenceFusion(channels, planes) if use_reference else None
+        )
         blocks = [ResBlock(channels) for _ in range(num_blocks)]
         self.trunk = Trunk(blocks)
         self.tail = conv3x3(channels, FOLDED)
@@ -126,7 +145,12 @@ class DSRNetX(nn.Module):
         return [self.channels] * count, None
 
     def align(
-        self, lr: Tensor, ref: Tensor, ref_down: Tensor | None = None
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Find LR in a reference.
 
@@ -134,6 +158,8 @@ class DSRNetX(nn.Module):
             lr: LR images (N, 3, H, W).
             ref: References (N, 3, Hr, Wr).
             ref_down: References reduced by 4. Computed by default.
+            depth: Depth of LR (N, 1, H, W), for an aligner that takes it.
+            depth_ref: Depth of Ref-down, likewise.
 
         Returns:
             Flow (N, 2, H, W) in LR pixels and its confidence (N, 1, H, W) in
@@ -146,13 +172,15 @@ class DSRNetX(nn.Module):
             raise ValueError(
                 'this network has no aligner: pass flow and confidence.'
             )
-        return self.aligner(lr, ref, ref_down)
+        return self.aligner(lr, ref, ref_down, depth, depth_ref)
 
     def forward(
         self,
         lr: Tensor,
         ref: Tensor | None = None,
         ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
         flow: Tensor | None = None,
         confidence: Tensor | None = None,
     ) -> Tensor:
@@ -165,6 +193,10 @@ class DSRNetX(nn.Module):
                 itself, means no reference; in a batch, this holds for each
                 image.
             ref_down: Reference reduced by 4. Computed by default.
+            depth: Normalized inverse depth of LR (N, 1, H, W) in [0, 1], NaN
+                where unknown; for a network that needs it, with a reference.
+            depth_ref: Depth of Ref-down in the same form, of one reference or
+                of K of them.
             flow: Where the references show LR, in LR pixels (N, 2, H, W) or
                 (N, K, 2, H, W). Found by the aligner by default.
             confidence: Confidence of the given flow (N, 1, H, W) or
@@ -178,7 +210,9 @@ class DSRNetX(nn.Module):
             ValueError: If an input has a wrong shape, or the network has no
                 aligner and no flow is given.
         """
-        shown = self.look(lr, ref, ref_down, flow, confidence)
+        shown = self.look(
+            lr, ref, ref_down, depth, depth_ref, flow, confidence
+        )
         feats = self.trunk(self.embed(lr, shown))
         return upscale(lr) + self.residual(feats[-1], shown)
 
@@ -187,6 +221,8 @@ class DSRNetX(nn.Module):
         lr: Tensor,
         ref: Tensor | None = None,
         ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
         flow: Tensor | None = None,
         confidence: Tensor | None = None,
         feature_level: str = 'scale',
@@ -197,6 +233,8 @@ class DSRNetX(nn.Module):
             lr: See :meth:`forward`.
             ref: See :meth:`forward`.
             ref_down: See :meth:`forward`.
+            depth: See :meth:`forward`.
+            depth_ref: See :meth:`forward`.
             flow: See :meth:`forward`.
             confidence: See :meth:`forward`.
             feature_level: ``'scale'``: three features of the trunk;
@@ -211,7 +249,9 @@ class DSRNetX(nn.Module):
                 unknown.
         """
         check_feature_level(feature_level)
-        shown = self.look(lr, ref, ref_down, flow, confidence)
+        shown = self.look(
+            lr, ref, ref_down, depth, depth_ref, flow, confidence
+        )
         feats = self.trunk(self.embed(lr, shown))
         sr = upscale(lr) + self.residual(feats[-1], shown)
         if feature_level == 'scale':
@@ -228,6 +268,8 @@ class DSRNetX(nn.Module):
         lr: Tensor,
         ref: Tensor | None,
         ref_down: Tensor | None,
+        depth: Tensor | None,
+        depth_ref: Tensor | None,
         flow: Tensor | None,
         confidence: Tensor | None,
     ) -> Shown | None:
@@ -237,11 +279,16 @@ class DSRNetX(nn.Module):
             lr: LR images (N, 3, H, W).
             ref: See :meth:`forward`.
             ref_down: See :meth:`forward`.
+            depth: See :meth:`forward`.
+            depth_ref: See :meth:`forward`.
             flow: See :meth:`forward`.
             confidence: See :meth:`forward`.
 
         Returns:
             The evidence, or None without any reference.
+
+        Raises:
+            ValueError: As in :meth:`forward`.
         """
         own = None if ref is None else _find_own(lr, ref)
         if (
@@ -256,8 +303,14 @@ class DSRNetX(nn.Module):
             lr, ref, ref_down, flow, confidence
         )
         check_images(many, ref, ref_down)
+        if self.needs_depth:
+            depth, depth_ref = _match_depths(
+                many, ref, depth, depth_ref, count
+            )
         if flow is None:
-            flow, confidence = self.align(many, ref, ref_down)
+            flow, confidence = self.align(
+                many, ref, ref_down, depth, depth_ref
+            )
         elif confidence is None:
             size = [-(-side // SCALE) for side in ref.shape[-2:]]
             confidence = inside(flow, size)
@@ -265,7 +318,10 @@ class DSRNetX(nn.Module):
             # In a batch, an image without a reference is its own reference.
             confidence = confidence * ~own.view(-1, 1, 1, 1)
         evidence = gather_evidence(many, ref, flow)
-        feat, detail, share = self.fusion(evidence, confidence, count)
+        cues = None
+        if self.depth_cues and depth is not None and depth_ref is not None:
+            cues = depth_evidence(flow, depth, depth_ref, confidence)
+        feat, detail, share = self.fusion(evidence, confidence, count, cues)
         return Shown(feat, detail, share, flow.reshape(flow_shape))
 
     def embed(self, lr: Tensor, shown: Shown | None) -> Tensor:
@@ -295,6 +351,26 @@ def _find_own(lr: Tensor, ref: Tensor) -> Tensor | None:
         return None
     own = lr if ref.ndim == lr.ndim else lr[:, None]
     return (ref == own).flatten(-3).all(-1)
+
+
+def _match_depths(
+    many: Tensor,
+    ref: Tensor,
+    depth: Tensor | None,
+    depth_ref: Tensor | None,
+    count: int,
+) -> tuple[Tensor, Tensor]:
+    """Put the depth maps beside the references, and check their shapes."""
+    if depth is None or depth_ref is None:
+        raise ValueError(
+            'this network needs depth maps of LR and Ref-down with a '
+            'reference: pass depth and depth_ref (NaN where unknown).'
+        )
+    depth = depth.repeat_interleave(count, 0)
+    check_depth('depth', depth, many)
+    depth_ref = depth_ref.flatten(0, 1) if depth_ref.ndim == 5 else depth_ref
+    check_depth('depth_ref', depth_ref, ref[..., ::SCALE, ::SCALE])
+    return depth, depth_ref
 
 
 def _side_by_side(

@@ -83,15 +83,20 @@ class ReferenceFusion(nn.Module):
 
     Args:
         channels: Width of the features.
+        cues: Number of planes of further evidence, see :meth:`forward`.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, cues: int = 0) -> None:
         super().__init__()
-        self.conv1 = conv3x3(FOLDED + 4, channels)
+        self.conv1 = conv3x3(FOLDED + 4 + cues, channels)
         self.conv2 = conv3x3(channels, channels + 1)
 
     def forward(
-        self, evidence: Evidence, confidence: Tensor, count: int
+        self,
+        evidence: Evidence,
+        confidence: Tensor,
+        count: int,
+        cues: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Fuse the evidence.
 
@@ -101,6 +106,8 @@ class ReferenceFusion(nn.Module):
             confidence: Confidence of their flow (N * count, 1, H, W) in
                 [0, 1].
             count: Number of references per image, K.
+            cues: Further evidence (N * count, C, H, W), values near 0 to 1,
+                if the module has inputs for it.
 
         Returns:
             Features (N, C, H, W), detail (N, 48, H, W), and the share of it
@@ -111,6 +118,7 @@ class ReferenceFusion(nn.Module):
                 _GAIN * evidence.detail,
                 _GAIN * evidence.difference,
                 confidence,
+                *(() if cues is None else (cues,)),
             ],
             1,
         )
