@@ -169,7 +169,7 @@ def frames_to_refsr(
         'depth': depth is not None,
     }
     summary = Summary(out)
-    runs = find_runs(frames, exclude=[depth] if depth else ())
+    runs = find_runs(frames, exclude=[Path(depth)] if depth else ())
     parts = split_runs(runs, holdout, gap, summary)
     if depth:
         summary.without_depth = attach_depth(runs, frames, Path(depth))

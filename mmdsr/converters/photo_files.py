@@ -117,7 +117,7 @@ def find_photos(root: Path | str, exclude: Iterable[Path] = ()) -> list[Photo]:
         raise FileNotFoundError(f'There is no folder {root}.')
     paths = [
         path
-        for folder in walk_folders(root, map(real_path, exclude))
+        for folder in walk_folders(root, [real_path(path) for path in exclude])
         for path in folder.iterdir()
         if path.suffix.lower() in SUFFIXES
         and not path.name.startswith('.')

@@ -285,13 +285,13 @@ def videos() -> list[Case]:
     return [Case(name, data, mutators, _read_video) for name, data in files]
 
 
-def _read_record(path, out):
+def _read_record(path: Path, out: Path) -> None:
     from mmdsr.evidence.sidecar import read_sidecar
 
     read_sidecar(path)
 
 
-def records():
+def records() -> list[Case]:
     """Side-cars that say how a result was made."""
     from mmdsr.evidence.record import (
         Frame,
