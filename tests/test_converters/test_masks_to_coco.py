@@ -13,7 +13,7 @@ from mmdsr.converters.masks_to_coco import components, masks_to_coco
 
 pytest.importorskip('pycocotools')
 
-from pycocotools import mask as mask_utils  # noqa: E402
+from pycocotools import mask as mask_utils
 
 ROOT = Path(__file__).parents[2]
 

@@ -190,7 +190,7 @@ def test_training_batches(config, batch_size, tmp_path):
 
     init_default_scope('mmagic')
     import mmagic.datasets
-    import mmagic.models
+    import mmagic.models  # noqa: F401
     from mmagic.registry import MODELS
 
     loader = config.train_dataloader

@@ -8,8 +8,8 @@ import torch
 
 pytest.importorskip('mmdet')
 
-from mmdsr.evaluation.pipe_ap import PipeAPMetric  # noqa: E402
-from mmdsr.registry import METRICS  # noqa: E402
+from mmdsr.evaluation.pipe_ap import PipeAPMetric
+from mmdsr.registry import METRICS
 
 CLASSES = ('JO', 'IL', 'IN')
 

@@ -6,7 +6,7 @@ from mmdsr.registry import MODELS
 
 pytest.importorskip('mmpretrain')
 
-from mmpretrain.structures import DataSample  # noqa: E402
+from mmpretrain.structures import DataSample
 
 
 def build(**config):
