@@ -6,6 +6,7 @@ from typing import Literal, overload
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from mmdsr.io.files import whole_file
 
@@ -299,15 +300,20 @@ def write_png(path: Path, image: np.ndarray) -> None:
         save_png(temporary, image)
 
 
-def save_png(path: Path, image: np.ndarray) -> None:
+def save_png(
+    path: Path, image: np.ndarray, texts: PngInfo | None = None
+) -> None:
     """Write an image straight into a file: it needs no second copy.
 
     Args:
         path: The file, in the making.
         image: As of :func:`write_png`.
+        texts: Text chunks to put in front of the pixels. Defaults to None.
 
     Raises:
         OSError: If it cannot be written.
     """
     # Level 1 takes two thirds of the time of 3, for 3 % larger files.
-    Image.fromarray(image).save(path, format='PNG', compress_level=1)
+    Image.fromarray(image).save(
+        path, format='PNG', compress_level=1, pnginfo=texts
+    )
