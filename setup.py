@@ -138,7 +138,8 @@ setup(
     ],
     packages=find_packages(include=['mmdsr', 'mmdsr.*']),
     package_data={
-        'mmdsr.weights': ['index.json', '*.csv', '*.safetensors', '*.pth']
+        'mmdsr.samples': ['*.png', '*.jpg', '*.mp4'],
+        'mmdsr.weights': ['index.json', '*.csv', '*.safetensors', '*.pth'],
     },
     entry_points={'console_scripts': ['mmdsr = mmdsr.cli.main:main']},
     python_requires='>=3.10,<3.12',

@@ -85,8 +85,9 @@ class PipeRun:
         defects: Codes of `mmdsr.sim.scene.defects.KINDS`, one defect each;
             None lets the run draw its own.
         overlay: Whether text is burned into the frames.
-        steps: How far the camera goes from frame to frame, ``'even'`` or
-            ``'spread'`` or ``'video'``; see `mmdsr.sim.trace.motion.frame_times`.
+        steps: How far the camera goes from frame to frame, ``'even'``,
+            ``'spread'`` or ``'video'``; see
+            `mmdsr.sim.trace.motion.frame_times`.
 
     Attributes:
         scene: All parameters of the run.
