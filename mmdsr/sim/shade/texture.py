@@ -1,5 +1,7 @@
 """Periodic textures, prefiltered along the pipe and around it."""
 
+import math
+
 import cv2
 import numpy as np
 
@@ -31,9 +33,10 @@ def _remap(
         return cv2.remap(atlas, map_x, map_y, cv2.INTER_LINEAR)
     # OpenCV counts rows and columns in 16 bits.
     wanted = -(-map_x.size // _ROW) * _ROW
-    maps = [np.resize(m, (wanted // _ROW, _ROW)) for m in (map_x, map_y)]
-    out = cv2.remap(atlas, *maps, cv2.INTER_LINEAR)
-    out = out.reshape(wanted, *out.shape[2:])[: map_x.size]
+    rows = wanted // _ROW, _ROW
+    map_x, map_y = np.resize(map_x, rows), np.resize(map_y, rows)
+    out = cv2.remap(atlas, map_x, map_y, cv2.INTER_LINEAR)
+    out = out.reshape(wanted, *out.shape[2:])[: math.prod(shape)]
     return out.reshape(*shape, *out.shape[1:])
 
 
