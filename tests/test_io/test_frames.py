@@ -412,7 +412,7 @@ def test_arguments_are_checked(tmp_path):
         ({'odd_size': 'pad'}, 'odd_size'),
         ({'holdout': ['nowhere']}, 'nowhere'),
         ({'holdout': [1.5]}, r'1\.5'),
-        ({'holdout': ['cam', '0.5']}, 'holdout'),
+        ({'holdout': ['cam', '0.5']}, r'no run 0\.5'),
     ):
         with pytest.raises(ValueError, match=reason):
             frames_to_refsr(frames, out, **wrong)
