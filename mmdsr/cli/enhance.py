@@ -1,4 +1,8 @@
-"""Super-resolve an image or a folder of images into a folder of PNG files."""
+"""Enhance an image, a folder of images, or a recording.
+
+Images become PNG files in a folder; a recording becomes OUT.mp4, OUT.mkv
+(lossless) or a folder of frames.
+"""
 
 import argparse
 import warnings
@@ -7,10 +11,15 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from mmdsr.cli.enhance_video import (
+    add_video_options,
+    is_recording,
+    refuse_misfits,
+    run_recording,
+)
 from mmdsr.inference import SuperResolver, export_folder
 from mmdsr.inference.budget import cpu_count
 from mmdsr.inference.ranks import find_place
-from mmdsr.inference.references import POLICIES
 from mmdsr.inference.super_resolver import INTERPOLATIONS, PRECISIONS
 from mmdsr.weights import available
 
@@ -23,12 +32,20 @@ def parse_args(argv=None, prog=None):
         prog=prog,
         description=__doc__,
         epilog='An interrupted run is resumed by the same command. '
-        'Started with torchrun or srun, the processes share the images. See '
-        'docs/super_resolve.md.',
+        'Started with torchrun or srun, the processes share the work. See '
+        'docs/super_resolve.md and docs/enhance_video.md.',
     )
-    parser.add_argument('source', metavar='IN', help='an image or a folder')
     parser.add_argument(
-        'target', metavar='OUT', help='folder to be made, laid out like IN'
+        'source',
+        metavar='IN',
+        help='an image, a folder of images, or a recording (MP4, MPG, MOV, '
+        'AVI, MKV, WMV, TS)',
+    )
+    parser.add_argument(
+        'target',
+        metavar='OUT',
+        help='folder to be made, laid out like IN; of a recording NAME.mp4, '
+        'NAME.mkv or a folder for its frames',
     )
     model = parser.add_argument_group('what with (one of)')
     model.add_argument(
@@ -49,15 +66,17 @@ def parse_args(argv=None, prog=None):
     parser.add_argument(
         '--scale',
         type=int,
-        help='of an interpolation: 1 to 8 (default: 4, as the networks)',
+        help='of an interpolation: 1 to 8; of a recording: 1, 2 or 4 '
+        '(default: 4, as the networks)',
     )
     parser.add_argument(
         '--reference',
-        choices=POLICIES,
-        default='upscaled',
-        help='the enlarged image, the image as it is (the paper without a '
-        'reference), a file in --refs, or the frame before (default: '
-        'upscaled)',
+        metavar='POLICY',
+        help='of images: upscaled (the enlarged image), self (the image as '
+        'it is, the paper without a reference), file (one in --refs) or '
+        'neighbor (the frame before) (default: upscaled); of a recording: '
+        'auto (the best of the frames before and after), none, previous, '
+        'next or an image file (default: auto)',
     )
     parser.add_argument(
         '--refs',
@@ -99,10 +118,11 @@ def parse_args(argv=None, prog=None):
         action='store_true',
         help='drop what this tool has written to OUT with other settings',
     )
+    add_video_options(parser)
     return parser.parse_args(argv)
 
 
-def make_resolver(args):
+def make_resolver(args, recording=False):
     """Build what the options ask for."""
     weights = args.weights
     if not (weights or args.config or args.interpolation or args.checkpoint):
@@ -112,8 +132,8 @@ def make_resolver(args):
         checkpoint=args.checkpoint,
         weights=weights,
         interpolation=args.interpolation,
-        scale=args.scale,
-        reference=args.reference,
+        scale=None if recording else args.scale,
+        reference='upscaled' if recording else args.reference or 'upscaled',
         tile='auto' if args.tile is None else args.tile,
         overlap=args.overlap,
         max_batch=args.batch_size,
@@ -159,6 +179,12 @@ def run(args, console):
 
     try:
         place = find_place()
+        recording = is_recording(args.source)
+        if recording:
+            return run_recording(
+                args, place, console, lambda: make_resolver(args, True)
+            )
+        refuse_misfits(args, recording)
         report = export_folder(
             make_resolver(args),
             args.source,

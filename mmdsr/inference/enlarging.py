@@ -56,7 +56,8 @@ class ImagePair:
 
     Args:
         image (Tensor): BGR (3, H, W) in 0..255.
-        reference (Tensor or str): Likewise, or what stands for it:
+        reference (Tensor or str): Likewise, several of one size as
+            (K, 3, Hr, Wr) for DSRNet-X, or what stands for it:
             ``'upscaled'``, ``'self'``, or ``'none'`` for a network that does
             without: it takes LR itself for that.
         name (str): What to call the image in messages.
@@ -78,6 +79,13 @@ class ImagePair:
     def size(self):
         """Height and width of what the network sees."""
         return tuple(self.lr.shape[-2:])
+
+    @property
+    def count(self) -> int:
+        """How many references there are; 1 for what stands for one."""
+        several = isinstance(self.reference, Tensor)
+        several = several and self.reference.ndim == 4
+        return len(self.reference) if several else 1
 
     def ref_size(self, scale):
         """Return height and width of the reference."""
@@ -156,10 +164,17 @@ def enlarge(network, pairs, settings):
         if tile is not None and max(pair.size) > tile:
             results[number] = _one(network, pair, tile, settings)
         else:
-            key = pair.lr.device, pair.size, pair.ref_size(settings.scale)
+            key = (
+                pair.lr.device,
+                pair.size,
+                pair.ref_size(settings.scale),
+                pair.count,
+            )
             whole.setdefault(key, []).append(number)
-    for (device, size, ref_size), numbers in whole.items():
-        takes = budget.need(network, size, ref_size, settings.multiple)
+    for (device, size, ref_size, several), numbers in whole.items():
+        takes = several * budget.need(
+            network, size, ref_size, settings.multiple
+        )
         count = _batch(settings, device, takes)
         for start in range(0, len(numbers), count):
             part = numbers[start : start + count]
@@ -191,7 +206,7 @@ def _choose(network, pair, settings):
             else min(full, (side + 2 * margin) * full // length)
             for side, length, full in sides
         ]
-        return budget.need(network, size, seen, settings.multiple)
+        return pair.count * budget.need(network, size, seen, settings.multiple)
 
     try:
         return budget.choose_tile(
@@ -313,7 +328,7 @@ def _in_tiles(network, pair, tile, settings):
             flush()
         waiting.append((place, part))
         sizes = (shape[-2:] for shape in shapes)
-        takes = budget.need(network, *sizes, settings.multiple)
+        takes = pair.count * budget.need(network, *sizes, settings.multiple)
         if len(waiting) >= _batch(settings, pair.lr.device, takes):
             flush()
     flush()
@@ -362,7 +377,7 @@ def _finish(image, pair, scale):
 
 def _to_rgb(image):
     """Turn BGR in 0..255 into RGB in 0..1."""
-    return image.flip(0).float().clamp(0, 255) / 255
+    return image.flip(-3).float().clamp(0, 255) / 255
 
 
 def _grow(image):
@@ -370,5 +385,6 @@ def _grow(image):
     bottom, right = (max(0, MIN_SIZE - side) for side in image.shape[-2:])
     if not bottom and not right:
         return image
-    grown = F.pad(image[None].float(), (0, right, 0, bottom), mode='replicate')
-    return grown[0].to(image.dtype)
+    batch = image.float() if image.ndim == 4 else image[None].float()
+    grown = F.pad(batch, (0, right, 0, bottom), mode='replicate')
+    return grown.reshape(*image.shape[:-2], *grown.shape[-2:]).to(image.dtype)

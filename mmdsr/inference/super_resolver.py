@@ -5,6 +5,7 @@ here and nowhere else, so that the preprocessors, the transform and the
 exported files agree to the last bit of a pixel.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -254,7 +255,7 @@ class SuperResolver:
             self.check_device(lr.device)
             reference = at_full_size(read_image(reference), lr, self.scale)
             pair = ImagePair(lr, reference, name)
-            (result,) = self._enlarge([pair])
+            (result,) = self.enlarge([pair])
         elif policy == 'file' or (policy == 'neighbor' and not named):
             raise ValueError(
                 f'reference={policy!r} of the resolver tells no reference for '
@@ -327,9 +328,23 @@ class SuperResolver:
             self._pair(image, sample)
             for image, sample in zip(images, samples, strict=True)
         ]
-        return self._enlarge(pairs) if pairs else []
+        return self.enlarge(pairs) if pairs else []
 
-    def _enlarge(self, pairs):
+    @property
+    def takes_several(self) -> bool:
+        """Whether an image may have several references at once."""
+        return self._network is not None and takes_none(self._network.module)
+
+    @torch.no_grad()
+    def enlarge(self, pairs: Sequence[ImagePair]) -> list[Tensor]:
+        """Super-resolve images with references that are at hand.
+
+        Args:
+            pairs: Images and references; there must be a network.
+
+        Returns:
+            uint8 BGR images, each on the device of its image.
+        """
         network = self._network.module
         settings = Settings(
             self.scale,

@@ -117,13 +117,13 @@ def crop(image, tile):
     """Cut a tile out.
 
     Args:
-        image (Tensor): Image (C, H, W).
+        image (Tensor): Image (C, H, W), or several (K, C, H, W).
         tile (Tile): The tile.
 
     Returns:
         Tensor: A view of the image.
     """
-    return image[:, slice(*tile.y), slice(*tile.x)]
+    return image[..., slice(*tile.y), slice(*tile.x)]
 
 
 class Canvas:

@@ -19,6 +19,7 @@ import numpy as np
 from mmdsr.errors import VideoError
 from mmdsr.video.decoder import decode_video, inspect_video, short
 from mmdsr.video.reader import HEADER, PICTURE, REPORT, SEEN
+from mmdsr.video.spans import Spans
 from mmdsr.video.stamps import Sampler
 
 _PIPE_BYTES = 2**20
@@ -69,7 +70,7 @@ def _answer(pipe, task, path, sar, sampler=None, **options):
         return
     problems, stats = _Problems(pipe), {}
     if sampler is not None:
-        sampler = Sampler(*sampler)
+        sampler = (Spans if 'length' in sampler else Sampler)(**sampler)
     frames = decode_video(
         path,
         sar=sar,

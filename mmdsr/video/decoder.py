@@ -81,6 +81,26 @@ def inspect_video(path, sar='square'):
         )
 
 
+@contextmanager
+def at_first_frame(path):
+    """Open a video and decode its first sound frame.
+
+    Args:
+        path (str or Path): The file.
+
+    Yields:
+        tuple: Container, stream, frame (None without any) and its stamp in
+        seconds, from which :func:`decode_video` counts.
+
+    Raises:
+        VideoError: If the file is no video.
+    """
+    with _opened(path) as (container, stream, _):
+        decoder = _Decoder(container, stream, [], [])
+        frame = next(iter(decoder), None)
+        yield container, stream, frame, decoder.line.first
+
+
 def decode_video(
     path,
     deinterlace='auto',

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +92,7 @@ def read_video(
     problems=None,
     key_frames=False,
     stats=None,
+    watch: Callable[[int, float], bool] | None = None,
 ):
     """Decode a video frame by frame; memory does not grow with its length.
 
@@ -105,8 +107,8 @@ def read_video(
         sar (str): ``'square'`` resamples anamorphic video to square pixels:
             the denser axis is reduced, so that no detail is made up.
             ``'keep'`` returns the samples as they are stored.
-        sampler (Sampler, optional): Which frames are returned; the others
-            cost decoding only.
+        sampler (Sampler or Spans, optional): Which frames are returned; the
+            others cost decoding only.
         problems (list, optional): Gets ``(seconds, text)`` of each damage.
         key_frames (bool): Decode key frames only.
         stats (dict, optional): Gets ``decoded`` and ``interlaced``, numbers
@@ -114,6 +116,8 @@ def read_video(
             anew; ``gaps``, those of a transport stream at which a part may
             have been joined or lost; and ``lost_start``, the seconds before
             the first key frame.
+        watch: Is told index and seconds of each frame, looked at or not;
+            reading ends when it returns False.
 
     Yields:
         tuple[int, float, np.ndarray]: Index of the frame, its time in
@@ -130,7 +134,7 @@ def read_video(
         'task': 'decode',
         'deinterlace': deinterlace,
         'sar': sar,
-        'sampler': sampler and [sampler.every, sampler.step_seconds],
+        'sampler': sampler and sampler.request(),
         'key_frames': key_frames,
     }
     seen, last = -1, 0.0
@@ -144,6 +148,8 @@ def read_video(
                 return
             seen, last = index, time
             stats['decoded'], stats['interlaced'] = child.counts
+            if watch is not None and not watch(index, time):
+                return
             if kind == PICTURE:
                 yield index, time, content
         if seen < 0:

@@ -103,6 +103,10 @@ class Sampler:
         self.every, self.step_seconds = every, step_seconds
         self.next_index, self.next_time = 0, 0.0
 
+    def request(self) -> dict[str, object]:
+        """Return what another process makes the same of."""
+        return {'every': self.every, 'step_seconds': self.step_seconds}
+
     def __call__(self, index, time):
         """Tell whether to look at a frame; to be asked in order.
 
