@@ -1,10 +1,12 @@
-"""From what a user names to a network, without a host package."""
+"""From what a user specifies to a network, without a host package."""
 
 import hashlib
 import inspect
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from mmengine.config import Config
+from torch import nn
 
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.models.networks.dsrnet_x import DSRNetX
@@ -12,26 +14,37 @@ from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.registry import MODELS
 from mmdsr.weights import load_published
 
+#: The networks that can be run.
+Network: TypeAlias = RefSRNet | DSRNetX
+#: A file, an open config, or a dict like one.
+ConfigLike: TypeAlias = Path | str | Config | dict[str, Any]
 
-def build_network(config=None, checkpoint=None, weights=None):
-    """Build the generator alone, with trained weights.
+
+def build_network(
+    config: ConfigLike | None = None,
+    checkpoint: Path | str | None = None,
+    weights: Path | str | None = None,
+) -> Network:
+    """Build only the generator, with trained weights.
 
     Args:
-        config (str, Path, Config or dict, optional): Config of a training;
-            only ``model.generator`` is looked at. Defaults to None.
-        checkpoint (str or Path, optional): What that training gave: a file
-            or a working directory. Defaults to None.
-        weights (str or Path, optional): Published weights instead, see
-            :mod:`mmdsr.weights`. Defaults to None.
+        config: Config of a training; only ``model.generator`` is used.
+            Defaults to None.
+        checkpoint: The result of that training: a file or a working
+            directory. Defaults to None.
+        weights: Published weights instead, see :mod:`mmdsr.weights`. Defaults
+            to None.
 
     Returns:
-        RefSRNet: The network, in evaluation mode.
+        The network, in evaluation mode.
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: If something does not fit, or the network has random
+        ValueError: If something does not fit, or the network would have random
             weights or needs depth maps.
     """
+    source: ConfigLike | None
+    network: nn.Module
     if weights is not None:
         source, network = weights, load_published(weights)
     else:
@@ -50,26 +63,26 @@ def build_network(config=None, checkpoint=None, weights=None):
     return network.eval()
 
 
-def takes_none(network):
-    """Find out whether a network does without a reference.
+def takes_none(network: nn.Module) -> bool:
+    """Tell whether a network can do without a reference.
 
     Args:
-        network (nn.Module): Any network of the package.
+        network: Any network of the package.
 
     Returns:
-        bool: Whether its reference may be left out.
+        Whether its reference may be left out.
     """
     return inspect.signature(network.forward).parameters['ref'].default is None
 
 
-def digest_of(network):
+def digest_of(network: nn.Module) -> str:
     """Return what tells one trained network from another.
 
     Args:
-        network (RefSRNet): The network.
+        network: The network.
 
     Returns:
-        str: Hexadecimal digits; the same for the same kind of network with
+        Hexadecimal digits; they are equal for networks of the same kind with
         the same weights.
     """
     digest = hashlib.sha256(type(network).__name__.encode())
@@ -79,23 +92,25 @@ def digest_of(network):
     return digest.hexdigest()[:16]
 
 
-def _from_config(config, checkpoint):
+def _from_config(
+    config: ConfigLike | None, checkpoint: Path | str | None
+) -> nn.Module:
     generator = _generator_config(config)
     if checkpoint is None:
         raise ValueError(
             f'There are no weights for {_name(config)}: set checkpoint to a '
             'file or the working directory of its training. Its network '
-            'would else run with random weights.'
+            'would otherwise run with random weights.'
         )
     try:
         path = find_checkpoint(checkpoint)
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f'There is no checkpoint at {checkpoint} (seen from '
-            f'{Path.cwd()}), which {_name(config)} is to be run with. Train '
-            f'it with "python tools/train.py {_name(config)}", or set '
-            'checkpoint to another file or working directory, or use '
-            'published weights (weights=NAME) instead.'
+            f'There is no checkpoint at {checkpoint} (relative to '
+            f'{Path.cwd()}) to run {_name(config)} with. Train it with '
+            f'"python tools/train.py {_name(config)}", or set checkpoint to '
+            'another file or working directory, or use published weights '
+            '(weights=NAME) instead.'
         ) from error
     try:
         network = MODELS.build(generator)
@@ -107,19 +122,19 @@ def _from_config(config, checkpoint):
     return network
 
 
-def _generator_config(config):
+def _generator_config(config: ConfigLike | None) -> dict[str, Any]:
     if isinstance(config, (str, Path)):
         path = Path(config).expanduser()
         if not path.is_file():
             raise FileNotFoundError(
-                f'There is no config {config} (seen from {Path.cwd()}): set '
-                'config to a file such as configs/dsrnet/student.py.'
+                f'There is no config {config} (relative to {Path.cwd()}): '
+                'set config to a file such as configs/dsrnet/student.py.'
             )
         try:
-            # What custom_imports names may need a host; a generator does
+            # The modules in custom_imports may need a host; a generator does
             # not.
             content = Config.fromfile(path, import_custom_modules=False)
-        # A config is Python code: anything may go wrong in it.
+        # A config is Python code: anything can go wrong in it.
         except Exception as error:
             raise ValueError(
                 f'The config {config} cannot be read: {error}'
@@ -137,7 +152,7 @@ def _generator_config(config):
     return generator
 
 
-def _name(config):
+def _name(config: ConfigLike | None) -> str:
     if isinstance(config, (str, Path)):
         return str(config)
     return str(getattr(config, 'filename', None) or 'the config')

@@ -16,10 +16,10 @@ from mmdsr.recording.neighbors import Moment, find_references, reach_of
 from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.painter import Look, Painter
 from mmdsr.recording.plan import Plan
-from mmdsr.recording.stages import steps
+from mmdsr.recording.stages import Flow, steps
 from mmdsr.recording.staging import Staging, film_in, pictures_in
 from mmdsr.recording.writer import FilmWriter, PictureWriter, Writer
-from mmdsr.video.reader import read_video
+from mmdsr.video.reader import Stats, read_video
 from mmdsr.video.spans import Spans
 
 #: What is told of a frame: its moment, and its picture; what it returns is
@@ -41,7 +41,7 @@ class Watch:
     first: int | None = None
     last: int | None = None
     problems: list[tuple[float, str]] = field(default_factory=list)
-    stats: dict = field(default_factory=dict)
+    stats: Stats = field(default_factory=lambda: Stats())
 
 
 class Film:
@@ -99,7 +99,7 @@ class Film:
             options.end,
         )
 
-    def moments(self, spans: Spans, watch: Watch) -> Iterator[Moment]:
+    def moments(self, spans: Spans, watch: Watch) -> Flow[Moment]:
         """Yield the wanted frames with their references."""
         frames = steps(self._decode(spans, watch), self.overlap, 8)
         found = find_references(
@@ -115,7 +115,7 @@ class Film:
 
     def _decode(
         self, spans: Spans, watch: Watch
-    ) -> Iterator[tuple[int, float, np.ndarray]]:
+    ) -> Flow[tuple[int, float, np.ndarray]]:
         size = self.facts.height, self.facts.width
 
         def follow(index: int, time: float) -> bool:
@@ -149,7 +149,7 @@ class Film:
 
     def pictures(
         self, moments: Iterator[Moment]
-    ) -> Iterator[tuple[Moment, np.ndarray, dict]]:
+    ) -> Flow[tuple[Moment, np.ndarray, dict]]:
         """Yield the frames with their pictures and what is kept of them."""
         for moment in moments:
             picture = self.painter.paint(moment)

@@ -85,7 +85,10 @@ def join(
         try:
             out.start_encoding()
         except (av.error.FFmpegError, ValueError) as error:
-            raise VideoError(_no_sound(old, target)) from error
+            names = ', '.join(
+                sorted({one.codec_context.name for one in old.streams.audio})
+            )
+            raise VideoError(_no_sound(names, target)) from error
         pictures = _pictures(parts, base, origin, frame, delay)
         sound: Iterator[_Timed] = iter(())
         if tracks:
@@ -93,11 +96,11 @@ def join(
             stop = None if end is None else end - (start - lead)
             sound = _sound(old, tracks, zero, float(base), stop, notes)
         count = 0
-        for _, track, packet in heapq.merge(
+        for _, number, packet in heapq.merge(
             pictures, sound, key=lambda item: item[0]
         ):
-            packet.stream = film if track is None else tracks[track]
-            count += track is not None
+            packet.stream = film if number is None else tracks[number]
+            count += number is not None
             out.mux_one(packet)
     return {'notes': notes, 'packets': count}
 
@@ -108,13 +111,11 @@ def _copied(
     try:
         return out.add_stream_from_template(track)
     except (av.error.FFmpegError, ValueError) as error:
-        raise VideoError(_no_sound(track.container, out.name)) from error
+        names = track.codec_context.name
+        raise VideoError(_no_sound(names, out.name)) from error
 
 
-def _no_sound(old: av.container.InputContainer, target: str) -> str:
-    names = ', '.join(
-        sorted({s.codec_context.name for s in old.streams.audio})
-    )
+def _no_sound(names: str, target: str) -> str:
     suffix = Path(target).suffix.upper().lstrip('.')
     return (
         f'its sound ({names}) cannot be copied into {suffix}: give OUT '
@@ -141,7 +142,7 @@ def _packets(container: av.container.InputContainer) -> Iterator[av.Packet]:
 def _places(part: Path) -> list[int]:
     """Return the places of the pictures of a segment, in coded order."""
     with av.open(str(_film(part))) as container:
-        stamps = [packet.pts for packet in _packets(container)]
+        stamps = [packet.pts or 0 for packet in _packets(container)]
     places = {stamp: place for place, stamp in enumerate(sorted(stamps))}
     return [places[stamp] for stamp in stamps]
 

@@ -1,13 +1,14 @@
 """Which other frames of the recording a frame may take detail from."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from mmdsr.video.filters import Candidate, is_cut, measure
 from mmdsr.video.matching import (
+    Features,
     FrameMatch,
     find_features,
     match_features,
@@ -75,7 +76,7 @@ class _Held:
     picture: np.ndarray
     looks: Candidate
     cut: bool
-    small: Candidate | None = None
+    small: tuple[Candidate, Features] | None = None
 
 
 def offsets(rate: float) -> tuple[int, ...]:
@@ -104,7 +105,7 @@ def find_references(
     part: Cut,
     rate: float,
     file: np.ndarray | None = None,
-) -> Iterator[Moment]:
+) -> Generator[Moment, None, None]:
     """Give each wanted frame its references; memory does not grow.
 
     Args:
@@ -135,9 +136,8 @@ def find_references(
 
     for index, time, picture in frames:
         looks = measure(index, time, picture)
-        beside = held[-1] if held else None
-        follows = beside is not None and beside.index == index - 1
-        cut = follows and is_cut(beside.looks, looks)
+        follows = bool(held) and held[-1].index == index - 1
+        cut = follows and is_cut(held[-1].looks, looks)
         while waiting and waiting[0] + reach < index:
             yield from finished()
         held.append(_Held(index, time, picture, looks, cut))
@@ -234,22 +234,22 @@ class _Matches:
         self, own: _Held, other: _Held
     ) -> tuple[Candidate, Candidate, FrameMatch]:
         """Return the measures of two frames, and their match."""
-        looks = self._looks(own), self._looks(other)
+        (one, here), (two, there) = self._looks(own), self._looks(other)
         key = min(own.index, other.index), max(own.index, other.index)
         if key not in self.known:
-            first, second = looks if own.index == key[0] else looks[::-1]
-            self.known[key] = match_features(first.features, second.features)
+            pair = (here, there) if own.index == key[0] else (there, here)
+            self.known[key] = match_features(*pair)
         match = self.known[key]
-        return *looks, match if own.index == key[0] else match.reverse()
+        return one, two, match if own.index == key[0] else match.reverse()
 
     def forget(self, index: int) -> None:
         """Drop what no later frame than this one asks for."""
         for key in [key for key in self.known if key[1] <= index]:
             del self.known[key]
 
-    def _looks(self, held: _Held) -> Candidate:
+    def _looks(self, held: _Held) -> tuple[Candidate, Features]:
         if held.small is None:
             image = self.part(held.picture, held.time)
-            held.small = measure(held.index, held.time, image)
-            held.small.features = find_features(held.small.image)
+            looks = measure(held.index, held.time, image)
+            held.small = looks, find_features(image)
         return held.small

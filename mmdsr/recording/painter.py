@@ -97,9 +97,9 @@ class Painter:
         picture, scale = moment.picture, self.look.scale
         box = self.box(picture, moment.time)
         enhanced = self._enhance(moment, box)
-        interpolated = None
-        if self.look.side_by_side or self.look.texts:
-            interpolated = plain(picture, box, scale)
+        if not self.look.side_by_side and not self.look.texts:
+            return self._show(picture, enhanced, box)
+        interpolated = plain(picture, box, scale)
         for text in self.look.texts:
             enhanced = _keep(enhanced, interpolated, text, box, scale)
         result = self._show(picture, enhanced, box)
@@ -119,7 +119,7 @@ class Painter:
             (large,) = self.resolver.enlarge([ImagePair(lr, refs, name)])
         else:
             (large,) = self.resolver.pixels([lr])
-        result = write_like(large, image)
+        result = np.asarray(write_like(large, image))
         factor = self.resolver.scale
         x, y, w, h = box
         left = round((x - window[0]) * factor)
@@ -137,11 +137,10 @@ class Painter:
             chosen = chosen[:1]
         parts = []
         for one in chosen:
-            part = np.ascontiguousarray(
-                _cut(one.picture, _same_place(moment.picture, one, window))
-            )
-            part = read_image(part).to(self.device)
-            parts.append(at_full_size(part, lr, self.resolver.scale))
+            place = _same_place(moment.picture, one, window)
+            part = np.ascontiguousarray(_cut(one.picture, place))
+            image = read_image(part).to(self.device)
+            parts.append(at_full_size(image, lr, self.resolver.scale))
         return torch.stack(parts) if len(parts) > 1 else parts[0]
 
     def _show(
@@ -157,16 +156,18 @@ class Painter:
             return _put_back(canvas, region, box, whole, self.look.scale)
         factor = inset_factor((width, height), box[2:], self.look.scale)
         canvas = plain(picture, whole, factor)
-        return _inset(canvas, region, box, factor, self._corner(width, height))
+        corner = _corner(self.track, width, height)
+        return _inset(canvas, region, box, factor, corner)
 
-    def _corner(self, width: int, height: int) -> tuple[bool, bool]:
-        """Tell whether the inset is at the right, and at the bottom.
 
-        The corner farthest from where the region is on average; it stays.
-        """
-        w, h = self.track.size
-        x, y = np.mean(self.track.corners, axis=0)
-        return x + w / 2 < width / 2, y + h / 2 < height / 2
+def _corner(track: Track, width: int, height: int) -> tuple[bool, bool]:
+    """Tell whether the inset is at the right, and at the bottom.
+
+    The corner farthest from where the region is on average; it stays.
+    """
+    w, h = track.size
+    x, y = np.mean(track.corners, axis=0)
+    return bool(x + w / 2 < width / 2), bool(y + h / 2 < height / 2)
 
 
 def inset_factor(
@@ -260,7 +261,8 @@ def _keep(
     """Take text from the interpolated picture, without a seam."""
     x, y, w, h = text
     place = (x - box[0]) * scale, (y - box[1]) * scale, w * scale, h * scale
-    mask = _mask(enhanced.shape[:2], place, _BLEND * scale)
+    height, width = enhanced.shape[:2]
+    mask = _mask((height, width), place, _BLEND * scale)
     if not mask.any():
         return enhanced
     return _blend(interpolated, enhanced, mask)

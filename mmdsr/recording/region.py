@@ -88,10 +88,11 @@ def parse_box(text: str) -> tuple[int, int, int, int]:
 
 def far_size(width: int, height: int) -> tuple[int, int]:
     """Return the size of the far region of a picture."""
-    return tuple(
-        min(side, max(FAR_LEAST, round(FAR_SHARE * side)))
-        for side in (width, height)
-    )
+
+    def far(side: int) -> int:
+        return min(side, max(FAR_LEAST, round(FAR_SHARE * side)))
+
+    return far(width), far(height)
 
 
 def follow(

@@ -8,10 +8,13 @@ import os
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import av.error
 import av.logging
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from mmdsr.errors import VideoError
 from mmdsr.recording.facts import (
@@ -54,7 +57,7 @@ def scan(path: Path) -> Facts:
         if turns % 2:
             size = size[1], size[0]
         number = stream.index
-        known = dict(
+        known: dict[str, Any] = dict(
             width=size[0],
             height=size[1],
             sar=_aspect(stream, turns),
@@ -68,7 +71,7 @@ def scan(path: Path) -> Facts:
     return Facts(**known, **_packets(path, number, stamp))
 
 
-def _aspect(stream: av.VideoStream, turns: int) -> str:
+def _aspect(stream: VideoStream, turns: int) -> str:
     aspect = stream.sample_aspect_ratio or Fraction(1)
     if float(aspect) != sample_aspect(stream):
         aspect = Fraction(1)  # not credible
@@ -76,7 +79,7 @@ def _aspect(stream: av.VideoStream, turns: int) -> str:
     return f'{aspect.numerator}/{aspect.denominator}'
 
 
-def _colors(frame: av.VideoFrame) -> Colors:
+def _colors(frame: VideoFrame) -> Colors:
     """Return how a frame was converted to RGB, in the codes of its file.
 
     What the file leaves open is named: the enlarged picture is taller, so
@@ -96,16 +99,16 @@ def _colors(frame: av.VideoFrame) -> Colors:
     )
 
 
-def _packets(path: Path, number: int, stamp: float | None) -> dict:
+def _packets(path: Path, number: int, stamp: float) -> dict:
     """Count the packets of the film and find where its sound begins."""
     with av.open(
         os.path.abspath(path),  # noqa: PTH100, may be no UTF-8
         options={'protocol_whitelist': 'file'},
         metadata_errors='replace',
     ) as container:
-        stream = container.streams[number]
+        stream = cast(VideoStream, container.streams[number])
         sounds = list(container.streams.audio)
-        tick = stream.time_base
+        tick = stream.time_base or Fraction(1, 90_000)
         waiting: list[int] = []
         gaps: Counter[int] = Counter()
         begins: dict[int, float] = {}
@@ -141,7 +144,6 @@ def _packets(path: Path, number: int, stamp: float | None) -> dict:
                 gaps[pts - previous] += 1
             previous = pts
         rate = _rate(stream, gaps, tick)
-        start = stamp if stamp is not None else float((low or 0) * tick)
         length = count / rate
         if low is not None and high is not None and high > low:
             length = float((high - low) * tick) + 1 / rate
@@ -152,11 +154,11 @@ def _packets(path: Path, number: int, stamp: float | None) -> dict:
             time_base=f'{tick.numerator}/{tick.denominator}',
             # A rate that is no whole number of ticks has two gaps.
             variable=bool(gaps) and max(gaps) - min(gaps) > 1,
-            first=round(start / tick),
+            first=round(stamp / tick),
             sounds=tuple(
                 Sound(
                     sound.codec_context.name if sound.codec_context else '',
-                    round(begins.get(sound.index, start) - start, 6),
+                    round(begins.get(sound.index, stamp) - stamp, 6),
                     sound.rate or 0,
                     sound.channels or 0,
                 )
@@ -165,7 +167,7 @@ def _packets(path: Path, number: int, stamp: float | None) -> dict:
         )
 
 
-def _rate(stream: av.VideoStream, gaps: Counter[int], tick: Fraction) -> float:
+def _rate(stream: VideoStream, gaps: Counter[int], tick: Fraction) -> float:
     total = sum(gap * n for gap, n in gaps.items() if gap > 0)
     if total:
         return float(sum(n for g, n in gaps.items() if g > 0) / (total * tick))

@@ -6,15 +6,16 @@ compute, so that they run beside each other.
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Generator
+from typing import TypeAlias, TypeVar
 
 T = TypeVar('T')
+Flow: TypeAlias = Generator[T, None, None]
 
 _END = object()
 
 
-def ahead(items: Iterable[T], size: int = 2) -> Iterator[T]:
+def ahead(items: Flow[T], size: int = 2) -> Flow[T]:
     """Compute items in another thread while the last ones are used.
 
     An error of that thread is raised here. When this generator is closed,
@@ -40,9 +41,8 @@ def ahead(items: Iterable[T], size: int = 2) -> Iterator[T]:
         return False
 
     def work() -> None:
-        source = iter(items)
         try:
-            for item in source:
+            for item in items:
                 if not put((item, None)):
                     break
             else:
@@ -50,9 +50,7 @@ def ahead(items: Iterable[T], size: int = 2) -> Iterator[T]:
         except BaseException as error:  # for the one who asks
             put((_END, error))
         finally:
-            close = getattr(source, 'close', None)
-            if close is not None:
-                close()
+            items.close()
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
@@ -69,7 +67,7 @@ def ahead(items: Iterable[T], size: int = 2) -> Iterator[T]:
         thread.join()
 
 
-def steps(items: Iterable[T], overlap: bool, size: int = 2) -> Iterator[T]:
+def steps(items: Flow[T], overlap: bool, size: int = 2) -> Flow[T]:
     """Return items computed :func:`ahead`, or one after the other.
 
     Args:
@@ -77,4 +75,4 @@ def steps(items: Iterable[T], overlap: bool, size: int = 2) -> Iterator[T]:
         overlap: Whether in another thread.
         size: Items that may wait.
     """
-    return ahead(items, size) if overlap else iter(items)
+    return ahead(items, size) if overlap else items

@@ -1,6 +1,7 @@
 """One look over a recording before it is enhanced: text and far end."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -52,7 +53,8 @@ def survey(
     step = max(min(_STEP, duration / _LUMAS), duration / _POINTS)
     wanted = max(_LUMAS // 2, duration / step / 2 if far else 0)
     for key_frames in (True, False):
-        lumas, points = Selection(_LUMAS), []
+        lumas: Selection[np.ndarray] = Selection(_LUMAS)
+        points: Points = []
         seen, shape = 0, None
         for _, time, picture in read_video(
             path,
@@ -68,21 +70,22 @@ def survey(
             if picture.shape != shape or picture.mean() < _DARK:
                 continue
             if text:
-                lumas.offer(
-                    lambda picture=picture: cv2.cvtColor(
-                        picture, cv2.COLOR_RGB2GRAY
-                    )
-                )
+                lumas.offer(partial(_luma, picture))
             if far:
-                found = find_vanishing_point(np.ascontiguousarray(picture))
-                sure = 0.0 if found.problem else found.confidence
-                points.append((time, found.x, found.y, sure))
+                point = find_vanishing_point(np.ascontiguousarray(picture))
+                sure = 0.0 if point.problem else point.confidence
+                points.append((time, point.x, point.y, sure))
         if seen >= wanted:
             break
-    boxes, notes = [], []
+    boxes: list[tuple[int, int, int, int]] = []
+    notes: list[str] = []
     if text:
-        found_boxes, why = detect_overlays(lumas.items)
-        boxes = [tuple(map(int, box)) for box in found_boxes]
+        found, why = detect_overlays(lumas.items)
+        boxes = [(int(x), int(y), int(w), int(h)) for x, y, w, h in found]
         if why:
             notes.append(f'Burned-in text was not looked for: {why}.')
     return boxes, points, notes
+
+
+def _luma(picture: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from mmdsr.extras import require
 from mmdsr.io.files import whole_file
 from mmdsr.io.images import write_png
 from mmdsr.recording.facts import Facts
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
 
 FILMS = ('.mp4', '.mkv')
 CRF = 18
@@ -60,6 +63,7 @@ class FilmWriter:
         self.path, self.lossy, self.facts = path, suffix == '.mp4', facts
         self.crf, self.threads = crf, threads
         self._count = 0
+        self._stream: VideoStream | None = None
 
     def __enter__(self) -> 'FilmWriter':
         """Begin the file."""
@@ -68,10 +72,9 @@ class FilmWriter:
         self._file = whole_file(self.path)
         temporary = self._file.__enter__()
         self._container = av.open(str(temporary), 'w', format='matroska')
-        self._stream = None
         return self
 
-    def _open(self, width: int, height: int) -> None:
+    def _open(self, width: int, height: int) -> VideoStream:
         facts, colors = self.facts, self.facts.colors
         rate = Fraction(min(max(facts.rate, 1), _MOST_RATE)).limit_denominator(
             1001
@@ -84,7 +87,9 @@ class FilmWriter:
             even = width % 2 == 0 and height % 2 == 0
             stream.pix_fmt = 'yuv420p' if even else 'yuv444p'
         else:
-            stream = self._container.add_stream('ffv1', rate=rate)
+            stream = cast(
+                'VideoStream', self._container.add_stream('ffv1', rate=rate)
+            )
             stream.pix_fmt = 'bgr0'
         context = stream.codec_context
         context.width, context.height = width, height
@@ -95,7 +100,7 @@ class FilmWriter:
         context.color_range = colors.range if self.lossy else 2
         context.color_primaries = colors.primaries
         context.color_trc = colors.transfer
-        self._stream = stream
+        return stream
 
     def add(self, index: int, picture: np.ndarray) -> None:
         """Encode a frame.
@@ -109,7 +114,7 @@ class FilmWriter:
 
         if self._stream is None:
             self._reformatter = VideoReformatter()
-            self._open(picture.shape[1], picture.shape[0])
+            self._stream = self._open(picture.shape[1], picture.shape[0])
         frame = av.VideoFrame.from_ndarray(
             np.ascontiguousarray(picture), 'rgb24'
         )

@@ -1,6 +1,7 @@
 """Which frames a share of a recording needs, the frames beside them too."""
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class Spans:
@@ -40,7 +41,7 @@ class Spans:
         self.start, self.end = start, end
         self.only = only if only is None else list(only)
 
-    def request(self) -> dict[str, object]:
+    def request(self) -> dict[str, Any]:
         """Return what another process makes the same of."""
         return {**vars(self), 'done': sorted(self.done)}
 

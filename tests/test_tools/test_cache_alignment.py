@@ -38,7 +38,8 @@ def test_dis_resume_and_overwrite(root):
     assert 'test: 2 samples aligned' in out
     stem = 'train0_0000'
     flow, confidence = read_alignment(root, 'train', 'dis', stem)
-    assert flow.shape == (48, 64, 2) and confidence.shape == (48, 64, 1)
+    assert flow.shape == (48, 64, 2)
+    assert confidence.shape == (48, 64, 1)
     # The reference is HR moved by 8 pixels.
     assert abs(np.median(flow[..., 0]) - 2) < 0.25
     assert abs(np.median(flow[..., 1])) < 0.25
@@ -97,8 +98,8 @@ def test_refuses(root, tmp_path):
     both = '--config', 'none.py', '--checkpoint', 'x'
     assert 'choose another name' in message(root, '--name', 'dis', *both)
     assert 'no config' in message(root, '--name', 'a', *both)
-    assert 'may have' in message(root, '--name', '../a', *both)
-    assert 'no data set' in message(tmp_path / 'none', '--name', 'dis')
+    assert 'may only consist of' in message(root, '--name', '../a', *both)
+    assert 'not a data set' in message(tmp_path / 'none', '--name', 'dis')
     shutil.rmtree(root / 'test/ref')
     assert 'ref' in message(root, '--name', 'dis', '--splits', 'test')
     first = root / 'train/lr/train0_0000.png'
