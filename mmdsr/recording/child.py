@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 from mmdsr.errors import VideoError
 from mmdsr.extras import require
@@ -22,8 +23,8 @@ def ask(task: str, **request: object) -> dict:
     """Have a task done.
 
     Args:
-        task: ``'facts'`` (:mod:`mmdsr.recording.scan`) or ``'join'``
-            (:mod:`mmdsr.recording.join`).
+        task: ``'facts'`` (:mod:`mmdsr.recording.scan`), ``'sound'`` or
+            ``'join'`` (:mod:`mmdsr.recording.join`).
         **request: Arguments of the task.
 
     Returns:
@@ -88,11 +89,11 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _answer(task: str, **request: object) -> dict:
+def _answer(task: str, **request: Any) -> dict:
     if task == 'facts':
         from mmdsr.recording.scan import scan
 
-        return scan(Path(str(request['path']))).as_dict()
-    from mmdsr.recording.join import join
+        return scan(Path(request['path'])).as_dict()
+    from mmdsr.recording.join import check_sound, join
 
-    return join(**request)  # type: ignore[arg-type]
+    return (join if task == 'join' else check_sound)(**request)

@@ -152,6 +152,9 @@ def enhance_recording(
             return kept
     _check_target(target, staging, overwrite)
     facts = read_facts(source)
+    sounds = _copied(facts, options)
+    if suffix and sounds:
+        ask('sound', source=str(source), sounds=sounds, suffix=suffix)
     staging.open(overwrite)
     plan = Plan.from_dict(
         staging.plan(
@@ -371,10 +374,6 @@ def _said(facts: Facts, found: dict) -> list[str]:
 def _sound(film: Film) -> dict:
     """Return the arguments of :func:`mmdsr.recording.join.join` on time."""
     facts, options = film.facts, film.options
-    sounds = len(facts.sounds) if options.audio == 'copy' else 0
-    lead = 0.0
-    if sounds and not options.start:
-        lead = max(0.0, *(-sound.start for sound in facts.sounds), 0.0)
     return dict(
         source=str(film.source),
         tick=facts.time_base,
@@ -382,9 +381,13 @@ def _sound(film: Film) -> dict:
         frame=max(1, facts.ticks(options.every / facts.rate)),
         start=options.start,
         end=options.end,
-        sounds=sounds,
-        lead=lead,
+        sounds=_copied(facts, options),
     )
+
+
+def _copied(facts: Facts, options: RecordingOptions) -> list[int]:
+    """Return the numbers of the audio tracks that the film gets."""
+    return [sound.track for sound in facts.sounds if options.audio == 'copy']
 
 
 def _drop_others(folder: Path, frames: list[dict]) -> None:

@@ -31,12 +31,14 @@ class Sound:
     """An audio track.
 
     Attributes:
+        track: Its number in the file.
         codec: Name of its codec.
         start: Seconds of its first packet, counted from the first picture.
         rate: Samples per second.
         channels: How many.
     """
 
+    track: int
     codec: str
     start: float
     rate: int
@@ -67,7 +69,7 @@ class Facts:
         codec: Name of the codec.
         container: Name of the file format.
         tracks: How many films are in the file; the largest one is used.
-        sounds: The audio tracks.
+        sounds: The audio tracks with anything in them.
     """
 
     width: int

@@ -6,16 +6,19 @@ this too is run in a process of its own (:mod:`mmdsr.recording.child`).
 """
 
 import heapq
+import io
 import json
+import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import av
 import av.error
 import av.logging
+from av.audio.stream import AudioStream
 
 from mmdsr.errors import VideoError
 
@@ -35,8 +38,7 @@ def join(
     frame: int,
     start: float,
     end: float | None,
-    sounds: int,
-    lead: float,
+    sounds: list[int],
     tags: dict[str, str],
 ) -> dict:
     """Write the film.
@@ -50,19 +52,18 @@ def join(
         frame: Ticks that the last picture is shown.
         start: Seconds after the first picture at which the film begins.
         end: Seconds at which it ends; None for the end.
-        sounds: How many audio tracks are copied.
-        lead: Seconds by which the sound begins before the film.
+        sounds: Numbers of the audio tracks that are copied.
         tags: Metadata to be written.
 
     Returns:
         ``notes`` on what is left out, and the ``packets`` of sound.
 
     Raises:
-        VideoError: If the sound does not fit into the format.
+        OSError: If it cannot be written.
     """
     av.logging.set_level(av.logging.PANIC)
     base = Fraction(tick)
-    origin = round((start - lead) / base)
+    origin = round(start / base)
     notes: list[str] = []
     parts = [Path(part) for part in segments]
     delay = max(_delay(_places(part)) for part in parts)
@@ -70,31 +71,23 @@ def join(
     with (
         av.open(target, 'w', options=options) as out,
         av.open(str(_film(parts[0]))) as first,
-        av.open(
-            os.path.abspath(source),  # noqa: PTH100, may be no UTF-8
-            options={'protocol_whitelist': 'file'},
-            metadata_errors='replace',
-        ) as old,
+        _source(source) as old,
     ):
         film = out.add_stream_from_template(first.streams.video[0])
         film.time_base = base
         out.metadata.update(tags)
         tracks = {}
-        for track in list(old.streams.audio)[:sounds]:
-            tracks[track.index] = _copied(out, track)
-        try:
-            out.start_encoding()
-        except (av.error.FFmpegError, ValueError) as error:
-            names = ', '.join(
-                sorted({one.codec_context.name for one in old.streams.audio})
-            )
-            raise VideoError(_no_sound(names, target)) from error
+        for number in sounds:
+            track = cast(AudioStream, old.streams[number])
+            tracks[number] = out.add_stream_from_template(track)
+        out.start_encoding()
         pictures = _pictures(parts, base, origin, frame, delay)
         sound: Iterator[_Timed] = iter(())
         if tracks:
             zero = float((begin + origin) * base)
-            stop = None if end is None else end - (start - lead)
-            sound = _sound(old, tracks, zero, float(base), stop, notes)
+            low = 0.0 if start else -math.inf
+            high = math.inf if end is None else end - start
+            sound = _sound(old, tracks, zero, (low, high), notes)
         count = 0
         for _, number, packet in heapq.merge(
             pictures, sound, key=lambda item: item[0]
@@ -105,22 +98,47 @@ def join(
     return {'notes': notes, 'packets': count}
 
 
-def _copied(
-    out: av.container.OutputContainer, track: av.AudioStream
-) -> av.AudioStream:
-    try:
-        return out.add_stream_from_template(track)
-    except (av.error.FFmpegError, ValueError) as error:
-        names = track.codec_context.name
-        raise VideoError(_no_sound(names, out.name)) from error
+def check_sound(source: str, sounds: list[int], suffix: str) -> dict:
+    """Find out whether audio tracks can be copied, before anything is made.
+
+    Args:
+        source: The recording.
+        sounds: Numbers of its audio tracks.
+        suffix: Of the film.
+
+    Returns:
+        Nothing.
+
+    Raises:
+        VideoError: If they do not fit into the format.
+    """
+    av.logging.set_level(av.logging.PANIC)
+    kind = {'.mkv': 'matroska', '.mp4': 'mp4'}[suffix]
+    with (
+        av.open(io.BytesIO(), 'w', format=kind) as out,
+        _source(source) as old,
+    ):
+        names = set()
+        try:
+            for number in sounds:
+                track = cast(AudioStream, old.streams[number])
+                names.add(track.codec_context.codec.canonical_name)
+                out.add_stream_from_template(track)
+            out.start_encoding()
+        except (av.error.FFmpegError, ValueError) as error:
+            raise VideoError(
+                f'its sound ({", ".join(sorted(names))}) cannot be copied '
+                f'into {suffix}: end OUT in .mkv, which takes nearly all, or '
+                'leave the sound out with --audio none'
+            ) from error
+    return {}
 
 
-def _no_sound(names: str, target: str) -> str:
-    suffix = Path(target).suffix.upper().lstrip('.')
-    return (
-        f'its sound ({names}) cannot be copied into {suffix}: give OUT '
-        'another suffix (.mkv takes nearly all), or leave it out with '
-        '--audio none'
+def _source(path: str) -> av.container.InputContainer:
+    return av.open(
+        os.path.abspath(path),  # noqa: PTH100, may be no UTF-8
+        options={'protocol_whitelist': 'file'},
+        metadata_errors='replace',
     )
 
 
@@ -183,13 +201,15 @@ def _pictures(
 
 def _sound(
     old: av.container.InputContainer,
-    tracks: dict[int, av.AudioStream],
+    tracks: dict[int, AudioStream],
     zero: float,
-    tick: float,
-    stop: float | None,
+    span: tuple[float, float],
     notes: list[str],
 ) -> Iterator[_Timed]:
-    """Yield the packets of the sound; ``zero`` is where the film begins."""
+    """Yield the packets of the sound within a span of the film.
+
+    ``zero`` is where the film begins, in seconds of the source.
+    """
     last: dict[int, int] = {}
     packets = old.demux(*(old.streams[number] for number in tracks))
     time = 0.0
@@ -211,7 +231,7 @@ def _sound(
         last[number] = stamp
         base = packet.time_base
         time = float(packet.pts * base) - zero
-        if time < -tick or (stop is not None and time >= stop):
+        if not span[0] <= time < span[1]:
             continue
         shift = round(Fraction(zero) / base)
         packet.pts -= shift

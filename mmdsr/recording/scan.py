@@ -13,6 +13,7 @@ from typing import Any, cast
 import av
 import av.error
 import av.logging
+from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -157,14 +158,22 @@ def _packets(path: Path, number: int, stamp: float) -> dict:
             first=round(stamp / tick),
             sounds=tuple(
                 Sound(
-                    sound.codec_context.name if sound.codec_context else '',
-                    round(begins.get(sound.index, stamp) - stamp, 6),
+                    sound.index,
+                    sound.codec_context.codec.canonical_name,
+                    round(begins[sound.index] - stamp, 6),
                     sound.rate or 0,
                     sound.channels or 0,
                 )
                 for sound in sounds
+                if sound.index in begins and _is_usable(sound)
             ),
         )
+
+
+def _is_usable(sound: AudioStream) -> bool:
+    """Tell a track of sound from one that damage has made up."""
+    known = sound.codec_context is not None
+    return known and bool(sound.rate and sound.channels)
 
 
 def _rate(stream: VideoStream, gaps: Counter[int], tick: Fraction) -> float:

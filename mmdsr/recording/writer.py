@@ -74,7 +74,7 @@ class FilmWriter:
         self._container = av.open(str(temporary), 'w', format='matroska')
         return self
 
-    def _open(self, width: int, height: int) -> VideoStream:
+    def _open(self, width: int, height: int) -> 'VideoStream':
         facts, colors = self.facts, self.facts.colors
         rate = Fraction(min(max(facts.rate, 1), _MOST_RATE)).limit_denominator(
             1001
