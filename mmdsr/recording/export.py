@@ -374,6 +374,12 @@ def _said(facts: Facts, found: dict) -> list[str]:
 def _sound(film: Film) -> dict:
     """Return the arguments of :func:`mmdsr.recording.join.join` on time."""
     facts, options = film.facts, film.options
+    sounds = _copied(facts, options)
+    lead = 0.0
+    if sounds and not options.start:
+        # Before zero of the source lies what decoders need to get going.
+        zero = -facts.first * float(facts.tick)
+        lead = max(0.0, *(-max(one.start, zero) for one in facts.sounds))
     return dict(
         source=str(film.source),
         tick=facts.time_base,
@@ -381,7 +387,9 @@ def _sound(film: Film) -> dict:
         frame=max(1, facts.ticks(options.every / facts.rate)),
         start=options.start,
         end=options.end,
-        sounds=_copied(facts, options),
+        sounds=sounds,
+        lead=lead,
+        sar=facts.sar,
     )
 
 

@@ -21,6 +21,7 @@ import av.logging
 from av.audio.stream import AudioStream
 
 from mmdsr.errors import VideoError
+from mmdsr.recording.matroska import set_display_size
 
 #: Seconds at which it is decoded, number of its audio track (None for a
 #: picture), and the packet.
@@ -39,6 +40,8 @@ def join(
     start: float,
     end: float | None,
     sounds: list[int],
+    lead: float,
+    sar: str,
     tags: dict[str, str],
 ) -> dict:
     """Write the film.
@@ -53,6 +56,8 @@ def join(
         start: Seconds after the first picture at which the film begins.
         end: Seconds at which it ends; None for the end.
         sounds: Numbers of the audio tracks that are copied.
+        lead: Seconds by which the sound begins before the film.
+        sar: Width of a pixel divided by its height, as a fraction.
         tags: Metadata to be written.
 
     Returns:
@@ -63,11 +68,15 @@ def join(
     """
     av.logging.set_level(av.logging.PANIC)
     base = Fraction(tick)
-    origin = round(start / base)
+    origin = round((start - lead) / base)
     notes: list[str] = []
     parts = [Path(part) for part in segments]
     delay = max(_delay(_places(part)) for part in parts)
-    options = {'movflags': '+faststart'} if target.endswith('.mp4') else {}
+    # Without checksums the head may be amended.
+    options = {'write_crc32': '0'}
+    if target.endswith('.mp4'):
+        options = {'movflags': '+faststart'}
+    amend = target.endswith('.mkv') and Fraction(sar) != 1
     with (
         av.open(target, 'w', options=options) as out,
         av.open(str(_film(parts[0]))) as first,
@@ -75,6 +84,9 @@ def join(
     ):
         film = out.add_stream_from_template(first.streams.video[0])
         film.time_base = base
+        if amend:
+            film.set_display_rotation(90)  # a place holder
+            size = film.codec_context.width, film.codec_context.height
         out.metadata.update(tags)
         tracks = {}
         for number in sounds:
@@ -86,7 +98,7 @@ def join(
         if tracks:
             zero = float((begin + origin) * base)
             low = 0.0 if start else -math.inf
-            high = math.inf if end is None else end - start
+            high = math.inf if end is None else end - start + lead
             sound = _sound(old, tracks, zero, (low, high), notes)
         count = 0
         for _, number, packet in heapq.merge(
@@ -95,6 +107,8 @@ def join(
             packet.stream = film if number is None else tracks[number]
             count += number is not None
             out.mux_one(packet)
+    if amend:
+        set_display_size(Path(target), *size, Fraction(sar))
     return {'notes': notes, 'packets': count}
 
 

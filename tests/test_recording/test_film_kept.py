@@ -25,7 +25,9 @@ def from_first(times):
     'suffix', ['.mp4', '.mpg', '.mov', '.avi', '.mkv', '.wmv', '.ts']
 )
 def test_every_container_keeps_frames_times_and_sound(tmp_path, suffix):
-    source = record(tmp_path / f'in{suffix}', frames(), sound=True)
+    # What Windows Media has for sound fits into neither format.
+    sound = suffix != '.wmv'
+    source = record(tmp_path / f'in{suffix}', frames(), sound=sound)
     target = tmp_path / 'out.mkv'
     report = enhance(source, target)
     assert report.finished
@@ -39,6 +41,7 @@ def test_every_container_keeps_frames_times_and_sound(tmp_path, suffix):
     # FFV1 at the same size: the decoded pixels themselves.
     for one, other in zip(after.pictures, before.pictures, strict=True):
         assert psnr(one, other) > 45
+    assert bool(before.sounds) == sound
     assert [data for _, data in after.sounds] == [
         data for _, data in before.sounds
     ]
