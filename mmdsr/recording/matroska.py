@@ -14,6 +14,8 @@ _HEAD = 2**16
 #: A projection of 11 bytes that begins with a turn of 8 bytes.
 _PROJECTION = b'\x76\x70\x8b\x76\x75\x88'
 _WIDTH, _HEIGHT, _VOID = b'\x54\xb0\x82', b'\x54\xba\x82', b'\xec\x82\0\0'
+#: The unit of the display size.
+_UNKNOWN, _PIXELS = b'\x54\xb2\x81\x04', b'\x54\xb2\x81\x00'
 
 
 def set_display_size(
@@ -28,7 +30,7 @@ def set_display_size(
         sar: Width of a pixel divided by its height.
 
     Raises:
-        RuntimeError: If there is no projection.
+        RuntimeError: If there is no place for it.
     """
     shown = round(width * sar), height
     element = b''.join(
@@ -37,8 +39,10 @@ def set_display_size(
     )
     element += _VOID
     with path.open('r+b') as file:
-        start = file.read(_HEAD).find(_PROJECTION)
-        if start < 0:
-            raise RuntimeError(f'{path} has no projection to be replaced.')
-        file.seek(start)
-        file.write(element)
+        head = file.read(_HEAD)
+        for old, new in ((_PROJECTION, element), (_UNKNOWN, _PIXELS)):
+            place = head.find(old)
+            if place < 0:
+                raise RuntimeError(f'{path} has no place for a size.')
+            file.seek(place)
+            file.write(new)

@@ -27,7 +27,7 @@ def source(tmp_path_factory):
 @pytest.fixture(scope='module')
 def whole(source):
     """The film made in one go."""
-    target = source.with_name('whole.mp4')
+    target = source.with_name('whole.mkv')
     enhance(source, target, scale=1)
     return show(target)
 
@@ -60,7 +60,7 @@ def start(source, target):
 
 
 def killed(source, target, ready):
-    """Kill a run as soon as ``ready()`` says so; tell whether it was killed."""
+    """Kill a run once ``ready()`` says so; tell whether it was killed."""
     process = start(source, target)
     limit = time.monotonic() + 120
     while process.poll() is None and not ready():
@@ -72,7 +72,7 @@ def killed(source, target, ready):
 
 @pytest.mark.slow
 def test_killed_at_any_moment(source, whole, tmp_path):
-    target = tmp_path / 'out.mp4'
+    target = tmp_path / 'out.mkv'
     root = staging_root(target)
 
     def segments(count):
@@ -86,7 +86,7 @@ def test_killed_at_any_moment(source, whole, tmp_path):
         segments(3),
         segments(6),
         lambda: (root / 'range.json').exists(),
-        lambda: (root / 'joined.mp4').exists(),
+        lambda: (root / 'joined.mkv').exists(),
         lambda: (root / 'joined.json').exists(),
         lambda: target.exists(),
     ]
@@ -95,11 +95,11 @@ def test_killed_at_any_moment(source, whole, tmp_path):
     assert start(source, target).wait(120) == 0
     same(target, whole)
     left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == ['out.mp4', 'out.mp4.report.json']
+    assert left == ['out.mkv', 'out.mkv.report.json']
 
 
 def test_an_interrupted_film_is_resumed(source, whole, tmp_path):
-    target = tmp_path / 'out.mp4'
+    target = tmp_path / 'out.mkv'
     seen = []
 
     def stop(moment, picture):
@@ -133,7 +133,7 @@ def test_an_interrupted_film_is_resumed(source, whole, tmp_path):
 
 
 def test_parts_make_one_film(source, whole, tmp_path):
-    target = tmp_path / 'out.mp4'
+    target = tmp_path / 'out.mkv'
     first = enhance(source, target, part=1, parts=3)
     assert not first.finished
     assert first.written == 15
@@ -149,14 +149,14 @@ def test_parts_make_one_film(source, whole, tmp_path):
 
 @pytest.mark.slow
 def test_parts_at_the_same_time(source, whole, tmp_path):
-    target = tmp_path / 'out.mp4'
+    target = tmp_path / 'out.mkv'
     processes = [start(source, target) for _ in range(2)]
     assert [process.wait(120) for process in processes] == [0, 0]
     same(target, whole)
 
 
 def test_a_finished_film_is_kept_or_replaced_on_demand(source, tmp_path):
-    target = tmp_path / 'out.mp4'
+    target = tmp_path / 'out.mkv'
     enhance(source, target, every=8)
     before = target.stat().st_mtime_ns
     again = enhance(source, target, every=8)
@@ -198,7 +198,7 @@ def test_what_is_somebody_elses_is_not_touched(source, tmp_path):
 
 def test_a_changed_source_is_not_mixed_in(tmp_path):
     source = record(tmp_path / 'in.mp4', frames(10))
-    target = tmp_path / 'out.mp4'
+    target = tmp_path / 'out.mkv'
     enhance(source, target, part=0, parts=2)
     record(source, frames(11))
     with pytest.raises(FileExistsError, match='other settings .source'):
