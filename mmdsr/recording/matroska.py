@@ -11,6 +11,7 @@ from pathlib import Path
 
 #: Where the tracks are in a file that FFmpeg has written.
 _HEAD = 2**16
+_MOST = 2**16 - 1
 #: A projection of 11 bytes that begins with a turn of 8 bytes.
 _PROJECTION = b'\x76\x70\x8b\x76\x75\x88'
 _WIDTH, _HEIGHT, _VOID = b'\x54\xb0\x82', b'\x54\xba\x82', b'\xec\x82\0\0'
@@ -32,7 +33,11 @@ def set_display_size(
     Raises:
         RuntimeError: If there is no place for it.
     """
-    shown = round(width * sar), height
+    wide = width * sar
+    # Both count as a ratio only, so that it can be exact.
+    shown = wide.numerator, height * wide.denominator
+    if max(shown) > _MOST:
+        shown = round(wide), height
     element = b''.join(
         name + struct.pack('>H', side)
         for name, side in zip((_WIDTH, _HEIGHT), shown, strict=True)

@@ -35,7 +35,10 @@ def whole(source):
 def same(path, whole):
     made = show(path)
     assert made.times == whole.times
-    assert made.times == [Fraction(n, 25) for n in range(COUNT)]
+    # What AAC needs to get going lies before the first picture.
+    assert [time - made.times[0] for time in made.times] == [
+        Fraction(n, 25) for n in range(COUNT)
+    ]
     assert made.sounds == whole.sounds
     for one, other in zip(made.pictures, whole.pictures, strict=True):
         np.testing.assert_array_equal(one, other)
