@@ -98,12 +98,18 @@ class Alignments:
         split (str): ``'train'`` or ``'test'``.
         name (str): Of the cache.
         overwrite (bool): Make existing files anew.
+        load_depth (Callable, optional): Adds ``depth_lr`` and ``depth_ref``
+            (h, w, 1) to a sample, for an aligner that takes depth. Defaults
+            to None.
     """
 
-    def __init__(self, aligner, root, split, name, overwrite=False):
+    def __init__(
+        self, aligner, root, split, name, overwrite=False, load_depth=None
+    ):
         self.aligner = aligner
         self.root, self.split, self.name = root, split, name
         self.overwrite = overwrite
+        self.load_depth = load_depth
         self.dataset = RefSRDataset(root, split)
 
     def __len__(self):
@@ -118,19 +124,29 @@ class Alignments:
             if not self.overwrite and alignment_path(*place).is_file():
                 yield False
                 continue
-            images = [_tensor(info[f'{key}_path']) for key in ('img', 'ref')]
+            images = [_load(info[f'{key}_path']) for key in ('img', 'ref')]
+            depths = ()
+            if self.load_depth is not None:
+                info.update(zip(('img', 'ref'), images, strict=True))
+                info = self.load_depth(info)
+                depths = (None, _tensor(info['depth_lr']))
+                depths += (_tensor(info['depth_ref']),)
+            lr, ref = (_tensor(image) / 255 for image in images)
             with torch.inference_mode():
-                flow, confidence = self.aligner(*images)
+                flow, confidence = self.aligner(lr, ref, *depths)
             write_alignment(*place, _array(flow), _array(confidence))
             yield True
 
 
-def _tensor(path):
+def _load(path):
     try:
-        image = np.asarray(open_image(path).convert('RGB'))
+        return np.array(open_image(path).convert('RGB'))
     except ValueError as error:
         raise ValueError(f'{path} is {error}.') from error
-    return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
+
+
+def _tensor(array):
+    return torch.from_numpy(array).permute(2, 0, 1)[None].float()
 
 
 def _array(tensor):
