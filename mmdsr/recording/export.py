@@ -14,7 +14,7 @@ from mmdsr.inference.journal import Stamp, stamp
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.files import write_bytes
 from mmdsr.io.frames import real_path
-from mmdsr.recording.child import ask
+from mmdsr.recording.ask import ask
 from mmdsr.recording.facts import Facts, read_facts
 from mmdsr.recording.film import Film, Observer
 from mmdsr.recording.options import RecordingOptions, film_suffix

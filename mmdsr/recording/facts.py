@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from mmdsr.recording.ask import ask
+
 #: Codes of FFmpeg, the same as in ITU-T H.273.
 BT709, UNKNOWN, BT470BG, SMPTE170M = 1, 2, 5, 6
 LIMITED, FULL = 1, 2
@@ -130,6 +132,4 @@ def read_facts(path: Path) -> Facts:
         OSError: If the file is missing or may not be read.
         MissingExtraError: Without PyAV.
     """
-    from mmdsr.recording.child import ask
-
     return Facts.from_dict(ask('facts', path=str(path)))
