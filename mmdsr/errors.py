@@ -41,3 +41,11 @@ class StageError(ValueError):
 
 class FrameError(StageError):
     """The annotations match neither the LR nor the HR image."""
+
+
+class EvidenceError(ValueError):
+    """A file is no record of how a result was made."""
+
+
+class EditedRecordError(EvidenceError):
+    """A record was changed after it was written."""

@@ -17,6 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from mmdsr.cli.evidence_options import evidence_options
 from mmdsr.errors import MissingExtraError, VideoError
 from mmdsr.inference import SuperResolver
 from mmdsr.inference.ranks import Place
@@ -50,7 +51,7 @@ OWN = (
     'part',
 )
 #: Those that are for images only.
-_IMAGES = ('refs',)
+_IMAGES = ('refs', 'confidence')
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
@@ -136,7 +137,9 @@ def refuse_misfits(args: argparse.Namespace, recording: bool) -> None:
         ValueError: In one line.
     """
     wrong = _IMAGES if recording else OWN
-    given = [name for name in wrong if getattr(args, name) is not None]
+    given = [
+        name for name in wrong if getattr(args, name) not in (None, False)
+    ]
     if given:
         option = '--' + given[0].replace('_', '-')
         kinds = (
@@ -257,6 +260,7 @@ def run_recording(
                     ),
                     status=lambda text: bar.update(task, description=text),
                 ),
+                evidence=evidence_options(args),
             )
     except VideoError as error:
         raise ValueError(f'{source}: {error}.') from error

@@ -7,6 +7,9 @@ from mmdsr.version import __version__
 
 COMMANDS = {
     'enhance': Command('mmdsr.cli.enhance', 'super-resolve images or folders'),
+    'verify': Command(
+        'mmdsr.cli.verify', 'check results against their records'
+    ),
     'doctor': Command(
         'mmdsr.doctor.report', 'check the environment and say how to fix it'
     ),

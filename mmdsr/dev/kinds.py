@@ -174,8 +174,8 @@ def _read_mask(path, out):
 def _read_coco(path, out):
     from mmdsr.io.layout import encode_depth
     from mmdsr.io.manifest import write_manifest
-    from mmdsr.sim.browse import read_rows_of
-    from mmdsr.sim.export import LAYOUTS
+    from mmdsr.sim.data.export import LAYOUTS
+    from mmdsr.sim.preview.browse import read_rows_of
 
     root, stems = path.parent / NAME, ['run0_0', 'run0_1']
     mask = (picture()[..., 0] < 40).astype(np.uint8)
@@ -282,6 +282,39 @@ def videos():
     return [Case(name, data, mutators, _read_video) for name, data in files]
 
 
+def _read_record(path, out):
+    from mmdsr.evidence.sidecar import read_sidecar
+
+    read_sidecar(path)
+
+
+def records():
+    """Side-cars that say how a result was made."""
+    from mmdsr.evidence.record import (
+        Frame,
+        NamedFile,
+        Output,
+        Record,
+        Reference,
+        Source,
+        to_json,
+    )
+
+    record = Record(
+        '2026-01-31T12:00:00Z',
+        Source('a.jpg', 'a' * 64),
+        NamedFile('x.safetensors', 'b' * 64),
+        {'mmdsr': '0.1.0'},
+        {'scale': 4, 'tile': 'auto'},
+        None,
+        Output('a.png', 'image', 64, 48, 'c' * 64, 'd' * 64),
+        (Frame(0, None, Reference('b.jpg', 'e' * 64, ''), 0.3, 0.6),),
+    )
+    mutators = (mutate.mutate_bytes, mutate.mutate_json)
+    data = to_json(record).encode()
+    return [Case('input.png.json', data, mutators, _read_record)]
+
+
 #: Makers of the cases by the name of the kind.
 KINDS = {
     'images': images,
@@ -289,6 +322,7 @@ KINDS = {
     'checkpoints': checkpoints,
     'weights': weights,
     'manifests': manifests,
+    'records': records,
     'csv': tables,
     'coco': coco,
     'videos': videos,

@@ -10,14 +10,18 @@ from pathlib import Path
 import torch
 
 from mmdsr.errors import VideoError
+from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.inference.journal import Stamp, stamp
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.files import write_bytes
 from mmdsr.io.frames import real_path
 from mmdsr.recording.ask import ask
+from mmdsr.recording.evidence import FilmEvidence
 from mmdsr.recording.facts import Facts, read_facts
 from mmdsr.recording.film import Film, Observer
+from mmdsr.recording.neighbors import Moment
 from mmdsr.recording.options import RecordingOptions, film_suffix
+from mmdsr.recording.painter import Painted
 from mmdsr.recording.plan import Plan, make_plan
 from mmdsr.recording.staging import (
     Staging,
@@ -66,18 +70,11 @@ class Hooks:
             :data:`mmdsr.recording.film.Observer`.
         progress: ``progress(done, total)`` counts frames of this process.
         status: Is told what is being done, in a few words.
-        tags: Gives the metadata of the film when it is joined, from the
-            report.
-        finished: ``finished(path, report)`` is called with the film, not yet
-            in its place; what it returns goes into files beside it, by what
-            is appended to the name of the film.
     """
 
     frame: Observer | None = None
     progress: Callable[[int, int], None] = lambda done, total: None
     status: Callable[[str], None] = lambda text: None
-    tags: Callable[[dict], dict[str, str]] = lambda report: {}
-    finished: Callable[[Path, dict], dict[str, bytes]] = lambda path, _: {}
 
 
 def report_path(target: Path) -> Path:
@@ -96,6 +93,7 @@ def enhance_recording(
     parts: int = 1,
     overlap: bool = True,
     hooks: Hooks | None = None,
+    evidence: EvidenceOptions | None = None,
 ) -> RecordingReport:
     """Enhance a recording; memory does not grow with its length.
 
@@ -119,6 +117,8 @@ def enhance_recording(
         overlap: Whether decoding, matching, enhancing and encoding run
             beside each other.
         hooks: Who is told what.
+        evidence: What is recorded of how it was made. Defaults to None: a
+            side-car and tags.
 
     Returns:
         What became of it.
@@ -144,7 +144,9 @@ def enhance_recording(
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
     suffix = film_suffix(target)
     hooks.status('Reading')
+    shown = evidence or EvidenceOptions()
     settings = film_settings(resolver, source, target, options)
+    settings['mark'] = shown.mark
     staging = Staging(target, settings)
     if not overwrite or staging.root.exists():
         kept = _finished(staging)
@@ -169,8 +171,18 @@ def enhance_recording(
             ).as_dict()
         )
     )
+    reference = Path(options.reference) if options.policy == 'file' else None
+    record = FilmEvidence(resolver, target, shown, str(device), reference)
+
+    def observe(moment: Moment, painted: Painted) -> dict:
+        kept = record.frame(moment, painted)
+        return {
+            **kept,
+            **(hooks.frame(moment, painted) if hooks.frame else {}),
+        }
+
     film = Film(
-        resolver, source, facts, plan, options, device, overlap, hooks.frame
+        resolver, source, facts, plan, options, device, overlap, observe
     )
     report = RecordingReport(target)
     expected = expected_frames(facts, options)
@@ -183,7 +195,7 @@ def enhance_recording(
     hooks.status('Enhancing')
     film.make(staging, suffix, part, parts, count)
     hooks.status('Joining')
-    return _join(film, staging, suffix, report, hooks)
+    return _join(film, staging, suffix, report, record)
 
 
 def film_settings(
@@ -277,7 +289,7 @@ def _join(
     staging: Staging,
     suffix: str,
     report: RecordingReport,
-    hooks: Hooks,
+    record: FilmEvidence,
 ) -> RecordingReport:
     """Join the segments if all are there, and put the film in its place."""
     if not staging.root.exists():
@@ -290,7 +302,7 @@ def _join(
             if missing is None or missing:
                 report.missing = len(missing or ())
                 return report
-            joined = _make_whole(film, staging, suffix, hooks)
+            joined = _make_whole(film, staging, suffix, record)
         _place(staging, joined)
     report.finished, report.total = True, joined['total']
     report.notes = joined['notes']
@@ -299,7 +311,7 @@ def _join(
 
 
 def _make_whole(
-    film: Film, staging: Staging, suffix: str, hooks: Hooks
+    film: Film, staging: Staging, suffix: str, record: FilmEvidence
 ) -> dict:
     """Join the segments under a temporary name and write the report."""
     segments, found = staging.segments(), staging.found()
@@ -316,6 +328,7 @@ def _make_whole(
         plan=plan,
         notes=[*plan['notes'], *_said(facts, found)],
         problems=found.get('problems', []),
+        size=segments[0][1]['size'],
         seconds=round(sum(one['seconds'] for _, one in segments), 3),
         cuts=[one['time'] for one in frames if one['cut']],
         frames=frames,
@@ -326,7 +339,7 @@ def _make_whole(
             'join',
             target=str(path),
             segments=[str(film_in(staging.root, n)) for n, _ in segments],
-            tags=hooks.tags(content),
+            tags=record.tags(content),
             **_sound(film),
         )
         content['notes'] += done['notes']
@@ -334,7 +347,7 @@ def _make_whole(
     else:
         path = pictures_in(staging.root)
         _drop_others(path, frames)
-    beside = hooks.finished(path, content)
+    beside = record.beside(path, content)
     beside[_REPORT] = json.dumps(content, indent=1).encode()
     for number, data in enumerate(beside.values()):
         write_bytes(staging.root / f'beside{number}', data)

@@ -14,7 +14,7 @@ from mmdsr.io.frames import read_rgb
 from mmdsr.recording.facts import Facts
 from mmdsr.recording.neighbors import Moment, find_references, reach_of
 from mmdsr.recording.options import RecordingOptions
-from mmdsr.recording.painter import Look, Painter
+from mmdsr.recording.painter import Look, Painted, Painter
 from mmdsr.recording.plan import Plan
 from mmdsr.recording.stages import Flow, steps
 from mmdsr.recording.staging import Staging, film_in, pictures_in
@@ -22,9 +22,9 @@ from mmdsr.recording.writer import FilmWriter, PictureWriter, Writer
 from mmdsr.video.reader import Stats, read_video
 from mmdsr.video.spans import Spans
 
-#: What is told of a frame: its moment, and its picture; what it returns is
-#: kept with the frame, JSON must hold it.
-Observer = Callable[[Moment, np.ndarray], dict]
+#: Is told of a frame and its picture, which it may draw on; what it returns
+#: is kept with the frame, JSON must hold it.
+Observer = Callable[[Moment, Painted], dict]
 
 
 @dataclass
@@ -152,9 +152,9 @@ class Film:
     ) -> Flow[tuple[Moment, np.ndarray, dict]]:
         """Yield the frames with their pictures and what is kept of them."""
         for moment in moments:
-            picture = self.painter.paint(moment)
-            kept = self.observer(moment, picture) if self.observer else {}
-            yield moment, picture, kept
+            painted = self.painter.paint(moment)
+            kept = self.observer(moment, painted) if self.observer else {}
+            yield moment, painted.picture, kept
 
     def make(
         self,
@@ -221,9 +221,10 @@ class Film:
                     moment, picture, kept = item
                     writer.add(moment.index, picture)
                     lines.append({**self._line(moment), **kept})
+                    size = picture.shape[1], picture.shape[0]
                     progress(1)
                     item = next(painted, None)
-            staging.finish(number, lines, time.monotonic() - begun)
+            staging.finish(number, lines, time.monotonic() - begun, size)
 
     def writer(self, folder: Path, suffix: str, number: int) -> Writer:
         """Return what writes a segment into a folder."""

@@ -75,7 +75,7 @@ def join(
     # Without checksums the head may be amended.
     options = {'write_crc32': '0'}
     if target.endswith('.mp4'):
-        options = {'movflags': '+faststart'}
+        options = {'movflags': '+faststart+use_metadata_tags'}
     amend = target.endswith('.mkv') and Fraction(sar) != 1
     with (
         av.open(target, 'w', options=options) as out,

@@ -3,14 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from PIL import Image
 
-from mmdsr.inference.enlarging import ImagePair
 from mmdsr.inference.inputs import read_image, write_like
+from mmdsr.inference.pairs import Enlarged
 from mmdsr.inference.references import at_full_size
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.images import downscale
@@ -44,6 +45,21 @@ class Look:
     show: str
     texts: tuple[tuple[int, int, int, int], ...] = ()
     side_by_side: bool = False
+
+
+class Painted(NamedTuple):
+    """The picture of a frame.
+
+    Args:
+        picture: RGB (H, W, 3) uint8.
+        confidence: In the references, of each pixel that the network saw
+            (h, w) in [0, 1]; ``None`` without any.
+        tile: Side of the tiles; ``None`` for all at once.
+    """
+
+    picture: np.ndarray
+    confidence: np.ndarray | None
+    tile: int | None
 
 
 class Painter:
@@ -85,20 +101,26 @@ class Painter:
         bottom = min(height, math.ceil(y + h) + _MARGIN)
         return left, top, right - left, bottom - top
 
-    def paint(self, moment: Moment) -> np.ndarray:
+    def paint(self, moment: Moment) -> 'Painted':
         """Make the picture of a frame.
 
         Args:
             moment: The frame and its references.
 
         Returns:
-            RGB (H, W, 3) uint8.
+            What is to be shown, and the confidence in the references.
         """
         picture, scale = moment.picture, self.look.scale
         box = self.box(picture, moment.time)
-        enhanced = self._enhance(moment, box)
+        enhanced, found = self._enhance(moment, box)
+
+        def painted(result: np.ndarray) -> Painted:
+            # A mark may be drawn on it.
+            result = np.require(result, requirements='W')
+            return Painted(result, found.confidence, found.tile)
+
         if not self.look.side_by_side and not self.look.texts:
-            return self._show(picture, enhanced, box)
+            return painted(self._show(picture, enhanced, box))
         interpolated = plain(picture, box, scale)
         for text in self.look.texts:
             enhanced = _keep(enhanced, interpolated, text, box, scale)
@@ -106,28 +128,28 @@ class Painter:
         if self.look.side_by_side:
             left = self._show(picture, interpolated, box)
             result = np.concatenate([left, result], axis=1)
-        return result
+        return painted(result)
 
-    def _enhance(self, moment: Moment, box: Box) -> np.ndarray:
-        """Return the region enhanced, ``scale`` times as large."""
+    def _enhance(
+        self, moment: Moment, box: Box
+    ) -> tuple[np.ndarray, Enlarged]:
+        """Return the region ``scale`` times as large, and how it was made."""
         window = self._window(moment.picture, moment.time)
         image = np.ascontiguousarray(_cut(moment.picture, window))
         lr = read_image(image).to(self.device)
+        refs = None
         if moment.references and self.resolver.interpolation is None:
             refs = self._references(moment, window, lr)
-            name = f'frame {moment.index}'
-            (large,) = self.resolver.enlarge([ImagePair(lr, refs, name)])
-        else:
-            (large,) = self.resolver.pixels([lr])
-        result = np.asarray(write_like(large, image))
+        name = dict(img_path=f'frame {moment.index}')
+        (found,) = self.resolver.explain_pixels([lr], [name], [refs])
+        result = np.asarray(write_like(found.pixels, image))
         factor = self.resolver.scale
         x, y, w, h = box
         left = round((x - window[0]) * factor)
         top = round((y - window[1]) * factor)
         result = result[top : top + h * factor, left : left + w * factor]
-        return downscale(
-            np.ascontiguousarray(result), factor // self.look.scale
-        )
+        result = np.ascontiguousarray(result)
+        return downscale(result, factor // self.look.scale), found
 
     def _references(
         self, moment: Moment, window: Box, lr: torch.Tensor

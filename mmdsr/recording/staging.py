@@ -94,7 +94,11 @@ class Staging:
         return plan
 
     def finish(
-        self, number: int, frames: list[dict], seconds: float = 0.0
+        self,
+        number: int,
+        frames: list[dict],
+        seconds: float = 0.0,
+        size: tuple[int, int] = (0, 0),
     ) -> None:
         """Note that a segment is finished.
 
@@ -102,8 +106,9 @@ class Staging:
             number: Of the segment.
             frames: What is known about its frames, in order.
             seconds: How long it took.
+            size: Width and height of its pictures.
         """
-        content = dict(frames=frames, seconds=round(seconds, 3))
+        content = dict(frames=frames, seconds=round(seconds, 3), size=size)
         self.write(f'{number:06d}', content)
 
     def segments(self) -> list[tuple[int, dict]]:

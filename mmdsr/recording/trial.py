@@ -116,7 +116,8 @@ def try_frames(
     pictures, took = [], []
     for moment in moments:
         begun = time.monotonic()
-        pictures.append((moment.time, film.painter.paint(moment)))
+        painted = film.painter.paint(moment)
+        pictures.append((moment.time, painted.picture))
         took.append(time.monotonic() - begun)
     # The first one starts libraries up.
     seconds = float(np.mean(took[1:] or took))

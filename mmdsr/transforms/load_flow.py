@@ -13,12 +13,12 @@ from mmdsr.io.layout import DEPTH_KEYS
 from mmdsr.registry import TRANSFORMS
 
 if TYPE_CHECKING:
-    from mmdsr.sim.correspondence import View
+    from mmdsr.sim.data.correspondence import View
 
 
 @lru_cache(maxsize=8)
 def _views(root: str) -> dict[tuple[str, str, str], 'View']:
-    from mmdsr.sim.correspondence import read_views
+    from mmdsr.sim.data.correspondence import read_views
 
     return read_views(root)
 
@@ -35,7 +35,7 @@ class LoadFlow(BaseTransform):
     ``data_root``, ``split``, ``stem``, ``depth_lr_path``,
     ``depth_ref_path``.
     Added keys: ``flow`` ``(h, w, 2)`` float32 in LR pixels, see
-    :func:`mmdsr.sim.correspondence.correspondence`; ``visible`` ``(h, w,
+    :func:`mmdsr.sim.data.correspondence.correspondence`; ``visible`` ``(h, w,
     1)`` float32, 1 where the reference shows the spot, 0 elsewhere.
 
     Place it before crops and :class:`mmdsr.FlipTranspose`, which take the
@@ -110,7 +110,7 @@ class LoadFlow(BaseTransform):
             key in views for key in keys
         ):
             return None
-        from mmdsr.sim.correspondence import correspondence
+        from mmdsr.sim.data.correspondence import correspondence
 
         depth, depth_ref = (read_depth(file) for file in depths)
         view, view_ref = (views[key] for key in keys)

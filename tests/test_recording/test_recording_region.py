@@ -23,7 +23,7 @@ def painted(picture, box, scale=4, show='zoom', resolver=None, **look):
     painter = Painter(
         resolver or bicubic(), Look(scale, show, **look), track, 'cpu'
     )
-    return painter.paint(Moment(0, 0.0, picture))
+    return painter.paint(Moment(0, 0.0, picture)).picture
 
 
 def test_zoom_shows_the_box_alone(picture):

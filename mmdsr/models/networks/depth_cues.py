@@ -190,7 +190,7 @@ def depth_consistency(
             of the motion. Defaults to None, the same everywhere.
         tolerance: Relative difference up to which two depths are the same.
             The default is that of
-            :func:`mmdsr.sim.correspondence.correspondence`.
+            :func:`mmdsr.sim.data.correspondence.correspondence`.
 
     Returns:
         Two maps (N, 1, H, W): 1 where the spot is shown, otherwise 0, and 1

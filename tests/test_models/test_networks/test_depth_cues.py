@@ -12,8 +12,8 @@ from mmdsr.models.networks.depth_cues import (
     rigid_depth_ratio,
 )
 from mmdsr.models.networks.flow import warp
-from mmdsr.sim.correspondence import View, correspondence
-from mmdsr.sim.geometry import rotation
+from mmdsr.sim.data.correspondence import View, correspondence
+from mmdsr.sim.trace.geometry import rotation
 
 SIZE = (60, 84)
 NEAR = 0.25
