@@ -11,6 +11,7 @@ import torch
 
 from mmdsr.errors import VideoError
 from mmdsr.evidence.options import EvidenceOptions
+from mmdsr.extras import require
 from mmdsr.inference.journal import Stamp, stamp
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.files import write_bytes
@@ -129,7 +130,9 @@ def enhance_recording(
             settings.
         ValueError: If the arguments do not fit.
         OSError: If a file cannot be read or written.
+        MissingExtraError: Without PyAV.
     """
+    require('video', 'av', 'filelock')
     source, target = Path(source), Path(target)
     options, hooks = options or RecordingOptions(), hooks or Hooks()
     if not 0 <= part < parts:

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
-
 from mmdsr.inference.journal import remove_leftovers
 from mmdsr.io.files import write_bytes
 
@@ -66,6 +64,8 @@ class Staging:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep other processes out; a killed one lets them in."""
+        from filelock import FileLock  # of the extra "video"
+
         with FileLock(self.root / _LOCK):
             yield
 

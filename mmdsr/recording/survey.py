@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from mmdsr.depth.vanishing import find_vanishing_point
+from mmdsr.extras import require
 from mmdsr.video.overlays import detect_overlays
 from mmdsr.video.reader import read_video
 from mmdsr.video.report import Selection
@@ -50,6 +51,8 @@ def survey(
     """
     if not (text or far):
         return [], [], []
+    if far:
+        require('depth', 'scipy')
     step = max(min(_STEP, duration / _LUMAS), duration / _POINTS)
     wanted = max(_LUMAS // 2, duration / step / 2 if far else 0)
     for key_frames in (True, False):
