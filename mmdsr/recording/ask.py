@@ -14,13 +14,13 @@ from mmdsr.errors import VideoError
 from mmdsr.extras import require
 
 
-def ask(task: str, **request: Any) -> dict:
+def ask(task: str, request: dict[str, Any]) -> dict:
     """Have a task done.
 
     Args:
         task: ``'facts'`` (:mod:`mmdsr.recording.scan`), ``'sound'`` or
             ``'join'`` (:mod:`mmdsr.recording.join`).
-        **request: Arguments of the task.
+        request: Arguments of the task, by name.
 
     Returns:
         What it gives.
@@ -36,7 +36,7 @@ def ask(task: str, **request: Any) -> dict:
     )
     done = subprocess.run(
         [sys.executable, '-c', code],
-        input=json.dumps({'task': task, **request}).encode(),
+        input=json.dumps({'task': task, 'request': request}).encode(),
         capture_output=True,
         check=False,
         # Ctrl-C is for the parent, which ends this one.

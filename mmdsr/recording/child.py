@@ -42,7 +42,7 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _answer(task: str, **request: Any) -> dict:
+def _answer(task: str, request: dict[str, Any]) -> dict:
     if task == 'facts':
         return scan(Path(request['path'])).as_dict()
     return (join if task == 'join' else check_sound)(**request)

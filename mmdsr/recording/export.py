@@ -159,7 +159,7 @@ def enhance_recording(
     facts = read_facts(source)
     sounds = _copied(facts, options)
     if suffix and sounds:
-        ask('sound', source=str(source), sounds=sounds, suffix=suffix)
+        ask('sound', dict(source=str(source), sounds=sounds, suffix=suffix))
     staging.open(overwrite)
     plan = Plan.from_dict(
         staging.plan(
@@ -338,13 +338,13 @@ def _make_whole(
     )
     if suffix:
         path = staging.root / f'{_JOINED}{suffix}'
-        done = ask(
-            'join',
+        request = dict(
             target=str(path),
             segments=[str(film_in(staging.root, n)) for n, _ in segments],
             tags=record.tags(content),
             **_sound(film),
         )
+        done = ask('join', request)
         content['notes'] += done['notes']
         content['sound_packets'] = done['packets']
     else:

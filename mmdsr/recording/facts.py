@@ -132,4 +132,4 @@ def read_facts(path: Path) -> Facts:
         OSError: If the file is missing or may not be read.
         MissingExtraError: Without PyAV.
     """
-    return Facts.from_dict(ask('facts', path=str(path)))
+    return Facts.from_dict(ask('facts', {'path': str(path)}))

@@ -137,7 +137,7 @@ def follow(
     corners = []
     for values, side, length in ((x, w, width), (y, h, height)):
         even = np.interp(grid, times, values)
-        count = int(round(_MEDIAN / step)) | 1
+        count = round(_MEDIAN / step) | 1
         if count > 1:
             even = median_filter(even, count, mode='nearest')
         even = gaussian_filter1d(even, _SMOOTH / step, mode='nearest')

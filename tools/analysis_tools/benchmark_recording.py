@@ -5,6 +5,7 @@ steps beside each other, in turns.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from mmdsr.inference import SuperResolver
 from mmdsr.recording.options import RecordingOptions
 
 
-def parse_args(argv=None):
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', type=Path, help='a recording')
@@ -30,7 +31,7 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run; return the exit code."""
     args = parse_args(argv)
     if args.threads:
