@@ -90,8 +90,9 @@ def join(
         out.metadata.update(tags)
         tracks = {}
         for number in sounds:
-            track = cast(AudioStream, old.streams[number])
-            tracks[number] = out.add_stream_from_template(track)
+            tracks[number] = out.add_stream_from_template(
+                cast(AudioStream, old.streams[number])
+            )
         out.start_encoding()
         pictures = _pictures(parts, base, origin, frame, delay)
         sound: Iterator[_Timed] = iter(())
@@ -101,11 +102,11 @@ def join(
             high = math.inf if end is None else end - start + lead
             sound = _sound(old, tracks, zero, (low, high), notes)
         count = 0
-        for _, number, packet in heapq.merge(
+        for _, track, packet in heapq.merge(
             pictures, sound, key=lambda item: item[0]
         ):
-            packet.stream = film if number is None else tracks[number]
-            count += number is not None
+            packet.stream = film if track is None else tracks[track]
+            count += track is not None
             out.mux_one(packet)
     if amend:
         set_display_size(Path(target), *size, Fraction(sar))
