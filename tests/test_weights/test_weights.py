@@ -11,14 +11,13 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
-import mmdsr
 from mmdsr import weights
 from mmdsr.errors import CheckpointError
 from mmdsr.registry import MODELS
 from mmdsr.weights.index import FOLDER, read_index, register
 from mmdsr.weights.load import FORMAT
 
-ROOT = Path(mmdsr.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NET = dict(type='mmdsr.DepthUNet', base_channels=8)
 
 
