@@ -10,6 +10,7 @@ COMMANDS = {
     'verify': Command(
         'mmdsr.cli.verify', 'check results against their records'
     ),
+    'serve': Command('mmdsr.cli.serve', 'serve a page for the browser'),
     'doctor': Command(
         'mmdsr.doctor.report', 'check the environment and say how to fix it'
     ),
