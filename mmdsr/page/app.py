@@ -129,7 +129,7 @@ class Page:
             self.sessions,
             session,
             request.query_params.get('name', ''),
-            _length(request),
+            _announced(request),
             request.stream(),
         )
         if upload.kind == 'video':
@@ -151,7 +151,7 @@ class Page:
         return JSONResponse(_describe_file(upload))
 
     async def remove_file(self, request: HttpRequest) -> Response:
-        """Forget a file; jobs that need it are cancelled by failing."""
+        """Forget a file; jobs that still need it fail."""
         session = self.session(request)
         upload = session.upload(request.path_params['token'])
         del session.uploads[upload.token]
@@ -277,6 +277,7 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        page.worker.start()
         yield
         await run_in_threadpool(page.close)
 
@@ -321,7 +322,7 @@ def _route(path: str, **handlers: Callable) -> Route:
 async def _refused(_: HttpRequest, error: Exception) -> Response:
     status = getattr(error, 'status', 500)
     # What is left of an upload is not read: the connection ends.
-    headers = {'connection': 'close'} if status in (408, 413, 415) else None
+    headers = {'connection': 'close'} if status in (408, 411, 413) else None
     return JSONResponse({'error': str(error)}, status, headers)
 
 
@@ -334,9 +335,12 @@ async def _not_found(_: HttpRequest, error: Exception) -> Response:
     return JSONResponse({'error': 'There is nothing here.'}, status)
 
 
-def _length(request: HttpRequest) -> int | None:
+def _announced(request: HttpRequest) -> int:
+    """Return how long the body is to be; without that, none is taken."""
     text = request.headers.get('content-length', '')
-    return int(text) if text.isascii() and text.isdecimal() else None
+    if not (text.isascii() and text.isdecimal()):
+        raise RefusedRequestError('The upload must say how long it is.', 411)
+    return int(text)
 
 
 async def _json(request: HttpRequest) -> object:

@@ -177,6 +177,9 @@ def _read(
     """Read the picture and its reference, cut as the region is."""
     source, reference = request.source, request.reference
     report(0.0, 'reading')
+    files = [one for one in (source, reference) if isinstance(one, Given)]
+    if not all(one.path.is_file() for one in files):
+        raise ValueError('The file was removed: upload it again.')
     if request.frame is None:
         moment = Moment(0.0, read_picture(source.path).rgb)
     else:

@@ -75,6 +75,7 @@ class Session:
         uploads: Files by their tokens.
         jobs: Jobs by their tokens, the oldest first.
         results: Folder of each job's result by its token.
+        ended: Whether it is over.
         incoming: Bytes of uploads that are on their way.
         seen: When the last request came, in seconds of a steady clock.
     """
@@ -84,6 +85,7 @@ class Session:
         self.uploads: dict[str, Upload] = {}
         self.jobs: dict[str, Job] = {}
         self.results: dict[str, Path] = {}
+        self.ended = False
         self.incoming = 0
         self.seen = time.monotonic()
         self._folder = folder
@@ -105,7 +107,12 @@ class Session:
 
         Args:
             suffix: What it ends in.
+
+        Raises:
+            RefusedRequestError: If the session is over.
         """
+        if self.ended:
+            raise RefusedRequestError('Your session has ended.', 401)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._folder / f'{secrets.token_hex(16)}{suffix}'
 
@@ -235,6 +242,7 @@ class Sessions:
         """
         with self._lock:
             self._sessions.pop(session.token, None)
+            session.ended = True
         preparing = [one.preparing for one in session.uploads.values()]
         jobs = [*session.jobs.values(), *filter(None, preparing)]
         for queue in self.queues:

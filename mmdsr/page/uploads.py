@@ -46,7 +46,7 @@ async def receive(
     sessions: Sessions,
     session: Session,
     name: str,
-    announced: int | None,
+    announced: int,
     chunks: AsyncIterator[bytes],
 ) -> Upload:
     """Store a file and find out what it is.
@@ -55,7 +55,7 @@ async def receive(
         sessions: All visitors.
         session: Whose file it is.
         name: How the visitor calls it.
-        announced: Bytes that are to come, if that was said.
+        announced: Bytes that are to come.
         chunks: The file.
 
     Returns:
@@ -75,40 +75,36 @@ async def receive(
             415,
         )
     # Before anything is stored.
-    sessions.check_room(session, announced or 0)
+    sessions.check_room(session, announced)
     # The suffix is one of a fixed set; nothing else of the name is used.
     path = session.new_path(suffix)
-    session.incoming += announced or 0
+    session.incoming += announced
     try:
-        size, sha256 = await _store(path, chunks, sessions, session, announced)
+        sha256 = await _store(path, chunks, announced, limits.stall)
         upload = await run_in_threadpool(
-            _inspect, path, shown, size, sha256, limits
+            _inspect, path, shown, announced, sha256, limits
         )
+        if session.ended:
+            raise RefusedRequestError('Your session has ended.', 401)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
     finally:
-        session.incoming -= announced or 0
+        session.incoming -= announced
     session.uploads[upload.token] = upload
     return upload
 
 
 async def _store(
-    path: Path,
-    chunks: AsyncIterator[bytes],
-    sessions: Sessions,
-    session: Session,
-    announced: int | None,
-) -> tuple[int, str]:
-    """Write what comes; return its length and SHA-256."""
+    path: Path, chunks: AsyncIterator[bytes], announced: int, stall: float
+) -> str:
+    """Write what comes; return its SHA-256."""
     size, total = 0, hashlib.sha256()
     steps = aiter(chunks)
     with path.open('xb') as file:
         while True:
             try:
-                chunk = await asyncio.wait_for(
-                    anext(steps, None), sessions.limits.stall
-                )
+                chunk = await asyncio.wait_for(anext(steps, None), stall)
             except asyncio.TimeoutError as error:
                 raise RefusedRequestError(
                     'The upload stands still: try again.', 408
@@ -116,16 +112,15 @@ async def _store(
             if chunk is None:
                 break
             size += len(chunk)
-            # What was announced is counted already.
-            if announced is None or size > announced:
-                sessions.check_room(session, size)
+            if size > announced:
+                break
             file.write(chunk)
             total.update(chunk)
+    if size != announced:
+        raise RefusedRequestError('The upload was cut short: try again.')
     if not size:
         raise RefusedRequestError('The file is empty: choose another one.')
-    if announced is not None and size != announced:
-        raise RefusedRequestError('The upload was cut short: try again.')
-    return size, total.hexdigest()
+    return total.hexdigest()
 
 
 def _inspect(

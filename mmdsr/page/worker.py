@@ -6,6 +6,7 @@ The page then still answers, and so it does if the process runs out of memory.
 
 import multiprocessing
 import time
+import traceback
 import warnings
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -28,6 +29,10 @@ class Worker:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
 
+    def start(self) -> None:
+        """Start the process, so that the first job need not wait for it."""
+        self._ready()
+
     def run(self, request: Request, progress: Progress) -> Outcome:
         """Do a job.
 
@@ -41,6 +46,7 @@ class Worker:
         Raises:
             CancelledJobError: If it was cancelled.
             ValueError: If it failed; the message says why.
+            RuntimeError: If the program has a fault.
         """
         pipe = self._ready()
         pipe.send(request)
@@ -54,6 +60,8 @@ class Worker:
                     progress.report(*content)
                 elif kind == 'failed':
                     raise ValueError(content[0])
+                elif kind == 'fault':
+                    raise RuntimeError(content[0])
                 else:
                     return content[0]
         except CancelledJobError:
@@ -116,7 +124,11 @@ def _serve(pipe: Connection) -> None:
                     warnings.simplefilter('ignore')
                     outcome = enhance(request, report)
             except (ImportError, OSError, ValueError, MemoryError) as error:
-                text = str(error).split('\n')[0] or type(error).__name__
+                # The system's errors have paths that nobody knows.
+                text = getattr(error, 'strerror', None) or str(error)
+                text = text.split('\n')[0] or type(error).__name__
                 pipe.send(('failed', text))
+            except Exception:
+                pipe.send(('fault', traceback.format_exc()))
             else:
                 pipe.send(('done', outcome))
