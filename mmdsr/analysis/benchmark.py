@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.benchmark import Timer
 
 from mmdsr.analysis.flops import cost_parts
 from mmdsr.analysis.unfold_matching import unfold_match_and_transfer
@@ -32,28 +33,24 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def median_time(
-    call: Callable[[], object], device: torch.device, repeats: int
-) -> float:
-    """Median seconds of a call after one warm-up.
+def median_time(call: Callable[[], object], repeats: int) -> float:
+    """Median seconds of a call, after a warm-up.
 
     Args:
-        call (Callable): What to time.
-        device (torch.device): Where it runs.
-        repeats (int): Timed calls.
+        call: What to time. A GPU is waited for.
+        repeats: About how many calls to time; of calls that are too short
+            for the clock, as many as take as long.
 
     Returns:
-        float: Seconds.
+        Seconds.
     """
-    times = []
-    for turn in range(repeats + 1):
-        synchronize(device)
-        start = time.perf_counter()
-        call()
-        synchronize(device)
-        if turn:
-            times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    timer = Timer(
+        'call()',
+        globals=dict(call=call),
+        num_threads=torch.get_num_threads(),
+    )
+    once = timer.timeit(1).mean
+    return timer.blocked_autorange(min_run_time=repeats * once).median
 
 
 @contextmanager
@@ -124,7 +121,7 @@ def conv_ceiling(
         x = torch.rand(1, 64, height, width, device=device)
         x = x.contiguous(memory_format=layout)
         with torch.inference_mode():
-            seconds = median_time(lambda x=x: conv(x), device, repeats)
+            seconds = median_time(lambda x=x: conv(x), repeats)
         rates[name] = flop / seconds / 1e9
     return rates
 
@@ -256,7 +253,7 @@ def compare_matching(
             ('drimm', lambda: drimm(*args)),
             ('unfold', lambda: unfold_match_and_transfer(drimm, *args)),
         ):
-            seconds = median_time(call, device, repeats)
+            seconds = median_time(call, repeats)
             with peak_memory(device) as memory:
                 call()
             added = memory['peak'] - memory['before']

@@ -40,9 +40,7 @@ def forward_table(net, inputs, autocast, repeats=5, compiled=False):
         if compiled:
             fast = torch.compile(net)
             with torch.inference_mode():
-                total = benchmark.median_time(
-                    lambda: fast(*inputs), device, repeats
-                )
+                total = benchmark.median_time(lambda: fast(*inputs), repeats)
             seconds = {}
         else:
             seconds = benchmark.time_parts(net, inputs, repeats)
@@ -151,7 +149,7 @@ class Report:
         with self.autocast():
             with benchmark.peak_memory(self.device) as memory:
                 step()
-            seconds = benchmark.median_time(step, self.device, self.repeats)
+            seconds = benchmark.median_time(step, self.repeats)
         return (
             f'training step (L1, Adam): {seconds:.3f} s, peak memory '
             f'{memory["peak"]:.0f} MB ({memory["before"]:.0f} MB before)'

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mmdsr.sim.sensor import compress
+from mmdsr.sim.shade.sensor import compress
 
 
 @dataclass(frozen=True)

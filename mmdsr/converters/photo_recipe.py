@@ -17,7 +17,7 @@ from mmdsr.converters.photo_pairs import (
     sense,
 )
 from mmdsr.io.frames import MIN_LR_SIDE
-from mmdsr.sim.degrade import degrade
+from mmdsr.sim.data.degrade import degrade
 
 DEGRADATIONS = ('bicubic', 'realistic')
 SCALE = 4
@@ -33,7 +33,7 @@ class Recipe:
         seed: Seed of everything that is drawn.
         halve_above: Photographs with a longer side than this are halved.
         degradation: ``'bicubic'``, or ``'realistic'`` for blur, noise and
-            compression in LR; see :mod:`mmdsr.sim.degrade`.
+            compression in LR; see :mod:`mmdsr.sim.data.degrade`.
         gate: What a crop has to have.
         spread: How far the views of a pair are apart.
     """

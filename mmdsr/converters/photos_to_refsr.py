@@ -35,7 +35,7 @@ from mmdsr.io.layout import (
     is_written,
     write_sample,
 )
-from mmdsr.sim.degrade import Degradation
+from mmdsr.sim.data.degrade import Degradation
 from mmdsr.workers import start_worker
 
 VERSION = 1

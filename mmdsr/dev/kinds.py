@@ -174,8 +174,8 @@ def _read_mask(path, out):
 def _read_coco(path, out):
     from mmdsr.io.layout import encode_depth
     from mmdsr.io.manifest import write_manifest
-    from mmdsr.sim.browse import read_rows_of
-    from mmdsr.sim.export import LAYOUTS
+    from mmdsr.sim.data.export import LAYOUTS
+    from mmdsr.sim.preview.browse import read_rows_of
 
     root, stems = path.parent / NAME, ['run0_0', 'run0_1']
     mask = (picture()[..., 0] < 40).astype(np.uint8)

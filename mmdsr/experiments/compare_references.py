@@ -218,7 +218,10 @@ def super_resolve(generator, sample, depth=None, reference=True):
                 maps[key] = image.new_zeros(1, 1, *sides)
                 continue
             values = sample.get(field)
-            if values is None or np.isnan(values).any():
+            unknown = values is None or np.isnan(values).any()
+            if unknown and not getattr(
+                generator, 'takes_unknown_depth', False
+            ):
                 raise MissingDepthError(
                     f'{sample["stem"]} has no complete depth map {field}'
                 )

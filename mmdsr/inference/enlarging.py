@@ -266,7 +266,8 @@ def _forward(
             network = network.to(lr.device)
             if not explains:
                 return [(image, None) for image in network(lr, ref).float()]
-            output = network.explain(lr, ref)
+            # The common base class of the networks does not declare it.
+            output = network.explain(lr, ref)  # type: ignore[operator]
     # A match score may be negative: it speaks against the reference.
     trust = output.confidence.float().clamp(0, 1).nan_to_num(0)
     return list(zip(output.sr.float(), trust, strict=True))

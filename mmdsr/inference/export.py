@@ -15,6 +15,7 @@ from mmdsr.inference.journal import (
     Journal,
     Record,
     Stamp,
+    is_same,
     remove_leftovers,
     stamp,
 )
@@ -251,8 +252,12 @@ class _Exporter:
             self.report.add(job.name, record)
             return None
         # Before reading: what changes meanwhile is done again next time.
-        stamps = stamp(job.source), reference and stamp(reference)
-        return _Waiting(job, read_picture(job.source), *stamps)
+        source = stamp(job.source)
+        shown_in = None if reference is None else stamp(reference)
+        picture = read_picture(job.source)
+        if not is_same(job.source, source):
+            raise ValueError('it was changed while it was read; try again')
+        return _Waiting(job, picture, source, shown_in)
 
     def _flush(self) -> None:
         """Compute and write what waits; then nothing waits."""

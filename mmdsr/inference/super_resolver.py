@@ -141,7 +141,7 @@ class SuperResolver:
                 f'whole image, not {tile!r}.'
             )
         if tile is not None:
-            side = budget.LARGEST if tile == 'auto' else tile
+            side = budget.LARGEST if isinstance(tile, str) else tile
             tiling.check_tiling(side, overlap, network.lr_multiple)
         self._network = Hidden(network)
 

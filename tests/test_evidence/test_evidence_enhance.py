@@ -74,7 +74,8 @@ def test_tiles_of_a_confidence_are_joined(tile, size):
     assert torch.equal(shown.pixels, reference)
     assert shown.tile == (tile if max(size) > 32 else None)
     # What is no reference shows nothing.
-    assert alone.confidence is None and torch.equal(alone.pixels, reference)
+    assert alone.confidence is None
+    assert torch.equal(alone.pixels, reference)
 
 
 @pytest.mark.parametrize('weights', [NANO, STUDENT])
@@ -82,7 +83,8 @@ def test_explaining_changes_no_pixel(weights):
     resolver = SuperResolver(weights=weights)
     lr, reference = scene(24, 32), scene(96, 128, 1)
     found = resolver.explain(lr, reference, device='cpu')
-    assert found.confidence.shape == (24, 32) and found.tile is None
+    assert found.confidence.shape == (24, 32)
+    assert found.tile is None
     assert found.confidence.dtype == np.float32
     bgr = torch.from_numpy(lr[..., ::-1].copy()).permute(2, 0, 1)
     ref = torch.from_numpy(reference[..., ::-1].copy()).permute(2, 0, 1)
@@ -133,10 +135,12 @@ def test_a_side_car_says_how_it_was_made(neighbor, tmp_path):
     assert frame.reference.sha256 == digest(source / 'f0.png')
     found = neighbor.explain(source / 'f1.png')
     assert frame.confidence == round(float(found.confidence.mean()), 4)
-    assert 0 < frame.confidence < 1 and 0 <= frame.seen <= 1
+    assert 0 < frame.confidence < 1
+    assert 0 <= frame.seen <= 1
     # No folder of this machine is told.
     text = (out / 'f1.png.json').read_text()
-    assert str(tmp_path) not in text and 'home' not in text
+    assert str(tmp_path) not in text
+    assert 'home' not in text
 
 
 def test_other_networks_and_none(tmp_path):
@@ -148,18 +152,21 @@ def test_other_networks_and_none(tmp_path):
     assert record.settings['seen_from'] is None
     (frame,) = record.frames
     assert (frame.confidence, frame.seen) == (None, 0)
-    assert frame.reference.name is None and 'asked' in frame.reference.why
+    assert frame.reference.name is None
+    assert 'asked' in frame.reference.why
 
     write_png(tmp_path / 'refs' / 'f0.png', scene(192, 256, 3))
     files = SuperResolver(weights=STUDENT, reference='file')
     refs = tmp_path / 'refs'
     export_folder(files, source, tmp_path / 'b', refs, evidence=ALL)
     (frame,) = read_sidecar(tmp_path / 'b' / 'f0.png.json').frames
-    assert frame.seen is None and 0 < frame.confidence <= 1
+    assert frame.seen is None
+    assert 0 < frame.confidence <= 1
 
     export_folder(plain(), source, tmp_path / 'c', evidence=ALL)
     record = read_sidecar(tmp_path / 'c' / 'f0.png.json')
-    assert record.weights is None and record.settings['scale'] == 2
+    assert record.weights is None
+    assert record.settings['scale'] == 2
     assert 'interpolation' in record.frames[0].reference.why
 
 
@@ -179,7 +186,8 @@ def test_tiles_are_recorded(tmp_path):
     resolver = SuperResolver(weights=NANO, reference='neighbor', tile=32)
     export_folder(resolver, source, tmp_path / 'out')
     record = read_sidecar(tmp_path / 'out' / 'f1.png.json')
-    assert record.frames[0].tile == 32 and record.settings['tile'] == 32
+    assert record.frames[0].tile == 32
+    assert record.settings['tile'] == 32
 
 
 def test_the_mark_is_drawn_and_said(tmp_path):
@@ -194,7 +202,8 @@ def test_the_mark_is_drawn_and_said(tmp_path):
         for folder in (out, tmp_path / 'bare')
     )
     rows, columns = np.nonzero((one != other).any(2))
-    assert rows.min() > 160 and columns.min() > 150
+    assert rows.min() > 160
+    assert columns.min() > 150
     # Other pixels are other settings.
     with pytest.raises(FileExistsError, match="mark was 'enhanced', is None"):
         export_folder(resolver, source, out)
@@ -265,8 +274,10 @@ def test_files_of_others_beside_a_result_are_left_alone(tmp_path, name):
     for _ in range(2):
         report = export_folder(plain(), source, out, evidence=ALL)
         (reason,) = report.failed.values()
-        assert 'not what this tool has written' in reason and name in reason
-        assert (out / name).read_bytes() == b'mine' and report.kept == 2
+        assert 'was not written by this tool' in reason
+        assert name in reason
+        assert (out / name).read_bytes() == b'mine'
+        assert report.kept == 2
         # Nor is it taken where there is no result yet.
         (out / 'f1.png').unlink(missing_ok=True)
 

@@ -19,11 +19,14 @@ def test_the_mark_can_be_seen_in_its_corner(size, color):
     image = np.full((*size, 3), color, np.uint8)
     draw_mark(image)
     rows, columns = np.nonzero((image != color).any(2))
-    assert rows.min() > size[0] * 0.8 and columns.min() > size[1] * 0.4
-    assert rows.max() > size[0] * 0.95 and columns.max() > size[1] * 0.95
+    assert rows.min() > size[0] * 0.8
+    assert columns.min() > size[1] * 0.4
+    assert rows.max() > size[0] * 0.95
+    assert columns.max() > size[1] * 0.95
     corner = image[rows.min() :, columns.min() :]
     # Letters and what is behind them, in full contrast.
-    assert corner.min() == 0 and corner.max() > 220
+    assert corner.min() == 0
+    assert corner.max() > 220
     # Small: it takes less than 6 % of the picture.
     assert len(rows) < 0.06 * image[..., 0].size
     # Read from the left, it is a text of eight letters.
@@ -34,7 +37,8 @@ def test_the_mark_can_be_seen_in_its_corner(size, color):
 def test_the_mark_on_transparency():
     image = np.zeros((96, 128, 4), np.uint8)
     draw_mark(image)
-    assert (image[-3:, -3:, 3] == 255).all() and not image[0, 0].any()
+    assert (image[-3:, -3:, 3] == 255).all()
+    assert not image[0, 0].any()
 
 
 def test_a_picture_that_is_too_small_for_the_mark():
@@ -47,14 +51,16 @@ def test_colors_say_what_was_seen():
     confidence = np.zeros((24, 120), np.float32)
     confidence[:, 60:] = 0.45
     drawn = draw_confidence(image, confidence, 'share', 'f1.png')
-    assert drawn.shape[0] > 96 and drawn.shape[1] == 480
+    assert drawn.shape[0] > 96
+    assert drawn.shape[1] == 480
     left, right = drawn[48, 60].astype(int), drawn[48, 420].astype(int)
     # Half of the picture shines through.
     np.testing.assert_allclose(left, np.add(INFERRED_COLOR, 100) / 2, atol=1)
     np.testing.assert_allclose(right, np.add(SEEN_COLOR, 100) / 2, atol=12)
     # A line parts them, where the confidence rises past the limit.
     white = (drawn[48] == 255).all(1).nonzero()[0]
-    assert len(white) and abs(white - 240).min() <= 4
+    assert len(white)
+    assert abs(white - 240).min() <= 4
     # Lightness alone tells them apart, too.
     grey = cv2.cvtColor(drawn[:96], cv2.COLOR_RGB2GRAY).astype(int)
     assert grey[48, 60] - grey[48, 420] > 25
@@ -77,13 +83,15 @@ def test_the_legend_says_how_much():
         assert (abs(share.astype(int) - color).max(2) <= 2).any()
     # A long name, or one of two lines, stays within it.
     long = legend(half, 'share', 'f\n' + 'x' * 500)
-    assert long.shape == share.shape and not long[:, -8:].any()
+    assert long.shape == share.shape
+    assert not long[:, -8:].any()
 
 
 def test_without_a_reference_all_is_inferred():
     image = np.full((40, 48, 4), 100, np.uint8)
     drawn = draw_confidence(image, None, 'share', 'none (a cut)')
     # Wide enough for the legend, though the picture is not.
-    assert drawn.shape[1] == 420 and not drawn[:40, 48:].any()
+    assert drawn.shape[1] == 420
+    assert not drawn[:40, 48:].any()
     expected = np.add(INFERRED_COLOR, 100) / 2
     np.testing.assert_allclose(drawn[20, 24], expected, atol=1)

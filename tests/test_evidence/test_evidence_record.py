@@ -48,7 +48,8 @@ def test_the_same_record_is_the_same_text():
     )
     assert to_json(turned) == to_json(record)
     keys = list(json.loads(to_json(record)))
-    assert keys[:2] == ['format', 'version'] and keys[-1] == 'checksum'
+    assert keys[:2] == ['format', 'version']
+    assert keys[-1] == 'checksum'
 
 
 def test_an_edited_record_is_told():
@@ -106,14 +107,16 @@ def test_what_is_no_record_is_refused_in_one_line(text, reason):
     with pytest.raises(EvidenceError, match=reason) as caught:
         from_json(text, 'x.json')
     said = str(caught.value)
-    assert said.startswith('x.json') and said.isprintable()
+    assert said.startswith('x.json')
+    assert said.isprintable()
     assert len(said) < 300
 
 
 def test_wrong_values_are_not_written():
-    with pytest.raises(EvidenceError, match='source.sha256'):
-        source = replace(make_record().source, sha256='?')
-        to_json(make_record(source=source))
+    source = replace(make_record().source, sha256='?')
+    record = make_record(source=source)
+    with pytest.raises(EvidenceError, match=r'source\.sha256'):
+        to_json(record)
 
 
 @pytest.mark.parametrize('channels', [3, 4])
@@ -132,7 +135,7 @@ def test_a_png_holds_its_record(tmp_path, channels):
     # Of an image without a record, none is read.
     save_png(path, image)
     assert read_tags(read_png(path)[1], 'a.png') is None
-    with pytest.raises(EvidenceError, match='The record in a.png'):
+    with pytest.raises(EvidenceError, match=r'The record in a\.png'):
         read_tags({KEY: 'x'}, 'a.png')
 
 
@@ -163,7 +166,8 @@ def test_a_video_holds_its_record(tmp_path, suffix):
     assert read_tags(tags, path.name) == embedded(record)
     assert embedded(record).frames == ()
     one = video_digest(path)
-    assert one == video_digest(path) and one[1] == 4
+    assert one == video_digest(path)
+    assert one[1] == 4
     write(9)
     assert video_digest(path) != one
 

@@ -65,7 +65,8 @@ def test_all_is_as_recorded(copy):
     ]
     assert all(v.problems == [] and v.source_checked for v in verdicts)
     code, out, _ = call(copy / 'out', '--source', source)
-    assert code == 0 and '4 of 4 results are as recorded.' in out
+    assert code == 0
+    assert '4 of 4 results are as recorded.' in out
     assert call(result, '--source', source)[0] == 0
 
 
@@ -201,9 +202,11 @@ def test_sources(copy):
     (problem,) = verify(result, source).problems
     assert 'there is no source "f1.png"' in problem
     code, out, _ = call(copy / 'out', '--source', source)
-    assert code == 1 and '3 of 4' in out
+    assert code == 1
+    assert '3 of 4' in out
     code, _, err = call(copy / 'out', '--source', copy / 'none')
-    assert code == 2 and 'There is no source' in err
+    assert code == 2
+    assert 'There is no source' in err
 
 
 def test_nothing_to_check(copy, tmp_path):
@@ -217,7 +220,8 @@ def test_nothing_to_check(copy, tmp_path):
     for place in (out / 'f1.png', tmp_path / 'none.png', empty, text):
         code, printed, err = call(place)
         assert (code, printed) == (2, '')
-        assert err.startswith('Error: ') and err.count('\n') == 1
+        assert err.startswith('Error: ')
+        assert err.count('\n') == 1
     # Among others it is one that differs.
     verdicts = {v.name: v for v in verify_folder(out)}
     assert 'is missing' in verdicts['f1.png'].problems[0]
@@ -242,7 +246,8 @@ def test_hostile_texts_do_not_reach_the_terminal(copy):
     evil = replace(record, mark='\x1b[2J[red]x[/red]\n')
     path.write_text(to_json(evil))
     code, out, err = call(copy / 'out')
-    assert code == 1 and '\x1b[2J' not in out + err
+    assert code == 1
+    assert '\x1b[2J' not in out + err
     # Escaped, not obeyed.
     assert '[red]x' in ''.join(out.split()) or '\\u001b' in out
 
@@ -299,7 +304,8 @@ def test_videos(tmp_path):
     ]
     write(record, brighter=1)
     problems = verify(path).problems
-    assert 'the pixels were changed' in problems and len(problems) == 2
+    assert 'the pixels were changed' in problems
+    assert len(problems) == 2
     write(replace(record, mark=None))
     assert 'mark is "enhanced" there' in verify(path).problems[0]
     path.write_bytes(path.read_bytes()[:3000])
@@ -313,7 +319,8 @@ def test_the_options_of_enhance(made, tmp_path):
     with redirect_stderr(err):
         assert main([str(word) for word in words + options]) == 0
     record = verify(out / 'f0.png').record
-    assert record.mark == 'enhanced' and record.output.confidence
+    assert record.mark == 'enhanced'
+    assert record.output.confidence
     assert not list(out.rglob('*.png.json'))
     assert json.loads((out / 'manifest.json').read_text())['generator']['mark']
     with redirect_stderr(err):

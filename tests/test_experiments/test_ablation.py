@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,10 @@ QUICK = AblationRow('Quick', CONFIGS / 'dsrnet/teacher_quick.py')
 )
 def test_the_studies_of_the_paper_fit_any_budget(path):
     study = read_study(path)
-    budget = Budget(iters=300, crop=48, data_root='data/x', teacher='t.pth')
+    budget = Budget(iters=300, crop=48, teacher='t.pth')
+    mixed = path.stem == 'parts_x'
+    if not mixed:
+        budget.data_root = 'data/x'
     for row in study.rows:
         cfg = prepare(row, budget, seed=4)
         assert cfg.train_cfg.max_iters == 300
@@ -49,7 +53,13 @@ def test_the_studies_of_the_paper_fit_any_budget(path):
         assert not any(s['by_epoch'] for s in cfg.param_scheduler)
         assert cfg.randomness.seed == 4
         assert cfg.val_dataloader is None
-        assert cfg.train_dataloader.dataset.data_root == 'data/x'
+        if mixed:
+            assert cfg.param_scheduler[0].total_steps == 300
+            one_root = replace(budget, data_root='data/x')
+            with pytest.raises(UsageError, match='mixes several'):
+                prepare(row, one_root, seed=4)
+        else:
+            assert cfg.train_dataloader.dataset.data_root == 'data/x'
         crops = [
             step['lr_size']
             for step in cfg.train_dataloader.dataset.pipeline
@@ -171,7 +181,7 @@ def test_rows_of_several_studies_are_put_together(tmp_path):
     assert both.title == named.title
     assert both.rows[:-1] == named.rows
     assert both.rows[-1].config == QUICK.config
-    with pytest.raises(UsageError, match="no study 'table99'; known: table10"):
+    with pytest.raises(UsageError, match="'table99'; known: parts_x, table10"):
         find_study(['table99'], folder)
 
 

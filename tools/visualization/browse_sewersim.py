@@ -11,8 +11,8 @@ from pathlib import Path
 
 from mmdsr.io.images import write_png
 from mmdsr.io.manifest import SPLITS
-from mmdsr.sim.browse import place_beside, read_rows_of, render_rows
-from mmdsr.sim.contact_sheet import contact_sheet
+from mmdsr.sim.preview.browse import place_beside, read_rows_of, render_rows
+from mmdsr.sim.preview.contact_sheet import contact_sheet
 
 RENDER = {'seed': 0, 'runs': None, 'frame': 8, 'size': (448, 320)}
 

@@ -226,6 +226,12 @@ def prepare(row, budget, seed):
         type='mmengine.Visualizer', vis_backends=[dict(type='LocalVisBackend')]
     )
     if budget.data_root:
+        if cfg.train_dataloader.dataset.type == 'mmdsr.MixedDataset':
+            raise UsageError(
+                f'{row.config} mixes several data sets: set their roots with '
+                '--cfg-options train_dataloader.dataset.datasets.0.data_root='
+                'FOLDER and so on, not with one root.'
+            )
         cfg.train_dataloader.dataset.data_root = str(budget.data_root)
     if budget.batch_size:
         cfg.train_dataloader.batch_size = budget.batch_size
@@ -307,14 +313,14 @@ def set_iterations(cfg, iters):
         by_epoch = scheduler.pop('by_epoch', True)
         scheduler.pop('convert_to_iter_based', None)
         begin = scheduler.get('begin', 0)
-        end = scheduler.get('end', begin + scheduler.get('T_max', total))
-        spans = end == total and scheduler.get('T_max', end - begin) == (
-            end - begin
-        )
+        # What a cosine and a cycle call their length.
+        length = {'T_max', 'total_steps'} & scheduler.keys()
+        span = scheduler[min(length)] if length else total - begin
+        end = scheduler.get('end', begin + span)
+        spans = end == total and span == end - begin
         if spans and (begin < iters and not (by_epoch and begin)):
             scheduler['end'] = iters
-            if 'T_max' in scheduler:
-                scheduler['T_max'] = iters - begin
+            scheduler.update(dict.fromkeys(length, iters - begin))
         elif by_epoch or end >= iters:
             raise UsageError(
                 f'The schedule {scheduler["type"]} of {cfg.filename} cannot '

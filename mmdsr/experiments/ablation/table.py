@@ -111,7 +111,7 @@ def measure_cost(generator, shape, repeats=0, device='cpu'):
         net, device = net.to(device), torch.device(device)
         inputs = [x.to(device) for x in inputs]
         with torch.inference_mode():
-            cost.seconds = median_time(lambda: net(*inputs), device, repeats)
+            cost.seconds = median_time(lambda: net(*inputs), repeats)
     return cost
 
 
