@@ -22,7 +22,7 @@ from mmdsr.video.reader import probe
 
 #: What Pillow may take a file for. Others are refused before they are read:
 #: PostScript, for one, is a program.
-_FORMATS = ('PNG', 'JPEG', 'MPO', 'TIFF', 'WEBP', 'BMP', 'GIF', 'PPM')
+_FORMATS = ('PNG', 'JPEG', 'TIFF', 'WEBP', 'BMP', 'GIF', 'PPM')
 _LONGEST_NAME = 120
 _LONGEST_SUFFIX = 12
 
