@@ -138,9 +138,6 @@ def _inspect(
         height, width = picture.rgb.shape[:2]
         upload = Upload(name, path, 'image', size, sha256, width, height)
         upload.note = picture.note
-        small = path.with_name(f'{path.stem}_small.jpg')
-        save_small(picture.rgb, small)
-        upload.previews.append(Preview(0, 0.0, small))
     else:
         try:
             info = probe(path)
@@ -165,6 +162,11 @@ def _inspect(
             f'{name} is too small: both sides must have at least '
             f'{MIN_LR_SIDE} pixels.'
         )
+    if upload.kind == 'image':
+        # Last, as nothing of a refused file is kept.
+        small = path.with_name(f'{path.stem}_small.jpg')
+        save_small(picture.rgb, small)
+        upload.previews.append(Preview(0, 0.0, small))
     return upload
 
 

@@ -66,6 +66,8 @@ class Worker:
                     return content[0]
         except CancelledJobError:
             self.close()
+            # Ready again by the time that it is needed.
+            self.start()
             raise
         except (EOFError, OSError) as error:
             self.close()

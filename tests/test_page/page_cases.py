@@ -81,10 +81,10 @@ def prepared(client, file):
     return wait(look)
 
 
-def order(client, file, **changes):
+def order(client, upload, **changes):
     """Ask for an enlargement; return the response."""
     fields = {
-        'file': file['token'],
+        'file': upload['token'],
         'number': 0,
         'weights': 'bicubic',
         'reference': 'none',
