@@ -64,5 +64,5 @@ class RefusedRequestError(UsageError):
         self.status = status
 
 
-class CancelledJobError(Exception):
+class CanceledJobError(Exception):
     """A job was ended because its owner does not want it any more."""

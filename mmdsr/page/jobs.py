@@ -1,4 +1,4 @@
-"""A queue of jobs: one at a time, with progress, to be cancelled any time."""
+"""A queue of jobs: one at a time, with progress, to be canceled any time."""
 
 import logging
 import secrets
@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from mmdsr.errors import CancelledJobError, RefusedRequestError
+from mmdsr.errors import CanceledJobError, RefusedRequestError
 
-State: TypeAlias = Literal['waiting', 'running', 'done', 'failed', 'cancelled']
+State: TypeAlias = Literal['waiting', 'running', 'done', 'failed', 'canceled']
 #: What a finished job says about its result; JSON can hold it.
 Outcome: TypeAlias = dict[str, object]
 
@@ -27,7 +27,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.share, self.text = 0.0, ''
-        self._cancelled = threading.Event()
+        self._canceled = threading.Event()
 
     def report(self, share: float, text: str) -> None:
         """Note how far the job is.
@@ -37,20 +37,20 @@ class Progress:
             text: What is being done.
 
         Raises:
-            CancelledJobError: If the job is to end.
+            CanceledJobError: If the job is to end.
         """
-        if self.cancelled:
-            raise CancelledJobError
+        if self.canceled:
+            raise CanceledJobError
         self.share, self.text = min(max(share, 0.0), 1.0), text
 
     @property
-    def cancelled(self) -> bool:
+    def canceled(self) -> bool:
         """Whether the job is to end."""
-        return self._cancelled.is_set()
+        return self._canceled.is_set()
 
     def cancel(self) -> None:
         """Ask the job to end."""
-        self._cancelled.set()
+        self._canceled.set()
 
 
 @dataclass(eq=False)
@@ -61,7 +61,7 @@ class Job:
         owner: Token of the session.
         title: What to call it.
         work: Does it, and says what came out. It calls ``report`` or looks
-            at ``cancelled`` several times a second.
+            at ``canceled`` several times a second.
         token: Random name.
         state: Where it stands.
         progress: How far it is.
@@ -85,7 +85,7 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether nothing more will happen."""
-        return self.state in ('done', 'failed', 'cancelled')
+        return self.state in ('done', 'failed', 'canceled')
 
     @property
     def seconds(self) -> float:
@@ -141,7 +141,7 @@ class JobQueue:
             job.progress.cancel()
             if job in self._waiting:
                 self._waiting.remove(job)
-                job.state = 'cancelled'
+                job.state = 'canceled'
 
     def wait_for(self, job: Job, timeout: float = 10.0) -> bool:
         """Wait until a job has ended.
@@ -226,11 +226,11 @@ def _next(waiting: list[Job], turns: dict[str, int]) -> Job:
 def _do(job: Job) -> tuple[State, str, Outcome]:
     try:
         outcome = job.work(job.progress)
-    except CancelledJobError:
-        return 'cancelled', '', {}
+    except CanceledJobError:
+        return 'canceled', '', {}
     except (OSError, ValueError, MemoryError, RefusedRequestError) as error:
-        if job.progress.cancelled:
-            return 'cancelled', '', {}
+        if job.progress.canceled:
+            return 'canceled', '', {}
         return 'failed', str(error).split('\n')[0], {}
     except Exception:
         _log.exception('The job %s failed.', job.title)

@@ -86,6 +86,8 @@ def _listen(host: str, port: int) -> socket.socket:
         if os.name == 'posix':
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        # Whoever comes before the server is ready waits, and is not refused.
+        listener.listen()
     except (OSError, OverflowError) as error:
         reason = getattr(error, 'strerror', None) or error
         raise UsageError(

@@ -50,7 +50,7 @@ def prepare(
 
     Raises:
         VideoError: If no frame can be read.
-        CancelledJobError: If the job is to end.
+        CanceledJobError: If the job is to end.
     """
     info = probe(upload.path)
     duration = info.duration or 0.0

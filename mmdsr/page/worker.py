@@ -12,12 +12,12 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from mmdsr.errors import CancelledJobError
+from mmdsr.errors import CanceledJobError
 from mmdsr.page.enhance import Request, enhance
 from mmdsr.page.jobs import Outcome, Progress
 from mmdsr.workers import start_worker
 
-#: Seconds between two looks whether a job was cancelled, and between two
+#: Seconds between two looks whether a job was canceled, and between two
 #: notes on how far it is.
 _STEP = 0.1
 
@@ -38,13 +38,13 @@ class Worker:
 
         Args:
             request: What is to be done.
-            progress: Shows how far it is; may be cancelled.
+            progress: Shows how far it is; may be canceled.
 
         Returns:
             What :func:`enhance` gives.
 
         Raises:
-            CancelledJobError: If it was cancelled.
+            CanceledJobError: If it was canceled.
             ValueError: If it failed; the message says why.
             RuntimeError: If the program has a fault.
         """
@@ -53,7 +53,7 @@ class Worker:
         try:
             while True:
                 while not pipe.poll(_STEP):
-                    # Also to notice that it was cancelled.
+                    # Also to notice that it was canceled.
                     progress.report(progress.share, progress.text)
                 kind, *content = pipe.recv()
                 if kind == 'progress':
@@ -64,7 +64,7 @@ class Worker:
                     raise RuntimeError(content[0])
                 else:
                     return content[0]
-        except CancelledJobError:
+        except CanceledJobError:
             self.close()
             # Ready again by the time that it is needed.
             self.start()

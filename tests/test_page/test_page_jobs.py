@@ -1,10 +1,10 @@
-"""The queue: order, progress, cancelling, failing, ending."""
+"""The queue: order, progress, canceling, failing, ending."""
 
 import threading
 
 import pytest
 
-from mmdsr.errors import CancelledJobError, RefusedRequestError
+from mmdsr.errors import CanceledJobError, RefusedRequestError
 from mmdsr.page.jobs import Job, JobQueue, Progress
 
 
@@ -74,7 +74,7 @@ def test_nobody_waits_for_all_jobs_of_another(queue):
     assert notes == ['b1', 'c1', 'a1', 'b2', 'a2', 'a3']
 
 
-def test_a_waiting_job_never_runs_once_cancelled(queue):
+def test_a_waiting_job_never_runs_once_canceled(queue):
     notes, gate = [], Gate()
     queue.add(Job('a', 'first', gate))
     assert gate.began.wait(10)
@@ -82,14 +82,14 @@ def test_a_waiting_job_never_runs_once_cancelled(queue):
     queue.add(job)
     queue.add(last)
     queue.cancel(job)
-    assert job.state == 'cancelled'
+    assert job.state == 'canceled'
     assert queue.place(job) == 0
     gate.go.set()
     assert queue.wait_for(last)
     assert notes == ['last']
 
 
-def test_a_running_job_is_cancelled_and_the_next_one_runs(queue):
+def test_a_running_job_is_canceled_and_the_next_one_runs(queue):
     gate, notes = Gate(), []
     job, after = Job('a', 'one', gate), Job('a', 'two', note(notes, 'two'))
     queue.add(job)
@@ -97,7 +97,7 @@ def test_a_running_job_is_cancelled_and_the_next_one_runs(queue):
     assert gate.began.wait(10)
     queue.cancel(job)
     assert queue.wait_for(job)
-    assert job.state == 'cancelled'
+    assert job.state == 'canceled'
     assert queue.wait_for(after)
     assert notes == ['two']
     queue.cancel(after)
@@ -134,7 +134,7 @@ def test_closing_cancels_all():
     queue.add(waiting)
     assert gate.began.wait(10)
     queue.close()
-    assert {running.state, waiting.state} == {'cancelled'}
+    assert {running.state, waiting.state} == {'canceled'}
     with pytest.raises(RefusedRequestError, match='about to end'):
         queue.add(Job('a', 'three', gate))
 
@@ -144,5 +144,5 @@ def test_progress_stays_in_its_range():
     progress.report(7, 'much')
     assert progress.share == 1
     progress.cancel()
-    with pytest.raises(CancelledJobError):
+    with pytest.raises(CanceledJobError):
         progress.report(0, 'again')

@@ -280,7 +280,7 @@ def running(client, token):
     )
 
 
-def test_cancelling_frees_the_worker_at_once(client, root):
+def test_canceling_frees_the_worker_at_once(client, root):
     token = slow(client)
     file = sent(client, name='next.png')
     following = order(client, file).json()
@@ -290,7 +290,7 @@ def test_cancelling_frees_the_worker_at_once(client, root):
     assert client.delete(f'/api/jobs/{token}').status_code == 204
     job = finished(client, token)
     assert time.monotonic() - started < 5
-    assert job['state'] == 'cancelled'
+    assert job['state'] == 'canceled'
     assert client.get(f'/api/jobs/{token}/after').status_code == 404
     assert client.get(f'/api/jobs/{token}/download').status_code == 404
     assert finished(client, following['token'])['state'] == 'done'
@@ -299,13 +299,13 @@ def test_cancelling_frees_the_worker_at_once(client, root):
     assert job_of(client, token) is None
 
 
-def test_a_waiting_order_is_cancelled(client):
+def test_a_waiting_order_is_canceled(client):
     token = slow(client)
     waiting = order(client, sent(client)).json()['token']
     assert client.delete(f'/api/jobs/{waiting}').status_code == 204
-    assert job_of(client, waiting)['state'] == 'cancelled'
+    assert job_of(client, waiting)['state'] == 'canceled'
     client.delete(f'/api/jobs/{token}')
-    assert finished(client, token)['state'] == 'cancelled'
+    assert finished(client, token)['state'] == 'canceled'
 
 
 def test_the_page_outlives_its_worker(client):

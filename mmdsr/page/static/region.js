@@ -36,6 +36,9 @@ export function makeRegion(picker, image, frame, changed) {
     event.preventDefault();
     picker.setPointerCapture(event.pointerId);
     start = place(event);
+    // A click alone takes the rectangle away.
+    box = null;
+    show();
   });
   picker.addEventListener('pointermove', (event) => {
     if (start === null) {
@@ -55,7 +58,7 @@ export function makeRegion(picker, image, frame, changed) {
       return;
     }
     start = null;
-    // A click, or too little to enlarge: all of it.
+    // Too little to enlarge: all of it.
     if (box !== null && (box[2] < LEAST || box[3] < LEAST)) {
       box = null;
       show();
