@@ -11,6 +11,9 @@ COMMANDS = {
         'mmdsr.cli.verify', 'check results against their records'
     ),
     'serve': Command('mmdsr.cli.serve', 'serve a page for the browser'),
+    'sample': Command(
+        'mmdsr.cli.sample', 'write simulated pictures to try things on'
+    ),
     'doctor': Command(
         'mmdsr.doctor.report', 'check the environment and say how to fix it'
     ),
