@@ -1,8 +1,11 @@
 """Serve a page for the browser: look further into a picture or a video."""
 
 import argparse
+import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from types import FrameType
 
 from rich.console import Console
 
@@ -83,10 +86,20 @@ def run(args: argparse.Namespace, console: Console) -> None:
             style='yellow',
         )
 
+    # Ended so, it removes the files as well.
+    for name in ('SIGTERM', 'SIGHUP'):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _end)
+
     def ready(address: str) -> None:
         console.print(f'Open {address} in a browser. Ctrl-C ends the page.')
 
     serve(args.host, args.port, limits, args.name, ready)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    """End the program as a signal asks for, but in an orderly way."""
+    sys.exit(128 + number)
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:

@@ -68,21 +68,27 @@ def test_a_large_upload_is_refused_before_it_is_sent(tmp_path):
             except (BrokenPipeError, ConnectionResetError):
                 pass
             assert sent < size / 2
-        stored = [path.stat().st_size for path in files_below(tmp_path)]
-        assert sum(stored) == 0
+        # All that is there is the lock.
+        (folder,) = tmp_path.glob('mmdsr-page-*')
+        assert [path.name for path in files_below(folder)] == ['.lock']
         assert visitor.send() == 201
 
 
 @pytest.mark.slow
-def test_the_end_of_the_server_leaves_nothing(tmp_path):
+@pytest.mark.parametrize(
+    ('number', 'code'),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+)
+def test_the_end_of_the_server_leaves_nothing(tmp_path, number, code):
     with served(tmp_path) as (process, address):
         assert urlsplit(address).hostname == '127.0.0.1'
         visitor = Visitor(address)
         assert visitor.send() == 201
-        assert files_below(tmp_path)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
-        assert list(tmp_path.iterdir()) == []
+        (folder,) = tmp_path.glob('mmdsr-page-*')
+        assert len(files_below(folder)) > 1
+        process.send_signal(number)
+        assert process.wait(60) == code
+        assert not folder.exists()
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ export function describe(outcome) {
   if (reference.name !== null) {
     text += seen === null
       ? ' What was taken from it is not known.'
-      : ` Seen in it: ${Math.round(100 * seen)} % of the picture.`;
+      : ` Seen in it: ${Math.round(100 * seen)}% of the picture.`;
   }
   return outcome.note ? `${text} Converted: ${outcome.note}.` : text;
 }

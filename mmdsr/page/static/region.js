@@ -73,6 +73,8 @@ export function makeRegion(picker, image, frame, changed) {
     },
     reset(width = size.width, height = size.height) {
       size = { width, height };
+      // Narrow enough for all of it to be seen.
+      picker.style.setProperty('--aspect', String(width / height));
       box = null;
       show();
     },
