@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ from mmdsr.io.images import save_png
 from mmdsr.io.pictures import read_picture
 from mmdsr.models.networks.dsrnet import DSRNet
 from mmdsr.page.jobs import Outcome
-from mmdsr.page.videos import Box, Moment, Report, cut, read_moment
+from mmdsr.page.videos import Box, Report, cut, read_moment
 from mmdsr.weights import available, load_published
 
 #: Enlarging without a network, to compare with.
@@ -120,29 +120,28 @@ def enhance(request: Request, report: Report) -> Outcome:
         ValueError: If one of the files cannot be used.
         MemoryError: If there is too little memory.
     """
-    moment, seen_in = _read(request, report)
+    given = _read(request, report)
     report(0.3, 'loading the weights')
     resolver = _resolver(request.weights)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     report(0.35, 'enlarging')
-    part = cut(moment.picture, request.box)
-    found = resolver.explain(part, moment.reference, device)
+    found = resolver.explain(given.part, given.reference, device)
     report(0.9, 'writing the result')
     pixels = np.array(found.image)
     before = SuperResolver(interpolation=INTERPOLATION, scale=resolver.scale)
     request.target.mkdir(mode=0o700)
-    save_png(request.target / BEFORE, np.asarray(before.enhance(part)))
-    depth = _depth(request.weights, part)
+    save_png(request.target / BEFORE, np.asarray(before.enhance(given.part)))
+    depth = _depth(request.weights, given.part)
     if depth is not None:
         save_png(request.target / DEPTH, depth)
     kind = resolver.confidence_kind
     frame = describe_frame(
-        seen_in,
+        given.named,
         found.confidence,
         kind,
         found.tile,
         request.frame or 0,
-        None if request.frame is None else moment.time,
+        given.time,
     )
     result = request.target / result_name(request)
     _write(request, resolver, device, pixels, found.confidence, frame, result)
@@ -155,7 +154,7 @@ def enhance(request: Request, report: Report) -> Outcome:
         'confidence': found.confidence is not None,
         'kind': kind,
         'seen': frame.seen,
-        'reference': asdict(seen_in),
+        'reference': asdict(given.named),
         'note': request.source.note,
     }
 
@@ -171,42 +170,49 @@ def result_name(request: Request) -> str:
     return f'{stem}{frame}_{request.weights}.png'
 
 
-def _read(
-    request: Request, report: Report
-) -> tuple[Moment, evidence.Reference]:
+class _Read(NamedTuple):
+    """What there is to enlarge."""
+
+    part: np.ndarray
+    time: float | None
+    reference: np.ndarray | None
+    named: evidence.Reference
+
+
+def _read(request: Request, report: Report) -> _Read:
     """Read the picture and its reference, cut as the region is."""
-    source, reference = request.source, request.reference
+    source, reference, box = request.source, request.reference, request.box
     report(0.0, 'reading')
     files = [one for one in (source, reference) if isinstance(one, Given)]
     if not all(one.path.is_file() for one in files):
         raise ValueError('The file was removed: upload it again.')
+    time, found, why = None, None, 'none was asked for'
     if request.frame is None:
-        moment = Moment(0.0, read_picture(source.path).rgb)
+        picture = read_picture(source.path).rgb
     else:
         moment = read_moment(
             source.path,
             request.frame,
-            request.box,
+            box,
             reference == 'neighbors',
             lambda share, text: report(0.3 * share, text),
         )
+        picture, time = moment.picture, moment.time
+        if reference == 'neighbors':
+            found, why = next(iter(moment.references), None), moment.why
+    part = cut(picture, box)
     if isinstance(reference, Given):
-        picture = read_picture(reference.path).rgb
-        box = request.box
+        other = read_picture(reference.path).rgb
         if request.shows == 'picture':
-            box = _scaled(box, moment.picture, picture)
-            picture = cut(picture, box)
+            other = cut(other, _scaled(box, picture, other))
         named = evidence.Reference(
             reference.name, reference.sha256, 'the picture that was given'
         )
-        return replace(moment, reference=picture), named
-    if moment.reference is not None:
-        picture = cut(moment.reference, request.box)
-        name = f'frame {moment.index}'
-        named = evidence.Reference(name, None, moment.why)
-        return replace(moment, reference=picture), named
-    why = moment.why or 'none was asked for'
-    return moment, evidence.Reference(None, None, why)
+        return _Read(part, time, other, named)
+    if found is None:
+        return _Read(part, time, None, evidence.Reference(None, None, why))
+    named = evidence.Reference(f'frame {found.index}', None, why)
+    return _Read(part, time, cut(found.picture, box), named)
 
 
 def _scaled(box: Box, picture: np.ndarray, other: np.ndarray) -> Box:
