@@ -16,8 +16,9 @@ from mmdsr.errors import CheckpointError, UsageError
 from mmdsr.inference import SuperResolver
 from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.io.checksums import digest
-from mmdsr.io.frames import SUFFIXES, natural_key, read_rgb
+from mmdsr.io.frames import SUFFIXES, read_rgb
 from mmdsr.io.images import downscale, write_png
+from mmdsr.io.listing import natural_order
 from mmdsr.io.reports import write_json
 from mmdsr.models.networks.padding import SCALE
 from mmdsr.weights.index import weight_path
@@ -143,13 +144,10 @@ def list_images(folder):
             f'There is no folder {folder}: set --data-root, or the data_root '
             'and data_prefix of the config.'
         )
-    found = sorted(
-        (
-            path.relative_to(folder)
-            for path in folder.rglob('*')
-            if path.suffix.lower() in SUFFIXES and path.is_file()
-        ),
-        key=lambda path: natural_key(str(path)),
+    found = natural_order(
+        path.relative_to(folder)
+        for path in folder.rglob('*')
+        if path.suffix.lower() in SUFFIXES and path.is_file()
     )
     if not found:
         raise UsageError(f'{folder} has no images.')
