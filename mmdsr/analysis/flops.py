@@ -7,7 +7,7 @@
     The convention of MASA-SR's counter, in which the paper's Table 2 is
     written: MACs of convolutions and matrix products plus one count per
     element of additions, subtractions, products, quotients and ReLU (four
-    for a normalisation); instance normalisation, interpolation and indexing
+    for a normalization); instance normalization, interpolation and indexing
     are free; a transposed convolution is counted by its output size, which
     is four times its true cost at stride 2. Matching is counted as the
     original algorithm performs it (unfolded patches), not as
@@ -43,7 +43,11 @@ def _of_tensors(formula: _Formula) -> _Formula:
 
 @_of_tensors
 def _weighted_sum(
-    weight: Tensor, indices: Tensor, *_: Any, out_val: Any, **__: Any
+    weight: Tensor,
+    indices: Tensor,
+    *_: object,
+    out_val: Sequence[Tensor],
+    **__: object,
 ) -> int:
     """Operations of a sum of table rows, such as a bilinear sample."""
     terms = indices.numel() // out_val[0].shape[0]
@@ -52,7 +56,9 @@ def _weighted_sum(
 
 def _elementwise(count: int) -> _Formula:
     @_of_tensors
-    def formula(*_: Any, out_val: Any, **__: Any) -> int:
+    def formula(
+        *_: object, out_val: Tensor | Sequence[Tensor], **__: object
+    ) -> int:
         first = out_val if isinstance(out_val, Tensor) else out_val[0]
         return _PER_MAC * count * first.numel()
 
@@ -61,7 +67,7 @@ def _elementwise(count: int) -> _Formula:
 
 @_of_tensors
 def _by_output(
-    image: Tensor, weight: Tensor, *_: Any, out_val: Tensor, **__: Any
+    image: Tensor, weight: Tensor, *_: object, out_val: Tensor, **__: object
 ) -> int:
     """Operations of a convolution by its output, transposed or not."""
     return _PER_MAC * out_val.numel() * math.prod(weight.shape[1:])
@@ -101,7 +107,7 @@ def masa_matching_count(
         ref_feats: Ref features at x1, x2, x4.
 
     Returns:
-        Matrix products of the unfolded patches, normalisation of both
+        Matrix products of the unfolded patches, normalization of both
         sides, sum over dilations, division by overlap and product with the
         score at x1, x2, x4.
     """
@@ -175,7 +181,7 @@ def count_cost(
         key = f'{type(net).__name__}.{name}' if name else 'Global'
         return sum(counter.flop_counts[key].values()) // _PER_MAC
 
-    def as_masa(module: nn.Module, args: tuple[Any, ...], _: Any) -> None:
+    def as_masa(module: nn.Module, args: tuple[Any, ...], _: object) -> None:
         """Count again, as the original does, what its counter treats so."""
         own = corrections.get(module, 0)
         if isinstance(module, DRIMM):

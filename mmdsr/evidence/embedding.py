@@ -86,5 +86,5 @@ def read_png(path: Path) -> tuple[np.ndarray, Mapping[str, str]]:
     pixels = np.asarray(image)
     if pixels.ndim != 3 or pixels.dtype != np.uint8:
         raise ValueError(f'its pixels are of another kind ({image.mode})')
-    texts = {k: v for k, v in image.info.items() if isinstance(v, str)}
+    texts = {str(k): v for k, v in image.info.items() if isinstance(v, str)}
     return pixels, texts

@@ -105,6 +105,10 @@ def weights_path(
         ValueError: If there are no published weights of that name.
     """
     if weights is None:
+        if checkpoint is None:
+            raise ValueError(
+                'There are no weights: set checkpoint or weights.'
+            )
         return Path(find_checkpoint(checkpoint))
     path = Path(weights)
     return path if path.suffix in SUFFIXES else weight_path(str(weights))

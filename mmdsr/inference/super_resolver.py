@@ -8,6 +8,7 @@ exported files agree to the last bit of a pixel.
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import torch
@@ -292,6 +293,18 @@ class SuperResolver:
         return Enhanced(
             write_like(found.pixels, image), found.confidence, found.tile
         )
+
+    @overload
+    def __call__(
+        self,
+        images: list[Tensor],
+        samples: Sequence[Sample | None] | None = None,
+    ) -> list[Tensor]: ...
+
+    @overload
+    def __call__(
+        self, images: Tensor, samples: Sequence[Sample | None] | None = None
+    ) -> Tensor: ...
 
     def __call__(
         self,

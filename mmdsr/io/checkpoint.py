@@ -305,7 +305,7 @@ def fit_weights(
 
 
 def compare(
-    own: dict[str, Tensor], weights: dict[str, Tensor]
+    own: Mapping[str, Tensor], weights: Mapping[str, Tensor]
 ) -> tuple[set[str], set[str], set[str]]:
     """Compare the weights of a model with those of a file.
 

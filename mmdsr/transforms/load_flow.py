@@ -96,9 +96,12 @@ class LoadFlow(BaseTransform):
         path = results.get('flow_path')
         if path is not None:
             return read_flow(path)
-        depths = [results.get(f'{key}_path') for key in DEPTH_KEYS]
+        named = [results.get(f'{key}_path') for key in DEPTH_KEYS]
+        depths = [Path(path) for path in named if path]
         root = results.get('data_root')
-        if root is None or not all(d and Path(d).is_file() for d in depths):
+        if root is None or not all(path.is_file() for path in depths):
+            return None
+        if len(depths) < len(named):
             return None
         views = _views(str(root))
         keys = [

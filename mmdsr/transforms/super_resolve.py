@@ -86,8 +86,8 @@ class SuperResolve(BaseTransform):
     ) -> np.ndarray:
         tensor = torch.from_numpy(np.ascontiguousarray(image))
         tensor = tensor.permute(2, 0, 1).to(self.device)
-        enlarged = self.resolver([tensor], [results])[0]
-        enlarged = enlarged.permute(1, 2, 0).cpu().contiguous().numpy()
+        result = self.resolver([tensor], [results])[0]
+        enlarged = result.permute(1, 2, 0).cpu().contiguous().numpy()
         if image.dtype == np.uint8:
             # Whole numbers in 0..255: nothing is lost.
             return enlarged.astype(np.uint8)

@@ -30,7 +30,7 @@ from mmdsr.experiments.ablation.table import (
     table_csv,
 )
 from mmdsr.experiments.runs import TrainingRun, iteration, place_of
-from mmdsr.experiments.table import summarise, text_of
+from mmdsr.experiments.table import summarize, text_of
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs'
@@ -250,8 +250,8 @@ def test_lines_from_numbers_worked_by_hand():
     assert c.psnr.spread is None
     assert d.psnr is None
     assert d.note == 'no depth maps'
-    assert summarise([5.0]).count == 1
-    assert text_of(summarise([-0.0004]), 3, '+') == '+0.000'
+    assert summarize([5.0]).count == 1
+    assert text_of(summarize([-0.0004]), 3, '+') == '+0.000'
 
 
 def test_the_three_files_say_the_same(tmp_path):

@@ -71,14 +71,14 @@ def parse_args(
 
 
 def build_aligner(
-    config: str | None, checkpoint: str | None
+    config: str | None, checkpoint: str | None = None
 ) -> tuple[nn.Module, Compose | None]:
     """Build the aligner of a training, or OpenCV's.
 
     Returns:
         The aligner, and what loads the depth maps if it takes any.
     """
-    if config is None:
+    if config is None or checkpoint is None:
         return MODELS.build(dict(type='mmdsr.DISAligner')).eval(), None
     if not Path(config).is_file():
         raise FileNotFoundError(f'There is no config {config}.')

@@ -24,10 +24,7 @@ def _load_vgg(weights: str | None, untrained: bool) -> nn.Sequential:
     """Build the convolutional part of VGG19, see :class:`PerceptualLoss`."""
     # torchvision takes a second to import, and only this loss needs it. Only
     # the convolutions are built: the classifier is 500 MB of unused weights.
-    from torchvision.models.vgg import (  # type: ignore[import-untyped] # has no hints
-        cfgs,
-        make_layers,
-    )
+    from torchvision.models.vgg import cfgs, make_layers
 
     features = make_layers(cfgs['E'])
     if weights is None:
