@@ -174,8 +174,8 @@ def test_an_experiment_its_stop_and_its_continuation(folder, tmp_path):
 
     # What does not fit is refused, and nothing is lost.
     wrong = [
-        (['--protocol', 'same'], "protocol 'hr', not 'same'"),
-        (['--sr', 'nano=dsrnet_student_quick'], 'other data or weights'),
+        (['--protocol', 'same'], "protocol was 'hr', is 'same'"),
+        (['--sr', 'nano=dsrnet_student_quick'], 'made_by was'),
     ]
     for args, message in wrong:
         done = call(task, folder, killed, '--seeds', 0, *args)
