@@ -92,6 +92,8 @@ def test_a_cache_holds_the_results_of_one_aligner(root, tmp_path):
     for seed in range(2):
         torch.manual_seed(seed)
         net = MODELS.build(dict(FLOWNET))
+        for parameter in net.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
         state = {f'generator.{k}': v for k, v in net.state_dict().items()}
         torch.save(state, tmp_path / f'{seed}.pth')
     text = "model = dict(type='mmdsr.FlowEditor', generator=dict({}))\n"
