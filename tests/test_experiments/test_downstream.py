@@ -235,7 +235,7 @@ def test_export(root, tmp_path):
     assert kept.read_bytes() == b'kept'
     assert np.array_equal(np.asarray(Image.open(gone)), shown)
     (root / 'manifest.json').write_text('{"other": 1}')
-    with pytest.raises(UsageError, match='other data or weights'):
+    with pytest.raises(UsageError, match='manifest was'):
         export(root, folders, versions, out, QUIET, others)
 
 
