@@ -11,21 +11,16 @@ from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.evidence.sidecar import overlay_path
 from mmdsr.inference.export_target import ExportTarget
 from mmdsr.inference.jobs import Job, attach_references, list_jobs
-from mmdsr.inference.journal import (
-    Journal,
-    Record,
-    Stamp,
-    is_same,
-    remove_leftovers,
-    stamp,
-)
+from mmdsr.inference.journal import Journal, Record
 from mmdsr.inference.outputs import ResultWriter
 from mmdsr.inference.pairs import Enlarged
 from mmdsr.inference.super_resolver import SuperResolver
+from mmdsr.io.files import remove_leftovers
 from mmdsr.io.folder_job import JobReport
 from mmdsr.io.frames import real_path, shown
 from mmdsr.io.manifest import MANIFEST
 from mmdsr.io.pictures import Picture, read_picture
+from mmdsr.io.stamps import Stamp, is_same, stamp
 
 
 @dataclass
