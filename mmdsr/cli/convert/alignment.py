@@ -2,7 +2,8 @@
 
 An aligner that is not trained itself need not run at every training step:
 mmdsr.LoadAlignment reads what this writes, SPLIT/align-NAME/STEM.npy. Repeat
-an interrupted call to resume it.
+an interrupted call to resume it. A name holds the results of one aligner:
+another one is refused.
 
 Examples:
     mmdsr convert alignment data/photos-refsr \
