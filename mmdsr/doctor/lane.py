@@ -17,6 +17,7 @@ HOSTS = {
     'core': (),
     'video': (),
     'depth': (),
+    'peers': (),
     'coco': (),
     'train': ('mmcv', 'mmagic'),
     'seg': ('mmcv',),

@@ -48,7 +48,8 @@ class SuperResolver:
         checkpoint (str or Path, optional): Goes with ``config``: a
             checkpoint or a working directory.
         weights (str or Path, optional): Name or file of published weights,
-            see :mod:`mmdsr.weights`.
+            see :mod:`mmdsr.weights`, or a checkpoint of any x4 single-image
+            network that spandrel can read.
         interpolation (str, optional): No network, an honest baseline:
             ``'nearest'``, ``'bilinear'`` or ``'bicubic'`` (Pillow's kernel,
             a = -0.5).

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from mmdsr.errors import CheckpointError
+from mmdsr.errors import CheckpointError, UnknownNetworkError
 from mmdsr.io.checkpoint import (
     compare,
     fit_weights,
@@ -71,7 +71,7 @@ def read_published(name_or_path, folder=FOLDER):
     content = read_checkpoint(path)
     meta = content.get('meta')
     if not isinstance(meta, dict) or meta.get('format') != FORMAT:
-        raise CheckpointError(
+        raise UnknownNetworkError(
             f'{path} says nothing about its network. Make a published file '
             'of it with tools/model_converters/publish.py, or load it with '
             'its config.'

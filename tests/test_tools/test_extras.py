@@ -115,7 +115,12 @@ def test_the_report_needs_jinja(tmp_path):
 
 @pytest.mark.parametrize(
     ('extra', 'modules'),
-    [('video', 'av jinja2'), ('depth', 'scipy'), ('coco', 'pycocotools')],
+    [
+        ('video', 'av jinja2'),
+        ('depth', 'scipy'),
+        ('peers', 'spandrel'),
+        ('coco', 'pycocotools'),
+    ],
 )
 def test_extras_hold_what_is_needed(extra, modules):
     lane = read_lane()
