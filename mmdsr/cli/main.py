@@ -7,6 +7,12 @@ from mmdsr.version import __version__
 
 COMMANDS = {
     'enhance': Command('mmdsr.cli.enhance', 'super-resolve images or folders'),
+    'verify': Command(
+        'mmdsr.cli.verify', 'check results against their records'
+    ),
+    'sample': Command(
+        'mmdsr.cli.sample', 'write simulated pictures to try things on'
+    ),
     'doctor': Command(
         'mmdsr.doctor.report', 'check the environment and say how to fix it'
     ),

@@ -27,9 +27,8 @@ from rich.progress import (
 )
 
 from mmdsr.io.checksums import verify
-from mmdsr.sim.dataset import write_dataset
-from mmdsr.sim.motion import STEPS
-from mmdsr.sim.splits import (
+from mmdsr.sim.data.dataset import write_dataset
+from mmdsr.sim.data.splits import (
     DEGRADATIONS,
     NAMED,
     SUBSETS,
@@ -37,6 +36,7 @@ from mmdsr.sim.splits import (
     plan_custom,
     plan_named,
 )
+from mmdsr.sim.trace.motion import STEPS
 
 CUSTOM: dict[str, Any] = {
     'runs': 16,
@@ -86,9 +86,9 @@ def parse_args(
     parser.add_argument(
         '--steps',
         choices=STEPS,
-        help='how far the camera moves from frame to frame: even, or spread '
-        'from neighbors in a video to stills far apart (default: spread in '
-        'sewersim-sr, otherwise even)',
+        help='how far the camera moves from frame to frame: even, spread '
+        'from neighbors in a video to stills far apart, or as in a video '
+        '(default: spread in sewersim-sr, otherwise even)',
     )
     parser.add_argument(
         '--overwrite',

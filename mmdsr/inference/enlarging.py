@@ -3,147 +3,26 @@
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmdsr.errors import ResultError
 from mmdsr.inference import budget, tiling
-from mmdsr.inference.references import enlarged
+from mmdsr.inference.pairs import Enlarged, ImagePair, Part, Settings
 from mmdsr.inference.sources import Network
-from mmdsr.models.networks.padding import MIN_SIZE
 
 PRECISIONS = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
-#: What a tile sees of its own enlargement on each side, in pixels of LR. A
-#: match lies at the same place, and a reference of that width gives the
-#: windows of the whole image: with 16 or 32 more pixels, the mean difference
-#: from it rose from 0.06 to 0.11 of 255 (256x256 pixels in tiles of 128).
-_OWN_MARGIN = 0
 #: Beyond it a result is no image: black and white are 0 and 1.
 _LARGEST = 100
-#: A tile and its part of the reference, RGB (3, h, w) in 0..1.
-Part: TypeAlias = tuple[Tensor, Tensor]
-
-
-@dataclass
-class Settings:
-    """How a network is run.
-
-    Args:
-        scale: How much it enlarges.
-        multiple: What the start of a tile must be divisible by.
-        tile: Side of a tile, ``'auto'``, or ``None`` for the whole image.
-        overlap: Pixels that neighboring tiles share at least.
-        batch: Images or tiles at a time, ``None`` to choose.
-        precision: One of :data:`PRECISIONS`.
-        centered: Whether the network searches for LR from the center of the
-            reference outwards: a tile then sees the part of the reference at
-            its own place, and its neighbors take over where the match leaves
-            it.
-    """
-
-    scale: int
-    multiple: int
-    tile: str | int | None
-    overlap: int
-    batch: int | None
-    precision: str
-    centered: bool = False
-
-
-@dataclass
-class ImagePair:
-    """An image and its reference, of which parts are taken.
-
-    Args:
-        image: BGR (3, H, W) in 0..255.
-        reference: Likewise, or what replaces it: ``'upscaled'``, ``'self'``,
-            or ``'none'`` for a network that does without one: it gets LR
-            itself instead.
-        name: What to call the image in messages.
-    """
-
-    image: Tensor
-    reference: Tensor | str
-    name: str = 'an image'
-
-    def __post_init__(self) -> None:
-        # Grown before cutting, as the network refuses smaller images.
-        self.lr = _grow(self.image)
-        if isinstance(self.reference, Tensor):
-            self.reference = _grow(self.reference.to(self.image.device))
-        elif self.reference == 'self':
-            self.reference = self.lr
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of what the network sees."""
-        height, width = self.lr.shape[-2:]
-        return height, width
-
-    def ref_size(self, scale: int) -> tuple[int, int]:
-        """Return height and width of the reference."""
-        if isinstance(self.reference, Tensor):
-            height, width = self.reference.shape[-2:]
-            return height, width
-        height, width = self.size
-        if self.reference == 'none':
-            return height, width
-        return height * scale, width * scale
-
-    def margin(self, side: int, centered: bool = False) -> int:
-        """Return how far a tile sees its reference on each side.
-
-        Args:
-            side: Largest side of the tiles.
-            centered: See :class:`Settings`. Defaults to False.
-
-        Returns:
-            Pixels of the image.
-        """
-        if centered or isinstance(self.reference, str):
-            return _OWN_MARGIN
-        return side // 2
-
-    def overlap(self, side: int, settings: Settings) -> int:
-        """Return how much neighboring tiles share at least.
-
-        Args:
-            side: Side of the tiles.
-            settings: How the network is run.
-
-        Returns:
-            Pixels of the image.
-        """
-        if settings.centered and isinstance(self.reference, Tensor):
-            return max(settings.overlap, side // 4)
-        return settings.overlap
-
-    def cut(self, tile: tiling.Tile, side: int, settings: Settings) -> Part:
-        """Return a tile and its part of the reference, RGB in 0..1."""
-        scale = settings.scale
-        lr = _grow(_to_rgb(tiling.crop(self.lr, tile)))
-        if isinstance(self.reference, str) and self.reference == 'none':
-            return lr, lr
-        window = tiling.reference_window(
-            tile,
-            self.size,
-            self.ref_size(scale),
-            self.margin(side, settings.centered),
-        )
-        if isinstance(self.reference, Tensor):
-            ref = tiling.crop(self.reference, window)
-        else:
-            ref = enlarged(self.lr, window, scale)
-        return lr, _grow(_to_rgb(ref))
+#: Image (3, H, W) and, if it was asked for, confidence (1, h, w), in 0..1.
+_Raw: TypeAlias = tuple[Tensor, Tensor | None]
 
 
 def enlarge(
     network: Network, pairs: Sequence[ImagePair], settings: Settings
-) -> list[Tensor]:
+) -> list[Enlarged]:
     """Enlarge images.
 
     Args:
@@ -152,13 +31,13 @@ def enlarge(
         settings: How to run the network.
 
     Returns:
-        BGR images (3, H, W) in uint8, ``scale`` times as large.
+        The images, ``scale`` times as large.
 
     Raises:
         ResultError: If the network gives values that are not an image.
         MemoryError: If there is too little memory; it says what to do.
     """
-    results: dict[int, Tensor] = {}
+    results: dict[int, Enlarged] = {}
     whole: dict[
         tuple[torch.device, tuple[int, int], tuple[int, int]], list[int]
     ] = {}
@@ -225,16 +104,17 @@ def _batch(settings: Settings, device: torch.device, takes: float) -> int:
 
 def _whole(
     network: Network, pairs: Sequence[ImagePair], settings: Settings
-) -> list[Tensor]:
+) -> list[Enlarged]:
     """Enlarge whole images of one size at once."""
     side = max(pairs[0].size)
     height, width = pairs[0].size
     place = tiling.Tile((0, height), (0, width))
     parts: list[Part] | None = None
-    results: Tensor | None = None
+    results: list[_Raw] | None = None
     try:
         parts = [pair.cut(place, side, settings) for pair in pairs]
-        results = _forward(network, parts, settings)
+        explains = _explains(pairs, settings)
+        results = _forward(network, parts, settings, explains)
     except (RuntimeError, MemoryError) as error:
         _refuse_others(error, pairs[0], settings)
     if results is None:
@@ -246,14 +126,19 @@ def _whole(
         _say_less(pairs[0], tile)
         return [_one(network, pairs[0], tile, settings)]
     return [
-        _finish(tiling.to_bytes(_checked(result, pair)), pair, settings.scale)
-        for pair, result in zip(pairs, results, strict=True)
+        _finish(
+            tiling.to_bytes(_checked(result, pair)),
+            trust if trust is None else tiling.to_bytes(trust),
+            pair,
+            settings.scale,
+        )
+        for pair, (result, trust) in zip(pairs, results, strict=True)
     ]
 
 
 def _one(
     network: Network, pair: ImagePair, tile: int, settings: Settings
-) -> Tensor:
+) -> Enlarged:
     """Enlarge an image in tiles; in smaller ones if memory runs out."""
     while True:
         try:
@@ -309,11 +194,17 @@ def _refuse_others(
 
 def _in_tiles(
     network: Network, pair: ImagePair, tile: int, settings: Settings
-) -> Tensor:
+) -> Enlarged:
     scale = settings.scale
     overlap = pair.overlap(tile, settings)
     tiles = tiling.make_tiles(*pair.size, tile, overlap, _grid(settings))
     canvas = tiling.Canvas(tiles, pair.size, scale, overlap, pair.lr.device)
+    explains = _explains([pair], settings)
+    trusted = None
+    if explains:
+        trusted = tiling.Canvas(
+            tiles, pair.size, 1, overlap, pair.lr.device, channels=1
+        )
     waiting: list[tuple[tiling.Tile, Part]] = []
 
     def flush() -> None:
@@ -321,13 +212,14 @@ def _in_tiles(
             return
         places, parts = zip(*waiting, strict=True)
         waiting.clear()
-        for place, result in zip(
-            places, _forward(network, parts, settings), strict=True
-        ):
+        results = _forward(network, parts, settings, explains)
+        for place, (result, trust) in zip(places, results, strict=True):
             height, width = (stop - start for start, stop in place)
             # A tile at the edge may have been grown.
             result = result[:, : height * scale, : width * scale]
             canvas.add(place, _checked(result, pair))
+            if trusted is not None and trust is not None:
+                trusted.add(place, trust[:, :height, :width])
 
     for place in tiles:
         part = pair.cut(place, tile, settings)
@@ -341,7 +233,8 @@ def _in_tiles(
         if len(waiting) >= _batch(settings, pair.lr.device, takes):
             flush()
     flush()
-    return _finish(canvas.image(), pair, scale)
+    trust = None if trusted is None else trusted.image()
+    return _finish(canvas.image(), trust, pair, scale, tile)
 
 
 def _grid(settings: Settings) -> int:
@@ -355,9 +248,14 @@ def _grid(settings: Settings) -> int:
     return settings.multiple
 
 
+def _explains(pairs: Sequence[ImagePair], settings: Settings) -> bool:
+    """Tell whether there is a confidence to ask the network for."""
+    return settings.explain and any(pair.has_reference for pair in pairs)
+
+
 def _forward(
-    network: Network, parts: Sequence[Part], settings: Settings
-) -> Tensor:
+    network: Network, parts: Sequence[Part], settings: Settings, explains: bool
+) -> list[_Raw]:
     """Run the network on a batch of LR images and references."""
     lr, ref = map(torch.stack, zip(*parts, strict=True))
     dtype = PRECISIONS[settings.precision]
@@ -365,7 +263,14 @@ def _forward(
     with torch.autocast(kind, enabled=False):
         chosen = torch.autocast(kind, dtype) if dtype else nullcontext()
         with chosen:
-            return network.to(lr.device)(lr, ref).float()
+            network = network.to(lr.device)
+            if not explains:
+                return [(image, None) for image in network(lr, ref).float()]
+            # The common base class of the networks does not declare it.
+            output = network.explain(lr, ref)  # type: ignore[operator]
+    # A match score may be negative: it speaks against the reference.
+    trust = output.confidence.float().clamp(0, 1).nan_to_num(0)
+    return list(zip(output.sr.float(), trust, strict=True))
 
 
 def _checked(result: Tensor, pair: ImagePair) -> Tensor:
@@ -380,21 +285,17 @@ def _checked(result: Tensor, pair: ImagePair) -> Tensor:
     return result
 
 
-def _finish(image: Tensor, pair: ImagePair, scale: int) -> Tensor:
+def _finish(
+    image: Tensor,
+    trust: Tensor | None,
+    pair: ImagePair,
+    scale: int,
+    tile: int | None = None,
+) -> Enlarged:
     """Cut off what the image was padded by, and turn RGB into BGR."""
-    height, width = (side * scale for side in pair.image.shape[-2:])
-    return image[:, :height, :width].flip(0)
-
-
-def _to_rgb(image: Tensor) -> Tensor:
-    """Turn BGR in 0..255 into RGB in 0..1."""
-    return image.flip(0).float().clamp(0, 255) / 255
-
-
-def _grow(image: Tensor) -> Tensor:
-    """Replicate the last row and column up to the networks' minimum size."""
-    bottom, right = (max(0, MIN_SIZE - side) for side in image.shape[-2:])
-    if not bottom and not right:
-        return image
-    grown = F.pad(image[None].float(), (0, right, 0, bottom), mode='replicate')
-    return grown[0].to(image.dtype)
+    height, width = pair.image.shape[-2:]
+    pixels = image[:, : height * scale, : width * scale].flip(0)
+    # Others of the batch may have a reference.
+    if trust is None or not pair.has_reference:
+        return Enlarged(pixels, None, tile)
+    return Enlarged(pixels, trust[0, :height, :width], tile)

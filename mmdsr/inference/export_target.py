@@ -95,12 +95,13 @@ class ExportTarget:
                 )
             return None
         try:
-            return read_manifest(self.root, (FORMAT,))['generator']
+            manifest = read_manifest(self.root, (FORMAT,))
         except ValueError as error:
             raise FileExistsError(
                 f'{self.root} holds something else, so nothing is written '
                 f'there: choose another folder. ({error})'
             ) from error
+        return None if manifest is None else manifest['generator']
 
     def _difference(self, made_with: dict[str, Any]) -> str:
         keys = sorted(made_with.keys() | self.settings.keys())

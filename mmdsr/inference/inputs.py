@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -11,6 +11,24 @@ from torch import Tensor
 
 from mmdsr.inference.references import Sample, metainfo_of
 from mmdsr.io.frames import read_rgb
+
+
+class Enhanced(NamedTuple):
+    """An image and where its detail comes from.
+
+    Args:
+        image: RGB, ``scale`` times as large, of the kind that was given.
+        confidence: Confidence in the reference for each pixel of the image
+            that was given, (H, W) float32 in [0, 1]; ``None`` without a
+            reference. ``SuperResolver.confidence_kind`` says what it means.
+        tile: Side of the tiles that it was computed in, ``None`` for the
+            whole image at once.
+    """
+
+    image: Image.Image | np.ndarray
+    confidence: np.ndarray | None
+    tile: int | None
+
 
 #: A file, a Pillow image, or an RGB array (H, W, 3) in uint8.
 ImageLike: TypeAlias = str | Path | Image.Image | np.ndarray

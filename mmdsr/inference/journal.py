@@ -1,18 +1,20 @@
 """Which files of an export are the tool's own, and what each was made from.
 
 Each process appends to a file of its own, ``manifest.RANK.jsonl``, one line
-per result: size, time stamp and SHA-256 of the source, of the reference and
-of the result. The line is written when the result is complete under its
-temporary name, just before it gets its final one. A process that is killed
-in between leaves a line without a file, which is harmless, but never a file
+per result: size, time stamp and SHA-256 of the source, of the reference, of
+the result and of what lies beside it (side-car, confidence picture). The line
+is written when all of these are complete under their temporary names, just
+before they get their final ones, the result last. A process that is killed in
+between leaves a line without a file, which is harmless, but never a file
 without a line.
 """
 
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import NamedTuple
 
 from mmdsr.io.checksums import digest
@@ -50,6 +52,7 @@ class Record(NamedTuple):
         result: The result.
         note: What was converted on reading; '' if nothing.
         pictures: Number of pictures in the source; the first one was used.
+        beside: What lies beside the result, by its path.
     """
 
     name: str
@@ -58,6 +61,11 @@ class Record(NamedTuple):
     result: Stamp
     note: str
     pictures: int
+    beside: Mapping[str, Stamp] = MappingProxyType({})
+
+    def files(self) -> dict[str, Stamp]:
+        """Return all files that were made, the result first."""
+        return {self.name: self.result, **self.beside}
 
 
 class Journal:
@@ -76,7 +84,11 @@ class Journal:
             self._records.setdefault(record.name, []).append(record)
 
     def find(
-        self, name: str, source: Path, reference: Path | None = None
+        self,
+        name: str,
+        source: Path,
+        reference: Path | None = None,
+        beside: Sequence[str] = (),
     ) -> Record | None:
         """Find the record of a result that is there and up to date.
 
@@ -84,6 +96,7 @@ class Journal:
             name: Path of the result relative to the folder, with ``/``.
             source: Its image.
             reference: The file of its reference.
+            beside: Paths of what has to lie beside it.
 
         Returns:
             The line; ``None`` if the result has to be made.
@@ -91,27 +104,55 @@ class Journal:
         Raises:
             FileExistsError: If there is a file that is not the tool's.
         """
-        target = self.root / name
-        if not os.path.lexists(target):
-            return None
-        own = [
-            record
-            for record in self._records.get(name, ())
-            if is_same(target, record.result)
-        ]
-        if not own:
-            raise FileExistsError(
-                f'{target} was not written by this tool, so it is left '
-                'alone: move it away to have the image enlarged'
-            )
-        for record in own:
-            if is_same(source, record.source) and (
-                is_same(reference, record.reference)
-                if reference and record.reference
-                else reference is record.reference
+        for file in (name, *beside):
+            target = self.root / file
+            if os.path.lexists(target) and not self._is_own(name, file):
+                raise FileExistsError(
+                    f'{target} was not written by this tool, so it is left '
+                    'alone: move it away to have the image enlarged'
+                )
+        for record in self._records.get(name, ()):
+            files = record.files()
+            if (
+                is_same(source, record.source)
+                and (
+                    is_same(reference, record.reference)
+                    if reference and record.reference
+                    else reference is record.reference
+                )
+                and all(
+                    file in files and is_same(self.root / file, files[file])
+                    for file in (name, *beside)
+                )
             ):
                 return record
         return None
+
+    def _is_own(self, name: str, file: str) -> bool:
+        """Tell whether a file is what a line about a result says."""
+        known = (record.files() for record in self._records.get(name, ()))
+        return any(
+            file in files and is_same(self.root / file, files[file])
+            for files in known
+        )
+
+    def remove_beside(self, name: str, keep: Iterable[str]) -> None:
+        """Remove what earlier calls have put beside a result.
+
+        It would not belong to the result that comes now.
+
+        Args:
+            name: Path of the result relative to the folder, with ``/``.
+            keep: Paths of what is about to be replaced.
+        """
+        beside = {
+            file
+            for record in self._records.get(name, ())
+            for file in record.beside
+        }
+        for file in beside.difference(keep):
+            if self._is_own(name, file):
+                (self.root / file).unlink()
 
     def add(self, record: Record) -> None:
         """Append a line.
@@ -126,6 +167,9 @@ class Journal:
         for key, value in fields.items():
             if isinstance(value, Stamp):
                 fields[key] = value._asdict()
+        fields['beside'] = {
+            file: own._asdict() for file, own in record.beside.items()
+        }
         line = json.dumps(fields).encode() + b'\n'
         with self.path.open('a+b') as file:
             # A killed process, or a full disk, may have left half a line.
@@ -142,9 +186,10 @@ class Journal:
         A file that no longer matches its line belongs to somebody else.
         """
         for name, records in self._records.items():
-            target = self.root / name
-            if any(is_same(target, record.result) for record in records):
-                target.unlink()
+            files = {file for record in records for file in record.files()}
+            for file in files:
+                if self._is_own(name, file):
+                    (self.root / file).unlink()
         for path in _journals(self.root):
             path.unlink()
         self._records.clear()
@@ -237,11 +282,17 @@ def _parse(line: bytes) -> Record | None:
         for key in ('source', 'reference', 'result'):
             if fields[key] is not None or key != 'reference':
                 fields[key] = Stamp(**fields[key])
+        # Older lines have none.
+        beside = fields.get('beside', {})
+        fields['beside'] = {k: Stamp(**v) for k, v in beside.items()}
         record = Record(**fields)
-        name = PurePosixPath(record.name)
-    except (ValueError, TypeError, KeyError):
+        names = [PurePosixPath(name) for name in record.files()]
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
     # A name that leads out of the folder was not written here.
-    inside = not name.is_absolute() and '..' not in name.parts
+    inside = all(
+        name.name and not name.is_absolute() and '..' not in name.parts
+        for name in names
+    )
     said = isinstance(record.note, str) and isinstance(record.pictures, int)
-    return record if inside and name.name and said else None
+    return record if inside and said else None

@@ -8,13 +8,42 @@ from typing import Any, TypeAlias
 from mmengine.config import Config
 from torch import nn
 
+from mmdsr.evidence.record import Kind
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.models.networks.dsrnet_x import DSRNetX
 from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.models.networks.self_ensemble import SelfEnsemble
 from mmdsr.models.networks.single_image import SingleImageNet
 from mmdsr.registry import MODELS
+from mmdsr.weights import weight_path
+from mmdsr.weights.load import SUFFIXES
 from mmdsr.weights.peers import load_weights
+
+
+def check_choice(
+    config: object, checkpoint: object, weights: object, interpolation: object
+) -> None:
+    """Refuse what does not name one way to enlarge.
+
+    Args:
+        config: As of :class:`mmdsr.inference.SuperResolver`.
+        checkpoint: Likewise.
+        weights: Likewise.
+        interpolation: Likewise.
+
+    Raises:
+        ValueError: If none or several are given, or ``checkpoint`` alone.
+    """
+    ways = dict(config=config, weights=weights, interpolation=interpolation)
+    given = [name for name, value in ways.items() if value is not None]
+    if len(given) != 1:
+        raise ValueError(
+            'Give exactly one of config (with checkpoint), weights and '
+            f'interpolation, not {", ".join(given) or "none"}.'
+        )
+    if checkpoint is not None and config is None:
+        raise ValueError('checkpoint goes with config only.')
+
 
 #: The networks that can be run.
 Network: TypeAlias = RefSRNet | DSRNetX | SingleImageNet | SelfEnsemble
@@ -65,6 +94,29 @@ def build_network(
     return network.eval()
 
 
+def weights_path(
+    checkpoint: Path | str | None, weights: Path | str | None
+) -> Path:
+    """Return the file that :func:`build_network` takes the weights from.
+
+    Args:
+        checkpoint: As of :func:`build_network`.
+        weights: Likewise.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If there are no published weights of that name.
+    """
+    if weights is None:
+        if checkpoint is None:
+            raise ValueError(
+                'There are no weights: set checkpoint or weights.'
+            )
+        return Path(find_checkpoint(checkpoint))
+    path = Path(weights)
+    return path if path.suffix in SUFFIXES else weight_path(str(weights))
+
+
 def takes_none(network: nn.Module) -> bool:
     """Tell whether a network can do without a reference.
 
@@ -77,6 +129,18 @@ def takes_none(network: nn.Module) -> bool:
     if isinstance(network, SelfEnsemble):
         network = network.network
     return inspect.signature(network.forward).parameters['ref'].default is None
+
+
+def confidence_kind(network: nn.Module) -> Kind:
+    """Say what a network means by its confidence in a reference.
+
+    Args:
+        network: Any network of the package.
+
+    Returns:
+        See :data:`mmdsr.evidence.record.Kind`.
+    """
+    return 'share' if isinstance(network, DSRNetX) else 'score'
 
 
 def digest_of(network: nn.Module) -> str:

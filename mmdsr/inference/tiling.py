@@ -143,6 +143,7 @@ class Canvas:
         scale: How much the tiles are enlarged.
         overlap: As for :func:`make_tiles`.
         device: Where the results are.
+        channels: Channels of the image. Defaults to 3.
     """
 
     def __init__(
@@ -152,14 +153,15 @@ class Canvas:
         scale: int,
         overlap: int,
         device: torch.device,
+        channels: int = 3,
     ) -> None:
         self.scale = scale
         height, width = (side * scale for side in size)
         self._image = torch.empty(
-            3, height, width, dtype=torch.uint8, device=device
+            channels, height, width, dtype=torch.uint8, device=device
         )
         rows = max(tile.y[1] - tile.y[0] for tile in tiles) * scale
-        self._band = torch.zeros(3, rows, width, device=device)
+        self._band = torch.zeros(channels, rows, width, device=device)
         self._top = 0
         self._shares = [
             _shares({tile[axis] for tile in tiles}, scale, overlap, device)
@@ -171,7 +173,7 @@ class Canvas:
 
         Args:
             tile: The next tile, row by row.
-            result: The enlarged tile (3, h * scale, w * scale) in 0..1.
+            result: The enlarged tile (C, h * scale, w * scale) in 0..1.
         """
         first = tile.y[0] * self.scale
         if first > self._top:
@@ -185,7 +187,7 @@ class Canvas:
         """Return the whole image, once all tiles are in.
 
         Returns:
-            The image (3, height * scale, width * scale) in uint8.
+            The image (C, height * scale, width * scale) in uint8.
         """
         self._finish(self._image.shape[1])
         return self._image

@@ -90,6 +90,7 @@ def inspect_video(path: Path | str, sar: str = 'square') -> VideoInfo:
             container.format.name,
             ratio,
             tracks,
+            dict(container.metadata),
         )
 
 

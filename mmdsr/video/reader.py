@@ -90,6 +90,7 @@ class VideoInfo:
         sar: Width of a stored sample divided by its height.
         tracks: Number of films in it; the largest one is read. Covers do not
             count.
+        tags: Metadata of the file, if it has any.
     """
 
     path: Path
@@ -101,6 +102,7 @@ class VideoInfo:
     container: str
     sar: float
     tracks: int = 1
+    tags: dict[str, str] | None = None
 
 
 def probe(path: Path | str, sar: str = 'square') -> VideoInfo:

@@ -87,6 +87,35 @@ def test_a_trained_aligner(root, tmp_path):
     assert not (root / 'test/align-other').exists()
 
 
+def test_an_aligner_that_takes_depth(root, tmp_path):
+    torch.manual_seed(0)
+    flownet = dict(FLOWNET, depth_input=True)
+    net = MODELS.build(dict(flownet))
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    state = {f'generator.{k}': v for k, v in net.state_dict().items()}
+    torch.save(state, tmp_path / 'weights.pth')
+    config = tmp_path / 'flow.py'
+    text = f"""
+model = dict(type='mmdsr.FlowEditor', generator=dict({flownet}))
+test_dataloader = dict(dataset=dict(pipeline=[
+    dict(type='mmdsr.LoadDepth', key='depth_lr', near=NEAR),
+    dict(type='mmdsr.LoadDepth', key='depth_ref', image_key='ref', scale=4),
+]))
+"""
+    flows = []
+    for near in (0.25, 1.0):
+        config.write_text(text.replace('NEAR', str(near)))
+        args = '--config', config, '--checkpoint', tmp_path / 'weights.pth'
+        _, out, _ = run(root, '--name', f'near{near:.0f}', *args)
+        assert 'train: 4 samples aligned' in out
+        flows.append(
+            read_alignment(root, 'train', f'near{near:.0f}', 'train0_0000')[0]
+        )
+    assert np.isfinite(flows).all()
+    assert not np.array_equal(*flows)
+
+
 def test_refuses(root, tmp_path):
     def message(*args):
         code, _, text = run(*args)

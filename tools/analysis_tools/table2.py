@@ -13,6 +13,7 @@ Example:
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmdsr.experiments.ablation.study import Budget, find_study
@@ -26,7 +27,9 @@ from mmdsr.experiments.table2.experiment import Options, run_table2
 STUDIES = Path(__file__).parents[2] / 'configs/table2'
 
 
-def parse_args(argv=None):
+def parse_args(
+    argv: Sequence[str] | None = None,
+) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     """Return the parser and the parsed arguments."""
     names = ', '.join(sorted(path.stem for path in STUDIES.glob('*.yml')))
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
@@ -66,7 +69,7 @@ def parse_args(argv=None):
     return parser, parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Make the table."""
     parser, args = parse_args(argv)
     out = Path(args.out or 'work_dirs/table2')

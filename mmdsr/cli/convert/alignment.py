@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from rich.console import Console
 from rich.progress import track
 from torch import nn
@@ -25,7 +26,7 @@ from torch import nn
 from mmdsr.datasets.alignment_cache import Alignments
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.io.manifest import SPLITS
-from mmdsr.registry import MODELS
+from mmdsr.registry import MODELS, TRANSFORMS
 
 
 def parse_args(
@@ -69,15 +70,30 @@ def parse_args(
     return parser, args
 
 
-def build_aligner(config: str | None, checkpoint: str | None) -> nn.Module:
-    """Build the aligner of a training, or OpenCV's."""
-    if config is None:
-        return MODELS.build(dict(type='mmdsr.DISAligner')).eval()
+def build_aligner(
+    config: str | None, checkpoint: str | None = None
+) -> tuple[nn.Module, Compose | None]:
+    """Build the aligner of a training, or OpenCV's.
+
+    Returns:
+        The aligner, and what loads the depth maps if it takes any.
+    """
+    if config is None or checkpoint is None:
+        return MODELS.build(dict(type='mmdsr.DISAligner')).eval(), None
     if not Path(config).is_file():
         raise FileNotFoundError(f'There is no config {config}.')
-    aligner = MODELS.build(Config.fromfile(config).model.generator)
+    cfg = Config.fromfile(config)
+    aligner = MODELS.build(cfg.model.generator)
     load_generator(aligner, find_checkpoint(checkpoint))
-    return aligner.eval()
+    aligner.eval()
+    if not getattr(aligner, 'depth_input', False):
+        return aligner, None
+    steps = [
+        step
+        for step in cfg.test_dataloader.dataset.pipeline
+        if step['type'] == 'mmdsr.LoadDepth'
+    ]
+    return aligner, Compose([TRANSFORMS.build(step) for step in steps])
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
@@ -90,12 +106,17 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
                 f'{args.data_root} has no folder {" or ".join(args.splits)}: '
                 'it is not a data set.'
             )
-        aligner = build_aligner(args.config, args.checkpoint)
+        aligner, load_depth = build_aligner(args.config, args.checkpoint)
         for split in splits:
             made = 0
             for new in track(
                 Alignments(
-                    aligner, args.data_root, split, args.name, args.overwrite
+                    aligner,
+                    args.data_root,
+                    split,
+                    args.name,
+                    args.overwrite,
+                    load_depth,
                 ),
                 description=split,
                 console=Console(stderr=True),

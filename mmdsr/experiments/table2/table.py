@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from mmdsr.analysis.flops import count_cost, example_inputs
-from mmdsr.experiments.table import Value, cells_of, summarise, text_of
+from mmdsr.experiments.table import Value, cells_of, summarize, text_of
 from mmdsr.experiments.table2.evaluate import SCORES
 from mmdsr.experiments.table2.paper import TABLE2
 from mmdsr.io.reports import csv_text, markdown_table
@@ -76,10 +76,10 @@ def lines_of(
         if not own:
             continue
         for score in (*SCORES, 'gain'):
-            line.values[score] = summarise(r[score] for r in own.values())
+            line.values[score] = summarize(r[score] for r in own.values())
         common = sorted(own.keys() & by_label.get(base, {}).keys())
         if label != base and common:
-            line.delta = summarise(
+            line.delta = summarize(
                 own[seed]['psnr_y'] - by_label[base][seed]['psnr_y']
                 for seed in common
             )
