@@ -160,6 +160,6 @@ def evaluate(
     Returns:
         See :func:`score_network`.
     """
-    cfg = load_config(config, work_dir=place)
+    cfg = load_config(config, work_dir=str(place))
     network = load_row(cfg, checkpoint, turns)
     return score_network(cfg, network, root, max_samples)

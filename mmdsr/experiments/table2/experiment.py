@@ -309,6 +309,6 @@ def _results(
 ) -> list[np.ndarray]:
     """Super-resolve samples with the last weights of a training."""
     done = json.loads((folder / 'trained.json').read_text(encoding='utf-8'))
-    cfg = load_config(folder / 'config.py', work_dir=folder / 'figures')
+    cfg = load_config(folder / 'config.py', work_dir=str(folder / 'figures'))
     network = load_row(cfg, folder / done['checkpoint'], turned)
     return [enlarge_sample(cfg, network, sample) for sample in samples]
