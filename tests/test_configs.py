@@ -41,7 +41,11 @@ def _name(path):
 def _load(path, root=None):
     cfg = Config.fromfile(path)
     if cfg.model.get('perceptual_loss'):
-        assert cfg.model.perceptual_loss.weights == 'torchvision'
+        # Those of the paper's size promise its loss.
+        untrained = cfg.model.perceptual_loss.get('untrained', False)
+        assert untrained == ('quick' in path.stem)
+        wanted = None if untrained else 'torchvision'
+        assert cfg.model.perceptual_loss.weights == wanted
         cfg.model.perceptual_loss.weights = None
         cfg.model.perceptual_loss.untrained = True
     if root is not None:
