@@ -1,6 +1,7 @@
 """Table 2 from its rows to tables and figures: checked, run, reported."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,8 +65,8 @@ class Options:
 
     def __post_init__(self) -> None:
         self.seeds = list(dict.fromkeys(self.seeds))
-        if self.minutes is not None and self.minutes <= 0:
-            raise UsageError('--minutes must be positive.')
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
+            raise UsageError('--minutes must be a positive number.')
 
 
 def run_table2(
@@ -278,7 +279,7 @@ def _draw_examples(
         for shown, sample in zip(images, samples, strict=True):
             shown[FLOW_WARP] = enlarge_sample(first, FlowWarp(), sample)
             shown['HR'] = sample['gt']
-        place = place_of(options.out / 'figures', name)
+        place = options.out / 'figures' / place_of(options.out, name).name
         figures.draw_whole(
             place / 'fig6.png',
             [{key: x[key] for key in ('LR', SHOWN, 'HR')} for x in images],

@@ -1,8 +1,8 @@
 """Compared networks that spandrel carries: RCAN, ATD, ATD-light.
 
-The modules are spandrel's own, of the package that has permissive licenses
-only (MIT; RCAN and ATD themselves are Apache-2.0). They are imported when a
-network is built, so that the package works without them.
+The modules are spandrel's own, of the package that, as its README says, has
+permissive licenses only. They are imported when a network is built, so that
+mmdsr works without them.
 """
 
 from collections.abc import Sequence
