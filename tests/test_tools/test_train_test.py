@@ -168,8 +168,9 @@ def test_a_single_image_network_resumes(tmp_path, refsr_root):
 _base_ = {base!r}
 model = dict(generator=dict(network=dict(
     channels=8, num_groups=1, num_blocks=1, reduction=4)))
-train_dataloader = dict(batch_size=1, dataset=dict(data_root={str(refsr_root)!r}))
-val_dataloader = dict(dataset=dict(data_root={str(refsr_root)!r}))
+data_root = {str(refsr_root)!r}
+train_dataloader = dict(batch_size=1, dataset=dict(data_root=data_root))
+val_dataloader = dict(dataset=dict(data_root=data_root))
 train_cfg = dict(max_iters=6, val_interval=3)
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
 """)
