@@ -1,7 +1,6 @@
 """DSRNet-X-light on the data and schedule of teacher_quick.py.
 
-Its aligner is DIS, which needs no training, so that it can be compared with
-networks that train on nothing but pairs.
+As x_light_250e.py otherwise.
 """
 
 _base_ = '../dsrnet/teacher_quick.py'
