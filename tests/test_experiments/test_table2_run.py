@@ -95,7 +95,7 @@ def test_rows_to_tables_and_figures(study, tmp_path, refsr_root, trained):
     ] + ['DSRNet-D, seed 3']
     assert not any(item.error for item in runs)
     log = (out / 'runs/dsrnet-d/seed3/config.py').read_text()
-    assert str(out / 'runs/dsrnet/seed3/work') in log
+    assert str(out / 'runs/dsrnet-and/seed3/work') in log
 
     lines = _lines(out)
     assert list(lines) == LABELS

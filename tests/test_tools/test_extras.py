@@ -15,7 +15,7 @@ from mmdsr.doctor.lane import parse_requirements, read_lane
 ABSENT = (
     'av', 'diffusers', 'huggingface_hub', 'jinja2', 'lpips', 'mmagic', 'mmcv',
     'mmdet', 'mmpretrain', 'mmseg', 'pandas', 'pycocotools', 'scipy',
-    'tensorboard', 'transformers',
+    'spandrel', 'tensorboard', 'transformers',
 )  # fmt: skip
 TOOLS = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / 'tools').rglob('*.py')
