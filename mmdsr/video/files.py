@@ -65,7 +65,7 @@ def find_videos(
             files.sort(key=lambda file: natural_key(str(file)))
             inside = []
             for file in files:
-                if file.is_file() and _is_video(file):
+                if file.is_file() and is_video(file):
                     inside.append(file)
                 elif others is not None:
                     others.append(file)
@@ -86,7 +86,8 @@ def find_videos(
     return list(found.values())
 
 
-def _is_video(path: Path) -> bool:
+def is_video(path: Path) -> bool:
+    """Tell whether a file is named like a video, or begins like one."""
     if path.suffix.lower() in SUFFIXES:
         return True
     try:

@@ -18,9 +18,9 @@ from mmdsr.evaluation.functional import psnr, ssim, upscale
 from mmdsr.experiments.ablation.evaluate import depth_source
 from mmdsr.experiments.compare_references import (
     build_generator,
-    open_dataset,
     super_resolve,
 )
+from mmdsr.experiments.references import open_dataset
 from mmdsr.models.networks.padding import SCALE
 from mmdsr.registry import MODELS
 

@@ -15,7 +15,7 @@ from mmdsr.errors import UsageError
 from mmdsr.evaluation.functional import upscale
 from mmdsr.experiments.ablation.experiment import name_roots
 from mmdsr.experiments.ablation.study import Budget, Study, prepare
-from mmdsr.experiments.compare_references import open_dataset
+from mmdsr.experiments.references import open_dataset
 from mmdsr.experiments.report import heading, write_report
 from mmdsr.experiments.runs import TrainingRun, place_of, run_all
 from mmdsr.experiments.table2 import figures, plan
