@@ -4,7 +4,7 @@ A study is a YAML file with a ``title`` and ``rows``, each with a ``label``,
 a ``config`` (relative to the file) and perhaps ``options`` as on the command
 line. All rows get the same iterations, crops, data and seeds, are not
 validated while they train, and are judged by their last weights: picking the
-best of several by the test data would favour the noisier row.
+best of several by the test data would favor the noisier row.
 """
 
 import re
