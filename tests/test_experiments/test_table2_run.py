@@ -150,6 +150,7 @@ def test_rows_to_tables_and_figures(study, tmp_path, refsr_root, trained):
         )
 
 
+@pytest.mark.slow
 def test_equal_time(study, tmp_path, refsr_root, trained, monkeypatch):
     measured = {'RCAN': 0.25, 'MASA-rec': 0.5, 'DSRNet+': 0.2, 'DSRNet-D': 0.3}
     out = tmp_path / 'out'
