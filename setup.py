@@ -33,7 +33,10 @@ def read_requirements(name: str) -> list[str]:
 
 def read_extras() -> dict[str, list[str]]:
     """Return the extras; ``all`` holds those of users, not tests and docs."""
-    names = ('video', 'depth', 'peers', 'coco', 'train', 'seg', 'det', 'cls')
+    names = (
+        'video', 'serve', 'depth', 'peers', 'coco', 'train', 'seg', 'det',
+        'cls',
+    )  # fmt: skip
     extras = {name: read_requirements(name) for name in names}
     extras['all'] = sorted({line for part in extras.values() for line in part})
     extras['tests'] = read_requirements('tests')
@@ -138,8 +141,9 @@ setup(
     ],
     packages=find_packages(include=['mmdsr', 'mmdsr.*']),
     package_data={
-        'mmdsr.samples': ['*.png', '*.jpg', '*.mp4'],
         'mmdsr': ['py.typed'],
+        'mmdsr.page': ['static/*'],
+        'mmdsr.samples': ['*.png', '*.jpg', '*.mp4'],
         'mmdsr.weights': ['index.json', '*.csv', '*.safetensors', '*.pth'],
     },
     entry_points={'console_scripts': ['mmdsr = mmdsr.cli.main:main']},

@@ -53,3 +53,20 @@ class EvidenceError(ValueError):
 
 class EditedRecordError(EvidenceError):
     """A record was changed after it was written."""
+
+
+class RefusedRequestError(UsageError):
+    """A request that the page does not carry out.
+
+    Args:
+        text: What is wrong and how to mend it, for the visitor.
+        status: Status of the HTTP response.
+    """
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class CanceledJobError(Exception):
+    """A job was ended because its owner does not want it any more."""
