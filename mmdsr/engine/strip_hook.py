@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from mmagic.structures import DataSample
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -16,6 +15,9 @@ from torch import Tensor
 from mmdsr.evaluation.metrics import field_order, to_rgb_array
 from mmdsr.evaluation.strips import make_strip
 from mmdsr.registry import HOOKS
+
+if TYPE_CHECKING:
+    from mmagic.structures import DataSample
 
 
 @HOOKS.register_module()
@@ -81,7 +83,7 @@ class StripVisualizationHook(Hook):
         runner: Runner,
         batch_idx: int,
         data_batch: dict[str, Any] | None = None,
-        outputs: Sequence[DataSample] | None = None,
+        outputs: 'Sequence[DataSample] | None' = None,
     ) -> None:
         """Write the strips of a batch.
 
@@ -98,7 +100,7 @@ class StripVisualizationHook(Hook):
         runner: Runner,
         batch_idx: int,
         data_batch: dict[str, Any] | None = None,
-        outputs: Sequence[DataSample] | None = None,
+        outputs: 'Sequence[DataSample] | None' = None,
     ) -> None:
         """Write the strips of a batch.
 
@@ -115,7 +117,7 @@ class StripVisualizationHook(Hook):
         runner: Runner,
         name: str,
         data_batch: dict[str, Any] | None,
-        outputs: Sequence[DataSample] | None,
+        outputs: 'Sequence[DataSample] | None',
     ) -> None:
         # With several processes, the first writes its share of the samples.
         if not is_main_process():
