@@ -7,6 +7,10 @@ class UsageError(Exception):
     """A command got wrong input; the message says how to fix it."""
 
 
+class OtherSettingsError(UsageError, FileExistsError):
+    """A folder holds files that were made with other settings."""
+
+
 class CheckpointError(ValueError):
     """A file cannot be read as a checkpoint, or does not fit."""
 

@@ -12,10 +12,11 @@ import torch
 from mmdsr.errors import VideoError
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.extras import require
-from mmdsr.inference.journal import Stamp, stamp
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.files import write_bytes
+from mmdsr.io.folder_job import differences
 from mmdsr.io.frames import real_path
+from mmdsr.io.stamps import Stamp, stamp
 from mmdsr.recording.ask import ask
 from mmdsr.recording.evidence import FilmEvidence
 from mmdsr.recording.facts import Facts, read_facts
@@ -26,7 +27,6 @@ from mmdsr.recording.painter import Painted
 from mmdsr.recording.plan import Plan, make_plan
 from mmdsr.recording.staging import (
     Staging,
-    difference,
     film_in,
     pictures_in,
     staging_root,
@@ -280,7 +280,7 @@ def _check_target(target: Path, staging: Staging, overwrite: bool) -> None:
             'another OUT, or move it away.'
         )
     if not overwrite:
-        changes = difference(report['settings'], staging.settings)
+        changes = differences(report['settings'], staging.settings)
         raise FileExistsError(
             f'{target} was made with other settings ({changes}): name '
             'another OUT, or replace it with --overwrite.'

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmdsr.inference.journal import remove_leftovers
-from mmdsr.io.files import write_bytes
+from mmdsr.io.files import remove_leftovers, write_bytes
+from mmdsr.io.folder_job import FolderJob
 
 _SETTINGS, _PLAN, _RANGE, _LOCK = 'settings', 'plan', 'range', '.lock'
 
@@ -30,8 +30,14 @@ class Staging:
     def __init__(self, target: Path, settings: dict) -> None:
         self.target = target
         self.root = staging_root(target)
-        # Through JSON, so that tuples compare equal to what is read back.
-        self.settings = json.loads(json.dumps(settings))
+        self.job = _Segments(
+            self.root,
+            settings,
+            f'{_SETTINGS}.json',
+            'repeat that command to finish it, name another OUT, or drop it '
+            'with --overwrite',
+        )
+        self.settings = self.job.settings
 
     def open(self, overwrite: bool = False) -> None:
         """Make the folder, or make sure that its segments may be kept.
@@ -40,26 +46,11 @@ class Staging:
             overwrite: Drop what was begun with other settings.
 
         Raises:
-            FileExistsError: If it was begun with other settings.
+            OtherSettingsError: If it was begun with other settings.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         with self.lock():
-            begun = self.read(_SETTINGS)
-            if begun not in (None, self.settings):
-                if not overwrite:
-                    raise FileExistsError(
-                        f'{self.target} was begun with other settings '
-                        f'({difference(begun, self.settings)}): repeat that '
-                        'command to finish it, name another OUT, or drop it '
-                        'with --overwrite.'
-                    )
-                for path in self.root.iterdir():
-                    if path.name == _LOCK:
-                        continue
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-                begun = None
-            if begun is None:
-                self.write(_SETTINGS, self.settings)
+            self.job.open(overwrite)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -167,6 +158,17 @@ class Staging:
         shutil.rmtree(self.root, ignore_errors=True)
 
 
+class _Segments(FolderJob):
+    """The folder of the segments."""
+
+    def drop(self) -> None:
+        for path in self.root.iterdir():
+            # It is held now.
+            if path.name == _LOCK:
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def film_in(root: Path, number: int) -> Path:
     """Return the file of a segment."""
     return root / f'{number:06d}.mkv'
@@ -180,17 +182,3 @@ def pictures_in(root: Path) -> Path:
 def staging_root(target: Path) -> Path:
     """Return where a film is made."""
     return target.parent / f'.{target.name}.partial'
-
-
-def difference(one: dict, other: dict) -> str:
-    """Say in which settings two films differ."""
-    changes = []
-    for key in sorted(one.keys() | other.keys()):
-        was, now = one.get(key), other.get(key)
-        if was == now:
-            continue
-        if isinstance(was, dict) and isinstance(now, dict):
-            changes.append(f'{key}: {difference(was, now)}')
-        else:
-            changes.append(f'{key} was {was!r}, is {now!r}')
-    return '; '.join(changes)

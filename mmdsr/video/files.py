@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mmdsr.io.frames import clean_name, natural_key
+from mmdsr.io.frames import clean_name
+from mmdsr.io.listing import natural_order
 
 _ENDINGS = (
     '264 265 3g2 3gp asf avc avi divx dv f4v flv gxf h264 h265 hevc ivf m1v '
@@ -56,13 +57,12 @@ def find_videos(
     found: dict[str, Path] = {}
     for path in map(Path, paths):
         if path.is_dir():
-            files = [
+            files = natural_order(
                 Path(folder) / name
                 for folder, _, names in os.walk(path)
                 for name in names
                 if not name.startswith('.')
-            ]
-            files.sort(key=lambda file: natural_key(str(file)))
+            )
             inside = []
             for file in files:
                 if file.is_file() and is_video(file):

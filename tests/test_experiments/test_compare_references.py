@@ -251,7 +251,7 @@ def test_results_are_written(tmp_path):
     assert true['gain'] == 1.234
     assert (true['gain_moving'], true['moving']) == (0.5, 1)
     assert true['match'] == match
-    text = (tmp_path / 'results.md').read_text()
+    text = ' '.join((tmp_path / 'results.md').read_text().split())
     assert '| true | 31.23 | 0.9500 | 30.00 | +1.23 | +0.50 | +1.97 |' in text
     assert '| wrong | - | - | - | - | - | - |' in text
     assert 'wrong: why it cannot be judged' in text

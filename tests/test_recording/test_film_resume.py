@@ -123,7 +123,7 @@ def test_an_interrupted_film_is_resumed(source, whole, tmp_path):
     assert len(done) >= 2
     assert not list(staging_root(target).glob('.*.tmp'))
     times = {path.name: path.stat().st_mtime_ns for path in done}
-    with pytest.raises(FileExistsError, match='begun with other settings'):
+    with pytest.raises(FileExistsError, match='made with other settings'):
         enhance(source, target, scale=2)
     seen.clear()
     hooks = Hooks(frame=lambda moment, _: seen.append(moment.index) or {})

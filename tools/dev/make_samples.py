@@ -8,7 +8,6 @@ import argparse
 import io
 from fractions import Fraction
 
-import av
 import numpy as np
 from PIL import Image
 from rich.progress import track
@@ -35,6 +34,8 @@ def jpeg(image: np.ndarray) -> bytes:
 def main() -> None:
     """Make all files."""
     argparse.ArgumentParser(description=__doc__.split('\n')[0]).parse_args()
+    import av
+
     run = PipeRun(SEED, STILL, SIZE, steps='video')
     truth = run.frame(FRAME).image
     write_png(FOLDER / 'frame.png', downscale(truth))
