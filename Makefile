@@ -48,7 +48,8 @@ FITS = import sys; sys.exit(sys.version_info[:2] not in ((3, 10), (3, 11)))
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help setup doctor data train test docs lint clean distclean
+.PHONY: help setup doctor data train test coverage lanes docs lint clean \
+  distclean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E \
@@ -140,6 +141,14 @@ train: data ## set up, make data, train, evaluate, draw: the main job
 test: setup ## set up, then pytest (PYTEST_ARGS='-m "not slow"' is quicker)
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(TEST_WORKERS) --dist worksteal \
 	  $(PYTEST_ARGS)
+
+coverage: setup ## the tests, and which lines and branches they reach
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(TEST_WORKERS) --dist worksteal \
+	  --cov --cov-report=term --cov-report=html:build/coverage $(PYTEST_ARGS)
+
+lanes: ## the core on the oldest and the newest releases, no host needed
+	TORCH_INDEX='$(TORCH_INDEX)' .ci/lanes oldest
+	TORCH_INDEX='$(TORCH_INDEX)' .ci/lanes newest
 
 lint: setup ## ruff and codespell, as the commit hook runs them, and mypy
 	$(BIN)/ruff check .

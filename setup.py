@@ -137,6 +137,7 @@ setup(
         'Operating System :: OS Independent',
         'Programming Language :: Python :: 3.10',
         'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.13',
         'Topic :: Scientific/Engineering :: Image Processing',
     ],
     packages=find_packages(include=['mmdsr', 'mmdsr.*']),
@@ -147,7 +148,7 @@ setup(
         'mmdsr.weights': ['index.json', '*.csv', '*.safetensors', '*.pth'],
     },
     entry_points={'console_scripts': ['mmdsr = mmdsr.cli.main:main']},
-    python_requires='>=3.10,<3.12',
+    python_requires='>=3.10,<3.14',
     install_requires=read_requirements('runtime'),
     extras_require=read_extras(),
     cmdclass={

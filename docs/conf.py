@@ -29,7 +29,13 @@ html_theme = 'furo'
 html_title = f'mmdsr {__version__}'
 html_static_path = ['_static']
 
-myst_enable_extensions = ['colon_fence', 'deflist', 'dollarmath']
+myst_enable_extensions = [
+    'colon_fence',
+    'deflist',
+    'dollarmath',
+    'substitution',
+]
+myst_substitutions = {'version': __version__}
 myst_heading_anchors = 3
 copybutton_exclude = '.linenos, .gp, .go'
 

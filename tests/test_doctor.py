@@ -68,7 +68,7 @@ def test_another_torch_is_a_warning(whole):
     found = faults()
     assert list(found) == ['torch']
     assert found['torch'].status == checks.WARN
-    assert 'Not tried' in found['torch'].message
+    assert 'should work' in found['torch'].message
 
 
 def test_a_local_build_of_the_lane_is_the_lane(whole):
@@ -105,6 +105,16 @@ def test_python_outside_the_lane(version):
     assert finding.status == checks.ERROR
     assert 'PYTHON=' in finding.fix
     assert checks.check_python((3, 10, 4)).status == checks.OK
+
+
+def test_the_core_has_more_versions_than_the_hosts(whole):
+    assert checks.check_python((3, 13, 0), hosted=False).status == checks.OK
+    assert checks.check_python((3, 9, 1), hosted=False).status == checks.ERROR
+    whole['numpy'] = '2.5.5'
+    assert faults(['core'])['numpy'].status == checks.WARN
+    assert faults(['core', 'seg'])['numpy'].status == checks.ERROR
+    whole['numpy'] = '1.25.2'
+    assert 'Too old' in faults(['core'])['numpy'].message
 
 
 def test_missing_pkg_resources(monkeypatch):

@@ -20,10 +20,11 @@ from mmdsr.doctor.lane import (
 
 OK, WARN, ERROR = 'ok', 'warn', 'error'
 
+#: Interpreters for which the hosts' releases exist, and those for the core.
 PYTHONS = ((3, 10), (3, 11))
-# The oldest releases that provide what the networks call. Others than the
-# lane's are not tried, but nothing speaks against them.
-OLDEST = {'torch': '2.1', 'torchvision': '0.16'}
+CORE_PYTHONS = (*PYTHONS, (3, 12), (3, 13))
+# The hosts' releases do not name theirs, and nothing speaks against others.
+OPEN = ('torch', 'torchvision')
 ONEDL = 'mmagic was never moved to the OneDL forks.'
 LITE = 'The lite build has no compiled operators.'
 # What shares its folder with a package of the lane, so that pip does not
@@ -81,36 +82,41 @@ def installed_version(name: str) -> str | None:
         return None
 
 
-def check_python(version: tuple[Any, ...] | None = None) -> Finding:
+def check_python(
+    version: tuple[Any, ...] | None = None, hosted: bool = True
+) -> Finding:
     """Check the interpreter's version.
 
     Args:
         version: Major and minor. Defaults to this one's.
+        hosted: Whether a host is to work, too, not the core alone.
 
     Returns:
         The result.
     """
     version = tuple(version or sys.version_info[:3])
-    names = ' or '.join('.'.join(map(str, pair)) for pair in PYTHONS)
+    pythons = PYTHONS if hosted else CORE_PYTHONS
+    names = ' or '.join('.'.join(map(str, pair)) for pair in pythons)
     found = '.'.join(map(str, version))
-    if version[:2] in PYTHONS:
+    if version[:2] in pythons:
         return Finding('python', found, names)
     return Finding(
         'python',
         found,
         names,
         ERROR,
-        'The lane was resolved for these two versions only.',
+        'The lane was resolved for these versions only.',
         'make distclean setup PYTHON=python3.11',
     )
 
 
-def check_package(name: str, lane: Lane) -> Finding:
+def check_package(name: str, lane: Lane, hosted: bool = True) -> Finding:
     """Check one distribution against the lane.
 
     Args:
         name: Normalised distribution name.
         lane: The version lane.
+        hosted: Whether a host is to work, too, not the core alone.
 
     Returns:
         The result.
@@ -125,17 +131,18 @@ def check_package(name: str, lane: Lane) -> Finding:
     if satisfies(version, spec):
         return Finding(name, version, wanted)
     fix = install_command(lane, name)
-    oldest = OLDEST.get(name)
-    if oldest and satisfies(version, f'>={oldest}'):
-        message = (
-            'Not tried with mmdsr; it should work. mmcv must have been '
-            'built against this torch.'
-        )
+    own = lane.core.get(name, '')
+    open_ = name in OPEN or not hosted
+    if own and open_ and satisfies(version, own):
+        message = 'Not the release that all tests run with; it should work.'
+        if hosted:
+            message += ' mmcv must have been built against this torch.'
         return Finding(name, version, wanted, WARN, message, fix)
     message = REASONS.get(name, 'Not the release of the lane.')
     if release(version) < release(re.sub('[<>=!]', '', spec)):
         message = 'Older than the lane.'
-    if oldest:
+    if own and open_:
+        oldest = own.removeprefix('>=')
         message = f'Too old: mmdsr needs {oldest} or later.'
     return Finding(name, version, wanted, ERROR, message, fix)
 

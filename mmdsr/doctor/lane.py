@@ -42,11 +42,13 @@ class Lane(NamedTuple):
         specs: Normalised name to specifier, for example ``'==2.9.1'``; the
             empty string where any version will do.
         needs: Part (a key of ``HOSTS``) to the names that it needs.
+        core: What the core works with: name to specifier.
     """
 
     path: Path
-    specs: dict
-    needs: dict
+    specs: dict[str, str]
+    needs: dict[str, tuple[str, ...]]
+    core: dict[str, str]
 
 
 def normalise(name: str) -> str:
@@ -115,7 +117,8 @@ def read_lane(folder: Path | None = None) -> Lane:
         text = (folder / f'{name}.txt').read_text(encoding='utf-8')
         needs[part] = (*parse_requirements(text), *extra)
     specs = parse_requirements(path.read_text(encoding='utf-8'))
-    return Lane(path, specs, needs)
+    text = (folder / 'runtime.txt').read_text(encoding='utf-8')
+    return Lane(path, specs, needs, parse_requirements(text))
 
 
 def release(version: str) -> tuple[int, ...]:

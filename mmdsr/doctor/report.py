@@ -47,8 +47,8 @@ def examine(
         wanted.add('setuptools')
     names = [name for name in lane.specs if name in wanted]
     names += sorted(wanted.difference(names))
-    findings = [check_python(), *check_forks(lane, wanted)]
-    findings += [check_package(name, lane) for name in names]
+    findings = [check_python(hosted=hosted), *check_forks(lane, wanted)]
+    findings += [check_package(name, lane, hosted) for name in names]
     if hosted:
         findings.append(check_pkg_resources(lane))
     return findings + examine_imports(parts, findings, lane, probe)

@@ -150,6 +150,17 @@ def depth_errors(
 
     Raises:
         ValueError: As in :func:`align_scale`.
+
+    Examples:
+        A map that is right up to a factor is right after the alignment:
+
+        >>> import numpy as np
+        >>> from mmdsr.evaluation.depth_metrics import depth_errors
+        >>> true = np.array([1.0, 2.0, 4.0, 8.0])
+        >>> depth_errors(2 * true, true)['abs_rel']
+        1.0
+        >>> depth_errors(2 * true, true, align='median')['abs_rel']
+        0.0
     """
     scaled, _ = align_scale(predicted, true, align)
     there = _is_known(true)

@@ -50,6 +50,12 @@ def to_y(image: np.ndarray) -> NDArray[np.float64]:
 
     Returns:
         ``(H, W)`` float64 in [16, 235], BT.601.
+
+    Examples:
+        >>> import numpy as np
+        >>> from mmdsr.evaluation.functional import to_y
+        >>> to_y(np.array([[[0, 0, 0], [255, 255, 255]]])).round(6).tolist()
+        [[16.0, 235.0]]
     """
     return np.asarray(image, dtype=np.float64) @ _LUMA + _LUMA_OFFSET
 
@@ -67,6 +73,20 @@ def psnr(sr: np.ndarray, hr: np.ndarray, mode: str = 'Y') -> float:
 
     Raises:
         ValueError: If the shapes differ or the mode is unknown.
+
+    Examples:
+        >>> import numpy as np
+        >>> from mmdsr.evaluation.functional import psnr
+        >>> hr = np.full((16, 16, 3), 100, np.uint8)
+        >>> psnr(hr, hr)
+        inf
+        >>> round(psnr(hr + 1, hr, mode='RGB'), 2)
+        48.13
+
+        Luma has the smaller range 16 to 235, hence the smaller error:
+
+        >>> round(psnr(hr + 1, hr, mode='Y'), 2)
+        49.45
     """
     sr, hr = _channels(sr, hr, mode)
     error = np.mean((sr - hr) ** 2)

@@ -47,6 +47,15 @@ def match_accuracy(errors: np.ndarray) -> dict[str, float]:
     Returns:
         ``Match@T`` for each T of ``THRESHOLDS``: share of the errors up to T,
         in percent; ``EPE-median`` in LR pixels. NaN if ``errors`` is empty.
+
+    Examples:
+        >>> import numpy as np
+        >>> from mmdsr.evaluation.match_accuracy import match_accuracy
+        >>> shares = match_accuracy(np.array([0.1, 0.3, 0.9, 5.0]))
+        >>> shares['Match@0.5'], shares['Match@1'], shares['Match@2']
+        (50.0, 75.0, 75.0)
+        >>> round(shares['EPE-median'], 3)
+        0.6
     """
     if not len(errors):
         names = [f'Match@{limit:g}' for limit in THRESHOLDS]

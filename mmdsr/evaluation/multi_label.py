@@ -34,6 +34,18 @@ def f_scores(
 
     Raises:
         ValueError: If the shapes differ.
+
+    Examples:
+        Two images, three classes: found, missed, and found one time too often:
+
+        >>> import numpy as np
+        >>> from mmdsr.evaluation.multi_label import f_scores
+        >>> truth = np.array([[1, 1, 1], [0, 0, 0]])
+        >>> predicted = np.array([[1, 0, 1], [0, 0, 1]])
+        >>> f_scores(predicted, truth).round(3).tolist()
+        [1.0, 0.0, 0.667]
+        >>> f_scores(predicted, truth, beta=2).round(3).tolist()
+        [1.0, 0.0, 0.833]
     """
     predicted = np.asarray(predicted, bool)
     truth = np.asarray(truth, bool)

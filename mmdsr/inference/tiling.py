@@ -72,6 +72,11 @@ def make_tiles(
 
     Returns:
         The tiles, row by row.
+
+    Examples:
+        >>> from mmdsr.inference.tiling import make_tiles
+        >>> [tile.x for tile in make_tiles(64, 200, 96, 16, 8)]
+        [(0, 96), (80, 176), (104, 200)]
     """
     rows = _spans(height, tile or height, overlap, multiple)
     columns = _spans(width, tile or width, overlap, multiple)

@@ -38,6 +38,20 @@ def encode_flow(flow: np.ndarray, visible: np.ndarray) -> np.ndarray:
 
     Raises:
         ValueError: If the shapes are not as said.
+
+    Examples:
+        >>> import numpy as np
+        >>> from mmdsr.io.flow_values import decode_flow, encode_flow
+        >>> flow = np.array([[[0.5, -2.0], [600.0, 0.0]]])
+        >>> encoded = encode_flow(flow, np.ones((1, 2), bool))
+        >>> encoded.tolist()
+        [[[32800, 32640, 1], [32768, 32768, 0]]]
+
+        What was too far away comes back as not visible:
+
+        >>> flow, visible = decode_flow(encoded)
+        >>> flow.tolist(), visible.tolist()
+        ([[[0.5, -2.0], [0.0, 0.0]]], [[True, False]])
     """
     flow, visible = np.asarray(flow, np.float64), np.asarray(visible)
     if flow.ndim != 3 or flow.shape[2] != 2:

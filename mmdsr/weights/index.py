@@ -61,6 +61,11 @@ def available(folder: Path | str = FOLDER) -> list[str]:
 
     Raises:
         CheckpointError: If the list cannot be read.
+
+    Examples:
+        >>> from mmdsr.weights import available
+        >>> 'dsrnet_x_nano' in available()
+        True
     """
     return list(read_index(folder))
 

@@ -104,6 +104,12 @@ def load_published(
     Raises:
         FileNotFoundError: If there is no such file.
         CheckpointError: If it cannot be used.
+
+    Examples:
+        >>> from mmdsr.weights import load_published
+        >>> network = load_published('dsrnet_x_nano')
+        >>> type(network).__name__, network.scale, network.training
+        ('DSRNetX', 4, False)
     """
     weights, meta = read_published(name_or_path, folder)
     generator = check_types(meta.get('generator'), name_or_path)

@@ -113,3 +113,18 @@ def test_parts_cover_all_parameters():
 def test_unknown_convention_is_refused():
     with pytest.raises(ValueError, match='macs'):
         count_cost(nn.Identity(), [torch.rand(1)], 'flops')
+
+
+@pytest.mark.parametrize(
+    ('name', 'limit'), [('x', 8.0), ('x_light', 3.5), ('x_nano', 1.0)]
+)
+def test_cost_of_the_family(name, limit):
+    path = Path(__file__).parents[2] / f'configs/dsrnet_x/{name}.py'
+    net = MODELS.build(Config.fromfile(path).model.generator)
+    costs = count_cost(net, example_inputs(net, 80, 112))
+    total = sum(costs.values()) / 1e9
+    assert 0.6 * limit < total <= limit
+    assert costs['aligner'] > 0
+    assert costs['trunk'] > 0
+    # Parameters of at most 8 MB in half or single precision.
+    assert sum(p.numel() for p in net.parameters()) * 4 < 8e6

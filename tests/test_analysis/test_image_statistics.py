@@ -149,7 +149,7 @@ def test_measure_of_a_flat_image():
 
 
 @pytest.mark.parametrize(
-    'image, message',
+    ('image', 'message'),
     [
         (np.zeros((64, 64), np.uint8), r'must be \(H, W, 3\) uint8'),
         (np.zeros((64, 64, 3)), 'float64'),
@@ -204,7 +204,7 @@ def test_simulation_does_not_depend_on_the_workers():
 
 
 @pytest.mark.parametrize(
-    'kwargs, message',
+    ('kwargs', 'message'),
     [
         (dict(size=(448, 60)), 'at least 64x64, not 448x60'),
         (dict(frames=0), 'at least 1'),
@@ -269,7 +269,7 @@ def test_tool_without_simulation_has_no_verdict(folder):
 
 
 @pytest.mark.parametrize(
-    'args, message',
+    ('args', 'message'),
     [
         ([], 'give NAME=FOLDER'),
         (['folder'], 'must be NAME=FOLDER'),

@@ -16,8 +16,8 @@ from mmdsr.registry import MODELS
 
 pytest.importorskip('mmdet')
 
-from mmdet.registry import DATASETS  # noqa: E402
-from mmdet.structures.bbox import get_box_tensor  # noqa: E402
+from mmdet.registry import DATASETS
+from mmdet.structures.bbox import get_box_tensor
 
 FOLDER = CONFIGS / 'mmdet'
 NETWORKS = ('ssd300', 'yolov5s')

@@ -14,7 +14,7 @@ from mmdsr.registry import MODELS
 
 pytest.importorskip('mmseg')
 
-from mmseg.registry import DATASETS  # noqa: E402
+from mmseg.registry import DATASETS
 
 FOLDER = CONFIGS / 'mmseg'
 NETWORKS = ('fcn', 'deeplabv3plus')

@@ -13,7 +13,7 @@ from mmdsr.converters.masks_to_coco import components, masks_to_coco
 
 pytest.importorskip('pycocotools')
 
-from pycocotools import mask as mask_utils  # noqa: E402
+from pycocotools import mask as mask_utils
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,7 +74,8 @@ def test_boxes_and_masks(pipe):
     ]
     names = {c['id']: c['name'] for c in coco['categories']}
     assert names == {1: 'JO', 2: 'IL', 3: 'IN'}
-    assert summary.images == 3 and summary.small == 1
+    assert summary.images == 3
+    assert summary.small == 1
     assert summary.instances == {'JO': 2, 'IL': 1, 'IN': 1}
     # The masks are exact, holes included.
     with Image.open(pipe / 'masks' / 'f11.png') as file:
@@ -116,19 +117,22 @@ def test_components_against_a_flood_fill():
         assert small == len(expected) - len(found)
     assert components(np.zeros((4, 4), bool)) == ([], 0)
     full, _ = components(np.ones((4, 4), bool))
-    assert len(full) == 1 and full[0].all()
+    assert len(full) == 1
+    assert full[0].all()
 
 
 def test_min_area_and_ids(pipe):
     coco, summary = convert(pipe, min_area=3)
-    assert len(coco['annotations']) == 5 and summary.small == 0
+    assert len(coco['annotations']) == 5
+    assert summary.small == 0
     coco, summary = convert(pipe, min_area=51)
-    assert len(coco['annotations']) == 3 and summary.small == 2
+    assert len(coco['annotations']) == 3
+    assert summary.small == 2
     with pytest.raises(ValueError, match=r'f11.png holds \[2\], which are no'):
         convert(pipe, ids={'IN': 3, 'JO': 1})
     coco, _ = convert(pipe, ids={'IN': 3}, other='skip')
     assert [a['category_id'] for a in coco['annotations']] == [3]
-    with pytest.raises(ValueError, match='No mask .* IN=7'):
+    with pytest.raises(ValueError, match=r'No mask .* IN=7'):
         convert(pipe, ids={'IN': 7}, other='skip')
 
 
@@ -204,7 +208,8 @@ def test_files_that_do_not_fit(pipe):
     assert len(json.loads(out.read_text())['images']) == 1
     before = out.read_bytes()
     done = call(images, masks, out)
-    assert done.returncode == 2 and 'exists already' in done.stderr
+    assert done.returncode == 2
+    assert 'exists already' in done.stderr
     assert out.read_bytes() == before
 
 
@@ -220,14 +225,17 @@ def test_wrong_arguments(pipe):
         (('--channel', '3'), 'invalid choice'),
     ):
         done = call(images, masks, out, *args)
-        assert done.returncode == 2 and text in done.stderr, args
+        assert done.returncode == 2, args
+        assert text in done.stderr, args
         assert 'Traceback' not in done.stderr
     for args in ((pipe / 'x', masks), (images, pipe / 'x'), (out, masks)):
         done = call(*args, out)
-        assert done.returncode == 2 and 'no folder' in done.stderr
+        assert done.returncode == 2
+        assert 'no folder' in done.stderr
     (pipe / 'empty').mkdir()
     done = call(pipe / 'empty', masks, out)
-    assert done.returncode == 2 and 'holds no images' in done.stderr
+    assert done.returncode == 2
+    assert 'holds no images' in done.stderr
 
 
 def test_without_pycocotools(pipe):

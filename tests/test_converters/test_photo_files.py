@@ -62,9 +62,11 @@ def test_survey_keeps_the_sharp_half(tmp_path):
     image[:, :160] = cv2.GaussianBlur(image, (0, 0), 2)[:, :160]
     path = photo_makers.save(tmp_path / 'a.png', image)
     photo = survey(Photo(path, 'a'), (64, 64), 1600, Gate())
-    assert photo.looked == 9 * 3 and not photo.problem
+    assert photo.looked == 9 * 3
+    assert not photo.problem
     assert {x for x, _ in photo.origins} == {128, 160, 192, 224, 256}
-    assert photo.soft + photo.flat == 4 * 3 and photo.soft > 0
+    assert photo.soft + photo.flat == 4 * 3
+    assert photo.soft > 0
 
 
 def test_survey_says_why_not(tmp_path):
@@ -87,9 +89,12 @@ def test_halving(tmp_path):
         tmp_path / 'a.png', photo_makers.picture(0, 131, 75)
     )
     full, small, factor = load_photo(path, 131)
-    assert factor == 1 and full is small and full.shape == (75, 131, 3)
+    assert factor == 1
+    assert full is small
+    assert full.shape == (75, 131, 3)
     full, small, factor = load_photo(path, 130)
-    assert factor == 2 and full.shape == (74, 130, 3)
+    assert factor == 2
+    assert full.shape == (74, 130, 3)
     mean = full.reshape(37, 2, 65, 2, 3).mean(axis=(1, 3))
     assert np.abs(small - mean).max() <= 0.51
 
@@ -105,8 +110,8 @@ def test_finding(tmp_path):
     photo_makers.save(tmp_path / 'a-2.png', photo_makers.picture())
     with pytest.raises(ValueError, match='both be a-2'):
         find_photos(tmp_path)
+    (tmp_path / 'empty').mkdir()
     with pytest.raises(FileNotFoundError, match='no images'):
-        (tmp_path / 'empty').mkdir()
         find_photos(tmp_path / 'empty')
 
 
@@ -124,7 +129,8 @@ def test_attribution_decides(tmp_path):
 
     names, problems = used()
     assert names == ['photo-0', 'photo-2']
-    assert 'CC-BY-NC-4.0' in problems[1] and 'none of CC0' in problems[1]
+    assert 'CC-BY-NC-4.0' in problems[1]
+    assert 'none of CC0' in problems[1]
     assert problems[3] == 'no row in ATTRIBUTION.csv'
     names, problems = used(exclude=['CC-BY-SA'])
     assert names == ['photo-0']
@@ -164,7 +170,8 @@ def test_scenes_stay_together():
     photos = [Photo(None, f'p{k}', scene=f's{k // 3}') for k in range(30)]
     splits = split_photos(photos, 0.2, seed=4)
     scenes = [{p.scene for p in splits[key]} for key in ('train', 'test')]
-    assert len(scenes[0]) == 8 and len(scenes[1]) == 2
+    assert len(scenes[0]) == 8
+    assert len(scenes[1]) == 2
     assert not scenes[0] & scenes[1]
     assert split_photos(photos, 0.2, seed=4) == splits
     assert split_photos(photos, 0.2, seed=5) != splits

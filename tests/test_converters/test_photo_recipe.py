@@ -80,11 +80,12 @@ def test_warping_ref_by_the_flow_gives_lr(halve_above):
         lr = downscale(pair['hr']).astype(float)
         good = warp_reduced(pair['ref'], flow)
         values.append(psnr(good[seen], lr[seen]))
-        off = warp_reduced(pair['ref'], flow + (0.125, 0))
+        off = warp_reduced(pair['ref'], flow + np.array([0.125, 0]))
         assert psnr(off[seen], lr[seen]) < values[-1] - 1
         moved.append(np.abs(flow).max())
     assert min(values) > 36
-    assert min(moved) < 1 and max(moved) > 5
+    assert min(moved) < 1
+    assert max(moved) > 5
 
 
 def test_flow_of_known_homographies():
@@ -93,7 +94,8 @@ def test_flow_of_known_homographies():
     flow, inside = homography_flow(shift, (32, 16), (32, 16))
     assert flow.shape == (4, 8, 2)
     np.testing.assert_allclose(flow, np.broadcast_to((1.5, -0.5), (4, 8, 2)))
-    assert inside[:, :6].all() and not inside[:, 7].any()
+    assert inside[:, :6].all()
+    assert not inside[:, 7].any()
     # A zoom by 2 about HR's first corner: LR pixel 3 is at HR 13.5, which
     # goes to 27.5 and there is 6.5 in the reduced grid.
     zoom = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1.0]])
@@ -113,8 +115,10 @@ def test_homographies_stay_within_the_spread():
         zooms.append(np.hypot(*across))
         turns.append(np.degrees(np.arctan2(across[1], across[0])))
         shifts.append((project(matrix, middle) - middle) / 240)
-    assert 0.85 <= min(zooms) < 0.9 and 1.4 < max(zooms) <= 1.5
-    assert -20 <= min(turns) < -18 and 18 < max(turns) <= 20
+    assert 0.85 <= min(zooms) < 0.9
+    assert 1.4 < max(zooms) <= 1.5
+    assert -20 <= min(turns) < -18
+    assert 18 < max(turns) <= 20
     assert 0.14 < np.abs(shifts).max() <= 0.15
     none = draw_homography(rng, size, PairSpread(), 0.0)
     np.testing.assert_allclose(none, np.eye(3), atol=1e-9)
@@ -154,7 +158,8 @@ def test_light_and_sensor():
     assert np.abs(lit(1.0) - image).max() < 0.01
     assert np.abs(lit(0.0, gain=2.0, glow=0.5) - image).max() < 0.01
     dim = [lit(1.0, k, gain=2.0).mean() / image.mean() for k in range(30)]
-    assert 0.49 < min(dim) < 0.7 and max(dim) > 1.2
+    assert 0.49 < min(dim) < 0.7
+    assert max(dim) > 1.2
     assert np.std(lit(1.0, glow=0.5) / np.maximum(image, 1)) > 0.05
 
     grey = np.full((64, 96, 3), 120, np.float32)
@@ -177,15 +182,18 @@ def test_what_is_hidden_is_not_visible():
     for _ in range(20):
         hidden = draw_occluder(rng, (96, 64), PairSpread())
         assert hidden.shape == (64, 96)
-        assert hidden.min() >= 0 and hidden.max() <= 1
+        assert hidden.min() >= 0
+        assert hidden.max() <= 1
         shares.append(hidden.mean())
-    assert 0.02 < min(shares) < 0.1 and 0.15 < max(shares) < 0.27
+    assert 0.02 < min(shares) < 0.1
+    assert 0.15 < max(shares) < 0.27
     hidden = np.zeros((64, 96), np.float32)
     hidden[:, 48:] = 1
     flow = np.zeros((16, 24, 2))
     flow[..., 0] = 3
     seen = hide(np.ones((16, 24), bool), flow, hidden)
-    assert seen[:, :9].all() and not seen[:, 9:].any()
+    assert seen[:, :9].all()
+    assert not seen[:, 9:].any()
 
 
 def test_occluders_come_from_the_donor():
@@ -212,7 +220,8 @@ def test_occluders_come_from_the_donor():
     np.testing.assert_array_equal(with_it['hr'], clear['hr'])
     np.testing.assert_array_equal(with_it['flow'], clear['flow'])
     lost = clear['visible'] & ~with_it['visible']
-    assert lost.any() and not (with_it['visible'] & ~clear['visible']).any()
+    assert lost.any()
+    assert not (with_it['visible'] & ~clear['visible']).any()
 
 
 def test_realistic_reduction():

@@ -37,13 +37,15 @@ def test_a_data_set(tmp_path):
     summary = photos_to_refsr(root, out, SMALL, (7, 3), test_share=0.25)
     assert summary.samples == {'train': 7, 'test': 3}
     assert summary.photos == {'train': 3, 'test': 1}
-    assert summary.crops['looked'] > 0 and not summary.warnings()
+    assert summary.crops['looked'] > 0
+    assert not summary.warnings()
     assert [p.name for p in sorted(tmp_path.iterdir())] == ['in', 'out']
     assert verify(out) == []
 
     splits = read_manifest(out)['splits']
     runs = [{run_of(stem) for stem in splits[key]} for key in splits]
-    assert len(runs[0]) == 3 and len(runs[1]) == 1
+    assert len(runs[0]) == 3
+    assert len(runs[1]) == 1
     assert not runs[0] & runs[1]
     for split, stems in splits.items():
         for stem in stems:
@@ -55,7 +57,8 @@ def test_a_data_set(tmp_path):
             assert hr.shape == ref.shape == (64, 96, 3)
             np.testing.assert_array_equal(lr, downscale(hr))
             flow, visible = read_flow(folder / 'flow' / f'{stem}.png')
-            assert flow.shape == (16, 24, 2) and visible.any()
+            assert flow.shape == (16, 24, 2)
+            assert visible.any()
             # HR is clean: a part of its photograph, pixel by pixel.
             number = run_of(stem).split('-')[1]
             photo = np.asarray(Image.open(root / f'photo_{number}.png'))
@@ -151,16 +154,17 @@ def test_soft_and_broken_photographs_are_dropped(tmp_path):
 def test_test_pairs_alone(tmp_path):
     root = photo_makers.folder(tmp_path / 'in')
     summary = photos_to_refsr(root, tmp_path / 'out', SMALL, (0, 3))
-    assert summary.samples == {'test': 3} and summary.photos['test'] == 3
+    assert summary.samples == {'test': 3}
+    assert summary.photos['test'] == 3
 
 
 def test_no_license_no_data_set(tmp_path):
     root, out = tmp_path / 'in', tmp_path / 'out'
     photo_makers.save(root / 'a.png', photo_makers.picture())
-    with pytest.raises(ValueError, match='no ATTRIBUTION.csv.*--any-license'):
+    with pytest.raises(ValueError, match=r'no ATTRIBUTION\.csv.*any-license'):
         photos_to_refsr(root, out, SMALL, (2, 0))
     (root / 'ATTRIBUTION.csv').write_text('file,license\na.png,GPL-2\n')
-    with pytest.raises(ValueError, match="may be used: a.png: .*'GPL-2'"):
+    with pytest.raises(ValueError, match=r"may be used: a\.png: .*'GPL-2'"):
         photos_to_refsr(root, out, SMALL, (2, 0))
     assert [p.name for p in tmp_path.iterdir()] == ['in']
     (root / 'ATTRIBUTION.csv').unlink()

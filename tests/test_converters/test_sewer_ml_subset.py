@@ -111,16 +111,19 @@ def test_the_tool(table, tmp_path):
     out = tmp_path / 'part.csv'
     done = run(table, out, '--per-class', 10, '--normal', 5, '--seed', 1)
     assert done.returncode == 0, done.stderr
-    assert f'{out}: ' in done.stdout and 'ND 5' in done.stdout
+    assert f'{out}: ' in done.stdout
+    assert 'ND 5' in done.stdout
     before = out.read_bytes()
     again = call(table, out)
-    assert again.returncode == 2 and 'exists already' in again.stderr
+    assert again.returncode == 2
+    assert 'exists already' in again.stderr
     assert out.read_bytes() == before
     many = call(table, out, '--per-class', 200, '--overwrite')
     assert many.returncode == 0
     assert 'The table has fewer than asked for: ' in many.stdout
     itself = call(table, table, '--overwrite')
-    assert itself.returncode == 2 and 'the table itself' in itself.stderr
+    assert itself.returncode == 2
+    assert 'the table itself' in itself.stderr
 
 
 @pytest.mark.parametrize(
@@ -140,7 +143,8 @@ def test_broken_tables(tmp_path, content):
     table.write_bytes(content)
     done = call(table, tmp_path / 'out.csv')
     assert done.returncode == 2
-    assert 'Error: ' in done.stderr and 'Traceback' not in done.stderr
+    assert 'Error: ' in done.stderr
+    assert 'Traceback' not in done.stderr
     assert list(tmp_path.iterdir()) == [table]
 
 
@@ -152,7 +156,8 @@ def test_wrong_arguments(table, tmp_path):
         (('--images', tmp_path / 'nowhere'), 'no folder'),
     ):
         done = call(table, out, *args)
-        assert done.returncode == 2 and text in done.stderr
+        assert done.returncode == 2
+        assert text in done.stderr
     assert call(tmp_path, out).returncode == 2
     assert call(table, tmp_path).returncode == 2
     assert not out.exists()

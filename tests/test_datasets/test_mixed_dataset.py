@@ -1,6 +1,7 @@
 """Several data sets in fixed shares."""
 
 from collections import Counter
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from mmdsr.registry import DATASETS
 class Numbers:
     """Gives its name, the place, the seed and a random number."""
 
-    METAINFO = dict(name='numbers')
+    METAINFO: ClassVar = dict(name='numbers')
 
     def __init__(self, name, size, pipeline=None):
         self.name, self.size, self.pipeline = name, size, pipeline

@@ -143,10 +143,9 @@ def tree(root):
 def test_reading(tmp_path):
     names = fill(tmp_path / 'in')
     for name in names - {'one.png', 'long.png'}:
-        with pytest.raises(ValueError) as caught:
+        # One line, whatever the library says.
+        with pytest.raises(ValueError, match=r'\A.{1,200}\Z'):
             read_rgb(tmp_path / 'in' / name)
-        text = str(caught.value)
-        assert 0 < len(text) < 200 and '\n' not in text, name
     for name, (_, expected) in USABLE.items():
         values, _ = read_rgb(tmp_path / 'in' / name)
         np.testing.assert_array_equal(values, expected, name)
@@ -182,7 +181,9 @@ def test_every_cut_of_a_file(tmp_path, suffix):
     # The last bytes of a file may say nothing: a PNG is whole without its end.
     for length in range(0, len(content) - 300, 211):
         path.write_bytes(content[:length])
-        with pytest.raises(ValueError):
+        with pytest.raises(
+            ValueError, match=r'empty file|not an image|unread'
+        ):
             open_image(path)
 
 
@@ -197,7 +198,8 @@ def test_mutated_bytes_raise_nothing_else(tmp_path):
                 values, _ = read_rgb(path)
             except ValueError:
                 continue
-            assert values.ndim == 3 and values.dtype == np.uint8
+            assert values.ndim == 3
+            assert values.dtype == np.uint8
 
 
 def test_frames_to_refsr(tmp_path):
@@ -265,7 +267,8 @@ def test_links_in_circles(tmp_path):
         ('make_subset', tmp_path / 'frames' / 'round'),
     ):
         done = run(tool, *args, tmp_path / 'new')
-        assert done.returncode == 2 and 'Error: ' in done.stderr, tool
+        assert done.returncode == 2, tool
+        assert 'Error: ' in done.stderr, tool
         # And as the place to write to: the link is left as it is.
         done = run(tool, *args[:-1], run1, tmp_path / 'frames' / 'round')
         assert done.returncode == 2, tool
@@ -284,7 +287,8 @@ def test_pairs_to_refsr(tmp_path):
         good.write_bytes(encode(RGB))
     before = tree(tmp_path)
     refused = call('pairs_to_refsr', 'deep-sewer', root, out, '--keep-size')
-    assert refused.returncode == 2 and 'files refused' in refused.stderr
+    assert refused.returncode == 2
+    assert 'files refused' in refused.stderr
     assert tree(tmp_path) == before
     done = call(
         'pairs_to_refsr', 'deep-sewer', root, out, '--keep-size',
@@ -373,10 +377,11 @@ def test_a_damaged_data_set_names_the_file(refsr_root, tmp_path):
         (bomb(40_000), 'exceeds limit'),
     ):
         path.write_bytes(content)
-        with pytest.raises(ValueError) as caught:
+        with pytest.raises(ValueError, match=reason) as caught:
             dataset[0]
         text = str(caught.value)
-        assert str(path) in text and reason in text and 'again' in text
+        assert str(path) in text
+        assert 'again' in text
     path.unlink()
     with pytest.raises(ValueError, match='no such file'):
         dataset[0]
@@ -404,7 +409,8 @@ def test_masks_to_coco(tmp_path):
             content = encode(Image.fromarray(mask))
             (masks / f'{path.stem}.png').write_bytes(content)
     refused = call('masks_to_coco', images, masks, out)
-    assert refused.returncode == 2 and 'files refused' in refused.stderr
+    assert refused.returncode == 2
+    assert 'files refused' in refused.stderr
     assert not out.exists()
     args = (images, masks, out, '--on-error', 'skip')
     done = call('masks_to_coco', *args)
@@ -451,7 +457,8 @@ def test_unreadable(tmp_path_factory):
         out = base / 'out'
         done = run('frames_to_refsr', base / 'frames', out, prelude=prelude)
         assert done.returncode == 2
-        assert 'Permission denied' in done.stderr and 'shut' in done.stderr
+        assert 'Permission denied' in done.stderr
+        assert 'shut' in done.stderr
         folder = base / 'frames' / 'open'
         done = run('frames_to_refsr', folder, out, prelude=prelude)
         assert done.returncode == 2
@@ -459,7 +466,8 @@ def test_unreadable(tmp_path_factory):
         base.chmod(0o555)
         (folder / '1.png').chmod(0o644)
         done = run('frames_to_refsr', folder, out, prelude=prelude)
-        assert done.returncode == 2 and 'Permission denied' in done.stderr
+        assert done.returncode == 2
+        assert 'Permission denied' in done.stderr
         assert [path.name for path in base.iterdir()] == ['frames']
     finally:
         base.chmod(0o755)

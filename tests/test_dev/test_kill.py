@@ -39,7 +39,8 @@ def _kill(code, folder, kills=6):
 
 def test_a_tool_that_goes_on(tmp_path):
     result = _kill(GOOD, tmp_path / 'a')
-    assert result.kills == 6 and result.rounds >= 1
+    assert result.kills == 6
+    assert result.rounds >= 1
     assert not result.faults
 
 

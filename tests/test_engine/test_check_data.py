@@ -68,7 +68,7 @@ def test_what_is_missing_is_named(root, changes, message):
 def test_how_to_make_a_simulated_set():
     with pytest.raises(
         UsageError,
-        match='make_sewersim.py data/none/sewersim-pipe --name sewersim-pipe',
+        match=r'make_sewersim\.py data/none/sewersim-pipe --name sewersim-p',
     ):
         _check(dict(type='CocoDataset', data_root='data/none/sewersim-pipe'))
 
@@ -85,7 +85,7 @@ def test_annotations_of_the_evaluator(root):
     bad = dict(type='CocoMetric', ann_file='no.json')
     key = 'val_dataloader'
     _check(_dataset(root), key, val_evaluator=good)
-    with pytest.raises(UsageError, match='val_evaluator.ann_file=FILE'):
+    with pytest.raises(UsageError, match=r'val_evaluator\.ann_file=FILE'):
         _check(_dataset(root), key, val_evaluator=bad)
-    with pytest.raises(UsageError, match='val_evaluator.1.ann_file=FILE'):
+    with pytest.raises(UsageError, match=r'val_evaluator\.1\.ann_file=FILE'):
         _check(_dataset(root), key, val_evaluator=[good, bad])

@@ -26,7 +26,7 @@ def test_load_config(config_file, tmp_path):
 
 
 def test_load_config_errors(config_file, tmp_path):
-    with pytest.raises(UsageError, match='none.py does not exist'):
+    with pytest.raises(UsageError, match=r'none\.py does not exist'):
         launch.load_config(tmp_path / 'none.py')
     with pytest.raises(UsageError, match='--cfg-options'):
         launch.load_config(config_file, {'a.c.7': 3})
@@ -103,7 +103,7 @@ def test_set_resume(tmp_path):
 
 
 def test_set_resume_errors(tmp_path):
-    with pytest.raises(UsageError, match='iter_9.pth does not exist'):
+    with pytest.raises(UsageError, match=r'iter_9\.pth does not exist'):
         _resume(tmp_path, str(tmp_path / 'iter_9.pth'))
     (tmp_path / 'last_checkpoint').write_text('iter_9.pth')
     with pytest.raises(UsageError, match='--resume PATH'):
@@ -117,10 +117,10 @@ def test_check_data(refsr_root, tmp_path):
     cfg = Config(dict(train_dataloader=loader, val_dataloader=None))
     launch.check_data(cfg, ['train_dataloader', 'val_dataloader'])
     cfg.train_dataloader.dataset.data_root = str(tmp_path)
-    with pytest.raises(UsageError, match='There is no folder .*train'):
+    with pytest.raises(UsageError, match=r'There is no folder .*train'):
         launch.check_data(cfg, ['train_dataloader'])
     cfg.train_dataloader.dataset.data_root = str(tmp_path / 'none')
-    with pytest.raises(UsageError, match='make data.*make_sewersim'):
+    with pytest.raises(UsageError, match=r'make data.*make_sewersim'):
         launch.check_data(cfg, ['train_dataloader'])
 
 
@@ -129,7 +129,7 @@ def test_start_distributed_says_what_is_missing(monkeypatch):
     for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'):
         monkeypatch.delenv(name, raising=False)
     launch.start_distributed(Config(dict(launcher='none')))
-    with pytest.raises(UsageError, match='RANK.*dist_train.sh'):
+    with pytest.raises(UsageError, match=r'RANK.*dist_train\.sh'):
         launch.start_distributed(Config(dict(launcher='pytorch')))
     with pytest.raises(UsageError, match='slurm needs CUDA'):
         launch.start_distributed(Config(dict(launcher='slurm')))

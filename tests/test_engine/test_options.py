@@ -42,7 +42,8 @@ def _merged(*options):
 )
 def test_a_text_stays_what_was_typed(text):
     cfg = _merged(f'data.root={text}', f'load_from={text}')
-    assert cfg.data.root == text and type(cfg.data.root) is str
+    assert cfg.data.root == text
+    assert type(cfg.data.root) is str
     assert _merged(f'steps.1.name={text}').steps[1].name == text
     # A path, though the config has none yet.
     if text != '[a]':
@@ -69,7 +70,8 @@ def test_other_values_are_read(text, value):
         cfg = _merged(f'{key}={text}')
         for part in key.split('.'):
             cfg = cfg[part]
-        assert cfg == value and type(cfg) is type(value), key
+        assert cfg == value, key
+        assert type(cfg) is type(value), key
 
 
 def test_none_and_quotes_where_a_text_is():

@@ -1,5 +1,6 @@
 import logging
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ LABELS = [[0], [0, 1], [], [], [0]]
 
 
 class Labelled:
-    metainfo = dict(classes=('RB', 'OB', 'PF'))
+    metainfo: ClassVar = dict(classes=('RB', 'OB', 'PF'))
 
     def __len__(self):
         return len(LABELS)
@@ -95,7 +96,8 @@ def test_the_two_stage_classifier_says_what_its_levels_see():
     (head1, binary), (head2, classes) = TwoStageClassifier.loss_targets(
         model, labels
     )
-    assert head1 is model.level1.head and head2 is model.level2.head
+    assert head1 is model.level1.head
+    assert head2 is model.level2.head
     assert binary.tolist() == [[1], [1], [0], [0], [1]]
     assert classes.tolist() == labels[[0, 1, 4]].tolist()
 

@@ -124,9 +124,14 @@ def test_seeded_random_restores_the_generators():
     expected = torch.rand(2).tolist(), np.random.rand(), random.random()
     torch.manual_seed(0), np.random.seed(0), random.seed(0)
     first = torch.rand(1).item()
-    with pytest.raises(KeyError), seeded_random(SeededIndex(0, 5)):
-        torch.rand(3), np.random.rand(3), random.random()
-        raise KeyError
+
+    def fail():
+        with seeded_random(SeededIndex(0, 5)):
+            torch.rand(3), np.random.rand(3), random.random()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     rest = torch.rand(1).item()
     assert ([first, rest], np.random.rand(), random.random()) == expected
 

@@ -98,7 +98,9 @@ def test_divergence_stops_and_keeps_the_good(good, start, tmp_path):
             },
         )
     text = str(caught.value)
-    assert 'iteration ' in text and 'e+' in text and '\n' not in text
+    assert 'iteration ' in text
+    assert 'e+' in text
+    assert '\n' not in text
     assert 'not finite' in text or 'loss is' in text
     assert 'optim_wrapper.optimizer.lr' in text
     kept = sorted((tmp_path / 'work').glob('iter_*.pth'))
@@ -150,9 +152,9 @@ def test_weights_that_do_not_fit(good, start, tmp_path):
     ):
         start('a', load_from=str(tmp_path / 'foreign.pth'))
     wider = {'model.generator.channels': 16}
-    with pytest.raises(UsageError, match='keys fit; .*of another shape'):
+    with pytest.raises(UsageError, match=r'keys fit; .*of another shape'):
         start('a', load_from=str(good), **wider)
-    with pytest.raises(UsageError, match='keys fit; .*of another shape'):
+    with pytest.raises(UsageError, match=r'keys fit; .*of another shape'):
         start('a', resume=str(good), **wider)
     save_weights(read_checkpoint(good)['state_dict'], tmp_path / 'weights.pth')
     with pytest.raises(UsageError, match='not a checkpoint of a training'):

@@ -115,4 +115,5 @@ def test_refuses():
 
 def test_half_precision_and_batch_of_one():
     array = to_rgb_array(torch.full((1, 3, 2, 2), 7.5).half(), 'BGR')
-    assert array.shape == (2, 2, 3) and array.dtype == np.float32
+    assert array.shape == (2, 2, 3)
+    assert array.dtype == np.float32

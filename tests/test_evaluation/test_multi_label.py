@@ -44,7 +44,8 @@ def evaluate(predicted, truth, classes, scored=False, **options):
 
 
 def test_f_scores_worked_by_hand():
-    assert pytest.approx(4 / 7) == F1_RB and pytest.approx(10 / 19) == F2_RB
+    assert pytest.approx(4 / 7) == F1_RB
+    assert pytest.approx(10 / 19) == F2_RB
     np.testing.assert_allclose(f_scores(PREDICTED, TRUTH), [F1_RB, 0, 0, 0])
     np.testing.assert_allclose(f_scores(PREDICTED, TRUTH, 2), [F2_RB, 0, 0, 0])
 
@@ -68,7 +69,8 @@ def test_f_scores_agree_with_counting_errors():
             )
             total = hits + beta**2 * lost + false
             expected.append(hits / total if total else 0)
-        assert expected[2] == expected[5] == 0 and min(expected[:2]) > 0
+        assert expected[2] == expected[5] == 0
+        assert min(expected[:2]) > 0
         np.testing.assert_allclose(f_scores(predicted, truth, beta), expected)
 
 
@@ -139,7 +141,8 @@ def test_only_the_17_classes_give_the_benchmark_s_name(label_set, name):
 def test_false_alarms_for_an_absent_class_are_not_normal():
     truth = np.array([[1, 0], [0, 0]], bool)
     found = evaluate(np.array([[1, 0], [0, 1]], bool), truth, ('RB', 'PF'))
-    assert found['F1Normal'] == 0 and 'F1/PF' not in found
+    assert found['F1Normal'] == 0
+    assert 'F1/PF' not in found
     assert evaluate(truth, truth, ('RB', 'PF'))['F1Normal'] == 100
 
 

@@ -8,8 +8,8 @@ import torch
 
 pytest.importorskip('mmdet')
 
-from mmdsr.evaluation.pipe_ap import PipeAPMetric  # noqa: E402
-from mmdsr.registry import METRICS  # noqa: E402
+from mmdsr.evaluation.pipe_ap import PipeAPMetric
+from mmdsr.registry import METRICS
 
 CLASSES = ('JO', 'IL', 'IN')
 
@@ -67,7 +67,8 @@ def test_by_hand():
     assert found['AP50/IL'] == pytest.approx(100)
     assert found['AP/IL'] == pytest.approx(30)
     # Nobody can find what is not there.
-    assert math.isnan(found['AP50/IN']) and math.isnan(found['AP/IN'])
+    assert math.isnan(found['AP50/IN'])
+    assert math.isnan(found['AP/IN'])
     assert found['AP50/mean'] == pytest.approx((jo + 100) / 2)
     assert found['AP/mean'] == pytest.approx((jo + 30) / 2)
     assert set(found) == {
@@ -110,7 +111,8 @@ def test_nothing_there():
 def test_codes_name_the_classes():
     metainfo = dict(classes=('joint offset', 'lateral'), codes=('JO', 'IL'))
     found = evaluate([sample(1, [(1, (0, 0, 9, 9))])], metainfo)
-    assert found['AP50/IL'] == 0 and math.isnan(found['AP50/JO'])
+    assert found['AP50/IL'] == 0
+    assert math.isnan(found['AP50/JO'])
 
 
 def test_evaluates_again():

@@ -7,8 +7,8 @@ import torch
 
 pytest.importorskip('mmseg')
 
-from mmdsr.datasets.pipe_seg import PipeSegDataset  # noqa: E402
-from mmdsr.registry import METRICS  # noqa: E402
+from mmdsr.datasets.pipe_seg import PipeSegDataset
+from mmdsr.registry import METRICS
 
 
 def evaluate(pairs, meta=None, **kwargs):

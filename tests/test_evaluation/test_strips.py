@@ -24,7 +24,8 @@ def test_panels_are_the_images():
     ref = colours(3, 32, 40)
     depth = np.linspace(0, 1, 96).reshape(8, 12, 1)
     strip = make_strip(lr, ref, sr, hr, depth, captions=False)
-    assert strip.dtype == np.uint8 and strip.shape[0] == 32
+    assert strip.dtype == np.uint8
+    assert strip.shape[0] == 32
     found = panels(strip, [48, 48, 40, 48, 48, 48])
     np.testing.assert_array_equal(found[0][::4, ::4], lr)
     np.testing.assert_array_equal(found[0][3::4, 3::4], lr)

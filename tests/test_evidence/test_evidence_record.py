@@ -199,6 +199,7 @@ def test_a_frame_is_summed_up():
 
 
 def test_versions_and_time():
+    pytest.importorskip('av')
     import torch
 
     found = versions(video=True)

@@ -108,7 +108,7 @@ def test_the_schedule_is_stretched_and_the_warm_up_kept():
     own = prepare(plus, Budget(), 0)
     assert own.train_cfg.max_epochs == 250
     odd = dict(param_scheduler=[dict(type='StepLR', step_size=9, end=20)])
-    with pytest.raises(UsageError, match='StepLR.*cannot be fitted'):
+    with pytest.raises(UsageError, match=r'StepLR.*cannot be fitted'):
         prepare(plus, Budget(iters=700, options=odd), 0)
 
 

@@ -82,7 +82,8 @@ def test_reference_matters_for_a_network_that_uses_it(
         ('adjacent', 'zero'),
     ]
     bicubic, warped, true, wrong, _, own, given, zero = rows
-    assert warped.name == 'flow-warp' and warped.samples == 2
+    assert warped.name == 'flow-warp'
+    assert warped.samples == 2
     assert warped.psnr_y != bicubic.psnr_y
     assert true.psnr_y > 100
     assert true.ssim_y == pytest.approx(1)
@@ -397,7 +398,8 @@ def test_rest_and_match(cfg, rest_root):
     # Errors of 0.4 in one sample, and of 2 in x besides in the other.
     assert true.match['Match@0.25'] == 0
     assert true.match['Match@0.5'] == true.match['Match@2'] == 50
-    assert bicubic.match is None and none.match is None
+    assert bicubic.match is None
+    assert none.match is None
     assert warped.match['Match@1'] > 80
 
 

@@ -34,7 +34,8 @@ def test_the_kind_that_is_given_comes_back(nano, tmp_path):
     before = array.copy()
     result = nano.enhance(array, device='cpu')
     assert isinstance(result, np.ndarray)
-    assert result.shape == (96, 128, 3) and result.dtype == np.uint8
+    assert result.shape == (96, 128, 3)
+    assert result.dtype == np.uint8
     # What the hosts get, in RGB.
     (tensor,) = nano([bgr(array)])
     np.testing.assert_array_equal(bgr(result), tensor)
@@ -83,10 +84,10 @@ def test_the_policy_of_the_resolver_holds_without_a_reference(tmp_path):
         np.asarray(neighbor.enhance(paths[1])),
         np.asarray(neighbor.enhance(paths[1], paths[0])),
     )
-    with pytest.raises(ValueError, match='enhance.image, reference'):
+    with pytest.raises(ValueError, match=r'enhance\(image, reference'):
         neighbor.enhance(rgb(24, 32))
     files = SuperResolver(weights=NANO, reference='file')
-    with pytest.raises(ValueError, match='enhance.image, reference'):
+    with pytest.raises(ValueError, match=r'enhance\(image, reference'):
         files.enhance(paths[0])
 
 

@@ -84,7 +84,8 @@ def test_network_sees_rgb_in_0_1_and_what_stands_for_a_reference(nano):
     own = SuperResolver(weights=NANO, reference='self')([image])[0]
     assert torch.equal(own, paper)
     found = nano([image])[0]
-    assert found.dtype == torch.float32 and found.shape == (3, 80, 140)
+    assert found.dtype == torch.float32
+    assert found.shape == (3, 80, 140)
     assert torch.equal(found, expected)
     # Blue stays blue.
     small = found.reshape(3, 20, 4, 35, 4).mean((2, 4))
@@ -95,7 +96,8 @@ def test_returns_what_it_was_given(nano):
     images = torch.stack([pipe(16, 16), noise(16, 16)])
     batch = nano(images)
     singles = nano(list(images.float()))
-    assert isinstance(batch, torch.Tensor) and isinstance(singles, list)
+    assert isinstance(batch, torch.Tensor)
+    assert isinstance(singles, list)
     assert (batch - torch.stack(singles)).abs().max() <= 1
     assert nano(images[:0]).shape == (0, 3, 64, 64)
     assert nano([]) == []
@@ -193,7 +195,7 @@ def test_precision_is_its_own(nano):
     assert low.dtype == torch.float32
     assert 0 < (low - exact).abs().mean() < 1
     half = SuperResolver(weights=NANO, precision='fp16')
-    with pytest.raises(ValueError, match="fp16.*use 'fp32' or 'bf16'"):
+    with pytest.raises(ValueError, match=r"fp16.*use 'fp32' or 'bf16'"):
         half([image])
 
 
@@ -256,11 +258,11 @@ def test_from_a_training(trained):
 
 def test_says_what_to_do_without_weights(trained, tmp_path):
     config, work_dir, _ = trained
-    with pytest.raises(ValueError, match='no weights.*set checkpoint'):
+    with pytest.raises(ValueError, match=r'no weights.*set checkpoint'):
         SuperResolver(config=config)
     with pytest.raises(FileNotFoundError, match=r'no/where.*tools/train.py'):
         SuperResolver(config=config, checkpoint='no/where')
-    with pytest.raises(FileNotFoundError, match='no config no/config.py'):
+    with pytest.raises(FileNotFoundError, match=r'no config no/config\.py'):
         SuperResolver(config='no/config.py', checkpoint=work_dir)
     released = dict(model=dict(generator={**TINY, 'variant': 'released'}))
     released['model']['generator']['depth_net'] = None

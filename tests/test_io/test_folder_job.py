@@ -109,7 +109,7 @@ def test_what_is_not_ours_is_left_alone(tmp_path):
     folder.mkdir()
     (folder / 'thesis.txt').write_text('')
     for overwrite in (False, True):
-        with pytest.raises(FileExistsError, match='no settings.json'):
+        with pytest.raises(FileExistsError, match=r'no settings\.json'):
             FolderJob(folder, {}, strict=True).open(overwrite)
     for note in ('[]', '{"scale'):
         (folder / 'settings.json').write_text(note)

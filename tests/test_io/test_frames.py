@@ -397,17 +397,17 @@ def test_names_are_made_fit(tmp_path):
 def test_arguments_are_checked(tmp_path):
     frames = make_run(tmp_path / 'cam', 3)
     out = tmp_path / 'out'
-    for wrong in (
-        {'scale': 1},
-        {'gap': 0},
-        {'reference': 'sharp'},
-        {'on_error': 'ignore'},
-        {'odd_size': 'pad'},
-        {'holdout': ['nowhere']},
-        {'holdout': [1.5]},
-        {'holdout': ['cam', '0.5']},
+    for wrong, reason in (
+        ({'scale': 1}, 'scale'),
+        ({'gap': 0}, 'gap'),
+        ({'reference': 'sharp'}, 'reference'),
+        ({'on_error': 'ignore'}, 'on_error'),
+        ({'odd_size': 'pad'}, 'odd_size'),
+        ({'holdout': ['nowhere']}, 'nowhere'),
+        ({'holdout': [1.5]}, r'1\.5'),
+        ({'holdout': ['cam', '0.5']}, r'no run 0\.5'),
     ):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=reason):
             frames_to_refsr(frames, out, **wrong)
     with pytest.raises(ValueError, match='lies in the folder'):
         frames_to_refsr(frames, frames / 'out')

@@ -99,9 +99,13 @@ def test_flow_must_fit(tmp_path):
 
 @pytest.mark.parametrize('error', [RuntimeError, KeyboardInterrupt])
 def test_nothing_is_left_of_a_failure(tmp_path, error):
-    with pytest.raises(error), RefSRWriter(tmp_path / 'set') as writer:
-        writer.add('train', 'run0_0001', image(), image())
-        raise error
+    def fail():
+        with RefSRWriter(tmp_path / 'set') as writer:
+            writer.add('train', 'run0_0001', image(), image())
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert not list(tmp_path.iterdir())
 
 
@@ -110,12 +114,14 @@ def test_a_failure_keeps_the_old_data_set(tmp_path):
     with RefSRWriter(out) as writer:
         writer.add('train', 'run0_0001', image(), image())
     before = files(out)
-    with (
-        pytest.raises(RuntimeError),
-        RefSRWriter(out, overwrite=True) as writer,
-    ):
-        writer.add('train', 'run7_0001', image(), image())
-        raise RuntimeError
+
+    def fail():
+        with RefSRWriter(out, overwrite=True) as writer:
+            writer.add('train', 'run7_0001', image(), image())
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert files(out) == before
     with RefSRWriter(out, overwrite=True) as writer:
         writer.add('train', 'run7_0001', image(), image())
@@ -143,15 +149,17 @@ def test_existing_folders_are_safe(tmp_path):
 def test_resume(tmp_path):
     out = tmp_path / 'set'
     settings = {'seed': 1, 'size': (16, 24)}
-    with (
-        pytest.raises(KeyboardInterrupt),
-        RefSRWriter(out, generator=settings, resumable=True) as writer,
-    ):
-        writer.add('train', 'run0_0001', image(), image())
-        folder = writer.split_dir('train')
-        (folder / 'lr' / 'run0_0002.png').write_bytes(b'half')
-        (folder / 'hr' / '.run0_0002.png.1.tmp').write_bytes(b'half')
-        raise KeyboardInterrupt
+
+    def interrupt():
+        with RefSRWriter(out, generator=settings, resumable=True) as writer:
+            writer.add('train', 'run0_0001', image(), image())
+            folder = writer.split_dir('train')
+            (folder / 'lr' / 'run0_0002.png').write_bytes(b'half')
+            (folder / 'hr' / '.run0_0002.png.1.tmp').write_bytes(b'half')
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
     assert not out.exists()
     with pytest.raises(FileExistsError, match='other settings'):
         RefSRWriter(out, generator={'seed': 2}, resumable=True)
@@ -212,12 +220,13 @@ def test_several_processes(tmp_path):
 
 
 def test_a_run_in_two_splits_is_refused(tmp_path):
-    with (
-        pytest.raises(ValueError, match='two splits: run_0'),
-        RefSRWriter(tmp_path / 'set') as writer,
-    ):
-        writer.add('train', 'run_0_0001', image(), image())
-        writer.add('test', 'run_0_0002', image(), image())
+    def write():
+        with RefSRWriter(tmp_path / 'set') as writer:
+            writer.add('train', 'run_0_0001', image(), image())
+            writer.add('test', 'run_0_0002', image(), image())
+
+    with pytest.raises(ValueError, match='two splits: run_0'):
+        write()
     assert not list(tmp_path.iterdir())
 
 

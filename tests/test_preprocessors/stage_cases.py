@@ -344,7 +344,8 @@ def recorded(resolver):
 def assert_same(a, b, where='result', tolerance=0):
     """Compare anything that hosts hand around, to the bit by default."""
     if isinstance(a, torch.Tensor):
-        assert a.dtype == b.dtype and a.shape == b.shape, where
+        assert a.dtype == b.dtype, where
+        assert a.shape == b.shape, where
         if tolerance:
             assert torch.allclose(a, b, atol=tolerance, rtol=1e-4), where
         else:

@@ -59,7 +59,8 @@ def test_padding_to_the_largest():
     assert found.shape == (2, 3, 24, 20)
     assert torch.equal(found[0, :, :16], small.float())
     assert torch.equal(found[1, ..., :18], large.float())
-    assert (found[0, :, 16:] == 7).all() and (found[1, ..., 18:] == 7).all()
+    assert (found[0, :, 16:] == 7).all()
+    assert (found[1, ..., 18:] == 7).all()
 
 
 @pytest.mark.parametrize('stacked', [False, True])

@@ -126,7 +126,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, data):
     path = write_config('mmpretrain', tmp_path / 'sr.py', data)
     state = build('mmpretrain').state_dict()
     file = tmp_path / 'w.pth'
-    with pytest.raises(UsageError, match='no checkpoint at .*w.pth'):
+    with pytest.raises(UsageError, match=r'no checkpoint at .*w\.pth'):
         launch.test(_load(path), file)
     for change, message in (
         (lambda s: s.pop('head.fc.bias'), r'1 missing \(head.fc.bias'),
@@ -198,7 +198,8 @@ def test_sync_bn_without_cuda(tmp_path, data, monkeypatch):
         )
     )
     kinds = {type(m).__name__ for m in model.modules()}
-    assert 'BatchNorm2d' in kinds and 'SyncBatchNorm' not in kinds
+    assert 'BatchNorm2d' in kinds
+    assert 'SyncBatchNorm' not in kinds
 
 
 @pytest.mark.slow

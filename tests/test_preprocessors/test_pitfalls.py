@@ -170,7 +170,8 @@ def test_gradients_pass_behind_the_stage(tmp_path):
     model = build('mmseg', NANO)
     data = batch(*[sample('mmseg', tmp_path)] * 2)
     inputs = model.data_preprocessor(copy.deepcopy(data), True)['inputs']
-    assert not inputs.is_inference() and not inputs.requires_grad
+    assert not inputs.is_inference()
+    assert not inputs.requires_grad
     before = model.backbone.conv1.weight.detach().clone()
     model.train_step(data, optim_wrapper(model))
     assert not torch.equal(before, model.backbone.conv1.weight)
@@ -184,9 +185,9 @@ def test_missing_sr_weights_are_named(host):
         config=str(ROOT / 'configs/dsrnet/student.py'),
         checkpoint='no/such/student.pth',
     )
-    with pytest.raises(FileNotFoundError, match='no/such/student.pth'):
+    with pytest.raises(FileNotFoundError, match=r'no/such/student\.pth'):
         stage(host, sr)
-    with pytest.raises(FileNotFoundError, match='no/such/config.py'):
+    with pytest.raises(FileNotFoundError, match=r'no/such/config\.py'):
         stage(host, dict(config='no/such/config.py', checkpoint='x.pth'))
 
 
@@ -214,7 +215,7 @@ def test_init_model_says_what_is_missing():
         config=str(ROOT / 'configs/dsrnet/student.py'),
         checkpoint='work_dirs/none.pth',
     )
-    with pytest.raises(FileNotFoundError, match='work_dirs/none.pth'):
+    with pytest.raises(FileNotFoundError, match=r'work_dirs/none\.pth'):
         init_model(cfg, None, device='cpu')
 
 
@@ -311,7 +312,8 @@ def test_transform_behind_resize_keeps_the_factor(tmp_path):
     one = sample('mmseg', tmp_path, half, sr)
     info = one['data_samples'].metainfo
     assert info['scale_factor'] == (2.0, 2.0)
-    assert info['img_shape'] == (48, 64) and info['ori_shape'] == (24, 32)
+    assert info['img_shape'] == (48, 64)
+    assert info['ori_shape'] == (24, 32)
     # The same as the stage makes of the same pipeline.
     other = stage('mmseg', NANO, size=(48, 64))(
         batch(sample('mmseg', tmp_path, half)), True

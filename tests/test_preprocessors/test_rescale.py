@@ -105,7 +105,8 @@ def test_hr_frame_is_left_alone():
     sample = _sample()
     sample.gt_sem_seg = PixelData(data=torch.ones(1, 6, 8))
     new = rescale_samples([sample], [(3, 4)], 2, training=True)
-    assert new == [sample] and new[0] is sample
+    assert new == [sample]
+    assert new[0] is sample
 
 
 def test_scale_one_and_no_samples():
@@ -132,7 +133,8 @@ def test_annotations_grow_in_training_only():
     before = copy.deepcopy(sample)
 
     new = rescale_sample(sample, (6, 8), 4, training=True)
-    assert new.ori_shape == (12, 16) and new.img_shape == (24, 32)
+    assert new.ori_shape == (12, 16)
+    assert new.img_shape == (24, 32)
     assert new.scale_factor == (2.0, 2.0)
     assert torch.equal(new.gt_instances.bboxes, boxes * 4)
     assert torch.equal(new.gt_instances.labels, torch.tensor([5]))
@@ -170,7 +172,7 @@ def test_hr_annotations_on_lr_files_are_refused():
     sample.gt_instances = InstanceData(
         bboxes=torch.ones(1, 4), masks=torch.ones(1, 24, 32)
     )
-    with pytest.raises(FrameError, match='gt_instances.masks is 32x24'):
+    with pytest.raises(FrameError, match=r'gt_instances\.masks is 32x24'):
         rescale_sample(sample, (6, 8), 4, training=True)
     # In a test they are compared in the frame of the file.
     rescale_sample(sample, (6, 8), 4)
@@ -187,4 +189,5 @@ def test_maps_made_smaller_on_purpose_grow_too():
 def test_each_sample_has_its_own_frame():
     small, large = _sample(), _sample()
     new = rescale_samples([small, large], [(6, 8), (3, 4)], 2)
-    assert new[0].img_shape == (12, 16) and new[1] is large
+    assert new[0].img_shape == (12, 16)
+    assert new[1] is large

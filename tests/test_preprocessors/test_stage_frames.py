@@ -146,7 +146,8 @@ def test_boxes_and_masks_come_back_at_the_size_of_the_file(tmp_path):
     model = build('mmdet', NANO).eval()
     result = model.test_step(batch(sample('mmdet', tmp_path)))[0]
     found = result.pred_instances
-    assert len(found) and found.masks.shape[1:] == SIZE
+    assert len(found)
+    assert found.masks.shape[1:] == SIZE
     assert found.bboxes[:, 0::2].max() <= WIDTH
     assert found.bboxes[:, 1::2].max() <= HEIGHT
     # Stale sizes would clip them into a quarter of the image.
@@ -205,7 +206,7 @@ def test_hr_masks_on_lr_files_are_refused(tmp_path):
     data = batch(sample('mmseg', tmp_path))
     small = batch(sample('mmseg', tmp_path, size=(6, 8)))
     small['data_samples'][0].gt_sem_seg = data['data_samples'][0].gt_sem_seg
-    with pytest.raises(FrameError, match='super_resolve.py'):
+    with pytest.raises(FrameError, match=r'super_resolve\.py'):
         stage('mmseg', NEAREST, size=(64, 64))(small, True)
 
 

@@ -167,7 +167,9 @@ def test_a_finished_film_is_kept_or_replaced_on_demand(source, tmp_path):
     assert again.written == 0
     assert again.total == 5
     assert target.stat().st_mtime_ns == before
-    with pytest.raises(FileExistsError, match='every was 8, is 10.*overwrite'):
+    with pytest.raises(
+        FileExistsError, match=r'every was 8, is 10.*overwrite'
+    ):
         enhance(source, target, every=10)
     options = RecordingOptions(text='none', scale=1, every=10)
     report = enhance_recording(
@@ -204,6 +206,6 @@ def test_a_changed_source_is_not_mixed_in(tmp_path):
     target = tmp_path / 'out.mkv'
     enhance(source, target, part=0, parts=2)
     record(source, frames(11))
-    with pytest.raises(FileExistsError, match='other settings .source'):
+    with pytest.raises(FileExistsError, match=r'other settings \.source'):
         enhance(source, target, part=1, parts=2)
     assert not report_path(target).exists()

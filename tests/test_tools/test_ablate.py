@@ -132,7 +132,9 @@ def test_a_failed_row_is_named_and_the_rest_goes_on(
     assert 'log.txt' in done.stderr
     assert 'Traceback' not in done.stderr
     (a, b, c), runs = _table(out)[0]['tiny'], _table(out)[1]
-    assert a['psnr'] and b['psnr'] and c['psnr'] is None
+    assert a['psnr']
+    assert b['psnr']
+    assert c['psnr'] is None
     assert [bool(run['error']) for run in runs] == [False, False, True]
     text = ' '.join((out / 'table.md').read_text().split())
     assert '| C | 0 of 1 | - |' in text

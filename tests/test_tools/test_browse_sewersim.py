@@ -48,8 +48,10 @@ def test_rendered_frames(tmp_path):
         (('-o', 'x.png', '--runs', '-1'), 'negative'),
         (('-o', 'x.png', '--kinds', 'XX', '--number', '1'), 'XX'),
         (
-            ('-o', 'x.png', '--number', '1', '--size', '64', '64')
-            + ('--beside', 'nowhere'),
+            (
+                *('-o', 'x.png', '--number', '1', '--size', '64', '64'),
+                *('--beside', 'nowhere'),
+            ),
             'no folder',
         ),
     ],

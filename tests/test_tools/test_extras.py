@@ -58,8 +58,10 @@ def run_without(absent, *lines):
     """Run tools; return exit code, output and errors of each."""
     lines = [[str(word) for word in line] for line in lines]
     done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', _RUNNER, ','.join(absent)]
-        + [json.dumps(lines)],
+        [
+            *(sys.executable, '-W', 'ignore', '-c', _RUNNER),
+            *(','.join(absent), json.dumps(lines)),
+        ],
         cwd=ROOT,
         env=environment(),
         capture_output=True,
@@ -74,7 +76,8 @@ def test_help_needs_the_core_only():
     results = run_without(ABSENT, *([tool, '--help'] for tool in TOOLS))
     assert len(TOOLS) > 20
     for tool, (code, out, err) in zip(TOOLS, results, strict=True):
-        assert code == 0 and out.startswith('usage:'), (tool, err[-500:])
+        assert code == 0, (tool, err[-500:])
+        assert out.startswith('usage:'), tool
 
 
 def test_a_missing_extra_is_named(tmp_path):
@@ -88,13 +91,19 @@ def test_a_missing_extra_is_named(tmp_path):
     results = run_without(
         ('av', 'scipy', 'pycocotools'),
         [f'{folder}video_to_refsr.py', tmp_path / 'a.mp4', out],
-        [f'{folder}make_depth.py', 'frames', frames, out]
-        + ['--provider', 'pipe'],
+        [
+            *(f'{folder}make_depth.py', 'frames', frames, out),
+            *('--provider', 'pipe'),
+        ],
         [f'{folder}masks_to_coco.py', frames, frames, out],
-        [f'{folder}make_sewersim.py', out, '--name', 'sewersim-pipe']
-        + ['--subset', 'mini'],
-        ['tools/analysis_tools/eval_depth.py', '--sim', 0, '--runs', 1]
-        + ['--provider', 'pipe'],
+        [
+            *(f'{folder}make_sewersim.py', out),
+            *('--name', 'sewersim-pipe', '--subset', 'mini'),
+        ],
+        [
+            *('tools/analysis_tools/eval_depth.py', '--sim', 0, '--runs', 1),
+            *('--provider', 'pipe'),
+        ],
     )
     extras = ('video', 'depth', 'coco', 'coco', 'depth')
     for (code, _, err), extra in zip(results, extras, strict=True):
@@ -110,7 +119,8 @@ def test_the_report_needs_jinja(tmp_path):
     line = [tool, tmp_path / 'a.mp4', tmp_path / 'out']
     ((code, _, err),) = run_without(('jinja2',), line)
     # Before the first video is read, not after the last.
-    assert code == 2 and 'jinja2 not installed' in err
+    assert code == 2
+    assert 'jinja2 not installed' in err
 
 
 @pytest.mark.parametrize(

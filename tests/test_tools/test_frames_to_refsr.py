@@ -40,7 +40,8 @@ def test_writes_and_tells(frames, tmp_path):
         'test': ['two_0', 'two_1', 'two_2'],
     }
     assert '2 training and 3 test samples from 6 frames' in done.stdout
-    assert 'Dropped 1' in done.stdout and '1.png' in done.stdout
+    assert 'Dropped 1' in done.stdout
+    assert '1.png' in done.stdout
     again = call(frames, out, *args, 'next')
     assert again.returncode == 2
     assert 'exists already' in again.stderr

@@ -27,7 +27,8 @@ def test_refuses_and_overwrites(tmp_path):
     assert call(*args)[0] == 0
     before = (out / 'manifest.json').read_bytes()
     code, _, text = call(*args)
-    assert code == 2 and 'exists already' in text
+    assert code == 2
+    assert 'exists already' in text
     assert (out / 'manifest.json').read_bytes() == before
     assert call(*args, '--occluded', 1, '--overwrite')[0] == 0
     assert (out / 'manifest.json').read_bytes() != before
@@ -44,11 +45,15 @@ def test_wrong_arguments_are_one_line(tmp_path):
         ((root, '--attribution', csv), 'No such file'),
     ):
         code, _, text = call(args[0], out, *args[1:])
-        assert code == 2 and reason in text
+        assert code == 2
+        assert reason in text
         assert len(text.splitlines()) == 1
     code, _, text = call(root, out, '--exclude-license', 'GPL')
-    assert code == 2 and 'CC-BY-SA' in text
+    assert code == 2
+    assert 'CC-BY-SA' in text
     (root / 'ATTRIBUTION.csv').unlink()
     code, _, text = call(root, out)
-    assert code == 2 and 'licenses' in text and '--any-license' in text
+    assert code == 2
+    assert 'licenses' in text
+    assert '--any-license' in text
     assert [p.name for p in tmp_path.iterdir()] == ['in']

@@ -65,7 +65,8 @@ def test_a_folder_with_a_broken_image(frames, tmp_path):
 def test_wrong_usage(frames, tmp_path, options, message):
     done = call(TOOL, frames, tmp_path / 'out', *options)
     assert done.returncode == 2
-    assert message in done.stderr and 'Traceback' not in done.stderr
+    assert message in done.stderr
+    assert 'Traceback' not in done.stderr
     assert not (tmp_path / 'out').exists()
 
 
@@ -109,9 +110,11 @@ def test_a_full_disk_is_named(frames, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         signal.signal(signal.SIGXFSZ, previous)
     said = done.stderr
-    assert done.returncode == 1 and '3 of 4 images written' in said
+    assert done.returncode == 1
+    assert '3 of 4 images written' in said
     assert f'a/1.png: not written: File too large: {out}/a/1.png' in said
-    assert count(out) == 3 and not list(out.rglob('.*'))
+    assert count(out) == 3
+    assert not list(out.rglob('.*'))
 
 
 def test_two_processes(frames, tmp_path):
@@ -146,7 +149,8 @@ def test_interrupted(frames, tmp_path):
     os.kill(process.pid, signal.SIGINT)
     text, _ = process.communicate(timeout=60)
     assert process.returncode == 130, text
-    assert 'the same command resumes' in text and 'Traceback' not in text
+    assert 'the same command resumes' in text
+    assert 'Traceback' not in text
     assert 0 < count(out) < 404
     assert not list(out.rglob('.*'))
 
@@ -169,7 +173,8 @@ def test_killed(frames, tmp_path):
     for target in (out, whole):
         assert call(TOOL, frames, target, *options).returncode == 0
     assert all(p.stat().st_mtime_ns == times[p] for p in times)
-    assert count(out) == 44 and not list(out.rglob('.*'))
+    assert count(out) == 44
+    assert not list(out.rglob('.*'))
     for path in whole.rglob('*.png'):
         same = out / path.relative_to(whole)
         assert same.read_bytes() == path.read_bytes()

@@ -52,5 +52,5 @@ def test_refuses_a_wrong_scale(scale):
 
 def test_says_what_to_do_about_an_odd_size():
     results = dict(img=picture(18, 24), img_path='pipe.png')
-    with pytest.raises(ValueError, match='pipe.png of 24x18.*size_divisor=4'):
+    with pytest.raises(ValueError, match=r'pipe\.png of 24x18.*_divisor=4'):
         Downsample()(results)

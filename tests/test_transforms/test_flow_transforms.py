@@ -168,7 +168,8 @@ def test_flow_files(tmp_path):
 
 def test_unknown_flow(tmp_path):
     after = LoadFlow()(dict(img=np.zeros((5, 6, 3)), data_root=str(tmp_path)))
-    assert after['flow'].shape == (5, 6, 2) and not after['flow'].any()
+    assert after['flow'].shape == (5, 6, 2)
+    assert not after['flow'].any()
     assert after['visible'].shape == (5, 6, 1)
     assert not after['visible'].any()
     with pytest.raises(FileNotFoundError, match=r'known for a\.png'):
@@ -275,7 +276,8 @@ def test_shares_of_spoilt_references():
     expected = dict(missing=0.3, wrong=0.2, black=0.1, none=0.4)
     for key, share in expected.items():
         assert abs(shares[key] - share) < 0.05
-    assert min(lengths) > 1.99 and max(lengths) < 8.01
+    assert min(lengths) > 1.99
+    assert max(lengths) < 8.01
     assert 3.5 < np.median(lengths) < 4.6
     for wrong in (
         dict(missing=-0.1),
@@ -314,7 +316,7 @@ def test_load_alignment(tmp_path):
         after['confidence'], before['confidence'], atol=1e-3
     )
     assert after['flow'].dtype == after['confidence'].dtype == np.float32
-    with pytest.raises(ValueError, match='28x20, the image 5x5.*--overwrite'):
+    with pytest.raises(ValueError, match=r'28x20, the image 5x5.*--overwrite'):
         load(dict(info, img=np.zeros((5, 5, 3))))
     with pytest.raises(FileNotFoundError, match='--name dis'):
         load(dict(info, stem='b'))

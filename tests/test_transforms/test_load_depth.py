@@ -31,7 +31,8 @@ def test_from_png(tmp_path):
         dict(type='mmdsr.LoadDepth', key='depth_lr', near=0.5)
     )
     depth = transform(sample(str(path)))['depth_lr']
-    assert depth.shape == (8, 12, 1) and depth.dtype == np.float32
+    assert depth.shape == (8, 12, 1)
+    assert depth.dtype == np.float32
     expected = np.minimum(0.5 / metres, 1)
     np.testing.assert_allclose(depth[..., 0], expected, atol=2e-3)
     assert np.isnan(depth[2, 3, 0])
@@ -74,10 +75,10 @@ def test_self_reference_of_any_size(tmp_path):
 
 def test_refuses(tmp_path):
     np.save(tmp_path / 'a.npy', np.ones((9, 12), np.float32))
-    with pytest.raises(ValueError, match='12x9; .* must be 12x8'):
+    with pytest.raises(ValueError, match=r'12x9; .* must be 12x8'):
         LoadDepth('depth_lr')(sample(tmp_path / 'a.npy'))
     with pytest.raises(ValueError, match='must come after'):
         LoadDepth('depth_lr')({'depth_lr_path': None})
     for wrong in ({'missing': 'zero'}, {'near': 0}, {'unit': -1}):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
             LoadDepth('depth_lr', **wrong)

@@ -81,8 +81,10 @@ def test_crop_flip_transpose(seed, margin):
         shapes.add(sample['img'].shape)
         # The reference holds the place of the image, and no more than asked.
         gt, ref = box(sample['gt']), box(sample['ref'] - 1000)
-        assert ref[0] <= gt[0] and ref[1] >= gt[1]
-        assert ref[2] <= gt[2] and ref[3] >= gt[3]
+        assert ref[0] <= gt[0]
+        assert ref[1] >= gt[1]
+        assert ref[2] <= gt[2]
+        assert ref[3] >= gt[3]
         assert ref[1] - ref[0] + 1 == min(4 * (8 + 2 * margin), 80)
         assert ref[3] - ref[2] + 1 == min(4 * (12 + 2 * margin), 112)
         # Both were turned alike: the same pixel is at the same offset.
@@ -146,18 +148,18 @@ def test_window(length, margin):
 def test_refuses():
     with pytest.raises(ValueError, match='28x20, smaller than the window'):
         PairedRefCrop((24, 24))(make_sample())
-    with pytest.raises(ValueError, match="ref is 44x40.*ref='whole'"):
+    with pytest.raises(ValueError, match=r"ref is 44x40.*ref='whole'"):
         PairedRefCrop((8, 8))(make_sample(ref_size=(40, 44)))
     sample = make_sample()
     sample['gt'] = sample['gt'][:-1]
     with pytest.raises(ValueError, match='gt is 112x79'):
         PairedRefCrop((8, 8), ref='whole')(sample)
-    for wrong in (
-        {'lr_size': (8,)},
-        {'lr_size': (0, 8)},
-        {'lr_size': (8, 8), 'ref': 'none'},
-        {'lr_size': (8, 8), 'ref_margin': -1},
-        {'lr_size': (8, 8), 'ref': 'whole', 'ref_margin': 2},
+    for wrong, reason in (
+        ({'lr_size': (8,)}, 'lr_size'),
+        ({'lr_size': (0, 8)}, 'lr_size'),
+        ({'lr_size': (8, 8), 'ref': 'none'}, 'ref must'),
+        ({'lr_size': (8, 8), 'ref_margin': -1}, 'ref_margin'),
+        ({'lr_size': (8, 8), 'ref': 'whole', 'ref_margin': 2}, 'ref_margin'),
     ):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=reason):
             PairedRefCrop(**wrong)

@@ -105,7 +105,7 @@ def test_behind_downsample_only_the_image_changes():
 def test_sizes_that_fit_nothing_are_refused():
     results = sample()
     results['img_shape'] = (24, 36)
-    with pytest.raises(ValueError, match='img is 12x8.*says 36x24'):
+    with pytest.raises(ValueError, match=r'img is 12x8.*says 36x24'):
         SuperResolve(sr=TWICE)(results)
 
 

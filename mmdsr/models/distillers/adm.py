@@ -72,6 +72,18 @@ def attention(
 
     Returns:
         Attention (N, M, S); every row over S sums to 1.
+
+    Examples:
+        Equal keys get equal attention, whatever the query:
+
+        >>> import torch
+        >>> from mmdsr.models.distillers.adm import attention
+        >>> queries, keys = torch.randn(1, 2, 8), torch.ones(1, 4, 8)
+        >>> bilinear = torch.eye(8).expand(4, 8, 8)
+        >>> nowhere = torch.zeros(2, 8), torch.zeros(4, 8)
+        >>> attention(queries, keys, bilinear, *nowhere)
+        tensor([[[0.2500, 0.2500, 0.2500, 0.2500],
+                 [0.2500, 0.2500, 0.2500, 0.2500]]])
     """
     if per == 'student':
         turned = torch.einsum('scd,bsd->bsc', bilinear, keys)
@@ -98,6 +110,18 @@ def channel_pool(feat: Tensor, size: Sequence[int] | None = None) -> Tensor:
 
     Returns:
         Vectors (N, height * width) of norm 1.
+
+    Examples:
+        Neither the width of a feature nor its scale matters:
+
+        >>> import torch
+        >>> from mmdsr.models.distillers.adm import channel_pool
+        >>> feat = torch.tensor([3.0, 0.0, 4.0, 0.0]).view(1, 1, 2, 2)
+        >>> wide = 7 * feat.expand(1, 16, 2, 2)
+        >>> torch.allclose(channel_pool(feat), channel_pool(wide))
+        True
+        >>> channel_pool(feat).norm().item()
+        1.0
     """
     pooled = feat.square().mean(1)
     if size is not None and tuple(size) != pooled.shape[-2:]:

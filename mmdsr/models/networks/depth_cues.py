@@ -53,6 +53,17 @@ def magnification(flow: Tensor, depth: Tensor, depth_ref: Tensor) -> Tensor:
 
     Returns:
         Factor (N, 1, H, W), 1 where unknown.
+
+    Examples:
+        Twice as near in the reference, twice as large; unknown is 1:
+
+        >>> import torch
+        >>> from mmdsr.models.networks.depth_cues import magnification
+        >>> depth = torch.tensor([0.25, 0.25, 0.0]).view(1, 1, 1, 3)
+        >>> depth_ref = torch.tensor([0.5, 0.25, 0.5]).view(1, 1, 1, 3)
+        >>> still = torch.zeros(1, 2, 1, 3)
+        >>> magnification(still, depth, depth_ref).flatten().tolist()
+        [2.0, 1.0, 1.0]
     """
     return depth_ratio(flow, depth, depth_ref)[0].reciprocal()
 
@@ -113,6 +124,21 @@ def rigid_depth_ratio(
 
     Returns:
         The ratio that fits the motion (N, 1, H, W).
+
+    Examples:
+        The camera moves forward by half of ``near``, so that the ratio is
+        ``1 - 0.5 depth``; one ratio is false:
+
+        >>> import torch
+        >>> from mmdsr.models.networks.depth_cues import rigid_depth_ratio
+        >>> _ = torch.manual_seed(0)
+        >>> depth = 0.1 + 0.8 * torch.rand(1, 1, 8, 8)
+        >>> true = 1 - 0.5 * depth
+        >>> measured = true.clone()
+        >>> measured[0, 0, 2, 3] = 3
+        >>> fit = rigid_depth_ratio(measured, torch.ones_like(true), depth)
+        >>> (fit - true).abs().max().item() < 1e-3
+        True
     """
     height, width = ratio.shape[-2:]
     size = ratio.new_tensor([width, height]).view(1, 2, 1, 1)

@@ -65,6 +65,16 @@ def warp(image: Tensor, flow: Tensor, padding: str = 'border') -> Tensor:
 
     Returns:
         Map (N, C, H, W).
+
+    Examples:
+        A flow of one pixel to the right takes what lies there:
+
+        >>> import torch
+        >>> from mmdsr.models.networks.flow import warp
+        >>> image = torch.tensor([10.0, 20.0, 30.0]).view(1, 1, 1, 3)
+        >>> flow = torch.tensor([1.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 1, 3)
+        >>> warp(image, flow).flatten().tolist()
+        [20.0, 30.0, 30.0]
     """
     return sample(image, pixel_grid(flow) + flow, padding)
 
@@ -78,6 +88,13 @@ def enlarge_flow(flow: Tensor, scale: int) -> Tensor:
 
     Returns:
         Flow (N, 2, scale * H, scale * W), in pixels of the finer grid.
+
+    Examples:
+        >>> import torch
+        >>> from mmdsr.models.networks.flow import enlarge_flow
+        >>> flow = torch.tensor([0.5, -1.0]).view(1, 2, 1, 1)
+        >>> enlarge_flow(flow, 4)[0, :, 0, 0].tolist()
+        [2.0, -4.0]
     """
     if scale == 1:
         return flow
@@ -120,6 +137,14 @@ def fit_reference(
     Returns:
         References of that size, and the offset (x, y) to add to a flow on
         them to get a flow on Ref-down.
+
+    Examples:
+        >>> import torch
+        >>> from mmdsr.models.networks.flow import fit_reference
+        >>> ref_down = torch.zeros(1, 3, 20, 40)
+        >>> fitted, offset = fit_reference(ref_down, (24, 32), (24, 32))
+        >>> fitted.shape, offset
+        (torch.Size([1, 3, 24, 32]), (4, -2))
     """
     top, left = (
         (have - want) // 2

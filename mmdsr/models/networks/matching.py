@@ -51,6 +51,13 @@ def block_grid(height: int, width: int, block_size: int) -> BlockGrid:
 
     Raises:
         ValueError: If equal blocks do not cover the map.
+
+    Examples:
+        A side that is no multiple gets larger blocks, not more of them:
+
+        >>> from mmdsr.models.networks.matching import block_grid
+        >>> block_grid(16, 20, 8)
+        BlockGrid(rows=2, cols=2, height=8, width=10)
     """
     rows, cols = height // block_size, width // block_size
     if not rows or not cols or height % rows or width % cols:
@@ -77,6 +84,17 @@ def crop_diameter(
 
     Returns:
         Odd diameters, vertical and horizontal.
+
+    Examples:
+        >>> from mmdsr.models.networks import matching
+        >>> grid = matching.block_grid(32, 32, 8)
+        >>> matching.crop_diameter((64, 64), grid, crop_ratio=1.5)
+        (25, 25)
+
+        Never more than fits into Ref-down:
+
+        >>> matching.crop_diameter((16, 64), grid, crop_ratio=8)
+        (13, 61)
     """
     diameters = []
     for side, blocks in zip(ref_size, (grid.rows, grid.cols), strict=True):
@@ -162,6 +180,19 @@ def coarse_match(
     Returns:
         Best position as ``row * w + column`` (N, K), int64, and its score
         (N, K), at most ``len(dilations)``.
+
+    Examples:
+        Ref-down is LR, moved down by 3 and right by 5; so are the matches:
+
+        >>> import torch
+        >>> from mmdsr.models.networks.matching import block_grid, coarse_match
+        >>> _ = torch.manual_seed(0)
+        >>> lr_feat = torch.randn(1, 8, 24, 24)
+        >>> ref_down_feat = lr_feat.roll((3, 5), (2, 3))
+        >>> grid = block_grid(24, 24, 12)
+        >>> index, score = coarse_match(lr_feat, ref_down_feat, grid)
+        >>> [divmod(place, 24) for place in index[0].tolist()]
+        [(9, 11), (9, 23), (21, 11), (21, 23)]
     """
     score = coarse_scores(lr_feat, ref_down_feat, grid, dilations)
     best, index = score.flatten(2).max(dim=2)
@@ -182,6 +213,15 @@ def window_start(
 
     Returns:
         Top row and left column (N, K), int64.
+
+    Examples:
+        At the border the window is shifted inside:
+
+        >>> import torch
+        >>> from mmdsr.models.networks.matching import window_start
+        >>> index = torch.tensor([[0 * 20 + 0, 9 * 20 + 10]])
+        >>> window_start(index, (20, 20), (5, 5))
+        (tensor([[0, 6]]), tensor([[0, 7]]))
     """
     (h, w), (dy, dx) = ref_size, diameter
     top = (torch.div(index, w, rounding_mode='floor') - dy // 2 - 1).clamp(
@@ -192,7 +232,19 @@ def window_start(
 
 
 def split_blocks(x: Tensor, grid: BlockGrid) -> Tensor:
-    """Cut a map (N, H, W) into its blocks (N, K, ky, kx)."""
+    """Cut a map (N, H, W) into its blocks (N, K, ky, kx).
+
+    Examples:
+        >>> import torch
+        >>> from mmdsr.models.networks import matching
+        >>> grid = matching.block_grid(4, 4, 2)
+        >>> numbers = torch.arange(16).view(1, 4, 4)
+        >>> blocks = matching.split_blocks(numbers, grid)
+        >>> blocks[0, 1].tolist()
+        [[2, 3], [6, 7]]
+        >>> torch.equal(matching.merge_blocks(blocks, grid), numbers)
+        True
+    """
     x = x.reshape(len(x), grid.rows, grid.height, grid.cols, grid.width)
     return x.transpose(2, 3).flatten(1, 2)
 

@@ -61,6 +61,15 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
 
     Returns:
         The padded image, or ``image`` itself if nothing is missing.
+
+    Examples:
+        >>> import torch
+        >>> from mmdsr.models.networks.padding import pad_to_multiple
+        >>> row = torch.tensor([1.0, 2.0, 3.0]).view(1, 1, 1, 3)
+        >>> pad_to_multiple(row, 4).shape
+        torch.Size([1, 1, 4, 4])
+        >>> pad_to_multiple(row, 4)[0, 0, 0].tolist()
+        [1.0, 2.0, 3.0, 3.0]
     """
     bottom, right = (-side % multiple for side in image.shape[-2:])
     if not bottom and not right:
@@ -76,6 +85,11 @@ def lr_multiple(block_size: int) -> int:
 
     Returns:
         Least common multiple of the block size and the pyramid.
+
+    Examples:
+        >>> from mmdsr.models.networks.padding import lr_multiple
+        >>> lr_multiple(8), lr_multiple(6)
+        (8, 12)
     """
     return math.lcm(block_size, PYRAMID)
 

@@ -98,6 +98,14 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
 
     Positive yaw looks right, positive pitch looks up, positive roll turns
     the camera clockwise about its optical axis (applied first).
+
+    Examples:
+        A quarter turn to the right looks along x:
+
+        >>> import numpy as np
+        >>> from mmdsr.sim.trace.geometry import rotation
+        >>> (rotation(np.pi / 2, 0, 0) @ [0, 0, 1]).round(6).tolist()
+        [1.0, 0.0, 0.0]
     """
     cy, sy = np.cos(yaw), np.sin(yaw)
     cp, sp = np.cos(pitch), np.sin(pitch)

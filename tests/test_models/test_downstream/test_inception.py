@@ -6,7 +6,7 @@ from mmdsr.registry import MODELS
 
 pytest.importorskip('mmpretrain')
 
-from mmpretrain.structures import DataSample  # noqa: E402
+from mmpretrain.structures import DataSample
 
 
 def build(**config):
@@ -47,7 +47,8 @@ def test_a_slim_network_has_the_same_grid():
         lambda module, args, out: seen.update(shape=out.shape)
     )
     aux, logits = net(torch.rand(1, 3, 299, 299))
-    assert aux is None and logits.shape == (1, 5)
+    assert aux is None
+    assert logits.shape == (1, 5)
     assert seen['shape'] == (1, 128, 8, 8)
 
 

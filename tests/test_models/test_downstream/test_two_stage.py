@@ -8,9 +8,9 @@ from mmdsr.registry import MODELS
 
 pytest.importorskip('mmpretrain')
 
-from mmpretrain.structures import DataSample  # noqa: E402
+from mmpretrain.structures import DataSample
 
-from mmdsr.models.downstream.two_stage_classifier import (  # noqa: E402
+from mmdsr.models.downstream.two_stage_classifier import (
     combine_scores,
 )
 

@@ -69,7 +69,8 @@ def test_matches_are_those_of_the_loop(size):
         )
     )
     wanted = slow_matches(boxes, ANCHORS, stride, size, 4.0)
-    assert set(found) == wanted and len(found) == len(wanted)
+    assert set(found) == wanted
+    assert len(found) == len(wanted)
     # A case in which nothing matches would prove nothing.
     assert len(wanted) > 60
 
@@ -216,7 +217,8 @@ def test_objectness_target_is_a_constant():
     zero = torch.zeros(1, dtype=torch.int64)
     level_losses(raw, box, zero, zero, ANCHORS, 8)[1].backward()
     assert raw.grad[..., 4].abs().min() > 0
-    assert not raw.grad[..., :4].any() and not raw.grad[..., 5:].any()
+    assert not raw.grad[..., :4].any()
+    assert not raw.grad[..., 5:].any()
 
 
 def test_one_class_needs_no_class_term():
@@ -224,7 +226,8 @@ def test_one_class_needs_no_class_term():
     box = torch.tensor([[8.0, 8.0, 20.0, 20.0]])
     zero = torch.zeros(1, dtype=torch.int64)
     loss_box, _, loss_class = level_losses(raw, box, zero, zero, ANCHORS, 8)
-    assert loss_box > 0 and loss_class == 0
+    assert loss_box > 0
+    assert loss_class == 0
 
 
 def test_without_boxes():
@@ -233,8 +236,10 @@ def test_without_boxes():
     loss_box, objectness, loss_class = level_losses(
         raw, torch.zeros(0, 4), none, none, ANCHORS, 8
     )
-    assert loss_box == 0 and loss_class == 0
+    assert loss_box == 0
+    assert loss_class == 0
     wanted = F.softplus(raw[..., 4]).mean()
     torch.testing.assert_close(objectness, wanted)
     (loss_box + loss_class).backward()
-    assert raw.grad is not None and not raw.grad.any()
+    assert raw.grad is not None
+    assert not raw.grad.any()

@@ -10,14 +10,14 @@ from mmengine.structures import InstanceData
 
 pytest.importorskip('mmdet')
 
-from mmdet.registry import MODELS  # noqa: E402
-from mmdet.structures import DetDataSample  # noqa: E402
-from mmdet.structures.bbox import HorizontalBoxes, bbox_overlaps  # noqa: E402
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import HorizontalBoxes, bbox_overlaps
 
-from mmdsr.models.downstream.yolov5_functional import (  # noqa: E402
+from mmdsr.models.downstream.yolov5_functional import (
     level_losses,
 )
-from mmdsr.models.downstream.yolov5_head import YOLOv5Head  # noqa: E402
+from mmdsr.models.downstream.yolov5_head import YOLOv5Head
 
 TEST = ConfigDict(
     score_thr=0.05, nms=dict(type='nms', iou_threshold=0.6), max_per_img=100
@@ -170,7 +170,8 @@ def test_batch_without_boxes_trains():
     model.train()
     sample = DetDataSample(gt_instances=truth([], []))
     losses = model.loss(torch.rand(2, 3, 64, 64), [sample, sample])
-    assert losses['loss_bbox'] == 0 and losses['loss_cls'] == 0
+    assert losses['loss_bbox'] == 0
+    assert losses['loss_cls'] == 0
     sum(losses.values()).backward()
     # No parameter is unused, which several processes would stumble over.
     assert all(p.grad is not None for p in model.parameters())

@@ -287,7 +287,7 @@ def test_missing_and_wrong_teachers(checkpoint, tmp_path):
         _model(None)
     with pytest.raises(CheckpointError, match='teacher is not set'):
         _model(checkpoint, teacher=None)
-    with pytest.raises(CheckpointError, match='no checkpoint at .*none.pth'):
+    with pytest.raises(CheckpointError, match=r'no checkpoint at .*none\.pth'):
         _model(str(tmp_path / 'none.pth'))
     with pytest.raises(CheckpointError, match='no checkpoint at'):
         _model(str(tmp_path))

@@ -76,7 +76,8 @@ def test_explain_runs_through_the_wrapper(process_group):
     wrapper.register_forward_hook(lambda *_: passed.append(True))
     images = torch.rand(1, 3, 16, 24), torch.rand(1, 3, 64, 96)
     output = explain(wrapper, *images, feature_level='block')
-    assert isinstance(output, DSROutput) and passed == [True]
+    assert isinstance(output, DSROutput)
+    assert passed == [True]
     # forward is itself again, after an error, too.
     with pytest.raises(ValueError, match="'scale' or 'block'"):
         explain(wrapper, *images, feature_level='layer')

@@ -149,11 +149,12 @@ def test_missing_depth_names_the_sample(mode):
     model = _model(NO_DEPTH_NET, depth_loss=None)
     batch = make_batch(2)
     batch['data_samples'][1].depth_ref[0, 3, 4] = float('nan')
-    with pytest.raises(ValueError, match=r'depth_ref.*run_1.png \(1 pixels'):
-        if mode == 'train':
-            model.train_step(batch, _optim(model))
-        else:
-            model.val_step(batch)
+    step = dict(
+        train=lambda: model.train_step(batch, _optim(model)),
+        val=lambda: model.val_step(batch),
+    )[mode]
+    with pytest.raises(ValueError, match=r'depth_ref.*run_1\.png \(1 pixels'):
+        step()
     with pytest.raises(ValueError, match='LoadDepth'):
         model.val_step(make_batch(depth='absent'))
 
@@ -219,7 +220,7 @@ def test_match_loss(generator):
     options = dict(match_loss=dict(type='mmdsr.MatchLoss', loss_weight=0.1))
     model = _model(generator, depth_loss, **options)
     batch = make_batch(2)
-    with pytest.raises(ValueError, match='put mmdsr.LoadFlow'):
+    with pytest.raises(ValueError, match=r'put mmdsr\.LoadFlow'):
         model.train_step(batch, _optim(model))
     for index, sample in enumerate(batch['data_samples']):
         sample.set_tensor_data(

@@ -114,7 +114,8 @@ def test_match_loss_is_its_definition(dilations):
     case = make(dilations=dilations)
     *expected, centers, pixels = slow_match_loss(*case, 0.3)
     # Neither all nor none of what there is.
-    assert 4 < centers < 12 and 100 < pixels < case[2].sum()
+    assert 4 < centers < 12
+    assert 100 < pixels < case[2].sum()
     found = match_loss(*case, 0.3)
     np.testing.assert_allclose([term.item() for term in found], expected)
     loss = MatchLoss(loss_weight=0.2, temperature=0.3)

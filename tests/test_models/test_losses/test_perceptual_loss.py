@@ -28,12 +28,12 @@ def vgg_file(tmp_path_factory):
 
 
 def test_weights_are_required():
-    with pytest.raises(ValueError, match='torchvision.*untrained=True'):
+    with pytest.raises(ValueError, match=r'torchvision.*untrained=True'):
         PerceptualLoss()
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match='nothing.pth'):
+    with pytest.raises(FileNotFoundError, match=r'nothing\.pth'):
         PerceptualLoss(weights=str(tmp_path / 'nothing.pth'))
 
 
@@ -51,7 +51,8 @@ def test_download_only_on_request(monkeypatch, tmp_path):
     for _ in range(2):
         PerceptualLoss(weights='torchvision')
     ((url, digits),) = asked
-    assert url.endswith(f'vgg19-{digits}.pth') and digits == 'dcbb9e9d'
+    assert url.endswith(f'vgg19-{digits}.pth')
+    assert digits == 'dcbb9e9d'
 
 
 def test_other_weights_are_refused(tmp_path):

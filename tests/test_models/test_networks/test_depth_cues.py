@@ -147,7 +147,8 @@ def test_evidence_lays_the_cues_side_by_side():
     (depth, depth_ref, flow, _), _ = tube('step')
     depth[..., :9], depth_ref[..., :5, :] = torch.nan, torch.nan
     planes = depth_evidence(flow, depth, depth_ref)
-    assert planes.shape == (1, 3, *SIZE) and planes.isfinite().all()
+    assert planes.shape == (1, 3, *SIZE)
+    assert planes.isfinite().all()
     zeroed = depth.nan_to_num(), depth_ref.nan_to_num()
     shown, known = depth_consistency(flow, *zeroed)
     assert torch.equal(planes[:, :1], shown)
@@ -173,13 +174,17 @@ def test_unknown_depth():
         holed = depth.clone()
         holed[..., :20, :] = hole
         ratio, known = depth_ratio(flow, holed, depth_ref)
-        assert (ratio[..., :20, :] == 1).all() and ratio.isfinite().all()
-        assert not known[..., :20, :].any() and known.any()
+        assert (ratio[..., :20, :] == 1).all()
+        assert ratio.isfinite().all()
+        assert not known[..., :20, :].any()
+        assert known.any()
         shown, _ = depth_consistency(flow, holed, depth_ref)
-        assert not shown[..., :20, :].any() and shown.any()
+        assert not shown[..., :20, :].any()
+        assert shown.any()
     nothing = torch.full_like(depth, float('nan'))
     shown, known = depth_consistency(flow, nothing, depth_ref)
-    assert not shown.any() and not known.any()
+    assert not shown.any()
+    assert not known.any()
 
 
 def test_the_simulators_truth():

@@ -56,7 +56,8 @@ def test_any_size(size, ref_size):
     flow, confidence = net(lr, ref)
     assert flow.shape == (2, 2, *size)
     assert confidence.shape == (2, 1, *size)
-    assert confidence.min() >= 0 and confidence.max() <= 1
+    assert confidence.min() >= 0
+    assert confidence.max() <= 1
     down = downscale(ref)
     outside = inside(flow, down.shape[-2:]) == 0
     assert not confidence[outside].any()
@@ -167,7 +168,8 @@ def test_drimm_gives_the_match_map(kind):
     y, x = torch.meshgrid(torch.arange(32), torch.arange(35), indexing='ij')
     assert torch.equal(x + flow[0, 0], col[0, :32, :35].float())
     assert torch.equal(y + flow[0, 1], row[0, :32, :35].float())
-    assert confidence.min() >= 0 and confidence.max() <= 1
+    assert confidence.min() >= 0
+    assert confidence.max() <= 1
 
 
 def test_flow_warp_adds_detail_where_it_fits():
@@ -212,7 +214,8 @@ def test_depth_is_an_input():
         hole[..., 5:9, 5:9] = float('nan')
         far = hole.nan_to_num(nan=0)
         found = [net(lr, ref, None, d, depth_ref)[0] for d in (hole, far)]
-        assert found[0].isfinite().all() and torch.equal(*found)
+        assert found[0].isfinite().all()
+        assert torch.equal(*found)
         plain = flow_net(**SMALL)
         ignored = plain(lr, ref, None, depth, depth_ref)[0]
         assert torch.equal(plain(lr, ref)[0], ignored)

@@ -255,9 +255,12 @@ def test_depth_fusion_is_eq_3_from_coarse_to_fine():
 def test_shared_fusion_uses_one_convolution():
     fusion = SharedDepthFusion(4)
     feats = [torch.randn(1, 4, 8 // s, 8 // s) for s in (1, 2)]
-    fused = fusion(feats, feats[::-1][::-1])
-    for feat, out in zip(feats, fused, strict=True):
-        torch.testing.assert_close(out, fusion.conv(torch.cat([feat] * 2, 1)))
+    depths = [torch.randn(1, 4, 8 // s, 8 // s) for s in (1, 2)]
+    fused = fusion(feats, depths)
+    for feat, depth, out in zip(feats, depths, fused, strict=True):
+        torch.testing.assert_close(
+            out, fusion.conv(torch.cat([feat, depth], 1))
+        )
     assert count(SharedDepthFusion()) == 73_792
 
 

@@ -177,6 +177,11 @@ def test_every_weight_is_trained(net):
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_autocast_keeps_matches_and_stays_near(net, dtype):
+    try:
+        with torch.autocast('cpu', dtype=dtype):
+            pass
+    except RuntimeError as error:  # no fp16 in old releases
+        pytest.skip(str(error))
     lr, ref = images()
     given = depths(net, lr, ref)
     with torch.no_grad():
@@ -211,6 +216,7 @@ def test_the_decoder_runs_in_the_faster_layout(net, training):
     lr, ref = images()
     with torch.set_grad_enabled(training):
         net(lr, ref, **depths(net, lr, ref))
+    assert layouts
     assert all(layouts)
 
 

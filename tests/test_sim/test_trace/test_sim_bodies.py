@@ -64,9 +64,10 @@ SHAPES = {
         lambda p: (np.abs(AXES @ (p - CENTER) / (0.12, 0.06, 0.08)) < 1).all(),
     ),
     'capsule': (
-        capsule(CENTER, (*CENTER, 0.1, -0.12, 0.2), 0.05),
+        capsule(CENTER, CENTER + np.array([0.1, -0.12, 0.2]), 0.05),
         lambda p: (
-            segment_distance(p, CENTER, (*CENTER, 0.1, -0.12, 0.2)) < 0.05
+            segment_distance(p, CENTER, CENTER + np.array([0.1, -0.12, 0.2]))
+            < 0.05
         ),
     ),
 }
