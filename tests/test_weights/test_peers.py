@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+
+pytest.importorskip('spandrel')
+
 from spandrel.architectures.ATD import ATD
 from spandrel.architectures.Compact import Compact
 from spandrel.architectures.RCAN import RCAN

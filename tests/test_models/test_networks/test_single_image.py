@@ -6,6 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+pytest.importorskip('spandrel')
+pytest.importorskip('mmagic')
+
 from mmdsr.analysis.flops import count_cost, example_inputs
 from mmdsr.errors import MissingExtraError
 from mmdsr.models.networks import DBPN, MDSR, RCAN
