@@ -247,7 +247,7 @@ def test_the_command(study, tmp_path, refsr_root):
     assert f'Table and figures are in {out}' in done.stdout
     assert list(_lines(out)) == [*LABELS[:3], 'flow-warp']
     marks = _files(out)
-    # Other seeds and fewer images: only what is missing is done.
+    # Fewer images: only what is missing is done.
     done = run(TOOL, *args, '--jobs', 2, '--max-samples', 1)
     assert _files(out) == marks
     assert '1 images; bicubic' in (out / 'table.md').read_text()
