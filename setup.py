@@ -33,7 +33,10 @@ def read_requirements(name: str) -> list[str]:
 
 def read_extras() -> dict[str, list[str]]:
     """Return the extras; ``all`` holds those of users, not tests and docs."""
-    names = ('video', 'serve', 'depth', 'coco', 'train', 'seg', 'det', 'cls')
+    names = (
+        'video', 'serve', 'depth', 'peers', 'coco', 'train', 'seg', 'det',
+        'cls',
+    )  # fmt: skip
     extras = {name: read_requirements(name) for name in names}
     extras['all'] = sorted({line for part in extras.values() for line in part})
     extras['tests'] = read_requirements('tests')

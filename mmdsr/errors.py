@@ -15,6 +15,10 @@ class CheckpointError(ValueError):
     """A file cannot be read as a checkpoint, or does not fit."""
 
 
+class UnknownNetworkError(CheckpointError):
+    """A file of weights does not say which network they belong to."""
+
+
 class RefusedTypeError(pickle.UnpicklingError):
     """A file asks for something that no checkpoint needs."""
 

@@ -81,6 +81,7 @@ MODELS = HostRegistry(
         'DSR': 'mmdsr.models.editors.dsr',
         'DSRDistiller': 'mmdsr.models.editors.distill',
         'DSRGAN': 'mmdsr.models.editors.dsrgan',
+        'EDSR': 'mmdsr.models.editors.edsr',
         'DepthEditor': 'mmdsr.models.editors.depth',
         'FlowEditor': 'mmdsr.models.editors.flow',
         'SRClsDataPreprocessor': 'mmdsr.preprocessors.cls',

@@ -19,6 +19,7 @@ HOSTS = {
     'video': (),
     'serve': (),
     'depth': (),
+    'peers': (),
     'coco': (),
     'train': ('mmcv', 'mmagic'),
     'seg': ('mmcv',),

@@ -22,12 +22,14 @@ from mmdsr.errors import UsageError
 from mmdsr.experiments.ablation.evaluate import evaluate as evaluate_network
 from mmdsr.experiments.downstream.evaluate import evaluate as evaluate_host
 from mmdsr.experiments.runs import place_of
+from mmdsr.experiments.table2.evaluate import evaluate as evaluate_peer
 from mmdsr.io.reports import write_json
 
 #: By the kind of a run: what does one test.
 EVALUATORS: dict[str, Callable[..., dict[str, Any]]] = {
     'ablation': evaluate_network,
     'downstream': evaluate_host,
+    'table2': evaluate_peer,
 }
 
 

@@ -12,9 +12,12 @@ from mmdsr.evidence.record import Kind
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.models.networks.dsrnet_x import DSRNetX
 from mmdsr.models.networks.refsr_net import RefSRNet
+from mmdsr.models.networks.self_ensemble import SelfEnsemble
+from mmdsr.models.networks.single_image import SingleImageNet
 from mmdsr.registry import MODELS
-from mmdsr.weights import load_published, weight_path
+from mmdsr.weights import weight_path
 from mmdsr.weights.load import SUFFIXES
+from mmdsr.weights.peers import load_weights
 
 
 def check_choice(
@@ -43,7 +46,7 @@ def check_choice(
 
 
 #: The networks that can be run.
-Network: TypeAlias = RefSRNet | DSRNetX
+Network: TypeAlias = RefSRNet | DSRNetX | SingleImageNet | SelfEnsemble
 #: A file, an open config, or a dict like one.
 ConfigLike: TypeAlias = Path | str | Config | dict[str, Any]
 
@@ -60,8 +63,8 @@ def build_network(
             Defaults to None.
         checkpoint: The result of that training: a file or a working
             directory. Defaults to None.
-        weights: Published weights instead, see :mod:`mmdsr.weights`. Defaults
-            to None.
+        weights: Published weights instead, or those of another program, see
+            :func:`mmdsr.weights.peers.load_weights`. Defaults to None.
 
     Returns:
         The network, in evaluation mode.
@@ -74,13 +77,13 @@ def build_network(
     source: ConfigLike | None
     network: nn.Module
     if weights is not None:
-        source, network = weights, load_published(weights)
+        source, network = weights, load_weights(weights)
     else:
         source, network = config, _from_config(config, checkpoint)
-    if not isinstance(network, (RefSRNet, DSRNetX)):
+    if not isinstance(network, Network):
         raise ValueError(
-            f'{_name(source)} holds a {type(network).__name__}; only the '
-            'reference-based networks of mmdsr.models.networks can be used.'
+            f'{_name(source)} holds a {type(network).__name__}: use one of '
+            'the super-resolution networks of mmdsr.models.networks.'
         )
     if network.needs_depth:
         raise ValueError(
@@ -123,6 +126,8 @@ def takes_none(network: nn.Module) -> bool:
     Returns:
         Whether its reference may be left out.
     """
+    if isinstance(network, SelfEnsemble):
+        network = network.network
     return inspect.signature(network.forward).parameters['ref'].default is None
 
 

@@ -61,7 +61,9 @@ class SuperResolver:
             ``model.generator`` is built.
         checkpoint: Goes with ``config``: a checkpoint or a working
             directory.
-        weights: Name or file of published weights, see :mod:`mmdsr.weights`.
+        weights: Name or file of published weights, see :mod:`mmdsr.weights`,
+            or a checkpoint of any x4 single-image network that spandrel can
+            read.
         interpolation: No network, an honest baseline: ``'nearest'``,
             ``'bilinear'`` or ``'bicubic'`` (Pillow's kernel, a = -0.5).
         scale: How many times as many rows and columns. A network has its own

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mmdsr.errors import CheckpointError
+from mmdsr.errors import CheckpointError, UnknownNetworkError
 from mmdsr.io.checkpoint import (
     compare,
     fit_weights,
@@ -75,7 +75,7 @@ def read_published(
     content = read_checkpoint(path)
     meta = content.get('meta')
     if not isinstance(meta, dict) or meta.get('format') != FORMAT:
-        raise CheckpointError(
+        raise UnknownNetworkError(
             f'{path} does not describe its network. Make a published file '
             'of it with tools/model_converters/publish.py, or load it with '
             'its config.'

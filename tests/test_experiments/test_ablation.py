@@ -100,8 +100,6 @@ def test_the_schedule_is_stretched_and_the_warm_up_kept():
     assert (cosine['begin'], cosine['end'], cosine['T_max']) == (
         100, 5000, 4900,
     )  # fmt: skip
-    with pytest.raises(UsageError, match='to 100 iterations'):
-        prepare(QUICK, Budget(iters=100), 0)
     plus = AblationRow('Plus', CONFIGS / 'dsrnet/teacher_plus.py')
     (cosine,) = prepare(plus, Budget(iters=700), 0).param_scheduler
     assert (cosine['T_max'], cosine['end'], cosine['by_epoch']) == (
@@ -112,6 +110,18 @@ def test_the_schedule_is_stretched_and_the_warm_up_kept():
     odd = dict(param_scheduler=[dict(type='StepLR', step_size=9, end=20)])
     with pytest.raises(UsageError, match=r'StepLR.*cannot be fitted'):
         prepare(plus, Budget(iters=700, options=odd), 0)
+
+
+def test_a_warm_up_longer_than_the_run_gets_its_share():
+    # 100 of 2000 iterations are a twentieth.
+    warm_up, cosine = prepare(QUICK, Budget(iters=100), 0).param_scheduler
+    assert (warm_up['begin'], warm_up['end']) == (0, 5)
+    assert (cosine['begin'], cosine['end'], cosine['T_max']) == (5, 100, 95)
+    warm_up, cosine = prepare(QUICK, Budget(iters=101), 0).param_scheduler
+    assert (warm_up['end'], cosine['T_max']) == (100, 1)
+    # Less than two steps of it would never reach the full rate.
+    (cosine,) = prepare(QUICK, Budget(iters=39), 0).param_scheduler
+    assert (cosine['begin'], cosine['end'], cosine['T_max']) == (0, 39, 39)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from mmdsr.doctor.lane import parse_requirements, read_lane
 ABSENT = (
     'av', 'diffusers', 'huggingface_hub', 'jinja2', 'lpips', 'mmagic', 'mmcv',
     'mmdet', 'mmpretrain', 'mmseg', 'pandas', 'pycocotools', 'scipy',
-    'tensorboard', 'transformers',
+    'spandrel', 'tensorboard', 'transformers',
 )  # fmt: skip
 TOOLS = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / 'tools').rglob('*.py')
@@ -125,7 +125,12 @@ def test_the_report_needs_jinja(tmp_path):
 
 @pytest.mark.parametrize(
     ('extra', 'modules'),
-    [('video', 'av jinja2'), ('depth', 'scipy'), ('coco', 'pycocotools')],
+    [
+        ('video', 'av jinja2'),
+        ('depth', 'scipy'),
+        ('peers', 'spandrel'),
+        ('coco', 'pycocotools'),
+    ],
 )
 def test_extras_hold_what_is_needed(extra, modules):
     lane = read_lane()

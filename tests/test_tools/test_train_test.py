@@ -161,6 +161,33 @@ default_hooks = dict(
 
 
 @pytest.mark.slow
+def test_a_single_image_network_resumes(tmp_path, refsr_root):
+    config = tmp_path / 'small.py'
+    base = str(ROOT / 'configs/baselines/rcan_plus_quick.py')
+    config.write_text(f"""
+_base_ = {base!r}
+model = dict(generator=dict(network=dict(
+    channels=8, num_groups=1, num_blocks=1, reduction=4)))
+data_root = {str(refsr_root)!r}
+train_dataloader = dict(batch_size=1, dataset=dict(data_root=data_root))
+val_dataloader = dict(dataset=dict(data_root=data_root))
+train_cfg = dict(max_iters=6, val_interval=3)
+default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
+""")
+    whole, parts = tmp_path / 'whole', tmp_path / 'parts'
+    run('train.py', config, '--work-dir', whole)
+    early = _weights(whole / 'iter_4.pth')
+    parts.mkdir()
+    (whole / 'iter_4.pth').rename(parts / 'iter_4.pth')
+    start = ['--resume', parts / 'iter_4.pth']
+    done = run('train.py', config, '--work-dir', parts, *start)
+    assert done.stdout.count('loss_rec') == 2
+    a, b = _weights(whole / 'iter_6.pth'), _weights(parts / 'iter_6.pth')
+    assert not _differences(a, b)
+    assert _differences(a, early)
+
+
+@pytest.mark.slow
 def test_train_test_and_compare(tmp_path, refsr_root):
     config = _config(tmp_path, refsr_root, QUICK.format(iters=2))
     work_dir = tmp_path / 'work'

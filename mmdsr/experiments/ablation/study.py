@@ -4,13 +4,14 @@ A study is a YAML file with a ``title`` and ``rows``, each with a ``label``,
 a ``config`` (relative to the file) and perhaps ``options`` as on the command
 line. All rows get the same iterations, crops, data and seeds, are not
 validated while they train, and are judged by their last weights: picking the
-best of several by the test data would favour the noisier row.
+best of several by the test data would favor the noisier row.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 from mmengine.config import Config
@@ -18,6 +19,9 @@ from mmengine.config import Config
 from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import merge_options
 from mmdsr.errors import UsageError
+
+#: Schedules that end before the run and lead to its full learning rate.
+_WARM_UPS = ('LinearLR', 'ConstantLR')
 
 
 @dataclass
@@ -290,8 +294,9 @@ def set_crop(cfg: Config, side: int) -> None:
 def set_iterations(cfg: Config, iters: int) -> None:
     """Fit loop and schedule to a number of iterations, in place.
 
-    A schedule that spans the run is stretched or shortened with it; a
-    warm-up before it stays as it is.
+    A schedule that spans the run is stretched or shortened with it. A
+    warm-up before it stays as it is; if it would not be over before the end,
+    it gets the share of the run that it has in the config.
 
     Args:
         cfg: The config, by iterations or by epochs.
@@ -307,7 +312,9 @@ def set_iterations(cfg: Config, iters: int) -> None:
     if isinstance(schedulers, dict):
         schedulers = [schedulers]
     fitted = []
-    for scheduler in schedulers:
+    for scheduler in _shorten_warm_up(
+        schedulers, loop.get('max_iters') or 0, iters
+    ):
         scheduler = dict(scheduler)
         by_epoch = scheduler.pop('by_epoch', True)
         scheduler.pop('convert_to_iter_based', None)
@@ -338,3 +345,46 @@ def set_iterations(cfg: Config, iters: int) -> None:
     interval = 250 if hook.get('by_epoch', True) else hook.interval
     hook.update(by_epoch=False, interval=min(interval, iters))
     cfg.log_processor = dict(cfg.get('log_processor') or {}, by_epoch=False)
+
+
+def _shorten_warm_up(
+    schedulers: Sequence[dict[str, Any]], total: int, iters: int
+) -> list[dict[str, Any]]:
+    """Fit a warm-up to a run that would be over before it.
+
+    Args:
+        schedulers: Of a config.
+        total: Iterations of the config; 0 if it counts epochs.
+        iters: Iterations of the run.
+
+    Returns:
+        The same; if a warm-up does not end before the run, all that begins
+        or ends with it does so after the same share of the run. A warm-up of
+        a single step is left out: it would never reach the full rate.
+    """
+
+    def is_warm_up(scheduler: dict[str, Any]) -> bool:
+        return (
+            scheduler['type'] in _WARM_UPS
+            and not scheduler.get('by_epoch', True)
+            and scheduler.get('end', total) < total
+        )
+
+    ends = [s['end'] for s in schedulers if is_warm_up(s)]
+    if not ends or max(ends) < iters:
+        return list(schedulers)
+    shares = {end: end * iters // total for end in ends}
+    moved = {end: share * (share > 1) for end, share in shares.items()}
+    fitted = []
+    for scheduler in schedulers:
+        old = scheduler.get('begin', 0)
+        begin = moved.get(old, old)
+        scheduler = dict(scheduler, begin=begin)
+        for key in {'T_max', 'total_steps'} & scheduler.keys():
+            scheduler[key] += old - begin
+        if is_warm_up(scheduler):
+            scheduler['end'] = moved[scheduler['end']]
+            if scheduler['end'] == begin:
+                continue
+        fitted.append(scheduler)
+    return fitted

@@ -1,6 +1,10 @@
-"""Networks of the paper, and DSRNet-X; they need torch and mmengine only."""
+"""Networks of the paper, and DSRNet-X; they need torch and mmengine only.
+
+RCAN and ATD import spandrel when they are built.
+"""
 
 from mmdsr.models.networks.aligners import DISAligner, DRIMMAligner
+from mmdsr.models.networks.dbpn import DBPN
 from mmdsr.models.networks.decoder import DRAM, SAM, RefDecoder
 from mmdsr.models.networks.depth_fusion import DepthFusion, SharedDepthFusion
 from mmdsr.models.networks.depth_unet import DepthUNet
@@ -13,12 +17,19 @@ from mmdsr.models.networks.encoder import DepthEncoder, RefEncoder
 from mmdsr.models.networks.flow_warp import FlowWarp
 from mmdsr.models.networks.flownet import FlowNet
 from mmdsr.models.networks.masa_sr import MASASRNet
+from mmdsr.models.networks.mdsr import MDSR
+from mmdsr.models.networks.peers import ATD, RCAN
 from mmdsr.models.networks.refsr_net import DSROutput
+from mmdsr.models.networks.self_ensemble import SelfEnsemble
 
 __all__ = [
+    'ATD',
+    'DBPN',
     'DMM',
     'DRAM',
     'DRIMM',
+    'MDSR',
+    'RCAN',
     'SAM',
     'DISAligner',
     'DRIMMAligner',
@@ -33,6 +44,7 @@ __all__ = [
     'MASASRNet',
     'RefDecoder',
     'RefEncoder',
+    'SelfEnsemble',
     'SharedDepthFusion',
     'VGGStyleDiscriminator',
 ]

@@ -1,0 +1,205 @@
+"""Which trainings Table 2 needs, and what each of them depends on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmdsr.engine.launch import check_data
+from mmdsr.errors import MissingExtraError, UsageError
+from mmdsr.experiments.ablation.study import (
+    AblationRow,
+    Budget,
+    Study,
+    has_teacher,
+    prepare,
+)
+from mmdsr.experiments.runs import TrainingRun, prepare_runs
+from mmdsr.registry import MODELS
+
+#: Share of a training in which a GAN's generator learns alone.
+_ALONE = 0.25
+#: What is added to the name of a data set where eight turns are tested.
+TURNED = ', eight turns'
+
+
+@dataclass
+class Entry:
+    """A row of the table and how it comes about.
+
+    Args:
+        row: Of the study.
+        trained: The row whose training it uses; itself, or that of the same
+            network without :class:`mmdsr.SelfEnsemble`.
+        teacher: The row that it is distilled from, if it is.
+    """
+
+    row: AblationRow
+    trained: AblationRow
+    teacher: AblationRow | None = None
+
+    @property
+    def turned(self) -> bool:
+        """Whether it is a test of another row's training on eight turns."""
+        return self.trained is not self.row
+
+
+def make_plan(study: Study, budget: Budget) -> list[Entry]:
+    """Find out what the rows of a study depend on.
+
+    Args:
+        study: The study.
+        budget: What all rows have in common.
+
+    Returns:
+        One entry per row.
+
+    Raises:
+        UsageError: If a row cannot be built, its data are missing, or it has
+            a teacher that is no row.
+    """
+    configs = {row.label: prepare(row, budget, 0) for row in study.rows}
+    by_network = {
+        str(configs[row.label].model.generator): row for row in study.rows
+    }
+    entries = []
+    for row in study.rows:
+        cfg = configs[row.label]
+        _check(row, cfg)
+        generator = cfg.model.generator
+        inner = None
+        if generator.type == 'mmdsr.SelfEnsemble':
+            inner = by_network.get(str(generator.network))
+        teacher = None
+        if has_teacher(cfg):
+            teacher = by_network.get(str(cfg.model.teacher))
+            if teacher is None:
+                raise UsageError(
+                    f'The teacher of {row.label!r} is no row of the study: '
+                    'add its config, in front of that row.'
+                )
+        entries.append(Entry(row, inner or row, teacher))
+    return entries
+
+
+def _check(row: AblationRow, cfg: Config) -> None:
+    """Find what is missing before anything is trained."""
+    check_data(cfg, ['train_dataloader'])
+    try:
+        MODELS.build(cfg.model.generator)
+    except (KeyError, TypeError, ValueError, MissingExtraError) as error:
+        raise UsageError(
+            f'The network of {row.label!r} cannot be built: {error}'
+        ) from error
+
+
+def folder_of(out: Path, row: AblationRow, seed: int) -> Path:
+    """Return the folder of a training.
+
+    Args:
+        out: Folder of the study.
+        row: The row.
+        seed: The seed.
+
+    Returns:
+        Path: Below ``out``.
+    """
+    return out / 'runs' / row.name / f'seed{seed}'
+
+
+def config_of(
+    entry: Entry,
+    budget: Budget,
+    seed: int,
+    out: Path,
+    iterations: Mapping[str, int] | None = None,
+) -> Config:
+    """Return the config of a training.
+
+    Args:
+        entry: The row.
+        budget: What all rows have in common.
+        seed: The seed.
+        out: Folder of the study.
+        iterations: Per label, if the rows differ in it. Defaults to None,
+            those of the budget.
+
+    Returns:
+        The config, ready for training. A teacher is that of the same seed;
+        a GAN's generator learns alone for the first quarter.
+    """
+    if iterations is not None:
+        budget = replace(budget, iters=iterations[entry.row.label])
+    if entry.teacher is not None:
+        work = folder_of(out, entry.teacher, seed) / 'work'
+        budget = replace(budget, teacher=str(work.resolve()))
+    cfg = prepare(entry.row, budget, seed)
+    if budget.iters and cfg.model.get('discriminator'):
+        cfg.model.train_cfg.pixel_init = int(_ALONE * budget.iters)
+    return cfg
+
+
+def make_runs(
+    entries: Sequence[Entry],
+    configs: Mapping[tuple[str, int], Config],
+    seeds: Sequence[int],
+    out: Path,
+    roots: Mapping[str, str],
+    max_samples: int | None,
+) -> list[TrainingRun]:
+    """Make the folders of all trainings; take up what is done.
+
+    Args:
+        entries: Of :func:`make_plan`.
+        configs: Per label and seed.
+        seeds: Seeds of every row.
+        out: Folder of the study.
+        roots: Data sets to test on, by name.
+        max_samples: Test images of each; None for all.
+
+    Returns:
+        Seed by seed.
+
+    Raises:
+        UsageError: If a folder holds a run of another config or budget.
+    """
+    turned = {e.trained.label for e in entries if e.turned}
+
+    def make(entry: Entry, seed: int) -> tuple[TrainingRun, Config]:
+        label = entry.row.label
+        tests = {}
+        for name, root in roots.items():
+            test = dict(root=root, max_samples=max_samples)
+            tests[name] = test
+            if label in turned:
+                tests[name + TURNED] = dict(test, turns=True)
+        folder = folder_of(out, entry.row, seed)
+        title = f'{label}, seed {seed}'
+        run = TrainingRun('table2', label, seed, title, folder, tests)
+        return run, configs[label, seed]
+
+    return prepare_runs([e for e in entries if not e.turned], seeds, make)
+
+
+def results_of(
+    entries: Sequence[Entry], runs: Sequence[TrainingRun], name: str
+) -> dict[tuple[str, int], dict]:
+    """Collect the results on a data set.
+
+    Args:
+        entries: Of :func:`make_plan`.
+        runs: All trainings.
+        name: Name of the data set.
+
+    Returns:
+        What the evaluation gave, per label and seed.
+    """
+    done = {(r.row, r.seed): r.results for r in runs if r.results}
+    results = {}
+    for entry in entries:
+        key = name + TURNED if entry.turned else name
+        for (label, seed), tests in done.items():
+            if label == entry.trained.label:
+                results[entry.row.label, seed] = tests[key]
+    return results

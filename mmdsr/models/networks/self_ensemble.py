@@ -1,0 +1,142 @@
+"""Eight flips and turns of the input, averaged: the "+" of EDSR+ and RCAN+."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from mmdsr.models.networks.refsr_net import DSROutput
+from mmdsr.registry import MODELS
+
+
+def turn(image: Tensor, number: int) -> Tensor:
+    """Flip and transpose a map.
+
+    Args:
+        image: Map (..., H, W).
+        number: Which of the eight: 1 mirrors rows, 2 mirrors columns, 4
+            exchanges both, afterwards; 0 changes nothing.
+
+    Returns:
+        Map (..., H, W), or (..., W, H) from 4 on.
+    """
+    dims = [dim for bit, dim in ((1, -2), (2, -1)) if number & bit]
+    image = image.flip(dims) if dims else image
+    return image.transpose(-2, -1) if number & 4 else image
+
+
+def turn_back(image: Tensor, number: int) -> Tensor:
+    """Undo :func:`turn`.
+
+    Args:
+        image: What :func:`turn` gave, at any resolution.
+        number: As of it.
+
+    Returns:
+        The map as it was.
+    """
+    image = image.transpose(-2, -1) if number & 4 else image
+    dims = [dim for bit, dim in ((1, -2), (2, -1)) if number & bit]
+    return image.flip(dims) if dims else image
+
+
+@MODELS.register_module()
+class SelfEnsemble(nn.Module):
+    """Any network, tested on all flips and turns of its input.
+
+    The paper calls RCAN+ "RCAN with a self-supervised strategy", and says no
+    more. The "+" of the RCAN paper is the geometric self-ensemble of Lim et
+    al. (2017), which leaves training, parameters and the cost in Table 2 as
+    they are; this is what it is taken to be. References and depth maps are
+    turned with the image. A training step runs the network once.
+
+    Args:
+        network: Config of the network.
+    """
+
+    def __init__(self, network: dict) -> None:
+        super().__init__()
+        self.network = MODELS.build(network)
+        self.scale: int = self.network.scale
+        self.needs_depth: bool = self.network.needs_depth
+        self.lr_multiple: int = self.network.lr_multiple
+        self.searches_from_center: bool = getattr(
+            self.network, 'searches_from_center', False
+        )
+
+    @property
+    def depth_net(self) -> nn.Module | None:
+        """What of the network predicts depth, ``None`` if nothing does."""
+        return getattr(self.network, 'depth_net', None)
+
+    def _turned(
+        self, maps: tuple[Tensor | None, ...], named: dict[str, Tensor | None]
+    ) -> Iterator[tuple[int, list[Tensor | None], dict[str, Tensor | None]]]:
+        """All inputs, turned; while training, as they are."""
+        for number in range(1 if self.training else 8):
+            yield (
+                number,
+                [None if x is None else turn(x, number) for x in maps],
+                {
+                    name: None if x is None else turn(x, number)
+                    for name, x in named.items()
+                },
+            )
+
+    def forward(
+        self,
+        lr: Tensor,
+        ref: Tensor | None = None,
+        ref_down: Tensor | None = None,
+        **depth: Tensor | None,
+    ) -> Tensor:
+        """Super-resolve.
+
+        Args:
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref: References (N, 3, Hr, Wr), as the network needs them.
+            ref_down: References reduced by 4.
+            **depth: ``depth`` (N, 1, H, W) and ``depth_ref`` (N, 1, h, w),
+                of a network that takes them.
+
+        Returns:
+            Mean (N, 3, 4H, 4W) of all results, not clamped.
+        """
+        results = [
+            turn_back(self.network(*maps, **named), number)
+            for number, maps, named in self._turned((lr, ref, ref_down), depth)
+        ]
+        return torch.stack(results).mean(0)
+
+    def explain(
+        self,
+        lr: Tensor,
+        ref: Tensor | None = None,
+        ref_down: Tensor | None = None,
+        feature_level: str = 'scale',
+        **depth: Tensor | None,
+    ) -> DSROutput:
+        """Super-resolve, with all that the network computes.
+
+        Args:
+            lr: As of :meth:`forward`.
+            ref: Likewise.
+            ref_down: Likewise.
+            feature_level: As of the network.
+            **depth: As of :meth:`forward`.
+
+        Returns:
+            The mean image; the rest is of the image as it is.
+        """
+        turned = self._turned((lr, ref, ref_down), depth)
+        outputs = [
+            (
+                number,
+                self.network.explain(
+                    *maps, feature_level=feature_level, **named
+                ),
+            )
+            for number, maps, named in turned
+        ]
+        results = [turn_back(output.sr, number) for number, output in outputs]
+        return outputs[0][1]._replace(sr=torch.stack(results).mean(0))

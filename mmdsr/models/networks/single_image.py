@@ -1,0 +1,121 @@
+"""What the compared networks that see no reference have in common."""
+
+import torch
+from torch import Tensor, nn
+
+from mmdsr.models.networks.padding import SCALE
+from mmdsr.models.networks.refsr_net import DSROutput
+
+#: Mean RGB of DIV2K, which EDSR and its successors subtract.
+DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
+
+
+class SingleImageNet(nn.Module):
+    """A network that takes a reference like any other, and ignores it.
+
+    A subclass says in :meth:`enlarge` what it computes. Editors, inference
+    and comparisons treat it like a reference-based network.
+    """
+
+    scale = SCALE
+    needs_depth = False
+    #: Any size of LR will do: :meth:`enlarge` pads what it has to.
+    lr_multiple = 1
+    searches_from_center = False
+
+    def enlarge(self, lr: Tensor) -> Tensor:
+        """Super-resolve.
+
+        Args:
+            lr: LR images (N, 3, H, W), RGB in [0, 1]. They stay as they are.
+
+        Returns:
+            Images (N, 3, 4H, 4W), not clamped.
+        """
+        raise NotImplementedError
+
+    def forward(
+        self,
+        lr: Tensor,
+        ref: Tensor | None = None,
+        ref_down: Tensor | None = None,
+    ) -> Tensor:
+        """Super-resolve.
+
+        Args:
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref: Ignored.
+            ref_down: Ignored.
+
+        Returns:
+            Images (N, 3, 4H, 4W), not clamped.
+
+        Raises:
+            ValueError: If ``lr`` is not a batch of RGB images.
+        """
+        if lr.ndim != 4 or lr.shape[1] != 3:
+            raise ValueError(
+                'lr must be RGB images of shape (N, 3, H, W), got '
+                f'{tuple(lr.shape)}'
+            )
+        return self.enlarge(lr)
+
+    def explain(
+        self,
+        lr: Tensor,
+        ref: Tensor | None = None,
+        ref_down: Tensor | None = None,
+        feature_level: str = 'scale',
+    ) -> DSROutput:
+        """Super-resolve, in the form of a reference-based network.
+
+        Args:
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref: Ignored.
+            ref_down: Ignored.
+            feature_level: Ignored; there are no features to distill.
+
+        Returns:
+            The image with a confidence of 0: nothing is taken from a
+            reference.
+        """
+        sr = self.forward(lr)
+        confidence = lr.new_zeros(len(lr), 1, *lr.shape[-2:])
+        return DSROutput(sr, None, None, confidence, (), None)
+
+
+class WrappedNet(SingleImageNet):
+    """A single-image network that another package has written.
+
+    Args:
+        net: Takes and returns RGB images in [0, 1].
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def enlarge(self, lr: Tensor) -> Tensor:
+        """Super-resolve; as of :class:`SingleImageNet`."""
+        # They keep constants as plain tensors and replace them by copies of
+        # the kind and on the device of the last image; and RCAN multiplies
+        # its input in place.
+        constants = {
+            name: value
+            for name, value in vars(self.net).items()
+            if isinstance(value, Tensor)
+        }
+        try:
+            return self.net(lr.clone())
+        finally:
+            vars(self.net).update(constants)
+
+
+def add_mean_buffer(module: nn.Module) -> None:
+    """Give a network the mean of DIV2K as a constant, ``mean``.
+
+    Args:
+        module: Gets the buffer (3, 1, 1); it is not stored in checkpoints.
+    """
+    mean = torch.tensor(DIV2K_MEAN)[:, None, None]
+    module.register_buffer('mean', mean, persistent=False)

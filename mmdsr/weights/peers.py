@@ -1,0 +1,130 @@
+"""Weights of any single-image network that spandrel can read, besides ours."""
+
+from pathlib import Path
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmdsr.errors import (
+    CheckpointError,
+    MissingExtraError,
+    UnknownNetworkError,
+)
+from mmdsr.extras import require
+from mmdsr.io.checkpoint import read_checkpoint, unwrap
+from mmdsr.models.networks.padding import SCALE
+from mmdsr.models.networks.single_image import WrappedNet
+from mmdsr.weights.load import load_published
+
+
+class PeerNet(WrappedNet):
+    """A network that spandrel has built from a checkpoint.
+
+    Args:
+        net: Takes and returns RGB images in [0, 1].
+        minimum: Shortest side of LR.
+        multiple: What both sides of LR must be divisible by.
+        square: Whether LR must be square.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        minimum: int = 0,
+        multiple: int = 1,
+        square: bool = False,
+    ) -> None:
+        super().__init__(net)
+        self.minimum = minimum
+        self.multiple = multiple
+        self.square = square
+
+    def enlarge(self, lr: Tensor) -> Tensor:
+        """Super-resolve; as of :class:`SingleImageNet`."""
+        height, width = lr.shape[-2:]
+        sides = [max(side, self.minimum) for side in (height, width)]
+        if self.square:
+            sides = [max(sides)] * 2
+        bottom, right = (
+            side + -side % self.multiple - own
+            for side, own in zip(sides, (height, width), strict=True)
+        )
+        padded = F.pad(lr, (0, right, 0, bottom), mode='replicate')
+        result = super().enlarge(padded)
+        return result[..., : height * SCALE, : width * SCALE]
+
+
+def load_weights(name_or_path: str | Path) -> nn.Module:
+    """Load published weights, or a checkpoint of another program.
+
+    Args:
+        name_or_path: Name or file of published weights; otherwise a file
+            with the weights of a x4 network that spandrel knows. The license
+            of such a file is for its user to keep.
+
+    Returns:
+        The network in float32, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If it cannot be used.
+    """
+    try:
+        return load_published(name_or_path)
+    except UnknownNetworkError as error:
+        state = unwrap(read_checkpoint(name_or_path), name_or_path)
+        # Of one of our trainings, which has a config.
+        if any(key.startswith('generator.') for key in state):
+            raise
+        try:
+            require('peers', 'spandrel')
+        except MissingExtraError as missing:
+            raise CheckpointError(
+                f'{error} If it is of another program: {missing}'
+            ) from missing
+        return _load_peer(state, Path(name_or_path), error)
+
+
+def _load_peer(
+    state: dict[str, Tensor], path: Path, reason: CheckpointError
+) -> PeerNet:
+    """Let spandrel find out which network weights belong to."""
+    from spandrel import (
+        ImageModelDescriptor,
+        ModelLoader,
+        UnsupportedModelError,
+    )
+
+    try:
+        found = ModelLoader().load_from_state_dict(state)
+    except UnsupportedModelError as error:
+        raise CheckpointError(
+            f'{reason} Nor is it a network that spandrel knows.'
+        ) from error
+    # Weights that look like those of a network and are not: anything.
+    except Exception as error:
+        lines = str(error).splitlines() or ['']
+        raise CheckpointError(
+            f'{path} looks like the weights of a network that spandrel '
+            f'knows, but they do not fit ({type(error).__name__}: '
+            f'{lines[0][:100]}): get the file again.'
+        ) from error
+    name = found.architecture.name
+    if not isinstance(found, ImageModelDescriptor) or found.purpose != 'SR':
+        raise CheckpointError(
+            f'{path} holds a {name} for something other than enlarging one '
+            'image: use a x4 super-resolution network.'
+        )
+    if found.scale != SCALE:
+        raise CheckpointError(
+            f'{path} holds a {name} that enlarges by {found.scale}: use its '
+            f'x{SCALE} weights.'
+        )
+    if (found.input_channels, found.output_channels) != (3, 3):
+        raise CheckpointError(
+            f'{path} holds a {name} for images of {found.input_channels} '
+            'channels: use one for RGB.'
+        )
+    size = found.size_requirements
+    net = found.model.float().requires_grad_(False)
+    return PeerNet(net, size.minimum, size.multiple_of, size.square).eval()

@@ -1,0 +1,70 @@
+"""Table 2: rules and numbers worked by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmdsr.experiments.ablation.study import Budget, read_study
+from mmdsr.experiments.table2 import plan
+from mmdsr.experiments.table2.figures import (
+    hardest_window,
+    median_and_largest,
+    pareto,
+)
+from mmdsr.experiments.table2.paper import TABLE2
+from mmdsr.experiments.table2.table import lines_of
+
+QUICK = Path(__file__).parents[2] / 'configs/table2/quick.yml'
+
+
+def test_the_front_is_what_nothing_beats():
+    points = [(3.0, 5.0), (1.0, 2.0), (2.0, 2.0), (1.0, 1.0), (4.0, 4.0)]
+    assert pareto(points) == [1, 0]
+    assert pareto([]) == []
+
+
+def test_images_are_chosen_by_rule():
+    assert median_and_largest([0.3, -1.0, 2.0]) == (0, 2)
+    assert median_and_largest([0.3, -1.0, 2.0, 0.1]) == (3, 2)
+    hr = np.zeros((40, 60, 3), np.uint8)
+    worse = hr.copy()
+    worse[20:32, 30:48] = 99
+    assert hardest_window(worse, hr) == (slice(20, 32), slice(30, 48))
+
+
+def test_lines_compare_runs_of_the_same_seed():
+    def result(psnr):
+        return dict(
+            psnr_y=psnr, ssim_y=0.9, psnr_rgb=psnr - 2, ssim_rgb=0.8, gain=1.0
+        )
+
+    results = {
+        ('a', 0): result(30.0),
+        ('a', 1): result(34.0),
+        ('b', 1): result(35.0),
+    }
+    a, b, c = lines_of('abc', results, 'a')
+    assert (a.values['psnr_y'].mean, a.delta) == (32.0, None)
+    assert b.delta is not None
+    assert (b.delta.mean, b.seeds) == (1.0, [1])
+    assert not c.values
+
+
+def test_the_quick_study_has_all_rows(refsr_root):
+    study = read_study(QUICK)
+    assert {row.label for row in study.rows} > TABLE2.keys()
+    assert len(TABLE2) == 13
+    budget = Budget(iters=300, data_root=str(refsr_root))
+    entries = {e.row.label: e for e in plan.make_plan(study, budget)}
+    assert [name for name, e in entries.items() if e.turned] == ['RCAN+']
+    assert entries['RCAN+'].trained.label == 'RCAN'
+    teacher = entries['DSRNet-D'].teacher
+    assert teacher is not None
+    assert teacher.label == 'DSRNet+'
+    out = Path('out')
+    cfg = plan.config_of(entries['DSRNet-D'], budget, 1, out)
+    assert cfg.model.teacher_checkpoint.endswith('dsrnet-and/seed1/work')
+    gan = plan.config_of(entries['DSRNet'], budget, 0, out, {'DSRNet': 200})
+    assert gan.train_cfg.max_iters == 200
+    assert gan.model.train_cfg.pixel_init == pytest.approx(50)

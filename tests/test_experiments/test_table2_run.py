@@ -1,0 +1,253 @@
+"""Table 2 from its rows to its figures, on a data set of four images."""
+
+import csv
+import json
+
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+from tool_runs import ROOT, call, run
+
+from mmdsr.errors import UsageError
+from mmdsr.experiments import worker
+from mmdsr.experiments.ablation.study import Budget, Study, read_study
+from mmdsr.experiments.runs import finish
+from mmdsr.experiments.table2 import experiment, plan, table
+from mmdsr.experiments.table2.evaluate import SCORES
+from mmdsr.experiments.table2.experiment import Options, run_table2
+from mmdsr.experiments.table2.timing import iterations_in
+
+CONFIGS = ROOT / 'configs'
+TOOL = 'analysis_tools/table2.py'
+RCAN = 'channels: 8, num_groups: 1, num_blocks: 1, reduction: 4'
+STUDY = f"""
+title: A small Table 2
+rows:
+- label: RCAN
+  config: {CONFIGS}/baselines/rcan_quick.py
+  options: {{model.generator: {{{RCAN}}}}}
+- label: RCAN+
+  config: {CONFIGS}/baselines/rcan_plus_quick.py
+  options: {{model.generator.network: {{{RCAN}}}}}
+- label: MASA-rec
+  config: {CONFIGS}/baselines/masa_rec_quick.py
+  options: {{model.generator.channels: 4}}
+# Before its teacher: the order of the rows is not that of the trainings.
+- label: DSRNet-D
+  config: {CONFIGS}/distill/dsrnet-d_quick.py
+  options:
+    model.generator.channels: 4
+    model.teacher.channels: 4
+    model.adm.channels: 16
+- label: DSRNet+
+  config: {CONFIGS}/dsrnet/teacher_quick.py
+  options: {{model.generator.channels: 4}}
+"""
+LABELS = ['RCAN', 'RCAN+', 'MASA-rec', 'DSRNet-D', 'DSRNet+', 'flow-warp']
+FIGURES = ['fig6.png', 'fig8.png', 'fig9.png']
+
+
+@pytest.fixture
+def study(tmp_path):
+    path = tmp_path / 'study.yml'
+    path.write_text(STUDY)
+    return path
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Do the runs in this process; names those that were not done before."""
+    names = []
+
+    def run_here(runs, jobs, console, report):
+        for item in runs:
+            if item.results is None:
+                names.append(item.title)
+                worker.work(item.folder)
+                finish(item, 0)
+                console.print(report(item))
+
+    monkeypatch.setattr(experiment, 'run_all', run_here)
+    # Counting takes longer than such a training.
+    monkeypatch.setattr(table, 'SHAPE', (32, 32))
+    return names
+
+
+def _files(out):
+    return {p: p.stat().st_mtime_ns for p in out.rglob('iter_*.pth')}
+
+
+def _lines(out, name='tiny'):
+    content = json.loads((out / 'table.json').read_text())
+    return {line['label']: line for line in content['tables'][name]}
+
+
+def test_rows_to_tables_and_figures(study, tmp_path, refsr_root, trained):
+    out = tmp_path / 'out'
+    budget = Budget(iters=2, batch_size=1, data_root=str(refsr_root))
+    args = (read_study(study), budget, Options(out, seeds=[3]))
+    with (tmp_path / 'shown.txt').open('w') as shown:
+        runs = run_table2(*args, Console(file=shown))
+    # One training for RCAN and RCAN+, and the teacher before its student.
+    assert trained == [
+        f'{name}, seed 3' for name in ('RCAN', 'MASA-rec', 'DSRNet+')
+    ] + ['DSRNet-D, seed 3']
+    assert not any(item.error for item in runs)
+    log = (out / 'runs/dsrnet-d/seed3/config.py').read_text()
+    assert str(out / 'runs/dsrnet-and/seed3/work') in log
+
+    lines = _lines(out)
+    assert list(lines) == LABELS
+    for label, line in lines.items():
+        assert line['seeds'] == [3]
+        assert set(line['values']) == {*SCORES, 'gain'}
+        delta = line['delta']
+        mean = line['values']['psnr_y']['mean']
+        if label == 'MASA-rec':
+            assert delta is None
+        else:
+            base = lines['MASA-rec']['values']['psnr_y']['mean']
+            assert delta['mean'] == pytest.approx(mean - base)
+    one, eight = (lines[x]['values'] for x in ('RCAN', 'RCAN+'))
+    assert one['psnr_y']['mean'] != eight['psnr_y']['mean']
+    content = json.loads((out / 'table.json').read_text())
+    costs = content['costs']
+    assert costs['RCAN+']['params'] == costs['RCAN']['params']
+    assert costs['RCAN+']['macs'] == 8 * costs['RCAN']['macs']
+
+    with (out / 'table.csv').open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row['row'] for row in rows] == LABELS
+    assert rows[2]['paper_psnr'] == '36.7557'
+    assert rows[5]['paper_psnr'] == rows[5]['macs'] == ''
+    assert float(rows[0]['psnr_rgb_mean']) == one['psnr_rgb']['mean']
+    text = (out / 'table.md').read_text()
+    assert '2 images; bicubic' in text
+    assert '| RCAN+ | 1 of 1 |' in ' '.join(text.split())
+    assert 'iterations: 2' in text
+    printed = ' '.join((tmp_path / 'shown.txt').read_text().split())
+    assert '| flow-warp | - |' in printed
+
+    places = [out / 'figures/tiny' / name for name in FIGURES]
+    for path in [out / 'fig7.png', *places]:
+        with Image.open(path) as image:
+            assert len(image.convert('RGB').getcolors(1 << 24)) > 100
+
+    # Once more: nothing is trained, and the table stays.
+    trained.clear()
+    marks = _files(out)
+    run_table2(*args, Console(quiet=True))
+    assert trained == []
+    assert _files(out) == marks
+    assert _lines(out) == lines
+    assert (out / 'table.md').read_text() == text
+    with pytest.raises(UsageError, match='choose another --out'):
+        run_table2(
+            args[0],
+            Budget(iters=3, batch_size=1, data_root=str(refsr_root)),
+            args[2],
+            Console(quiet=True),
+        )
+
+
+@pytest.mark.slow
+def test_equal_time(study, tmp_path, refsr_root, trained, monkeypatch):
+    measured = {'RCAN': 0.25, 'MASA-rec': 0.5, 'DSRNet+': 0.2, 'DSRNet-D': 0.3}
+    out = tmp_path / 'out'
+    out.mkdir()
+    (out / 'steps.json').write_text(json.dumps(measured))
+    budget = Budget(batch_size=1, data_root=str(refsr_root))
+    options = Options(out, seeds=[0], minutes=1 / 60)
+    rows = read_study(study)
+    run_table2(
+        Study(rows.title, rows.rows[:3]), budget, options, Console(quiet=True)
+    )
+    assert trained == ['RCAN, seed 0', 'MASA-rec, seed 0']
+    assert [
+        (out / f'runs/{row}/seed0/work/last_checkpoint').read_text()[-10:]
+        for row in ('rcan', 'masa-rec')
+    ] == ['iter_4.pth', 'iter_2.pth']
+    text = (out / 'table.md').read_text()
+    assert '0.0166667 minutes of each training' in text
+    assert 'RCAN 4, MASA-rec 2' in text
+    # Without DSRNet+ no images can be chosen.
+    assert not list(out.rglob('fig8.png'))
+    with pytest.raises(UsageError, match=r'MASA-rec takes 0\.5 s'):
+        run_table2(
+            rows,
+            budget,
+            Options(tmp_path / 'out', seeds=[0], minutes=0.005),
+            Console(quiet=True),
+        )
+
+
+def test_a_step_is_measured_and_noted(tmp_path, study, refsr_root):
+    budget = Budget(batch_size=1, data_root=str(refsr_root))
+    entries = plan.make_plan(read_study(study), budget)
+    configs = {
+        e.row.label: plan.config_of(e, budget, 0, tmp_path)
+        for e in entries
+        if e.row.label in ('RCAN', 'DSRNet-D')
+    }
+    note = tmp_path / 'steps.json'
+    threads = torch.get_num_threads()
+    first = iterations_in(60, configs, note, 1)
+    assert torch.get_num_threads() == threads
+    seconds = json.loads(note.read_text())
+    assert seconds.keys() == first.keys() == configs.keys()
+    assert all(0 < second < 60 for second in seconds.values())
+    assert first == {x: int(3600 / second) for x, second in seconds.items()}
+    assert iterations_in(60, configs, note, 1) == first
+
+
+def test_wrong_arguments_end_in_one_line(study, tmp_path, refsr_root):
+    out = ['--out', tmp_path / 'out', '--data-root', refsr_root]
+    broken = tmp_path / 'broken.yml'
+    broken.write_text('rows: 3')
+    alone = tmp_path / 'alone.yml'
+    alone.write_text(
+        f'rows:\n- {{label: D, config: {CONFIGS}/distill/dsrnet-d_quick.py}}'
+    )
+    odd = tmp_path / 'odd.yml'
+    odd.write_text(
+        f'rows:\n- label: x\n  config: {CONFIGS}/baselines/rcan_quick.py\n'
+        '  options: {model.generator.reduction: 64}'
+    )
+    cases = [
+        (['table99'], "no study 'table99'"),
+        ([tmp_path / 'none.yml'], 'none.yml does not exist'),
+        ([broken], 'is no study'),
+        ([alone], "teacher of 'D' is no row"),
+        ([odd], "network of 'x' cannot be built"),
+        ([study, '--minutes', 0], '--minutes must be a positive'),
+        ([study, '--minutes', 'nan'], '--minutes must be a positive'),
+        ([study, '--minutes', 'inf'], '--minutes must be a positive'),
+        ([study, '--minutes', 1, '--iters', 2], '--iters or --minutes'),
+        ([study, '--iters', 0], 'invalid positive value'),
+        ([study, '--test-roots', tmp_path / 'no'], 'does not exist'),
+        ([study, '--data-root', tmp_path / 'no'], 'does not exist'),
+    ]
+    for args, message in cases:
+        done = call(TOOL, *args[:1], *out, *args[1:])
+        assert done.returncode == 2, (args, done.stderr)
+        assert message in done.stderr.splitlines()[-1], done.stderr
+        assert 'Traceback' not in done.stderr
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.slow
+def test_the_command(study, tmp_path, refsr_root):
+    # Up to MASA-rec: two trainings, side by side.
+    study.write_text(STUDY.split('# Before')[0])
+    out = tmp_path / 'out'
+    args = [study, '--iters', 2, '--batch-size', 1, '--seeds', 0, '--out', out]
+    args += ['--data-root', refsr_root]
+    done = run(TOOL, *args, '--jobs', 2)
+    assert f'Table and figures are in {out}' in done.stdout
+    assert list(_lines(out)) == [*LABELS[:3], 'flow-warp']
+    marks = _files(out)
+    # Fewer images: only what is missing is done.
+    done = run(TOOL, *args, '--jobs', 2, '--max-samples', 1)
+    assert _files(out) == marks
+    assert '1 images; bicubic' in (out / 'table.md').read_text()
