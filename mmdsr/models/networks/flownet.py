@@ -215,8 +215,10 @@ class FlowNet(nn.Module):
             depth_ref, _ = fit_reference(depth_ref, size, lr.shape[-2:])
         feats = self.features(lr, depth)
         others = self.features(ref_down, depth_ref)
-        state = lr.new_zeros(len(lr), 3, *feats[-1].shape[-2:])
-        shift = lr.new_tensor(offset).view(1, 2, 1, 1)
+        state = lr.new_zeros(lr.shape[0], 3, *feats[-1].shape[-2:])
+        # As sums, which an exported graph computes for each size.
+        zero = lr.new_zeros(1, 1, 1, 1)
+        shift = torch.cat([zero + side for side in offset], 1)
         results = []
         for level in reversed(range(len(self.levels))):
             if level < len(self.levels) - 1:

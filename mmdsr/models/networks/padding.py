@@ -60,11 +60,9 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
         multiple (int): Wanted divisor of both sides.
 
     Returns:
-        Tensor: The padded image, or ``image`` itself if nothing is missing.
+        Tensor: The padded image.
     """
     bottom, right = (-side % multiple for side in image.shape[-2:])
-    if not bottom and not right:
-        return image
     return F.pad(image, (0, right, 0, bottom), mode='replicate')
 
 
