@@ -33,7 +33,17 @@ def read_requirements(name):
 
 def read_extras():
     """Return the extras; ``all`` holds those of users, not tests and docs."""
-    names = ('video', 'depth', 'coco', 'train', 'seg', 'det', 'cls')
+    names = (
+        'video',
+        'depth',
+        'coco',
+        'onnx',
+        'openvino',
+        'train',
+        'seg',
+        'det',
+        'cls',
+    )
     extras = {name: read_requirements(name) for name in names}
     extras['all'] = sorted({line for part in extras.values() for line in part})
     extras['tests'] = read_requirements('tests')

@@ -15,7 +15,7 @@ def require(extra, *modules):
     Raises:
         MissingExtraError: If one is missing; the message names the extra.
     """
-    missing = [name for name in modules if not _is_there(name)]
+    missing = [name for name in modules if not is_there(name)]
     if missing:
         raise MissingExtraError(
             f'{" and ".join(missing)} not installed: pip install '
@@ -24,7 +24,7 @@ def require(extra, *modules):
         )
 
 
-def _is_there(name):
+def is_there(name):
     try:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):

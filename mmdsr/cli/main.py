@@ -10,6 +10,9 @@ COMMANDS = {
     'doctor': Command(
         'mmdsr.doctor.report', 'check the environment, say how to mend it'
     ),
+    'export': Command(
+        'mmdsr.cli.export', 'export weights for ONNX Runtime and OpenVINO'
+    ),
     'weights': Command('mmdsr.cli.weights', 'list published weights'),
     'simulate': Command(
         'mmdsr.cli.simulate', 'make a data set of simulated sewers'

@@ -1,8 +1,8 @@
 """DSRNet-X as a graph that other runtimes can take.
 
 The network's own layers in the same order, with what depends on the size
-computed inside the graph, interpolation as convolution, and one reference for
-each image. Tests hold it against the network.
+computed inside the graph, and interpolation as convolution. Tests hold it
+against the network.
 """
 
 import torch
@@ -24,7 +24,7 @@ _CELL = SCALE**2
 
 
 class GraphX(nn.Module):
-    """DSRNet-X with a reference: LR and Ref in, image and confidence out.
+    """DSRNet-X with references: LR and Ref in, image and confidence out.
 
     Args:
         network: A network whose aligner is a FlowNet without depth.
@@ -43,16 +43,20 @@ class GraphX(nn.Module):
 
         Args:
             lr: LR images (N, 3, H, W), RGB in [0, 1].
-            ref: References (N, 3, Hr, Wr), RGB in [0, 1].
+            ref: References, K for each image (N, K, 3, Hr, Wr), RGB in
+                [0, 1].
 
         Returns:
             The image (N, 3, 4H, 4W), not clamped, and the share of its
-            detail that the reference showed (N, 1, H, W) in [0, 1).
+            detail that references showed (N, 1, H, W) in [0, 1).
         """
         network = self.network
-        flow, confidence = self.align(lr, ref)
-        evidence = self.gather(lr, ref, flow)
-        feat, detail, share = network.fusion(evidence, confidence, 1)
+        count = ref.shape[1]
+        many = lr[:, None].expand(-1, count, -1, -1, -1).flatten(0, 1)
+        refs = ref.flatten(0, 1)
+        flow, confidence = self.align(many, refs)
+        evidence = self.gather(many, refs, flow)
+        feat, detail, share = network.fusion(evidence, confidence, count)
         shown = Shown(feat, detail, share, flow)
         feat = network.trunk(network.embed(lr, shown))[-1]
         gate = torch.cat([network.gate(feat)] * 3, 1)
