@@ -7,11 +7,12 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from mmdsr.deploy.engine import ALL_PRECISIONS, BACKENDS
 from mmdsr.inference import SuperResolver, export_folder
 from mmdsr.inference.budget import cpu_count
 from mmdsr.inference.ranks import find_place
 from mmdsr.inference.references import POLICIES
-from mmdsr.inference.super_resolver import INTERPOLATIONS, PRECISIONS
+from mmdsr.inference.super_resolver import INTERPOLATIONS
 from mmdsr.weights import available
 
 DEFAULT_WEIGHTS = 'dsrnet_x_nano'
@@ -82,7 +83,14 @@ def parse_args(argv=None, prog=None):
         help='what tiles share at least (default: 16)',
     )
     parser.add_argument(
-        '--precision', choices=tuple(PRECISIONS), default='fp32'
+        '--precision', choices=ALL_PRECISIONS, default='fp32'
+    )
+    parser.add_argument(
+        '--backend',
+        choices=BACKENDS,
+        default='auto',
+        help='what the network runs in (default: on a CPU the fastest that '
+        'is installed, see docs/deploy.md)',
     )
     parser.add_argument(
         '--batch-size',
@@ -118,6 +126,7 @@ def make_resolver(args):
         overlap=args.overlap,
         max_batch=args.batch_size,
         precision=args.precision,
+        backend=args.backend,
     )
 
 
@@ -170,7 +179,7 @@ def run(args, console):
             world_size=place.world_size,
             progress=None if place.rank else progress,
         )
-    except (OSError, ValueError, MemoryError) as error:
+    except (OSError, ValueError, ImportError, MemoryError) as error:
         say(f'Error: {error}')
         return 2
     except KeyboardInterrupt:

@@ -18,6 +18,8 @@ from mmdsr.version import __version__
 
 #: Counts the changes of graphs within a version: older files are not used.
 REVISION = 1
+TORCH_PRECISIONS = ('fp32', 'bf16', 'fp16')
+ALL_PRECISIONS = (*TORCH_PRECISIONS, 'int8')
 #: Of what runs on a CPU, the fastest first; measured, see docs/deploy.md.
 FASTEST = ('openvino', 'onnxruntime', 'torch')
 BACKENDS = ('auto', 'torch', 'onnxruntime', 'openvino')
@@ -71,6 +73,33 @@ def choose_backend(
         for name in FASTEST
         if all(is_there(module) for module in _NEEDS.get(name, ()))
     )
+
+
+def make_engine(
+    network: nn.Module, backend: str, precision: str, threads: int
+) -> 'nn.Module | Engine':
+    """Return what to call instead of a network: itself, or an engine.
+
+    Args:
+        network: The network, in evaluation mode.
+        backend: See :func:`choose_backend`.
+        precision: One of :data:`ALL_PRECISIONS`.
+        threads: How many threads an engine may use.
+
+    Raises:
+        MissingExtraError: If the runtime is not installed.
+        ValueError: If the network, the backend and the precision do not fit.
+    """
+    backend = choose_backend(backend, network, precision)
+    if backend != 'torch':
+        return Engine(network, backend, precision, threads)
+    if precision not in TORCH_PRECISIONS:
+        raise ValueError(
+            f"precision={precision!r} does not exist in backend='torch': use "
+            f'one of {TORCH_PRECISIONS}, or install ONNX Runtime or OpenVINO '
+            "(pip install 'mmdsr[onnx]' or 'mmdsr[openvino]')."
+        )
+    return network
 
 
 def can_export(network: nn.Module) -> bool:

@@ -39,7 +39,7 @@ def to_precision(
     if precision == 'fp32':
         return model
     require('onnx', 'onnxruntime')
-    return to_half(model) if precision == 'fp16' else to_int8(model)
+    return to_half(model) if precision == 'fp16' else to_int8(model, samples)
 
 
 def to_half(model: 'onnx.ModelProto') -> 'onnx.ModelProto':

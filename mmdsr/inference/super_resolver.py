@@ -13,8 +13,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from mmdsr.deploy.engine import ALL_PRECISIONS, make_engine
+from mmdsr.deploy.runtimes import RUNTIMES
 from mmdsr.inference import budget, tiling
-from mmdsr.inference.enlarging import PRECISIONS, ImagePair, Settings, enlarge
+from mmdsr.inference.enlarging import ImagePair, Settings, enlarge
 from mmdsr.inference.inputs import (
     ImageLike,
     check_images,
@@ -70,8 +72,14 @@ class SuperResolver:
             computed at once. Defaults to None: one on a CPU, else by the
             free memory.
         precision (str): ``'fp32'``, ``'bf16'`` or ``'fp16'`` of the
-            network's convolutions, whatever autocast says around it.
+            network's convolutions, whatever autocast says around it; other
+            backends have ``'fp32'``, ``'fp16'`` and ``'int8'``.
             Defaults to 'fp32'.
+        backend (str): What the network runs in: ``'torch'``,
+            ``'onnxruntime'``, ``'openvino'``, or ``'auto'``: torch where
+            there is a GPU, and for a training's checkpoint, otherwise the
+            fastest that is installed, see :mod:`mmdsr.deploy.engine`.
+            Defaults to 'auto'.
 
     Raises:
         ValueError: If the arguments or the files do not fit.
@@ -101,6 +109,7 @@ class SuperResolver:
         overlap=16,
         max_batch=None,
         precision='fp32',
+        backend='auto',
     ):
         given = [
             name
@@ -118,9 +127,9 @@ class SuperResolver:
             )
         if checkpoint is not None and config is None:
             raise ValueError('checkpoint goes with config only.')
-        if precision not in PRECISIONS:
+        if precision not in ALL_PRECISIONS:
             raise ValueError(
-                f'precision must be one of {tuple(PRECISIONS)}, not '
+                f'precision must be one of {ALL_PRECISIONS}, not '
                 f'{precision!r}.'
             )
         if max_batch is not None and max_batch < 1:
@@ -131,6 +140,7 @@ class SuperResolver:
         self.overlap = overlap
         self.max_batch = max_batch
         self.precision = precision
+        self.backend = None
         self._network = None
         if interpolation is not None:
             self.scale = _interpolation_scale(interpolation, scale)
@@ -151,6 +161,13 @@ class SuperResolver:
             side = budget.LARGEST if tile == 'auto' else tile
             tiling.check_tiling(side, overlap, network.lr_multiple)
         self._network = Hidden(network)
+        if backend == 'auto' and weights is None:
+            # Converting takes seconds, and a training has many checkpoints.
+            backend = 'torch'
+        self._engine = make_engine(
+            network, backend, precision, budget.cpu_count()
+        )
+        self.backend = getattr(self._engine, 'backend', 'torch')
 
     def __deepcopy__(self, memo):
         # Constant: an average of a model needs no second copy.
@@ -180,6 +197,7 @@ class SuperResolver:
             tile=self.tile,
             overlap=self.overlap if self.tile else None,
             precision=self.precision,
+            backend=self.backend,
         )
 
     def check_device(self, device):
@@ -192,6 +210,13 @@ class SuperResolver:
             ValueError: If it cannot.
         """
         kind = torch.device(device).type
+        if kind != 'cpu' and self.backend in RUNTIMES:
+            raise ValueError(
+                f'backend={self.backend!r} computes on the CPU: choose '
+                f"device='cpu', or backend='torch' for {kind}."
+            )
+        if self.backend in RUNTIMES:
+            return
         if self.precision == 'fp16' and kind == 'cpu' and self._network:
             raise ValueError(
                 "precision='fp16' needs a GPU; use 'fp32' or 'bf16' on a CPU."
@@ -337,10 +362,10 @@ class SuperResolver:
             self.tile,
             self.overlap,
             self.max_batch,
-            self.precision,
+            self.precision if self.backend == 'torch' else 'fp32',
             network.searches_from_center,
         )
-        return enlarge(network, pairs, settings)
+        return enlarge(self._engine, pairs, settings)
 
     def _pair(self, image, sample):
         found = self.references.find(sample)
