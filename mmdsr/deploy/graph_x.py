@@ -16,6 +16,7 @@ from mmdsr.models.networks.flow import (
     inside,
     pixel_grid,
     sample,
+    warp,
 )
 from mmdsr.models.networks.padding import SCALE, pad_to_multiple
 from mmdsr.models.networks.reference_fusion import Evidence, local_gain
@@ -78,8 +79,8 @@ class GraphX(nn.Module):
                 state = F.pixel_shuffle(self.finer(state), 2)
                 state = torch.cat([state[:, :2] * 2, state[:, 2:]], 1)
             for _ in range(aligner.repeats[level]):
-                state = aligner.refine[level](
-                    feats[level], others[level], state
+                state = _refine(
+                    aligner.refine[level], feats[level], others[level], state
                 )
         x, y, logit = state[..., : size[0], : size[1]].split(1, 1)
         flow = torch.cat([x + offset[0], y + offset[1]], 1)
@@ -105,6 +106,35 @@ class GraphX(nn.Module):
         gain = local_gain(lr, low)
         detail = (cells - low[:, :, None]) * gain[:, :, None]
         return Evidence(detail.flatten(1, 2), low * gain - lr)
+
+
+def _refine(
+    refine: nn.Module, feat: Tensor, other: Tensor, state: Tensor
+) -> Tensor:
+    """Correct flow and confidence at one level, as the aligner does."""
+    warped = warp(other, state[:, :2], 'zeros')
+    costs = _correlate(feat, warped, refine.radius)
+    return state + refine.head(refine.body(torch.cat([costs, feat, state], 1)))
+
+
+def _correlate(feat: Tensor, other: Tensor, radius: int) -> Tensor:
+    """Correlate; as ``local_correlation``, a row of displacements at a time.
+
+    One displacement at a time makes a graph of a thousand operators, which
+    takes seconds to load and mostly waits for itself.
+    """
+    height, width = feat.shape[-2:]
+    count = 2 * radius + 1
+    feat = F.normalize(feat, dim=1, eps=1e-4).unsqueeze(2)
+    padded = F.pad(F.normalize(other, dim=1, eps=1e-4), (radius,) * 4)
+    # (N, C, count, H + 2 * radius, W)
+    spread = torch.stack(
+        [padded[..., x : x + width] for x in range(count)], 2
+    )
+    rows = [
+        (feat * spread[:, :, :, y : y + height]).sum(1) for y in range(count)
+    ]
+    return torch.cat(rows, 1)
 
 
 class GraphXAlone(nn.Module):
