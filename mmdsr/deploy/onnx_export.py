@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import nn
 
+from mmdsr.deploy.graph_dsr import GraphDSR
 from mmdsr.deploy.graph_x import GraphX, GraphXAlone
 from mmdsr.extras import require
+from mmdsr.models.networks.dsrnet import DSRNet
 from mmdsr.models.networks.dsrnet_x import DSRNetX
 from mmdsr.models.networks.flownet import FlowNet
 from mmdsr.models.networks.padding import MIN_SIZE, SCALE
@@ -80,9 +82,16 @@ def make_graph(network: nn.Module, alone: bool = False) -> nn.Module:
             f'This {name} has no FlowNet without depth as its aligner: '
             'export one that has, or the model without a reference.'
         )
-    raise ValueError(
-        f'{name} cannot be exported: use a DSRNetX or a DSRNet.'
-    )
+    if isinstance(network, DSRNet):
+        if network.depth_net is not None and network.dmm.drimm.dilations == (
+            1,
+        ):
+            return GraphDSR(network)
+        raise ValueError(
+            f'This {name} takes depth maps, or searches with other dilations '
+            "than 1: export one of variant='paper'."
+        )
+    raise ValueError(f'{name} cannot be exported: use a DSRNetX or a DSRNet.')
 
 
 def to_onnx(
