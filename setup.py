@@ -39,6 +39,7 @@ def read_extras():
         'coco',
         'onnx',
         'openvino',
+        'int8',
         'train',
         'seg',
         'det',

@@ -61,7 +61,9 @@ def choose_backend(
         ValueError: If it is unknown.
     """
     if backend not in BACKENDS:
-        raise ValueError(f'backend must be one of {BACKENDS}, not {backend!r}.')
+        raise ValueError(
+            f'backend must be one of {BACKENDS}, not {backend!r}.'
+        )
     if backend != 'auto':
         return backend
     if torch.cuda.is_available() or precision not in PRECISIONS:

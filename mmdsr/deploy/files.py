@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 from torch import nn
 
-from mmdsr.deploy.onnx_export import Size, has_alone, to_onnx
+from mmdsr.deploy.onnx_export import Size, fix_size, has_alone, to_onnx
 from mmdsr.deploy.precision import to_precision
 from mmdsr.extras import require
 from mmdsr.io.files import write_bytes
@@ -95,8 +95,10 @@ def _write(
     """Write one model; return what it is."""
     # OpenVINO halves its weights itself, in a way that it knows.
     own = path.suffix == '.xml' and precision == 'fp16'
-    model = to_onnx(network, alone, size)
+    model = to_onnx(network, alone)
     model = to_precision(model, 'fp32' if own else precision, samples)
+    if size is not None:
+        fix_size(model, size)
     content = model.SerializeToString()
     if path.suffix == '.onnx':
         write_bytes(path, content)

@@ -128,9 +128,7 @@ def _correlate(feat: Tensor, other: Tensor, radius: int) -> Tensor:
     feat = F.normalize(feat, dim=1, eps=1e-4).unsqueeze(2)
     padded = F.pad(F.normalize(other, dim=1, eps=1e-4), (radius,) * 4)
     # (N, C, count, H + 2 * radius, W)
-    spread = torch.stack(
-        [padded[..., x : x + width] for x in range(count)], 2
-    )
+    spread = torch.stack([padded[..., x : x + width] for x in range(count)], 2)
     rows = [
         (feat * spread[:, :, :, y : y + height]).sum(1) for y in range(count)
     ]

@@ -94,17 +94,12 @@ def make_graph(network: nn.Module, alone: bool = False) -> nn.Module:
     raise ValueError(f'{name} cannot be exported: use a DSRNetX or a DSRNet.')
 
 
-def to_onnx(
-    network: nn.Module, alone: bool = False, size: Size | None = None
-) -> 'onnx.ModelProto':
+def to_onnx(network: nn.Module, alone: bool = False) -> 'onnx.ModelProto':
     """Export a network.
 
     Args:
         network: The network; put into evaluation mode.
         alone: Without a reference. Defaults to False.
-        size: For devices that take one size only: one image of this size
-            with one reference that is four times as large. Defaults to None,
-            any sizes and numbers.
 
     Returns:
         The model; inputs ``lr`` (N, 3, H, W) and, unless ``alone``, ``ref``
@@ -113,17 +108,11 @@ def to_onnx(
 
     Raises:
         MissingExtraError: If onnx is not installed.
-        ValueError: If the network cannot be exported, or the size is too
-            small.
+        ValueError: If the network cannot be exported.
     """
     require('onnx', 'onnx')
     import onnx
 
-    if size is not None and min(size) < MIN_SIZE:
-        raise ValueError(
-            f'{size.width}x{size.height} is too small: at least '
-            f'{MIN_SIZE}x{MIN_SIZE} is needed.'
-        )
     graph = make_graph(network, alone).eval().cpu()
     several = 2 if isinstance(network, DSRNetX) else 1
     inputs = (
@@ -152,8 +141,6 @@ def to_onnx(
         )
     model = onnx.load_from_string(file.getvalue())
     _describe(model, network, alone)
-    if size is not None:
-        _fix(model, size)
     onnx.checker.check_model(model)
     return model
 
@@ -181,8 +168,21 @@ def _describe(
     onnx.helper.set_model_props(model, facts)
 
 
-def _fix(model: 'onnx.ModelProto', size: Size) -> None:
-    """Fix the sizes of inputs and outputs."""
+def fix_size(model: 'onnx.ModelProto', size: Size) -> None:
+    """Fix sizes, in place, for devices that take nothing else.
+
+    Args:
+        model: The model.
+        size: Of its one image; its one reference is four times as large.
+
+    Raises:
+        ValueError: If the size is too small.
+    """
+    if min(size) < MIN_SIZE:
+        raise ValueError(
+            f'{size.width}x{size.height} is too small: at least '
+            f'{MIN_SIZE}x{MIN_SIZE} is needed.'
+        )
     height, width = size
     large = (SCALE * height, SCALE * width)
     shapes = {

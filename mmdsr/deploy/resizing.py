@@ -95,17 +95,13 @@ class EnlargeFolded(nn.Module):
         cubic: Bicubically. Defaults to False.
     """
 
-    def __init__(
-        self, channels: int, scale: int, cubic: bool = False
-    ) -> None:
+    def __init__(self, channels: int, scale: int, cubic: bool = False) -> None:
         super().__init__()
         taps = _enlarging_taps(scale, cubic)
         self.reach = taps.shape[1] // 2
         cell = torch.einsum('ai,bj->abij', taps, taps).flatten(0, 1)
         # One dense convolution: grouped ones are slow for so few channels.
-        kernel = torch.zeros(
-            channels, scale**2, channels, *cell.shape[-2:]
-        )
+        kernel = torch.zeros(channels, scale**2, channels, *cell.shape[-2:])
         for channel in range(channels):
             kernel[channel, :, channel] = cell
         self.register_buffer('kernel', kernel.flatten(0, 1))

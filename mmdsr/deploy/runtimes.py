@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from mmdsr.deploy.cache import cache_folder
 from mmdsr.deploy.onnx_export import CONFIDENCE, SR
 from mmdsr.extras import require
 
@@ -75,6 +76,8 @@ class OpenVINO:
             'PERFORMANCE_HINT': 'LATENCY',
             # Some processors would take bfloat16, unasked.
             'INFERENCE_PRECISION_HINT': 'f32',
+            # Compiling takes seconds, reading what was compiled does not.
+            'CACHE_DIR': str(cache_folder() / 'openvino'),
         }
         self.model = core.compile_model(path, 'CPU', options)
 
