@@ -82,9 +82,7 @@ def parse_args(argv=None, prog=None):
         metavar='PIXELS',
         help='what tiles share at least (default: 16)',
     )
-    parser.add_argument(
-        '--precision', choices=ALL_PRECISIONS, default='fp32'
-    )
+    parser.add_argument('--precision', choices=ALL_PRECISIONS, default='fp32')
     parser.add_argument(
         '--backend',
         choices=BACKENDS,

@@ -267,7 +267,9 @@ class Engine:
                     self._run(image[None], None if alone else other[None])
                     for image, other, alone in zip(lr, ref, own, strict=True)
                 ]
-                return Answer(*(torch.cat(p) for p in zip(*answers)))
+                return Answer(
+                    *(torch.cat(p) for p in zip(*answers, strict=True))
+                )
         return self._run(lr, ref)
 
     def _run(self, lr: Tensor, ref: Tensor | None) -> Answer:

@@ -16,6 +16,13 @@ PRECISIONS = ('fp32', 'fp16', 'int8')
 #: What is computed in half precision; coordinates, sums over windows and the
 #: weighing of references need all their bits.
 _HALF = {'Conv', 'ConvTranspose', 'Relu', 'LeakyRelu'}
+#: Weights of what does: the depth network and the paper's encoders overflow.
+_SIXTEEN_BITS = (
+    'network.aligner.',
+    'network.fusion.',
+    'network.trunk.',
+    'network.decoder.blocks',
+)
 #: Weights of what is computed with 8-bit integers, by the start of the name.
 _EIGHT_BITS = ('network.trunk.', 'network.decoder.blocks')
 
@@ -61,8 +68,21 @@ def to_half(model: 'onnx.ModelProto') -> 'onnx.ModelProto':
 
     others = {node.op_type for node in model.graph.node} - _HALF
     return float16.convert_float_to_float16(
-        model, keep_io_types=True, op_block_list=sorted(others)
+        model,
+        keep_io_types=True,
+        op_block_list=sorted(others),
+        node_block_list=_without(model, _SIXTEEN_BITS),
     )
+
+
+def _without(model: 'onnx.ModelProto', weights: tuple[str, ...]) -> list[str]:
+    """Name the convolutions whose weights have none of these names."""
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type in ('Conv', 'ConvTranspose')
+        and not node.input[1].startswith(weights)
+    ]
 
 
 def to_int8(
@@ -95,12 +115,6 @@ def to_int8(
         {name: value for name, value in sample.items() if name in taken}
         for sample in found
     ]
-    left = [
-        node.name
-        for node in model.graph.node
-        if node.op_type in ('Conv', 'ConvTranspose')
-        and not node.input[1].startswith(_EIGHT_BITS)
-    ]
     others = {node.op_type for node in model.graph.node}
     with _quiet():
         return nncf.quantize(
@@ -111,7 +125,7 @@ def to_int8(
             subset_size=len(inputs),
             fast_bias_correction=True,
             ignored_scope=nncf.IgnoredScope(
-                names=left,
+                names=_without(model, _EIGHT_BITS),
                 types=sorted(others - {'Conv', 'ConvTranspose', 'Constant'}),
                 validate=False,
             ),
