@@ -141,9 +141,11 @@ test: setup ## set up, then pytest (PYTEST_ARGS='-m "not slow"' is quicker)
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(TEST_WORKERS) --dist worksteal \
 	  $(PYTEST_ARGS)
 
-lint: setup ## ruff, as the commit hook runs it
+lint: setup ## ruff and codespell, as the commit hook runs them, and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/mypy
 
 $(STAMPS)/docs: $(STAMPS)/mmdsr requirements/docs.txt
 	$(PIP) -r requirements/docs.txt

@@ -16,14 +16,14 @@ ROOT = Path(__file__).resolve().parent
 MIM_ITEMS = ('configs', 'tools', 'requirements', 'model-index.yml')
 
 
-def read_version():
+def read_version() -> str:
     """Return the version without importing the package."""
     scope = {}
     exec((ROOT / 'mmdsr/version.py').read_text(encoding='utf-8'), scope)
     return scope['__version__']
 
 
-def read_requirements(name):
+def read_requirements(name: str) -> list[str]:
     """Return the requirement lines of ``requirements/NAME.txt``."""
     path = ROOT / 'requirements' / f'{name}.txt'
     lines = path.read_text(encoding='utf-8').splitlines()
@@ -31,7 +31,7 @@ def read_requirements(name):
     return [line for line in lines if line]
 
 
-def read_extras():
+def read_extras() -> dict[str, list[str]]:
     """Return the extras; ``all`` holds those of users, not tests and docs."""
     names = (
         'video',
@@ -52,7 +52,7 @@ def read_extras():
     return extras
 
 
-def remove(path):
+def remove(path: Path) -> None:
     """Remove a link, a file or a folder, if it is there."""
     if path.is_symlink() or path.is_file():
         path.unlink()
@@ -60,7 +60,7 @@ def remove(path):
         shutil.rmtree(path)
 
 
-def copy_mim(target):
+def copy_mim(target: Path) -> None:
     """Copy what ``mim`` needs to the folder ``target``."""
     for item in MIM_ITEMS:
         source, copy = ROOT / item, target / item
@@ -73,7 +73,7 @@ def copy_mim(target):
             shutil.copy2(source, copy)
 
 
-def link_mim():
+def link_mim() -> None:
     """Link what ``mim`` needs into the source tree; copy if links fail."""
     target = ROOT / 'mmdsr/.mim'
     target.mkdir(exist_ok=True)
@@ -88,7 +88,7 @@ def link_mim():
 class BuildPy(build_py):
     """``build_py`` that adds ``.mim``; editable installs (PEP 660) too."""
 
-    def run(self):
+    def run(self) -> None:
         """Build, then add ``.mim``."""
         super().run()
         if getattr(self, 'editable_mode', False):
@@ -106,7 +106,7 @@ class EditableWheel(editable_wheel):
     follows, for all who want to know that.
     """
 
-    def run(self):
+    def run(self) -> None:
         """Write the source folder into the metadata, then build."""
         if self.dist_info_dir is None:
             Path(self.dist_dir).mkdir(exist_ok=True)
@@ -123,7 +123,7 @@ class EditableWheel(editable_wheel):
 class Develop(develop):
     """``setup.py develop``, the older editable install, with ``.mim``."""
 
-    def run(self):
+    def run(self) -> None:
         """Link ``.mim``, then install."""
         link_mim()
         super().run()
@@ -149,7 +149,8 @@ setup(
     ],
     packages=find_packages(include=['mmdsr', 'mmdsr.*']),
     package_data={
-        'mmdsr.weights': ['index.json', '*.csv', '*.safetensors', '*.pth']
+        'mmdsr': ['py.typed'],
+        'mmdsr.weights': ['index.json', '*.csv', '*.safetensors', '*.pth'],
     },
     entry_points={'console_scripts': ['mmdsr = mmdsr.cli.main:main']},
     python_requires='>=3.10,<3.12',

@@ -34,7 +34,8 @@ myst_heading_anchors = 3
 copybutton_exclude = '.linenos, .gp, .go'
 
 autosummary_generate = True
-autodoc_typehints = 'none'  # the docstrings name types and shapes
+autodoc_typehints = 'description'  # the docstrings name shapes and ranges
+autodoc_typehints_description_target = 'documented'
 autodoc_member_order = 'bysource'
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False

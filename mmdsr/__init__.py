@@ -4,12 +4,12 @@
     >>> resolver = mmdsr.SuperResolver(weights='dsrnet_x_nano')
     >>> picture = resolver.enhance('frame.png')  # doctest: +SKIP
 
-What is named here is imported when it is asked for: ``import mmdsr`` alone
+The names listed here are imported on first use: ``import mmdsr`` alone
 needs neither torch nor any other package.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mmdsr.version import __version__
 
@@ -28,7 +28,7 @@ __all__ = [
     'list_weights',
     'load_weights',
 ]
-#: Module and name there of what is imported when it is asked for.
+#: Name to the module and attribute that are imported on first use.
 _EXPORTS = {
     'DSRNet': ('mmdsr.models.networks', 'DSRNet'),
     'DSRNetX': ('mmdsr.models.networks', 'DSRNetX'),
@@ -39,7 +39,7 @@ _EXPORTS = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _EXPORTS:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     module, own = _EXPORTS[name]

@@ -1,10 +1,10 @@
-"""What mmdsr raises: the message says what is wrong and how to mend it."""
+"""What mmdsr raises: each message says what is wrong and how to fix it."""
 
 import pickle
 
 
 class UsageError(Exception):
-    """Wrong input of a command; the message says how to mend it."""
+    """A command got wrong input; the message says how to fix it."""
 
 
 class CheckpointError(ValueError):
@@ -28,16 +28,24 @@ class MissingExtraError(ImportError):
 
 
 class DivergedError(RuntimeError):
-    """A loss or a weight is no finite number any more."""
+    """A loss or a weight is no longer finite."""
 
 
 class ResultError(ValueError):
-    """What a network gives for an image is no image."""
+    """The output of a network for an image is not an image."""
 
 
 class StageError(ValueError):
-    """Super-resolution cannot be put in front of this model or data."""
+    """Super-resolution cannot precede this model or this data."""
 
 
 class FrameError(StageError):
-    """The annotations belong neither to the LR nor to the HR image."""
+    """The annotations match neither the LR nor the HR image."""
+
+
+class EvidenceError(ValueError):
+    """A file is no record of how a result was made."""
+
+
+class EditedRecordError(EvidenceError):
+    """A record was changed after it was written."""

@@ -5,12 +5,12 @@ import importlib.util
 from mmdsr.errors import MissingExtraError
 
 
-def require(extra, *modules):
-    """Refuse to go on without packages of an extra.
+def require(extra: str, *modules: str) -> None:
+    """Raise an error if packages of an extra are missing.
 
     Args:
-        extra (str): Its name: there is ``requirements/EXTRA.txt``.
-        *modules (str): What will be imported of it.
+        extra: Name of the extra, as in ``requirements/EXTRA.txt``.
+        *modules: The modules that will be imported.
 
     Raises:
         MissingExtraError: If one is missing; the message names the extra.
@@ -24,7 +24,12 @@ def require(extra, *modules):
         )
 
 
-def is_there(name):
+def is_there(name: str) -> bool:
+    """Tell whether a module could be imported.
+
+    Args:
+        name: Name of the module.
+    """
     try:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):

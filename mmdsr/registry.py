@@ -2,8 +2,8 @@
 
 Write ``type='mmdsr.X'`` in any host's config; no ``custom_imports`` needed.
 This module imports mmengine only. A component that needs a host package is
-listed in ``host_modules`` and its module is imported when its name is asked
-for, so that a config for one host never pulls in another.
+listed in ``host_modules`` and its module is imported when its name is looked
+up, so that a config for one host never pulls in another.
 """
 
 from importlib import import_module
@@ -22,27 +22,33 @@ class HostRegistry(Registry):
     """A registry that imports host-dependent modules on demand.
 
     Args:
-        name (str): Name of the registry.
-        parent (Registry): The mmengine root registry.
-        locations (list[str]): Modules that need torch and mmengine only.
-        host_modules (dict[str, str], optional): Component name to the module
-            that registers it, for components that need a host package.
+        name: Name of the registry.
+        parent: The mmengine root registry.
+        locations: Modules that need torch and mmengine only.
+        host_modules: Component name to the module that registers it, for
+            components that need a host package.
     """
 
-    def __init__(self, name, parent, locations, host_modules=None):
+    def __init__(
+        self,
+        name: str,
+        parent: Registry,
+        locations: list[str],
+        host_modules: dict[str, str] | None = None,
+    ) -> None:
         super().__init__(
             name, parent=parent, scope='mmdsr', locations=locations
         )
         self._host_modules = dict(host_modules or {})
 
-    def get(self, key):
+    def get(self, key: str) -> type | None:
         """Return the class registered as ``key``.
 
         Args:
-            key (str): Name, with or without the scope.
+            key: Name, with or without the scope.
 
         Returns:
-            type or None: The class, ``None`` if there is none.
+            The class, or ``None`` if there is none.
 
         Raises:
             ImportError: If the component needs a host package that is
@@ -53,7 +59,7 @@ class HostRegistry(Registry):
         if module is not None and scope in (None, 'mmdsr'):
             try:
                 import_module(module)
-            # The hosts raise AssertionError on a version that they refuse.
+            # The hosts raise AssertionError for a version they do not support.
             except (ImportError, AssertionError) as error:
                 raise ImportError(
                     f'mmdsr.{name} cannot be used here: {error}. '

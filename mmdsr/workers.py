@@ -4,18 +4,22 @@ import os
 import signal
 import threading
 from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
 
 
-def start_worker():
+def start_worker() -> None:
     """Prepare a worker process; call it first in the worker.
 
-    Ctrl-C is left to the parent, who knows what is to be finished; and the
-    worker ends with its parent, even if that was killed.
+    Ctrl-C is left to the parent, which knows what has to be finished, and
+    the worker ends with its parent, even if the parent was killed.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    parent = parent_process()
+    # The main process, which starts no thread here, has no parent.
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 
-def _follow_parent():
-    parent_process().join()
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
     os._exit(1)

@@ -29,7 +29,7 @@ def test_imports_keep_to_the_layers():
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert '3 kept, 0 broken' in done.stdout
+    assert '4 kept, 0 broken' in done.stdout
 
 
 def test_the_picture_shows_what_is_imported():

@@ -3,8 +3,8 @@
 Makes LR, bicubic and super-resolved versions of a data set, trains the
 networks of the tasks, tests them on every version, and writes per task the
 paper's table (table.md, .csv, .json), bars (plot.png) and pictures
-(pictures.png). The same command goes on after a stop: what is done is kept,
-what was half done goes on from its checkpoint.
+(pictures.png). The same command continues after a stop: what is done is kept,
+what was half done continues from its checkpoint.
 
 Example:
     python tools/downstream.py fcn
@@ -15,6 +15,8 @@ Example:
 """
 
 import argparse
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmdsr.experiments.arguments import add_run_arguments, run_experiment
@@ -24,12 +26,14 @@ from mmdsr.experiments.downstream.task import PROTOCOLS, TASKS, find_tasks
 CONFIGS = Path(__file__).parents[1] / 'configs/downstream'
 
 
-def names(text):
+def names(text: str) -> list[str]:
     """Parse names between commas."""
     return [part for part in text.split(',') if part]
 
 
-def parse_args(argv=None):
+def parse_args(
+    argv: Sequence[str] | None = None,
+) -> tuple[ArgumentParser, Namespace]:
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument(
@@ -75,7 +79,7 @@ def parse_args(argv=None):
     return parser, parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the tasks."""
     parser, args = parse_args(argv)
     run_experiment(

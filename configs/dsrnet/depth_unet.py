@@ -1,7 +1,7 @@
 """The depth network alone, with a smooth map. Not of the paper.
 
 The paper trains it with the rest, by a loss of weight 0.01. Here it learns
-first; teacher_plus.py and its like go on from the result:
+first; teacher_plus.py and its like continue from the result:
 `model.depth_checkpoint=work_dirs/depth_unet
 model.generator.depth_net.upsample=resize`.
 """

@@ -8,13 +8,16 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.benchmark import Timer
 
 from mmdsr.analysis.flops import cost_parts
 from mmdsr.analysis.unfold_matching import unfold_match_and_transfer
@@ -26,47 +29,43 @@ def synchronize(device: torch.device) -> None:
     """Wait for the device, so that a clock read means something.
 
     Args:
-        device (torch.device): CPU or CUDA device.
+        device: CPU or CUDA device.
     """
     if device.type == 'cuda':
         torch.cuda.synchronize(device)
 
 
-def median_time(
-    call: Callable[[], object], device: torch.device, repeats: int
-) -> float:
-    """Median seconds of a call after one warm-up.
+def median_time(call: Callable[[], object], repeats: int) -> float:
+    """Median seconds of a call, after a warm-up.
 
     Args:
-        call (Callable): What to time.
-        device (torch.device): Where it runs.
-        repeats (int): Timed calls.
+        call: What to time. A GPU is waited for.
+        repeats: About how many calls to time; of calls that are too short
+            for the clock, as many as take as long.
 
     Returns:
-        float: Seconds.
+        Seconds.
     """
-    times = []
-    for turn in range(repeats + 1):
-        synchronize(device)
-        start = time.perf_counter()
-        call()
-        synchronize(device)
-        if turn:
-            times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    timer = Timer(
+        'call()',
+        globals=dict(call=call),
+        num_threads=torch.get_num_threads(),
+    )
+    once = timer.timeit(1).mean
+    return timer.blocked_autorange(min_run_time=repeats * once).median
 
 
 @contextmanager
-def peak_memory(device: torch.device):
+def peak_memory(device: torch.device) -> Iterator[dict[str, Any]]:
     """Measure the peak memory of what runs inside.
 
     Args:
-        device (torch.device): On CUDA the allocator's peak is taken, on the
-            CPU the resident size of the process, which includes the
-            interpreter and its libraries.
+        device: On CUDA the allocator's peak is taken, on the CPU the resident
+            size of the process, which includes the interpreter and its
+            libraries.
 
     Yields:
-        dict: Receives ``'before'`` and ``'peak'``, in MB.
+        Receives ``'before'`` and ``'peak'``, in MB.
     """
     result = {}
     if device.type == 'cuda':
@@ -106,13 +105,13 @@ def conv_ceiling(
     """GFLOP/s of a 64-to-64 3x3 convolution, the work that dominates.
 
     Args:
-        height (int): Height of the map.
-        width (int): Width of the map.
-        device (torch.device): Where to run.
-        repeats (int): Timed calls.
+        height: Height of the map.
+        width: Width of the map.
+        device: Where to run.
+        repeats: Timed calls.
 
     Returns:
-        dict[str, float]: Rate in both memory layouts, 1 MAC = 2 FLOP.
+        Rate in both memory layouts, 1 MAC = 2 FLOP.
     """
     conv = nn.Conv2d(64, 64, 3, padding=1).to(device)
     flop = 2 * conv.weight.numel() * height * width
@@ -124,7 +123,7 @@ def conv_ceiling(
         x = torch.rand(1, 64, height, width, device=device)
         x = x.contiguous(memory_format=layout)
         with torch.inference_mode():
-            seconds = median_time(lambda x=x: conv(x), device, repeats)
+            seconds = median_time(partial(conv, x), repeats)
         rates[name] = flop / seconds / 1e9
     return rates
 
@@ -133,20 +132,22 @@ class PartTimer:
     """Adds up the seconds that each part of a network takes.
 
     Args:
-        net (nn.Module): The network.
-        device (torch.device): Where it runs.
+        net: The network.
+        device: Where it runs.
     """
 
     def __init__(self, net: nn.Module, device: torch.device) -> None:
-        self.seconds = {}
+        self.seconds: dict[str, float] = {}
         self.device = device
         for name, part in cost_parts(net).items():
             part.forward = self._timed(part.forward, name)
             if isinstance(part, DRIMM):
-                part.match = self._timed(part.match, f'{name}.match')
+                timed = self._timed(part.match, f'{name}.match')
+                # As an attribute of the instance, before that of the class.
+                part.__dict__['match'] = timed
 
     def _timed(self, call: Callable, name: str) -> Callable:
-        def timed(*args, **kwargs):
+        def timed(*args: object, **kwargs: object) -> object:
             synchronize(self.device)
             start = time.perf_counter()
             result = call(*args, **kwargs)
@@ -166,14 +167,14 @@ def time_parts(
     """Time the parts of a forward pass.
 
     Args:
-        net (nn.Module): The network; its parts stay wrapped.
-        inputs (Sequence[Tensor]): Positional arguments of its ``forward``.
-        repeats (int): Timed passes after one warm-up.
+        net: The network; its parts stay wrapped.
+        inputs: Positional arguments of its ``forward``.
+        repeats: Timed passes after one warm-up.
 
     Returns:
-        dict[str, float]: Median seconds per part and of the whole pass as
-        ``'total'``; ``'….match'`` is the search inside DRIMM, the rest of
-        DRIMM is transfer and score.
+        Median seconds per part and of the whole pass as ``'total'``;
+        ``'….match'`` is the search inside DRIMM, the rest of DRIMM is transfer
+        and score.
     """
     device = inputs[0].device
     timer = PartTimer(net, device)
@@ -199,11 +200,11 @@ def training_step(
     """Return a function that does one step: L1 loss, backward, Adam.
 
     Args:
-        net (nn.Module): The network.
-        inputs (Sequence[Tensor]): Positional arguments of its ``forward``.
+        net: The network.
+        inputs: Positional arguments of its ``forward``.
 
     Returns:
-        Callable: The step.
+        The step.
     """
     lr = inputs[0]
     size = [side * SCALE for side in lr.shape[-2:]]
@@ -229,17 +230,17 @@ def compare_matching(
     """Run DRIMM and the literal unfolding version on the same features.
 
     Args:
-        drimm (DRIMM): The module.
-        height (int): Height of LR, a multiple of its block size.
-        width (int): Width of LR.
-        channels (int): Width of the features.
-        device (torch.device): Where to run.
-        repeats (int): Timed calls.
+        drimm: The module.
+        height: Height of LR, a multiple of its block size.
+        width: Width of LR.
+        channels: Width of the features.
+        device: Where to run.
+        repeats: Timed calls.
 
     Returns:
-        dict[str, dict[str, float]]: For ``'unfold'`` and ``'drimm'`` the
-        median ``'seconds'`` and the memory ``'added'`` at the peak in MB;
-        ``'drimm'`` has the largest ``'difference'`` of the results too.
+        For ``'unfold'`` and ``'drimm'`` the median ``'seconds'`` and the
+        memory ``'added'`` at the peak in MB; ``'drimm'`` has the largest
+        ``'difference'`` of the results too.
     """
     generator = torch.Generator().manual_seed(0)
     lr_feat, *ref_feats = (
@@ -256,7 +257,7 @@ def compare_matching(
             ('drimm', lambda: drimm(*args)),
             ('unfold', lambda: unfold_match_and_transfer(drimm, *args)),
         ):
-            seconds = median_time(call, device, repeats)
+            seconds = median_time(call, repeats)
             with peak_memory(device) as memory:
                 call()
             added = memory['peak'] - memory['before']

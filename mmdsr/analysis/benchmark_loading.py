@@ -9,16 +9,20 @@ import copy
 import os
 import statistics
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
+from typing import Any
 
 import torch
-from mmengine.dataset import Compose
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset, Compose
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.utils.dl_utils import set_multi_processing
 from rich.table import Table
+from torch.utils.data import DataLoader
 
 from mmdsr.analysis.benchmark import synchronize
 from mmdsr.registry import MODELS
@@ -29,11 +33,11 @@ class Rates:
     """Rates with one number of workers, medians over the rounds.
 
     Attributes:
-        workers (int): Processes that load.
-        loading (float): Samples per second, loading alone.
-        together (float): Samples per second, training on what is loaded.
-        lost (float): Share of the time that training loses to loading, in
-            [0, 1]; noise may make it slightly negative.
+        workers: Processes that load.
+        loading: Samples per second, loading alone.
+        together: Samples per second, training on what is loaded.
+        lost: Share of the time that training loses to loading, in [0, 1];
+            noise may make it slightly negative.
     """
 
     workers: int
@@ -47,16 +51,16 @@ class LoadingReport:
     """Result of :func:`measure_loading`.
 
     Attributes:
-        batch_size (int): Samples per step.
-        device (str): Where the training step ran.
-        threads (int): Threads of torch.
-        step (float): Samples per second of the training step, with a batch
-            that is loaded already; median over the rounds.
-        rates (list[Rates]): One per number of workers.
-        transforms (dict[str, float]): Milliseconds of processor time per
-            sample that each transform takes.
-        load (list[float]): Load average of the machine before and after;
-            empty where it is not known.
+        batch_size: Samples per step.
+        device: Where the training step ran.
+        threads: Threads of torch.
+        step: Samples per second of the training step, with a batch that is
+            loaded already; median over the rounds.
+        rates: One per number of workers.
+        transforms: Milliseconds of processor time per sample that each
+            transform takes.
+        load: Load average of the machine before and after; empty where it is
+            not known.
     """
 
     batch_size: int
@@ -68,26 +72,25 @@ class LoadingReport:
     load: list = field(default_factory=list)
 
 
-def prepare(cfg):
+def prepare(cfg: Config) -> None:
     """Make a process ready for a config, as its runner would.
 
     Args:
-        cfg (Config): The config.
+        cfg: The config.
     """
     init_default_scope(cfg.get('default_scope', 'mmagic'))
     set_multi_processing(**cfg.get('env_cfg', {}).get('mp_cfg', {}))
 
 
-def build_loader(cfg, workers):
+def build_loader(cfg: Config, workers: int) -> DataLoader:
     """Build the training data loader of a config.
 
     Args:
-        cfg (Config): The config.
-        workers (int): Processes that load; 0 loads in the process that
-            trains.
+        cfg: The config.
+        workers: Processes that load; 0 loads in the process that trains.
 
     Returns:
-        DataLoader: It does not end if its sampler can do so.
+        It does not end if its sampler can do so.
     """
     loader = copy.deepcopy(cfg.train_dataloader)
     loader.num_workers = workers
@@ -98,33 +101,31 @@ def build_loader(cfg, workers):
     return Runner.build_dataloader(loader, seed=0)
 
 
-def batches(loader):
+def batches(loader: DataLoader) -> Iterator[dict[str, Any]]:
     """Yield batches without end.
 
     Args:
-        loader (DataLoader): A data loader.
+        loader: A data loader.
 
     Yields:
-        dict: Its batches, over and over.
+        Its batches, over and over.
     """
     while True:
         yield from loader
 
 
-def time_transforms(dataset, samples):
+def time_transforms(dataset: BaseDataset, samples: int) -> dict[str, float]:
     """Time the transforms of a data set's pipeline.
 
     Args:
-        dataset (BaseDataset): With a ``pipeline`` of transforms.
-        samples (int): Samples, from the first on; over again if there are
-            fewer.
+        dataset: With a ``pipeline`` of transforms.
+        samples: Samples, from the first on; over again if there are fewer.
 
     Returns:
-        dict[str, float]: Milliseconds of processor time per sample and
-        transform, in order.
+        Milliseconds of processor time per sample and transform, in order.
     """
     steps = dataset.pipeline.transforms
-    names = []
+    names: list[str] = []
     for step in steps:
         key = getattr(step, 'key', None)
         name = type(step).__name__ + (f' {key}' if key else '')
@@ -147,43 +148,50 @@ class Training:
     """The training step of a config.
 
     Args:
-        cfg (Config): The config, see :func:`prepare`.
-        device (torch.device): Where to train.
+        cfg: The config, see :func:`prepare`.
+        device: Where to train.
 
     Raises:
         FileNotFoundError: If weights that a loss needs are missing.
     """
 
-    def __init__(self, cfg, device):
+    def __init__(self, cfg: Config, device: torch.device) -> None:
         self.device = torch.device(device)
         self.model = MODELS.build(cfg.model).to(self.device).train()
         self.optim = build_optim_wrapper(
             self.model, copy.deepcopy(cfg.optim_wrapper)
         )
 
-    def step(self, batch):
+    def step(self, batch: dict[str, Any]) -> None:
         """Train on a batch.
 
         Args:
-            batch (dict): From the data loader; is left as it is.
+            batch: From the data loader; is left as it is.
         """
         # Preprocessing may work in place.
         self.model.train_step(copy.deepcopy(batch), self.optim)
 
 
-def rate(source, batch_size, count, warmup, device, use=None):
+def rate(
+    source: Iterable[Any],
+    batch_size: int,
+    count: int,
+    warmup: int,
+    device: torch.device,
+    use: Callable[..., Any] | None = None,
+) -> float:
     """Measure how fast batches come and are used.
 
     Args:
-        source (Iterable): Batches.
-        batch_size (int): Samples in each.
-        count (int): Batches that are timed.
-        warmup (int): Batches before.
-        device (torch.device): Where ``use`` runs.
-        use (Callable, optional): What is done with a batch.
+        source: Batches.
+        batch_size: Samples in each.
+        count: Batches that are timed.
+        warmup: Batches before.
+        device: Where ``use`` runs.
+        use: What is done with a batch.
 
     Returns:
-        float: Samples per second.
+        Samples per second.
     """
     iterator = iter(source)
     for batch in islice(iterator, warmup):
@@ -199,32 +207,31 @@ def rate(source, batch_size, count, warmup, device, use=None):
 
 
 def measure_loading(
-    cfg,
-    workers=(0, 1, 2),
-    samples=200,
-    steps=20,
-    rounds=3,
-    warmup=4,
-    device='cpu',
-    train=True,
-    progress=None,
-):
+    cfg: Config,
+    workers: Sequence[int] = (0, 1, 2),
+    samples: int = 200,
+    steps: int = 20,
+    rounds: int = 3,
+    warmup: int = 4,
+    device: str = 'cpu',
+    train: bool = True,
+    progress: Callable[..., Any] | None = None,
+) -> LoadingReport:
     """Measure loading against the training step of a config.
 
     Args:
-        cfg (Config): The config; its model is not initialised further.
-        workers (Sequence[int]): Numbers of workers to try.
-        samples (int): Samples per measurement of loading.
-        steps (int): Steps per measurement of training.
-        rounds (int): Measurements of each.
-        warmup (int): Batches before each.
-        device (str): Where to train.
-        train (bool): Whether to measure the training step.
-        progress (Callable, optional): Called with what is measured next.
+        cfg: The config; its model is not initialised further.
+        workers: Numbers of workers to try.
+        samples: Samples per measurement of loading.
+        steps: Steps per measurement of training.
+        rounds: Measurements of each.
+        warmup: Batches before each.
+        device: Where to train.
+        train: Whether to measure the training step.
+        progress: Called with what is measured next.
 
     Returns:
-        LoadingReport: The rates; without ``train`` those of training are
-        NaN.
+        The rates; without ``train`` those of training are NaN.
 
     Raises:
         ValueError: If a number is out of range.
@@ -237,35 +244,37 @@ def measure_loading(
         )
     say = progress or (lambda text: None)
     prepare(cfg)
-    device = torch.device(device)
+    place = torch.device(device)
     load = [os.getloadavg()[0]] if hasattr(os, 'getloadavg') else []
     loaders = {number: build_loader(cfg, number) for number in workers}
     any_loader = loaders[workers[0]]
-    size = any_loader.batch_size
+    size = any_loader.batch_size or 1
     say('transforms')
     transforms = time_transforms(any_loader.dataset, samples)
-    training = Training(cfg, device) if train else None
+    training = Training(cfg, place) if train else None
     fixed = next(iter(build_loader(cfg, 0))) if train else None
     count = -(-samples // size)
-    found = {number: ([], []) for number in workers}
+    found: dict[int, tuple[list[float], list[float]]] = {
+        number: ([], []) for number in workers
+    }
     alone = []
     for turn in range(rounds):
-        if train:
+        if training:
             say(f'round {turn + 1}: training step')
             alone.append(
                 rate(
                     (fixed for _ in range(warmup + steps)),
-                    size, steps, warmup, device, training.step,
+                    size, steps, warmup, place, training.step,
                 )
             )  # fmt: skip
         for number, loader in loaders.items():
             say(f'round {turn + 1}: {number} workers')
             loading, together = found[number]
-            loading.append(rate(batches(loader), size, count, warmup, device))
-            if train:
+            loading.append(rate(batches(loader), size, count, warmup, place))
+            if training:
                 together.append(
                     rate(
-                        batches(loader), size, steps, warmup, device,
+                        batches(loader), size, steps, warmup, place,
                         training.step,
                     )
                 )  # fmt: skip
@@ -288,18 +297,18 @@ def measure_loading(
         )
     threads = torch.get_num_threads()
     return LoadingReport(
-        size, str(device), threads, step, rates, transforms, load
+        size, str(place), threads, step, rates, transforms, load
     )
 
 
-def rich_table(report):
+def rich_table(report: LoadingReport) -> list[Table]:
     """Lay out a report for the terminal.
 
     Args:
-        report (LoadingReport): Of :func:`measure_loading`.
+        report: Of :func:`measure_loading`.
 
     Returns:
-        list[rich.table.Table]: Transforms, and rates.
+        Transforms, and rates.
     """
     parts = Table(title='Loading one sample')
     parts.add_column('transform')
@@ -338,21 +347,21 @@ def rich_table(report):
     return [parts, rates]
 
 
-def to_json(report):
+def to_json(report: LoadingReport) -> dict[str, Any]:
     """Turn a report into what JSON can hold.
 
     Args:
-        report (LoadingReport): Of :func:`measure_loading`.
+        report: Of :func:`measure_loading`.
 
     Returns:
-        dict: Its fields; None for what was not measured.
+        Its fields; None for what was not measured.
     """
 
-    def plain(value):
+    def plain(value: object) -> object:
         if isinstance(value, dict):
             return {key: plain(item) for key, item in value.items()}
         if isinstance(value, list):
             return [plain(item) for item in value]
         return None if value != value else value
 
-    return plain(asdict(report))
+    return {key: plain(item) for key, item in asdict(report).items()}

@@ -1,9 +1,12 @@
 """A network's time and memory, part by part, as a report."""
 
-from contextlib import nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from rich.table import Table
+from torch import Tensor, nn
 
 from mmdsr.analysis import benchmark
 from mmdsr.analysis.flops import cost_parts, count_cost, example_inputs
@@ -13,20 +16,25 @@ from mmdsr.registry import MODELS
 DTYPES = dict(fp16=torch.float16, bf16=torch.bfloat16)
 
 
-def forward_table(net, inputs, autocast, repeats=5, compiled=False):
+def forward_table(
+    net: nn.Module,
+    inputs: Sequence[Tensor],
+    autocast: AbstractContextManager[object],
+    repeats: int = 5,
+    compiled: bool = False,
+) -> Table:
     """Time the forward pass.
 
     Args:
-        net (nn.Module): The network.
-        inputs (tuple[Tensor]): Of
-            :func:`mmdsr.analysis.flops.example_inputs`.
-        autocast (ContextManager): Around each pass.
-        repeats (int): Timed passes. Defaults to 5.
-        compiled (bool): Under ``torch.compile``, as a whole. Defaults to
-            False, part by part.
+        net: The network.
+        inputs: Of :func:`mmdsr.analysis.flops.example_inputs`.
+        autocast: Around each pass.
+        repeats: Timed passes.
+        compiled: Under ``torch.compile``, as a whole. Defaults to False, part
+            by part.
 
     Returns:
-        rich.table.Table: Seconds and shares of the parts.
+        Seconds and shares of the parts.
     """
     device = inputs[0].device
     height, width = inputs[0].shape[-2:]
@@ -40,9 +48,7 @@ def forward_table(net, inputs, autocast, repeats=5, compiled=False):
         if compiled:
             fast = torch.compile(net)
             with torch.inference_mode():
-                total = benchmark.median_time(
-                    lambda: fast(*inputs), device, repeats
-                )
+                total = benchmark.median_time(lambda: fast(*inputs), repeats)
             seconds = {}
         else:
             seconds = benchmark.time_parts(net, inputs, repeats)
@@ -60,7 +66,7 @@ def forward_table(net, inputs, autocast, repeats=5, compiled=False):
     return table
 
 
-def _row(table, name, seconds, total):
+def _row(table: Table, name: str, seconds: float, total: float) -> None:
     table.add_row(name, f'{seconds:.3f}', f'{100 * seconds / total:.1f} %')
 
 
@@ -68,35 +74,42 @@ class Report:
     """What is measured of one network.
 
     Args:
-        generator (dict): Config of the network.
-        shape (tuple[int, int]): Height and width of LR.
-        device (str): Where to run. Defaults to 'cpu'.
-        amp (str, optional): Of :data:`DTYPES`. Defaults to None, float32.
-        repeats (int): Timed passes. Defaults to 5.
+        generator: Config of the network.
+        shape: Height and width of LR.
+        device: Where to run.
+        amp: Of :data:`DTYPES`. Defaults to None, float32.
+        repeats: Timed passes.
 
     Raises:
         ValueError: If the network cannot be built.
         RuntimeError: If the device cannot be used.
     """
 
-    def __init__(self, generator, shape, device='cpu', amp=None, repeats=5):
+    def __init__(
+        self,
+        generator: dict[str, Any],
+        shape: tuple[int, int],
+        device: str = 'cpu',
+        amp: str | None = None,
+        repeats: int = 5,
+    ) -> None:
         self.generator, self.shape = generator, shape
         self.device, self.repeats = torch.device(device), repeats
         self.amp = amp
         self.net = MODELS.build(generator).to(self.device).eval()
         self.inputs = example_inputs(self.net, *shape, device=self.device)
 
-    def autocast(self):
+    def autocast(self) -> AbstractContextManager[object]:
         """Return the context of every pass."""
         if self.amp is None:
             return nullcontext()
         return torch.autocast(self.device.type, DTYPES[self.amp])
 
-    def machine(self):
+    def machine(self) -> str:
         """Say what the machine is capable of.
 
         Returns:
-            str: A line.
+            A line.
         """
         height, width = (4 * side for side in self.shape)
         rates = benchmark.conv_ceiling(
@@ -109,18 +122,22 @@ class Report:
             + ', '.join(f'{v:.0f} GFLOP/s {k}' for k, v in rates.items())
         )
 
-    def matching(self):
+    def matching(self) -> list[str]:
         """Compare matching with the literal, unfolding version.
 
         Returns:
-            list[str]: Lines.
+            Lines.
         """
         drimm = next(m for m in self.net.modules() if isinstance(m, DRIMM))
-        multiple = self.net.lr_multiple
-        sides = (-(-side // multiple) * multiple for side in self.shape)
-        channels = cost_parts(self.net)['encoder'].stages[0].conv.out_channels
+        net: Any = self.net
+        height, width = (
+            -(-side // net.lr_multiple) * net.lr_multiple
+            for side in self.shape
+        )
+        encoder: Any = cost_parts(net)['encoder']
+        channels = encoder.stages[0].conv.out_channels
         result = benchmark.compare_matching(
-            drimm, *sides, channels, self.device, self.repeats
+            drimm, height, width, channels, self.device, self.repeats
         )
         lines = [
             f'matching, {name}: {line["seconds"]:.3f} s, '
@@ -134,24 +151,24 @@ class Report:
             f'{result["drimm"]["difference"]:.1e}',
         ]
 
-    def forward(self, compiled=False):
+    def forward(self, compiled: bool = False) -> Table:
         """Time the forward pass, see :func:`forward_table`."""
         return forward_table(
             self.net, self.inputs, self.autocast(), self.repeats, compiled
         )
 
-    def training(self):
+    def training(self) -> str:
         """Time a training step.
 
         Returns:
-            str: A line.
+            A line.
         """
         net = MODELS.build(self.generator).to(self.device).train()
         step = benchmark.training_step(net, self.inputs)
         with self.autocast():
             with benchmark.peak_memory(self.device) as memory:
                 step()
-            seconds = benchmark.median_time(step, self.device, self.repeats)
+            seconds = benchmark.median_time(step, self.repeats)
         return (
             f'training step (L1, Adam): {seconds:.3f} s, peak memory '
             f'{memory["peak"]:.0f} MB ({memory["before"]:.0f} MB before)'

@@ -7,7 +7,7 @@
     The convention of MASA-SR's counter, in which the paper's Table 2 is
     written: MACs of convolutions and matrix products plus one count per
     element of additions, subtractions, products, quotients and ReLU (four
-    for a normalisation); instance normalisation, interpolation and indexing
+    for a normalization); instance normalization, interpolation and indexing
     are free; a transposed convolution is counted by its output size, which
     is four times its true cost at stride 2. Matching is counted as the
     original algorithm performs it (unfolded patches), not as
@@ -17,11 +17,12 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from mmdsr.models.networks import DMM, DRIMM, matching
 from mmdsr.models.networks.decoder import InstanceNorm
@@ -29,50 +30,66 @@ from mmdsr.models.networks.decoder import InstanceNorm
 CONVENTIONS = ('macs', 'masa')
 
 _aten = torch.ops.aten
-_ELEMENTWISE = {
-    _aten.add.Tensor: 1,
-    _aten.add_.Tensor: 1,
-    _aten.sub.Tensor: 1,
-    _aten.mul.Tensor: 1,
-    _aten.div.Tensor: 1,
-    _aten.relu.default: 1,
-    _aten.relu_.default: 1,
-    _aten.addcmul_.default: 2,
-    _aten.native_group_norm.default: 4,
-    _aten.native_batch_norm.default: 4,
+_Formula = Callable[..., int]
+# torch's counter has two operations for a multiply-accumulate.
+_PER_MAC = 2
+
+
+def _of_tensors(formula: _Formula) -> _Formula:
+    """Have the counter call a formula with tensors, not with their shapes."""
+    formula._get_raw = True  # type: ignore[attr-defined]
+    return formula
+
+
+@_of_tensors
+def _weighted_sum(
+    weight: Tensor,
+    indices: Tensor,
+    *_: object,
+    out_val: Sequence[Tensor],
+    **__: object,
+) -> int:
+    """Operations of a sum of table rows, such as a bilinear sample."""
+    terms = indices.numel() // out_val[0].shape[0]
+    return _PER_MAC * out_val[0].numel() * terms
+
+
+def _elementwise(count: int) -> _Formula:
+    @_of_tensors
+    def formula(
+        *_: object, out_val: Tensor | Sequence[Tensor], **__: object
+    ) -> int:
+        first = out_val if isinstance(out_val, Tensor) else out_val[0]
+        return _PER_MAC * count * first.numel()
+
+    return formula
+
+
+@_of_tensors
+def _by_output(
+    image: Tensor, weight: Tensor, *_: object, out_val: Tensor, **__: object
+) -> int:
+    """Operations of a convolution by its output, transposed or not."""
+    return _PER_MAC * out_val.numel() * math.prod(weight.shape[1:])
+
+
+#: Formulas beside those of torch's counter, or in their place.
+_FORMULAS: dict[str, dict[Any, _Formula]] = {
+    'macs': {_aten._embedding_bag: _weighted_sum},
+    'masa': {
+        _aten.convolution: _by_output,
+        _aten.add: _elementwise(1),
+        _aten.add_: _elementwise(1),
+        _aten.sub: _elementwise(1),
+        _aten.mul: _elementwise(1),
+        _aten.div: _elementwise(1),
+        _aten.relu: _elementwise(1),
+        _aten.relu_: _elementwise(1),
+        _aten.addcmul_: _elementwise(2),
+        _aten.native_group_norm: _elementwise(4),
+        _aten.native_batch_norm: _elementwise(4),
+    },
 }
-
-
-def _matrix_macs(func, args, out) -> int:
-    """MACs of a matrix product, 0 for any other operator."""
-    if func in (_aten.mm.default, _aten.bmm.default):
-        return out.numel() * args[0].shape[-1]
-    if func is _aten.addmm.default:
-        return out.numel() * args[1].shape[-1]
-    return 0
-
-
-def _true_macs(func, args, out) -> int:
-    """MACs that an operator executes."""
-    if func is _aten.convolution.default:
-        image, weight, transposed = args[0], args[1], args[6]
-        places = image if transposed else out
-        return len(places) * math.prod(places.shape[2:]) * weight.numel()
-    if func is _aten._embedding_bag.default:
-        terms = args[1].numel() // out[0].shape[0]
-        return out[0].numel() * terms
-    return _matrix_macs(func, args, out)
-
-
-def _masa_count(func, args, out) -> int:
-    """Count of an operator in the convention of MASA-SR."""
-    if func is _aten.convolution.default:
-        weight = args[1]
-        return out.numel() * math.prod(weight.shape[1:])
-    if func in _ELEMENTWISE:
-        first = out if isinstance(out, Tensor) else out[0]
-        return _ELEMENTWISE[func] * first.numel()
-    return _matrix_macs(func, args, out)
 
 
 def masa_matching_count(
@@ -84,19 +101,19 @@ def masa_matching_count(
     """Count of the original matching and transfer.
 
     Args:
-        drimm (DRIMM): The module, for its options.
-        lr_feat (Tensor): LR feature (N, C, H, W).
-        ref_down_feat (Tensor): Ref-down feature (N, C, h, w).
-        ref_feats (Sequence[Tensor]): Ref features at x1, x2, x4.
+        drimm: The module, for its options.
+        lr_feat: LR feature (N, C, H, W).
+        ref_down_feat: Ref-down feature (N, C, h, w).
+        ref_feats: Ref features at x1, x2, x4.
 
     Returns:
-        int: Matrix products of the unfolded patches, normalisation of both
+        Matrix products of the unfolded patches, normalization of both
         sides, sum over dilations, division by overlap and product with the
         score at x1, x2, x4.
     """
     n, c, height, width = lr_feat.shape
-    ref_size = tuple(ref_down_feat.shape[-2:])
-    pixels, ref_pixels = height * width, math.prod(ref_size)
+    ref_size = (ref_down_feat.shape[-2], ref_down_feat.shape[-1])
+    pixels, ref_pixels = height * width, ref_size[0] * ref_size[1]
     grid = matching.block_grid(height, width, drimm.block_size)
     candidates = math.prod(
         matching.crop_diameter(ref_size, grid, drimm.crop_ratio)
@@ -118,12 +135,12 @@ def cost_parts(net: nn.Module) -> dict[str, nn.Module]:
     """Name the parts that costs are reported for.
 
     Args:
-        net (nn.Module): A reference-based network.
+        net: A reference-based network.
 
     Returns:
-        dict[str, nn.Module]: Its children, those of DMM in DMM's place.
+        Its children, those of DMM in DMM's place.
     """
-    parts = {}
+    parts: dict[str, nn.Module] = {}
     for name, child in net.named_children():
         if isinstance(child, DMM):
             inner = child.named_children()
@@ -133,39 +150,19 @@ def cost_parts(net: nn.Module) -> dict[str, nn.Module]:
     return parts
 
 
-class _Counter(TorchDispatchMode):
-    """Adds up operators under the name of the part that is running."""
-
-    def __init__(self, rule: Callable) -> None:
-        super().__init__()
-        self.rule = rule
-        self.part = 'other'
-        self.free = 0
-        self.counts = {}
-
-    def add(self, count: int) -> None:
-        self.counts[self.part] = self.counts.get(self.part, 0) + count
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        if not self.free:
-            self.add(self.rule(func, args, out))
-        return out
-
-
 def count_cost(
     net: nn.Module, inputs: Sequence[Tensor], convention: str = 'macs'
 ) -> dict[str, int]:
     """Count the operations of one forward pass without computing it.
 
     Args:
-        net (nn.Module): A reference-based network.
-        inputs (Sequence[Tensor]): Positional arguments of its ``forward``.
-        convention (str): ``'macs'`` or ``'masa'``. Defaults to ``'macs'``.
+        net: A reference-based network.
+        inputs: Positional arguments of its ``forward``.
+        convention: ``'macs'`` or ``'masa'``.
 
     Returns:
-        dict[str, int]: Operations per part of :func:`cost_parts`, and of
-        what lies outside them as ``'other'``.
+        Operations per part of :func:`cost_parts`, and of what lies outside
+        them as ``'other'``.
 
     Raises:
         ValueError: If the convention is unknown.
@@ -174,37 +171,29 @@ def count_cost(
         raise ValueError(
             f'convention must be one of {CONVENTIONS}, got {convention!r}'
         )
-    masa = convention == 'masa'
-    counter = _Counter(_masa_count if masa else _true_macs)
-    handles = []
+    counter = FlopCounterMode(
+        display=False, custom_mapping=_FORMULAS[convention]
+    )
+    names = {module: name for name, module in net.named_modules()}
+    corrections: dict[nn.Module, int] = {}
 
-    def watch(module, before, after):
-        handles.append(module.register_forward_pre_hook(before))
-        handles.append(module.register_forward_hook(after))
+    def counted(name: str) -> int:
+        key = f'{type(net).__name__}.{name}' if name else 'Global'
+        return sum(counter.flop_counts[key].values()) // _PER_MAC
 
-    def enter(name):
-        def hook(*_):
-            counter.part = name
-
-        return hook
-
-    def leave(*_):
-        counter.part = 'other'
-
-    def stop_counting(*_):
-        counter.free += 1
-
-    def count_again(module, args, _):
-        counter.free -= 1
+    def as_masa(module: nn.Module, args: tuple[Any, ...], _: object) -> None:
+        """Count again, as the original does, what its counter treats so."""
+        own = corrections.get(module, 0)
         if isinstance(module, DRIMM):
-            counter.add(masa_matching_count(module, *args))
+            own += masa_matching_count(module, *args)
+        corrections[module] = own
 
+    handles = [
+        module.register_forward_hook(as_masa)
+        for module in net.modules()
+        if convention == 'masa' and isinstance(module, (DRIMM, InstanceNorm))
+    ]
     try:
-        for module in net.modules() if masa else ():
-            if isinstance(module, (DRIMM, InstanceNorm)):
-                watch(module, stop_counting, count_again)
-        for name, part in cost_parts(net).items():
-            watch(part, enter(name), leave)
         # Shapes are enough to count: fake tensors make any size quick.
         fake = FakeTensorMode(allow_non_fake_inputs=True)
         inputs = [fake.from_tensor(x) for x in inputs]
@@ -213,7 +202,18 @@ def count_cost(
     finally:
         for handle in handles:
             handle.remove()
-    return counter.counts
+    counts = {'': counted('')}
+    for name, part in cost_parts(net).items():
+        counts[name] = counted(names[part])
+    for module, own in corrections.items():
+        surplus = counted(names[module]) - own
+        counts[''] -= surplus
+        for name, part in cost_parts(net).items():
+            if f'{names[module]}.'.startswith(f'{names[part]}.'):
+                counts[name] -= surplus
+    total = counts.pop('')
+    counts['other'] = total - sum(counts.values())
+    return {name: count for name, count in counts.items() if count}
 
 
 def example_inputs(
@@ -226,18 +226,18 @@ def example_inputs(
     """Random inputs of a reference-based network.
 
     Args:
-        net (nn.Module): The network; depth maps are added if it needs them.
-        height (int): Height of LR; Ref is four times larger.
-        width (int): Width of LR.
-        batch (int): Batch size N. Defaults to 1.
-        device (str or torch.device): Where to put them. Defaults to 'cpu'.
+        net: The network; depth maps are added if it needs them.
+        height: Height of LR; Ref is four times larger.
+        width: Width of LR.
+        batch: Batch size N.
+        device: Where to put them.
 
     Returns:
-        list[Tensor]: lr, ref, ref_down and, if needed, depth, depth_ref.
+        lr, ref, ref_down and, if needed, depth, depth_ref.
     """
     generator = torch.Generator().manual_seed(0)
 
-    def random(channels, scale=1):
+    def random(channels: int, scale: int = 1) -> Tensor:
         shape = (batch, channels, height * scale, width * scale)
         return torch.rand(shape, generator=generator).to(device)
 

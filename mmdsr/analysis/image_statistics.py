@@ -6,6 +6,8 @@ above :data:`HIGH_BAND` is lost in reducing an image four times, and is what
 super-resolution has to give back.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -47,46 +49,46 @@ SPECTRUM_FREQUENCIES = np.sqrt(_EDGES[:-1] * _EDGES[1:])
 """Centres of the bins of :func:`radial_spectrum`, cycles per pixel."""
 
 
-def luminance(image):
+def luminance(image: np.ndarray) -> np.ndarray:
     """Return the luminance of an image.
 
     Args:
-        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+        image: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        np.ndarray: ``(H, W)`` float64 in [0, 255].
+        ``(H, W)`` float64 in [0, 255].
     """
     return np.clip((to_y(image) - 16) * (255 / 219), 0, 255)
 
 
-def luminance_histogram(lum):
+def luminance_histogram(lum: np.ndarray) -> np.ndarray:
     """Return the shares of the pixels over 64 equal bins of luminance.
 
     Args:
-        lum (np.ndarray): ``(H, W)`` luminance in [0, 255].
+        lum: ``(H, W)`` luminance in [0, 255].
 
     Returns:
-        np.ndarray: ``(64,)``, sums to 1.
+        ``(64,)``, sums to 1.
     """
     counts, _ = np.histogram(lum, HISTOGRAM_BINS, (0, 255))
     return counts / lum.size
 
 
-def gradient_magnitude(lum):
+def gradient_magnitude(lum: np.ndarray) -> np.ndarray:
     """Return the length of the gradient by central differences.
 
     Args:
-        lum (np.ndarray): ``(H, W)`` luminance.
+        lum: ``(H, W)`` luminance.
 
     Returns:
-        np.ndarray: ``(H - 2, W - 2)``, luminance steps per pixel.
+        ``(H - 2, W - 2)``, luminance steps per pixel.
     """
     across = lum[1:-1, 2:] - lum[1:-1, :-2]
     down = lum[2:, 1:-1] - lum[:-2, 1:-1]
     return np.hypot(across, down) / 2
 
 
-def _power(lum):
+def _power(lum: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Power of each frequency of a windowed image, and the frequencies."""
     height, width = lum.shape
     # The window keeps the jump from one border to the other, which an image
@@ -94,7 +96,7 @@ def _power(lum):
     window = np.outer(np.hanning(height), np.hanning(width))
     mean = np.average(lum, weights=window)
     power = np.abs(np.fft.rfft2((lum - mean) * window)) ** 2
-    power /= (window**2).sum()
+    power = power / (window**2).sum()
     # rfft2 leaves out the mirror images of all but two columns.
     weight = np.full(power.shape[1], 2.0)
     weight[0] = 1
@@ -106,17 +108,16 @@ def _power(lum):
     return power, frequency, np.broadcast_to(weight, power.shape)
 
 
-def radial_spectrum(lum):
+def radial_spectrum(lum: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the power spectrum, averaged over rings of equal frequency.
 
     Args:
-        lum (np.ndarray): ``(H, W)`` luminance in [0, 255].
+        lum: ``(H, W)`` luminance in [0, 255].
 
     Returns:
-        tuple[np.ndarray, float]: ``(40,)`` mean power per frequency at
-        :data:`SPECTRUM_FREQUENCIES`, NaN where a small image has no
-        frequency; and the share of the power (but for the mean) that lies
-        above :data:`HIGH_BAND`, 0 for a flat image.
+        ``(40,)`` mean power per frequency at :data:`SPECTRUM_FREQUENCIES`, NaN
+        where a small image has no frequency; and the share of the power (but
+        for the mean) that lies above :data:`HIGH_BAND`, 0 for a flat image.
     """
     power, frequency, weight = _power(lum)
     ring = np.digitize(frequency, _EDGES) - 1
@@ -133,16 +134,16 @@ def radial_spectrum(lum):
     return spectrum, float(high / total) if total > 1e-9 else 0.0
 
 
-def spectral_slope(spectrum):
+def spectral_slope(spectrum: np.ndarray) -> float:
     """Fit a line to the logarithm of the spectrum over that of frequency.
 
     Args:
-        spectrum (np.ndarray): ``(40,)``, see :func:`radial_spectrum`.
+        spectrum: ``(40,)``, see :func:`radial_spectrum`.
 
     Returns:
-        float: The exponent of the frequency between 0.02 and 0.35 cycles
-        per pixel, equally weighted over the logarithm: about -2 for natural
-        images, 0 for white noise, NaN for a flat image.
+        The exponent of the frequency between 0.02 and 0.35 cycles per pixel,
+        equally weighted over the logarithm: about -2 for natural images, 0 for
+        white noise, NaN for a flat image.
     """
     first, last = np.searchsorted(SPECTRUM_FREQUENCIES, SLOPE_BAND)
     use = np.nan_to_num(spectrum) > 0
@@ -153,17 +154,17 @@ def spectral_slope(spectrum):
     return float(np.polyfit(x, y, 1)[0])
 
 
-def darkest_spot(lum):
+def darkest_spot(lum: np.ndarray) -> float:
     """Return the mean of the darkest 32x32 window over that of the image.
 
     In a sewer this is the far end of the pipe, if the light does not reach
     it.
 
     Args:
-        lum (np.ndarray): ``(H, W)`` luminance.
+        lum: ``(H, W)`` luminance.
 
     Returns:
-        float: In [0, 1], 1 for a black image.
+        In [0, 1], 1 for a black image.
     """
     blurred = cv2.blur(lum, (BLOB, BLOB))
     half = BLOB // 2
@@ -172,16 +173,16 @@ def darkest_spot(lum):
     return float(inside.min() / mean) if mean else 1.0
 
 
-def colour(image):
+def color(image: np.ndarray) -> tuple[float, float]:
     """Return how saturated and how warm an image is.
 
     Args:
-        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+        image: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        tuple[float, float]: Mean of (max - min) / max of the channels, over
-        the pixels that reach 16, where noise does not rule it; and the mean
-        of red over that of blue (above 1 is warm).
+        Mean of (max - min) / max of the channels, over the pixels that reach
+        16, where noise does not rule it; and the mean of red over that of blue
+        (above 1 is warm).
     """
     channels = image.astype(np.float64)
     top = channels.max(axis=2)
@@ -195,31 +196,31 @@ def colour(image):
     )
 
 
-def bicubic_psnr(image, scale=4):
+def bicubic_psnr(image: np.ndarray, scale: int = 4) -> float:
     """Return what is left of an image reduced and enlarged by Pillow.
 
     Args:
-        image (np.ndarray): ``(H, W, 3)`` uint8 RGB. Rows and columns beyond
-            a multiple of the scale are left out.
-        scale (int): Factor.
+        image: ``(H, W, 3)`` uint8 RGB. Rows and columns beyond a multiple of
+            the scale are left out.
+        scale: Factor.
 
     Returns:
-        float: PSNR of the luma in dB, at most 100 (equal images).
+        PSNR of the luma in dB, at most 100 (equal images).
     """
     height, width = (side // scale * scale for side in image.shape[:2])
     image = np.ascontiguousarray(image[:height, :width])
     return min(psnr(upscale(downscale(image, scale), scale), image), MAX_PSNR)
 
 
-def measure(image):
+def measure(image: np.ndarray) -> dict[str, Any]:
     """Measure an image.
 
     Args:
-        image (np.ndarray): ``(H, W, 3)`` uint8 RGB, sides of at least 64.
+        image: ``(H, W, 3)`` uint8 RGB, sides of at least 64.
 
     Returns:
-        dict: A float for each name in :data:`STATISTICS`, ``'histogram'``
-        ``(64,)`` and ``'spectrum'`` ``(40,)``.
+        A float for each name in :data:`STATISTICS`, ``'histogram'`` ``(64,)``
+        and ``'spectrum'`` ``(40,)``.
 
     Raises:
         ValueError: If it is no such image.
@@ -238,7 +239,7 @@ def measure(image):
     lum = luminance(image)
     gradient = gradient_magnitude(lum)
     spectrum, high_share = radial_spectrum(lum)
-    saturation, warmth = colour(image)
+    saturation, warmth = color(image)
     p5, p50, p95 = np.percentile(lum, (5, 50, 95)).tolist()
     return dict(
         lum_mean=float(lum.mean()),

@@ -1,10 +1,12 @@
 """Compare simulated runs with real sequences by image statistics."""
 
 import json
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 from rich.table import Table
@@ -30,9 +32,9 @@ class Sequence:
     """Mean statistics of the images of a sequence.
 
     Attributes:
-        name (str): Name of the folder or run.
-        images (int): Number of images.
-        values (dict): Means of what :func:`measure` returns.
+        name: Name of the folder or run.
+        images: Number of images.
+        values: Means of what :func:`measure` returns.
     """
 
     name: str
@@ -45,11 +47,11 @@ class Verdict:
     """How one statistic of simulated runs compares with real sequences.
 
     Attributes:
-        low (float): Smallest mean of a real sequence.
-        high (float): Largest mean of a real sequence.
-        median (float): Median of the means of the simulated runs.
-        inside (bool): Whether the median is between low and high.
-        share (float): Share of the runs whose mean is, in [0, 1].
+        low: Smallest mean of a real sequence.
+        high: Largest mean of a real sequence.
+        median: Median of the means of the simulated runs.
+        inside: Whether the median is between low and high.
+        share: Share of the runs whose mean is, in [0, 1].
     """
 
     low: float
@@ -59,16 +61,15 @@ class Verdict:
     share: float
 
 
-def summarize(name, images):
+def summarize(name: str, images: Iterable[np.ndarray]) -> Sequence:
     """Average the statistics of the images of a sequence.
 
     Args:
-        name (str): Its name.
-        images (Iterable[np.ndarray]): ``(H, W, 3)`` uint8 RGB, one or more.
+        name: Its name.
+        images: ``(H, W, 3)`` uint8 RGB, one or more.
 
     Returns:
-        Sequence: The means; an image without a slope (flat) does not count
-        in it.
+        The means; an image without a slope (flat) does not count in it.
     """
     measured = [measure(image) for image in images]
     values = {}
@@ -82,15 +83,14 @@ def summarize(name, images):
     return Sequence(name, len(measured), values)
 
 
-def measure_folder(folder):
+def measure_folder(folder: Path | str) -> Iterator[Sequence]:
     """Measure the sequences in a folder.
 
     Args:
-        folder (str or Path): Images, or a sub-folder of images for each
-            sequence.
+        folder: Images, or a sub-folder of images for each sequence.
 
     Yields:
-        Sequence: In natural order of the names.
+        In natural order of the names.
 
     Raises:
         FileNotFoundError: If there is no folder or no image.
@@ -112,7 +112,9 @@ def measure_folder(folder):
         yield summarize(run.name, images)
 
 
-def _measure_run(run, seed, frames, size):
+def _measure_run(
+    run: int, seed: int, frames: int, size: tuple[int, int]
+) -> Sequence:
     pipe = PipeRun(seed, run, size)
     # Neighbours are alike: leave out some to see more of the pipe.
     return summarize(
@@ -120,18 +122,24 @@ def _measure_run(run, seed, frames, size):
     )
 
 
-def measure_simulation(runs, frames=4, seed=0, size=(448, 320), workers=1):
+def measure_simulation(
+    runs: int,
+    frames: int = 4,
+    seed: int = 0,
+    size: tuple[int, int] = (448, 320),
+    workers: int = 1,
+) -> Iterator[Sequence]:
     """Measure frames of simulated runs; none is written.
 
     Args:
-        runs (int): Number of runs, 0 to ``runs - 1``.
-        frames (int): Frames per run: 0, 3, 6 and so on.
-        seed (int): Seed of the simulator.
-        size (tuple[int, int]): Width and height, 64 at least.
-        workers (int): Processes; the results do not depend on it.
+        runs: Number of runs, 0 to ``runs - 1``.
+        frames: Frames per run: 0, 3, 6 and so on.
+        seed: Seed of the simulator.
+        size: Width and height, 64 at least.
+        workers: Processes; the results do not depend on it.
 
     Yields:
-        Sequence: One per run.
+        One per run.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -146,7 +154,7 @@ def measure_simulation(runs, frames=4, seed=0, size=(448, 320), workers=1):
             f'The size must be at least {MIN_SIDE}x{MIN_SIDE}, not '
             f'{size[0]}x{size[1]}.'
         )
-    job = partial(_measure_run, seed=seed, frames=frames, size=tuple(size))
+    job = partial(_measure_run, seed=seed, frames=frames, size=size)
     if workers == 1:
         yield from map(job, range(runs))
         return
@@ -156,15 +164,17 @@ def measure_simulation(runs, frames=4, seed=0, size=(448, 320), workers=1):
         yield from pool.map(job, range(runs))
 
 
-def judge(real, simulated):
+def judge(
+    real: list[Sequence], simulated: list[Sequence]
+) -> dict[str, Verdict]:
     """Compare simulated runs with the range of the real sequences.
 
     Args:
-        real (list[Sequence]): All real sequences.
-        simulated (list[Sequence]): The runs.
+        real: All real sequences.
+        simulated: The runs.
 
     Returns:
-        dict[str, Verdict]: One per statistic.
+        One per statistic.
     """
     verdicts = {}
     for key in STATISTICS:
@@ -179,7 +189,7 @@ def judge(real, simulated):
     return verdicts
 
 
-def _range(sequences, key):
+def _range(sequences: list[Sequence], key: str) -> str:
     values = [sequence.values[key] for sequence in sequences]
     if len(values) == 1:
         return f'{values[0]:.2f}'
@@ -189,7 +199,9 @@ def _range(sequences, key):
     )
 
 
-def _cells(groups, verdicts):
+def _cells(
+    groups: dict[str, list[Sequence]], verdicts: dict[str, Verdict] | None
+) -> tuple[list[str], list[list[str]]]:
     """Header and rows of text: a row per statistic, a column per group."""
     header = ['statistic']
     for name, sequences in groups.items():
@@ -214,15 +226,18 @@ def _cells(groups, verdicts):
     return header, rows
 
 
-def rich_table(groups, verdicts=None):
+def rich_table(
+    groups: dict[str, list[Sequence]],
+    verdicts: dict[str, Verdict] | None = None,
+) -> Table:
     """Lay the statistics out for the terminal.
 
     Args:
-        groups (dict[str, list[Sequence]]): Sequences per group.
-        verdicts (dict[str, Verdict], optional): Of :func:`judge`.
+        groups: Sequences per group.
+        verdicts: Of :func:`judge`.
 
     Returns:
-        rich.table.Table: Mean over the sequences (smallest..largest).
+        Mean over the sequences (smallest..largest).
     """
     header, rows = _cells(groups, verdicts)
     table = Table(caption='mean over sequences (smallest..largest)')
@@ -233,14 +248,18 @@ def rich_table(groups, verdicts=None):
     return table
 
 
-def write_report(path, groups, verdicts=None):
+def write_report(
+    path: Path,
+    groups: dict[str, list[Sequence]],
+    verdicts: dict[str, Verdict] | None = None,
+) -> None:
     """Write the statistics to a file.
 
     Args:
-        path (Path): ``.md``: the table; ``.csv``: a line per sequence;
-            ``.json``: everything, histograms and spectra included.
-        groups (dict[str, list[Sequence]]): Sequences per group.
-        verdicts (dict[str, Verdict], optional): Of :func:`judge`.
+        path: ``.md``: the table; ``.csv``: a line per sequence; ``.json``:
+            everything, histograms and spectra included.
+        groups: Sequences per group.
+        verdicts: Of :func:`judge`.
 
     Raises:
         ValueError: If the suffix is none of these.
@@ -254,11 +273,15 @@ def write_report(path, groups, verdicts=None):
     write_bytes(path, text.encode())
 
 
-def _markdown(groups, verdicts):
+def _markdown(
+    groups: dict[str, list[Sequence]], verdicts: dict[str, Verdict] | None
+) -> str:
     return markdown_table(*_cells(groups, verdicts)) + '\n'
 
 
-def _csv(groups, verdicts):
+def _csv(
+    groups: dict[str, list[Sequence]], verdicts: dict[str, Verdict] | None
+) -> str:
     rows = [
         [
             name,
@@ -272,14 +295,16 @@ def _csv(groups, verdicts):
     return csv_text(['group', 'sequence', 'images', *STATISTICS], rows)
 
 
-def _plain(value):
+def _plain(value: object) -> object:
     """Make a value fit for JSON, which has no NaN."""
     if isinstance(value, np.ndarray):
         return [_plain(one) for one in value.tolist()]
     return None if value != value else value
 
 
-def _json(groups, verdicts):
+def _json(
+    groups: dict[str, list[Sequence]], verdicts: dict[str, Verdict] | None
+) -> str:
     content = dict(
         titles=STATISTICS,
         histogram_edges=np.linspace(0, 255, HISTOGRAM_BINS + 1).tolist(),
@@ -304,13 +329,12 @@ def _json(groups, verdicts):
     return json.dumps(content, indent=1, allow_nan=False) + '\n'
 
 
-def plot(path, groups):
+def plot(path: Path, groups: dict[str, list[Sequence]]) -> None:
     """Draw the distributions: a panel per statistic, histogram and spectrum.
 
     Args:
-        path (Path): PNG file.
-        groups (dict[str, list[Sequence]]): Sequences per group; the dots
-            are their means.
+        path: PNG file.
+        groups: Sequences per group; the dots are their means.
     """
     # Without pyplot no window system is asked for.
     from matplotlib.figure import Figure
@@ -329,9 +353,9 @@ def plot(path, groups):
         axes.set_xlim(-0.6, len(groups) - 0.4)
         axes.set_title(title)
         axes.grid(axis='y', alpha=0.3)
-    centres = (np.arange(HISTOGRAM_BINS) + 0.5) * 255 / HISTOGRAM_BINS
+    centers = (np.arange(HISTOGRAM_BINS) + 0.5) * 255 / HISTOGRAM_BINS
     for key, x, title, draw in (
-        ('histogram', centres, 'luminance, share of pixels', 'semilogy'),
+        ('histogram', centers, 'luminance, share of pixels', 'semilogy'),
         ('spectrum', SPECTRUM_FREQUENCIES, 'power over c/px', 'loglog'),
     ):
         axes = next(panels)

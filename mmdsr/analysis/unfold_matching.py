@@ -30,18 +30,17 @@ def unfold_match_and_transfer(
     """Compute what ``drimm`` computes, block by block (Eq. 5 to 8).
 
     Args:
-        drimm (DRIMM): The module, for its options.
-        lr_feat (Tensor): F_LR (1, C, H, W).
-        ref_down_feat (Tensor): F_Ref-down (1, C, h, w).
-        ref_feats (Sequence[Tensor]): Ref features at x1, x2, x4.
+        drimm: The module, for its options.
+        lr_feat: F_LR (1, C, H, W).
+        ref_down_feat: F_Ref-down (1, C, h, w).
+        ref_feats: Ref features at x1, x2, x4.
 
     Returns:
-        tuple[list[Tensor], Tensor]: Warped features at x1, x2, x4 and the
-        scores (1, 1, H, W).
+        Warped features at x1, x2, x4 and the scores (1, 1, H, W).
     """
     height, width = lr_feat.shape[-2:]
     grid = matching.block_grid(height, width, drimm.block_size)
-    ref_size = tuple(ref_down_feat.shape[-2:])
+    ref_size = ref_down_feat.shape[-2], ref_down_feat.shape[-1]
     dy, dx = diameter = matching.crop_diameter(
         ref_size, grid, drimm.crop_ratio
     )
@@ -57,24 +56,24 @@ def unfold_match_and_transfer(
         for block_col in range(grid.cols):
             y, x = block_row * grid.height, block_col * grid.width
             cy, cx = y + grid.height // 2, x + grid.width // 2
-            coarse = 0
+            coarse = lr_feat.new_zeros(())
             for d, key in zip(drimm.dilations, keys, strict=True):
-                centre = lr_feat[
+                center = lr_feat[
                     :,
                     :,
                     cy - reach : cy + reach + 1,
                     cx - reach : cx + reach + 1,
                 ]
                 cut = reach - d
-                centre = centre[
+                center = center[
                     :, :, cut : 2 * reach + 1 - cut, cut : 2 * reach + 1 - cut
                 ]
-                query = _patches(centre, d)
+                query = _patches(center, d)
                 coarse = coarse + torch.bmm(query.transpose(1, 2), key)
-            top, left = matching.window_start(
+            tops, lefts = matching.window_start(
                 coarse.argmax(2), ref_size, diameter
             )
-            top, left = int(top), int(left)
+            top, left = int(tops), int(lefts)
             window = ref_down_feat[
                 :, :, top : top + dy + 2, left : left + dx + 2
             ]

@@ -1,4 +1,4 @@
-"""Choosing one command of several, and importing no other."""
+"""Choosing one of several commands without importing the others."""
 
 import argparse
 import sys
@@ -33,7 +33,7 @@ def run_command(
         argv: Command line; ``None`` for that of the process.
         prog: Name of the program.
         about: What it is for.
-        version: What ``--version`` prints. Defaults to None, no such option.
+        version: What ``--version`` prints. Defaults to None: no such option.
 
     Returns:
         The exit code of the command.
@@ -51,7 +51,7 @@ def run_command(
     )
     for name, command in commands.items():
         names.add_parser(name, help=command.about, add_help=False)
-    # The rest of the words are the command's own.
+    # The remaining words are the command's own.
     name = parser.parse_args(argv[:1]).command
     main = import_module(commands[name].module).main
     return main(argv[1:], prog=f'{prog} {name}')

@@ -2,43 +2,48 @@
 
 import argparse
 import warnings
+from collections.abc import Iterable, Sequence
 
 import torch
 from rich.console import Console
 from rich.progress import track
 
+from mmdsr.cli.evidence_options import add_evidence_options, evidence_options
 from mmdsr.deploy.engine import ALL_PRECISIONS, BACKENDS
-from mmdsr.inference import SuperResolver, export_folder
+from mmdsr.inference import ExportReport, SuperResolver, export_folder
 from mmdsr.inference.budget import cpu_count
-from mmdsr.inference.ranks import find_place
+from mmdsr.inference.interpolation import INTERPOLATIONS
+from mmdsr.inference.jobs import Job
+from mmdsr.inference.ranks import Place, find_place
 from mmdsr.inference.references import POLICIES
-from mmdsr.inference.super_resolver import INTERPOLATIONS
 from mmdsr.weights import available
 
 DEFAULT_WEIGHTS = 'dsrnet_x_nano'
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog=prog,
         description=__doc__,
-        epilog='An interrupted run is resumed by the same command. '
-        'Started with torchrun or srun, the processes share the images. See '
+        epilog='The same command resumes an interrupted run. Started with '
+        'torchrun or srun, the processes share the images. See '
         'docs/super_resolve.md.',
     )
     parser.add_argument('source', metavar='IN', help='an image or a folder')
     parser.add_argument(
-        'target', metavar='OUT', help='folder to be made, laid out like IN'
+        'target', metavar='OUT', help='folder to make, laid out like IN'
     )
-    model = parser.add_argument_group('what with (one of)')
+    model = parser.add_argument_group('network (one of)')
     model.add_argument(
         '--weights',
         metavar='NAME|FILE',
         help=f'published weights; {", ".join(available())} come with the '
         f'package (default: {DEFAULT_WEIGHTS})',
     )
-    model.add_argument('--config', help='config of a training')
+    model.add_argument('--config', help='config of a training run')
     model.add_argument(
         '--checkpoint',
         metavar='FILE|DIR',
@@ -50,21 +55,21 @@ def parse_args(argv=None, prog=None):
     parser.add_argument(
         '--scale',
         type=int,
-        help='of an interpolation: 1 to 8 (default: 4, as the networks)',
+        help='scale of an interpolation, 1 to 8 (default: 4, like a network)',
     )
     parser.add_argument(
         '--reference',
         choices=POLICIES,
         default='upscaled',
-        help='the enlarged image, the image as it is (the paper without a '
-        'reference), a file in --refs, or the frame before (default: '
-        'upscaled)',
+        help='upscaled: the enlarged image; self: the image as it is (the '
+        'paper without a reference); file: a file in --refs; neighbor: the '
+        'frame before (default: upscaled)',
     )
     parser.add_argument(
         '--refs',
         metavar='FOLDER',
-        help='references, laid out like IN, with the same names but for the '
-        'suffix',
+        help='references, laid out like IN, with the same names apart from '
+        'the suffix',
     )
     parser.add_argument(
         '--tile',
@@ -72,44 +77,50 @@ def parse_args(argv=None, prog=None):
         metavar='PIXELS',
         help='largest side, in pixels of the image, that the network sees at '
         'once (default: the whole image if it fits into half of the free '
-        'memory and 1.5 GiB, of a GPU 6, else the largest tiles up to 256 '
-        'that do)',
+        'memory and into 1.5 GiB, on a GPU 6 GiB; otherwise the largest tiles '
+        'up to 256 that do)',
     )
     parser.add_argument(
         '--overlap',
         type=int,
         default=16,
         metavar='PIXELS',
-        help='what tiles share at least (default: 16)',
+        help='least overlap of neighboring tiles (default: 16)',
     )
     parser.add_argument('--precision', choices=ALL_PRECISIONS, default='fp32')
     parser.add_argument(
         '--backend',
         choices=BACKENDS,
         default='auto',
-        help='what the network runs in (default: on a CPU the fastest that '
-        'is installed, see docs/deploy.md)',
+        help='runtime of the network (default: on a CPU the fastest that is '
+        'installed, see docs/deploy.md)',
     )
     parser.add_argument(
         '--batch-size',
         type=int,
         metavar='N',
-        help='images or tiles at once (default: 1 on a CPU, else chosen by '
-        'the free memory)',
+        help='images or tiles at once (default: 1 on a CPU, otherwise chosen '
+        'by the free memory)',
     )
     parser.add_argument(
-        '--device', help='such as cpu or cuda:0 (default: a GPU if any)'
+        '--device',
+        help='such as cpu or cuda:0 (default: a GPU if there is one)',
     )
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help='drop what this tool has written to OUT with other settings',
+        help='delete what this command wrote to OUT with other settings',
     )
+    add_evidence_options(parser)
     return parser.parse_args(argv)
 
 
-def make_resolver(args):
-    """Build what the options ask for."""
+def make_resolver(args: argparse.Namespace) -> SuperResolver:
+    """Build what the options ask for.
+
+    Args:
+        args: Of :func:`parse_args`.
+    """
     weights = args.weights
     if not (weights or args.config or args.interpolation or args.checkpoint):
         weights = DEFAULT_WEIGHTS
@@ -128,10 +139,19 @@ def make_resolver(args):
     )
 
 
-def show_report(report, place, target, console):
-    """Print what was written, and what was not and why."""
+def show_report(
+    report: ExportReport, place: Place, target: str, console: Console
+) -> None:
+    """Print what was written, and what was not and why.
 
-    def warn(text):
+    Args:
+        report: Of the export.
+        place: Which process this is.
+        target: The folder of the results.
+        console: Where to print.
+    """
+
+    def warn(text: str) -> None:
         console.print(text, style='yellow', markup=False)
 
     for name, reason in report.failed.items():
@@ -139,7 +159,7 @@ def show_report(report, place, target, console):
     for name, reason in report.partial.items():
         warn(f'In part: {name}: {reason}')
     # Thousands of images of one kind get one line.
-    alike = {}
+    alike: dict[str, list[str]] = {}
     for name, note in report.notes.items():
         alike.setdefault(note, []).append(name)
     for note, names in alike.items():
@@ -155,48 +175,76 @@ def show_report(report, place, target, console):
     )
 
 
-def run(args, console):
-    """Enhance what the options say; return the exit code."""
+def enhance_images(args: argparse.Namespace, console: Console) -> int:
+    """Enhance an image or a folder of images.
 
-    def say(text):
-        console.print(text, style='red', markup=False)
+    Args:
+        args: Of :func:`parse_args`.
+        console: Where to print.
 
-    def progress(items, text, total):
+    Returns:
+        The exit code.
+
+    Raises:
+        OSError: If a file cannot be used.
+        ValueError: If the options do not fit together.
+        MemoryError: If images are too large.
+    """
+
+    def progress(items: Iterable[Job], text: str, total: int) -> Iterable[Job]:
         return track(items, text, total, console=console)
 
+    place = find_place()
+    report = export_folder(
+        make_resolver(args),
+        args.source,
+        args.target,
+        refs=args.refs,
+        device=args.device or place.device,
+        overwrite=args.overwrite,
+        rank=place.rank,
+        world_size=place.world_size,
+        progress=None if place.rank else progress,
+        evidence=evidence_options(args),
+    )
+    show_report(report, place, args.target, console)
+    return 1 if report.failed or report.partial else 0
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Enhance what the options name.
+
+    Args:
+        args: Of :func:`parse_args`.
+        console: Where to print.
+
+    Returns:
+        The exit code.
+    """
+
+    def say(text: str) -> None:
+        console.print(text, style='red', markup=False)
+
     try:
-        place = find_place()
-        report = export_folder(
-            make_resolver(args),
-            args.source,
-            args.target,
-            refs=args.refs,
-            device=args.device or place.device,
-            overwrite=args.overwrite,
-            rank=place.rank,
-            world_size=place.world_size,
-            progress=None if place.rank else progress,
-        )
+        return enhance_images(args, console)
     except (OSError, ValueError, ImportError, MemoryError) as error:
         say(f'Error: {error}')
         return 2
     except KeyboardInterrupt:
         say('Interrupted. What is finished is kept; the same command resumes.')
         return 130
-    show_report(report, place, args.target, console)
-    return 1 if report.failed or report.partial else 0
 
 
-def main(argv=None, prog=None):
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run; return the exit code."""
     args = parse_args(argv, prog)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
 
-    def warn(text, *_, **__):
+    def warn(text: Warning | str, *_: object, **__: object) -> None:
         console.print(str(text), style='yellow', markup=False)
 
     # More than its share of a machine makes a container wait.
     torch.set_num_threads(min(torch.get_num_threads(), cpu_count()))
     with warnings.catch_warnings():
-        warnings.showwarning = warn
+        warnings.showwarning = warn  # type: ignore[assignment]
         return run(args, console)

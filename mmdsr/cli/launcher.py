@@ -1,13 +1,14 @@
-"""What a job launcher tells a command."""
+"""What a job launcher passes to a command."""
 
+import argparse
 import os
 
 
-def add_launcher_arguments(parser):
+def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--launcher`` and what torch's launcher passes on.
 
     Args:
-        parser (argparse.ArgumentParser): The parser.
+        parser: The parser.
     """
     parser.add_argument(
         '--launcher',
@@ -15,14 +16,14 @@ def add_launcher_arguments(parser):
         default='none',
         help='job launcher',
     )
-    # Both spellings: torch passed one before 2.0 and the other since.
+    # Both spellings: torch passed one before 2.0 and passes the other since.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
-def set_local_rank(args):
+def set_local_rank(args: argparse.Namespace) -> None:
     """Let mmengine know the rank of this process on its machine.
 
     Args:
-        args (argparse.Namespace): Parsed arguments.
+        args: Parsed arguments.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))

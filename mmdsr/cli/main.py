@@ -7,8 +7,11 @@ from mmdsr.version import __version__
 
 COMMANDS = {
     'enhance': Command('mmdsr.cli.enhance', 'super-resolve images or folders'),
+    'verify': Command(
+        'mmdsr.cli.verify', 'check results against their records'
+    ),
     'doctor': Command(
-        'mmdsr.doctor.report', 'check the environment, say how to mend it'
+        'mmdsr.doctor.report', 'check the environment and say how to fix it'
     ),
     'export': Command(
         'mmdsr.cli.export', 'export weights for ONNX Runtime and OpenVINO'
@@ -18,7 +21,7 @@ COMMANDS = {
         'mmdsr.cli.simulate', 'make a data set of simulated sewers'
     ),
     'convert': Command(
-        'mmdsr.cli.convert', 'make a data set of videos, frames and others'
+        'mmdsr.cli.convert', 'make a data set from videos, frames or others'
     ),
     'train': Command('mmdsr.cli.train', 'train a model'),
     'test': Command('mmdsr.cli.test', 'evaluate a checkpoint'),

@@ -1,4 +1,4 @@
-"""Simulate sewer camera runs as a data set, or check one.
+"""Make a data set of simulated sewer camera runs, or check one.
 
 Named data sets, each with its train and test split:
 
@@ -6,13 +6,15 @@ Named data sets, each with its train and test split:
   sewersim-pipe  256x256  segmentation and detection: JO, IL, IN
   sewersim-ml    352x288  multi-label classification: Sewer-ML's classes
 
-An interrupted call goes on where it was when it is repeated.
+Repeat an interrupted call to resume it.
 """
 
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -25,20 +27,28 @@ from rich.progress import (
 )
 
 from mmdsr.io.checksums import verify
-from mmdsr.sim.dataset import write_dataset
-from mmdsr.sim.motion import STEPS
-from mmdsr.sim.splits import (
+from mmdsr.sim.data.dataset import write_dataset
+from mmdsr.sim.data.splits import (
     DEGRADATIONS,
     NAMED,
     SUBSETS,
+    Plan,
     plan_custom,
     plan_named,
 )
+from mmdsr.sim.trace.motion import STEPS
 
-CUSTOM = {'runs': 16, 'frames': 24, 'size': (448, 320), 'test_runs': None}
+CUSTOM: dict[str, Any] = {
+    'runs': 16,
+    'frames': 24,
+    'size': (448, 320),
+    'test_runs': None,
+}
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog=prog,
@@ -56,15 +66,15 @@ def parse_args(argv=None, prog=None):
     parser.add_argument(
         '--subset',
         choices=SUBSETS,
-        help='of a named data set: full (the default), or mini, its beginning',
+        help='of a named data set: full (default), or mini, its beginning',
     )
     parser.add_argument('--seed', type=int, default=0, help='default 0')
     parser.add_argument(
         '--workers',
         type=int,
         default=max(1, min(os.cpu_count() or 1, 16)),
-        help='processes (default: one per core); the files do not depend '
-        'on it',
+        help='number of processes (default: one per core); it does not '
+        'change the files',
     )
     parser.add_argument(
         '--degradation',
@@ -76,9 +86,9 @@ def parse_args(argv=None, prog=None):
     parser.add_argument(
         '--steps',
         choices=STEPS,
-        help='how far the camera goes from frame to frame: even, or spread '
-        'from neighbours in a video to stills far apart (default: spread in '
-        'sewersim-sr, else even)',
+        help='how far the camera moves from frame to frame: even, or spread '
+        'from neighbors in a video to stills far apart (default: spread in '
+        'sewersim-sr, otherwise even)',
     )
     parser.add_argument(
         '--overwrite',
@@ -88,7 +98,7 @@ def parse_args(argv=None, prog=None):
     parser.add_argument(
         '--verify',
         action='store_true',
-        help='make nothing; compare the data set with its checksums',
+        help='only compare the data set with its checksums',
     )
     custom = parser.add_argument_group('custom data sets')
     custom.add_argument(
@@ -110,25 +120,25 @@ def parse_args(argv=None, prog=None):
     custom.add_argument(
         '--test-runs',
         type=int,
-        help='the last runs make the test split (default: an eighth, at '
-        'least one)',
+        help='number of runs, the last ones, in the test split (default: an '
+        'eighth, at least one)',
     )
     args = parser.parse_args(argv)
     if args.name == 'custom':
         if args.subset is not None:
-            parser.error('--subset belongs to a named data set: add --name')
+            parser.error('--subset needs a named data set: add --name')
     else:
         given = [key for key in CUSTOM if getattr(args, key) is not None]
         if given:
             options = ', '.join('--' + key.replace('_', '-') for key in given)
             parser.error(
-                f'{options}: only for custom data sets, not {args.name}'
+                f'{options}: only for custom data sets, not for {args.name}'
             )
     return args
 
 
-def plan_of(args: argparse.Namespace):
-    """The data set that the arguments ask for."""
+def plan_of(args: argparse.Namespace) -> Plan:
+    """Return the plan of the data set that the arguments ask for."""
     if args.name != 'custom':
         return plan_named(
             args.name,
@@ -150,7 +160,7 @@ def plan_of(args: argparse.Namespace):
 
 
 def progress_bar() -> Progress:
-    """A bar that shows numbers and times."""
+    """Return a progress bar that shows numbers and times."""
     return Progress(
         TextColumn('{task.description}'),
         BarColumn(),
@@ -162,7 +172,7 @@ def progress_bar() -> Progress:
 
 
 def make(args: argparse.Namespace) -> int:
-    """Make a data set; returns the exit code."""
+    """Make a data set; return the exit code."""
     plan = plan_of(args)
     with progress_bar() as bar:
         task = bar.add_task('samples', total=None)
@@ -180,12 +190,12 @@ def make(args: argparse.Namespace) -> int:
             f'{len(plan.runs)} runs'
         )
     else:
-        print(f'{args.out} holds this data set already, nothing to do')
+        print(f'{args.out} already holds this data set: nothing to do')
     return 0
 
 
 def check(args: argparse.Namespace) -> int:
-    """Compare a data set with its checksums; returns the exit code."""
+    """Compare a data set with its checksums; return the exit code."""
     with progress_bar() as bar:
         task = bar.add_task('files', total=None)
         problems = verify(
@@ -197,17 +207,17 @@ def check(args: argparse.Namespace) -> int:
         return 0
     for problem in problems:
         print(problem)
-    return fail(f'{args.out}: {len(problems)} files are not as made', 1)
+    return fail(f'{args.out}: {len(problems)} files are not as they were', 1)
 
 
-def fail(message, code):
-    """Print what went wrong; returns the exit code."""
+def fail(message: object, code: int) -> int:
+    """Print what went wrong; return the exit code."""
     print(f'Error: {message}', file=sys.stderr)
     return code
 
 
-def main(argv=None, prog=None):
-    """Run the tool; returns the exit code."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; return the exit code."""
     args = parse_args(argv, prog)
     try:
         return check(args) if args.verify else make(args)
@@ -216,5 +226,5 @@ def main(argv=None, prog=None):
     except RuntimeError as error:
         return fail(error, 1)
     except KeyboardInterrupt:
-        more = '' if args.verify else '; the same command goes on from here'
+        more = '' if args.verify else '; repeat the command to resume'
         return fail(f'interrupted{more}', 130)

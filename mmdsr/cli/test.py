@@ -8,14 +8,15 @@ Example:
     mmdsr test configs/downstream/mmseg/fcn_quick.py \
         work_dirs/fcn_quick_sr --input sr
 
-The checkpoint may be one of a training, a plain state dict, or a training's
-folder, of which the best is taken, else the newest. It is read without
-running code from it (``weights_only=True``, or an unpickler that knows
-mmengine's types only), and has to fit the config exactly.
+The checkpoint may be one of a training, a plain state dict, or the folder of
+a training, whose best checkpoint is taken, otherwise the newest one. It is
+read without running code from it (``weights_only=True``, or an unpickler that
+only knows the types of mmengine), and has to fit the config exactly.
 """
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import mmengine
@@ -33,12 +34,14 @@ from mmdsr.engine.sr_input import add_input_argument
 from mmdsr.errors import UsageError
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(prog=prog, description='Test a model')
     parser.add_argument('config', help='config file')
     parser.add_argument(
-        'checkpoint', help="checkpoint, state dict, or a training's folder"
+        'checkpoint', help='checkpoint, state dict, or folder of a training'
     )
     parser.add_argument(
         '--out', help='file for the metrics: .json, .yml or .pkl'
@@ -47,7 +50,7 @@ def parse_args(argv=None, prog=None):
     parser.add_argument(
         '--tta',
         action='store_true',
-        help='test-time augmentation, by tta_model and tta_pipeline of the '
+        help='test-time augmentation with tta_model and tta_pipeline of the '
         'config (models of the hosts)',
     )
     add_input_argument(parser)
@@ -58,18 +61,18 @@ def parse_args(argv=None, prog=None):
     return parser, args
 
 
-def main(argv=None, prog=None):
-    """Test."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; return the exit code."""
     parser, args = parse_args(argv, prog)
     suffixes = ('.json', '.yml', '.yaml', '.pkl')
     try:
-        # Before the test, which may take long.
+        # Before the test, which may take a long time.
         if args.out and not args.out.endswith(suffixes):
             raise UsageError(f'--out must end in one of {suffixes}.')
         if args.out and not os.access(Path(args.out).parent, os.W_OK):
             raise UsageError(
-                f'--out: {Path(args.out).parent} is no folder that can be '
-                'written.'
+                f'--out: {Path(args.out).parent} is not a folder that can be '
+                'written to.'
             )
         cfg = load_config(
             args.config,

@@ -12,6 +12,7 @@ read without running code from them, see ``mmdsr.io.checkpoint``.
 """
 
 import argparse
+from collections.abc import Sequence
 
 from mmdsr.cli.launcher import add_launcher_arguments, set_local_rank
 from mmdsr.engine.launch import (
@@ -26,7 +27,9 @@ from mmdsr.engine.sr_input import add_input_argument
 from mmdsr.errors import UsageError
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(prog=prog, description='Train a model')
     parser.add_argument('config', help='config file')
@@ -36,8 +39,8 @@ def parse_args(argv=None, prog=None):
         nargs='?',
         const='auto',
         metavar='auto|PATH',
-        help='continue from the newest checkpoint of the working directory, '
-        'or from the given one',
+        help='resume from the newest checkpoint of the working directory, or '
+        'from the given one',
     )
     parser.add_argument(
         '--amp', action='store_true', help='mixed precision (CUDA)'
@@ -54,8 +57,8 @@ def parse_args(argv=None, prog=None):
     return parser, args
 
 
-def main(argv=None, prog=None):
-    """Train."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; return the exit code."""
     parser, args = parse_args(argv, prog)
     try:
         cfg = load_config(
@@ -73,7 +76,7 @@ def main(argv=None, prog=None):
         parser.exit(2, f'{parser.prog}: error: {error}\n')
     except KeyboardInterrupt:
         # 130 is what a shell reports for Ctrl-C.
-        parser.exit(130, 'Stopped. Continue with --resume.\n')
+        parser.exit(130, 'Stopped: continue with --resume.\n')
     print(f'Logs and checkpoints are in {cfg.work_dir}')
     leave_distributed()
     return 0

@@ -1,8 +1,9 @@
-"""List published weights, or say what is known about some of them."""
+"""List published weights, or show what is known about some of them."""
 
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,30 +14,32 @@ from mmdsr.weights import available, read_published, weight_path
 from mmdsr.weights.index import FOLDER
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog=prog,
         description=__doc__,
-        epilog='tools/model_converters/publish.py makes such weights of a '
+        epilog='tools/model_converters/publish.py makes such weights from a '
         'training.',
     )
     parser.add_argument(
         'weights',
         nargs='?',
         metavar='NAME|FILE',
-        help='say all about these (default: list what is in --folder)',
+        help='show all about these (default: list what is in --folder)',
     )
     parser.add_argument(
         '--folder',
         type=Path,
         default=FOLDER,
-        help='folder with an index.json (default: that of the package)',
+        help='folder with an index.json (default: the one of the package)',
     )
     return parser.parse_args(argv)
 
 
-def list_all(folder, console):
+def list_all(folder: Path, console: Console) -> None:
     """Print a table of the weights in a folder."""
     table = Table('name', 'network', 'parameters', 'MB')
     for name in available(folder):
@@ -52,16 +55,16 @@ def list_all(folder, console):
     console.print(f'in {folder}', markup=False, highlight=False)
 
 
-def describe(weights, folder, console):
+def describe(weights: str, folder: Path, console: Console) -> None:
     """Print what a published file says about itself."""
     meta = dict(read_published(weights, folder).meta)
-    # A page of text that nobody reads here.
+    # A page of text that nobody would read here.
     meta.pop('config', None)
     console.print_json(json.dumps(meta))
 
 
-def main(argv=None, prog=None):
-    """Run; return the exit code."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; return the exit code."""
     args = parse_args(argv, prog)
     console = Console(soft_wrap=True)
     try:

@@ -1,11 +1,16 @@
 """Turn folders of frames into a reference-based super-resolution data set."""
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mmdsr.io.frames import (
+    Frame,
     Run,
     attach_depth,
     check_frame,
@@ -28,15 +33,12 @@ class Summary:
     """What became of the frames.
 
     Attributes:
-        out (Path): The data set.
-        frames (int): Frames found.
-        samples (dict[str, int]): Samples written per split.
-        dropped (dict[str, list[str]]): Reason to the frames that became no
-            sample for it.
-        notes (dict[str, list[str]]): Conversion to the frames it was done
-            to.
-        without_depth (int): Frames without a depth map, if one was asked
-            for.
+        out: The data set.
+        frames: Frames found.
+        samples: Samples written per split.
+        dropped: Reason to the frames that became no sample for it.
+        notes: Conversion to the frames it was done to.
+        without_depth: Frames without a depth map, if one was asked for.
     """
 
     out: Path
@@ -46,33 +48,33 @@ class Summary:
     notes: dict[str, list[str]] = field(default_factory=dict)
     without_depth: int = 0
 
-    def drop(self, reason, path, detail=''):
+    def drop(self, reason: str, path: Path, detail: str = '') -> None:
         """Note a frame that becomes no sample.
 
         Args:
-            reason (str): Why.
-            path (Path): The file.
-            detail (str): What is to be said of this one. Defaults to ''.
+            reason: Why.
+            path: The file.
+            detail: What is to be said of this one.
         """
         self.dropped.setdefault(reason, []).append(shown(path) + detail)
 
-    def note(self, conversion, path):
+    def note(self, conversion: str, path: Path) -> None:
         """Note a file that was converted.
 
         Args:
-            conversion (str): What was done.
-            path (Path): The file.
+            conversion: What was done.
+            path: The file.
         """
         self.notes.setdefault(conversion, []).append(shown(path))
 
-    def warnings(self, limit=5):
+    def warnings(self, limit: int = 5) -> list[str]:
         """Say what was dropped or converted, and why.
 
         Args:
-            limit (int): Files to name for each reason.
+            limit: Files to name for each reason.
 
         Returns:
-            list[str]: One line for each reason.
+            One line for each reason.
         """
         return [
             f'{title} {len(names)}: {reason}: {", ".join(names[:limit])}'
@@ -86,19 +88,19 @@ class Summary:
 
 
 def frames_to_refsr(
-    frames,
-    out,
-    scale=4,
-    reference='next',
-    gap=1,
-    holdout=(0.2,),
-    depth=None,
-    depth_unit=DEPTH_UNIT,
-    on_error='refuse',
-    odd_size='refuse',
-    overwrite=False,
-    progress=None,
-):
+    frames: Path | str,
+    out: Path | str,
+    scale: int = 4,
+    reference: str = 'next',
+    gap: int = 1,
+    holdout: Sequence[Any] = (0.2,),
+    depth: Path | str | None = None,
+    depth_unit: float = DEPTH_UNIT,
+    on_error: str = 'refuse',
+    odd_size: str = 'refuse',
+    overwrite: bool = False,
+    progress: Callable[..., Any] | None = None,
+) -> Summary:
     """Write the data set of some frames.
 
     Every frame is decoded before anything is written. A sample is a frame
@@ -122,28 +124,28 @@ def frames_to_refsr(
     are named ``RUN-train`` and ``RUN-test``.
 
     Args:
-        frames (str or Path): A folder of frames, or a folder with one
-            sub-folder for each run.
-        out (str or Path): The data set to be made.
-        scale (int): Reduction factor.
-        reference (str): See above.
-        gap (int): See above, >= 1.
-        holdout (Sequence): Names of runs, or one fraction in [0, 1].
-        depth (str or Path, optional): Folder of depth maps at the frames'
-            full size, laid out and named like the frames: 16-bit PNG, 0 =
-            unknown, or ``.npy`` in metres. Frames without one are kept.
-        depth_unit (float): Metres per step of the 16-bit PNG.
-        on_error (str): For frames that are unreadable, cut short, too small
-            or of an unknown kind, or of another size than their reference:
-            ``'refuse'`` writes nothing, ``'skip'`` leaves them out.
-        odd_size (str): For frames whose sides are no multiple of ``scale``:
+        frames: A folder of frames, or a folder with one sub-folder for each
+            run.
+        out: The data set to be made.
+        scale: Reduction factor.
+        reference: See above.
+        gap: See above, >= 1.
+        holdout: Names of runs, or one fraction in [0, 1].
+        depth: Folder of depth maps at the frames' full size, laid out and
+            named like the frames: 16-bit PNG, 0 = unknown, or ``.npy`` in
+            metres. Frames without one are kept.
+        depth_unit: Metres per step of the 16-bit PNG.
+        on_error: For frames that are unreadable, cut short, too small or of an
+            unknown kind, or of another size than their reference: ``'refuse'``
+            writes nothing, ``'skip'`` leaves them out.
+        odd_size: For frames whose sides are no multiple of ``scale``:
             ``'refuse'``, ``'skip'``, or ``'crop'`` at the right and bottom.
-        overwrite (bool): Replace an existing data set.
-        progress (Callable, optional): ``progress(iterable, text, total)``
-            returns the iterable, shown as progress.
+        overwrite: Replace an existing data set.
+        progress: ``progress(iterable, text, total)`` returns the iterable,
+            shown as progress.
 
     Returns:
-        Summary: What was written, and what was not and why.
+        What was written, and what was not and why.
 
     Raises:
         ValueError: If an argument or a file is refused, or no sample is
@@ -167,7 +169,7 @@ def frames_to_refsr(
         'depth': depth is not None,
     }
     summary = Summary(out)
-    runs = find_runs(frames, exclude=[depth] if depth else ())
+    runs = find_runs(frames, exclude=[Path(depth)] if depth else ())
     parts = split_runs(runs, holdout, gap, summary)
     if depth:
         summary.without_depth = attach_depth(runs, frames, Path(depth))
@@ -202,17 +204,19 @@ def frames_to_refsr(
     return summary
 
 
-def split_runs(runs, holdout, gap, summary):
+def split_runs(
+    runs: list[Run], holdout: Sequence[Any], gap: int, summary: Summary
+) -> list[tuple[str, Run]]:
     """Divide the runs between the splits; see :func:`frames_to_refsr`.
 
     Args:
-        runs (list[Run]): The runs in natural order.
-        holdout (Sequence): Names of runs, or one fraction in [0, 1].
-        gap (int): Frames to drop before the test part of a single run.
-        summary (Summary): Where the dropped frames are noted.
+        runs: The runs in natural order.
+        holdout: Names of runs, or one fraction in [0, 1].
+        gap: Frames to drop before the test part of a single run.
+        summary: Where the dropped frames are noted.
 
     Returns:
-        list[tuple[str, Run]]: Split and run.
+        Split and run.
 
     Raises:
         ValueError: If a name or the fraction does not fit.
@@ -253,18 +257,20 @@ def split_runs(runs, holdout, gap, summary):
     ]
 
 
-def find_reference(frames, index, reference, gap):
+def find_reference(
+    frames: list[Frame], index: int, reference: str, gap: int
+) -> tuple[Frame | None, str]:
     """Choose the reference of a frame.
 
     Args:
-        frames (list[Frame]): The frames of a run, checked.
-        index (int): Which frame.
-        reference (str): ``'next'``, ``'previous'`` or ``'nearest-sharp'``.
-        gap (int): Distance, or the largest one.
+        frames: The frames of a run, checked.
+        index: Which frame.
+        reference: ``'next'``, ``'previous'`` or ``'nearest-sharp'``.
+        gap: Distance, or the largest one.
 
     Returns:
-        tuple[Frame or None, str]: The reference, None if there is none, and
-        why it cannot be used, '' if it can.
+        The reference, None if there is none, and why it cannot be used, '' if
+        it can.
     """
     if reference == 'nearest-sharp':
         near = [
@@ -285,11 +291,13 @@ def find_reference(frames, index, reference, gap):
         return None, f'no {reference} frame (the {end} of a run)'
     if frames[other].problem:
         return None, f'the {reference} frame is unusable'
-    alike = frames[other].size == frames[index].size
-    return frames[other], '' if alike else _OTHER_SIZE
+    fits = frames[other].size == frames[index].size
+    return frames[other], '' if fits else _OTHER_SIZE
 
 
-def _check_arguments(scale, reference, gap, on_error, odd_size):
+def _check_arguments(
+    scale: int, reference: str, gap: int, on_error: str, odd_size: str
+) -> None:
     if scale < 2:
         raise ValueError(f'scale must be >= 2, not {scale}.')
     if gap < 1:
@@ -305,7 +313,7 @@ def _check_arguments(scale, reference, gap, on_error, odd_size):
             )
 
 
-def _fraction(holdout):
+def _fraction(holdout: Sequence[str | float]) -> float | None:
     if len(holdout) != 1:
         return None
     try:
@@ -315,7 +323,15 @@ def _fraction(holdout):
     return fraction if 0 <= fraction <= 1 else None
 
 
-def _check_frames(runs, summary, scale, odd_size, reference, on_error, show):
+def _check_frames(
+    runs: Iterable[Run],
+    summary: Summary,
+    scale: int,
+    odd_size: str,
+    reference: str,
+    on_error: str,
+    show: Callable[..., Iterable[Any]],
+) -> None:
     """Decode all frames; refuse or note those that cannot be used."""
     frames = [frame for run in runs for frame in run.frames]
     summary.frames = len(frames)
@@ -335,7 +351,12 @@ def _check_frames(runs, summary, scale, odd_size, reference, on_error, show):
     )
 
 
-def _pair(parts, reference, gap, summary):
+def _pair(
+    parts: Iterable[tuple[str, Run]],
+    reference: str,
+    gap: int,
+    summary: Summary,
+) -> Iterator[tuple[str, Run, Frame, Frame]]:
     """Yield split, run, frame and reference of every sample."""
     for split, run in parts:
         for i, frame in enumerate(run.frames):
@@ -343,7 +364,7 @@ def _pair(parts, reference, gap, summary):
                 summary.drop(frame.problem, frame.path)
                 continue
             other, why = find_reference(run.frames, i, reference, gap)
-            if why:
+            if why or other is None:
                 detail = ''
                 if other is not None:
                     name = shown(other.path.name)
@@ -353,17 +374,21 @@ def _pair(parts, reference, gap, summary):
             yield split, run, frame, other
 
 
-def _size(frame):
+def _size(frame: Frame) -> str:
     """Write the size of a frame."""
-    return 'x'.join(map(str, frame.size))
+    return 'x'.join(map(str, frame.size or ()))
 
 
-def _loader(scale, depth_unit, size):
+def _loader(
+    scale: int, depth_unit: float, size: int
+) -> Callable[..., tuple[np.ndarray, np.ndarray | None]]:
     """Return a function that reads a frame and its depth, cut to size."""
 
     # Each frame is wanted as image and as reference, a few steps apart.
     @lru_cache(maxsize=size)
-    def load(path, depth_path):
+    def load(
+        path: Path, depth_path: Path | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         image, _ = read_rgb(path)
         height, width = (side - side % scale for side in image.shape[:2])
         metres = None

@@ -2,8 +2,10 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,11 +31,11 @@ class CocoSummary:
     """What was found in the masks.
 
     Attributes:
-        out (Path): The JSON file.
-        images (int): Images listed, those without a defect included.
-        instances (Counter): Class to the number of its boxes.
-        small (int): Components left out because they are too small.
-        left_out (list[str]): Problems of the masks that were left out.
+        out: The JSON file.
+        images: Images listed, those without a defect included.
+        instances: Class to the number of its boxes.
+        small: Components left out because they are too small.
+        left_out: Problems of the masks that were left out.
     """
 
     out: Path
@@ -44,17 +46,17 @@ class CocoSummary:
 
 
 def masks_to_coco(
-    images,
-    masks,
-    out,
-    ids=None,
-    min_area=MIN_AREA,
-    channel=0,
-    other='refuse',
-    on_error='refuse',
-    overwrite=False,
-    progress=None,
-):
+    images: Path | str,
+    masks: Path | str,
+    out: Path | str,
+    ids: dict[str, int] | None = None,
+    min_area: int = MIN_AREA,
+    channel: int = 0,
+    other: str = 'refuse',
+    on_error: str = 'refuse',
+    overwrite: bool = False,
+    progress: Callable[..., Any] | None = None,
+) -> CocoSummary:
     """Write the COCO file of a folder of masks.
 
     Each 8-connected component of a class becomes an instance, with its box
@@ -64,27 +66,26 @@ def masks_to_coco(
     top. The same input thus gives the same bytes.
 
     Args:
-        images (str or Path): Folder of the images; it may have sub-folders.
-        masks (str or Path): Folder of the masks, with the images' sub-folders
-            and stems. The value of a pixel is the id of its class; 0 is
-            background, 255 not to be counted.
-        out (str or Path): The JSON file. File names in it are relative to
-            ``images``.
-        ids (dict[str, int], optional): Class to id. Defaults to None,
+        images: Folder of the images; it may have sub-folders.
+        masks: Folder of the masks, with the images' sub-folders and stems. The
+            value of a pixel is the id of its class; 0 is background, 255 not
+            to be counted.
+        out: The JSON file. File names in it are relative to ``images``.
+        ids: Class to id. Defaults to None,
             :data:`mmdsr.datasets.pipe_labels.PIPE_IDS`.
-        min_area (int): Smallest component in pixels.
-        channel (int): Which channel holds the ids in masks of several, 0 =
-            red to 2 = blue.
-        other (str): For values that are no id: ``'refuse'`` or ``'skip'``,
-            which takes them as background.
-        on_error (str): For images or masks that are unreadable, of unequal
-            size or without a partner: ``'refuse'`` or ``'skip'``.
-        overwrite (bool): Replace an existing file.
-        progress (Callable, optional): ``progress(iterable, text, total)``
-            returns the iterable, shown as progress.
+        min_area: Smallest component in pixels.
+        channel: Which channel holds the ids in masks of several, 0 = red to 2
+            = blue.
+        other: For values that are no id: ``'refuse'`` or ``'skip'``, which
+            takes them as background.
+        on_error: For images or masks that are unreadable, of unequal size or
+            without a partner: ``'refuse'`` or ``'skip'``.
+        overwrite: Replace an existing file.
+        progress: ``progress(iterable, text, total)`` returns the iterable,
+            shown as progress.
 
     Returns:
-        CocoSummary: What was found.
+        What was found.
 
     Raises:
         ValueError: If an argument or a file is refused, or there is no
@@ -103,8 +104,9 @@ def masks_to_coco(
             'name.'
         )
     show = progress or (lambda items, text, total: items)
-    summary, problems = CocoSummary(out), []
-    coco = {
+    summary = CocoSummary(out)
+    problems: list[str] = []
+    coco: dict[str, Any] = {
         'info': {'description': 'Made from masks by mmdsr.'},
         'licenses': [],
         'images': [],
@@ -154,16 +156,18 @@ def masks_to_coco(
     return summary
 
 
-def components(mask, min_area=1):
+def components(
+    mask: np.ndarray, min_area: int = 1
+) -> tuple[list[np.ndarray], int]:
     """List the 8-connected components of a mask.
 
     Args:
-        mask (np.ndarray): ``(H, W)`` bool.
-        min_area (int): Pixels of the smallest one.
+        mask: ``(H, W)`` bool.
+        min_area: Pixels of the smallest one.
 
     Returns:
-        tuple[list[np.ndarray], int]: Masks ``(H, W)`` bool, by their first
-        pixel from the top; and how many were too small.
+        Masks ``(H, W)`` bool, by their first pixel from the top; and how many
+        were too small.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
         np.ascontiguousarray(mask, np.uint8), connectivity=8
@@ -176,7 +180,12 @@ def components(mask, min_area=1):
     return kept, len(order) - len(kept)
 
 
-def _instances(values, ids, min_area, summary):
+def _instances(
+    values: np.ndarray,
+    ids: dict[str, int],
+    min_area: int,
+    summary: CocoSummary,
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield class and annotation of each component of a mask."""
     from pycocotools.mask import encode
 
@@ -200,7 +209,9 @@ def _instances(values, ids, min_area, summary):
             )
 
 
-def _read_mask(image, mask, ids, channel, other):
+def _read_mask(
+    image: Path, mask: Path, ids: dict[str, int], channel: int, other: str
+) -> np.ndarray:
     """Read the ids of a mask that fits its image."""
     try:
         size = open_image(image).size
@@ -234,7 +245,9 @@ def _read_mask(image, mask, ids, channel, other):
     return values
 
 
-def _pairs(images, masks, problems):
+def _pairs(
+    images: Path, masks: Path, problems: list[str]
+) -> list[tuple[Path, Path]]:
     """Pair images and masks by sub-folder and stem, in natural order."""
     one, other = _list(images), _list(masks)
     if not one:
@@ -248,10 +261,10 @@ def _pairs(images, masks, problems):
     return [(path, other[name]) for name, path in one.items() if name in other]
 
 
-def _list(root):
+def _list(root: Path) -> dict[str, Path]:
     if not root.is_dir():
         raise FileNotFoundError(f'There is no folder {root}.')
-    found = {}
+    found: dict[str, Path] = {}
     for folder in walk_folders(root):
         for path in folder.iterdir():
             if (
@@ -270,7 +283,9 @@ def _list(root):
     return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
 
 
-def _check(ids, min_area, channel, other, on_error):
+def _check(
+    ids: dict[str, int], min_area: int, channel: int, other: str, on_error: str
+) -> None:
     numbers = list(ids.values())
     if not numbers or len(set(numbers)) != len(numbers):
         raise ValueError(f'Every class needs an id of its own, not {ids}.')

@@ -1,6 +1,7 @@
 """Finding the image pairs of published data sets."""
 
 import re
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +24,12 @@ class Pair:
     """An image with its reference, to become a sample.
 
     Attributes:
-        split (str): ``'train'`` or ``'test'``.
-        stem (str): Name of the sample.
-        hr (Path): The image at full size.
-        refs (list[Path]): Its reference; several are put below each other.
-        depth (Path or None): Depth of ``hr``.
-        depth_ref (Path or None): Depth of the reference.
+        split: ``'train'`` or ``'test'``.
+        stem: Name of the sample.
+        hr: The image at full size.
+        refs: Its reference; several are put below each other.
+        depth: Depth of ``hr``.
+        depth_ref: Depth of the reference.
     """
 
     split: str
@@ -39,20 +40,22 @@ class Pair:
     depth_ref: Path | None = None
 
 
-def find_deep_sewer(root, by='stem', depth=True):
+def find_deep_sewer(
+    root: Path | str, by: str = 'stem', depth: bool = True
+) -> list[Pair]:
     """List the pairs of the Deep Sewer set in its released layout.
 
     ``ROOT/{train,test}/{raw,depth}/{input,ref}``; ``depth`` may be missing.
 
     Args:
-        root (str or Path): Root of the set.
-        by (str): An image and its reference have the same ``'stem'``, or the
-            same place in natural ``'order'``.
-        depth (bool): Whether to look for depth maps, which have the stems of
-            their images.
+        root: Root of the set.
+        by: An image and its reference have the same ``'stem'``, or the same
+            place in natural ``'order'``.
+        depth: Whether to look for depth maps, which have the stems of their
+            images.
 
     Returns:
-        list[Pair]: The pairs of both splits.
+        The pairs of both splits.
 
     Raises:
         FileNotFoundError: If a folder is missing, or there is no split.
@@ -91,7 +94,9 @@ def find_deep_sewer(root, by='stem', depth=True):
     return pairs
 
 
-def find_cufed(root, references=(1,)):
+def find_cufed(
+    root: Path | str, references: Sequence[int] | str = (1,)
+) -> list[Pair]:
     """List the pairs of CUFED and CUFED5.
 
     The training split is ``ROOT/train/{input,ref}``, paired by stem; the
@@ -99,13 +104,13 @@ def find_cufed(root, references=(1,)):
     its references ``NNN_1.png`` to ``NNN_5.png``. Either may be missing.
 
     Args:
-        root (str or Path): Root of the set.
-        references (Sequence[int] or str): Which of the five references of
-            the test images to use; each makes a sample. ``'stacked'`` makes
-            one sample with all five as one tall image.
+        root: Root of the set.
+        references: Which of the five references of the test images to use;
+            each makes a sample. ``'stacked'`` makes one sample with all five
+            as one tall image.
 
     Returns:
-        list[Pair]: The pairs of both splits.
+        The pairs of both splits.
 
     Raises:
         FileNotFoundError: If there is neither split.
@@ -130,13 +135,15 @@ def find_cufed(root, references=(1,)):
     return pairs
 
 
-def _split_name(stem):
+def _split_name(stem: str) -> tuple[str, str]:
     """Divide a file's stem into the names of its run and frame."""
-    run, digits = re.fullmatch(r'(.*?)[\W_]*([0-9]*)', stem, re.S).groups()
-    return (run, digits) if digits else (stem, '0')
+    parts = re.fullmatch(r'(.*?)[\W_]*([0-9]*)', stem, re.S)
+    if parts is None or not parts[2]:
+        return stem, '0'
+    return parts[1], parts[2]
 
 
-def _match(inputs, refs, by):
+def _match(inputs: Path, refs: Path, by: str) -> list[tuple[Path, Path]]:
     """Pair the images of two folders."""
     if by not in ('stem', 'order'):
         raise ValueError(f"by must be 'stem' or 'order', not {by!r}.")
@@ -159,11 +166,11 @@ def _match(inputs, refs, by):
     return [(path, other[stem]) for stem, path in one.items()]
 
 
-def _files(folder, suffixes):
+def _files(folder: Path, suffixes: Container[str]) -> dict[str, Path]:
     """Map the stems in a folder to their files, in natural order."""
     if not folder.is_dir():
         raise FileNotFoundError(f'There is no folder {folder}.')
-    found = {}
+    found: dict[str, Path] = {}
     for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
         if path.suffix.lower() not in suffixes or path.name.startswith('.'):
             continue
@@ -176,7 +183,7 @@ def _files(folder, suffixes):
     return found
 
 
-def _cufed5(folder, references):
+def _cufed5(folder: Path, references: Sequence[int] | str) -> list[Pair]:
     levels = CUFED_LEVELS if references == 'stacked' else tuple(references)
     if not levels or not set(levels) <= set(CUFED_LEVELS):
         raise ValueError(

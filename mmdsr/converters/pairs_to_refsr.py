@@ -1,12 +1,15 @@
 """Turn the pairs of published data sets into one in our layout."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from mmdsr.converters.frames_to_refsr import Summary
+from mmdsr.converters.pairs import Pair
 from mmdsr.io.depth_values import to_metres
 from mmdsr.io.frames import (
     MIN_LR_SIDE,
@@ -18,39 +21,39 @@ from mmdsr.io.layout import RefSRWriter
 
 
 def pairs_to_refsr(
-    pairs,
-    out,
-    size=None,
-    scale=4,
-    depth='inverse',
-    depth_scale=None,
-    on_error='refuse',
-    overwrite=False,
-    generator=None,
-    progress=None,
-):
+    pairs: list[Pair],
+    out: Path | str,
+    size: tuple[int, int] | None = None,
+    scale: int = 4,
+    depth: str = 'inverse',
+    depth_scale: float | None = None,
+    on_error: str = 'refuse',
+    overwrite: bool = False,
+    generator: dict[str, Any] | None = None,
+    progress: Callable[..., Any] | None = None,
+) -> Summary:
     """Write the data set of some pairs.
 
     Args:
-        pairs (list[Pair]): The pairs.
-        out (str or Path): The data set to be made.
-        size (tuple[int, int], optional): Width and height to resize images
-            and references to, by Pillow's bicubic filter. Without it they
-            are cut at the right and bottom to a multiple of ``scale``.
-        scale (int): Reduction factor.
-        depth (str): What the depth files hold, ``'inverse'`` or
-            ``'distance'``; see :func:`to_metres`.
-        depth_scale (float, optional): See :func:`to_metres`.
-        on_error (str): For images that are unreadable or too small, and
-            training pairs of unequal size: ``'refuse'`` writes nothing,
-            ``'skip'`` leaves the pairs out.
-        overwrite (bool): Replace an existing data set.
-        generator (dict, optional): More settings for the manifest.
-        progress (Callable, optional): ``progress(iterable, text, total)``
-            returns the iterable, shown as progress.
+        pairs: The pairs.
+        out: The data set to be made.
+        size: Width and height to resize images and references to, by Pillow's
+            bicubic filter. Without it they are cut at the right and bottom to
+            a multiple of ``scale``.
+        scale: Reduction factor.
+        depth: What the depth files hold, ``'inverse'`` or ``'distance'``; see
+            :func:`to_metres`.
+        depth_scale: See :func:`to_metres`.
+        on_error: For images that are unreadable or too small, and training
+            pairs of unequal size: ``'refuse'`` writes nothing, ``'skip'``
+            leaves the pairs out.
+        overwrite: Replace an existing data set.
+        generator: More settings for the manifest.
+        progress: ``progress(iterable, text, total)`` returns the iterable,
+            shown as progress.
 
     Returns:
-        Summary: What was written, and what was not and why.
+        What was written, and what was not and why.
 
     Raises:
         ValueError: If a file is refused, or no sample is left.
@@ -115,7 +118,12 @@ def pairs_to_refsr(
     return summary
 
 
-def _check(pairs, size, scale, on_error):
+def _check(
+    pairs: Sequence[Pair],
+    size: tuple[int, int] | None,
+    scale: int,
+    on_error: str,
+) -> None:
     if on_error not in ('refuse', 'skip'):
         raise ValueError(
             f"on_error must be 'refuse' or 'skip', not {on_error!r}."
@@ -127,7 +135,7 @@ def _check(pairs, size, scale, on_error):
             f'size must be multiples of {scale} and at least '
             f'{MIN_LR_SIDE * scale}, not {size[0]}x{size[1]}.'
         )
-    seen = {}
+    seen: dict[tuple[str, str], Path] = {}
     for pair in pairs:
         key = pair.split, pair.stem
         if key in seen:
@@ -138,7 +146,15 @@ def _check(pairs, size, scale, on_error):
         seen[key] = pair.hr
 
 
-def _load(paths, depth_path, size, scale, kind, depth_scale, summary):
+def _load(
+    paths: Sequence[Path],
+    depth_path: Path | None,
+    size: tuple[int, int] | None,
+    scale: int,
+    kind: str,
+    depth_scale: float | None,
+    summary: Summary,
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Return an image of one or more files, and its depth or None."""
     images = []
     for path in paths:
@@ -176,7 +192,7 @@ def _load(paths, depth_path, size, scale, kind, depth_scale, summary):
     return image[:height, :width], metres
 
 
-def _fit(metres, size):
+def _fit(metres: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Resize a depth map; inverse depth is what is linear in the image."""
     if metres.shape == size:
         return metres
@@ -190,7 +206,7 @@ def _fit(metres, size):
         return 1 / inverse
 
 
-def _stack(images):
+def _stack(images: Sequence[np.ndarray]) -> np.ndarray:
     """Put images below each other, black where one is narrower."""
     height, width = (max(i.shape[axis] for i in images) for axis in (0, 1))
     tall = np.zeros((len(images), height, width, 3), np.uint8)

@@ -3,8 +3,10 @@
 import csv
 import io
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -42,7 +44,7 @@ class Gate:
         sharpness: Least spread of the Laplacian, over that of the same crop
             halved. Independent of contrast. About 1 for a sharp picture of
             nature, 0.35 for one blurred by 1.5 pixels.
-        detail: Least spread of what the reduction by 4 loses, in grey
+        detail: Least spread of what the reduction by 4 loses, in gray
             levels. Flat sky has less than 1.
     """
 
@@ -77,15 +79,15 @@ class Photo:
     problem: str = ''
 
 
-def license_of(text):
+def license_of(text: str) -> str | None:
     """Recognize a license.
 
     Args:
-        text (str): As people write it, such as ``'CC-BY-4.0'`` or ``'BSD 2
-            (repository)'``.
+        text: As people write it, such as ``'CC-BY-4.0'`` or
+            ``'BSD 2 (repository)'``.
 
     Returns:
-        str or None: A key of ``LICENSES``, None for any other.
+        A key of ``LICENSES``, None for any other.
     """
     text = re.sub(r'[\s_-]+', '-', text.upper())
     if re.search(r'\b(NC|ND|NOT|NO|NON)\b', text):
@@ -96,15 +98,15 @@ def license_of(text):
     return None
 
 
-def find_photos(root, exclude=()):
+def find_photos(root: Path | str, exclude: Iterable[Path] = ()) -> list[Photo]:
     """List the photographs below a folder.
 
     Args:
-        root (str or Path): The folder.
-        exclude (Iterable[Path]): Folders to leave out.
+        root: The folder.
+        exclude: Folders to leave out.
 
     Returns:
-        list[Photo]: In natural order of their paths.
+        In natural order of their paths.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no image in it.
@@ -115,7 +117,7 @@ def find_photos(root, exclude=()):
         raise FileNotFoundError(f'There is no folder {root}.')
     paths = [
         path
-        for folder in walk_folders(root, map(real_path, exclude))
+        for folder in walk_folders(root, [real_path(path) for path in exclude])
         for path in folder.iterdir()
         if path.suffix.lower() in SUFFIXES
         and not path.name.startswith('.')
@@ -125,7 +127,7 @@ def find_photos(root, exclude=()):
         raise FileNotFoundError(
             f'{root} holds no images ({", ".join(sorted(SUFFIXES))}).'
         )
-    photos = {}
+    photos: dict[str, Photo] = {}
     for path in sorted(paths, key=lambda p: natural_key(str(p))):
         below = path.relative_to(root).parent.parts
         name = clean_name('-'.join([*below, frame_name(path)]))
@@ -138,16 +140,16 @@ def find_photos(root, exclude=()):
     return list(photos.values())
 
 
-def read_attribution(path):
+def read_attribution(path: Path | str) -> dict[str, dict[str, str]]:
     """Read who made the photographs and under which license.
 
     Args:
-        path (str or Path): CSV with a header; the columns ``file`` (path
-            below the folder of the photographs) and ``licence`` or
-            ``license`` are needed, ``scene`` is used, others are kept.
+        path: CSV with a header; the columns ``file`` (path below the folder of
+            the photographs) and ``licence`` or ``license`` are needed,
+            ``scene`` is used, others are kept.
 
     Returns:
-        dict[str, dict[str, str]]: File to its row.
+        File to its row.
 
     Raises:
         ValueError: If it is no such file, or names a file twice.
@@ -183,19 +185,25 @@ def read_attribution(path):
     return rows
 
 
-def attribute(photos, root, rows, exclude=(), any_license=False):
+def attribute(
+    photos: list[Photo],
+    root: Path | str,
+    rows: dict[str, dict[str, Any]],
+    exclude: Collection[str] = (),
+    any_license: bool = False,
+) -> list[Photo]:
     """Give photographs their rows, and find out which may be used.
 
     Args:
-        photos (list[Photo]): All that were found; they get their rows,
-            scenes and, where they may not be used, problems.
-        root (str or Path): The folder they were found in.
-        rows (dict[str, dict]): Result of :func:`read_attribution`.
-        exclude (Collection[str]): Names of licenses not to use.
-        any_license (bool): Use every photograph, with a row or without.
+        photos: All that were found; they get their rows, scenes and, where
+            they may not be used, problems.
+        root: The folder they were found in.
+        rows: Result of :func:`read_attribution`.
+        exclude: Names of licenses not to use.
+        any_license: Use every photograph, with a row or without.
 
     Returns:
-        list[Photo]: Those that may be used.
+        Those that may be used.
     """
     usable = []
     for photo in photos:
@@ -219,18 +227,19 @@ def attribute(photos, root, rows, exclude=(), any_license=False):
     return usable
 
 
-def load_photo(path, halve_above):
+def load_photo(
+    path: Path, halve_above: int
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Read a photograph.
 
     Args:
-        path (Path): The file.
-        halve_above (int): If its longer side has more pixels, it is taken
-            to be soft at full size and is halved.
+        path: The file.
+        halve_above: If its longer side has more pixels, it is taken to be soft
+            at full size and is halved.
 
     Returns:
-        tuple[np.ndarray, np.ndarray, int]: The photograph at full size and
-        as used, both ``(H, W, 3)`` uint8, and the factor between them, 1
-        or 2; full size is cut so that it divides.
+        The photograph at full size and as used, both ``(H, W, 3)`` uint8, and
+        the factor between them, 1 or 2; full size is cut so that it divides.
 
     Raises:
         ValueError: As :func:`mmdsr.io.frames.read_rgb`.
@@ -244,18 +253,18 @@ def load_photo(path, halve_above):
     return full, small, 2
 
 
-def measure(crop):
+def measure(crop: np.ndarray) -> tuple[float, float]:
     """Measure how much a picture has to teach.
 
     Args:
-        crop (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+        crop: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        tuple[float, float]: Sharpness and detail as in `Gate`.
+        Sharpness and detail as in `Gate`.
     """
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
-    def reduced(factor):
+    def reduced(factor: int) -> np.ndarray:
         size = [side // factor for side in grey.shape[::-1]]
         return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
 
@@ -269,15 +278,15 @@ def measure(crop):
     return float(sharp), float((grey - again).std())
 
 
-def passes(crop, gate):
+def passes(crop: np.ndarray, gate: Gate) -> str:
     """Put a crop through the gate.
 
     Args:
-        crop (np.ndarray): ``(H, W, 3)`` uint8 RGB.
-        gate (Gate): The measures.
+        crop: ``(H, W, 3)`` uint8 RGB.
+        gate: The measures.
 
     Returns:
-        str: ``''`` if it passes, ``'soft'`` or ``'flat'`` if not.
+        ``''`` if it passes, ``'soft'`` or ``'flat'`` if not.
     """
     sharp, detail = measure(crop)
     if detail < gate.detail:
@@ -285,17 +294,19 @@ def passes(crop, gate):
     return 'soft' if sharp < gate.sharpness else ''
 
 
-def survey(photo, size, halve_above, gate):
+def survey(
+    photo: Photo, size: tuple[int, int], halve_above: int, gate: Gate
+) -> Photo:
     """Look through a photograph for crops that are worth using.
 
     Args:
-        photo (Photo): Gets its origins and counts, or its problem.
-        size (tuple[int, int]): Width and height of a crop.
-        halve_above (int): As :func:`load_photo`.
-        gate (Gate): The measures.
+        photo: Gets its origins and counts, or its problem.
+        size: Width and height of a crop.
+        halve_above: As :func:`load_photo`.
+        gate: The measures.
 
     Returns:
-        Photo: The same.
+        The same.
     """
     try:
         _, image, factor = load_photo(photo.path, halve_above)
@@ -332,17 +343,19 @@ def survey(photo, size, halve_above, gate):
     return photo
 
 
-def split_photos(photos, test_share, seed):
+def split_photos(
+    photos: list[Photo], test_share: float, seed: int
+) -> dict[str, list[Photo]]:
     """Divide photographs into splits, scene by scene.
 
     Args:
-        photos (list[Photo]): Usable ones.
-        test_share (float): Share of the scenes for the test split, in
-            [0, 1]; strictly between the two, each split gets at least one.
-        seed (int): Seed of the draw.
+        photos: Usable ones.
+        test_share: Share of the scenes for the test split, in [0, 1]; strictly
+            between the two, each split gets at least one.
+        seed: Seed of the draw.
 
     Returns:
-        dict[str, list[Photo]]: Split to its photographs, in their order.
+        Split to its photographs, in their order.
 
     Raises:
         ValueError: If there are two splits to fill and one scene only.
@@ -365,17 +378,17 @@ def split_photos(photos, test_share, seed):
     }
 
 
-def share_out(photos, pairs):
+def share_out(photos: list[Photo], pairs: int) -> list[int]:
     """Say how many pairs each photograph gives.
 
     A scene of n photographs counts as the root of n: they are much alike.
 
     Args:
-        photos (list[Photo]): The photographs of a split.
-        pairs (int): All pairs of the split.
+        photos: The photographs of a split.
+        pairs: All pairs of the split.
 
     Returns:
-        list[int]: One number for each; they add up to ``pairs``.
+        One number for each; they add up to ``pairs``.
     """
     scenes = [photo.scene for photo in photos]
     weights = np.array([scenes.count(scene) ** -0.5 for scene in scenes])

@@ -4,12 +4,13 @@ Homographies are ``(3, 3)`` float64 and take homogeneous ``(x, y, 1)``; whole
 coordinates are centers of pixels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from mmdsr.sim.sensor import compress
+from mmdsr.sim.shade.sensor import compress
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class PairSpread:
         gamma: Exponent of the brightness, likewise.
         tint: Gain of each color, likewise.
         glow: Largest change of brightness within the image, as a share.
-        noise: Standard deviation in grey levels.
+        noise: Standard deviation in gray levels.
         blurred: Share of references with a slight blur.
         blur: Its standard deviation in pixels.
         quality: JPEG quality.
@@ -54,17 +55,22 @@ class PairSpread:
     cover: tuple[float, float] = (0.03, 0.25)
 
 
-def draw_homography(rng, size, spread, strength):
+def draw_homography(
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    spread: PairSpread,
+    strength: float,
+) -> np.ndarray:
     """Draw where a second camera would see the pixels of an image.
 
     Args:
-        rng (np.random.Generator): Source of the draws.
-        size (tuple[int, int]): Width and height of both images.
-        spread (PairSpread): The ranges.
-        strength (float): Their share that is used; 0 is no change.
+        rng: Source of the draws.
+        size: Width and height of both images.
+        spread: The ranges.
+        strength: Their share that is used; 0 is no change.
 
     Returns:
-        np.ndarray: Homography from HR to Ref.
+        Homography from HR to Ref.
     """
     half = min(size) / 2
     low, high = np.log(spread.zoom)
@@ -82,34 +88,39 @@ def draw_homography(rng, size, spread, strength):
     return units @ matrix @ np.linalg.inv(units)
 
 
-def project(matrix, points):
+def project(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Apply a homography.
 
     Args:
-        matrix (np.ndarray): ``(3, 3)``.
-        points (np.ndarray): ``(..., 2)``, x first.
+        matrix: ``(3, 3)``.
+        points: ``(..., 2)``, x first.
 
     Returns:
-        np.ndarray: ``(..., 2)``.
+        ``(..., 2)``.
     """
     points = np.asarray(points, np.float64)
     mapped = points @ matrix[:, :2].T + matrix[:, 2]
     return mapped[..., :2] / mapped[..., 2:]
 
 
-def homography_flow(hr_to_ref, size, ref_size, scale=4):
+def homography_flow(
+    hr_to_ref: np.ndarray,
+    size: tuple[int, int],
+    ref_size: tuple[int, int],
+    scale: int = 4,
+) -> tuple[np.ndarray, np.ndarray]:
     """Exact flow of a homography.
 
     Args:
-        hr_to_ref (np.ndarray): ``(3, 3)``, at full size.
-        size (tuple[int, int]): Width and height of HR.
-        ref_size (tuple[int, int]): Width and height of Ref.
-        scale (int): Reduction factor.
+        hr_to_ref: ``(3, 3)``, at full size.
+        size: Width and height of HR.
+        ref_size: Width and height of Ref.
+        scale: Reduction factor.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: Flow, ``(H / scale, W / scale, 2)``
-        float64 LR pixels as in :mod:`mmdsr.io.flow_values`, and
-        whether it leads to within Ref, ``(H / scale, W / scale)`` bool.
+        Flow, ``(H / scale, W / scale, 2)`` float64 LR pixels as in
+        :mod:`mmdsr.io.flow_values`, and whether it leads to within Ref,
+        ``(H / scale, W / scale)`` bool.
     """
     middle = (scale - 1) / 2
     grid = np.stack(
@@ -120,19 +131,21 @@ def homography_flow(hr_to_ref, size, ref_size, scale=4):
     return (target - middle) / scale - grid, inside
 
 
-def render_view(image, view_to_image, size):
+def render_view(
+    image: np.ndarray, view_to_image: np.ndarray, size: tuple[int, int]
+) -> np.ndarray:
     """Resample an image as a camera with ideal pixels would see it.
 
     Where the view reduces, several samples are averaged in each pixel, so
     that nothing aliases; where it enlarges, it is cubic interpolation.
 
     Args:
-        image (np.ndarray): ``(Hi, Wi, 3)`` uint8.
-        view_to_image (np.ndarray): Homography from the view to the image.
-        size (tuple[int, int]): Width and height of the view.
+        image: ``(Hi, Wi, 3)`` uint8.
+        view_to_image: Homography from the view to the image.
+        size: Width and height of the view.
 
     Returns:
-        np.ndarray: ``(H, W, 3)`` uint8; mirrored beyond the image's edge.
+        ``(H, W, 3)`` uint8; mirrored beyond the image's edge.
     """
     # The longest step in the image from one pixel of the view to the next.
     corners = _corners(size)
@@ -160,16 +173,20 @@ def render_view(image, view_to_image, size):
     return cv2.resize(view, size, interpolation=cv2.INTER_AREA)
 
 
-def lies_within(view_to_image, size, image_size):
+def lies_within(
+    view_to_image: np.ndarray,
+    size: tuple[int, int],
+    image_size: tuple[int, int],
+) -> bool:
     """Whether an image holds everything that a view shows.
 
     Args:
-        view_to_image (np.ndarray): Homography from the view to the image.
-        size (tuple[int, int]): Width and height of the view.
-        image_size (tuple[int, int]): Width and height of the image.
+        view_to_image: Homography from the view to the image.
+        size: Width and height of the view.
+        image_size: Width and height of the image.
 
     Returns:
-        bool: True if it does.
+        True if it does.
     """
     corners = _corners(size)
     ahead = corners @ view_to_image[2, :2] + view_to_image[2, 2]
@@ -180,20 +197,25 @@ def lies_within(view_to_image, size, image_size):
     return bool(((seen >= -0.5 - 1e-6) & (seen <= limit + 1e-6)).all())
 
 
-def change_light(image, rng, spread, strength):
+def change_light(
+    image: np.ndarray,
+    rng: np.random.Generator,
+    spread: PairSpread,
+    strength: float,
+) -> np.ndarray:
     """Show a view under other light.
 
     Args:
-        image (np.ndarray): ``(H, W, 3)`` uint8.
-        rng (np.random.Generator): Source of the draws.
-        spread (PairSpread): The ranges.
-        strength (float): Their share that is used; 0 is no change.
+        image: ``(H, W, 3)`` uint8.
+        rng: Source of the draws.
+        spread: The ranges.
+        strength: Their share that is used; 0 is no change.
 
     Returns:
-        np.ndarray: ``(H, W, 3)`` float32 in [0, 255].
+        ``(H, W, 3)`` float32 in [0, 255].
     """
 
-    def factor(most, count=None):
+    def factor(most: float, count: int | None = None) -> np.ndarray:
         return np.exp(strength * np.log(most) * rng.uniform(-1, 1, count))
 
     value = (image.astype(np.float32) / 255) ** np.float32(
@@ -208,16 +230,18 @@ def change_light(image, rng, spread, strength):
     return value.clip(0, 1) * 255
 
 
-def sense(image, rng, spread):
+def sense(
+    image: np.ndarray, rng: np.random.Generator, spread: PairSpread
+) -> np.ndarray:
     """Let a camera's lens, sensor and compression have their part.
 
     Args:
-        image (np.ndarray): ``(H, W, 3)`` float32 in [0, 255].
-        rng (np.random.Generator): Source of the draws and of the noise.
-        spread (PairSpread): The ranges.
+        image: ``(H, W, 3)`` float32 in [0, 255].
+        rng: Source of the draws and of the noise.
+        spread: The ranges.
 
     Returns:
-        np.ndarray: ``(H, W, 3)`` uint8.
+        ``(H, W, 3)`` uint8.
     """
     blurred, blur = rng.random() < spread.blurred, rng.uniform(*spread.blur)
     if blurred:
@@ -231,17 +255,19 @@ def sense(image, rng, spread):
     )
 
 
-def draw_occluder(rng, size, spread):
+def draw_occluder(
+    rng: np.random.Generator, size: tuple[int, int], spread: PairSpread
+) -> np.ndarray:
     """Draw the outline of something in front of the scene.
 
     Args:
-        rng (np.random.Generator): Source of the draws.
-        size (tuple[int, int]): Width and height.
-        spread (PairSpread): The ranges.
+        rng: Source of the draws.
+        size: Width and height.
+        spread: The ranges.
 
     Returns:
-        np.ndarray: ``(H, W)`` float32 in [0, 1], how much is hidden: an
-        irregular blob, or a few, soft at the edge.
+        ``(H, W)`` float32 in [0, 1], how much is hidden: an irregular blob, or
+        a few, soft at the edge.
     """
     width, height = size
     x, y = rng.uniform(0, width), rng.uniform(0, height)
@@ -255,19 +281,20 @@ def draw_occluder(rng, size, spread):
     return soft.clip(0, 1)  # rounding may exceed it
 
 
-def hide(visible, flow, hidden, scale=4):
+def hide(
+    visible: np.ndarray, flow: np.ndarray, hidden: np.ndarray, scale: int = 4
+) -> np.ndarray:
     """Take from the visible pixels those that something is in front of.
 
     Args:
-        visible (np.ndarray): ``(h, w)`` bool.
-        flow (np.ndarray): ``(h, w, 2)`` LR pixels.
-        hidden (np.ndarray): ``(H, W)`` float32, how much of each pixel of
-            the reference is hidden.
-        scale (int): Reduction factor.
+        visible: ``(h, w)`` bool.
+        flow: ``(h, w, 2)`` LR pixels.
+        hidden: ``(H, W)`` float32, how much of each pixel of the reference is
+            hidden.
+        scale: Reduction factor.
 
     Returns:
-        np.ndarray: ``(h, w)`` bool; a tenth of a reduced pixel may be
-        hidden.
+        ``(h, w)`` bool; a tenth of a reduced pixel may be hidden.
     """
     h, w = (side // scale for side in hidden.shape)
     small = cv2.resize(hidden, (w, h), interpolation=cv2.INTER_AREA)
@@ -282,12 +309,16 @@ def hide(visible, flow, hidden, scale=4):
     return visible & (there <= 0.1)
 
 
-def _corners(size):
+def _corners(size: Sequence[int]) -> np.ndarray:
     """The outer corners of an image's pixels, ``(4, 2)``."""
     return np.array([(x, y) for x in (0, size[0]) for y in (0, size[1])]) - 0.5
 
 
-def _smooth(rng, shape, knots):
+def _smooth(
+    rng: np.random.Generator, shape: Sequence[int], knots: int
+) -> np.ndarray:
     """Smooth noise, most of it within [-1, 1]; ``shape`` is (H, W)."""
     grid = rng.uniform(-1, 1, (knots, knots)).astype(np.float32)
-    return cv2.resize(grid, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(
+        grid, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC
+    )

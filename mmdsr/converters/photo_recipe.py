@@ -1,6 +1,8 @@
 """The recipe of one pair: a crop, another view of it, and the flow between."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from mmdsr.converters.photo_pairs import (
     sense,
 )
 from mmdsr.io.frames import MIN_LR_SIDE
-from mmdsr.sim.degrade import degrade
+from mmdsr.sim.data.degrade import degrade
 
 DEGRADATIONS = ('bicubic', 'realistic')
 SCALE = 4
@@ -33,7 +35,7 @@ class Recipe:
         seed: Seed of everything that is drawn.
         halve_above: Photographs with a longer side than this are halved.
         degradation: ``'bicubic'``, or ``'realistic'`` for blur, noise and
-            compression in LR; see :mod:`mmdsr.sim.degrade`.
+            compression in LR; see :mod:`mmdsr.sim.data.degrade`.
         gate: What a crop has to have.
         spread: How far the views of a pair are apart.
     """
@@ -42,10 +44,10 @@ class Recipe:
     seed: int = 0
     halve_above: int = 1600
     degradation: str = 'bicubic'
-    gate: Gate = Gate()
-    spread: PairSpread = PairSpread()
+    gate: Gate = field(default_factory=Gate)
+    spread: PairSpread = field(default_factory=PairSpread)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Refuse what cannot be.
 
         Raises:
@@ -70,20 +72,26 @@ class Recipe:
             )
 
 
-def make_pair(photo, origins, donor, rng, recipe):
+def make_pair(
+    photo: tuple[Any, ...],
+    origins: list[tuple[int, int]],
+    donor: Callable[..., Any],
+    rng: np.random.Generator,
+    recipe: Recipe,
+) -> dict[str, Any]:
     """Make the images of one sample.
 
     Args:
-        photo (tuple): Result of :func:`load_photo`.
-        origins (list[tuple[int, int]]): ``(x, y)`` of good crops.
-        donor (Callable): Gives the photograph, ``(H, W, 3)`` uint8, from
-            which something is put in front of the scene, and its origins.
-        rng (np.random.Generator): Source of the draws and of the noise.
-        recipe (Recipe): How pairs are made.
+        photo: Result of :func:`load_photo`.
+        origins: ``(x, y)`` of good crops.
+        donor: Gives the photograph, ``(H, W, 3)`` uint8, from which something
+            is put in front of the scene, and its origins.
+        rng: Source of the draws and of the noise.
+        recipe: How pairs are made.
 
     Returns:
-        dict: ``hr``, ``ref``, ``lr`` (None for the bicubic one), ``flow``
-        and ``visible`` for :func:`mmdsr.io.layout.write_sample`.
+        ``hr``, ``ref``, ``lr`` (None for the bicubic one), ``flow`` and
+        ``visible`` for :func:`mmdsr.io.layout.write_sample`.
     """
     full, image, factor = photo
     size, spread = recipe.size, recipe.spread
@@ -122,7 +130,12 @@ def make_pair(photo, origins, donor, rng, recipe):
     return {'hr': hr, 'ref': ref, 'lr': lr, 'flow': flow, 'visible': visible}
 
 
-def _draw_origin(image, origins, rng, recipe):
+def _draw_origin(
+    image: np.ndarray,
+    origins: Sequence[tuple[int, int]],
+    rng: np.random.Generator,
+    recipe: Recipe,
+) -> Sequence[int]:
     """Draw the place of a crop that passes the gate."""
     limit = np.array(image.shape[1::-1]) - recipe.size
     for _ in range(_TRIES):
@@ -135,7 +148,9 @@ def _draw_origin(image, origins, rng, recipe):
     return start
 
 
-def _cut(image, origin, size):
+def _cut(
+    image: np.ndarray, origin: Sequence[int], size: Sequence[int]
+) -> np.ndarray:
     """Copy a window; origin and size have x first."""
     (x, y), (width, height) = origin, size
     return np.ascontiguousarray(image[y : y + height, x : x + width])

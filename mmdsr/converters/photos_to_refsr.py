@@ -4,12 +4,14 @@ import csv
 import hashlib
 import io
 from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, TypeVar
 from zlib import crc32
 
 import cv2
@@ -35,8 +37,11 @@ from mmdsr.io.layout import (
     is_written,
     write_sample,
 )
-from mmdsr.sim.degrade import Degradation
+from mmdsr.sim.data.degrade import Degradation
 from mmdsr.workers import start_worker
+
+_Item = TypeVar('_Item')
+_Result = TypeVar('_Result')
 
 VERSION = 1
 """Of the recipe; another one makes other files of the same seed."""
@@ -47,9 +52,9 @@ class PhotoSummary(Summary):
     """What became of the photographs.
 
     Attributes:
-        crops (Counter): How many crops were looked at (``'looked'``), and
-            how many of them were ``'soft'`` or ``'flat'``.
-        photos (Counter): Photographs used per split.
+        crops: How many crops were looked at (``'looked'``), and how many of
+            them were ``'soft'`` or ``'flat'``.
+        photos: Photographs used per split.
     """
 
     crops: Counter = field(default_factory=Counter)
@@ -57,44 +62,41 @@ class PhotoSummary(Summary):
 
 
 def photos_to_refsr(
-    root,
-    out,
-    recipe=None,
-    pairs=(900, 60),
-    test_share=0.1,
-    attribution=None,
-    exclude=(),
-    any_license=False,
-    workers=1,
-    overwrite=False,
-    progress=None,
-):
+    root: Path | str,
+    out: Path | str,
+    recipe: Recipe | None = None,
+    pairs: tuple[int, int] = (900, 60),
+    test_share: float = 0.1,
+    attribution: Path | str | None = None,
+    exclude: Collection[str] = (),
+    any_license: bool = False,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Callable[..., Any] | None = None,
+) -> PhotoSummary:
     """Write a data set of pairs made from photographs.
 
     The files depend neither on the number of workers nor on interruptions;
-    the same call goes on from what is finished.
+    the same call continues from what is finished.
 
     Args:
-        root (str or Path): Folder of the photographs.
-        out (str or Path): The data set to be made.
-        recipe (Recipe, optional): How pairs are made.
-        pairs (tuple[int, int]): How many for training and test; 0 leaves a
-            split out.
-        test_share (float): Share of the scenes that make the test split.
-        attribution (str or Path, optional): See
-            :func:`mmdsr.converters.photo_files.read_attribution`; default
-            ``ATTRIBUTION.csv`` in ``root``, if it is there.
-        exclude (Collection[str]): Names of licenses not to use.
-        any_license (bool): Use photographs without a row, or under another
-            license than those of
-            :data:`mmdsr.converters.photo_files.LICENSES`, too.
-        workers (int): Processes.
-        overwrite (bool): Replace an existing data set.
-        progress (Callable, optional): ``progress(iterable, text, total)``
-            returns the iterable, shown as progress.
+        root: Folder of the photographs.
+        out: The data set to be made.
+        recipe: How pairs are made.
+        pairs: How many for training and test; 0 leaves a split out.
+        test_share: Share of the scenes that make the test split.
+        attribution: See :func:`mmdsr.converters.photo_files.read_attribution`;
+            default ``ATTRIBUTION.csv`` in ``root``, if it is there.
+        exclude: Names of licenses not to use.
+        any_license: Use photographs without a row, or under another license
+            than those of :data:`mmdsr.converters.photo_files.LICENSES`, too.
+        workers: Processes.
+        overwrite: Replace an existing data set.
+        progress: ``progress(iterable, text, total)`` returns the iterable,
+            shown as progress.
 
     Returns:
-        PhotoSummary: What was written, and what was not and why.
+        What was written, and what was not and why.
 
     Raises:
         FileExistsError: If ``out`` is in the way.
@@ -105,7 +107,7 @@ def photos_to_refsr(
     recipe = recipe or Recipe()
     show = progress or (lambda items, text, total: items)
     _check(pairs, test_share, workers)
-    photos = find_photos(root, [out])
+    photos = find_photos(root, [Path(out)])
     summary = PhotoSummary(Path(out), frames=len(photos))
     if attribution is None and (Path(root) / ATTRIBUTION).exists():
         attribution = Path(root) / ATTRIBUTION
@@ -185,7 +187,7 @@ class _Job:
     donor: Photo
 
 
-def _check(pairs, test_share, workers):
+def _check(pairs: Sequence[int], test_share: float, workers: int) -> None:
     if len(pairs) != 2 or min(pairs) < 0 or not sum(pairs):
         raise ValueError(
             'pairs must be two numbers, for training and test, of which one '
@@ -199,7 +201,7 @@ def _check(pairs, test_share, workers):
         raise ValueError(f'workers must be at least 1, not {workers}.')
 
 
-def _fingerprint(photos):
+def _fingerprint(photos: Iterable[Photo]) -> str:
     """One number for the contents and names of all photographs."""
     total = hashlib.sha256()
     for photo in photos:
@@ -209,7 +211,13 @@ def _fingerprint(photos):
     return total.hexdigest()
 
 
-def _plan(photos, recipe, pairs, test_share, writer):
+def _plan(
+    photos: Sequence[Photo],
+    recipe: Recipe,
+    pairs: Sequence[int],
+    test_share: float,
+    writer: RefSRWriter,
+) -> tuple[list[_Job], list[tuple[str, str]]]:
     """Say which photograph gives which pairs."""
     usable = [photo for photo in photos if not photo.problem]
     if not usable:
@@ -239,20 +247,20 @@ def _plan(photos, recipe, pairs, test_share, writer):
     return jobs, stems
 
 
-def _stem(photo, number):
+def _stem(photo: Photo, number: int) -> str:
     return f'{photo.name}_{number:04d}'
 
 
-def _key(recipe, name, *more):
+def _key(recipe: Recipe, name: str, *more: int) -> list[int]:
     """Seed of one photograph, whatever others there are."""
     return [recipe.seed, crc32(name.encode()), *more]
 
 
-def _write_photo(recipe, job):
+def _write_photo(recipe: Recipe, job: _Job) -> _Job:
     """Write the pairs of one photograph that are not there yet."""
 
     @lru_cache
-    def load(path):
+    def load(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
         return load_photo(path, recipe.halve_above)
 
     for number in range(job.count):
@@ -271,7 +279,7 @@ def _write_photo(recipe, job):
     return job
 
 
-def _table(jobs):
+def _table(jobs: Sequence[_Job]) -> bytes:
     """The attribution file of the photographs that were used."""
     columns = list(dict.fromkeys(key for job in jobs for key in job.photo.row))
     columns += [key for key in ('split', 'pairs') if key not in columns]
@@ -288,14 +296,16 @@ def _table(jobs):
 class _Pool:
     """Run functions over items, in this process or in several."""
 
-    def __init__(self, workers):
+    def __init__(self, workers: int) -> None:
         self._pool = None
         if workers > 1:
             self._pool = ProcessPoolExecutor(
                 workers, get_context('spawn'), _start
             )
 
-    def run(self, function, items):
+    def run(
+        self, function: Callable[[_Item], _Result], items: Iterable[_Item]
+    ) -> Iterator[_Result]:
         """Yield the results, in any order."""
         if self._pool is None:
             yield from map(function, items)
@@ -307,18 +317,18 @@ class _Pool:
         except BrokenProcessPool as error:
             raise RuntimeError(
                 'a worker process was killed (too little memory?); the same '
-                'call goes on from here, try fewer workers'
+                'call continues from here: try fewer workers'
             ) from error
 
-    def __enter__(self):
+    def __enter__(self) -> '_Pool':
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
 
-def _start():
+def _start() -> None:
     start_worker()
     # The processes are what uses the cores.
     cv2.setNumThreads(1)

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mmdsr.datasets.sewer_ml_csv import LABEL_SETS, read_rows, write_rows
@@ -9,15 +10,15 @@ from mmdsr.io.listing import missing_files
 
 
 def make_subset(
-    table,
-    out,
-    per_class=50,
-    normal=50,
-    label_set='15',
-    seed=0,
-    images=None,
-    overwrite=False,
-):
+    table: Path | str,
+    out: Path | str,
+    per_class: int = 50,
+    normal: int = 50,
+    label_set: str = '15',
+    seed: int = 0,
+    images: Path | str | None = None,
+    overwrite: bool = False,
+) -> dict[str, int]:
     """Write a table with a quota of images for each class.
 
     The classes take turns from the rarest to the most frequent. Each draws
@@ -32,20 +33,18 @@ def make_subset(
     their order.
 
     Args:
-        table (str or Path): A table as of
-            :mod:`mmdsr.datasets.sewer_ml_csv`.
-        out (str or Path): The table to be made.
-        per_class (int): Images wanted for each class.
-        normal (int): Images wanted without a defect.
-        label_set (str): ``'17'`` or ``'15'``, the classes.
-        seed (int): Seed of the draw.
-        images (str or Path, optional): Draw only from the images that are
-            in this folder.
-        overwrite (bool): Replace an existing file.
+        table: A table as of :mod:`mmdsr.datasets.sewer_ml_csv`.
+        out: The table to be made.
+        per_class: Images wanted for each class.
+        normal: Images wanted without a defect.
+        label_set: ``'17'`` or ``'15'``, the classes.
+        seed: Seed of the draw.
+        images: Draw only from the images that are in this folder.
+        overwrite: Replace an existing file.
 
     Returns:
-        dict[str, int]: ``'images'``: all in the new table; then those of
-        each class, and ``'ND'``, those without a defect.
+        ``'images'``: all in the new table; then those of each class, and
+        ``'ND'``, those without a defect.
 
     Raises:
         ValueError: If an argument or the table does not fit, or no image is
@@ -77,11 +76,17 @@ def make_subset(
     }
 
 
-def _draw(labels, codes, per_class, normal, seed):
+def _draw(
+    labels: Mapping[str, Sequence[str]],
+    codes: Iterable[str],
+    per_class: int,
+    normal: int,
+    seed: int,
+) -> set[str]:
     """Draw names; see :func:`make_subset`."""
     names = sorted(labels)
     random.Random(seed).shuffle(names)
-    members = {code: [] for code in codes}
+    members: dict[str, list[str]] = {code: [] for code in codes}
     free = []
     for name in names:
         for code in labels[name]:
@@ -98,7 +103,14 @@ def _draw(labels, codes, per_class, normal, seed):
     return kept
 
 
-def _check(table, out, per_class, normal, label_set, overwrite):
+def _check(
+    table: Path,
+    out: Path,
+    per_class: int,
+    normal: int,
+    label_set: str,
+    overwrite: bool,
+) -> None:
     if per_class < 0 or normal < 0:
         raise ValueError(
             f'The quotas must be >= 0, not {per_class} and {normal}.'

@@ -2,8 +2,12 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mmdsr.converters.frames_to_refsr import Summary, split_runs
 from mmdsr.errors import VideoError
@@ -14,7 +18,8 @@ from mmdsr.io.layout import RefSRWriter, is_written, read_manifest
 from mmdsr.io.listing import some
 from mmdsr.video.files import find_videos, name_videos
 from mmdsr.video.options import VideoOptions
-from mmdsr.video.reader import probe
+from mmdsr.video.reader import VideoInfo, probe
+from mmdsr.video.records import VideoRecord
 from mmdsr.video.references import MatchJournal
 from mmdsr.video.report import report_html, report_json
 from mmdsr.video.samples import (
@@ -31,42 +36,41 @@ class VideoSummary:
     """What became of the videos.
 
     Attributes:
-        out (Path): The data set.
-        videos (list[dict]): Records, see
-            :func:`mmdsr.video.samples.new_record`.
-        notes (list[str]): What the user should know of the whole.
-        resumed (int): Videos that an earlier call had finished.
+        out: The data set.
+        videos: Records, see :func:`mmdsr.video.samples.new_record`.
+        notes: What the user should know of the whole.
+        resumed: Videos that an earlier call had finished.
     """
 
     out: Path
-    videos: list[dict] = field(default_factory=list)
+    videos: list[VideoRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     resumed: int = 0
 
     @property
-    def samples(self):
-        """Counter: Samples of each split."""
-        counter = Counter()
+    def samples(self) -> Counter[str]:
+        """Samples of each split."""
+        counter: Counter[str] = Counter()
         for video in self.videos:
-            counter[video['split']] += len(video['samples'])
+            counter[video['split'] or ''] += len(video['samples'])
         return counter
 
     @property
-    def dropped(self):
-        """Counter: Dropped frames by reason."""
-        counter = Counter()
+    def dropped(self) -> Counter[str]:
+        """Dropped frames by reason."""
+        counter: Counter[str] = Counter()
         for video in self.videos:
             counter.update(video['counts'])
         return counter
 
     @property
-    def looked_at(self):
-        """int: Frames looked at."""
+    def looked_at(self) -> int:
+        """Frames looked at."""
         return sum(video['looked_at'] for video in self.videos)
 
     @property
-    def problems(self):
-        """list[tuple[str, float, str]]: File, seconds and failure."""
+    def problems(self) -> list[tuple[str, float, str]]:
+        """File, seconds and failure."""
         return [
             (video['file'], problem['time'], problem['text'])
             for video in self.videos
@@ -75,18 +79,18 @@ class VideoSummary:
 
 
 def video_to_refsr(
-    videos,
-    out,
-    options=None,
-    holdout=(0.2,),
-    overwrite=False,
-    progress=None,
-):
+    videos: Iterable[Path | str],
+    out: Path | str,
+    options: VideoOptions | None = None,
+    holdout: Sequence[Any] = (0.2,),
+    overwrite: bool = False,
+    progress: Callable[..., Any] | None = None,
+) -> VideoSummary:
     """Write the data set of some videos.
 
     Frames are looked at one after the other: burned-in text is cut away,
     dark, blurred and repeated frames are dropped, and each of the rest gets
-    the best neighbour as reference, or none. What became of each frame is in
+    the best neighbor as reference, or none. What became of each frame is in
     ``OUT/report.html`` and ``OUT/report.json``.
 
     A video belongs to one split. ``holdout`` names videos, or is a fraction
@@ -96,22 +100,22 @@ def video_to_refsr(
 
     A video that cannot be read, or not to its end, does not stop the others;
     the failure is in the summary. An interrupted call leaves
-    ``.OUT.partial``; the same call goes on from there, and writes the same
+    ``.OUT.partial``; the same call continues from there, and writes the same
     bytes as one that was never interrupted. A data set that the same call
     has finished is kept as it is.
 
     Args:
-        videos (Iterable[str or Path]): Files, and folders of them.
-        out (str or Path): The data set to be made.
-        options (VideoOptions, optional): How frames are chosen and paired.
-        holdout (Sequence): Names of videos, or one fraction in [0, 1].
-        overwrite (bool): Replace an existing data set.
-        progress (Callable, optional): ``progress(name, seconds, duration)``
-            is told how far a video is read; ``duration`` is None if not
-            known. A finished one is told with ``seconds == duration``.
+        videos: Files, and folders of them.
+        out: The data set to be made.
+        options: How frames are chosen and paired.
+        holdout: Names of videos, or one fraction in [0, 1].
+        overwrite: Replace an existing data set.
+        progress: ``progress(name, seconds, duration)`` is told how far a video
+            is read; ``duration`` is None if not known. A finished one is told
+            with ``seconds == duration``.
 
     Returns:
-        VideoSummary: What was written, and what was not and why.
+        What was written, and what was not and why.
 
     Raises:
         ValueError: If an argument is refused or no sample is left.
@@ -123,7 +127,7 @@ def video_to_refsr(
     options = options or VideoOptions()
     show = progress or (lambda name, seconds, duration: None)
     summary = VideoSummary(Path(out))
-    others = []
+    others: list[Path] = []
     paths = find_videos(videos, others)
     if others:
         count = (
@@ -169,18 +173,20 @@ def video_to_refsr(
     return summary
 
 
-def _recall(summary, scale, settings):
+def _recall(
+    summary: VideoSummary, scale: int, settings: dict[str, Any]
+) -> bool:
     """Take the summary from a data set that the same call has made.
 
     A call may be interrupted when all is done, and be repeated.
 
     Args:
-        summary (VideoSummary): To be filled.
-        scale (int): Of the call.
-        settings (dict): Of the call.
+        summary: To be filled.
+        scale: Of the call.
+        settings: Of the call.
 
     Returns:
-        bool: Whether there is such a data set, and it is whole.
+        Whether there is such a data set, and it is whole.
     """
     out, report = summary.out, summary.out / REPORTS[1]
     manifest = read_manifest(out, formats=None)
@@ -211,7 +217,9 @@ def _recall(summary, scale, settings):
     return True
 
 
-def _probe_all(jobs, sar):
+def _probe_all(
+    jobs: Sequence[tuple[str, Path]], sar: str
+) -> tuple[dict[str, VideoInfo], dict[str, str]]:
     infos, failures = {}, {}
     for name, path in jobs:
         try:
@@ -228,7 +236,12 @@ def _probe_all(jobs, sar):
     return infos, failures
 
 
-def _split(names, failures, holdout, summary):
+def _split(
+    names: Iterable[str],
+    failures: dict[str, str],
+    holdout: Sequence[str | float],
+    summary: VideoSummary,
+) -> dict[str, str]:
     """Return the split of each readable video."""
     # A name is no mistake because its file is broken.
     wanted = [value for value in holdout if str(value) not in failures]
@@ -251,10 +264,15 @@ class _Job:
 
     writer: RefSRWriter
     split: str
-    info: object
+    info: VideoInfo
     name: str
 
-    def run(self, options, summary, show):
+    def run(
+        self,
+        options: VideoOptions,
+        summary: VideoSummary,
+        show: Callable[[str, float | None, float | None], None],
+    ) -> VideoRecord:
         state = self.writer.work_dir / f'{self.name}.json'
         duration = self.info.duration
         record = self._finished(state)
@@ -280,7 +298,7 @@ class _Job:
         show(self.name, duration, duration)
         return record
 
-    def _finished(self, state):
+    def _finished(self, state: Path) -> VideoRecord | None:
         """Return the record of a video that an earlier call finished."""
         if not state.is_file():
             return None
@@ -292,14 +310,14 @@ class _Job:
             self.writer.register(self.split, stem)
         return record
 
-    def _add(self, stem, hr, ref):
+    def _add(self, stem: str, hr: np.ndarray, ref: np.ndarray) -> None:
         if self.writer.is_written(self.split, stem):
             self.writer.register(self.split, stem)
         else:
             self.writer.add(self.split, stem, hr, ref)
 
 
-def _note_splits(summary):
+def _note_splits(summary: VideoSummary) -> None:
     """Say so if all samples of a split were dropped."""
     for split in ('train', 'test'):
         videos = [v for v in summary.videos if v['split'] == split]
@@ -310,7 +328,7 @@ def _note_splits(summary):
             )
 
 
-def _nothing_left(summary):
+def _nothing_left(summary: VideoSummary) -> str:
     reasons = [f'{why}: {count}' for why, count in summary.dropped.items()]
     reasons += [f'{file}: {text}' for file, _, text in summary.problems]
     return (
@@ -320,7 +338,9 @@ def _nothing_left(summary):
     )
 
 
-def _write_reports(writer, settings, summary):
+def _write_reports(
+    writer: RefSRWriter, settings: dict[str, Any], summary: VideoSummary
+) -> None:
     page, data = REPORTS
     title = f'Frames and references of {summary.out.name}'
     videos, notes = summary.videos, summary.notes

@@ -9,41 +9,51 @@ every step.
 """
 
 import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.io.files import write_bytes
 from mmdsr.io.images import open_image, read_npy
 
 
-def alignment_path(root, split, name, stem):
+def alignment_path(root: str | Path, split: str, name: str, stem: str) -> Path:
     """Return the file of a sample.
 
     Args:
-        root (str or Path): Root of the data set.
-        split (str): ``'train'`` or ``'test'``.
-        name (str): Of the cache.
-        stem (str): Sample name.
+        root: Root of the data set.
+        split: ``'train'`` or ``'test'``.
+        name: Of the cache.
+        stem: Sample name.
 
     Returns:
-        Path: The file, which need not exist.
+        The file, which need not exist.
     """
     return Path(root) / split / f'align-{name}' / f'{stem}.npy'
 
 
-def write_alignment(root, split, name, stem, flow, confidence):
+def write_alignment(
+    root: str | Path,
+    split: str,
+    name: str,
+    stem: str,
+    flow: np.ndarray,
+    confidence: np.ndarray,
+) -> None:
     """Write the alignment of a sample.
 
     Args:
-        root (str or Path): Root of the data set.
-        split (str): ``'train'`` or ``'test'``.
-        name (str): Of the cache.
-        stem (str): Sample name.
-        flow (np.ndarray): ``(h, w, 2)`` in LR pixels.
-        confidence (np.ndarray): ``(h, w, 1)`` in [0, 1].
+        root: Root of the data set.
+        split: ``'train'`` or ``'test'``.
+        name: Of the cache.
+        stem: Sample name.
+        flow: ``(h, w, 2)`` in LR pixels.
+        confidence: ``(h, w, 1)`` in [0, 1].
     """
     buffer = io.BytesIO()
     np.save(buffer, np.concatenate([flow, confidence], 2).astype(np.float16))
@@ -52,18 +62,19 @@ def write_alignment(root, split, name, stem, flow, confidence):
     write_bytes(path, buffer.getvalue())
 
 
-def read_alignment(root, split, name, stem):
+def read_alignment(
+    root: str | Path, split: str, name: str, stem: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Read the alignment of a sample.
 
     Args:
-        root (str or Path): Root of the data set.
-        split (str): ``'train'`` or ``'test'``.
-        name (str): Of the cache.
-        stem (str): Sample name.
+        root: Root of the data set.
+        split: ``'train'`` or ``'test'``.
+        name: Of the cache.
+        stem: Sample name.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: Flow ``(h, w, 2)`` and confidence
-        ``(h, w, 1)``, float32.
+        Flow ``(h, w, 2)`` and confidence ``(h, w, 1)``, float32.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -80,7 +91,7 @@ def read_alignment(root, split, name, stem):
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.float16:
         raise ValueError(
             f'{path} must hold float16 (h, w, 3), not {array.dtype} '
-            f'{array.shape}. Make it anew with cache_alignment.py.'
+            f'{array.shape}. Make it again with cache_alignment.py.'
         )
     array = array.astype(np.float32)
     return array[..., :2], array[..., 2:]
@@ -93,24 +104,35 @@ class Alignments:
     there already (False).
 
     Args:
-        aligner (nn.Module): See :mod:`mmdsr.models.networks.aligners`.
-        root (str or Path): Root of the data set.
-        split (str): ``'train'`` or ``'test'``.
-        name (str): Of the cache.
-        overwrite (bool): Make existing files anew.
+        aligner: See :mod:`mmdsr.models.networks.aligners`.
+        root: Root of the data set.
+        split: ``'train'`` or ``'test'``.
+        name: Of the cache.
+        overwrite: Make existing files again.
+        load_depth: Adds ``depth_lr`` and ``depth_ref`` (h, w, 1) to a sample,
+            for an aligner that takes depth.
     """
 
-    def __init__(self, aligner, root, split, name, overwrite=False):
+    def __init__(
+        self,
+        aligner: nn.Module,
+        root: str | Path,
+        split: str,
+        name: str,
+        overwrite: bool = False,
+        load_depth: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    ) -> None:
         self.aligner = aligner
         self.root, self.split, self.name = root, split, name
         self.overwrite = overwrite
+        self.load_depth = load_depth
         self.dataset = RefSRDataset(root, split)
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Number of samples."""
         return len(self.dataset)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[bool]:
         """Align; yields whether there was something to do."""
         for index in range(len(self)):
             info = self.dataset.get_data_info(index)
@@ -118,20 +140,32 @@ class Alignments:
             if not self.overwrite and alignment_path(*place).is_file():
                 yield False
                 continue
-            images = [_tensor(info[f'{key}_path']) for key in ('img', 'ref')]
+            images = [_load(info[f'{key}_path']) for key in ('img', 'ref')]
+            depths = {}
+            if self.load_depth is not None:
+                info.update(zip(('img', 'ref'), images, strict=True))
+                info = self.load_depth(info)
+                depths = dict(
+                    depth=_tensor(info['depth_lr']),
+                    depth_ref=_tensor(info['depth_ref']),
+                )
+            lr, ref = (_tensor(image) / 255 for image in images)
             with torch.inference_mode():
-                flow, confidence = self.aligner(*images)
+                flow, confidence = self.aligner(lr, ref, **depths)
             write_alignment(*place, _array(flow), _array(confidence))
             yield True
 
 
-def _tensor(path):
+def _load(path: str | Path) -> np.ndarray:
     try:
-        image = np.asarray(open_image(path).convert('RGB'))
+        return np.array(open_image(path).convert('RGB'))
     except ValueError as error:
         raise ValueError(f'{path} is {error}.') from error
-    return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
 
 
-def _array(tensor):
+def _tensor(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(array).permute(2, 0, 1)[None].float()
+
+
+def _array(tensor: Tensor) -> np.ndarray:
     return tensor[0].permute(1, 2, 0).cpu().numpy()

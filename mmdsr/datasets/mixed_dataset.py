@@ -1,6 +1,8 @@
 """Several data sets as one, each with a fixed share."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from torch.utils.data import Dataset
 
@@ -16,17 +18,20 @@ class MixedDataset(Dataset):
     repeated as often as their share needs.
 
     Args:
-        datasets (Sequence[dict]): Configs of the data sets.
-        shares (Sequence[float]): Share of each in a pass, above 0; their
-            sum is 1.
-        pipeline (list, optional): Transforms for those that have none of
-            their own.
+        datasets: Configs of the data sets.
+        shares: Share of each in a pass, above 0; their sum is 1.
+        pipeline: Transforms for those that have none of their own.
 
     Raises:
         ValueError: If the shares do not fit.
     """
 
-    def __init__(self, datasets, shares, pipeline=None):
+    def __init__(
+        self,
+        datasets: Sequence[dict[str, Any]],
+        shares: Sequence[float],
+        pipeline: list | None = None,
+    ) -> None:
         if len(datasets) != len(shares) or not datasets:
             raise ValueError(
                 'shares must have one value per data set, got '
@@ -49,22 +54,22 @@ class MixedDataset(Dataset):
         self._size = ends[-1]
 
     @property
-    def metainfo(self):
+    def metainfo(self) -> dict[str, Any]:
         """What the first data set is, for the runner."""
         return self.datasets[0].metainfo
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Number of samples in a pass."""
         return self._size
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int | SeededIndex) -> dict[str, Any]:
         """Return a sample.
 
         Args:
-            index (int or SeededIndex): Which one.
+            index: Which one.
 
         Returns:
-            dict: What the data set's pipeline gives.
+            What the data set's pipeline gives.
 
         Raises:
             IndexError: If there is no such sample.

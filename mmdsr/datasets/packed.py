@@ -8,7 +8,9 @@ are the cameras and who made the pictures.
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,7 +33,9 @@ _MAPS = {
 _TABLES = ('poses.csv', 'ATTRIBUTION.csv')
 
 
-def _samples(root):
+def _samples(
+    root: Path,
+) -> tuple[dict[str, Any] | None, dict[str, list[dict[str, Any]]]]:
     """List the samples of each split that has some."""
     manifest = read_manifest(root)
     samples = {}
@@ -53,7 +57,9 @@ def _samples(root):
     return manifest, samples
 
 
-def _files(root, samples):
+def _files(
+    root: Path, samples: dict[str, list[dict[str, Any]]]
+) -> dict[Path, Path]:
     """Map each file of the copy, below its root, to its source."""
     files = {
         Path(name): root / name for name in _TABLES if (root / name).is_file()
@@ -70,14 +76,14 @@ def _files(root, samples):
     return files
 
 
-def _uncompressed(path):
+def _uncompressed(path: Path) -> bytes:
     """Return a BMP file of what the training pipeline sees of an image.
 
     Args:
-        path (Path): An image.
+        path: An image.
 
     Returns:
-        bytes: The file.
+        The file.
 
     Raises:
         ValueError: If the image is damaged.
@@ -95,7 +101,7 @@ def _uncompressed(path):
     return cv2.imencode(SUFFIX, image)[1].tobytes()
 
 
-def _size(path):
+def _size(path: str | Path) -> tuple[int, int]:
     """Width and height by the header of an image; 0 if it has none."""
     try:
         with Image.open(path) as image:
@@ -105,7 +111,7 @@ def _size(path):
         return 0, 0
 
 
-def _check_space(files, folder):
+def _check_space(files: dict[Path, Path], folder: Path) -> None:
     """Refuse if the disk cannot hold the copy."""
     wanted = 0
     for name, source in files.items():
@@ -121,22 +127,26 @@ def _check_space(files, folder):
         )
 
 
-def pack(data_root, out, overwrite=False, progress=None):
+def pack(
+    data_root: str | Path,
+    out: str | Path,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
     """Copy a data set so that its images need no decoding.
 
     An interrupted call leaves a hidden folder beside ``out``; the same call
-    goes on from it.
+    continues from it.
 
     Args:
-        data_root (str or Path): A data set in the layout of
+        data_root: A data set in the layout of
             :mod:`mmdsr.io.layout`, with any suffixes.
-        out (str or Path): The copy to be made.
-        overwrite (bool): Replace a data set at ``out``.
-        progress (Callable[[int, int], None], optional): Called with the
-            number of files done and of all.
+        out: The copy to be made.
+        overwrite: Replace a data set at ``out``.
+        progress: Called with the number of files done and of all.
 
     Returns:
-        Path: ``out``.
+        ``out``.
 
     Raises:
         FileNotFoundError: If there is no data set or a file is missing.
@@ -157,7 +167,7 @@ def pack(data_root, out, overwrite=False, progress=None):
     generator = dict(
         name='pack_refsr', source=(manifest or {}).get('generator', {})
     )
-    # A source that was written anew must not be mixed with the old one.
+    # A source that was written again must not be mixed with the old one.
     newest = max(source.stat().st_mtime_ns for source in files.values())
     settings = dict(generator, root=str(root), newest=newest, splits=splits)
     staging = Staging(out, settings, overwrite, resumable=True)
@@ -172,7 +182,11 @@ def pack(data_root, out, overwrite=False, progress=None):
     return staging.publish(splits, files.__contains__, scale, generator)
 
 
-def _copy(files, folder, progress):
+def _copy(
+    files: dict[Path, Path],
+    folder: Path,
+    progress: Callable[[int, int], None] | None,
+) -> None:
     for count, (name, source) in enumerate(files.items(), 1):
         target = folder / name
         if not target.is_file():
@@ -184,7 +198,7 @@ def _copy(files, folder, progress):
             progress(count, len(files))
 
 
-def _scale(samples):
+def _scale(samples: dict[str, list[dict[str, Any]]]) -> int:
     """Size of hr over that of lr, by the first sample."""
     first = next(iter(samples.values()))[0]
     return _size(first['gt_path'])[0] // _size(first['img_path'])[0]

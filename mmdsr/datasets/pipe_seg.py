@@ -1,6 +1,8 @@
 """The Pipe data set (Pan et al. 2020) for mmsegmentation."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 from mmseg.datasets import BaseSegDataset
 
@@ -18,11 +20,10 @@ class PipeSegDataset(BaseSegDataset):
     intruding lateral (IL), 3 infiltration (IN), 255 not to be counted.
 
     Args:
-        source_classes (Sequence[str], optional): Names of the ids in the
-            masks, if they are not the four above in that order; the masks
-            of the authors have five. Whatever is not among the four becomes
-            what ``other`` says.
-        other (str): ``'background'`` or ``'ignore'``.
+        source_classes: Names of the ids in the masks, if they are not the four
+            above in that order; the masks of the authors have five. Whatever
+            is not among the four becomes what ``other`` says.
+        other: ``'background'`` or ``'ignore'``.
         **kwargs: As of mmseg's ``BaseSegDataset``, above all ``data_root``
             and ``data_prefix=dict(img_path=..., seg_map_path=...)``. Both
             suffixes are ``'.png'`` unless given.
@@ -36,7 +37,7 @@ class PipeSegDataset(BaseSegDataset):
             image.
     """
 
-    METAINFO = dict(
+    METAINFO: ClassVar[dict[str, Any]] = dict(
         classes=(
             'background',
             'joint offset',
@@ -49,13 +50,13 @@ class PipeSegDataset(BaseSegDataset):
 
     def __init__(
         self,
-        img_suffix='.png',
-        seg_map_suffix='.png',
-        source_classes=None,
-        other='background',
-        lazy_init=False,
-        **kwargs,
-    ):
+        img_suffix: str = '.png',
+        seg_map_suffix: str = '.png',
+        source_classes: Sequence[str] | None = None,
+        other: str = 'background',
+        lazy_init: bool = False,
+        **kwargs: object,
+    ) -> None:
         if other not in ('background', 'ignore'):
             raise ValueError(
                 f"other must be 'background' or 'ignore', not {other!r}."
@@ -71,7 +72,9 @@ class PipeSegDataset(BaseSegDataset):
         if not lazy_init:
             self.full_init()
 
-    def _label_map(self, source_classes, other):
+    def _label_map(
+        self, source_classes: Sequence[str] | None, other: str
+    ) -> dict[int, int] | None:
         """Map the ids in the masks to the labels; None if they are equal."""
         classes = tuple(self._metainfo['classes'])
         source = tuple(source_classes or self.METAINFO['classes'])
@@ -95,11 +98,11 @@ class PipeSegDataset(BaseSegDataset):
         }
         return None if source == classes else ids
 
-    def load_data_list(self):
+    def load_data_list(self) -> list[dict[str, Any]]:
         """List images and masks.
 
         Returns:
-            list[dict]: As of ``BaseSegDataset``.
+            As of ``BaseSegDataset``.
         """
         folder = self.data_prefix.get('img_path')
         if not folder or not Path(folder).is_dir():

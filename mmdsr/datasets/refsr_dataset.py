@@ -2,12 +2,14 @@
 
 import logging
 import os
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mmdsr.datasets.seeding import seeded_random
+from mmdsr.datasets.seeding import SeededIndex, seeded_random
 from mmdsr.io.flow_values import read_flow
 from mmdsr.io.images import open_image, read_depth
 from mmdsr.io.layout import DEPTH_KEYS, FLOW_KEY, IMAGE_KEYS
@@ -36,39 +38,42 @@ class RefSRDataset(BaseDataset):
     pipeline does it.
 
     Args:
-        data_root (str or Path): Root of the layout.
-        split (str): ``'train'`` or ``'test'``.
-        pipeline (list): Transforms.
-        reference (str): What is given as the reference. ``'adjacent'``: the
+        data_root: Root of the layout.
+        split: ``'train'`` or ``'test'``.
+        pipeline: Transforms.
+        reference: What is given as the reference. ``'adjacent'``: the
             stored one. ``'wrong'``: the stored one of a sample of the next
             run, the same at every call, to see whether the network uses its
             reference. ``'self'``: the low-resolution image itself, the
             paper's way without a reference; ``depth_ref_path`` is then the
             depth of the low-resolution image, which
             :class:`mmdsr.transforms.LoadDepth` reduces.
-        max_samples (int, optional): Take this many samples only, evenly
-            spread over the split. The pairing of ``'wrong'`` is unaffected.
-        test_mode (bool): Raise at the first item the pipeline gives up,
-            instead of drawing another.
-        lazy_init (bool): Wait with listing the samples until they are used.
+        max_samples: Take this many samples only, evenly spread over the split.
+            The pairing of ``'wrong'`` is unaffected.
+        test_mode: Raise at the first item the pipeline gives up, instead of
+            drawing another.
+        lazy_init: Wait with listing the samples until they are used.
 
     Raises:
         FileNotFoundError: If a folder or a listed file is missing.
         ValueError: If the split has no sample, or the arguments do not fit.
     """
 
-    METAINFO = {'dataset_type': 'refsr', 'task_name': 'refsr'}
+    METAINFO: ClassVar[dict[str, Any]] = {
+        'dataset_type': 'refsr',
+        'task_name': 'refsr',
+    }
 
     def __init__(
         self,
-        data_root,
-        split='train',
-        pipeline=(),
-        reference='adjacent',
-        max_samples=None,
-        test_mode=False,
-        lazy_init=False,
-    ):
+        data_root: str | Path,
+        split: str = 'train',
+        pipeline: Sequence[dict[str, Any] | Callable] = (),
+        reference: str = 'adjacent',
+        max_samples: int | None = None,
+        test_mode: bool = False,
+        lazy_init: bool = False,
+    ) -> None:
         if split not in SPLITS:
             raise ValueError(f'split must be one of {SPLITS}, not {split!r}.')
         if reference not in REFERENCES:
@@ -88,11 +93,11 @@ class RefSRDataset(BaseDataset):
             lazy_init=lazy_init,
         )
 
-    def load_data_list(self):
+    def load_data_list(self) -> list[dict[str, Any]]:
         """List the samples.
 
         Returns:
-            list[dict]: One dict of paths and names per sample.
+            One dict of paths and names per sample.
         """
         folder = Path(self.data_root) / self.split
         if not folder.is_dir():
@@ -143,16 +148,16 @@ class RefSRDataset(BaseDataset):
         take = min(self.max_samples or count, count)
         return [samples[i * count // take] for i in range(take)]
 
-    def prepare_data(self, idx):
+    def prepare_data(self, idx: int | SeededIndex) -> dict[str, Any]:
         """Run the pipeline on a sample.
 
         Args:
-            idx (int or SeededIndex): Which one. A seeded index, as
+            idx: Which one. A seeded index, as
                 :class:`mmdsr.engine.replay.ReplaySampler` gives it, fixes
                 the random choices of the pipeline.
 
         Returns:
-            dict: What the pipeline gives.
+            What the pipeline gives.
 
         Raises:
             ValueError: If the pipeline fails and a file of the sample is
@@ -166,11 +171,13 @@ class RefSRDataset(BaseDataset):
                 if not damaged:
                     raise
                 raise ValueError(
-                    f'{"; ".join(damaged)}. Write the data set anew, or '
+                    f'{"; ".join(damaged)}. Write the data set again, or '
                     'remove the sample from its manifest.'
                 ) from error
 
-    def _stems(self, folder, files):
+    def _stems(
+        self, folder: Path, files: dict[str, dict[str, str]]
+    ) -> list[str]:
         manifest = read_manifest(self.data_root)
         if manifest is not None:
             stems = manifest['splits'][self.split]
@@ -195,7 +202,9 @@ class RefSRDataset(BaseDataset):
         return sorted(stems)
 
 
-def _list(folder, suffixes, optional=False):
+def _list(
+    folder: Path, suffixes: Collection[str], optional: bool = False
+) -> dict[str, str]:
     """Map the stems in a folder to the paths of their files."""
     if not folder.is_dir():
         if optional:
@@ -217,7 +226,7 @@ def _list(folder, suffixes, optional=False):
     return files
 
 
-def _damaged(sample):
+def _damaged(sample: dict[str, Any]) -> list[str]:
     """Say what is wrong with the files of a sample."""
     problems = []
     for key, path in sample.items():
@@ -236,22 +245,24 @@ def _damaged(sample):
     return problems
 
 
-def _refuse_missing(folder, stems):
+def _refuse_missing(folder: Path, stems: Collection[str]) -> None:
     if stems:
         raise FileNotFoundError(
             f'{folder} lacks {len(stems)} images of the manifest: '
-            f'{_some(sorted(stems))}. Write the data set anew.'
+            f'{_some(sorted(stems))}. Write the data set again.'
         )
 
 
-def _some(names, limit=5):
+def _some(names: Sequence[str], limit: int = 5) -> str:
     more = ', ...' if len(names) > limit else ''
     return ', '.join(names[:limit]) + more
 
 
-def _with_wrong_references(samples):
+def _with_wrong_references(
+    samples: list[dict[str, Any]],
+) -> list[dict[str, Any]]:
     """Give each sample the reference of its peer in the next run."""
-    runs = {}
+    runs: dict[str, list[dict[str, Any]]] = {}
     for sample in samples:
         runs.setdefault(sample['run'], []).append(sample)
     if len(runs) < 2:

@@ -1,6 +1,7 @@
 """Augmentation that depends on the seed of a draw and nothing else."""
 
 import random
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,11 +12,13 @@ class SeededIndex(int):
     """An index that carries the seed of its augmentation.
 
     Args:
-        value (int): Index of the sample.
-        seed (int, optional): Seed in [0, 2**32). Defaults to None.
+        value: Index of the sample.
+        seed: Seed in [0, 2**32). Defaults to None.
     """
 
-    def __new__(cls, value, seed=None):
+    seed: int | None
+
+    def __new__(cls, value: int, seed: int | None = None) -> 'SeededIndex':
         """Make an int with a seed."""
         index = super().__new__(cls, value)
         index.seed = seed
@@ -23,17 +26,17 @@ class SeededIndex(int):
 
 
 @contextmanager
-def seeded_random(index):
+def seeded_random(index: int | SeededIndex) -> Iterator[None]:
     """Draw from the seed of an index, then restore the generators.
 
     Covers ``random``, NumPy's global generator and torch's CPU generator. A
     plain int changes nothing.
 
     Args:
-        index (int or SeededIndex): Index that a data set was asked for.
+        index: Index that a data set was asked for.
 
     Yields:
-        None: For the ``with`` statement.
+        For the ``with`` statement.
     """
     seed = getattr(index, 'seed', None)
     if seed is None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from typing import Any
 
 from mmengine.logging import print_log
 from mmpretrain.datasets import MultiLabelDataset
@@ -22,16 +23,16 @@ class SewerMLDataset(MultiLabelDataset):
     class "normal" is written.
 
     Args:
-        ann_file (str): The CSV file.
-        label_set (str): ``'17'``: all classes of the benchmark. ``'15'``:
-            those of the DSRNet paper, without PB and OS; an image that
-            shows only these two is then an image without a class.
-            ``'defect'``: one class, whether there is any defect.
-        only_defective (bool): Take the images with ``Defect = 1`` only, on
-            which the second stage of a two-stage classifier is trained.
-        missing (str): For listed images that are not there: ``'error'``
-            refuses, ``'skip'`` leaves them out with a warning. A part of
-            the official archives may thus be used.
+        ann_file: The CSV file.
+        label_set: ``'17'``: all classes of the benchmark. ``'15'``: those of
+            the DSRNet paper, without PB and OS; an image that shows only these
+            two is then an image without a class. ``'defect'``: one class,
+            whether there is any defect.
+        only_defective: Take the images with ``Defect = 1`` only, on which the
+            second stage of a two-stage classifier is trained.
+        missing: For listed images that are not there: ``'error'`` refuses,
+            ``'skip'`` leaves them out with a warning. A part of the official
+            archives may thus be used.
         **kwargs: As of mmpretrain's ``MultiLabelDataset``, above all
             ``data_root``, ``data_prefix`` (the folder of the images) and
             ``pipeline``. The classes come from ``label_set``.
@@ -44,12 +45,12 @@ class SewerMLDataset(MultiLabelDataset):
 
     def __init__(
         self,
-        ann_file,
-        label_set='17',
-        only_defective=False,
-        missing='error',
-        **kwargs,
-    ):
+        ann_file: str,
+        label_set: str = '17',
+        only_defective: bool = False,
+        missing: str = 'error',
+        **kwargs: object,
+    ) -> None:
         if label_set not in LABEL_SETS:
             raise ValueError(
                 f'label_set must be one of {tuple(LABEL_SETS)}, not '
@@ -66,11 +67,11 @@ class SewerMLDataset(MultiLabelDataset):
         self.missing = missing
         super().__init__(ann_file, classes=LABEL_SETS[label_set], **kwargs)
 
-    def load_data_list(self):
+    def load_data_list(self) -> list[dict[str, Any]]:
         """List the images.
 
         Returns:
-            list[dict]: ``img_path`` and ``gt_label`` of each.
+            ``img_path`` and ``gt_label`` of each.
         """
         codes = LABEL_SETS[self.label_set]
         labels = {

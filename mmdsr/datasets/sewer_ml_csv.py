@@ -2,7 +2,9 @@
 
 import csv
 import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from mmdsr.io.files import write_bytes
 
@@ -61,16 +63,16 @@ LABEL_SETS = {
 """Columns that make a label vector, by the name of the set."""
 
 
-def read_rows(path):
+def read_rows(path: str | Path) -> Iterator[dict[str, str]]:
     """Read a table row by row.
 
     Args:
-        path (str or Path): A CSV file with the columns of :data:`HEADER` in
-            any order; more columns are left out.
+        path: A CSV file with the columns of :data:`HEADER` in any order; more
+            columns are left out.
 
     Yields:
-        dict[str, str]: Column to text; those of the classes and ``Defect``
-        hold ``'0'`` or ``'1'``.
+        Column to text; those of the classes and ``Defect`` hold ``'0'`` or
+        ``'1'``.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -115,13 +117,12 @@ def read_rows(path):
             raise ValueError(f'{path} is no CSV text: {error}.') from error
 
 
-def write_rows(path, rows):
+def write_rows(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write a table in the official form.
 
     Args:
-        path (str or Path): The file; it is whole or absent.
-        rows (Iterable[dict]): Column to value, as :func:`read_rows` gives
-            them.
+        path: The file; it is whole or absent.
+        rows: Column to value, as :func:`read_rows` gives them.
     """
     text = io.StringIO()
     writer = csv.DictWriter(

@@ -14,6 +14,8 @@ from mmdsr.deploy.onnx_export import LR, REF, has_alone, make_graph, to_onnx
 from mmdsr.deploy.precision import PRECISIONS, to_precision
 from mmdsr.deploy.runtimes import RUNTIMES, Runtime
 from mmdsr.extras import is_there, require
+from mmdsr.models.networks.dsrnet_x import DSRNetX
+from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.version import __version__
 
 #: Counts the changes of graphs within a version: older files are not used.
@@ -78,8 +80,8 @@ def choose_backend(
 
 
 def make_engine(
-    network: nn.Module, backend: str, precision: str, threads: int
-) -> 'nn.Module | Engine':
+    network: RefSRNet | DSRNetX, backend: str, precision: str, threads: int
+) -> 'RefSRNet | DSRNetX | Engine':
     """Return what to call instead of a network: itself, or an engine.
 
     Args:
@@ -191,7 +193,7 @@ class Engine:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: RefSRNet | DSRNetX,
         backend: str,
         precision: str = 'fp32',
         threads: int = 1,

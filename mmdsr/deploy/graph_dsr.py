@@ -7,11 +7,14 @@ of matrices, and gathers in the place of an embedding bag. Tests hold it
 against the network.
 """
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmdsr.deploy.resizing import EnlargeFolded, Reduce
+from mmdsr.models.networks.depth_unet import DepthUNet
 from mmdsr.models.networks.dsrnet import DSRNet
 from mmdsr.models.networks.matching import EPS
 from mmdsr.models.networks.padding import PYRAMID, SCALE, pad_to_multiple
@@ -72,7 +75,7 @@ class GraphDSR(nn.Module):
 
     def depth(self, image: Tensor) -> Tensor:
         """Predict the depth (N, 1, H, W) of an image."""
-        net = self.network.depth_net
+        net = cast(DepthUNet, self.network.depth_net)
         return crop_like(net(pad_to_multiple(image, net.min_size)), image)
 
     def match(
@@ -110,7 +113,7 @@ class GraphDSR(nn.Module):
         left = (index % w - dx // 2).clamp_min(1).minimum(w - dx - 1)
         image = torch.arange(count, device=key.device)[:, None] * (h * w)
         corner = (image + top * w + left).view(-1, 1, 1)
-        offset = torch.arange(dy)[:, None] * w + torch.arange(dx)
+        offset = _count_to(dy)[:, None] * w + _count_to(dx)
         table = keys.flatten(0, 1)
         window = table[corner + offset.to(key.device)].flatten(1, 2)
         blocks = blocks.transpose(2, 3).flatten(0, 2).flatten(1, 2)
@@ -155,12 +158,13 @@ class GraphDSR(nn.Module):
             table_width = feat.shape[3] // scale
             table = feat.permute(0, 2, 3, 1).reshape(-1, scale * channels)
             line = torch.arange(scale, device=row.device)[:, None]
-            out = 0
+            taken_parts = []
             for rows, cols, inside in parts:
                 y = (rows * scale)[:, :, None] + line
                 index = (image * feat.shape[2] + y) * table_width
                 taken = table[index + cols[:, :, None]]
-                out = out + taken * (inside / total)[:, None, :, None]
+                taken_parts.append(taken * (inside / total)[:, None, :, None])
+            out = sum(taken_parts[1:], taken_parts[0])
             out = out.view(count, height * scale, width * scale, channels)
             out = out.permute(0, 3, 1, 2)
             warped.append(out * self.finer_score(score, scale))
@@ -188,6 +192,12 @@ def _scalar(value: int | Tensor) -> Tensor:
     return torch.as_tensor(value)
 
 
+def _count_to(count: Tensor) -> Tensor:
+    """Return 0, 1, ..., as many as a tensor says."""
+    # Its hints know numbers only.
+    return torch.arange(cast(int, count))
+
+
 def _patches(feat: Tensor, mode: str) -> Tensor:
     """Lay the 3x3 patch around each pixel side by side (N, H, W, 9C)."""
     height, width = feat.shape[-2:]
@@ -200,7 +210,7 @@ def _patches(feat: Tensor, mode: str) -> Tensor:
     return torch.cat(taps, 1).permute(0, 2, 3, 1)
 
 
-def _diameter(side: Tensor, blocks: Tensor, crop_ratio: float) -> Tensor:
+def _diameter(side: Tensor, blocks: int | Tensor, crop_ratio: float) -> Tensor:
     """Candidates along one axis; as ``crop_diameter``."""
     half = side // (2 * _scalar(blocks)) * crop_ratio
     wanted = 2 * half.long() + 1

@@ -5,6 +5,8 @@ computed inside the graph, and interpolation as convolution. Tests hold it
 against the network.
 """
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,6 +20,7 @@ from mmdsr.models.networks.flow import (
     sample,
     warp,
 )
+from mmdsr.models.networks.flownet import FlowNet, Refine
 from mmdsr.models.networks.padding import SCALE, pad_to_multiple
 from mmdsr.models.networks.reference_fusion import Evidence, local_gain
 
@@ -64,9 +67,14 @@ class GraphX(nn.Module):
         folded = network.tail(feat) + gate * detail + self.bicubic(lr)
         return F.pixel_shuffle(folded, SCALE), share
 
+    @property
+    def aligner(self) -> FlowNet:
+        """The network's aligner."""
+        return cast(FlowNet, self.network.aligner)
+
     def align(self, lr: Tensor, ref: Tensor) -> tuple[Tensor, Tensor]:
         """Find LR in a reference; as :meth:`FlowNet.forward`."""
-        aligner = self.network.aligner
+        aligner = self.aligner
         ref_down = self.reduce(ref)
         size = lr.shape[-2:]
         padded = pad_to_multiple(lr, 2 ** (len(aligner.levels) - 1))
@@ -79,9 +87,8 @@ class GraphX(nn.Module):
                 state = F.pixel_shuffle(self.finer(state), 2)
                 state = torch.cat([state[:, :2] * 2, state[:, 2:]], 1)
             for _ in range(aligner.repeats[level]):
-                state = _refine(
-                    aligner.refine[level], feats[level], others[level], state
-                )
+                refine = cast(Refine, aligner.refine[level])
+                state = _refine(refine, feats[level], others[level], state)
         x, y, logit = state[..., : size[0], : size[1]].split(1, 1)
         flow = torch.cat([x + offset[0], y + offset[1]], 1)
         return flow, logit.sigmoid() * inside(flow, ref_down.shape[-2:])
@@ -109,7 +116,7 @@ class GraphX(nn.Module):
 
 
 def _refine(
-    refine: nn.Module, feat: Tensor, other: Tensor, state: Tensor
+    refine: Refine, feat: Tensor, other: Tensor, state: Tensor
 ) -> Tensor:
     """Correct flow and confidence at one level, as the aligner does."""
     warped = warp(other, state[:, :2], 'zeros')

@@ -130,7 +130,8 @@ def to_onnx(network: nn.Module, alone: bool = False) -> 'onnx.ModelProto':
         torch.onnx.export(
             graph,
             inputs,
-            file,
+            # Its hints know paths only.
+            file,  # type: ignore[arg-type]
             # The newer one takes minutes, and fixes sizes that it reasons
             # about.
             dynamo=False,

@@ -1,7 +1,8 @@
 """What all depth providers have in common."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,9 +14,9 @@ class DepthMap(NamedTuple):
 
     Attributes:
         depth: ``(H, W)`` float32 distance along the optical axis, NaN =
-            unknown. Metres if ``kind`` is ``'metric'``.
+            unknown. Meters if ``kind`` is ``'metric'``.
         kind: ``'metric'``, or ``'relative'``: right up to a factor, and
-            given in metres of an assumed scale.
+            given in meters of an assumed scale.
         confidence: 0 to 1; 1 where the provider knows no doubt.
         problem: Why the map is a mere fallback, '' if it is none.
     """
@@ -35,15 +36,17 @@ class DepthProvider(ABC):
 
     name: str
 
-    def __call__(self, image, path=None):
+    def __call__(
+        self, image: np.ndarray, path: Path | None = None
+    ) -> DepthMap:
         """Return the depth of a frame.
 
         Args:
-            image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
-            path (Path, optional): The frame's file; ``file`` needs it.
+            image: ``(H, W, 3)`` uint8 RGB.
+            path: The frame's file; ``file`` needs it.
 
         Returns:
-            DepthMap: Of the size of the image.
+            Of the size of the image.
 
         Raises:
             ValueError: If the image, or what belongs to it, does not fit.
@@ -59,13 +62,13 @@ class DepthProvider(ABC):
         return self._predict(image, path)
 
     @abstractmethod
-    def _predict(self, image, path):
+    def _predict(self, image: np.ndarray, path: Path | None) -> DepthMap:
         """Return the map of a checked image."""
 
     @abstractmethod
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
         """Return the name and the settings, for a manifest.
 
         Returns:
-            dict: Anything JSON can hold; no paths of this machine.
+            Anything JSON can hold; no paths of this machine.
         """

@@ -1,26 +1,28 @@
 """Depth providers by name."""
 
 import inspect
+from collections.abc import Callable
 
+from mmdsr.depth.base import DepthProvider
 from mmdsr.depth.file import FileDepth
 from mmdsr.depth.pipe import PipeDepth
 from mmdsr.depth.pretrained import TransformersDepth
 
-PROVIDERS = {
+PROVIDERS: dict[str, Callable[..., DepthProvider]] = {
     provider.name: provider
     for provider in (FileDepth, PipeDepth, TransformersDepth)
 }
 
 
-def build_provider(name, **options):
+def build_provider(name: str, **options: object) -> DepthProvider:
     """Build a depth provider.
 
     Args:
-        name (str): ``'file'``, ``'pipe'`` or ``'transformers'``.
+        name: ``'file'``, ``'pipe'`` or ``'transformers'``.
         **options: Arguments of the provider's class.
 
     Returns:
-        DepthProvider: The provider.
+        The provider.
 
     Raises:
         ValueError: If there is no such provider, it has no such option, or

@@ -4,10 +4,12 @@ import json
 import shutil
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mmdsr.depth.frames import Report, estimate
+from mmdsr.depth.base import DepthProvider
+from mmdsr.depth.frames import Progress, Report, estimate
 from mmdsr.io.checksums import write_checksums
 from mmdsr.io.files import write_bytes
 from mmdsr.io.frames import SUFFIXES, shown
@@ -19,28 +21,33 @@ _PARTIAL, _NOTE = '.depth.partial', 'settings.json'
 _SOURCES = {'depth_lr': 'hr', 'depth_ref': 'ref'}
 
 
-def dataset_depth(root, provider, scale=None, overwrite=False, progress=None):
+def dataset_depth(
+    root: str | Path,
+    provider: DepthProvider,
+    scale: int | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Report:
     """Add ``depth_lr`` and ``depth_ref`` to a data set.
 
     Depth is estimated at full size, from ``hr`` and ``ref``, and reduced as
     all depth of the layout is. Nothing of the data set changes before all
     images have been tried; then the folders are put in their places, and
-    the provider is noted in the manifest. An interrupted call goes on where
+    the provider is noted in the manifest. An interrupted call continues where
     it was. An image that cannot be used gets no map, which the layout
     allows.
 
     Args:
-        root (str or Path): Root of a data set in the layout of
+        root: Root of a data set in the layout of
             :mod:`mmdsr.io.layout`.
-        provider (DepthProvider): Source of the depth.
-        scale (int, optional): Reduction factor of a data set without a
-            manifest; 4 by default.
-        overwrite (bool): Replace the depth that is there.
-        progress (Callable, optional): ``progress(iterable, text, total)``
-            returns the iterable, shown as progress.
+        provider: Source of the depth.
+        scale: Reduction factor of a data set without a manifest; 4 by default.
+        overwrite: Replace the depth that is there.
+        progress: ``progress(iterable, text, total)`` returns the iterable,
+            shown as progress.
 
     Returns:
-        Report: What was written, and what was not and why.
+        What was written, and what was not and why.
 
     Raises:
         FileExistsError: If there is depth already, or an interrupted run
@@ -62,7 +69,7 @@ def dataset_depth(root, provider, scale=None, overwrite=False, progress=None):
         _open(partial_dir, settings, overwrite)
     show = progress or (lambda items, text, total: items)
     report = Report(total=len(jobs))
-    known = {}
+    known: dict[tuple[int, int, int], tuple[np.ndarray, str]] = {}
     for name, path in show(jobs.items(), 'Estimating', len(jobs)):
         places = [partial_dir / name] + ([root / name] if moving else [])
         if any(place.is_file() for place in places):
@@ -86,7 +93,9 @@ def dataset_depth(root, provider, scale=None, overwrite=False, progress=None):
     return report
 
 
-def _scale(root, manifest, scale):
+def _scale(
+    root: Path, manifest: dict[str, Any] | None, scale: int | None
+) -> int:
     if manifest is None:
         return 4 if scale is None else scale
     if scale not in (None, manifest['scale']):
@@ -96,7 +105,7 @@ def _scale(root, manifest, scale):
     return manifest['scale']
 
 
-def _jobs(root, manifest):
+def _jobs(root: Path, manifest: dict[str, Any] | None) -> dict[Path, Path]:
     """Map of every target below the root to the image it is made from."""
     jobs = {}
     for split in SPLITS:
@@ -124,7 +133,7 @@ def _jobs(root, manifest):
     return jobs
 
 
-def _images(folder):
+def _images(folder: Path) -> dict[str, Path]:
     """Image files of a folder by stem; none if there is no folder."""
     if not folder.is_dir():
         return {}
@@ -135,7 +144,7 @@ def _images(folder):
     }
 
 
-def _check_there(root, overwrite):
+def _check_there(root: Path, overwrite: bool) -> None:
     there = [
         f'{split}/{key}'
         for split in SPLITS
@@ -149,26 +158,28 @@ def _check_there(root, overwrite):
         )
 
 
-def _read_note(partial_dir):
+def _read_note(partial_dir: Path) -> dict[str, Any] | None:
     try:
         return json.loads((partial_dir / _NOTE).read_text())
     except (OSError, ValueError):
         return None
 
 
-def _is_moving(partial_dir, settings):
+def _is_moving(partial_dir: Path, settings: dict[str, Any]) -> bool:
     """Whether a run with these settings ended while moving folders."""
     return _read_note(partial_dir) == {'settings': settings, 'moving': True}
 
 
-def _open(partial_dir, settings, overwrite):
+def _open(
+    partial_dir: Path, settings: dict[str, Any], overwrite: bool
+) -> None:
     note = {'settings': settings, 'moving': False}
     found = _read_note(partial_dir)
     if found == note:
         return
     if found is not None and not overwrite:
         raise FileExistsError(
-            f'{partial_dir} is left of an interrupted run with other '
+            f'{partial_dir} is left over from an interrupted run with other '
             'settings. Repeat that run, delete the folder, or ask for '
             'overwriting.'
         )
@@ -178,7 +189,13 @@ def _open(partial_dir, settings, overwrite):
     write_bytes(partial_dir / _NOTE, json.dumps(note).encode())
 
 
-def _encode(provider, path, scale, report, known):
+def _encode(
+    provider: DepthProvider,
+    path: Path,
+    scale: int,
+    report: Report,
+    known: dict[tuple[int, int, int], tuple[np.ndarray, str]],
+) -> np.ndarray | None:
     """Reduced, encoded depth of an image; None after a failure."""
     key = None
     if provider.name != 'file' and path.is_file():
@@ -203,7 +220,12 @@ def _encode(provider, path, scale, report, known):
     return encoded
 
 
-def _publish(root, partial_dir, settings, manifest):
+def _publish(
+    root: Path,
+    partial_dir: Path,
+    settings: dict[str, Any],
+    manifest: dict[str, Any] | None,
+) -> None:
     """Put the folders in their places, the manifest last."""
     note = {'settings': settings, 'moving': True}
     write_bytes(partial_dir / _NOTE, json.dumps(note).encode())

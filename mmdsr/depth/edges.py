@@ -9,7 +9,7 @@ WIDTH = 128
 """Longer side of the image that is looked at, in pixels."""
 
 DARKEST = 6.0
-"""Grey level that the bright parts of a frame must reach."""
+"""Gray level that the bright parts of a frame must reach."""
 
 _FLOOR = 0.05  # of the bright parts: below it the logarithm sees noise only
 _STEPS = (1.0, 2.0)  # smoothing of the two scales of edges, pixels
@@ -21,7 +21,7 @@ class Edges(NamedTuple):
 
     Attributes:
         points: ``(n, 2)`` float32 x, y in pixels of the small image, whose
-            first pixel has its centre at (0, 0).
+            first pixel has its center at (0, 0).
         normals: ``(n, 2)`` float32 unit vectors towards the bright side.
         weights: ``(n,)`` float32 in [0, 1].
     """
@@ -31,23 +31,24 @@ class Edges(NamedTuple):
     weights: np.ndarray
 
 
-def log_luma(image):
+def log_luma(image: np.ndarray) -> np.ndarray | None:
     """Reduce a frame and take the logarithm of its luma.
 
     The logarithm makes edges in the dark count like those in the light, and
     an exposure a mere constant.
 
     Args:
-        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+        image: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        np.ndarray or None: ``(h, w)`` float32, at most ``WIDTH`` on its
-        longer side; None if the frame is black.
+        ``(h, w)`` float32, at most ``WIDTH`` on its longer side; None if the
+        frame is black.
     """
     height, width = image.shape[:2]
     scale = min(1.0, WIDTH / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    luma: np.ndarray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    luma = luma.astype(np.float32)
     luma = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
     bright = float(np.percentile(luma, 95))
     if bright < DARKEST:
@@ -55,17 +56,17 @@ def log_luma(image):
     return np.log(luma / bright + np.float32(_FLOOR))
 
 
-def find_edges(luma, limit=4000):
+def find_edges(luma: np.ndarray, limit: int = 4000) -> Edges:
     """Collect the edges, fine and coarse ones.
 
     Args:
-        luma (np.ndarray): Result of :func:`log_luma`.
-        limit (int): Keep this many at most, an even but irregular choice
-            that is the same at every call.
+        luma: Result of :func:`log_luma`.
+        limit: Keep this many at most, an even but irregular choice that is the
+            same at every call.
 
     Returns:
-        Edges: Those stronger than half the image. The weight saturates, so
-        that burned-in text does not drown the wall.
+        Those stronger than half the image. The weight saturates, so that
+        burned-in text does not drown the wall.
     """
     parts = []
     for step in _STEPS:
@@ -94,15 +95,15 @@ def find_edges(luma, limit=4000):
     return Edges(rows[:, :2], rows[:, 2:4], rows[:, 4])
 
 
-def find_shading(luma, every=4):
+def find_shading(luma: np.ndarray, every: int = 4) -> Edges:
     """Sample the large-scale slope of the brightness.
 
     Args:
-        luma (np.ndarray): Result of :func:`log_luma`.
-        every (int): Distance of the samples, pixels.
+        luma: Result of :func:`log_luma`.
+        every: Distance of the samples, pixels.
 
     Returns:
-        Edges: One sample per cell.
+        One sample per cell.
     """
     dx, dy = _slopes(luma, _SHADING)
     strength = np.hypot(dx, dy)
@@ -118,21 +119,21 @@ def find_shading(luma, every=4):
     )
 
 
-def darkness(luma):
+def darkness(luma: np.ndarray) -> np.ndarray:
     """Rank every pixel of the smoothed image by how dark it is.
 
     Args:
-        luma (np.ndarray): Result of :func:`log_luma`.
+        luma: Result of :func:`log_luma`.
 
     Returns:
-        np.ndarray: ``(h, w)`` in [0, 1], 1 = the darkest place.
+        ``(h, w)`` in [0, 1], 1 = the darkest place.
     """
     smooth = cv2.GaussianBlur(luma, (0, 0), 0.025 * WIDTH)
     brighter = np.searchsorted(np.sort(smooth, axis=None), smooth)
     return 1 - brighter / smooth.size
 
 
-def _slopes(image, step):
+def _slopes(image: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
     smooth = cv2.GaussianBlur(image, (0, 0), step)
     return (
         cv2.Scharr(smooth, cv2.CV_32F, 1, 0) / 32,

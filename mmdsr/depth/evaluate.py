@@ -1,11 +1,12 @@
 """Depth providers against exact depth."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmdsr.depth.base import DepthProvider
 from mmdsr.depth.build import build_provider
 from mmdsr.depth.vanishing import find_vanishing_point
 from mmdsr.evaluation.depth_metrics import depth_errors
@@ -23,9 +24,9 @@ class Case(NamedTuple):
     Attributes:
         groups: Names of the groups in whose means it counts.
         image: ``(H, W, 3)`` uint8 RGB.
-        depth: ``(H / s, W / s)`` metres, NaN = unknown.
+        depth: ``(H / s, W / s)`` meters, NaN = unknown.
         path: The frame's file, if there is one.
-        camera: Radius of the pipe in metres and horizontal field of view in
+        camera: Radius of the pipe in meters and horizontal field of view in
             degrees, if known.
     """
 
@@ -36,17 +37,22 @@ class Case(NamedTuple):
     camera: tuple[float, float] | None = None
 
 
-def simulated_cases(seed, runs, frames, size=(448, 320)) -> Iterator[Case]:
+def simulated_cases(
+    seed: int,
+    runs: Iterable[int],
+    frames: Iterable[int],
+    size: tuple[int, int] = (448, 320),
+) -> Iterator[Case]:
     """Render frames of SewerSim.
 
     Args:
-        seed (int): Seed of the data set.
-        runs (Iterable[int]): Numbers of the runs.
-        frames (Iterable[int]): Numbers of the frames of each run.
-        size (tuple[int, int]): Width and height.
+        seed: Seed of the data set.
+        runs: Numbers of the runs.
+        frames: Numbers of the frames of each run.
+        size: Width and height.
 
     Yields:
-        Case: Grouped by material, section and motion.
+        Grouped by material, section and motion.
     """
     from mmdsr.sim import PipeRun
 
@@ -72,17 +78,19 @@ def simulated_cases(seed, runs, frames, size=(448, 320)) -> Iterator[Case]:
             )
 
 
-def dataset_cases(root, split='test', max_samples=None) -> Iterator[Case]:
+def dataset_cases(
+    root: str | Path, split: str = 'test', max_samples: int | None = None
+) -> Iterator[Case]:
     """Read the frames and the depth of a data set.
 
     Args:
-        root (str or Path): Root of a data set in the layout of
+        root: Root of a data set in the layout of
             :mod:`mmdsr.io.layout`, with ``depth_lr``.
-        split (str): ``'train'`` or ``'test'``.
-        max_samples (int, optional): Take this many, evenly spread.
+        split: ``'train'`` or ``'test'``.
+        max_samples: Take this many, evenly spread.
 
     Yields:
-        Case: Grouped by run.
+        Grouped by run.
 
     Raises:
         FileNotFoundError: If there is no image with a depth map.
@@ -117,30 +125,35 @@ def dataset_cases(root, split='test', max_samples=None) -> Iterator[Case]:
 
 
 def evaluate(
-    cases, name, options=None, align='none', use_camera=False, far=FAR
-):
+    cases: Iterable[Case],
+    name: str,
+    options: dict[str, Any] | None = None,
+    align: str = 'none',
+    use_camera: bool = False,
+    far: float = FAR,
+) -> dict[str, dict[str, float]]:
     """Compare a provider with exact depth.
 
     The predicted map is reduced to the size of the true one as all depth of
     the layout is.
 
     Args:
-        cases (Iterable[Case]): The frames.
-        name (str): Name of the provider.
-        options (dict, optional): Its options.
-        align (str): Mode of
+        cases: The frames.
+        name: Name of the provider.
+        options: Its options.
+        align: Mode of
             :func:`mmdsr.evaluation.depth_metrics.align_scale`.
-        use_camera (bool): Give ``pipe`` the radius and the field of view of
-            each frame.
-        far (float): Largest true depth that counts, metres.
+        use_camera: Give ``pipe`` the radius and the field of view of each
+            frame.
+        far: Largest true depth that counts, meters.
 
     Returns:
-        dict[str, dict[str, float]]: Of every group, and of ``'all'``: the
-        number of ``frames``; the means over frames of ``abs_rel``,
-        ``delta_1.25``, ``scale_invariant`` and ``known``; ``fallback``, the
-        share of fallbacks; for ``pipe`` also ``vanishing_point``, the median
-        distance to the farthest point in percent of the width. A frame for
-        which the provider fails counts in ``failed`` only.
+        Of every group, and of ``'all'``: the number of ``frames``; the means
+        over frames of ``abs_rel``, ``delta_1.25``, ``scale_invariant`` and
+        ``known``; ``fallback``, the share of fallbacks; for ``pipe`` also
+        ``vanishing_point``, the median distance to the farthest point in
+        percent of the width. A frame for which the provider fails counts in
+        ``failed`` only.
 
     Raises:
         ValueError: If the arguments do not fit.
@@ -148,10 +161,11 @@ def evaluate(
     options = dict(options or {})
     if use_camera and name != 'pipe':
         raise ValueError("Only 'pipe' can be given the camera of each frame.")
-    provider = None if use_camera else build_provider(name, **options)
-    table = {}
+    fixed = None if use_camera else build_provider(name, **options)
+    table: dict[str, list[dict[str, float] | None]] = {}
     for case in cases:
-        if use_camera:
+        provider = fixed
+        if provider is None:
             if case.camera is None:
                 raise ValueError('The camera of these frames is not known.')
             radius, hfov = case.camera
@@ -164,22 +178,23 @@ def evaluate(
     return {group: _mean(rows) for group, rows in table.items()}
 
 
-def farthest_point(depth):
-    """Return the centre of the farthest pixels.
+def farthest_point(depth: np.ndarray) -> tuple[float, float]:
+    """Return the center of the farthest pixels.
 
     Args:
-        depth (np.ndarray): ``(H, W)`` metres, NaN = unknown.
+        depth: ``(H, W)`` meters, NaN = unknown.
 
     Returns:
-        tuple[float, float]: x and y from the upper left corner, relative to
-        the width.
+        X and y from the upper left corner, relative to the width.
     """
     known = np.where(np.isfinite(depth), depth, 0)
     y, x = np.nonzero(known >= 0.9 * known.max())
     return (x.mean() + 0.5) / depth.shape[1], (y.mean() + 0.5) / depth.shape[1]
 
 
-def _row(provider, case, align, far):
+def _row(
+    provider: DepthProvider, case: Case, align: str, far: float
+) -> dict[str, float] | None:
     try:
         found = provider(case.image, case.path)
         predicted = _fit(found.depth, case.depth.shape)
@@ -198,7 +213,7 @@ def _row(provider, case, align, far):
     return row
 
 
-def _fit(depth, shape):
+def _fit(depth: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Reduce a map to a shape, a whole part of its own."""
     scale = round(depth.shape[0] / shape[0])
     if (shape[0] * scale, shape[1] * scale) != depth.shape:
@@ -206,9 +221,12 @@ def _fit(depth, shape):
     return depth if scale == 1 else downscale_depth(depth, scale)
 
 
-def _mean(rows):
+def _mean(rows: Sequence[dict[str, float] | None]) -> dict[str, float]:
     good = [row for row in rows if row is not None]
-    result = {'frames': len(rows), 'failed': len(rows) - len(good)}
+    result: dict[str, float] = {
+        'frames': len(rows),
+        'failed': len(rows) - len(good),
+    }
     for key in dict.fromkeys(key for row in good for key in row):
         values = [row[key] for row in good if key in row]
         mean = np.median if key == 'vanishing_point' else np.mean

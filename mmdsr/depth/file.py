@@ -1,6 +1,9 @@
 """Depth from files that somebody else has made."""
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mmdsr.depth.base import DepthMap, DepthProvider
 from mmdsr.io.frames import Frame, Run, attach_depth
@@ -11,14 +14,13 @@ class FileDepth(DepthProvider):
     """Reads the map that has the frame's name.
 
     Args:
-        folder (str or Path): Folder of the maps: 16-bit PNG, 0 = unknown, or
-            ``.npy`` in metres.
-        frames (str or Path, optional): Folder of the frames; the maps then
-            lie below ``folder`` as the frames lie below ``frames``. Without
-            it all maps lie in ``folder`` itself.
-        unit (float): Metres per step of a 16-bit PNG.
-        kind (str): ``'metric'`` or ``'relative'``, which the files cannot
-            tell.
+        folder: Folder of the maps: 16-bit PNG, 0 = unknown, or ``.npy`` in
+            meters.
+        frames: Folder of the frames; the maps then lie below ``folder`` as the
+            frames lie below ``frames``. Without it all maps lie in ``folder``
+            itself.
+        unit: Meters per step of a 16-bit PNG.
+        kind: ``'metric'`` or ``'relative'``, which the files cannot tell.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -27,7 +29,13 @@ class FileDepth(DepthProvider):
 
     name = 'file'
 
-    def __init__(self, folder, frames=None, unit=DEPTH_UNIT, kind='metric'):
+    def __init__(
+        self,
+        folder: str | Path,
+        frames: str | Path | None = None,
+        unit: float = DEPTH_UNIT,
+        kind: str = 'metric',
+    ) -> None:
         self.folder = Path(folder)
         self.frames = None if frames is None else Path(frames)
         if not self.folder.is_dir():
@@ -40,7 +48,7 @@ class FileDepth(DepthProvider):
             )
         self.unit, self.kind = unit, kind
 
-    def _predict(self, image, path):
+    def _predict(self, image: np.ndarray, path: Path | None) -> DepthMap:
         if path is None:
             raise ValueError("The provider 'file' needs the frame's path.")
         frame = Frame(Path(path))
@@ -52,6 +60,7 @@ class FileDepth(DepthProvider):
                 f'no depth map of {frame.path.name} in {self.folder}; it '
                 'must lie like the frame and have its name, with .png or .npy'
             ) from error
+        assert frame.depth_path is not None, 'no map and no error'
         depth = read_depth(frame.depth_path, self.unit)
         if depth.shape != image.shape[:2]:
             raise ValueError(
@@ -61,6 +70,6 @@ class FileDepth(DepthProvider):
             )
         return DepthMap(depth, self.kind)
 
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
         """Return the name and the settings, for a manifest."""
         return {'name': self.name, 'unit': self.unit, 'kind': self.kind}

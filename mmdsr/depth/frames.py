@@ -1,12 +1,19 @@
 """Depth maps of a folder of frames, in a parallel folder."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from mmdsr.depth.base import DepthMap, DepthProvider
 from mmdsr.io.frames import find_runs, read_rgb, shown
 from mmdsr.io.images import encode_depth, write_png
 from mmdsr.io.manifest import read_manifest
 from mmdsr.io.staging import Staging
+
+Progress = Callable[[Iterable, str, int], Iterable]
+"""``progress(iterable, text, total)`` returns the iterable, shown as progress.
+"""
 
 FORMAT = 'mmdsr-depth-maps'
 
@@ -16,12 +23,12 @@ class Report:
     """What became of the images.
 
     Attributes:
-        total (int): Images found.
-        written (int): Maps written now.
-        kept (int): Maps that were there already.
-        failed (dict[str, str]): Image to the reason why it has no map.
-        fallback (dict[str, str]): Image to the reason why its map is a mere
-            fallback. Only of those written now.
+        total: Images found.
+        written: Maps written now.
+        kept: Maps that were there already.
+        failed: Image to the reason why it has no map.
+        fallback: Image to the reason why its map is a mere fallback. Only of
+            those written now.
     """
 
     total: int = 0
@@ -31,17 +38,19 @@ class Report:
     fallback: dict[str, str] = field(default_factory=dict)
 
 
-def estimate(provider, path, name, report):
+def estimate(
+    provider: DepthProvider, path: Path, name: str, report: Report
+) -> DepthMap | None:
     """Read an image and estimate its depth; note what goes wrong.
 
     Args:
-        provider (DepthProvider): Source of the depth.
-        path (Path): The image.
-        name (str): What to call it in the report.
-        report (Report): Where failures and fallbacks are noted.
+        provider: Source of the depth.
+        path: The image.
+        name: What to call it in the report.
+        report: Where failures and fallbacks are noted.
 
     Returns:
-        DepthMap or None: None after a failure.
+        None after a failure.
     """
     try:
         image, _ = read_rgb(path)
@@ -55,27 +64,33 @@ def estimate(provider, path, name, report):
     return found
 
 
-def frames_depth(frames, out, provider, overwrite=False, progress=None):
+def frames_depth(
+    frames: str | Path,
+    out: str | Path,
+    provider: DepthProvider,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Report:
     """Write a depth map for every frame of a folder.
 
-    The maps are 16-bit PNG in millimetres, 0 = unknown, and lie in ``out``
+    The maps are 16-bit PNG in millimeters, 0 = unknown, and lie in ``out``
     as the frames lie in ``frames``: what
     :func:`mmdsr.converters.frames_to_refsr.frames_to_refsr` takes as
     ``depth``. ``out`` appears when all frames have been tried; an
-    interrupted call goes on where it was. Called again with the same
+    interrupted call continues where it was. Called again with the same
     settings it fills in only what is missing.
 
     Args:
-        frames (str or Path): A folder of frames, or a folder with one
-            sub-folder for each run.
-        out (str or Path): Folder to be made.
-        provider (DepthProvider): Source of the depth.
-        overwrite (bool): Replace maps that were made with other settings.
-        progress (Callable, optional): ``progress(iterable, text, total)``
-            returns the iterable, shown as progress.
+        frames: A folder of frames, or a folder with one subfolder for each
+            run.
+        out: Folder to be made.
+        provider: Source of the depth.
+        overwrite: Replace maps that were made with other settings.
+        progress: ``progress(iterable, text, total)`` returns the iterable,
+            shown as progress.
 
     Returns:
-        Report: What was written, and what was not and why.
+        What was written, and what was not and why.
 
     Raises:
         FileExistsError: If ``out`` is in the way.
@@ -124,7 +139,7 @@ def frames_depth(frames, out, provider, overwrite=False, progress=None):
     return report
 
 
-def _is_ours(out, settings):
+def _is_ours(out: Path, settings: dict[str, Any]) -> bool:
     """Whether ``out`` holds maps made with the same settings."""
     if not out.is_dir() or out.is_symlink():
         return False

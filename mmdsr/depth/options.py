@@ -5,7 +5,7 @@ import argparse
 from mmdsr.depth.build import PROVIDERS
 
 
-def add_provider_options(parser):
+def add_provider_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--provider`` and the options of all providers.
 
     Options that are not given are not set, so that the rest of the parsed
@@ -13,7 +13,7 @@ def add_provider_options(parser):
     refuses an option of another provider.
 
     Args:
-        parser (argparse.ArgumentParser): The parser.
+        parser: The parser.
     """
     parser.add_argument(
         '--provider', required=True, choices=PROVIDERS, help='source of depth'
@@ -24,11 +24,11 @@ def add_provider_options(parser):
         'transformers: checkpoint, allow-download, output, near, far, device.',
         argument_default=argparse.SUPPRESS,
     )
-    group.add_argument('--radius', type=float, help='of the pipe, metres')
+    group.add_argument('--radius', type=float, help='of the pipe, meters')
     group.add_argument(
         '--hfov', type=float, help='horizontal field of view, degrees'
     )
-    group.add_argument('--far', type=float, help='largest depth, metres')
+    group.add_argument('--far', type=float, help='largest depth, meters')
     group.add_argument(
         '--water', choices=('auto', 'none'), help='look for water or not'
     )
@@ -38,7 +38,7 @@ def add_provider_options(parser):
         'images',
     )
     group.add_argument(
-        '--unit', type=float, help='metres per step of a 16-bit PNG'
+        '--unit', type=float, help='meters per step of a 16-bit PNG'
     )
     group.add_argument(
         '--kind', choices=('metric', 'relative'), help='what the maps hold'
@@ -59,7 +59,7 @@ def add_provider_options(parser):
     group.add_argument(
         '--near',
         type=float,
-        help='metres given to the nearest surface where the network gives '
+        help='meters given to the nearest surface where the network gives '
         'inverse depth',
     )
     group.add_argument('--device', help='such as cpu or cuda')

@@ -3,11 +3,14 @@
 This prior is ours, not the paper's.
 """
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from mmdsr.depth.base import DepthMap, DepthProvider
 from mmdsr.depth.edges import log_luma
-from mmdsr.depth.vanishing import find_vanishing_point
+from mmdsr.depth.vanishing import VanishingPoint, find_vanishing_point
 from mmdsr.depth.waterline import find_water_lines, water_height
 from mmdsr.extras import require
 
@@ -18,14 +21,14 @@ WATER = ('auto', 'none')
 
 
 def pipe_depth(
-    size,
-    point,
-    focal,
-    radius=1.0,
-    offset=(0.0, 0.0),
-    water=None,
-    far=FAR,
-):
+    size: tuple[int, int],
+    point: tuple[float, float],
+    focal: float,
+    radius: float = 1.0,
+    offset: tuple[float, float] = (0.0, 0.0),
+    water: float | None = None,
+    far: float = FAR,
+) -> np.ndarray:
     r"""Depth of a straight circular pipe with still water.
 
     With the direction ``d`` of a pixel (forward component 1) and the part of
@@ -40,20 +43,18 @@ def pipe_depth(
     to the circle, or to the water, in that direction.
 
     Args:
-        size (tuple[int, int]): Width and height of the image, pixels.
-        point (tuple[float, float]): Vanishing point, pixels from the upper
-            left corner (the first pixel's centre is (0.5, 0.5)).
-        focal (float): Focal length, pixels; the principal point is the
-            centre.
-        radius (float): Radius of the pipe, metres.
-        offset (tuple[float, float]): The camera right of and below the axis,
-            in radii; within the pipe.
-        water (float, optional): Height of the camera above the water in
-            radii, > 0.
-        far (float): Largest depth, metres.
+        size: Width and height of the image, pixels.
+        point: Vanishing point, pixels from the upper left corner (the first
+            pixel's center is (0.5, 0.5)).
+        focal: Focal length, pixels; the principal point is the center.
+        radius: Radius of the pipe, meters.
+        offset: The camera right of and below the axis, in radii; within the
+            pipe.
+        water: Height of the camera above the water in radii, > 0.
+        far: Largest depth, meters.
 
     Returns:
-        np.ndarray: ``(H, W)`` float32 metres along the optical axis.
+        ``(H, W)`` float32 meters along the optical axis.
     """
     width, height = size
     axis = np.array(
@@ -86,17 +87,16 @@ class PipeDepth(DepthProvider):
     Finds the vanishing point, the camera's place in the pipe and the water,
     and takes the depth of a straight circular pipe, :func:`pipe_depth`.
     Where no vanishing point is found (the camera looks at the wall, into
-    foam, into the dark) it takes the centre of the image and says so.
+    foam, into the dark) it takes the center of the image and says so.
 
     The map is metric if radius and field of view are given, and relative if
     one of them is assumed.
 
     Args:
-        radius (float, optional): Radius of the pipe, metres; 0.2 is assumed.
-        hfov (float, optional): Horizontal field of view, degrees; 65 is
-            assumed.
-        far (float): Largest depth, metres.
-        water (str): ``'auto'`` looks for the water, ``'none'`` does not.
+        radius: Radius of the pipe, meters; 0.2 is assumed.
+        hfov: Horizontal field of view, degrees; 65 is assumed.
+        far: Largest depth, meters.
+        water: ``'auto'`` looks for the water, ``'none'`` does not.
 
     Raises:
         ValueError: If an argument does not fit.
@@ -104,7 +104,13 @@ class PipeDepth(DepthProvider):
 
     name = 'pipe'
 
-    def __init__(self, radius=None, hfov=None, far=FAR, water='auto'):
+    def __init__(
+        self,
+        radius: float | None = None,
+        hfov: float | None = None,
+        far: float = FAR,
+        water: str = 'auto',
+    ) -> None:
         require('depth', 'scipy')
         self.kind = 'relative' if None in (radius, hfov) else 'metric'
         self.radius = RADIUS if radius is None else radius
@@ -121,7 +127,9 @@ class PipeDepth(DepthProvider):
         if water not in WATER:
             raise ValueError(f'water must be one of {WATER}, not {water!r}.')
 
-    def _predict(self, image, path=None):
+    def _predict(
+        self, image: np.ndarray, path: Path | None = None
+    ) -> DepthMap:
         height, width = image.shape[:2]
         found = find_vanishing_point(image)
         level = None
@@ -138,8 +146,10 @@ class PipeDepth(DepthProvider):
         )
         return DepthMap(depth, self.kind, found.confidence, found.problem)
 
-    def _water(self, image, found):
+    def _water(self, image: np.ndarray, found: VanishingPoint) -> float | None:
         luma = log_luma(image)
+        if luma is None:
+            return None
         height, width = image.shape[:2]
         scale = luma.shape[1] / width, luma.shape[0] / height
         lines = find_water_lines(
@@ -147,7 +157,7 @@ class PipeDepth(DepthProvider):
         )
         return None if lines is None else water_height(lines, found.offset)
 
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
         """Return the name and the settings, for a manifest."""
         return {
             'name': self.name,

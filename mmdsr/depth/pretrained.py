@@ -1,10 +1,14 @@
 """Depth from a monocular depth network of the transformers package."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mmdsr.depth.base import DepthMap, DepthProvider
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 OUTPUTS = ('auto', 'inverse', 'metric')
 
@@ -15,7 +19,7 @@ _WEIGHTS = ('*.safetensors', '*.bin')
 _OF_MODEL = {'dpt': 'inverse', 'glpn': 'metric', 'zoedepth': 'metric'}
 
 
-def from_inverse(inverse, near, far):
+def from_inverse(inverse: np.ndarray, near: float, far: float) -> np.ndarray:
     """Turn inverse depth of unknown scale into depth.
 
     The scale is set so that the 98th percentile of the inverse depth lies at
@@ -23,13 +27,13 @@ def from_inverse(inverse, near, far):
     ``Z = min(near p98 / inverse, far)``.
 
     Args:
-        inverse (np.ndarray): ``(H, W)``; NaN = unknown.
-        near (float): Metres.
-        far (float): Metres; also given where the inverse is <= 0.
+        inverse: ``(H, W)``; NaN = unknown.
+        near: Meters.
+        far: Meters; also given where the inverse is <= 0.
 
     Returns:
-        np.ndarray: ``(H, W)`` float32 metres of that scale; all NaN if
-        nothing is nearer than infinity.
+        ``(H, W)`` float32 meters of that scale; all NaN if nothing is nearer
+        than infinity.
     """
     inverse = np.asarray(inverse, dtype=np.float32)
     known = inverse[np.isfinite(inverse)]
@@ -46,17 +50,15 @@ class TransformersDepth(DepthProvider):
     """A depth-estimation checkpoint, such as Depth Anything V2.
 
     Args:
-        checkpoint (str or Path): Folder made by ``save_pretrained``, or with
+        checkpoint: Folder made by ``save_pretrained``, or with
             ``allow_download`` the name of a repository.
-        allow_download (bool): Fetch the checkpoint if it is not here.
-        output (str): What the network gives. ``'inverse'``: inverse depth of
-            unknown scale, which :func:`from_inverse` turns into relative
-            depth. ``'metric'``: metres. ``'auto'``: as its configuration
-            says.
-        near (float): For relative depth: metres given to the nearest
-            surface.
-        far (float): Largest depth, metres.
-        device (str): Where it runs.
+        allow_download: Fetch the checkpoint if it is not here.
+        output: What the network gives. ``'inverse'``: inverse depth of unknown
+            scale, which :func:`from_inverse` turns into relative depth.
+            ``'metric'``: meters. ``'auto'``: as its configuration says.
+        near: For relative depth: meters given to the nearest surface.
+        far: Largest depth, meters.
+        device: Where it runs.
 
     Raises:
         FileNotFoundError: If the checkpoint is missing or incomplete.
@@ -68,13 +70,13 @@ class TransformersDepth(DepthProvider):
 
     def __init__(
         self,
-        checkpoint,
-        allow_download=False,
-        output='auto',
-        near=0.25,
-        far=60.0,
-        device='cpu',
-    ):
+        checkpoint: str | Path,
+        allow_download: bool = False,
+        output: str = 'auto',
+        near: float = 0.25,
+        far: float = 60.0,
+        device: str = 'cpu',
+    ) -> None:
         if output not in OUTPUTS:
             raise ValueError(
                 f'output must be one of {OUTPUTS}, not {output!r}.'
@@ -95,7 +97,9 @@ class TransformersDepth(DepthProvider):
         )
         self.kind = 'metric' if self.output == 'metric' else 'relative'
 
-    def _predict(self, image, path=None):
+    def _predict(
+        self, image: np.ndarray, path: Path | None = None
+    ) -> DepthMap:
         import torch
 
         inputs = self._processor(images=image, return_tensors='pt')
@@ -117,7 +121,7 @@ class TransformersDepth(DepthProvider):
             depth.astype(np.float32), self.kind, float(not problem), problem
         )
 
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
         """Return the name and the settings, for a manifest."""
         return {
             'name': self.name,
@@ -131,7 +135,7 @@ class TransformersDepth(DepthProvider):
         }
 
 
-def _check_folder(folder):
+def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise FileNotFoundError(
             f'There is no folder {folder}. Give a folder with a '
@@ -148,7 +152,9 @@ def _check_folder(folder):
         )
 
 
-def _load(checkpoint, allow_download, device):
+def _load(
+    checkpoint: str, allow_download: bool, device: str
+) -> tuple[Any, Any]:
     try:
         from transformers import AutoImageProcessor
         from transformers import AutoModelForDepthEstimation as AutoModel
@@ -196,7 +202,7 @@ def _load(checkpoint, allow_download, device):
         ) from error
 
 
-def _output_of(config):
+def _output_of(config: 'PretrainedConfig') -> str:
     kind = getattr(config, 'depth_estimation_type', None)
     if kind is None:
         kind = _OF_MODEL.get(config.model_type)

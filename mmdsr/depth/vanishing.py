@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmdsr.depth.edges import (
+    Edges,
     darkness,
     find_edges,
     find_shading,
@@ -37,7 +38,7 @@ class VanishingPoint(NamedTuple):
     """Where the pipe leads to.
 
     Attributes:
-        x: Pixels from the left border (the first pixel's centre is at 0.5).
+        x: Pixels from the left border (the first pixel's center is at 0.5).
         y: Pixels from the upper border.
         offset: Where the camera stands: right and below the pipe's axis, in
             radii of the pipe.
@@ -52,19 +53,19 @@ class VanishingPoint(NamedTuple):
     problem: str = ''
 
 
-def find_vanishing_point(image):
+def find_vanishing_point(image: np.ndarray) -> VanishingPoint:
     """Find the vanishing point of a pipe.
 
     Args:
-        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+        image: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        VanishingPoint: In pixels of ``image``. If none is found it is the
-        centre of the image, the offset is zero and ``problem`` says why.
+        In pixels of ``image``. If none is found it is the center of the image,
+        the offset is zero and ``problem`` says why.
     """
     height, width = image.shape[:2]
 
-    def give_up(confidence, problem):
+    def give_up(confidence: float, problem: str) -> VanishingPoint:
         return VanishingPoint(
             width / 2, height / 2, (0.0, 0.0), confidence, problem
         )
@@ -89,7 +90,7 @@ def find_vanishing_point(image):
     )
 
 
-def convergence(edges, candidates):
+def convergence(edges: Edges, candidates: np.ndarray) -> np.ndarray:
     """Measure how well edges fit rings about, and lines through, points.
 
     The mean of ``cos(4 a)`` with ``a`` the angle between the normal of an
@@ -97,11 +98,11 @@ def convergence(edges, candidates):
     random directions.
 
     Args:
-        edges (Edges): The edges.
-        candidates (np.ndarray): ``(m, 2)`` points.
+        edges: The edges.
+        candidates: ``(m, 2)`` points.
 
     Returns:
-        np.ndarray: ``(m,)`` in [-1, 1].
+        ``(m,)`` in [-1, 1].
     """
     cosine, distance = _cosines(edges, candidates)
     square = 2 * cosine * cosine - 1
@@ -110,23 +111,24 @@ def convergence(edges, candidates):
     return ((2 * square * square - 1) * weights).sum(axis=1) / total
 
 
-def divergence(shading, candidates):
+def divergence(shading: Edges, candidates: np.ndarray) -> np.ndarray:
     """Measure how well the brightness rises outwards from points.
 
     Args:
-        shading (Edges): Slopes of the brightness.
-        candidates (np.ndarray): ``(m, 2)`` points.
+        shading: Slopes of the brightness.
+        candidates: ``(m, 2)`` points.
 
     Returns:
-        np.ndarray: ``(m,)`` in [-1, 1], 1 if it rises away from the point
-        everywhere.
+        ``(m,)`` in [-1, 1], 1 if it rises away from the point everywhere.
     """
     cosine, _ = _cosines(shading, candidates)
     total = max(float(shading.weights.sum()), 1e-6)
     return (cosine * shading.weights).sum(axis=1) / total
 
 
-def _cosines(edges, candidates):
+def _cosines(
+    edges: Edges, candidates: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     x = edges.points[:, 0] - candidates[:, :1]
     y = edges.points[:, 1] - candidates[:, 1:]
     distance = np.sqrt(x * x + y * y) + np.float32(1e-6)
@@ -134,7 +136,7 @@ def _cosines(edges, candidates):
     return along / distance, distance
 
 
-def _search(luma, edges):
+def _search(luma: np.ndarray, edges: Edges) -> tuple[np.ndarray, float]:
     """Try a grid of points; return the best and the confidence in it."""
     height, width = luma.shape
     y, x = np.mgrid[2:height:_GRID, 2:width:_GRID]
@@ -149,8 +151,10 @@ def _search(luma, edges):
     return candidates[best], float(np.sqrt(fit * rise))
 
 
-def _refine(edges, start, shape):
-    """Fit the vanishing point and the centre of the rings to the edges."""
+def _refine(
+    edges: Edges, start: np.ndarray, shape: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the vanishing point and the center of the rings to the edges."""
     from scipy.optimize import minimize  # of the extra "depth"
 
     # In units of the image, so that all four numbers have one size.
@@ -159,7 +163,7 @@ def _refine(edges, start, shape):
     near = (3 / unit) ** 2
     first = np.r_[start / unit, 0.0, 0.0].astype(float)
 
-    def cost(values):
+    def cost(values: np.ndarray) -> float:
         ring = values[2:]
         square = float(ring @ ring)
         if square > _MAX_OFFSET**2:

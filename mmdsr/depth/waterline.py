@@ -28,7 +28,9 @@ class WaterLines(NamedTuple):
     strength: float
 
 
-def find_water_lines(luma, point):
+def find_water_lines(
+    luma: np.ndarray, point: tuple[float, float]
+) -> WaterLines | None:
     """Find the lines that bound the water.
 
     Seen from the vanishing point, the brightness falls from the wall to the
@@ -37,13 +39,13 @@ def find_water_lines(luma, point):
     one is taken.
 
     Args:
-        luma (np.ndarray): ``(h, w)`` log luma of
+        luma: ``(h, w)`` log luma of
             :func:`mmdsr.depth.edges.log_luma`.
-        point (tuple[float, float]): The vanishing point in its pixels, the
-            first pixel's centre being (0, 0).
+        point: The vanishing point in its pixels, the first pixel's center
+            being (0, 0).
 
     Returns:
-        WaterLines or None: None if there are none.
+        None if there are none.
     """
     angles, steps = _profile(luma, point)
     left = _inner_edge(-angles[::-1], -steps[::-1])
@@ -56,19 +58,18 @@ def find_water_lines(luma, point):
     return WaterLines(left[0], right[0], strength)
 
 
-def water_height(lines, offset):
+def water_height(lines: WaterLines, offset: tuple[float, float]) -> float:
     """Turn the angles of the water lines into the height of the camera.
 
     The lines are the ends of a chord of the circle, and the camera's place
     in the circle is known from the rings.
 
     Args:
-        lines (WaterLines): The lines.
-        offset (tuple[float, float]): The camera right of and below the axis,
-            in radii.
+        lines: The lines.
+        offset: The camera right of and below the axis, in radii.
 
     Returns:
-        float: Height of the camera above the water in radii.
+        Height of the camera above the water in radii.
     """
     slope = sum(np.tan(np.deg2rad((lines.left, lines.right)))) / 2
     below = offset[1]
@@ -78,7 +79,9 @@ def water_height(lines, offset):
     return float((root - below) / square)
 
 
-def _profile(luma, point):
+def _profile(
+    luma: np.ndarray, point: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
     """Step of the brightness across each ray below the vanishing point."""
     height, width = luma.shape
     smooth = cv2.GaussianBlur(luma, (0, 0), 0.7)
@@ -101,7 +104,9 @@ def _profile(luma, point):
     return np.rad2deg(rays) - _STEP / 2, steps
 
 
-def _inner_edge(angles, steps):
+def _inner_edge(
+    angles: np.ndarray, steps: np.ndarray
+) -> tuple[float, float] | None:
     """The steepest line of nearly the greatest step, bright side outside."""
     peak = np.zeros(len(steps), bool)
     peak[1:-1] = (steps[1:-1] >= steps[:-2]) & (steps[1:-1] >= steps[2:])

@@ -16,12 +16,16 @@ import signal
 import tempfile
 import warnings
 import zlib
+from collections.abc import Callable, Sequence
 from functools import cache
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mmdsr.dev.case import NAME
+from mmdsr.dev.case import NAME, Case
 from mmdsr.dev.kinds import KINDS
 from mmdsr.io.files import write_bytes
 
@@ -36,28 +40,28 @@ _LONG = 1500
 
 
 @cache
-def cases(kind):
+def cases(kind: str) -> list[Case]:
     """Return the whole files of a kind.
 
     Args:
-        kind (str): Of :data:`mmdsr.dev.kinds.KINDS`.
+        kind: Of :data:`mmdsr.dev.kinds.KINDS`.
 
     Returns:
-        list[Case]: The files with what reads them.
+        The files with what reads them.
     """
     return KINDS[kind]()
 
 
-def make(kind, seed, folder):
+def make(kind: str, seed: int, folder: Path) -> tuple[Case, Path]:
     """Write the input of a seed.
 
     Args:
-        kind (str): Its kind.
-        seed (int): Its seed, >= 0.
-        folder (Path): Where to.
+        kind: Its kind.
+        seed: Its seed, >= 0.
+        folder: Where to.
 
     Returns:
-        tuple[Case, Path]: What it is made of, and its file.
+        What it is made of, and its file.
     """
     rng = np.random.default_rng([zlib.crc32(kind.encode()), seed])
     known = cases(kind)
@@ -68,16 +72,16 @@ def make(kind, seed, folder):
     return case, path
 
 
-def attempt(kind, seed, folder):
+def attempt(kind: str, seed: int, folder: Path) -> tuple[str, str]:
     """Read the input of a seed in this process.
 
     Args:
-        kind (str): Its kind.
-        seed (int): Its seed.
-        folder (Path): An empty folder to work in.
+        kind: Its kind.
+        seed: Its seed.
+        folder: An empty folder to work in.
 
     Returns:
-        tuple[str, str]: One of :data:`OUTCOMES`, and what was said.
+        One of :data:`OUTCOMES`, and what was said.
     """
     case, path = make(kind, seed, folder)
     outcome, text = _read(case, path, folder)
@@ -85,7 +89,7 @@ def attempt(kind, seed, folder):
     return outcome, text.replace(str(folder), '.')
 
 
-def _read(case, path, folder):
+def _read(case: Case, path: Path, folder: Path) -> tuple[str, str]:
     # What is beside the place to write to is the input.
     out = folder / 'made' / 'out'
     out.parent.mkdir()
@@ -107,7 +111,7 @@ def _read(case, path, folder):
     return ('half', f'{hidden} left') if hidden else ('read', '')
 
 
-def _work(pipe, memory):
+def _work(pipe: Connection, memory: int) -> None:
     """Read inputs as they are asked for; the child's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Libraries in C write what they think to the console.
@@ -128,11 +132,11 @@ def _work(pipe, memory):
             pipe.send(attempt(kind, seed, Path(folder)))
 
 
-def attempt_first(kind):
+def attempt_first(kind: str) -> None:
     """Import what a kind needs, by reading its files as they are.
 
     Args:
-        kind (str): The kind.
+        kind: The kind.
 
     Raises:
         Exception: If a whole file cannot be read: nothing can be told then.
@@ -145,7 +149,7 @@ def attempt_first(kind):
             case.read(path, path.parent / 'made' / 'out')
 
 
-def _limit_memory(more):
+def _limit_memory(more: int) -> None:
     """Allow this process some memory besides what it has."""
     pages = int(Path('/proc/self/statm').read_text().split()[0])
     size = pages * resource.getpagesize() + more
@@ -157,72 +161,80 @@ class Child:
     """A process that reads inputs, and is started anew when it dies.
 
     Args:
-        memory (int): See :data:`MEMORY`.
-        limit (float): See :data:`LIMIT`.
+        memory: See :data:`MEMORY`.
+        limit: See :data:`LIMIT`.
     """
 
-    def __init__(self, memory=MEMORY, limit=LIMIT):
+    def __init__(self, memory: int = MEMORY, limit: float = LIMIT) -> None:
         self.memory, self.limit = memory, limit
-        self.process = self.pipe = None
+        self._child: tuple[BaseProcess, Connection] | None = None
 
-    def run(self, kind, seed, folder):
+    def run(self, kind: str, seed: int, folder: Path) -> tuple[str, str]:
         """Read an input.
 
         Args:
-            kind (str): Its kind.
-            seed (int): Its seed.
-            folder (Path): An empty folder to work in.
+            kind: Its kind.
+            seed: Its seed.
+            folder: An empty folder to work in.
 
         Returns:
-            tuple[str, str]: See :func:`attempt`.
+            See :func:`attempt`.
         """
-        new = self.process is None
-        if new:
-            # A copy of this process would have its threads half alive.
-            context = multiprocessing.get_context('spawn')
-            self.pipe, end = context.Pipe()
-            self.process = context.Process(
-                target=_work, args=(end, self.memory), daemon=True
-            )
-            self.process.start()
-            end.close()
-        self.pipe.send((kind, seed, str(folder)))
+        new = self._child is None
+        process, pipe = self._child = self._child or self._start()
+        pipe.send((kind, seed, str(folder)))
         try:
             # The first one waits for the imports as well.
-            if self.pipe.poll(self.limit + 120 * new):
-                return self.pipe.recv()
+            if pipe.poll(self.limit + 120 * new):
+                return pipe.recv()
             text = f'no end after {self.limit} s'
         except (EOFError, ConnectionResetError):
-            self.process.join(10)
-            text = f'exit code {self.process.exitcode}'
+            process.join(10)
+            text = f'exit code {process.exitcode}'
         self.stop()
         return 'killed', text
 
-    def stop(self):
+    def stop(self) -> None:
         """End the process."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.join()
-            self.pipe.close()
-        self.process = None
+        if self._child is not None:
+            process, pipe = self._child
+            process.kill()
+            process.join()
+            pipe.close()
+        self._child = None
+
+    def _start(self) -> tuple[BaseProcess, Connection]:
+        # A copy of this process would have its threads half alive.
+        context = multiprocessing.get_context('spawn')
+        pipe, end = context.Pipe()
+        process = context.Process(
+            target=_work, args=(end, self.memory), daemon=True
+        )
+        process.start()
+        end.close()
+        return process, pipe
 
 
-def fuzz(kinds, count, out=None, keep=None, progress=None):
+def fuzz(
+    kinds: Sequence[str],
+    count: int,
+    out: Path | None = None,
+    keep: Path | None = None,
+    progress: Callable[..., Any] | None = None,
+) -> dict[str, dict[str, Any]]:
     """Try inputs of some kinds.
 
     Args:
-        kinds (Sequence[str]): Of :data:`mmdsr.dev.kinds.KINDS`.
-        count (int): Inputs of each kind, with the seeds from 0.
-        out (Path, optional): JSON file of the result, written every 200
-            inputs; a run that was stopped goes on from it. Defaults to None.
-        keep (Path, optional): Folder for the inputs that are faults.
-            Defaults to None.
-        progress (Callable, optional): Called with the kind and its counts
-            after each input. Defaults to None.
+        kinds: Of :data:`mmdsr.dev.kinds.KINDS`.
+        count: Inputs of each kind, with the seeds from 0.
+        out: JSON file of the result, written every 200 inputs; a run that was
+            stopped continues from it.
+        keep: Folder for the inputs that are faults.
+        progress: Called with the kind and its counts after each input.
 
     Returns:
-        dict[str, dict]: Per kind ``tried``, the :data:`OUTCOMES` and
-        ``faults``, each with ``seed``, ``outcome`` and ``text``.
+        Per kind ``tried``, the :data:`OUTCOMES` and ``faults``, each with
+        ``seed``, ``outcome`` and ``text``.
     """
     result = {}
     if out is not None and out.is_file():
@@ -259,6 +271,6 @@ def fuzz(kinds, count, out=None, keep=None, progress=None):
     return result
 
 
-def _write(out, result):
+def _write(out: Path, result: dict[str, Any]) -> None:
     text = json.dumps(result, indent=1)
     write_bytes(out, f'{text}\n'.encode('utf-8', 'replace'))

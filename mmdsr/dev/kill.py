@@ -12,9 +12,12 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from mmdsr.io.checkpoint import read_checkpoint
@@ -25,9 +28,9 @@ class Result:
     """What became of a tool.
 
     Args:
-        kills (int): How often it was killed.
-        rounds (int): How often it came to its end in between.
-        faults (list[str]): What was wrong.
+        kills: How often it was killed.
+        rounds: How often it came to its end in between.
+        faults: What was wrong.
     """
 
     kills: int = 0
@@ -35,20 +38,25 @@ class Result:
     faults: list = field(default_factory=list)
 
 
-def kill_test(command, folder, kills, rng, ignore=()):
+def kill_test(
+    command: Callable[..., Any],
+    folder: Path,
+    kills: int,
+    rng: np.random.Generator,
+    ignore: Sequence[str] = (),
+) -> Result:
     """Kill a tool at random moments.
 
     Args:
-        command (Callable): Given the place to write to, returns the command
-            line.
-        folder (Path): An empty folder to work in.
-        kills (int): How often to kill.
-        rng (np.random.Generator): The moments.
-        ignore (Sequence[str]): Patterns of files that differ between any two
-            runs, such as logs; they need not be the same.
+        command: Given the place to write to, returns the command line.
+        folder: An empty folder to work in.
+        kills: How often to kill.
+        rng: The moments.
+        ignore: Patterns of files that differ between any two runs, such as
+            logs; they need not be the same.
 
     Returns:
-        Result: What was found.
+        What was found.
 
     Raises:
         RuntimeError: If the tool does not even work when it is left alone.
@@ -86,7 +94,7 @@ def kill_test(command, folder, kills, rng, ignore=()):
     return result
 
 
-def _run(command, limit):
+def _run(command: Sequence[str], limit: float | None) -> tuple[int, str]:
     """Run a command, for some seconds at most; its code and last words."""
     process = subprocess.Popen(
         command,
@@ -104,18 +112,20 @@ def _run(command, limit):
     return process.returncode, lines[-1] if lines else ''
 
 
-def contents(folder, ignore=()):
+def contents(
+    folder: Path, ignore: Sequence[str] = ()
+) -> dict[str, bytes | dict[str, Any]]:
     """Read the files of a folder.
 
     Args:
-        folder (Path): The folder.
-        ignore (Sequence[str]): Patterns of files to leave out.
+        folder: The folder.
+        ignore: Patterns of files to leave out.
 
     Returns:
-        dict[str, bytes or dict]: By path; of a checkpoint its weights, of a
-        journal its lines without the times of files.
+        By path; of a checkpoint its weights, of a journal its lines without
+        the times of files.
     """
-    found = {}
+    found: dict[str, bytes | dict[str, Any]] = {}
     for path in sorted(folder.rglob('*')):
         name = path.relative_to(folder).as_posix()
         if any(path.match(pattern) for pattern in ignore):
@@ -133,7 +143,7 @@ def contents(folder, ignore=()):
     return found
 
 
-def _journal(content):
+def _journal(content: bytes) -> list[bytes]:
     """Return the lines that count: half ones are passed over by readers."""
     lines = set()
     for line in content.splitlines():
@@ -143,19 +153,21 @@ def _journal(content):
     return sorted(lines)
 
 
-def _without_time(record):
+def _without_time(record: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in record.items() if k != 'mtime_ns'}
 
 
-def differences(expected, found):
+def differences(
+    expected: dict[str, Any], found: dict[str, Any]
+) -> list[tuple[str, str]]:
     """Compare two results of :func:`contents`.
 
     Args:
-        expected (dict): What should be there.
-        found (dict): What is.
+        expected: What should be there.
+        found: What is.
 
     Returns:
-        list[tuple[str, str]]: Name and what is wrong.
+        Name and what is wrong.
     """
     wrong = [(name, 'is missing') for name in expected.keys() - found.keys()]
     wrong += [(name, 'is left') for name in found.keys() - expected.keys()]
@@ -167,19 +179,19 @@ def differences(expected, found):
     return sorted(wrong)
 
 
-def _equal(one, other):
-    if isinstance(one, dict):
+def _equal(one: object, other: object) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(
             torch.equal(value, other[key]) for key, value in one.items()
         )
     return one == other
 
 
-def small_files(folder):
+def small_files(folder: Path) -> None:
     """Make what the tools read.
 
     Args:
-        folder (Path): Where to; images go to ``images``, a recording to
+        folder: Where to; images go to ``images``, a recording to
             ``drive.mp4``.
     """
     import av
@@ -188,7 +200,9 @@ def small_files(folder):
 
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    surface = Image.fromarray(noise).resize((640, 480), Image.BICUBIC)
+    surface = Image.fromarray(noise).resize(
+        (640, 480), Image.Resampling.BICUBIC
+    )
     images = Path(folder, 'images')
     images.mkdir(parents=True)
     for number in range(6):

@@ -9,6 +9,8 @@ import io
 import shutil
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,7 +20,7 @@ from mmdsr.dev.case import NAME, Case, encode, picture
 from mmdsr.dev.kinds_weights import checkpoints, weights
 
 
-def _frames(path):
+def _frames(path: Path) -> Path:
     """Give a frame, or the depth of one, company to make a data set of."""
     folder = path.parent / 'frames'
     folder.mkdir()
@@ -27,7 +29,7 @@ def _frames(path):
     return folder
 
 
-def _read_frame(path, out):
+def _read_frame(path: Path, out: Path) -> None:
     from mmdsr.converters.frames_to_refsr import frames_to_refsr
 
     folder = _frames(path)
@@ -35,7 +37,7 @@ def _read_frame(path, out):
     frames_to_refsr(folder, out, holdout=(0,))
 
 
-def _read_depth(path, out):
+def _read_depth(path: Path, out: Path) -> None:
     from mmdsr.converters.frames_to_refsr import frames_to_refsr
 
     folder = _frames(path)
@@ -46,7 +48,7 @@ def _read_depth(path, out):
     frames_to_refsr(folder, out, depth=depth, holdout=(0,))
 
 
-def images():
+def images() -> list[Case]:
     """Frames of the formats that are read."""
     rgb = Image.fromarray(picture())
     deep = Image.fromarray(picture()[..., 0].astype(np.uint16) * 257)
@@ -80,7 +82,7 @@ def images():
     ]
 
 
-def depth():
+def depth() -> list[Case]:
     """Depth maps, as PNG files and as arrays."""
     from mmdsr.io.layout import encode_depth
 
@@ -105,7 +107,7 @@ def depth():
 
 
 @cache
-def _dataset():
+def _dataset() -> TemporaryDirectory[str]:
     """A data set of four samples: its folder, removed at exit."""
     import tempfile
 
@@ -120,7 +122,7 @@ def _dataset():
     return holder
 
 
-def _read_manifest(path, out):
+def _read_manifest(path: Path, out: Path) -> None:
     from mmdsr.datasets.packed import pack
     from mmdsr.datasets.refsr_dataset import RefSRDataset
 
@@ -133,20 +135,20 @@ def _read_manifest(path, out):
     pack(root, out)
 
 
-def manifests():
+def manifests() -> list[Case]:
     """Manifests of data sets."""
     data = Path(_dataset().name, 'set', 'manifest.json').read_bytes()
     mutators = (mutate.mutate_bytes, mutate.mutate_json)
     return [Case('manifest.json', data, mutators, _read_manifest)]
 
 
-def _read_table(path, out):
+def _read_table(path: Path, out: Path) -> None:
     from mmdsr.converters.sewer_ml_subset import make_subset
 
     make_subset(path, out.with_suffix('.csv'), per_class=2, normal=2)
 
 
-def tables():
+def tables() -> list[Case]:
     """Tables of the form of Sewer-ML's."""
     from mmdsr.datasets.sewer_ml_csv import CLASSES, HEADER
 
@@ -160,7 +162,7 @@ def tables():
     return [Case('input.csv', data, mutators, _read_table)]
 
 
-def _read_mask(path, out):
+def _read_mask(path: Path, out: Path) -> None:
     from mmdsr.converters.masks_to_coco import masks_to_coco
 
     pictures, masks = path.parent / 'images', path.parent / 'masks'
@@ -171,11 +173,11 @@ def _read_mask(path, out):
     masks_to_coco(pictures, masks, out.with_suffix('.json'))
 
 
-def _read_coco(path, out):
+def _read_coco(path: Path, out: Path) -> None:
     from mmdsr.io.layout import encode_depth
     from mmdsr.io.manifest import write_manifest
-    from mmdsr.sim.browse import read_rows_of
-    from mmdsr.sim.export import LAYOUTS
+    from mmdsr.sim.data.export import LAYOUTS
+    from mmdsr.sim.preview.browse import read_rows_of
 
     root, stems = path.parent / NAME, ['run0_0', 'run0_1']
     mask = (picture()[..., 0] < 40).astype(np.uint8)
@@ -198,7 +200,7 @@ def _read_coco(path, out):
     read_rows_of(root, 'train')
 
 
-def coco():
+def coco() -> list[Case]:
     """Masks, and the COCO files made of them."""
     import json
 
@@ -233,7 +235,7 @@ def coco():
     ]
 
 
-def _read_video(path, out):
+def _read_video(path: Path, out: Path) -> None:
     from mmdsr.converters.video_to_refsr import video_to_refsr
 
     try:
@@ -246,7 +248,7 @@ def _read_video(path, out):
         raise ValueError(f'{path.name}: {summary.problems[0][-1]}')
 
 
-def videos():
+def videos() -> list[Case]:
     """Short recordings of the usual containers and codecs."""
     import tempfile
 
@@ -264,7 +266,8 @@ def videos():
         ):
             path = Path(folder, f'{NAME}.{suffix}')
             with av.open(str(path), 'w') as container:
-                stream = container.add_stream(codec, rate=25)
+                # By name, PyAV's hints know nothing of the kind of stream.
+                stream: Any = container.add_stream(codec, rate=25)
                 stream.width, stream.height = 96, 80
                 stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
                 surface = np.asarray(
@@ -282,6 +285,39 @@ def videos():
     return [Case(name, data, mutators, _read_video) for name, data in files]
 
 
+def _read_record(path: Path, out: Path) -> None:
+    from mmdsr.evidence.sidecar import read_sidecar
+
+    read_sidecar(path)
+
+
+def records() -> list[Case]:
+    """Side-cars that say how a result was made."""
+    from mmdsr.evidence.record import (
+        Frame,
+        NamedFile,
+        Output,
+        Record,
+        Reference,
+        Source,
+        to_json,
+    )
+
+    record = Record(
+        '2026-01-31T12:00:00Z',
+        Source('a.jpg', 'a' * 64),
+        NamedFile('x.safetensors', 'b' * 64),
+        {'mmdsr': '0.1.0'},
+        {'scale': 4, 'tile': 'auto'},
+        None,
+        Output('a.png', 'image', 64, 48, 'c' * 64, 'd' * 64),
+        (Frame(0, None, Reference('b.jpg', 'e' * 64, ''), 0.3, 0.6),),
+    )
+    mutators = (mutate.mutate_bytes, mutate.mutate_json)
+    data = to_json(record).encode()
+    return [Case('input.png.json', data, mutators, _read_record)]
+
+
 #: Makers of the cases by the name of the kind.
 KINDS = {
     'images': images,
@@ -289,6 +325,7 @@ KINDS = {
     'checkpoints': checkpoints,
     'weights': weights,
     'manifests': manifests,
+    'records': records,
     'csv': tables,
     'coco': coco,
     'videos': videos,

@@ -4,13 +4,18 @@ import io
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from mmdsr.dev import mutate
 from mmdsr.dev.case import NAME, Case
 
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from torch import nn
+
 
 @cache
-def _model():
+def _model() -> tuple['Config', 'nn.ModuleDict']:
     """A tiny network with its config, and a model of it that can train."""
     import torch
     from mmengine.config import Config
@@ -29,14 +34,14 @@ def _model():
     return cfg, model
 
 
-def _training_checkpoint():
+def _training_checkpoint() -> bytes:
     """What a training writes."""
     import torch
     from mmengine.logging import MessageHub
 
     _, model = _model()
     optim = torch.optim.Adam(model.parameters())
-    sum(p.sum() for p in model.parameters()).backward()
+    torch.stack([p.sum() for p in model.parameters()]).sum().backward()
     optim.step()
     hub = MessageHub('fuzz')
     hub.update_scalar('train/loss', 1.0)
@@ -52,13 +57,13 @@ def _training_checkpoint():
     return file.getvalue()
 
 
-def _publish(path, out):
+def _publish(path: Path, out: Path) -> None:
     from mmdsr.weights.publish import publish
 
     publish(_model()[0], path, out)
 
 
-def _resume(path, out):
+def _resume(path: Path, out: Path) -> None:
     from mmdsr.engine.load_hook import CheckStartHook
     from mmdsr.io.checkpoint import read_checkpoint
 
@@ -68,7 +73,7 @@ def _resume(path, out):
     )
 
 
-def checkpoints():
+def checkpoints() -> list[Case]:
     """Checkpoints of a training."""
     mutators = (
         mutate.mutate_bytes,
@@ -81,13 +86,13 @@ def checkpoints():
     ]
 
 
-def _read_weights(path, out):
+def _read_weights(path: Path, out: Path) -> None:
     from mmdsr.weights import load_published
 
     load_published(path)
 
 
-def _read_index(path, out):
+def _read_index(path: Path, out: Path) -> None:
     from mmdsr.weights import available, weight_path
 
     folder = path.parent / NAME
@@ -98,7 +103,7 @@ def _read_index(path, out):
         weight_path(name, folder)
 
 
-def weights():
+def weights() -> list[Case]:
     """Published weights, and lists of them."""
     import hashlib
     import json

@@ -6,6 +6,9 @@ grimp finds in the modules. An arrow that follows from others is left out: if
 ``a`` to ``c``; so are those to what everything stands on.
 """
 
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
 import grimp
 import networkx
 import numpy as np
@@ -16,7 +19,7 @@ _COLUMN = 68
 """Half the distance of two boxes, which stand on a grid of such columns."""
 _COLUMNS = 11
 _ROW = 58
-_COLOURS = {
+_COLORS = {
     'models': ('#eaf4ea', '#4d8a4d'),
     'base': ('#f2f2f2', '#777'),
     'other': ('#e8eef7', '#4a6fa5'),
@@ -34,15 +37,15 @@ _HEAD = (
 )
 
 
-def read_rows(contracts):
+def read_rows(contracts: Path | str) -> list[list[str]]:
     """Read the layers.
 
     Args:
-        contracts (str or Path): The ``pyproject.toml``.
+        contracts: The ``pyproject.toml``.
 
     Returns:
-        list[list[str]]: Names of packages below ``mmdsr`` per row, from
-        above to below; the packages of ``models`` each by itself.
+        Names of packages below ``mmdsr`` per row, from above to below; the
+        packages of ``models`` each by itself.
     """
     options = read_configuration(str(contracts))['contracts_options']
     layers = {
@@ -62,15 +65,15 @@ def read_rows(contracts):
     return rows
 
 
-def read_imports(rows):
+def read_imports(rows: list[list[str]]) -> list[tuple[str, str]]:
     """Find what imports what.
 
     Args:
-        rows (list[list[str]]): Of :func:`read_rows`.
+        rows: Of :func:`read_rows`.
 
     Returns:
-        list[tuple[str, str]]: Importer and imported, without those that
-        follow from others and those to what everything stands on.
+        Importer and imported, without those that follow from others and those
+        to what everything stands on.
     """
     graph = grimp.build_graph('mmdsr', cache_dir=None)
     names = [name for row in rows for name in row if name not in _BASE]
@@ -87,18 +90,20 @@ def read_imports(rows):
     return sorted(networkx.transitive_reduction(edges).edges)
 
 
-def arrange(rows, imports):
+def arrange(
+    rows: list[list[str]], imports: list[tuple[str, str]]
+) -> dict[str, tuple[int, int]]:
     """Choose the columns: short arrows that cross few boxes.
 
     From the middle, box after box moves to the place that is best for it,
     until none moves.
 
     Args:
-        rows (list[list[str]]): Of :func:`read_rows`.
-        imports (list[tuple[str, str]]): Of :func:`read_imports`.
+        rows: Of :func:`read_rows`.
+        imports: Of :func:`read_imports`.
 
     Returns:
-        dict[str, tuple[int, int]]: Column and row per package.
+        Column and row per package.
     """
     places = {}
     for number, row in enumerate(rows):
@@ -108,26 +113,28 @@ def arrange(rows, imports):
     moved = True
     while moved:
         moved = False
-        for name, (column, row) in list(places.items()):
-            others = [
-                c for n, (c, r) in places.items() if r == row and n != name
+        for name, (column, line) in list(places.items()):
+            taken = [
+                c for n, (c, r) in places.items() if r == line and n != name
             ]
             trials = {
-                trial: _cost({**places, name: (trial, row)}, imports)
+                trial: _cost({**places, name: (trial, line)}, imports)
                 for trial in range(_COLUMNS)
-                if all(abs(trial - other) > 1 for other in others)
+                if all(abs(trial - other) > 1 for other in taken)
             }
-            best = min(trials, key=trials.get)
+            best = min(trials, key=trials.__getitem__)
             if trials[best] < trials[column]:
-                places[name], moved = (best, row), True
+                places[name], moved = (best, line), True
     return places
 
 
-def _cost(places, imports):
+def _cost(
+    places: Mapping[str, tuple[int, int]], imports: Iterable[tuple[str, str]]
+) -> float:
     """Columns that the arrows span, and ten for each box in their way."""
     boxes = np.array(list(places.values()), float)
     t = np.linspace(0, 1, 33)[1:-1]
-    cost = 0
+    cost = 0.0
     for one, other in imports:
         (x0, y0), (x1, y1) = places[one], places[other]
         x = x0 + (x1 - x0) * t * t * (3 - 2 * t)
@@ -139,15 +146,15 @@ def _cost(places, imports):
     return cost
 
 
-def draw(rows, imports):
+def draw(rows: list[list[str]], imports: list[tuple[str, str]]) -> str:
     """Draw the packages and their imports.
 
     Args:
-        rows (list[list[str]]): Of :func:`read_rows`.
-        imports (list[tuple[str, str]]): Of :func:`read_imports`.
+        rows: Of :func:`read_rows`.
+        imports: Of :func:`read_imports`.
 
     Returns:
-        str: The picture as SVG.
+        The picture as SVG.
     """
     places = {
         name: (76 + _COLUMN * column, 30 + _ROW * row)
@@ -160,7 +167,7 @@ def draw(rows, imports):
     return ''.join(parts) + '</svg>\n'
 
 
-def _arrow(start, end):
+def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
     (x0, y0), (x1, y1) = (start[0], start[1] + 15), (end[0], end[1] - 16)
     bend = (y1 - y0) / 2
     return (
@@ -170,10 +177,10 @@ def _arrow(start, end):
     )
 
 
-def _box(name, x, y):
+def _box(name: str, x: float, y: float) -> str:
     group = name.split('.')[0]
     group = 'base' if group in _BASE else group
-    fill, stroke = _COLOURS.get(group, _COLOURS['other'])
+    fill, stroke = _COLORS.get(group, _COLORS['other'])
     return (
         f'<rect x="{x - _BOX / 2:g}" y="{y - 15:g}" width="{_BOX}" '
         f'height="30" rx="5" fill="{fill}" stroke="{stroke}"/>\n'

@@ -12,13 +12,15 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 _NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 #: What nobody expects in a table or a JSON file.
-_VALUES = (
+_VALUES: tuple[object, ...] = (
     None,
     True,
     -1,
@@ -41,39 +43,39 @@ _VALUES = (
 )
 
 
-def mutate_bytes(data, rng):
+def mutate_bytes(data: bytes, rng: np.random.Generator) -> bytes:
     """Change a file without knowing what it is.
 
     Args:
-        data (bytes): The file.
-        rng (np.random.Generator): The choices.
+        data: The file.
+        rng: The choices.
 
     Returns:
-        bytes: Another file, perhaps of another length.
+        Another file, perhaps of another length.
     """
     for _ in range(int(rng.integers(1, 4))):
         data = _BYTES[rng.integers(len(_BYTES))](data, rng)
     return data
 
 
-def _span(data, rng):
+def _span(data: bytes, rng: np.random.Generator) -> tuple[int, int]:
     """A part of a file, short as a rule."""
     start = int(rng.integers(len(data) + 1))
     return start, min(len(data), start + int(2 ** rng.uniform(0, 10)))
 
 
-def _cut(data, rng):
+def _cut(data: bytes, rng: np.random.Generator) -> bytes:
     return data[: int(rng.integers(len(data) + 1))]
 
 
-def _flip(data, rng):
+def _flip(data: bytes, rng: np.random.Generator) -> bytes:
     content = bytearray(data)
     for _ in range(int(rng.integers(1, 9)) if data else 0):
         content[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
     return bytes(content)
 
 
-def _head(data, rng):
+def _head(data: bytes, rng: np.random.Generator) -> bytes:
     """Change the first bytes, where the structure is."""
     content = bytearray(data)
     for _ in range(4 if data else 0):
@@ -81,27 +83,27 @@ def _head(data, rng):
     return bytes(content)
 
 
-def _noise(data, rng):
+def _noise(data: bytes, rng: np.random.Generator) -> bytes:
     start, end = _span(data, rng)
     return data[:start] + rng.bytes(end - start) + data[end:]
 
 
-def _zero(data, rng):
+def _zero(data: bytes, rng: np.random.Generator) -> bytes:
     start, end = _span(data, rng)
     return data[:start] + bytes(end - start) + data[end:]
 
 
-def _remove(data, rng):
+def _remove(data: bytes, rng: np.random.Generator) -> bytes:
     start, end = _span(data, rng)
     return data[:start] + data[end:]
 
 
-def _repeat(data, rng):
+def _repeat(data: bytes, rng: np.random.Generator) -> bytes:
     start, end = _span(data, rng)
     return data[:end] + data[start:end] * int(rng.integers(1, 4)) + data[end:]
 
 
-def _number(data, rng):
+def _number(data: bytes, rng: np.random.Generator) -> bytes:
     """Write a number of the kind that overflows."""
     number = int(_NUMBERS[rng.integers(len(_NUMBERS))])
     order = '<>'[rng.integers(2)]
@@ -114,15 +116,15 @@ def _number(data, rng):
 _BYTES = (_cut, _flip, _head, _noise, _zero, _remove, _repeat, _number)
 
 
-def mutate_png(data, rng):
+def mutate_png(data: bytes, rng: np.random.Generator) -> bytes:
     """Change the content of a PNG's chunks; the checksums fit again.
 
     Args:
-        data (bytes): A PNG file.
-        rng (np.random.Generator): The choices.
+        data: A PNG file.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     chunks, place = [], 8
     while place + 12 <= len(data):
@@ -149,15 +151,15 @@ def mutate_png(data, rng):
     return b''.join(parts)
 
 
-def mutate_npy(data, rng):
+def mutate_npy(data: bytes, rng: np.random.Generator) -> bytes:
     """Change the header of a ``.npy`` file; its length fits again.
 
     Args:
-        data (bytes): A file of version 1.0.
-        rng (np.random.Generator): The choices.
+        data: A file of version 1.0.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     size = struct.unpack_from('<H', data, 8)[0]
     header, rest = data[10 : 10 + size].decode('latin1'), data[10 + size :]
@@ -166,7 +168,9 @@ def mutate_npy(data, rng):
     return data[:8] + struct.pack('<H', len(encoded)) + encoded + rest
 
 
-def _mutate_text(text, rng, words=()):
+def _mutate_text(
+    text: str, rng: np.random.Generator, words: Sequence[str] = ()
+) -> str:
     """Replace one word or number of a text."""
     found = list(re.finditer(r"'[^']*'|-?\d+|\w+", text))
     if not found:
@@ -177,15 +181,15 @@ def _mutate_text(text, rng, words=()):
     return text[: place.start()] + word + text[place.end() :]
 
 
-def mutate_json(data, rng):
+def mutate_json(data: bytes, rng: np.random.Generator) -> bytes:
     """Change the values and keys of a JSON file; it stays JSON as a rule.
 
     Args:
-        data (bytes): The file.
-        rng (np.random.Generator): The choices.
+        data: The file.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     content = json.loads(data)
     for _ in range(int(rng.integers(1, 4))):
@@ -196,16 +200,20 @@ def mutate_json(data, rng):
     return text.encode('utf-8', 'surrogatepass')
 
 
-def mutate_tree(content, rng, values=_VALUES):
+def mutate_tree(
+    content: object,
+    rng: np.random.Generator,
+    values: Sequence[object] = _VALUES,
+) -> object:
     """Change one place in nested dicts and lists.
 
     Args:
-        content (Any): Changed in place where it can be.
-        rng (np.random.Generator): The choices.
-        values (Sequence): What may be put there.
+        content: Changed in place where it can be.
+        rng: The choices.
+        values: What may be put there.
 
     Returns:
-        Any: The new content.
+        The new content.
     """
     new = values[rng.integers(len(values))]
     if not isinstance(content, (dict, list)) or rng.random() < 0.02:
@@ -232,15 +240,15 @@ def mutate_tree(content, rng, values=_VALUES):
     return content
 
 
-def mutate_csv(data, rng):
+def mutate_csv(data: bytes, rng: np.random.Generator) -> bytes:
     """Change the cells, columns or lines of a table.
 
     Args:
-        data (bytes): The file.
-        rng (np.random.Generator): The choices.
+        data: The file.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     rows = list(csv.reader(io.StringIO(data.decode())))
     for _ in range(int(rng.integers(1, 4))):
@@ -261,15 +269,15 @@ def mutate_csv(data, rng):
     return text.getvalue().encode('utf-8', 'surrogatepass')
 
 
-def mutate_checkpoint(data, rng):
+def mutate_checkpoint(data: bytes, rng: np.random.Generator) -> bytes:
     """Change what a checkpoint holds, as another program would write it.
 
     Args:
-        data (bytes): A file of ``torch.save``.
-        rng (np.random.Generator): The choices.
+        data: A file of ``torch.save``.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     content = torch.load(io.BytesIO(data), weights_only=False)
     values = (
@@ -288,7 +296,7 @@ def mutate_checkpoint(data, rng):
     )
     for _ in range(int(rng.integers(1, 4))):
         content = mutate_tree(content, rng, values)
-    tensors = []
+    tensors: list[tuple[Any, Any]] = []
     _collect(content, tensors)
     if tensors and rng.random() < 0.5:
         parent, key = tensors[rng.integers(len(tensors))]
@@ -298,7 +306,7 @@ def mutate_checkpoint(data, rng):
     return file.getvalue()
 
 
-def _collect(content, found):
+def _collect(content: object, found: list[tuple[Any, Any]]) -> None:
     """Note where the tensors of nested containers are."""
     if isinstance(content, (dict, list)):
         items = (
@@ -316,7 +324,9 @@ def _collect(content, found):
                 _collect(value, found)
 
 
-def _mutate_tensor(value, rng):
+def _mutate_tensor(
+    value: torch.Tensor, rng: np.random.Generator
+) -> torch.Tensor:
     choice = rng.integers(4)
     if choice == 0 and value.is_floating_point() and value.numel():
         value = value.clone()
@@ -330,16 +340,15 @@ def _mutate_tensor(value, rng):
     return value
 
 
-def mutate_zip(data, rng):
+def mutate_zip(data: bytes, rng: np.random.Generator) -> bytes:
     """Change one file of an archive; the checksums fit again.
 
     Args:
-        data (bytes): A ZIP archive without compression, as of
-            ``torch.save``.
-        rng (np.random.Generator): The choices.
+        data: A ZIP archive without compression, as of ``torch.save``.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = [(info, archive.read(info)) for info in archive.infolist()]
@@ -356,15 +365,15 @@ def mutate_zip(data, rng):
     return file.getvalue()
 
 
-def mutate_safetensors(data, rng):
+def mutate_safetensors(data: bytes, rng: np.random.Generator) -> bytes:
     """Change the header of a safetensors file; its length fits again.
 
     Args:
-        data (bytes): The file.
-        rng (np.random.Generator): The choices.
+        data: The file.
+        rng: The choices.
 
     Returns:
-        bytes: The new file.
+        The new file.
     """
     (size,) = struct.unpack_from('<Q', data)
     header, rest = data[8 : 8 + size], data[8 + size :]

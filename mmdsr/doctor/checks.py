@@ -6,10 +6,12 @@ Standard library only: this must run where the environment is broken.
 import importlib.util
 import re
 import sys
+from collections.abc import Container
 from importlib import metadata
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmdsr.doctor.lane import (
+    Lane,
     install_command,
     pip_command,
     release,
@@ -54,13 +56,13 @@ class Finding(NamedTuple):
     """One line of the report.
 
     Attributes:
-        name (str): What was looked at.
-        found (str): The version found, or ``'missing'``.
-        wanted (str): The lane's version.
-        status (str): ``'ok'``, ``'warn'`` (outside the lane, should work) or
+        name: What was looked at.
+        found: The version found, or ``'missing'``.
+        wanted: The lane's version.
+        status: ``'ok'``, ``'warn'`` (outside the lane, should work) or
             ``'error'``.
-        message (str): What is wrong and why; empty when all is right.
-        fix (str): The command that mends it; empty when all is right.
+        message: What is wrong and why; empty when all is right.
+        fix: The command that mends it; empty when all is right.
     """
 
     name: str
@@ -71,7 +73,7 @@ class Finding(NamedTuple):
     fix: str = ''
 
 
-def installed_version(name):
+def installed_version(name: str) -> str | None:
     """Return the installed version of a distribution, ``None`` if none."""
     try:
         return metadata.version(name)
@@ -79,14 +81,14 @@ def installed_version(name):
         return None
 
 
-def check_python(version=None):
+def check_python(version: tuple[Any, ...] | None = None) -> Finding:
     """Check the interpreter's version.
 
     Args:
-        version (tuple, optional): Major and minor. Defaults to this one's.
+        version: Major and minor. Defaults to this one's.
 
     Returns:
-        Finding: The result.
+        The result.
     """
     version = tuple(version or sys.version_info[:3])
     names = ' or '.join('.'.join(map(str, pair)) for pair in PYTHONS)
@@ -103,15 +105,15 @@ def check_python(version=None):
     )
 
 
-def check_package(name, lane):
+def check_package(name: str, lane: Lane) -> Finding:
     """Check one distribution against the lane.
 
     Args:
-        name (str): Normalised distribution name.
-        lane (Lane): The version lane.
+        name: Normalised distribution name.
+        lane: The version lane.
 
     Returns:
-        Finding: The result.
+        The result.
     """
     spec = lane.specs.get(name, '')
     wanted = spec.removeprefix('==') or 'any'
@@ -138,7 +140,7 @@ def check_package(name, lane):
     return Finding(name, version, wanted, ERROR, message, fix)
 
 
-def check_pkg_resources(lane):
+def check_pkg_resources(lane: Lane) -> Finding:
     """Check that ``pkg_resources`` is there, whatever setuptools says."""
     if importlib.util.find_spec('pkg_resources') is not None:
         return Finding('pkg_resources', 'present', 'present')
@@ -147,15 +149,15 @@ def check_pkg_resources(lane):
     return Finding('pkg_resources', 'missing', 'present', ERROR, reason, fix)
 
 
-def check_forks(lane, wanted):
+def check_forks(lane: Lane, wanted: Container[str]) -> list[Finding]:
     """Report forks and lite builds that overwrite a package of the lane.
 
     Args:
-        lane (Lane): The version lane.
-        wanted (Container[str]): Names of the packages that are needed.
+        lane: The version lane.
+        wanted: Names of the packages that are needed.
 
     Returns:
-        list[Finding]: One error for each fork that is installed.
+        One error for each fork that is installed.
     """
     findings = []
     for fork, (original, why) in FORKS.items():
@@ -168,7 +170,7 @@ def check_forks(lane, wanted):
     return findings
 
 
-def replace_command(lane, impostor, original):
+def replace_command(lane: Lane, impostor: str, original: str) -> str:
     """Return the line that puts the original in an impostor's place."""
     remove = pip_command(lane, impostor, original, action='uninstall')
     return f'{remove} && {install_command(lane, original)}'

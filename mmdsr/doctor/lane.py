@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,11 +39,10 @@ class Lane(NamedTuple):
     """The version lane.
 
     Attributes:
-        path (Path): The constraints file.
-        specs (dict[str, str]): Normalised name to specifier, for example
-            ``'==2.9.1'``; the empty string where any version will do.
-        needs (dict[str, tuple[str]]): Part (a key of ``HOSTS``) to the names
-            that it needs.
+        path: The constraints file.
+        specs: Normalised name to specifier, for example ``'==2.9.1'``; the
+            empty string where any version will do.
+        needs: Part (a key of ``HOSTS``) to the names that it needs.
     """
 
     path: Path
@@ -50,19 +50,19 @@ class Lane(NamedTuple):
     needs: dict
 
 
-def normalise(name):
+def normalise(name: str) -> str:
     """Return a distribution name as the package index spells it."""
     return re.sub(r'[-_.]+', '-', name).lower()
 
 
-def parse_requirements(text):
+def parse_requirements(text: str) -> dict[str, str]:
     """Read the lines of a requirements file.
 
     Args:
-        text (str): The file's text; ``#`` starts a comment.
+        text: The file's text; ``#`` starts a comment.
 
     Returns:
-        dict[str, str]: Normalised name to specifier.
+        Normalised name to specifier.
 
     Raises:
         ValueError: If a line is not a name with an optional specifier.
@@ -79,7 +79,7 @@ def parse_requirements(text):
     return specs
 
 
-def find_requirements():
+def find_requirements() -> Path:
     """Return the folder of the requirements files.
 
     Raises:
@@ -97,15 +97,15 @@ def find_requirements():
     )
 
 
-def read_lane(folder=None):
+def read_lane(folder: Path | None = None) -> Lane:
     """Read the lane.
 
     Args:
-        folder (Path, optional): Folder of the requirements files. Defaults
-            to the one that belongs to this package.
+        folder: Folder of the requirements files. Defaults to the one that
+            belongs to this package.
 
     Returns:
-        Lane: Versions, and what each part needs.
+        Versions, and what each part needs.
     """
     # In a checkout .mim is a link; the file that it means reads better.
     folder = Path(folder or find_requirements()).resolve()
@@ -119,7 +119,7 @@ def read_lane(folder=None):
     return Lane(path, specs, needs)
 
 
-def release(version):
+def release(version: str) -> tuple[int, ...]:
     """Return the numbers of a version: ``'2.9.1+cpu'`` gives (2, 9, 1)."""
     numbers = re.match(r'\d+(\.\d+)*', version)
     if numbers is None:
@@ -130,17 +130,17 @@ def release(version):
     return tuple(parts)
 
 
-def satisfies(version, spec):
+def satisfies(version: str, spec: str) -> bool:
     """Tell whether a version is in the lane.
 
     A local part (``+cpu``) does not matter; a pre-release is not the release.
 
     Args:
-        version (str): An installed version.
-        spec (str): ``'==1.2.0'``, ``'<81'``, ``'>=1,<2'`` or ``''``.
+        version: An installed version.
+        spec: ``'==1.2.0'``, ``'<81'``, ``'>=1,<2'`` or ``''``.
 
     Returns:
-        bool: Whether all the conditions hold.
+        Whether all the conditions hold.
 
     Raises:
         ValueError: If a condition is none of ``== < <= > >= !=``.
@@ -166,13 +166,15 @@ def satisfies(version, spec):
     return True
 
 
-def shown(path):
+def shown(path: Path | str) -> str:
     """Return a path as one would type it from the current folder."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith('..') else relative
 
 
-def pip_command(lane, *names, action='install', flags=()):
+def pip_command(
+    lane: Lane, *names: str, action: str = 'install', flags: Sequence[str] = ()
+) -> str:
     """Return the pip line for this interpreter and lane."""
     words = [shown(sys.executable), '-m', 'pip', action, *flags]
     if action == 'install':
@@ -182,6 +184,6 @@ def pip_command(lane, *names, action='install', flags=()):
     return shlex.join([*words, *names])
 
 
-def install_command(lane, name):
+def install_command(lane: Lane, name: str) -> str:
     """Return the pip line that installs one package of the lane."""
     return pip_command(lane, name, flags=PIP_FLAGS.get(name, ()))

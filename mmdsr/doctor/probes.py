@@ -7,10 +7,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from mmdsr.doctor.checks import ERROR, MMCV_BUILD, OK, Finding
 from mmdsr.doctor.lane import (
     PIP_FLAGS,
+    Lane,
     install_command,
     normalise,
     pip_command,
@@ -39,15 +42,15 @@ IMPORTS = {
 }
 
 
-def run_probe(code, timeout=180):
+def run_probe(code: str, timeout: float = 180) -> str:
     """Run code in a fresh interpreter, where a crash does no harm.
 
     Args:
-        code (str): Python code.
-        timeout (float): Seconds.
+        code: Python code.
+        timeout: Seconds.
 
     Returns:
-        str: Empty if it ran through, else the last line of its errors.
+        Empty if it ran through, else the last line of its errors.
     """
     environ = dict(os.environ, NO_ALBUMENTATIONS_UPDATE='1')
     try:
@@ -68,15 +71,15 @@ def run_probe(code, timeout=180):
     return lines[-1].strip() if lines else f'exit code {done.returncode}'
 
 
-def judge(name, error, message, fix):
+def judge(name: str, error: str, message: str, fix: str) -> Finding:
     """Return the finding of a probe that gave ``error``."""
     if not error:
         return Finding(name, 'works', 'works')
     return Finding(name, 'fails', 'works', ERROR, message, fix)
 
 
-def check_cv2(lane, probe=run_probe):
-    """Check that OpenCV can be loaded; most often libGL is what lacks."""
+def check_cv2(lane: Lane, probe: Callable[[str], str] = run_probe) -> Finding:
+    """Check that OpenCV can be loaded; libGL is missing most often."""
     error = probe(PROBES['cv2'])
     message = error
     if 'libGL' in error:
@@ -85,7 +88,9 @@ def check_cv2(lane, probe=run_probe):
     return judge('import cv2', error, message, fix)
 
 
-def check_mmcv_ops(lane, probe=run_probe):
+def check_mmcv_ops(
+    lane: Lane, probe: Callable[[str], str] = run_probe
+) -> Finding:
     """Check that mmcv's compiled operators work, by running one on CPU."""
     error = probe(PROBES['mmcv.ops'])
     message = (
@@ -93,22 +98,24 @@ def check_mmcv_ops(lane, probe=run_probe):
         f'torch. {MMCV_BUILD}'
     )
     # The cache may hold the very wheel that does not work.
-    flags = ('--force-reinstall', '--no-deps', '--no-cache-dir')
-    flags = (*flags, *PIP_FLAGS['mmcv'])
+    anew = ('--force-reinstall', '--no-deps', '--no-cache-dir')
+    flags = (*anew, *PIP_FLAGS['mmcv'])
     fix = pip_command(lane, 'mmcv', flags=flags)
     return judge('mmcv.ops', error, message, fix)
 
 
-def check_import(part, lane, probe=run_probe):
+def check_import(
+    part: str, lane: Lane, probe: Callable[..., Any] = run_probe
+) -> Finding:
     """Check that the host of a part can be imported.
 
     Args:
-        part (str): ``'train'``, ``'seg'``, ``'det'`` or ``'cls'``.
-        lane (Lane): The version lane.
-        probe (Callable): Runs code, returns the error or ``''``.
+        part: ``'train'``, ``'seg'``, ``'det'`` or ``'cls'``.
+        lane: The version lane.
+        probe: Runs code, returns the error or ``''``.
 
     Returns:
-        Finding: The result.
+        The result.
     """
     host = IMPORTS[part]
     error = probe(PROBES[host])
@@ -118,17 +125,22 @@ def check_import(part, lane, probe=run_probe):
     return judge(f'import {host}', error, error, fix)
 
 
-def examine_imports(parts, findings, lane, probe=run_probe):
+def examine_imports(
+    parts: Sequence[str],
+    findings: Sequence[Finding],
+    lane: Lane,
+    probe: Callable[..., Any] = run_probe,
+) -> list[Finding]:
     """Run the probes whose packages are in order.
 
     Args:
-        parts (Sequence[str]): Keys of ``HOSTS``.
-        findings (Sequence[Finding]): What the version checks gave.
-        lane (Lane): The version lane.
-        probe (Callable): Runs code, returns the error or ``''``.
+        parts: Keys of ``HOSTS``.
+        findings: What the version checks gave.
+        lane: The version lane.
+        probe: Runs code, returns the error or ``''``.
 
     Returns:
-        list[Finding]: One line for each probe that could be tried.
+        One line for each probe that could be tried.
     """
     broken = {item.name for item in findings if item.status == ERROR}
     looked = {item.name for item in findings}

@@ -2,34 +2,41 @@
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from mmdsr.doctor.checks import (
     ERROR,
     OK,
     WARN,
+    Finding,
     check_forks,
     check_package,
     check_pkg_resources,
     check_python,
 )
-from mmdsr.doctor.lane import HOSTS, read_lane
+from mmdsr.doctor.lane import HOSTS, Lane, read_lane
 from mmdsr.doctor.probes import examine_imports, run_probe
 
 
-def examine(parts, lane=None, probe=run_probe):
+def examine(
+    parts: Sequence[str],
+    lane: Lane | None = None,
+    probe: Callable[..., Any] = run_probe,
+) -> list[Finding]:
     """Check everything that the parts need.
 
     A probe runs only when the versions that it stands on are right, so that
     one fault gives one line.
 
     Args:
-        parts (Sequence[str]): Keys of ``HOSTS``; the core is always meant.
-        lane (Lane, optional): The lane. Defaults to this package's own.
-        probe (Callable): Runs code, returns the error or ``''``.
+        parts: Keys of ``HOSTS``; the core is always meant.
+        lane: The lane. Defaults to this package's own.
+        probe: Runs code, returns the error or ``''``.
 
     Returns:
-        list[Finding]: Python and forks, then versions in the order of the
-            constraints file, then what was tried.
+        Python and forks, then versions in the order of the constraints file,
+        then what was tried.
     """
     lane = lane or read_lane()
     parts = list(dict.fromkeys(['core', *parts]))
@@ -47,16 +54,16 @@ def examine(parts, lane=None, probe=run_probe):
     return findings + examine_imports(parts, findings, lane, probe)
 
 
-def print_plain(findings):
+def print_plain(findings: Sequence[Finding]) -> None:
     """Print the table with the standard library alone."""
     widths = [max(len(item[i]) for item in findings) for i in (0, 2, 3)]
     for item in findings:
-        cells = (item.name, item.found, item.wanted)
-        cells = [c.ljust(w) for c, w in zip(cells, widths, strict=True)]
+        texts = (item.name, item.found, item.wanted)
+        cells = [t.ljust(w) for t, w in zip(texts, widths, strict=True)]
         print(f'{item.status.upper():5}  {"  ".join(cells)}'.rstrip())
 
 
-def print_table(findings):
+def print_table(findings: Sequence[Finding]) -> None:
     """Print the table, with rich where it is installed."""
     try:
         from rich.console import Console
@@ -64,22 +71,22 @@ def print_table(findings):
     except ImportError:
         print_plain(findings)
         return
-    colours = {OK: 'green', WARN: 'yellow', ERROR: 'red'}
+    colors = {OK: 'green', WARN: 'yellow', ERROR: 'red'}
     table = Table('package', 'found', 'lane', 'status')
     for item in findings:
-        status = f'[{colours[item.status]}]{item.status}[/]'
+        status = f'[{colors[item.status]}]{item.status}[/]'
         table.add_row(item.name, item.found, item.wanted, status)
     Console().print(table)
 
 
-def report(findings):
+def report(findings: list[Finding]) -> int:
     """Print table, faults and verdict.
 
     Args:
-        findings (list[Finding]): What the checks gave.
+        findings: What the checks gave.
 
     Returns:
-        int: 0 when the lane is whole, else 1.
+        0 when the lane is whole, else 1.
     """
     print_table(findings)
     faults = [item for item in findings if item.status != OK]
@@ -97,7 +104,9 @@ def report(findings):
     return 1
 
 
-def main(argv=None, prog='python -m mmdsr.doctor'):
+def main(
+    argv: Sequence[str] | None = None, prog: str = 'python -m mmdsr.doctor'
+) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog=prog,

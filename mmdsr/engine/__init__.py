@@ -1,4 +1,4 @@
-"""What the runner needs: hooks, samplers, checks, launching."""
+"""Hooks, samplers, checks and launching for mmengine's runner."""
 
 from mmdsr.engine.fast_cpu import BFloat16OptimWrapper, ChannelsLastHook
 from mmdsr.engine.non_finite_hook import StopOnNonFiniteHook

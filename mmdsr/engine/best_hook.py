@@ -1,29 +1,33 @@
-"""One best checkpoint per metric, also after a kill."""
+"""Keep one best checkpoint per metric, even after a kill."""
 
 import re
 from pathlib import Path
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, Hook
+from mmengine.runner import Runner
 
 
 class OneBestHook(Hook):
-    """Removes best checkpoints that a better one has replaced.
+    """Remove best checkpoints that a better one has replaced.
 
-    CheckpointHook does so while it runs. Killed after a best checkpoint was
-    written and before the newest one names it, a resumed training does not
-    know of it and leaves it beside the next.
+    CheckpointHook does so while it runs. If a training is killed after a best
+    checkpoint was written and before the newest one names it, the resumed
+    training does not know of it and leaves it next to its successor.
     """
 
     # After CheckpointHook.
     priority = 'LOWEST'
 
-    def after_val_epoch(self, runner, metrics=None):
-        """Remove what is left over.
+    def after_val_epoch(
+        self, runner: Runner, metrics: dict[str, Any] | None = None
+    ) -> None:
+        """Remove best checkpoints that are left over.
 
         Args:
-            runner (Runner): The runner.
-            metrics (dict, optional): Not used. Defaults to None.
+            runner: The runner.
+            metrics: Not used.
         """
         if not is_main_process():
             return
@@ -33,8 +37,8 @@ class OneBestHook(Hook):
                     _remove_others(key, Path(path))
 
 
-def _best(hook):
-    """Map each metric to its best checkpoint, where there is one."""
+def _best(hook: CheckpointHook) -> dict[str, str]:
+    """Map each metric that has a best checkpoint to its path."""
     if len(hook.key_indicators) == 1:
         found = {hook.key_indicators[0]: hook.best_ckpt_path}
     else:
@@ -42,13 +46,13 @@ def _best(hook):
     return {key: path for key, path in found.items() if path}
 
 
-def _remove_others(key, best):
-    """Remove the checkpoints of a metric but for the best one."""
+def _remove_others(key: str, best: Path) -> None:
+    """Remove all best checkpoints of a metric but the given one."""
     if not best.is_file():
         return
     name = re.escape(f'best_{key}_'.replace('/', '_'))
     for path in best.parent.iterdir():
-        # More than a number would belong to a metric of a longer name.
+        # Anything longer belongs to a metric with a longer name.
         if path != best and re.fullmatch(
             name + r'(iter|epoch)_\d+\.pth', path.name
         ):

@@ -1,33 +1,36 @@
-"""Whether the files that a config names are there, before anything is built.
+"""Check that the files of a config exist, before anything is built.
 
 The keys are those that the data sets of all hosts share: ``data_root``,
-``ann_file`` and ``data_prefix``, also inside wrappers such as
+``ann_file`` and ``data_prefix``, including those inside wrappers such as
 ``RepeatDataset`` and ``ConcatDataset``, and ``ann_file`` of evaluators.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeGuard
+
+from mmengine import Config
 
 from mmdsr.engine.check_sizes import check_sizes
 from mmdsr.errors import UsageError
 
-#: Simulated sets that are made with one command.
+#: Simulated data sets that one command makes.
 _SIMULATED = ('sewersim-sr', 'sewersim-pipe', 'sewersim-ml')
-#: These fetch their files themselves.
+#: Data sets that download their files themselves.
 _FETCHING = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST')
 
 
-def check_data(cfg, loaders):
-    """Say what to do if files of the data sets of a config do not exist.
+def check_data(cfg: Config, loaders: Sequence[str]) -> None:
+    """Raise an error if files of the data sets of a config do not exist.
 
     Args:
-        cfg (Config): The config.
-        loaders (Sequence[str]): Keys of the data loaders to check.
+        cfg: The config.
+        loaders: Keys of the data loaders to check.
 
     Raises:
-        UsageError: If the root or a folder of a data set is no folder, a
+        UsageError: If the root or a folder of a data set does not exist, a
             file with annotations is missing, or the images of a RefSR data
-            set do not fit together.
+            set do not match.
     """
     for key in loaders:
         for option, loader in _items(key, cfg.get(key)):
@@ -47,7 +50,7 @@ def check_data(cfg, loaders):
                 )
 
 
-def _items(name, value):
+def _items(name: str, value: object) -> list[tuple[str, Mapping[str, Any]]]:
     """List the parts of a setting that may be one dict or several."""
     if isinstance(value, Mapping):
         return [(name, value)]
@@ -60,8 +63,10 @@ def _items(name, value):
     return []
 
 
-def _datasets(name, dataset):
-    """List the data sets that wrappers hold, each with its option."""
+def _datasets(
+    name: str, dataset: object
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """List the data sets inside wrappers, each with its option."""
     if not isinstance(dataset, Mapping):
         return []
     inner = [
@@ -79,7 +84,9 @@ def _datasets(name, dataset):
     ]
 
 
-def _check_images(dataset, batch_size, loader):
+def _check_images(
+    dataset: Mapping[str, Any], batch_size: int, loader: str
+) -> None:
     if not _is_local(dataset.get('data_root'), dataset):
         return
     try:
@@ -88,11 +95,11 @@ def _check_images(dataset, batch_size, loader):
         raise UsageError(f'{loader}: {error}') from error
 
 
-def _kind(dataset):
+def _kind(dataset: Mapping[str, Any]) -> str:
     return str(dataset.get('type')).rpartition('.')[2]
 
 
-def _check_dataset(name, dataset, loader):
+def _check_dataset(name: str, dataset: Mapping[str, Any], loader: str) -> None:
     kind = _kind(dataset)
     if kind in _FETCHING:
         return
@@ -122,8 +129,8 @@ def _check_dataset(name, dataset, loader):
             )
 
 
-def _is_local(path, owner):
-    """Whether this is the path of something on this machine."""
+def _is_local(path: object, owner: Mapping[str, Any]) -> TypeGuard[Path | str]:
+    """Whether this is a path on this machine."""
     return (
         isinstance(path, (str, Path))
         and bool(str(path))
@@ -132,7 +139,7 @@ def _is_local(path, owner):
     )
 
 
-def _how_to_make(root, kind):
+def _how_to_make(root: Path | str, kind: str) -> str:
     name = Path(root).name
     tool = f'"python tools/dataset_converters/make_sewersim.py {root}'
     if name in _SIMULATED:

@@ -1,11 +1,13 @@
-"""Whether the images of a RefSR data set fit together, before training.
+"""Check that the images of a RefSR data set match, before training.
 
-Only the heads of the files are read. Without this a pair that does not fit
-stops a training when it is drawn, maybe hours later.
+Only the headers of the files are read. Without this check, a pair that does
+not match stops a training when it is drawn, maybe hours later.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from PIL import Image
 
@@ -14,7 +16,7 @@ from mmdsr.io.images import short_reason
 
 _ARGUMENTS = ('data_root', 'split', 'reference', 'max_samples')
 _IMAGES = ('img_path', 'gt_path', 'ref_path')
-#: What changes no size, or a size in a way that is known here.
+#: Transforms that change no size, or change it in a way that is known here.
 _KNOWN = {
     'Flip',
     'FlipTranspose',
@@ -25,24 +27,27 @@ _KNOWN = {
     'PairedRefCrop',
     'RandomTransposeHW',
 }
-# A JPEG may say that it is to be turned, and readers turn it.
+# A JPEG may say that it has to be rotated, and readers rotate it.
 _ORIENTATION, _TURNED = 0x112, (5, 6, 7, 8)
 _WITH_ORIENTATION = ('JPEG', 'MPO', 'TIFF', 'WEBP')
-_REMEDY = 'mend or remove the sample (from manifest.json, too)'
+_REMEDY = 'fix or remove the sample (from manifest.json, too)'
+
+#: Sample of a data set, and width and height of an image.
+_Sample = dict[str, Any]
+_Size = tuple[int, int]
 
 
-def check_sizes(dataset, batch_size=1):
-    """Refuse a data set with images that its pipeline cannot use.
+def check_sizes(dataset: Mapping[str, Any], batch_size: int = 1) -> None:
+    """Raise an error if a pipeline cannot use the images of its data set.
 
     Args:
-        dataset (Mapping): Config of an ``mmdsr.RefSRDataset``. A pipeline
-            with transforms that are not known here is not judged.
-        batch_size (int): Of the loader: what is batched must be of one size.
+        dataset: Config of an ``mmdsr.RefSRDataset``. A pipeline with
+            transforms that are not known here is not checked.
+        batch_size: Batch size of the loader: a batch needs images of one size.
 
     Raises:
-        ValueError: Names the first file that does not fit, and says how to
-            mend it.
-        FileNotFoundError: As :class:`mmdsr.datasets.RefSRDataset`.
+        ValueError: If an image does not fit; the message names the first one.
+        FileNotFoundError: As in :class:`mmdsr.datasets.RefSRDataset`.
     """
     steps = {
         str(step.get('type')).rpartition('.')[2]: step
@@ -61,21 +66,21 @@ def check_sizes(dataset, batch_size=1):
         _check_batch(samples, sizes, crop, batch_size, transposes)
 
 
-def _list(dataset):
+def _list(dataset: Mapping[str, Any]) -> list[_Sample]:
     arguments = {k: dataset[k] for k in _ARGUMENTS if k in dataset}
     listed = RefSRDataset(**arguments)
     return [listed.get_data_info(index) for index in range(len(listed))]
 
 
-def _read_sizes(samples):
+def _read_sizes(samples: list[_Sample]) -> dict[str, _Size]:
     """Map each image file to its width and height."""
     paths = {sample[key] for sample in samples for key in _IMAGES}
-    # On a network drive each file is waited for.
+    # On a network drive, reading is mostly waiting.
     with ThreadPoolExecutor(8) as pool:
         return dict(pool.map(_read_size, sorted(paths)))
 
 
-def _read_size(path):
+def _read_size(path: str) -> tuple[str, _Size]:
     try:
         with Image.open(path) as image:
             width, height = image.size
@@ -91,12 +96,16 @@ def _read_size(path):
     return path, (width, height)
 
 
-def _shown(size):
-    return '{}x{}'.format(*size)
+def _shown(size: _Size) -> str:
+    return f'{size[0]}x{size[1]}'
 
 
-def _check_scale(samples, sizes, crop):
-    """Refuse a truth that is not its image enlarged by the common factor."""
+def _check_scale(
+    samples: list[_Sample],
+    sizes: dict[str, _Size],
+    crop: Mapping[str, Any] | None,
+) -> None:
+    """Refuse an HR image that is not the common factor larger than its LR."""
     if crop is None:
         factors = Counter(
             sizes[sample['gt_path']][0] // sizes[sample['img_path']][0]
@@ -114,7 +123,9 @@ def _check_scale(samples, sizes, crop):
             )
 
 
-def _check_crop(samples, sizes, crop):
+def _check_crop(
+    samples: list[_Sample], sizes: dict[str, _Size], crop: Mapping[str, Any]
+) -> None:
     height, width = crop['lr_size']
     for sample in samples:
         small, large = sizes[sample['img_path']], sizes[sample['gt_path']]
@@ -133,7 +144,13 @@ def _check_crop(samples, sizes, crop):
             )
 
 
-def _check_batch(samples, sizes, crop, batch_size, transposes):
+def _check_batch(
+    samples: list[_Sample],
+    sizes: dict[str, _Size],
+    crop: Mapping[str, Any] | None,
+    batch_size: int,
+    transposes: bool,
+) -> None:
     """Refuse images that cannot be put into one batch."""
     whole = []
     if crop is None:
@@ -153,7 +170,7 @@ def _check_batch(samples, sizes, crop, batch_size, transposes):
         if transposes and common[0] != common[1]:
             raise ValueError(
                 f'{samples[0][key]} is {_shown(common)}: a batch of '
-                f'{batch_size} needs squares, for RandomTransposeHW turns '
+                f'{batch_size} needs squares, as RandomTransposeHW turns '
                 'some of them: set batch_size=1, cut square windows with '
                 "PairedRefCrop (ref='same'), or leave RandomTransposeHW out."
             )

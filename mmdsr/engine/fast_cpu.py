@@ -1,37 +1,40 @@
-"""What makes convolutions fast on a CPU: bfloat16 and channels last.
+"""Fast convolutions on a CPU: bfloat16 and channels last.
 
 mmengine's AmpOptimWrapper refuses a CPU. Processors that multiply bfloat16
-(avx512_bf16, amx) take about half the time for it; narrow convolutions gain
-as much again when the channels of a pixel lie side by side.
+(avx512_bf16, amx) need about half the time with it; narrow convolutions gain
+as much again when the channels of a pixel are adjacent in memory.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+from torch import nn
 
 from mmdsr.registry import HOOKS, OPTIM_WRAPPERS
 
 
 @OPTIM_WRAPPERS.register_module()
 class BFloat16OptimWrapper(OptimWrapper):
-    """Forward passes in bfloat16 on any device, weights in float32.
+    """Run forward passes in bfloat16 on any device, with float32 weights.
 
     The exponent of bfloat16 has the range of float32's: no loss scale is
     needed, unlike with float16.
 
     Args:
-        optimizer (Optimizer or dict): As for mmengine's ``OptimWrapper``,
-            like all further arguments.
+        optimizer: See mmengine's ``OptimWrapper``, as for all further
+            arguments.
     """
 
     @contextmanager
-    def optim_context(self, model):
-        """Run the forward pass within it.
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Return the context of the forward pass.
 
         Args:
-            model (nn.Module): The model that is trained.
+            model: The model in training.
         """
         device = next(model.parameters()).device.type
         with (
@@ -43,19 +46,19 @@ class BFloat16OptimWrapper(OptimWrapper):
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
-    """Lay out the weights with the channels last.
+    """Store the weights with the channels last.
 
-    Values and checkpoints stay the same: PyTorch lets the convolutions of
-    such weights return such images.
+    Values and checkpoints stay the same: with such weights, PyTorch's
+    convolutions return feature maps in the same layout.
     """
 
     # Before EMAHook copies the model.
     priority = 'VERY_HIGH'
 
-    def before_run(self, runner):
+    def before_run(self, runner: Runner) -> None:
         """Convert the model.
 
         Args:
-            runner (Runner): The runner.
+            runner: The runner.
         """
         runner.model.to(memory_format=torch.channels_last)

@@ -1,8 +1,9 @@
-"""What ``tools/train.py`` and ``tools/test.py`` do around the runner."""
+"""Prepare and run the trainings and tests of the command line."""
 
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -11,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 
 from mmdsr.engine.best_hook import OneBestHook
 from mmdsr.engine.check_data import check_data
@@ -30,23 +32,26 @@ from mmdsr.io.fetch import check_weights, use_cache_loader
 
 
 def load_config(
-    path, options=None, work_dir=None, launcher='none', picture=None
-):
-    """Read a config and apply what the command line says.
+    path: Path | str,
+    options: dict[str, Any] | None = None,
+    work_dir: str | None = None,
+    launcher: str = 'none',
+    picture: str | None = None,
+) -> Config:
+    """Read a config and apply the options of the command line.
 
     Args:
-        path (str or Path): Config file.
-        options (dict, optional): ``--cfg-options``. Defaults to None.
-        work_dir (str, optional): Folder for logs and checkpoints. Defaults to
-            that of the config, else ``work_dirs/NAME_OF_THE_CONFIG``, to
-            which ``_PICTURE`` is added.
-        launcher (str): Job launcher. Defaults to 'none'.
-        picture (str, optional): ``--input``, see
-            :func:`~mmdsr.engine.sr_input.enable_sr`. Defaults to None, the
-            config as it is.
+        path: Config file.
+        options: ``--cfg-options``.
+        work_dir: Folder for logs and checkpoints. Defaults to that of the
+            config, otherwise ``work_dirs/NAME_OF_THE_CONFIG``, to which
+            ``_PICTURE`` is appended.
+        launcher: Job launcher.
+        picture: ``--input``, see :func:`~mmdsr.engine.sr_input.enable_sr`.
+            Defaults to None, which leaves the config as it is.
 
     Returns:
-        Config: The config.
+        The config.
 
     Raises:
         UsageError: If the file is missing or cannot be read, or an option
@@ -57,7 +62,7 @@ def load_config(
         raise UsageError(f'The config {path} does not exist.')
     try:
         cfg = Config.fromfile(path)
-    # A config is Python code: anything may go wrong in it.
+    # A config is Python code, which may raise anything.
     except Exception as error:
         raise UsageError(f'The config {path} cannot be read: {error}') from (
             error
@@ -76,15 +81,15 @@ def load_config(
     return cfg
 
 
-def enable_amp(cfg):
-    """Turn on mixed precision for all optimisers of a config, in place.
+def enable_amp(cfg: Config) -> None:
+    """Turn on mixed precision for all optimizers of a config, in place.
 
     Args:
-        cfg (Config): The config.
+        cfg: The config.
 
     Raises:
-        UsageError: Without CUDA, or if an optimiser wrapper does not
-            allow it.
+        UsageError: If there is no CUDA device, or an optimizer wrapper does
+            not allow it.
     """
     if not torch.cuda.is_available():
         raise UsageError('--amp needs a CUDA device.')
@@ -92,8 +97,8 @@ def enable_amp(cfg):
     if not wrapper:
         raise UsageError('--amp needs a config with an optim_wrapper.')
     parts = [wrapper]
-    # A constructor is there for several optimisers, or for the settings of
-    # one by layers.
+    # A constructor is for several optimizers, or for the settings of one by
+    # layers.
     if 'constructor' in wrapper and 'optimizer' not in wrapper:
         parts = [part for part in wrapper.values() if isinstance(part, dict)]
     for part in parts:
@@ -106,19 +111,19 @@ def enable_amp(cfg):
         part.setdefault('loss_scale', 'dynamic')
 
 
-def set_resume(cfg, resume):
+def set_resume(cfg: Config, resume: str | None) -> None:
     """Set where training continues, in place.
 
     Args:
-        cfg (Config): The config.
-        resume (str or None): ``None`` starts anew, unless the config says
+        cfg: The config.
+        resume: ``None`` starts from scratch, unless the config has
             ``resume=True``; ``'auto'`` continues from the newest checkpoint
-            of the working directory, or starts anew if there is none; else a
-            path.
+            of the working directory, or starts from scratch if there is none;
+            otherwise the path of a checkpoint.
 
     Raises:
         UsageError: If the path does not exist, or a training without
-            ``resume`` would write over an old one.
+            ``resume`` would overwrite an old one.
     """
     if resume is None:
         if not cfg.get('resume'):
@@ -137,14 +142,14 @@ def set_resume(cfg, resume):
         cfg.load_from = str(latest)
 
 
-def start_distributed(cfg):
+def start_distributed(cfg: Config) -> None:
     """Start the process group where mmengine cannot, in place.
 
-    mmengine's launcher selects a CUDA device in any case. Without CUDA the
-    group is started here with gloo, and the runner uses it as it finds it.
+    mmengine's launcher always selects a CUDA device. Without CUDA the
+    group is started here with gloo, and the runner uses it as it is.
 
     Args:
-        cfg (Config): The config.
+        cfg: The config.
 
     Raises:
         UsageError: If the variables of the launcher are not set.
@@ -177,28 +182,28 @@ def start_distributed(cfg):
     cfg.model_wrapper_cfg = {**wrapper, 'device_ids': None}
 
 
-def leave_distributed():
+def leave_distributed() -> None:
     """End the process group, if there is one, before the process ends.
 
-    Its threads would otherwise still run while the interpreter shuts down,
-    which now and then aborts a process whose work is done.
+    Otherwise its threads still run while the interpreter shuts down, which
+    sometimes aborts a process whose work is done.
     """
     if is_distributed():
         torch.distributed.destroy_process_group()
 
 
-def train(cfg):
-    """Train as a config says.
+def train(cfg: Config) -> nn.Module:
+    """Train a model as configured.
 
     Args:
-        cfg (Config): Prepared by the functions of this module.
+        cfg: Prepared by the functions of this module.
 
     Returns:
-        nn.Module: The trained model.
+        The trained model.
 
     Raises:
         UsageError: If data sets or weights are missing, damaged or do not
-            fit, another training has the working directory, or the training
+            fit, another training uses the working directory, or the training
             diverges.
     """
     check_data(cfg, ['train_dataloader', 'val_dataloader'])
@@ -213,12 +218,11 @@ def train(cfg):
         return runner.train()
 
 
-def enable_tta(cfg):
+def enable_tta(cfg: Config) -> None:
     """Test on flipped or resized views as well, in place.
 
     Args:
-        cfg (Config): The config, with the host's ``tta_model`` and
-            ``tta_pipeline``.
+        cfg: The config, with the host's ``tta_model`` and ``tta_pipeline``.
 
     Raises:
         UsageError: If the config has no test-time augmentation.
@@ -228,7 +232,7 @@ def enable_tta(cfg):
     ]
     if missing:
         raise UsageError(
-            f'--tta needs {" and ".join(missing)} in the config; see the test '
+            f'--tta needs {" and ".join(missing)} in the config: see the test '
             'page of the host.'
         )
     dataset = cfg.test_dataloader.dataset
@@ -240,19 +244,18 @@ def enable_tta(cfg):
     cfg.model = {**cfg.tta_model, 'module': cfg.model}
 
 
-def test(cfg, checkpoint):
+def test(cfg: Config, checkpoint: Path | str) -> dict[str, float]:
     """Evaluate a checkpoint on the test data of a config.
 
     Args:
-        cfg (Config): Prepared by the functions of this module.
-        checkpoint (str or Path): Training checkpoint, or plain weights of
-            the model or, for a model of this package, of its generator; or
-            the working directory of a training, see
-            :func:`~mmdsr.io.checkpoint.find_checkpoint`. Weights that do
-            not fit are refused.
+        cfg: Prepared by the functions of this module.
+        checkpoint: Training checkpoint, or plain weights of the model or, for
+            a model of this package, of its generator; or the working directory
+            of a training, see :func:`~mmdsr.io.checkpoint.find_checkpoint`.
+            Weights that do not fit are refused.
 
     Returns:
-        dict[str, float]: The metrics.
+        The metrics.
 
     Raises:
         UsageError: If the data set or the checkpoint is missing or does not
@@ -278,7 +281,7 @@ def test(cfg, checkpoint):
             load_generator(_unwrap(model.generator), checkpoint)
         else:
             load_model(model, checkpoint)
-    # mmagic's test loop hands the metrics to the hooks but returns nothing.
+    # mmagic's test loop passes the metrics to the hooks but returns none.
     keeper = _MetricsKeeper()
     runner.register_hook(keeper, 'LOWEST')
     with usage_errors(cfg.work_dir):
@@ -287,38 +290,42 @@ def test(cfg, checkpoint):
 
 
 class _MetricsKeeper(Hook):
-    """Keeps the metrics of a test."""
+    """Keep the metrics of a test."""
 
-    def __init__(self):
-        self.metrics = {}
+    def __init__(self) -> None:
+        self.metrics: dict[str, float] = {}
 
-    def after_test_epoch(self, runner, metrics=None):
-        """Take the metrics of one test set."""
+    def after_test_epoch(
+        self, runner: Runner, metrics: dict[str, float] | None = None
+    ) -> None:
+        """Keep the metrics of one test set."""
         self.metrics.update(metrics or {})
 
 
-def _unwrap(model):
-    return model.module if is_model_wrapper(model) else model
+def _unwrap(model: nn.Module) -> nn.Module:
+    if is_model_wrapper(model):
+        return model.get_submodule('module')
+    return model
 
 
-def _build_runner(cfg):
+def _build_runner(cfg: Config) -> Runner:
     """Build the runner after preparing the process."""
-    # mmagic imports albumentations, which else looks for updates online.
+    # mmagic imports albumentations, which looks for updates online otherwise.
     os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
     use_safe_loader()
     use_cache_loader()
     start_distributed(cfg)
     if not torch.cuda.is_available() and _replace_sync_bn(cfg.model):
         print_log(
-            'SyncBN needs a CUDA device: BN takes its place.',
+            'SyncBN needs a CUDA device: it is replaced by BN.',
             'current',
             logging.WARNING,
         )
     return Runner.from_cfg(cfg)
 
 
-def _replace_sync_bn(part):
-    """Normalise on each device by itself, in place; counts the places."""
+def _replace_sync_bn(part: object) -> int:
+    """Replace SyncBN by BN, in place; return the number of replacements."""
     if isinstance(part, (list, tuple)):
         return sum(map(_replace_sync_bn, part))
     if not isinstance(part, dict):

@@ -1,42 +1,50 @@
-"""What a training starts from has to fit its model."""
+"""Check that the weights that a training starts from fit its model."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import Tensor
 
 from mmdsr.errors import CheckpointError
 from mmdsr.io.checkpoint import compare, refuse, unwrap
 
-#: What a training goes on with besides weights, and its kind.
+#: What a resumed training needs besides weights, and its type.
 _STATE = {'meta': dict, 'message_hub': dict, 'optimizer': dict}
 
 
 class CheckStartHook(Hook):
-    """Refuses weights that do not fit, before they are loaded.
+    """Refuse weights that do not fit, before they are loaded.
 
-    mmengine only warns, and trains on from random weights. To go on with a
+    mmengine only warns, and continues with random weights. To resume a
     training, all weights have to fit. To start from weights (``load_from``),
-    the generator's have to, of a model that has one; of a host's model, half
-    of them, as a head for other classes is usual.
+    those of the generator have to fit if the model has one; of a host's
+    model, half of the weights have to, as heads for other classes are common.
 
     Args:
-        source (str or Path): The file, for messages.
-        resume (bool): Whether the training goes on.
+        source: The file, for messages.
+        resume: Whether the training is resumed.
     """
 
-    # Before EMAHook, which takes the averaged weights from the content.
+    # Before EMAHook, which takes the averaged weights from the checkpoint.
     priority = 'VERY_HIGH'
 
-    def __init__(self, source, resume):
+    def __init__(self, source: Path | str, resume: bool) -> None:
         self.source = source
         self.resume = resume
 
-    def after_load_checkpoint(self, runner, checkpoint):
-        """Check the content and bring it to mmengine's form, in place.
+    def after_load_checkpoint(
+        self, runner: Runner, checkpoint: dict[str, Any]
+    ) -> None:
+        """Check a checkpoint and convert it to mmengine's form, in place.
 
         Args:
-            runner (Runner): The runner.
-            checkpoint (dict): The content.
+            runner: The runner.
+            checkpoint: Content of the file.
 
         Raises:
             CheckpointError: If it does not fit.
@@ -57,8 +65,8 @@ class CheckStartHook(Hook):
         self._check_weights(own, state, generator)
         checkpoint['state_dict'] = state
 
-    def _check_state(self, content):
-        """Refuse what is no checkpoint of a training."""
+    def _check_state(self, content: Mapping[str, Any]) -> None:
+        """Refuse anything but a checkpoint of a training."""
         wrong = [
             key
             for key, kind in _STATE.items()
@@ -72,18 +80,23 @@ class CheckStartHook(Hook):
         ]
         if wrong:
             raise CheckpointError(
-                f'{self.source} is no checkpoint of a training, which '
+                f'{self.source} is not a checkpoint of a training, which '
                 f'--resume needs: it lacks {", ".join(wrong)}. To start from '
                 'its weights use --cfg-options load_from=FILE.'
             )
 
-    def _check_weights(self, own, state, generator):
+    def _check_weights(
+        self,
+        own: Mapping[str, Tensor],
+        state: Mapping[str, Tensor],
+        generator: Sequence[str],
+    ) -> None:
         missing, unexpected, shapes = compare(own, state)
         if self.resume:
             refuse(own, missing, unexpected, shapes, self.source, 'model')
             return
         if generator:
-            part = dict.fromkeys(generator)
+            part = {key: own[key] for key in generator}
             inside = {
                 key for key in unexpected if key.startswith('generator.')
             }

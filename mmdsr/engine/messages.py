@@ -1,7 +1,8 @@
-"""From an error deep inside a training to one line for its user."""
+"""Turn an error deep inside a training into one line for its user."""
 
 import re
 import traceback
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,25 +10,25 @@ import torch
 
 from mmdsr.errors import CheckpointError, DivergedError, StageError, UsageError
 
-#: Where the whole story of an error is.
+#: File with the traceback of an error.
 TRACEBACK = 'error.txt'
-#: What torch writes before an error of a process that loads data.
+#: Prefix of torch for an error of a process that loads data.
 _WORKER = re.compile(r'^Caught \w+ in DataLoader worker process \d+\.')
 _RAISED = re.compile(r'^[\w.]+: ', re.MULTILINE)
-#: What mmengine writes before an error of a class that it builds.
+#: Prefix of mmengine for an error of a class that it builds.
 _BUILT = re.compile(r'^class `\w+` in \S+\.py: ')
 _KILLED = re.compile(r'DataLoader worker \(pid\(?s?\)? ?[\d, ]+\)')
 
 
-def one_line(error):
-    """Return what an error says, in one line.
+def one_line(error: Exception) -> str:
+    """Return the message of an error in one line.
 
     Args:
-        error (Exception): Perhaps raised again by torch, which puts the text
-            of a worker's whole traceback into it, or by mmengine.
+        error: An error, maybe re-raised by torch, which adds the traceback of
+            a worker to the message, or by mmengine.
 
     Returns:
-        str: Never empty.
+        The message, never empty.
     """
     text = str(error)
     if _WORKER.match(text):
@@ -39,15 +40,15 @@ def one_line(error):
 
 
 @contextmanager
-def usage_errors(work_dir):
-    """Turn what a user can mend into a message without a traceback.
+def usage_errors(work_dir: Path | str) -> Iterator[None]:
+    """Turn errors that users can fix into messages without a traceback.
 
     Args:
-        work_dir (str or Path): Gets the traceback of an error whose message
-            may not say enough, as ``error.txt``.
+        work_dir: Folder that gets the traceback as ``error.txt`` if the
+            message alone may not suffice.
 
     Raises:
-        UsageError: In place of errors of data, weights, files and memory.
+        UsageError: Instead of errors of data, weights, files and memory.
     """
     try:
         yield
@@ -60,7 +61,7 @@ def usage_errors(work_dir):
         raise UsageError(one_line(error)) from error
     except torch.cuda.OutOfMemoryError as error:
         raise UsageError(
-            'The memory of the device is not enough: lower batch_size or '
+            'The device is out of memory: lower batch_size or '
             'the size of the images.'
         ) from error
     except (ValueError, OSError) as error:
@@ -70,13 +71,13 @@ def usage_errors(work_dir):
         if not _KILLED.search(str(error)):
             raise
         raise UsageError(
-            'A process that loads data was ended, perhaps for lack of '
+            'A process that loads data was killed, perhaps for lack of '
             f'memory: lower num_workers or batch_size{_note(work_dir)}'
         ) from error
 
 
-def _note(work_dir):
-    """Write the traceback; say where."""
+def _note(work_dir: Path | str) -> str:
+    """Write the traceback; return a note that says where."""
     path = Path(work_dir, TRACEBACK)
     try:
         path.write_text(traceback.format_exc(), encoding='utf-8')

@@ -1,9 +1,13 @@
-"""A hook that ends a training that has diverged, before harm is done."""
+"""A hook that stops a diverged training before it does harm."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.optim import OptimWrapperDict
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.runner import Runner
+from torch import Tensor
 
 from mmdsr.engine.work_dir import latest_checkpoint
 from mmdsr.errors import DivergedError
@@ -15,54 +19,65 @@ from mmdsr.registry import HOOKS
 class StopOnNonFiniteHook(Hook):
     """Stop at the first loss that is NaN or infinite.
 
-    It is looked at before the backward pass, so that the weights stay as
+    The loss is checked before the backward pass, so that the weights stay as
     they were. Gradients may be infinite, as mixed precision tries out its
-    scale. Before a checkpoint is written, the weights and the optimiser's
-    state are looked at too: a finite loss can have a gradient that is not,
-    and the new checkpoint would push out a good one.
+    scale. Before a checkpoint is written, the weights and the state of the
+    optimizer are checked, too: a finite loss can have a gradient that is not,
+    and the new checkpoint would replace a good one.
     """
 
     # After the training step, before CheckpointHook removes the oldest file.
     priority = 'LOW'
 
-    def before_train(self, runner):
-        """Have every loss checked.
+    def before_train(self, runner: Runner) -> None:
+        """Start checking every loss.
 
         Args:
-            runner (Runner): The runner.
+            runner: The runner.
         """
         for wrapper in _wrappers(runner):
             wrapper.update_params = partial(
                 self._update, runner, wrapper.update_params
             )
 
-    def after_train(self, runner):
-        """Undo it.
+    def after_train(self, runner: Runner) -> None:
+        """Stop checking.
 
         Args:
-            runner (Runner): The runner.
+            runner: The runner.
         """
         for wrapper in _wrappers(runner):
             del wrapper.update_params
 
-    def _update(self, runner, update_params, loss, *args, **kwargs):
+    def _update(
+        self,
+        runner: Runner,
+        update_params: Callable[..., None],
+        loss: Tensor,
+        *args: object,
+        **kwargs: object,
+    ) -> None:
         if not loss.isfinite().all():
             raise DivergedError(
                 f'The loss is {loss.item()} at {_place(runner)}: stopped '
-                f'before the weights took it in. {_advice(runner)}'
+                f'before the weights were updated. {_advice(runner)}'
             )
         return update_params(loss, *args, **kwargs)
 
     def after_train_iter(
-        self, runner, batch_idx, data_batch=None, outputs=None
-    ):
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict[str, Any] | None = None,
+        outputs: dict[str, Any] | None = None,
+    ) -> None:
         """Check the weights if a checkpoint is due.
 
         Args:
-            runner (Runner): The runner.
-            batch_idx (int): Not used.
-            data_batch (dict): Not used.
-            outputs (dict): Not used.
+            runner: The runner.
+            batch_idx: Not used.
+            data_batch: Not used.
+            outputs: Not used.
 
         Raises:
             DivergedError: If they are not finite.
@@ -73,11 +88,11 @@ class StopOnNonFiniteHook(Hook):
             ) or (hook.save_last and self.is_last_train_iter(runner)):
                 _check(runner)
 
-    def after_train_epoch(self, runner):
+    def after_train_epoch(self, runner: Runner) -> None:
         """Check the weights if a checkpoint is due.
 
         Args:
-            runner (Runner): The runner.
+            runner: The runner.
 
         Raises:
             DivergedError: If they are not finite.
@@ -89,15 +104,15 @@ class StopOnNonFiniteHook(Hook):
                 _check(runner)
 
 
-def _wrappers(runner):
-    """List the optimiser wrappers of a runner."""
+def _wrappers(runner: Runner) -> list[OptimWrapper]:
+    """List the optimizer wrappers of a runner."""
     wrapper = runner.optim_wrapper
     if isinstance(wrapper, OptimWrapperDict):
         return list(wrapper.values())
     return [wrapper]
 
 
-def _checkpoint_hooks(runner, by_epoch):
+def _checkpoint_hooks(runner: Runner, by_epoch: bool) -> list[CheckpointHook]:
     return [
         hook
         for hook in runner.hooks
@@ -105,8 +120,8 @@ def _checkpoint_hooks(runner, by_epoch):
     ]
 
 
-def _check(runner):
-    """Raise if weights or optimisers hold what is not finite."""
+def _check(runner: Runner) -> None:
+    """Raise an error if weights or optimizers are not finite."""
     broken = non_finite(
         dict(
             state_dict=runner.model.state_dict(),
@@ -121,10 +136,10 @@ def _check(runner):
         )
 
 
-def _place(runner):
-    """Say where the training is, with its learning rates."""
+def _place(runner: Runner) -> str:
+    """Describe where the training is, with its learning rates."""
     rates = {
-        # With several optimisers, "discriminator.lr".
+        # With several optimizers, "discriminator.lr".
         name.removesuffix('lr').rstrip('.'): values[0]
         for name, values in runner.optim_wrapper.get_lr().items()
         if name.endswith('lr') and not name.endswith('base_lr')
@@ -133,11 +148,11 @@ def _place(runner):
         f'{rate:.3g} ({name})' if name else f'{rate:.3g}'
         for name, rate in rates.items()
     )
-    # The counter moves on after the hooks.
+    # The counter advances after the hooks.
     return f'iteration {runner.iter + 1}, learning rate {text}'
 
 
-def _advice(runner):
+def _advice(runner: Runner) -> str:
     last = latest_checkpoint(runner.work_dir)
     kept = (
         f'The last good checkpoint is {last}; --resume continues from it.'

@@ -1,35 +1,45 @@
-"""``--cfg-options KEY=VALUE``, read with the config at hand.
+"""``--cfg-options KEY=VALUE``, parsed with the config at hand.
 
-mmengine's own action removes the spaces of a value and makes a list of one
-with a comma before it is known what the config has there: a path loses its
+mmengine's own action removes the spaces of a value and turns one with a
+comma into a list before the value in the config is known: a path loses its
 spaces. Here the text is kept until the options are merged.
 """
 
 import re
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from mmengine import Config
 from mmengine.config import DictAction
 
 from mmdsr.errors import UsageError
 
 #: Keys that name a file or a folder where a config has no value yet.
 _PATHS = re.compile(r'(root|dir|file|path|prefix|from|checkpoint|weights)$')
-#: Spaces inside of a list's item, not those around it.
+#: Spaces inside an item of a list, not those around it.
 _INNER = re.compile(r'(?<=[^\s,\[\](]) +(?=[^\s,\[\])])')
 _SPACE = '\0'
 
 
 class RawOption(str):
-    """Value of an option as it was typed."""
+    """Value of an option as typed."""
 
     __slots__ = ()
 
 
 class _OptionsAction(DictAction):
-    """Collects the options as :class:`RawOption`, by key."""
+    """Collect the options as :class:`RawOption`, by key."""
 
-    def __call__(self, parser, namespace, values, option_string=None):
-        """Take the values of one ``--cfg-options``."""
+    def __call__(
+        self,
+        parser: ArgumentParser,
+        namespace: Namespace,
+        values: Sequence[str],
+        option_string: str | None = None,
+    ) -> None:
+        """Add the values of one ``--cfg-options``."""
         options = dict(getattr(namespace, self.dest, None) or {})
         for text in values:
             key, sign, value = text.partition('=')
@@ -40,15 +50,17 @@ class _OptionsAction(DictAction):
 
 
 def add_options_argument(
-    parser, about='override values of the config', flag='--cfg-options'
-):
+    parser: ArgumentParser,
+    about: str = 'override values of the config',
+    flag: str = '--cfg-options',
+) -> None:
     """Add ``--cfg-options`` to a command line.
 
     Args:
-        parser (ArgumentParser): Gets the argument; its value is a dict of
-            :class:`RawOption`, for :func:`merge_options`.
-        about (str): Help text.
-        flag (str): Name of the argument. Defaults to '--cfg-options'.
+        parser: Parser of the command line. The value of the argument is a dict
+            of :class:`RawOption`, for :func:`merge_options`.
+        about: Help text.
+        flag: Name of the argument.
     """
     parser.add_argument(
         flag,
@@ -59,14 +71,16 @@ def add_options_argument(
     )
 
 
-def merge_options(cfg, options, source):
+def merge_options(
+    cfg: Config, options: dict[str, Any] | None, source: Path | str
+) -> None:
     """Override values of a config, in place.
 
     Args:
-        cfg (Config): The config.
-        options (dict or None): Values by key with dots. A
-            :class:`RawOption` is read as :func:`read_option` says.
-        source (str or Path): The config's file, for messages.
+        cfg: The config.
+        options: Values by dotted key. A :class:`RawOption` is parsed as in
+            :func:`read_option`.
+        source: The config's file, for messages.
 
     Raises:
         UsageError: If an option does not fit the config.
@@ -79,16 +93,17 @@ def merge_options(cfg, options, source):
         ) from error
 
 
-def read_options(options, cfg=None):
-    """Turn what was typed into values.
+def read_options(
+    options: dict[str, Any] | None, cfg: Config | None = None
+) -> dict[str, Any]:
+    """Parse options.
 
     Args:
-        options (dict or None): See :func:`merge_options`.
-        cfg (Config, optional): The config that they are for. Defaults to
-            None, not known.
+        options: See :func:`merge_options`.
+        cfg: The config that the options are for, if known.
 
     Returns:
-        dict: Values by key.
+        Values by key.
 
     Raises:
         UsageError: If the brackets of a list do not match.
@@ -101,18 +116,18 @@ def read_options(options, cfg=None):
     }
 
 
-def read_option(key, text, current=None):
-    """Turn the text of an option into a value.
+def read_option(key: str, text: str, current: object = None) -> object:
+    """Parse the text of an option.
 
     Args:
-        key (str): The option.
-        text (str): What was typed.
-        current (Any): What the config has there. Defaults to None.
+        key: Key of the option.
+        text: Value as typed.
+        current: Value in the config.
 
     Returns:
-        Any: Where the config has a text, and for the path of something that
-        it has no value for, the text as it is (``None`` is still none). Else
-        a number, a truth value, a list (``a,b`` or ``[a,b]``), or a text.
+        The text as it is where the config has a string, or has no value and
+        the key names a path (the text ``None`` still means none). Otherwise a
+        number, a bool, a list (``a,b`` or ``[a,b]``), or a string.
 
     Raises:
         UsageError: If the brackets of a list do not match.
@@ -125,14 +140,14 @@ def read_option(key, text, current=None):
     if keep:
         return None if text == 'None' else str(text)
     try:
-        # Without the spaces of an item, mmengine reads the list.
+        # mmengine parses lists whose items have no spaces.
         value = DictAction._parse_iterable(_INNER.sub(_SPACE, text))
     except AssertionError as error:
         raise UsageError(f'--cfg-options {key}: {error}.') from error
     return _with_spaces(value)
 
 
-def _with_spaces(value):
+def _with_spaces(value: object) -> object:
     if isinstance(value, str):
         return value.replace(_SPACE, ' ')
     if isinstance(value, (list, tuple)):
@@ -140,10 +155,10 @@ def _with_spaces(value):
     return value
 
 
-def _current(cfg, key):
-    """Value of a config at a key with dots, None if there is none."""
+def _current(cfg: object, key: str) -> object:
+    """Return the value of a config at a dotted key, or None."""
     for part in key.split('.'):
-        if isinstance(cfg, Mapping) or hasattr(cfg, 'filename'):
+        if isinstance(cfg, (Mapping, Config)):
             cfg = cfg.get(part)
         elif isinstance(cfg, Sequence) and not isinstance(cfg, str):
             inside = part.isdigit() and int(part) < len(cfg)

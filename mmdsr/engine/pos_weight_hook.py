@@ -1,25 +1,27 @@
-"""Weights of rare classes, from the training split itself."""
+"""Weights of rare classes, computed from the training split."""
 
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import Tensor
 
 from mmdsr.registry import HOOKS
 
 
-def positive_weights(labels):
+def positive_weights(labels: Tensor) -> Tensor:
     """Weigh the positives of each class up to its negatives.
 
     With N images, of which N_c show class c, the benchmark of Sewer-ML
     multiplies the loss of positives by (N - N_c) / N_c.
 
     Args:
-        labels (Tensor): ``(N, K)``, 1 where a class is present.
+        labels: ``(N, K)``, 1 where a class is present.
 
     Returns:
-        Tensor: ``(K,)``. 1 for a class without a positive, which no weight
-        matters for, and for one without a negative, whose positives must
-        not be lost.
+        Weights ``(K,)``: 1 for a class without a positive, for which no weight
+        matters, and for one without a negative, whose positives must count.
     """
     number, positive = len(labels), labels.double().sum(0)
     weights = (number - positive) / positive
@@ -27,16 +29,16 @@ def positive_weights(labels):
     return weights
 
 
-def label_matrix(dataset, classes):
+def label_matrix(dataset: BaseDataset, classes: int) -> Tensor:
     """List the labels of a multi-label data set; reads no image.
 
     Args:
-        dataset (Dataset): Of mmengine's ``BaseDataset`` kind or a wrapper
-            around it, with ``gt_label``.
-        classes (int): Number of classes, K.
+        dataset: An mmengine ``BaseDataset`` or a wrapper around it,
+            with ``gt_label``.
+        classes: Number of classes, K.
 
     Returns:
-        Tensor: ``(N, K)``, 1 where a class is present, else 0.
+        ``(N, K)``, 1 where a class is present, otherwise 0.
     """
     labels = torch.zeros(len(dataset), classes)
     for index in range(len(dataset)):
@@ -46,21 +48,21 @@ def label_matrix(dataset, classes):
 
 @HOOKS.register_module()
 class PosWeightHook(Hook):
-    """Sets ``pos_weight`` of a binary cross entropy before training.
+    """Set ``pos_weight`` of a binary cross entropy before training.
 
     The weights are those of :func:`positive_weights` for the training split
-    that the runner uses, so that a config fits a subset of a data set, too.
-    They are no part of a checkpoint and are counted anew when a run is
-    resumed. A classifier with several heads says by a method
-    ``loss_targets`` what each is trained on; else the loss of its ``head``
-    gets them.
+    that the runner uses, so that a config also fits a subset of a data set.
+    They are not part of a checkpoint and are computed again when a run is
+    resumed. A classifier with several heads has a method ``loss_targets``
+    that returns what each is trained on; otherwise the loss of ``head`` gets
+    the weights.
     """
 
-    def before_train(self, runner):
+    def before_train(self, runner: Runner) -> None:
         """Count the labels and set the weights.
 
         Args:
-            runner (Runner): The runner.
+            runner: The runner.
 
         Raises:
             TypeError: If a head has no loss with ``pos_weight``.
@@ -75,7 +77,7 @@ class PosWeightHook(Hook):
             targets = [(model.head, labels)]
         for head, target in targets:
             loss = getattr(head, 'loss_module', None)
-            if not getattr(loss, 'use_sigmoid', False):
+            if loss is None or not getattr(loss, 'use_sigmoid', False):
                 raise TypeError(
                     'PosWeightHook needs heads with the loss '
                     "dict(type='CrossEntropyLoss', use_sigmoid=True), not "
@@ -84,6 +86,6 @@ class PosWeightHook(Hook):
             loss.pos_weight = positive_weights(target).tolist()
             shown = ', '.join(f'{weight:.3g}' for weight in loss.pos_weight)
             runner.logger.info(
-                f'Weights of positives by {len(target)} training images: '
+                f'Weights of positives from {len(target)} training images: '
                 f'{shown}'
             )

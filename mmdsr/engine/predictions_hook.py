@@ -1,11 +1,15 @@
-"""Predictions of a test in files, whatever the host."""
+"""Write the predictions of a test to files, for any host."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmengine.structures import InstanceData
 from PIL import Image
 
 from mmdsr.io.files import write_bytes
@@ -17,29 +21,31 @@ LIST = 'predictions.json'
 
 @HOOKS.register_module()
 class SavePredictionsHook(Hook):
-    """Saves what a test predicts for some of its images, and the truth.
+    """Save predictions and truth of some images of a test.
 
     Writes ``predictions.json`` with ``classes``, ``palette`` and a list
-    ``images``, each with ``img_path``, ``pred`` and ``truth``. These have
-    what the host's samples have:
+    ``images``, each with ``img_path``, ``pred`` and ``truth``. These contain
+    whatever the host's samples have of:
 
     - ``mask``: name of a PNG of class ids (segmentation),
     - ``boxes``, ``labels``, ``scores``: in pixels of the file (detection),
     - ``classes``: ids of the classes that are present (classification).
 
     Args:
-        out (str): Folder.
-        images (int): How many images, evenly spread. Defaults to 40.
-        min_score (float): Boxes below are left out. Defaults to 0.3.
+        out: Folder to write to.
+        images: Number of images, evenly spread over the data set.
+        min_score: Boxes with a lower score are left out.
     """
 
-    def __init__(self, out, images=40, min_score=0.3):
+    def __init__(
+        self, out: str, images: int = 40, min_score: float = 0.3
+    ) -> None:
         self.out = Path(out)
         self.images = images
         self.min_score = min_score
-        self._found = []
+        self._found: list[dict[str, Any]] = []
 
-    def before_test_epoch(self, runner):
+    def before_test_epoch(self, runner: Runner) -> None:
         """Choose the images."""
         self._found = []
         total = len(runner.test_dataloader.dataset)
@@ -48,16 +54,22 @@ class SavePredictionsHook(Hook):
         self._seen = 0
 
     def after_test_iter(
-        self, runner, batch_idx, data_batch=None, outputs=None
-    ):
-        """Take the outputs of one batch."""
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict[str, Any] | None = None,
+        outputs: Sequence[Any] | None = None,
+    ) -> None:
+        """Keep the outputs of one batch."""
         for sample in outputs or []:
             number, self._seen = self._seen, self._seen + 1
-            # On several ranks the order is another; the first has enough.
+            # Several ranks have another order; those of the first suffice.
             if number in self._chosen and is_main_process():
                 self._found.append(self._describe(sample))
 
-    def after_test_epoch(self, runner, metrics=None):
+    def after_test_epoch(
+        self, runner: Runner, metrics: dict[str, float] | None = None
+    ) -> None:
         """Write the list."""
         if not is_main_process():
             return
@@ -71,11 +83,12 @@ class SavePredictionsHook(Hook):
         )
         write_bytes(self.out / LIST, json.dumps(content).encode())
 
-    def _describe(self, sample):
+    def _describe(self, sample: Mapping[str, Any]) -> dict[str, Any]:
         path = sample.get('img_path')
-        item = dict(img_path=str(path))
+        item: dict[str, Any] = dict(img_path=str(path))
         for kind, prefix in (('pred', 'pred'), ('truth', 'gt')):
-            item[kind] = part = {}
+            part: dict[str, Any] = {}
+            item[kind] = part
             mask = sample.get(f'{prefix}_sem_seg')
             if mask is not None:
                 name = f'{len(self._found):04d}_{kind}.png'
@@ -96,7 +109,7 @@ class SavePredictionsHook(Hook):
                 part['classes'] = label.flatten().tolist()
         return item
 
-    def _boxes(self, found):
+    def _boxes(self, found: InstanceData) -> dict[str, list[Any]]:
         boxes = found.bboxes
         boxes = getattr(boxes, 'tensor', boxes).cpu()
         part = dict(boxes=boxes.tolist(), labels=found.labels.tolist())
@@ -108,17 +121,17 @@ class SavePredictionsHook(Hook):
         return part
 
 
-def read_predictions(folder):
-    """Read what the hook wrote.
+def read_predictions(folder: Path | str) -> dict[str, Any]:
+    """Read the files that :class:`SavePredictionsHook` wrote.
 
     Args:
-        folder (str or Path): Its folder.
+        folder: Folder of the files.
 
     Returns:
-        dict: As written, masks as arrays (H, W) uint8.
+        The content of ``predictions.json``, with masks as arrays (H, W) uint8.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If a file is missing.
     """
     folder = Path(folder)
     content = json.loads((folder / LIST).read_text(encoding='utf-8'))

@@ -1,34 +1,35 @@
-"""Training data that is the same after a stop as without one.
+"""Training data that is the same with an interruption as without one.
 
-mmengine restores weights, optimiser and schedules on resume, but not the
-state of the random generators that shuffle and augment. Here both depend on
-nothing but the seed and the position in training: the sampler derives order
-and a seed per draw from them and the data set augments with that seed, in
-whatever worker process. Nothing has to be stored in the checkpoint.
+On resume, mmengine restores weights, optimizer and schedules, but not the
+state of the random generators that shuffle and augment. Here both depend only
+on the seed and the position in training: the sampler derives the order and a
+seed per draw from them, and the data set augments with that seed, in any
+worker process. Nothing has to be stored in the checkpoint.
 """
 
+from collections.abc import Iterable, Iterator, Sized
 from itertools import chain, count, repeat
 
 import numpy as np
 import torch
 from mmengine.dist import get_dist_info, sync_random_seed
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import Sampler
 
 from mmdsr.datasets.seeding import SeededIndex
 from mmdsr.registry import DATA_SAMPLERS, HOOKS
 
 
-def draw_seed(seed, position):
-    """Seed of the draw at a position of training.
+def draw_seed(seed: int, position: int) -> int:
+    """Return the seed of the draw at a position of training.
 
     Args:
-        seed (int): Seed of the run, >= 0.
-        position (int): Number of samples drawn before, over all ranks.
+        seed: Seed of the run, >= 0.
+        position: Number of samples drawn before, over all ranks.
 
     Returns:
-        int: In [0, 2**32); neighbouring positions have unrelated seeds.
+        Seed in [0, 2**32); neighboring positions have unrelated seeds.
     """
     return int(np.random.SeedSequence([seed, position]).generate_state(1)[0])
 
@@ -40,19 +41,24 @@ class ReplaySampler(Sampler):
     Every sample is drawn once per pass over the data set, each pass in
     another order. The data set must augment under
     :func:`mmdsr.datasets.seeding.seeded_random`, as
-    :class:`mmdsr.RefSRDataset` does. All ranks draw from one sequence in
-    turn.
+    :class:`mmdsr.RefSRDataset` does. All ranks take turns in drawing from one
+    sequence.
 
     Args:
-        dataset (Sized): The data set.
-        shuffle (bool): Whether to shuffle. Defaults to True.
-        seed (int, optional): Seed; the same on all ranks. Defaults to None,
-            a random one.
-        infinite (bool): ``True`` for ``IterBasedTrainLoop``; ``False`` ends
-            after one pass for ``EpochBasedTrainLoop``. Defaults to True.
+        dataset: The data set.
+        shuffle: Whether to shuffle.
+        seed: Seed, the same on all ranks. Defaults to a random one.
+        infinite: ``True`` for ``IterBasedTrainLoop``; ``False`` ends after one
+            pass for ``EpochBasedTrainLoop``.
     """
 
-    def __init__(self, dataset, shuffle=True, seed=None, infinite=True):
+    def __init__(
+        self,
+        dataset: Sized,
+        shuffle: bool = True,
+        seed: int | None = None,
+        infinite: bool = True,
+    ) -> None:
         self.rank, self.world_size = get_dist_info()
         self.size = len(dataset)
         if self.size == 0:
@@ -63,20 +69,21 @@ class ReplaySampler(Sampler):
         self.epoch = 0
         self.start = 0
 
-    def _order(self, epoch):
-        """Order of the samples in a pass."""
+    def _order(self, epoch: int) -> list[int]:
+        """Return the order of the samples in a pass."""
         if not self.shuffle:
             return list(range(self.size))
         generator = torch.Generator().manual_seed(draw_seed(self.seed, epoch))
         return torch.randperm(self.size, generator=generator).tolist()
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[SeededIndex]:
         """Yield the draws of this rank as :class:`SeededIndex`."""
         if self.infinite:
-            draws = count(self.start)
+            draws: Iterable[int] = count(self.start)
         else:
             draws = range(len(self))
-        epoch, order = None, None
+        epoch: int | None = None
+        order: list[int] = []
         for draw in draws:
             position = draw * self.world_size + self.rank
             if self.infinite:
@@ -89,32 +96,32 @@ class ReplaySampler(Sampler):
                 epoch, order = new_epoch, self._order(new_epoch)
             yield SeededIndex(order[place], draw_seed(self.seed, position))
 
-    def __len__(self):
-        """Draws of this rank per pass."""
+    def __len__(self) -> int:
+        """Return the number of draws of this rank per pass."""
         return -(-self.size // self.world_size)
 
-    def set_epoch(self, epoch):
+    def set_epoch(self, epoch: int) -> None:
         """Select the pass; mmengine's sampler seed hook calls it.
 
         Args:
-            epoch (int): Number of the epoch, from 0.
+            epoch: Number of the epoch, from 0.
         """
         self.epoch = epoch
 
 
 @HOOKS.register_module()
 class SkipSeenDataHook(Hook):
-    """Lets a resumed iteration-based run start at its place in the data.
+    """Start a resumed iteration-based run at its position in the data.
 
-    mmengine loads and throws away every batch that was already trained on,
+    mmengine loads and discards every batch that was already trained on,
     which takes as long as loading does. With a :class:`ReplaySampler` the
-    place is known, so they are skipped.
+    position is known, so these batches are skipped.
     """
 
     # Before any hook that looks at the data.
     priority = 'VERY_HIGH'
 
-    def before_train_epoch(self, runner):
+    def before_train_epoch(self, runner: Runner) -> None:
         """Move the sampler; runs once in an iteration-based loop."""
         loop = runner.train_loop
         if not isinstance(loop, IterBasedTrainLoop) or loop.iter == 0:

@@ -1,26 +1,28 @@
-"""Which picture a host's network sees: HR, LR, bicubic or super-resolved.
+"""Choose the picture that a host's network sees: HR, LR, bicubic or SR.
 
 A config of mmsegmentation, mmdetection or mmpretrain that works on HR images
-says everything about the network and its training. What it becomes on small
-images follows: the pipelines reduce the image at their end, and the data
+fully describes a network and its training. The config for small images
+follows from it: the pipelines reduce the image at their end, and the data
 preprocessor enlarges it again. So there is one config per network, and the
 four pictures differ in nothing else.
 """
 
-from collections.abc import Iterator
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
 from mmdsr.errors import UsageError
 from mmdsr.models.networks.padding import SCALE
 
-#: The small image as it is shown at HR size without a network: bilinearly,
-#: as a host's resizing would do it, or bicubically.
+#: Ways to enlarge the small image without a network: bilinearly, as a host's
+#: resizing would do, or bicubically.
 INTERPOLATED = {
     'lr': dict(interpolation='bilinear', scale=SCALE),
     'bicubic': dict(interpolation='bicubic', scale=SCALE),
 }
-#: What ``--input`` takes.
+#: Values of ``--input``.
 INPUTS = (*INTERPOLATED, 'sr', 'hr')
 DOWNSAMPLE = dict(type='mmdsr.Downsample', scale=1 / SCALE)
 #: Data preprocessor of each host, by ``default_scope``, and ours.
@@ -32,23 +34,25 @@ _PREPROCESSORS = {
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
-def add_input_argument(parser) -> None:
+def add_input_argument(parser: ArgumentParser) -> None:
     """Add ``--input`` to a command line.
 
     Args:
-        parser: The ``ArgumentParser``.
+        parser: Parser of the command line.
     """
     parser.add_argument(
         '--input',
         choices=INPUTS,
-        help="of a host's config on HR images: what its network sees. The "
-        'images are reduced by 4 and enlarged bilinearly (lr), bicubically, '
+        help="picture that the network of a host's config on HR images sees: "
+        'the image reduced by 4 and enlarged bilinearly (lr), bicubically, '
         'or by the network that "sr" of the config names (default: the '
         'config as it is)',
     )
 
 
-def enable_sr(cfg: Config, picture: str, sr: dict | None = None) -> None:
+def enable_sr(
+    cfg: Config, picture: str, sr: dict[str, Any] | None = None
+) -> None:
     """Show a host's network another picture of its HR images, in place.
 
     ``mmdsr.Downsample`` goes right before ``Pack...`` of every pipeline, so
@@ -63,11 +67,12 @@ def enable_sr(cfg: Config, picture: str, sr: dict | None = None) -> None:
 
     Raises:
         UsageError: If the config is not one of a host's network on HR images,
-            or nothing says which super-resolution is meant.
+            or the super-resolution is not set.
     """
     if picture not in INPUTS:
         raise UsageError(
-            f'There is no input {picture!r}; known: {", ".join(INPUTS)}.'
+            f'There is no input {picture!r}: choose one of '
+            f'{", ".join(INPUTS)}.'
         )
     preprocessor = find_preprocessor(cfg)
     if picture == 'hr':
@@ -78,7 +83,7 @@ def enable_sr(cfg: Config, picture: str, sr: dict | None = None) -> None:
         sr = sr or cfg.get('sr')
     if not sr:
         raise UsageError(
-            'Which super-resolution? Set "--cfg-options sr.weights='
+            'The super-resolution is not set: use "--cfg-options sr.weights='
             'dsrnet_x_nano", or sr=dict(...) at the top of '
             f'{cfg.filename}.'
         )
@@ -95,7 +100,7 @@ def enable_sr(cfg: Config, picture: str, sr: dict | None = None) -> None:
         transforms = cfg.tta_pipeline[-1].transforms
         transforms.insert(-1, [ConfigDict(DOWNSAMPLE)])
     for hook in cfg.get('custom_hooks') or ():
-        # Of mmdet: another pipeline for the last epochs.
+        # mmdet has one with another pipeline for the last epochs.
         if hook.get('switch_pipeline'):
             hook.switch_pipeline = _reduced(hook.switch_pipeline)
 
@@ -111,7 +116,7 @@ def find_preprocessor(cfg: Config) -> ConfigDict:
         The settings, a part of ``cfg``.
 
     Raises:
-        UsageError: If it is no such config.
+        UsageError: If it is not such a config.
     """
     scope = cfg.get('default_scope')
     if scope not in _PREPROCESSORS:
@@ -119,28 +124,28 @@ def find_preprocessor(cfg: Config) -> ConfigDict:
             f'--input is for configs of {", ".join(_PREPROCESSORS)} on HR '
             f'images; {cfg.filename} has default_scope={scope!r}.'
         )
-    # The runner gives that of the top level to a model that has none.
+    # The runner passes that of the top level to a model that has none.
     place = cfg.model if 'data_preprocessor' in cfg.model else cfg
     if place.get('data_preprocessor') is None:
         place['data_preprocessor'] = ConfigDict()
     found = place['data_preprocessor']
     if found.get('sr'):
         raise UsageError(
-            f'{cfg.filename} super-resolves by itself: give the plain config '
+            f'{cfg.filename} already super-resolves: use the plain config '
             'of the network on HR images.'
         )
     kind = found.get('type', _PREPROCESSORS[scope][0])
     if kind.split('.')[-1] != _PREPROCESSORS[scope][0]:
         raise UsageError(
-            f'{cfg.filename}: there is no super-resolution in front of the '
+            f'{cfg.filename}: there is no super-resolution for the '
             f'data preprocessor {kind}; docs/preprocessing.md says how to '
             'make one ("Another host").'
         )
     return found
 
 
-def _reduce(dataset) -> int:
-    """Reduce the images of a data set and those inside it; count them."""
+def _reduce(dataset: object) -> int:
+    """Reduce the images of all data sets inside one; return their number."""
     count = 0
     for part in _datasets(dataset):
         pipeline = part.get('pipeline')
@@ -150,7 +155,7 @@ def _reduce(dataset) -> int:
     return count
 
 
-def _datasets(value) -> Iterator[ConfigDict]:
+def _datasets(value: object) -> Iterator[ConfigDict]:
     """Yield a data set and those that it wraps."""
     if isinstance(value, (list, tuple)):
         for part in value:
@@ -161,11 +166,11 @@ def _datasets(value) -> Iterator[ConfigDict]:
         yield from _datasets(value.get('datasets'))
 
 
-def _packs(step) -> bool:
+def _packs(step: Mapping[str, Any]) -> bool:
     return step['type'].split('.')[-1].startswith('Pack')
 
 
-def _reduced(pipeline) -> list:
+def _reduced(pipeline: list[ConfigDict]) -> list[ConfigDict]:
     """Return a pipeline that reduces the image before it is packed."""
     *first, pack = pipeline
     # Two loaders may share one data set.

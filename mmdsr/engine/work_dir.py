@@ -1,13 +1,15 @@
-"""One training per working directory, and which checkpoint it goes on with.
+"""One training per working directory, and the checkpoint it resumes from.
 
-A training holds a lock on a file of its directory. The system gives the lock
-back when the process ends in whatever way, so that a dead one holds none.
+A training holds a lock on a file of its directory. The system releases the
+lock when the process ends in any way, so that a dead one holds none.
 """
 
 import os
 import socket
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from mmdsr.errors import CheckpointError, UsageError
 from mmdsr.io.checkpoint import read_checkpoint
@@ -15,20 +17,20 @@ from mmdsr.io.checkpoint import read_checkpoint
 try:
     import fcntl
 except ImportError:  # Windows has no such locks.
-    fcntl = None
+    fcntl = None  # type: ignore[assignment] # checked before use
 
-#: Who trains here.
+#: File that names the process that trains here.
 LOCK = '.training'
 _CHECKPOINTS = ('iter_*.pth', 'epoch_*.pth', 'best_*.pth')
-#: Where launchers say which process of a training this is.
+#: Variables in which launchers set the rank of a process.
 _RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
 
 
-def refuse_used(work_dir):
-    """Refuse to start anew where a training has left checkpoints.
+def refuse_used(work_dir: Path | str) -> None:
+    """Raise an error where a training has left checkpoints.
 
     Args:
-        work_dir (str or Path): Working directory.
+        work_dir: Working directory.
 
     Raises:
         UsageError: If there are any.
@@ -36,20 +38,20 @@ def refuse_used(work_dir):
     found = checkpoints(work_dir)
     if found:
         raise UsageError(
-            f'{work_dir} holds a training already ({found[-1].name}): '
+            f'{work_dir} already holds a training ({found[-1].name}): '
             'continue it with --resume, choose another --work-dir, or remove '
             'the folder.'
         )
 
 
-def checkpoints(work_dir):
+def checkpoints(work_dir: Path | str) -> list[Path]:
     """List the checkpoints of a training.
 
     Args:
-        work_dir (str or Path): Working directory.
+        work_dir: Working directory.
 
     Returns:
-        list[Path]: From the oldest to the newest.
+        The files, from the oldest to the newest.
     """
     found = [
         file
@@ -60,23 +62,23 @@ def checkpoints(work_dir):
     return sorted(found, key=lambda file: file.stat().st_mtime_ns)
 
 
-def latest_checkpoint(work_dir):
+def latest_checkpoint(work_dir: Path | str) -> Path | None:
     """Return the newest complete checkpoint of a working directory.
 
     Args:
-        work_dir (str or Path): Working directory.
+        work_dir: Working directory.
 
     Returns:
-        Path or None: The file, None if there is none.
+        The file, or None if there is none.
 
     Raises:
-        UsageError: If ``last_checkpoint`` names a file that is not there.
+        UsageError: If ``last_checkpoint`` names a file that does not exist.
     """
     note = Path(work_dir, 'last_checkpoint')
-    # mmengine notes the name after the file is complete, so that a kill
-    # while it is written leaves the name of the one before.
+    # mmengine writes the name after the file is complete, so that a kill
+    # in between leaves the name of the previous one.
     name = note.read_text(errors='replace').strip() if note.is_file() else ''
-    # A kill while the name is written leaves nothing.
+    # A kill while the name is written leaves it empty.
     if not name:
         return _newest_readable(work_dir)
     # The folder may have been moved since.
@@ -89,9 +91,9 @@ def latest_checkpoint(work_dir):
     )
 
 
-def _newest_readable(work_dir):
+def _newest_readable(work_dir: Path | str) -> Path | None:
     for file in reversed(checkpoints(work_dir)):
-        # The best one may be an old one.
+        # The best one may be old.
         if file.name.startswith('best_'):
             continue
         try:
@@ -103,16 +105,16 @@ def _newest_readable(work_dir):
 
 
 @contextmanager
-def hold(work_dir):
+def hold(work_dir: Path | str) -> Iterator[None]:
     """Keep other trainings out of a working directory.
 
-    Of a distributed training only the first process does.
+    In a distributed training, only the first process does so.
 
     Args:
-        work_dir (str or Path): Working directory, made if there is none.
+        work_dir: Working directory, created if it does not exist.
 
     Raises:
-        UsageError: If another training has it, or it cannot be written.
+        UsageError: If another training uses it, or it cannot be written.
     """
     rank = next((os.environ[n] for n in _RANKS if n in os.environ), '0')
     try:
@@ -129,18 +131,18 @@ def hold(work_dir):
     try:
         yield
     finally:
-        # Before the lock is given back: nobody else has it.
+        # Before the lock is released, while nobody else has it.
         Path(work_dir, LOCK).unlink(missing_ok=True)
         file.close()
 
 
-def _lock(path):
-    """Lock a file and note in it who does."""
+def _lock(path: Path) -> TextIO:
+    """Lock a file and write the owner into it."""
     while True:
         file = path.open('a+', encoding='utf-8')
         try:
-            # Of this kind, which the workers of a data loader do not
-            # inherit: they may outlive a killed training for seconds.
+            # This kind is not inherited by the workers of a data loader,
+            # which may outlive a killed training for seconds.
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
             file.seek(0)
@@ -150,7 +152,7 @@ def _lock(path):
                 f'Another training ({owner}) writes to {path.parent}: wait '
                 'for it, or choose another --work-dir.'
             ) from error
-        # It may have been removed between opening and locking.
+        # The file may have been removed between opening and locking.
         if path.exists() and os.path.samestat(
             path.stat(), os.fstat(file.fileno())
         ):

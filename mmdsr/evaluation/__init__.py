@@ -13,10 +13,10 @@ from mmdsr.evaluation.multi_label import (
 from mmdsr.evaluation.strips import make_strip
 
 __all__ = [
-    'DepthError',
-    'MatchAccuracy',
     'PSNR',
     'SSIM',
+    'DepthError',
+    'MatchAccuracy',
     'SewerMLMetric',
     'f1_normal',
     'f2_ciw',

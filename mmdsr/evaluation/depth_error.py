@@ -1,12 +1,16 @@
-"""How far the depth that a network predicts is from the truth."""
+"""Errors of the depth that a network predicts."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from mmdsr.evaluation.depth_metrics import depth_errors, roughness
 from mmdsr.evaluation.metrics import SampleMetric
 from mmdsr.registry import METRICS
 
-#: Of the log to the keys of the errors.
+#: Names in the log to keys of the errors.
 NAMES = {
     'AbsRel': 'abs_rel',
     'Delta1.25': 'delta_1.25',
@@ -14,16 +18,18 @@ NAMES = {
 }
 
 
-def to_depth(inverse, near=0.25, far=50.0):
-    """Turn normalised inverse depth into depth.
+def to_depth(
+    inverse: np.ndarray, near: float = 0.25, far: float = 50.0
+) -> np.ndarray:
+    """Turn normalized inverse depth into depth.
 
     Args:
-        inverse (np.ndarray): ``near / Z``, any shape; NaN = unknown.
-        near (float): Metres that 1 stands for.
-        far (float): Largest depth, metres: what is farther lies there.
+        inverse: ``near / Z``, any shape; NaN = unknown.
+        near: Depth in meters that 1 stands for.
+        far: Largest depth in meters; larger ones are clipped to it.
 
     Returns:
-        np.ndarray: Metres, float64; NaN = unknown.
+        Depth in meters, float64; NaN = unknown.
     """
     inverse = np.asarray(inverse, np.float64)
     return near / np.maximum(inverse, near / far)
@@ -33,32 +39,42 @@ def to_depth(inverse, near=0.25, far=50.0):
 class DepthError(SampleMetric):
     """Errors of ``pred_depth`` against ``depth_lr``, means over samples.
 
-    Depth in metres, see :mod:`mmdsr.evaluation.depth_metrics`: ``AbsRel``,
+    Depth in meters, see :mod:`mmdsr.evaluation.depth_metrics`: ``AbsRel``,
     ``Delta1.25``, ``SILog``, ``Roughness``. Samples without depth, and true
-    depths beyond ``far``, do not count. The same errors are printed by
+    depths beyond ``far``, do not count. The errors are those of
     ``tools/analysis_tools/eval_depth.py``.
 
     Args:
-        near (float): Metres that the value 1 of the maps stands for, as in
-            :class:`mmdsr.LoadDepth`. Defaults to 0.25.
-        far (float): Largest depth, metres. Defaults to 50.
-        collect_device (str): ``'cpu'`` or ``'gpu'``, for several processes.
-        prefix (str, optional): Put before the names, with a slash.
+        near: Depth in meters that the value 1 of the maps stands for, as in
+            :class:`mmdsr.LoadDepth`.
+        far: Largest depth in meters.
+        collect_device: ``'cpu'`` or ``'gpu'``, for several processes.
+        prefix: Prefix of the names, separated by a slash.
     """
 
     name = 'DepthError'
 
-    def __init__(self, near=0.25, far=50.0, collect_device='cpu', prefix=None):
+    def __init__(
+        self,
+        near: float = 0.25,
+        far: float = 50.0,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device, prefix)
         self.near = near
         self.far = far
 
-    def process(self, data_batch, data_samples):
+    def process(
+        self,
+        data_batch: dict[str, Any],
+        data_samples: Sequence[dict[str, Any]],
+    ) -> None:
         """Compare the samples of a batch.
 
         Args:
-            data_batch (dict): Not used.
-            data_samples (Sequence[dict]): Samples with predictions.
+            data_batch: Not used.
+            data_samples: Samples with predictions.
 
         Raises:
             KeyError: If a sample has no depth map, or no prediction.
@@ -68,13 +84,13 @@ class DepthError(SampleMetric):
             if 'depth_lr' not in sample:
                 raise KeyError(
                     'DepthError needs the true depth: put mmdsr.LoadDepth '
-                    "into the pipeline and 'depth_lr' into data_keys of "
+                    "in the pipeline and 'depth_lr' in data_keys of "
                     'PackInputs.'
                 )
             if found is None:
                 raise KeyError(
                     'DepthError needs a network that predicts depth; this '
-                    'one gives no pred_depth.'
+                    'one returns no pred_depth.'
                 )
             true = _array(sample['depth_lr'])
             true = np.where(true >= self.near / self.far, true, np.nan)
@@ -88,14 +104,16 @@ class DepthError(SampleMetric):
             row['Roughness'] = roughness(found, true)
             self.results.append(row)
 
-    def compute_metrics(self, results):
+    def compute_metrics(
+        self, results: list[dict[str, Any] | None]
+    ) -> dict[str, float]:
         """Average over samples.
 
         Args:
-            results (list[dict or None]): Errors of each sample.
+            results: Errors of each sample.
 
         Returns:
-            dict[str, float]: Means; NaN without any depth.
+            Means; NaN if no sample has depth.
         """
         rows = [row for row in results if row is not None]
         return {
@@ -106,6 +124,6 @@ class DepthError(SampleMetric):
         }
 
 
-def _array(tensor):
-    """(H, W) of a map with a channel and perhaps a batch of one."""
+def _array(tensor: Tensor) -> np.ndarray:
+    """Return the (H, W) array of a map with a channel and maybe a batch."""
     return tensor.detach().float().cpu().numpy().reshape(tensor.shape[-2:])

@@ -1,28 +1,30 @@
 """Errors of depth maps, as pure functions.
 
 Pixels count where both depths are known (finite and > 0). A relative map is
-right up to a factor only, so it is scaled before it is compared; what the
-scale-invariant error measures does not depend on it.
+only right up to a factor, so it is scaled before the comparison; the
+scale-invariant error does not depend on the factor.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 ALIGNMENTS = ('none', 'median', 'least-squares')
 
 
-def align_scale(predicted, true, mode='median'):
+def align_scale(
+    predicted: np.ndarray, true: np.ndarray, mode: str = 'median'
+) -> tuple[np.ndarray, float]:
     """Scale a depth map to the truth.
 
     Args:
-        predicted (np.ndarray): Depth, any shape; NaN, infinite or <= 0 is
-            unknown.
-        true (np.ndarray): Depth of the same shape.
-        mode (str): ``'median'``: by the median of ``true / predicted``.
-            ``'least-squares'``: by the factor with the least squared error
-            of the depth, ``sum(p t) / sum(p p)``. ``'none'``: by 1.
+        predicted: Depth, any shape; NaN, infinite or <= 0 is unknown.
+        true: Depth of the same shape.
+        mode: ``'median'``: by the median of ``true / predicted``.
+            ``'least-squares'``: by the factor with the least squared error of
+            the depth, ``sum(p t) / sum(p p)``. ``'none'``: by 1.
 
     Returns:
-        tuple[np.ndarray, float]: The scaled map, float64, and the factor.
+        The scaled map, float64, and the factor.
 
     Raises:
         ValueError: If the shapes differ, the mode is unknown, or no pixel is
@@ -40,16 +42,15 @@ def align_scale(predicted, true, mode='median'):
     return np.asarray(predicted, np.float64) * factor, factor
 
 
-def abs_rel(predicted, true):
+def abs_rel(predicted: np.ndarray, true: np.ndarray) -> float:
     r"""Absolute relative error, the mean of ``|p - t| / t``.
 
     Args:
-        predicted (np.ndarray): Depth, any shape; NaN, infinite or <= 0 is
-            unknown.
-        true (np.ndarray): Depth of the same shape.
+        predicted: Depth, any shape; NaN, infinite or <= 0 is unknown.
+        true: Depth of the same shape.
 
     Returns:
-        float: >= 0, 0 is best.
+        >= 0, 0 is best.
 
     Raises:
         ValueError: If the shapes differ or no pixel is known in both.
@@ -58,17 +59,18 @@ def abs_rel(predicted, true):
     return float(np.mean(np.abs(p - t) / t))
 
 
-def delta_accuracy(predicted, true, threshold=1.25):
+def delta_accuracy(
+    predicted: np.ndarray, true: np.ndarray, threshold: float = 1.25
+) -> float:
     """Share of pixels with ``max(p / t, t / p) < threshold``.
 
     Args:
-        predicted (np.ndarray): Depth, any shape; NaN, infinite or <= 0 is
-            unknown.
-        true (np.ndarray): Depth of the same shape.
-        threshold (float): A ratio > 1.
+        predicted: Depth, any shape; NaN, infinite or <= 0 is unknown.
+        true: Depth of the same shape.
+        threshold: A ratio > 1.
 
     Returns:
-        float: In [0, 1], 1 is best.
+        In [0, 1], 1 is best.
 
     Raises:
         ValueError: If the shapes differ or no pixel is known in both.
@@ -77,7 +79,7 @@ def delta_accuracy(predicted, true, threshold=1.25):
     return float(np.mean(np.maximum(p / t, t / p) < threshold))
 
 
-def scale_invariant(predicted, true):
+def scale_invariant(predicted: np.ndarray, true: np.ndarray) -> float:
     r"""Scale-invariant logarithmic error.
 
     The standard deviation of ``d = log p - log t``,
@@ -85,12 +87,11 @@ def scale_invariant(predicted, true):
     factor 1. It does not change if a map is multiplied by a number.
 
     Args:
-        predicted (np.ndarray): Depth, any shape; NaN, infinite or <= 0 is
-            unknown.
-        true (np.ndarray): Depth of the same shape.
+        predicted: Depth, any shape; NaN, infinite or <= 0 is unknown.
+        true: Depth of the same shape.
 
     Returns:
-        float: >= 0, 0 is best.
+        >= 0, 0 is best.
 
     Raises:
         ValueError: If the shapes differ or no pixel is known in both.
@@ -99,20 +100,19 @@ def scale_invariant(predicted, true):
     return float(np.std(np.log(p) - np.log(t)))
 
 
-def roughness(predicted, true):
+def roughness(predicted: np.ndarray, true: np.ndarray) -> float:
     """How much rougher a map is than the truth.
 
-    The mean size of the second differences of the logarithm, along rows and
-    columns, over that of the truth. Grain, of which no mean error tells,
+    The mean absolute second difference of the logarithm, along rows and
+    columns, over that of the truth. Grain, which mean errors hardly show,
     multiplies it.
 
     Args:
-        predicted (np.ndarray): Depth ``(H, W)``; NaN, infinite or <= 0 is
-            unknown.
-        true (np.ndarray): Depth of the same shape.
+        predicted: Depth ``(H, W)``; NaN, infinite or <= 0 is unknown.
+        true: Depth of the same shape.
 
     Returns:
-        float: 1 if as smooth as the truth, less if smoother.
+        1 if as smooth as the truth, less if smoother.
 
     Raises:
         ValueError: If the shapes differ or no three pixels in a row or
@@ -127,26 +127,29 @@ def roughness(predicted, true):
         bent = np.concatenate([np.diff(z, 2, axis).ravel() for axis in (0, 1)])
         bent = np.abs(bent[np.isfinite(bent)])
         if not bent.size:
-            raise ValueError('No three pixels in a row are known.')
+            raise ValueError(
+                'No three adjacent pixels are known in both maps.'
+            )
         bends.append(bent.mean())
     return float(bends[0] / max(bends[1], 1e-12))
 
 
-def depth_errors(predicted, true, align='none'):
+def depth_errors(
+    predicted: np.ndarray, true: np.ndarray, align: str = 'none'
+) -> dict[str, float]:
     """All errors of a map.
 
     Args:
-        predicted (np.ndarray): Depth, any shape; NaN, infinite or <= 0 is
-            unknown.
-        true (np.ndarray): Depth of the same shape.
-        align (str): Mode of :func:`align_scale`.
+        predicted: Depth, any shape; NaN, infinite or <= 0 is unknown.
+        true: Depth of the same shape.
+        align: Mode of :func:`align_scale`.
 
     Returns:
-        dict[str, float]: ``abs_rel``, ``delta_1.25``, ``scale_invariant``,
-        and ``known``, the share of the true pixels that were predicted.
+        ``abs_rel``, ``delta_1.25``, ``scale_invariant``, and ``known``, the
+        share of the true pixels that were predicted.
 
     Raises:
-        ValueError: As :func:`align_scale`.
+        ValueError: As in :func:`align_scale`.
     """
     scaled, _ = align_scale(predicted, true, align)
     there = _is_known(true)
@@ -158,17 +161,19 @@ def depth_errors(predicted, true, align='none'):
     }
 
 
-def _is_known(depth):
+def _is_known(depth: np.ndarray) -> NDArray[np.bool_]:
     depth = np.asarray(depth)
     with np.errstate(invalid='ignore'):
         return np.isfinite(depth) & (depth > 0)
 
 
-def _known(predicted, true):
+def _known(
+    predicted: np.ndarray, true: np.ndarray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if np.shape(predicted) != np.shape(true):
         raise ValueError(
-            f'The maps must have one shape, not {np.shape(predicted)} and '
-            f'{np.shape(true)}.'
+            'The maps must have the same shape, not '
+            f'{np.shape(predicted)} and {np.shape(true)}.'
         )
     both = _is_known(predicted) & _is_known(true)
     if not both.any():

@@ -1,18 +1,19 @@
 """PSNR and SSIM by the protocol of MASA-SR, as pure functions.
 
-Predictions are rounded to uint8, no border is cut off. ``mode='Y'`` compares
+Predictions are rounded to uint8, no border is cropped. ``mode='Y'`` compares
 the luma of BT.601 in its 16 to 235 range (not rounded again), ``'RGB'`` the
 three channels.
 """
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 MODES = ('Y', 'RGB')
 
 # BT.601, studio range: 65.481 + 128.553 + 24.966 = 219 = 235 - 16.
-_LUMA = np.array([65.481, 128.553, 24.966]) / 255
+_LUMA: NDArray[np.float64] = np.array([65.481, 128.553, 24.966]) / 255
 _LUMA_OFFSET = 16
 
 _WINDOW = 11
@@ -21,49 +22,48 @@ _C1 = (0.01 * 255) ** 2
 _C2 = (0.03 * 255) ** 2
 
 
-def to_uint8(image):
+def to_uint8(image: np.ndarray) -> NDArray[np.uint8]:
     """Round an image to uint8.
 
     Args:
-        image (np.ndarray): Any shape, values in [0, 255]; what is beyond is
-            clipped.
+        image: Any shape, values in [0, 255]; others are clipped.
 
     Returns:
-        np.ndarray: uint8.
+        The image in uint8.
 
     Raises:
-        ValueError: If there is a NaN.
+        ValueError: If the image contains NaN.
     """
     image = np.asarray(image)
     if image.dtype == np.uint8:
         return image
     if np.isnan(image).any():
-        raise ValueError('The image holds NaN.')
+        raise ValueError('The image contains NaN.')
     return np.rint(np.clip(image, 0, 255)).astype(np.uint8)
 
 
-def to_y(image):
+def to_y(image: np.ndarray) -> NDArray[np.float64]:
     """Return the luma of an RGB image.
 
     Args:
-        image (np.ndarray): ``(H, W, 3)`` RGB in [0, 255].
+        image: ``(H, W, 3)`` RGB in [0, 255].
 
     Returns:
-        np.ndarray: ``(H, W)`` float64 in [16, 235], BT.601.
+        ``(H, W)`` float64 in [16, 235], BT.601.
     """
     return np.asarray(image, dtype=np.float64) @ _LUMA + _LUMA_OFFSET
 
 
-def psnr(sr, hr, mode='Y'):
+def psnr(sr: np.ndarray, hr: np.ndarray, mode: str = 'Y') -> float:
     """Peak signal-to-noise ratio.
 
     Args:
-        sr (np.ndarray): Prediction, ``(H, W, 3)`` RGB in [0, 255].
-        hr (np.ndarray): Truth, of the same shape.
-        mode (str): ``'Y'`` or ``'RGB'``.
+        sr: Prediction, ``(H, W, 3)`` RGB in [0, 255].
+        hr: Truth, of the same shape.
+        mode: ``'Y'`` or ``'RGB'``.
 
     Returns:
-        float: dB, for a peak of 255; infinity if they are equal.
+        PSNR in dB for a peak of 255; infinity if the images are equal.
 
     Raises:
         ValueError: If the shapes differ or the mode is unknown.
@@ -73,19 +73,19 @@ def psnr(sr, hr, mode='Y'):
     return float(10 * np.log10(255**2 / error)) if error else float('inf')
 
 
-def ssim(sr, hr, mode='Y'):
+def ssim(sr: np.ndarray, hr: np.ndarray, mode: str = 'Y') -> float:
     """Structural similarity with an 11x11 Gaussian window of sigma 1.5.
 
-    The mean is over the pixels whose window lies in the image, and over the
-    channels.
+    The mean is over the pixels whose window lies inside the image, and over
+    the channels.
 
     Args:
-        sr (np.ndarray): Prediction, ``(H, W, 3)`` RGB in [0, 255].
-        hr (np.ndarray): Truth, of the same shape.
-        mode (str): ``'Y'`` or ``'RGB'``.
+        sr: Prediction, ``(H, W, 3)`` RGB in [0, 255].
+        hr: Truth, of the same shape.
+        mode: ``'Y'`` or ``'RGB'``.
 
     Returns:
-        float: In [-1, 1], 1 if they are equal.
+        SSIM in [-1, 1]; 1 if the images are equal.
 
     Raises:
         ValueError: If the shapes differ, a side is shorter than 11, or the
@@ -106,15 +106,15 @@ def ssim(sr, hr, mode='Y'):
     return float(np.mean(luminance * structure))
 
 
-def upscale(image, scale=4):
-    """Enlarge an image with Pillow's bicubic filter: the baseline.
+def upscale(image: NDArray[np.uint8], scale: int = 4) -> NDArray[np.uint8]:
+    """Enlarge an image with Pillow's bicubic filter, the baseline.
 
     Args:
-        image (np.ndarray): ``(h, w, 3)`` uint8.
-        scale (int): Factor.
+        image: ``(h, w, 3)`` uint8.
+        scale: Factor of the enlargement.
 
     Returns:
-        np.ndarray: ``(h * scale, w * scale, 3)`` uint8.
+        ``(h * scale, w * scale, 3)`` uint8.
     """
     height, width = image.shape[:2]
     size = (width * scale, height * scale)
@@ -122,8 +122,10 @@ def upscale(image, scale=4):
     return np.asarray(large)
 
 
-def _channels(sr, hr, mode):
-    """Check, round and bring to ``(H, W, C)`` float64."""
+def _channels(
+    sr: np.ndarray, hr: np.ndarray, mode: str
+) -> list[NDArray[np.float64]]:
+    """Check and round both images; return them as ``(H, W, C)`` float64."""
     if mode not in MODES:
         raise ValueError(f'mode must be one of {MODES}, not {mode!r}.')
     pair = [to_uint8(sr), to_uint8(hr)]
@@ -138,7 +140,7 @@ def _channels(sr, hr, mode):
     return [image.astype(np.float64) for image in pair]
 
 
-def _blur(image):
+def _blur(image: np.ndarray) -> np.ndarray:
     kernel = cv2.getGaussianKernel(_WINDOW, _SIGMA)
     border = _WINDOW // 2
     blurred = cv2.sepFilter2D(image, -1, kernel, kernel)

@@ -1,6 +1,10 @@
-"""How many pixels are matched with the right place of the reference."""
+"""Accuracy of the matches between LR and the reference."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from mmdsr.evaluation.metrics import SampleMetric
 from mmdsr.registry import METRICS
@@ -8,17 +12,19 @@ from mmdsr.registry import METRICS
 THRESHOLDS = (0.25, 0.5, 1.0, 2.0)
 
 
-def match_errors(flow, truth, visible):
+def match_errors(
+    flow: np.ndarray, truth: np.ndarray, visible: np.ndarray
+) -> np.ndarray:
     """Return the end-point errors of the visible pixels.
 
     Args:
-        flow (np.ndarray): Found flow ``(2, H, W)`` in LR pixels.
-        truth (np.ndarray): True flow ``(2, H, W)``.
-        visible (np.ndarray): ``(1, H, W)`` or ``(H, W)``, nonzero where the
-            reference shows the spot.
+        flow: Predicted flow ``(2, H, W)`` in LR pixels.
+        truth: True flow ``(2, H, W)``.
+        visible: ``(1, H, W)`` or ``(H, W)``, nonzero where the reference shows
+            the spot.
 
     Returns:
-        np.ndarray: ``(n,)`` float32 LR pixels.
+        ``(n,)`` float32 in LR pixels.
 
     Raises:
         ValueError: If the shapes differ.
@@ -32,16 +38,15 @@ def match_errors(flow, truth, visible):
     return np.hypot(*(flow - truth))[shown].astype(np.float32)
 
 
-def match_accuracy(errors):
+def match_accuracy(errors: np.ndarray) -> dict[str, float]:
     """Summarize end-point errors.
 
     Args:
-        errors (np.ndarray): ``(n,)`` LR pixels.
+        errors: ``(n,)`` in LR pixels.
 
     Returns:
-        dict[str, float]: ``Match@T`` for each of `THRESHOLDS`: share of the
-        errors up to T, in percent; ``EPE-median`` in LR pixels. NaN without
-        any error.
+        ``Match@T`` for each T of ``THRESHOLDS``: share of the errors up to T,
+        in percent; ``EPE-median`` in LR pixels. NaN if ``errors`` is empty.
     """
     if not len(errors):
         names = [f'Match@{limit:g}' for limit in THRESHOLDS]
@@ -55,25 +60,29 @@ def match_accuracy(errors):
 
 @METRICS.register_module()
 class MatchAccuracy(SampleMetric):
-    """Share of visible pixels matched to a fraction of a pixel.
+    """Share of visible pixels that are matched to within a few pixels.
 
-    Over all visible pixels of all samples together. The prediction is
+    It is over all visible pixels of all samples. The prediction is
     ``pred_flow`` of ``'output'``, the truth ``flow`` and ``visible`` of
     :class:`mmdsr.LoadFlow`.
 
     Args:
-        collect_device (str): ``'cpu'`` or ``'gpu'``, for several processes.
-        prefix (str, optional): Put before the names, with a slash.
+        collect_device: ``'cpu'`` or ``'gpu'``, for several processes.
+        prefix: Prefix of the names, separated by a slash.
     """
 
     name = 'MatchAccuracy'
 
-    def process(self, data_batch, data_samples):
+    def process(
+        self,
+        data_batch: dict[str, Any],
+        data_samples: Sequence[dict[str, Any]],
+    ) -> None:
         """Compare the samples of a batch.
 
         Args:
-            data_batch (dict): Not used.
-            data_samples (Sequence[dict]): Samples with predictions.
+            data_batch: Not used.
+            data_samples: Samples with predictions.
 
         Raises:
             KeyError: If a sample has no true flow, or no prediction though
@@ -84,7 +93,7 @@ class MatchAccuracy(SampleMetric):
             if 'flow' not in sample or 'visible' not in sample:
                 raise KeyError(
                     'MatchAccuracy needs the true flow: put mmdsr.LoadFlow '
-                    "into the pipeline and 'flow' and 'visible' into "
+                    "in the pipeline and 'flow' and 'visible' in "
                     'data_keys of PackInputs.'
                 )
             if not (sample['visible'] > 0).any():
@@ -94,7 +103,7 @@ class MatchAccuracy(SampleMetric):
             if found is None:
                 raise KeyError(
                     'MatchAccuracy needs a network that exposes its match; '
-                    'this one gives no pred_flow.'
+                    'this one returns no pred_flow.'
                 )
             self.results.append(
                 match_errors(
@@ -104,19 +113,19 @@ class MatchAccuracy(SampleMetric):
                 )
             )
 
-    def compute_metrics(self, results):
+    def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
         """Summarize over all pixels.
 
         Args:
-            results (list[np.ndarray]): Errors of each sample.
+            results: Errors of each sample.
 
         Returns:
-            dict[str, float]: See :func:`match_accuracy`.
+            See :func:`match_accuracy`.
         """
         return match_accuracy(np.concatenate(results))
 
 
-def _array(tensor):
-    """(C, H, W) of a field that may have a batch of one."""
+def _array(tensor: Tensor) -> np.ndarray:
+    """Return the (C, H, W) array of a field, maybe with a batch of one."""
     array = tensor.detach().cpu().numpy()
     return array[0] if array.ndim == 4 else array

@@ -1,9 +1,13 @@
 """PSNR and SSIM for mmagic's and mmengine's evaluation loops."""
 
 from abc import abstractmethod
+from collections.abc import Sequence, Sized
+from typing import Any, cast
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from mmdsr.evaluation.functional import MODES, psnr, ssim
 from mmdsr.registry import METRICS
@@ -12,58 +16,67 @@ ORDERS = ('BGR', 'RGB')
 
 
 class SampleMetric(BaseMetric):
-    """A metric that mmagic's and mmengine's evaluators can both run.
+    """A metric for the evaluators of both mmagic and mmengine.
 
     A subclass has a ``name`` and implements ``process`` and
     ``compute_metrics``.
 
     Args:
-        collect_device (str): ``'cpu'`` or ``'gpu'``, for several processes.
-        prefix (str, optional): Put before the name, with a slash.
+        collect_device: ``'cpu'`` or ``'gpu'``, for several processes.
+        prefix: Prefix of the name, separated by a slash.
     """
 
-    # What mmagic's Evaluator groups the metrics by.
+    # mmagic's Evaluator groups the metrics by these.
     SAMPLER_MODE = 'normal'
     sample_model = 'orig'
 
-    def __init__(self, collect_device='cpu', prefix=None):
+    def __init__(
+        self, collect_device: str = 'cpu', prefix: str | None = None
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        self.size = None
+        self.size: int | None = None
 
-    def prepare(self, module, dataloader):
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Key of the result."""
+
+    def prepare(self, module: nn.Module, dataloader: DataLoader) -> None:
         """Note the size of the data set; mmagic's Evaluator calls this.
 
         Args:
-            module (nn.Module): Not used.
-            dataloader (DataLoader): Loader of the data set.
+            module: Not used.
+            dataloader: Loader of the data set.
         """
-        self.size = len(dataloader.dataset)
+        self.size = len(cast(Sized, dataloader.dataset))
 
-    def get_metric_sampler(self, model, dataloader, metrics):
+    def get_metric_sampler(
+        self, model: nn.Module, dataloader: DataLoader, metrics: list[Any]
+    ) -> DataLoader:
         """Return what to draw batches from; mmagic's Evaluator calls this.
 
         Args:
-            model (nn.Module): Not used.
-            dataloader (DataLoader): Loader of the data set.
-            metrics (list): Not used.
+            model: Not used.
+            dataloader: Loader of the data set.
+            metrics: Not used.
 
         Returns:
-            DataLoader: The loader itself.
+            The loader itself.
         """
         return dataloader
 
-    def evaluate(self, size=None):
+    def evaluate(self, size: int | None = None) -> dict[str, float]:
         """Collect the values of all processes and average them.
 
         Args:
-            size (int, optional): Samples in the data set. mmengine's loops
-                give it, mmagic's tell :meth:`prepare`.
+            size: Number of samples in the data set. mmengine's loops pass it,
+                mmagic's call :meth:`prepare`.
 
         Returns:
-            dict[str, float]: The mean.
+            The mean.
 
         Raises:
-            ValueError: If nobody told the size, or there was no sample.
+            ValueError: If the size is not known, or there was no sample.
         """
         size = self.size if size is None else size
         if size is None:
@@ -78,25 +91,25 @@ class SampleMetric(BaseMetric):
 class ImageMetric(SampleMetric):
     """A metric that compares each prediction with its truth.
 
-    What arrives are mmagic's data samples as dicts: the truth at
-    ``gt_key``, the prediction at ``pred_key`` of ``'output'``, both
-    ``(3, H, W)`` in [0, 255].
+    The samples are mmagic's data samples as dicts: the truth at ``gt_key``,
+    the prediction at ``pred_key`` of ``'output'``, both ``(3, H, W)`` in
+    [0, 255].
 
     **Order of the channels.** mmagic's ``DataPreprocessor.destruct`` turns
     predictions to BGR, and in evaluation it turns the fields of its
-    ``data_keys`` (by default the truth) to BGR as well and says so in
-    ``{gt_key}_output_channel_order``. The truth is read by that note; if it
-    was not converted, by the order in which it was loaded
+    ``data_keys`` (by default the truth) to BGR as well and records this in
+    ``{gt_key}_output_channel_order``. The truth is read in that order; if it
+    was not converted, in the order in which it was loaded
     (``gt_channel_order``). ``channel_order`` is the order of the prediction,
-    and of a truth about which nothing is noted.
+    and of a truth whose order is not recorded.
 
     Args:
-        mode (str): ``'Y'`` or ``'RGB'``.
-        gt_key (str): Field of the truth.
-        pred_key (str): Field of the prediction.
-        channel_order (str): ``'BGR'`` (mmagic's editors) or ``'RGB'``.
-        collect_device (str): ``'cpu'`` or ``'gpu'``, for several processes.
-        prefix (str, optional): Put before the name, with a slash.
+        mode: ``'Y'`` or ``'RGB'``.
+        gt_key: Field of the truth.
+        pred_key: Field of the prediction.
+        channel_order: ``'BGR'`` (mmagic's editors) or ``'RGB'``.
+        collect_device: ``'cpu'`` or ``'gpu'``, for several processes.
+        prefix: Prefix of the name, separated by a slash.
 
     Raises:
         ValueError: If an argument is unknown.
@@ -106,13 +119,13 @@ class ImageMetric(SampleMetric):
 
     def __init__(
         self,
-        mode='Y',
-        gt_key='gt_img',
-        pred_key='pred_img',
-        channel_order='BGR',
-        collect_device='cpu',
-        prefix=None,
-    ):
+        mode: str = 'Y',
+        gt_key: str = 'gt_img',
+        pred_key: str = 'pred_img',
+        channel_order: str = 'BGR',
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         if mode not in MODES:
             raise ValueError(f'mode must be one of {MODES}, not {mode!r}.')
         if channel_order not in ORDERS:
@@ -127,28 +140,32 @@ class ImageMetric(SampleMetric):
         self.channel_order = channel_order
 
     @property
-    def name(self):
-        """str: Key of the result, such as ``PSNR-Y``."""
+    def name(self) -> str:
+        """Key of the result, such as ``PSNR-Y``."""
         return f'{self.metric}-{self.mode}'
 
     @abstractmethod
-    def compare(self, sr, hr):
+    def compare(self, sr: np.ndarray, hr: np.ndarray) -> float:
         """Compare one prediction with its truth.
 
         Args:
-            sr (np.ndarray): ``(H, W, 3)`` RGB in [0, 255].
-            hr (np.ndarray): Likewise.
+            sr: Prediction ``(H, W, 3)``, RGB in [0, 255].
+            hr: Ground truth of the same shape.
 
         Returns:
-            float: The value.
+            The value.
         """
 
-    def process(self, data_batch, data_samples):
+    def process(
+        self,
+        data_batch: dict[str, Any],
+        data_samples: Sequence[dict[str, Any]],
+    ) -> None:
         """Compare the samples of a batch.
 
         Args:
-            data_batch (dict): Not used.
-            data_samples (Sequence[dict]): Samples with predictions.
+            data_batch: Not used.
+            data_samples: Samples with predictions.
 
         Raises:
             KeyError: If a sample has no truth or no prediction.
@@ -156,8 +173,8 @@ class ImageMetric(SampleMetric):
         for sample in data_samples:
             if self.gt_key not in sample:
                 raise KeyError(
-                    f'{self.name} needs the truth {self.gt_key!r}; load it '
-                    'in the pipeline or take the metric out.'
+                    f'{self.name} needs the truth {self.gt_key!r}: load it '
+                    'in the pipeline or remove the metric.'
                 )
             sr = to_rgb_array(
                 sample['output'][self.pred_key], self.channel_order
@@ -168,14 +185,14 @@ class ImageMetric(SampleMetric):
             )
             self.results.append(self.compare(sr, hr))
 
-    def compute_metrics(self, results):
+    def compute_metrics(self, results: list[float]) -> dict[str, float]:
         """Average over the samples.
 
         Args:
-            results (list[float]): One value per sample.
+            results: One value per sample.
 
         Returns:
-            dict[str, float]: The mean.
+            The mean.
         """
         return {self.name: float(np.mean(results))}
 
@@ -190,7 +207,7 @@ class PSNR(ImageMetric):
 
     metric = 'PSNR'
 
-    def compare(self, sr, hr):
+    def compare(self, sr: np.ndarray, hr: np.ndarray) -> float:
         """Compare one prediction with its truth; see the base class."""
         return psnr(sr, hr, self.mode)
 
@@ -205,23 +222,23 @@ class SSIM(ImageMetric):
 
     metric = 'SSIM'
 
-    def compare(self, sr, hr):
+    def compare(self, sr: np.ndarray, hr: np.ndarray) -> float:
         """Compare one prediction with its truth; see the base class."""
         return ssim(sr, hr, self.mode)
 
 
-def field_order(sample, key, default):
-    """Return the order of the channels of a data sample's field.
+def field_order(sample: dict[str, Any], key: str, default: str) -> str:
+    """Return the channel order of a field of a data sample.
 
     Args:
-        sample (dict): An mmagic data sample with its meta information.
-        key (str): Field, such as ``'gt_img'``.
-        default (str): What to assume if nothing is noted.
+        sample: An mmagic data sample with its meta information.
+        key: Field, such as ``'gt_img'``.
+        default: Order to assume if none is recorded.
 
     Returns:
-        str: ``'RGB'`` or ``'BGR'``.
+        ``'RGB'`` or ``'BGR'``.
     """
-    # mmagic notes the order of gt_img as gt_channel_order.
+    # mmagic records the order of gt_img as gt_channel_order.
     loaded = f'{"gt" if key == "gt_img" else key}_channel_order'
     noted = (
         sample.get(f'{key}_output_channel_order')
@@ -231,25 +248,25 @@ def field_order(sample, key, default):
     return noted.upper()
 
 
-def to_rgb_array(image, channel_order):
+def to_rgb_array(image: Tensor, channel_order: str) -> np.ndarray:
     """Turn a tensor of a data sample into an RGB array.
 
     Args:
-        image (Tensor): ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 255].
-        channel_order (str): ``'RGB'`` or ``'BGR'``.
+        image: ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 255].
+        channel_order: ``'RGB'`` or ``'BGR'``.
 
     Returns:
-        np.ndarray: ``(H, W, 3)`` RGB, of the same type.
+        ``(H, W, 3)`` RGB of the same dtype.
 
     Raises:
-        ValueError: If the shape is not as said.
+        ValueError: If the shape is another.
     """
     if image.ndim == 4 and image.shape[0] == 1:
         image = image[0]
     if image.ndim != 3 or image.shape[0] != 3:
         raise ValueError(
-            f'A colour image (3, H, W) is needed, not {tuple(image.shape)}.'
+            f'The image must be (3, H, W), not {tuple(image.shape)}.'
         )
-    array = image.detach().cpu().permute(1, 2, 0)
-    array = (array.float() if array.is_floating_point() else array).numpy()
+    pixels = image.detach().cpu().permute(1, 2, 0)
+    array = (pixels.float() if pixels.is_floating_point() else pixels).numpy()
     return array if channel_order == 'RGB' else array[..., ::-1]

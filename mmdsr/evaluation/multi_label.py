@@ -1,4 +1,7 @@
-"""The measures of Sewer-ML: F1 per class, F2-CIW and F1-Normal."""
+"""The metrics of Sewer-ML: F1 per class, F2-CIW and F1-Normal."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -8,24 +11,26 @@ from mmdsr.datasets.sewer_ml_csv import CIW
 from mmdsr.registry import METRICS
 
 
-def f_scores(predicted, truth, beta=1):
+def f_scores(
+    predicted: np.ndarray, truth: np.ndarray, beta: float = 1
+) -> np.ndarray:
     r"""Compute the F-score of each class.
 
-    With N_g images that have the class, N_p predicted to have it and N_c of
-    them right, and as the benchmark does with N_p = 0 taken as 1 and a score
-    that is not defined taken as 0:
+    N_g images have the class, N_p are predicted to have it, and N_c of these
+    are right. As in the benchmark, N_p = 0 is taken as 1 and an undefined
+    score as 0:
 
     .. math::
         P = N_c / N_p, \quad R = N_c / N_g, \quad
         F_\beta = (1 + \beta^2) P R / (\beta^2 P + R)
 
     Args:
-        predicted (np.ndarray): ``(N, K)`` bool.
-        truth (np.ndarray): ``(N, K)`` bool.
-        beta (float): How much more recall counts than precision.
+        predicted: ``(N, K)`` bool.
+        truth: ``(N, K)`` bool.
+        beta: Weight of recall relative to precision.
 
     Returns:
-        np.ndarray: ``(K,)`` in [0, 1].
+        ``(K,)`` in [0, 1].
 
     Raises:
         ValueError: If the shapes differ.
@@ -34,7 +39,7 @@ def f_scores(predicted, truth, beta=1):
     truth = np.asarray(truth, bool)
     if predicted.shape != truth.shape or predicted.ndim != 2:
         raise ValueError(
-            'predicted and truth must have one shape (N, K), not '
+            'predicted and truth must have the same shape (N, K), not '
             f'{predicted.shape} and {truth.shape}.'
         )
     right = (predicted & truth).sum(0)
@@ -46,19 +51,18 @@ def f_scores(predicted, truth, beta=1):
     return np.nan_to_num(scores)
 
 
-def f2_ciw(f2, codes):
+def f2_ciw(f2: Sequence[float] | np.ndarray, codes: Sequence[str]) -> float:
     """Average F2 with the class importance weights of Sewer-ML.
 
     Args:
-        f2 (Sequence[float]): F2 of each class.
-        codes (Sequence[str]): Their codes.
+        f2: F2 of each class.
+        codes: Code of each class.
 
     Returns:
-        float: The average; that of the benchmark if these are its 17
-        classes.
+        The average; that of the benchmark for its 17 classes.
 
     Raises:
-        KeyError: If a code is none of the benchmark's.
+        KeyError: If a code is not one of the benchmark's.
     """
     unknown = [code for code in codes if code not in CIW]
     if unknown:
@@ -68,15 +72,15 @@ def f2_ciw(f2, codes):
     return float(np.average(f2, weights=[CIW[code] for code in codes]))
 
 
-def f1_normal(predicted, truth):
-    """Compute F1 of the implicit class "normal": no class at all.
+def f1_normal(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Compute F1 of the implicit class "normal", no class at all.
 
     Args:
-        predicted (np.ndarray): ``(N, K)`` bool.
-        truth (np.ndarray): ``(N, K)`` bool.
+        predicted: ``(N, K)`` bool.
+        truth: ``(N, K)`` bool.
 
     Returns:
-        float: In [0, 1].
+        F1 in [0, 1].
     """
     normal = [
         ~np.asarray(table, bool).any(1, keepdims=True)
@@ -89,36 +93,40 @@ def f1_normal(predicted, truth):
 class SewerMLMetric(BaseMetric):
     """F1 per class, F2-CIW and F1-Normal of Sewer-ML, in percent.
 
-    A class is found where its score is at least the threshold. Results:
+    A class is predicted if its score is at least the threshold. Results:
 
     - ``F1/CODE`` of each class and ``F1/mean``, their plain mean as in the
       tables of the DSRNet paper;
     - ``F2CIW`` over the benchmark's 17 classes. Over another set of classes
-      the value is not comparable with the benchmark's and its name says over
-      how many it is: ``F2CIW-15``;
-    - ``F1Normal``, of images without a class. One that only a class of the
-      benchmark outside the label set is seen in is normal here.
+      the value is not comparable with the benchmark's and its name has their
+      number: ``F2CIW-15``;
+    - ``F1Normal`` of images without a class. An image whose classes are all
+      outside the label set is normal here.
 
     Args:
-        thr (float): The threshold.
-        absent (str): Classes without a positive in the test data, as the
-            four that SewerSim does not make: ``'skip'`` leaves them out of
-            the keys, of ``F1/mean`` and of F2-CIW, and the log says which;
-            ``'zero'`` counts them with 0, as the benchmark does. False
-            alarms for them count in ``F1Normal`` in any case.
-        collect_device (str): ``'cpu'`` or ``'gpu'``, for several processes.
-        prefix (str, optional): Put before the names, with a slash.
+        thr: The threshold.
+        absent: What to do with classes without a positive in the test data,
+            such as the four that SewerSim does not make: ``'skip'`` leaves
+            them out of the results, of ``F1/mean`` and of F2-CIW, and logs
+            their codes; ``'zero'`` counts them as 0, as the benchmark does.
+            False alarms for them count in ``F1Normal`` in any case.
+        collect_device: ``'cpu'`` or ``'gpu'``, for several processes.
+        prefix: Prefix of the names, separated by a slash.
 
     Raises:
         ValueError: If ``absent`` is something else.
     """
 
-    # Else mmengine warns that there is none.
+    # Without one, mmengine warns.
     default_prefix = ''
 
     def __init__(
-        self, thr=0.5, absent='skip', collect_device='cpu', prefix=None
-    ):
+        self,
+        thr: float = 0.5,
+        absent: str = 'skip',
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         if absent not in ('skip', 'zero'):
             raise ValueError(
                 f"absent must be 'skip' or 'zero', not {absent!r}."
@@ -127,13 +135,17 @@ class SewerMLMetric(BaseMetric):
         self.thr = thr
         self.absent = absent
 
-    def process(self, data_batch, data_samples):
-        """Keep what was found and what is there.
+    def process(
+        self,
+        data_batch: dict[str, Any],
+        data_samples: Sequence[dict[str, Any]],
+    ) -> None:
+        """Keep predictions and truth of a batch.
 
         Args:
-            data_batch (dict): Not used.
-            data_samples (Sequence[dict]): mmpretrain's, with ``pred_score``
-                ``(K,)`` and ``gt_score`` ``(K,)`` or ``gt_label``.
+            data_batch: Not used.
+            data_samples: Of mmpretrain, with ``pred_score`` ``(K,)`` and
+                ``gt_score`` ``(K,)`` or ``gt_label``.
         """
         for sample in data_samples:
             score = sample['pred_score'].cpu().numpy()
@@ -144,15 +156,16 @@ class SewerMLMetric(BaseMetric):
                 truth[sample['gt_label'].cpu().numpy()] = True
             self.results.append((score >= self.thr, truth))
 
-    def compute_metrics(self, results):
-        """Compute the measures over all images.
+    def compute_metrics(
+        self, results: list[tuple[np.ndarray, np.ndarray]]
+    ) -> dict[str, float]:
+        """Compute the metrics over all images.
 
         Args:
-            results (list[tuple[np.ndarray, np.ndarray]]): What
-                :meth:`process` kept of each image.
+            results: What :meth:`process` kept of each image.
 
         Returns:
-            dict[str, float]: Name to percent.
+            The metrics in percent, by name.
 
         Raises:
             ValueError: If the predictions do not have the classes of the
@@ -173,7 +186,7 @@ class SewerMLMetric(BaseMetric):
                 code for code, c in zip(codes, counted, strict=True) if not c
             ]
             MMLogger.get_current_instance().info(
-                f'Not in the test data, and not in the means: '
+                'Not in the test data, and not in the means: '
                 f'{", ".join(absent)}'
             )
         normal = f1_normal(predicted, truth)

@@ -1,7 +1,9 @@
 """Average precision of boxes per class."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmdet.datasets.api_wrappers import COCO, COCOeval
@@ -12,7 +14,7 @@ from mmengine.logging import MMLogger
 from mmdsr.registry import METRICS
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
-"""IoU of COCO's average precision."""
+"""IoU thresholds of COCO's average precision."""
 
 
 @METRICS.register_module()
@@ -21,39 +23,37 @@ class PipeAPMetric(CocoMetric):
 
     Results are ``AP50/CLASS`` (at an IoU of 0.5), ``AP/CLASS`` (mean over
     the IoUs 0.5, 0.55, ... 0.95), and ``AP50/mean``, ``AP/mean``. CLASS is
-    the code of a class if the metainfo of the data set has ``codes``, else
-    its name. A class without any true box has the value NaN and is left out
-    of the mean.
+    the code of a class if the metainfo of the data set has ``codes``,
+    otherwise its name. A class without any true box is NaN and left out of
+    the mean.
 
     It takes mmdet's samples and evaluates with pycocotools. Unlike
     ``CocoMetric`` it does not round, and a detector that finds nothing gets
     zeros instead of no results.
 
     Args:
-        ann_file (str, optional): COCO file of the data set. Defaults to
-            None: the truth comes with the samples, for which
-            ``PackDetInputs`` needs ``'instances'`` in its ``meta_keys``.
-            There is then no second path that could be forgotten.
-        max_dets (int): Best predictions of an image and class that count.
-            Defaults to 100.
-        outfile_prefix (str, optional): Keep the predictions in
-            ``PREFIX.bbox.json``. Defaults to None.
-        backend_args (dict, optional): As of ``CocoMetric``.
-        collect_device (str): ``'cpu'`` or ``'gpu'``, for several processes.
-        prefix (str, optional): Put before the names, with a slash.
+        ann_file: COCO file of the data set. Defaults to None: the truth comes
+            with the samples, for which ``PackDetInputs`` needs ``'instances'``
+            in its ``meta_keys``. No second path can then be forgotten.
+        max_dets: Number of best predictions per image and class that count.
+        outfile_prefix: If given, keep the predictions in
+            ``PREFIX.bbox.json``.
+        backend_args: See ``CocoMetric``.
+        collect_device: ``'cpu'`` or ``'gpu'``, for several processes.
+        prefix: Prefix of the names, separated by a slash.
     """
 
     default_prefix = None
 
     def __init__(
         self,
-        ann_file=None,
-        max_dets=100,
-        outfile_prefix=None,
-        backend_args=None,
-        collect_device='cpu',
-        prefix=None,
-    ):
+        ann_file: str | None = None,
+        max_dets: int = 100,
+        outfile_prefix: str | None = None,
+        backend_args: dict[str, Any] | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(
             ann_file=ann_file,
             metric='bbox',
@@ -65,12 +65,16 @@ class PipeAPMetric(CocoMetric):
             prefix=prefix,
         )
 
-    def process(self, data_batch, data_samples):
-        """Take the samples of a batch.
+    def process(
+        self,
+        data_batch: dict[str, Any],
+        data_samples: Sequence[dict[str, Any]],
+    ) -> None:
+        """Keep the samples of a batch.
 
         Args:
-            data_batch (dict): Not used.
-            data_samples (Sequence[dict]): Samples with predictions.
+            data_batch: Not used.
+            data_samples: Samples with predictions.
 
         Raises:
             KeyError: If the truth is missing.
@@ -84,14 +88,16 @@ class PipeAPMetric(CocoMetric):
             )
         super().process(data_batch, data_samples)
 
-    def compute_metrics(self, results):
+    def compute_metrics(
+        self, results: list[tuple[dict[str, Any]]]
+    ) -> dict[str, float]:
         """Evaluate the predictions of a data set.
 
         Args:
-            results (list[tuple[dict]]): Truth and prediction of each image.
+            results: Truth and prediction of each image.
 
         Returns:
-            dict[str, float]: Percentages, NaN for a class without truth.
+            Percentages, NaN for a class without truth.
 
         Raises:
             ValueError: If the classes of the data set are not the
@@ -140,7 +146,7 @@ class PipeAPMetric(CocoMetric):
         return metrics
 
 
-def _load_results(coco, boxes):
+def _load_results(coco: COCO, boxes: list[dict[str, Any]]) -> COCO:
     """Hand predictions to pycocotools, which does not take an empty list."""
     if boxes:
         return coco.loadRes(boxes)
@@ -150,7 +156,9 @@ def _load_results(coco, boxes):
     return nothing
 
 
-def _per_class(metric, precision, names):
+def _per_class(
+    metric: str, precision: np.ndarray, names: Sequence[str]
+) -> dict[str, float]:
     """Average a ``(IoU, recall, class)`` array to a value per class."""
     values = precision.mean(axis=(0, 1))
     known = values[~np.isnan(values)]

@@ -2,6 +2,7 @@
 
 import torch
 from mmseg.evaluation import IoUMetric
+from torch import Tensor
 
 from mmdsr.datasets.pipe_seg import PipeSegDataset
 from mmdsr.registry import METRICS
@@ -14,7 +15,7 @@ class PipeIoUMetric(IoUMetric):
     Adds to mmseg's ``aAcc``, ``mIoU`` and ``mAcc``, not rounded:
 
     - ``IoU/JO``, ``IoU/IL``, ``IoU/IN``: over the pixels of all images.
-      Other classes than those of :class:`mmdsr.PipeSegDataset` go by their
+      Classes other than those of :class:`mmdsr.PipeSegDataset` go by their
       names.
     - ``IoU/mean``: mean of these. The paper's "Mean" (Tables 3 and 4) is
       not the mean of its three rows, but fits one over five classes with
@@ -25,22 +26,26 @@ class PipeIoUMetric(IoUMetric):
     left out of the means.
 
     Args:
-        background (str): Name of the class that ``IoU/mean`` leaves out.
-        **kwargs: As of mmseg's ``IoUMetric``.
+        background: Name of the class that ``IoU/mean`` leaves out.
+        **kwargs: For mmseg's ``IoUMetric``.
     """
 
-    def __init__(self, background='background', **kwargs):
+    def __init__(
+        self, background: str = 'background', **kwargs: object
+    ) -> None:
         super().__init__(**kwargs)
         self.background = background
 
-    def compute_metrics(self, results):
+    def compute_metrics(
+        self, results: list[tuple[Tensor]]
+    ) -> dict[str, float]:
         """Compute the metrics from the areas of all images.
 
         Args:
-            results (list[tuple[Tensor]]): Of ``intersect_and_union``.
+            results: Results of ``intersect_and_union``, one per image.
 
         Returns:
-            dict[str, float]: The metrics.
+            The metrics.
         """
         metrics = super().compute_metrics(results)
         if self.format_only:

@@ -12,33 +12,31 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def make_strip(
-    lr,
-    ref,
-    sr,
-    hr=None,
-    depth=None,
-    captions=True,
-    depth_true=None,
-):
+    lr: np.ndarray,
+    ref: np.ndarray | None,
+    sr: np.ndarray,
+    hr: np.ndarray | None = None,
+    depth: np.ndarray | None = None,
+    captions: bool = True,
+    depth_true: np.ndarray | None = None,
+) -> np.ndarray:
     """Put LR, bicubic, Ref, SR, HR and depth side by side.
 
     Args:
-        lr (np.ndarray): ``(h, w, 3)`` RGB in [0, 255]; shown enlarged
-            without interpolation, and by bicubic interpolation.
-        ref (np.ndarray or None): ``(Hr, Wr, 3)`` RGB in [0, 255], any size;
-            fitted to the height of ``sr``. Left out if None.
-        sr (np.ndarray): ``(H, W, 3)`` RGB in [0, 255], a whole multiple of
-            ``lr``.
-        hr (np.ndarray, optional): The truth, the size of ``sr``. With it
-            the captions of bicubic and SR give their PSNR-Y.
-        depth (np.ndarray, optional): Normalised inverse depth in [0, 1],
-            ``(h, w)`` or ``(h, w, 1)``; near is bright, NaN is grey.
-        captions (bool): Write a line above each image.
-        depth_true (np.ndarray, optional): True depth to show beside
-            ``depth``.
+        lr: ``(h, w, 3)`` RGB in [0, 255]; shown enlarged without
+            interpolation, and with bicubic interpolation.
+        ref: ``(Hr, Wr, 3)`` RGB in [0, 255], any size; fitted to the height of
+            ``sr``. Left out if None.
+        sr: ``(H, W, 3)`` RGB in [0, 255], an integer multiple of ``lr``.
+        hr: The truth, of the size of ``sr``. The captions of bicubic and
+            SR then include their PSNR-Y.
+        depth: Normalized inverse depth in [0, 1], ``(h, w)`` or ``(h, w, 1)``;
+            near is bright, NaN is gray.
+        captions: Whether to write a line above each image.
+        depth_true: True depth to show next to ``depth``.
 
     Returns:
-        np.ndarray: ``(H', W', 3)`` uint8 RGB.
+        ``(H', W', 3)`` uint8 RGB.
 
     Raises:
         ValueError: If the sizes of ``lr``, ``sr`` and ``hr`` do not agree.
@@ -47,13 +45,16 @@ def make_strip(
     scale = sr.shape[0] // lr.shape[0]
     if sr.shape[:2] != (lr.shape[0] * scale, lr.shape[1] * scale):
         raise ValueError(
-            f'sr {sr.shape[:2]} is no whole multiple of lr {lr.shape[:2]}.'
+            f'sr must be an integer multiple of lr {lr.shape[:2]}, not '
+            f'{sr.shape[:2]}.'
         )
     if hr is not None and hr.shape != sr.shape:
-        raise ValueError(f'hr is {hr.shape}, sr is {sr.shape}.')
+        raise ValueError(
+            f'hr must have the shape of sr {sr.shape}, not {hr.shape}.'
+        )
     height, width = sr.shape[:2]
     bicubic = upscale(lr, scale)
-    panels = [
+    panels: list[tuple[str, np.ndarray]] = [
         ('LR', lr.repeat(scale, 0).repeat(scale, 1)),
         (_scored('Bicubic', bicubic, hr), bicubic),
     ]
@@ -64,7 +65,7 @@ def make_strip(
         panels.append(('HR', to_uint8(hr)))
     for caption, values in (('Depth', depth), ('True depth', depth_true)):
         if values is not None:
-            picture = colour_depth(values)
+            picture = color_depth(values)
             size = (width, height)
             picture = cv2.resize(
                 picture, size, interpolation=cv2.INTER_NEAREST
@@ -84,15 +85,14 @@ def make_strip(
     return strip
 
 
-def colour_depth(depth):
-    """Colour normalised inverse depth.
+def color_depth(depth: np.ndarray) -> np.ndarray:
+    """Color normalized inverse depth.
 
     Args:
-        depth (np.ndarray): ``(h, w)`` or ``(h, w, 1)`` in [0, 1]; NaN is
-            unknown.
+        depth: ``(h, w)`` or ``(h, w, 1)`` in [0, 1]; NaN is unknown.
 
     Returns:
-        np.ndarray: ``(h, w, 3)`` uint8 RGB, near bright, unknown grey.
+        ``(h, w, 3)`` uint8 RGB; near is bright, unknown is gray.
     """
     depth = np.asarray(depth, dtype=np.float32)
     depth = depth.reshape(depth.shape[:2])
@@ -104,13 +104,13 @@ def colour_depth(depth):
     return picture
 
 
-def _scored(caption, image, hr):
+def _scored(caption: str, image: np.ndarray, hr: np.ndarray | None) -> str:
     if hr is None:
         return caption
     return f'{caption} {psnr(image, hr):.2f} dB'
 
 
-def _fit(image, height):
+def _fit(image: np.ndarray, height: int) -> np.ndarray:
     width = max(1, round(image.shape[1] * height / image.shape[0]))
     if image.shape[:2] == (height, width):
         return image
@@ -119,12 +119,12 @@ def _fit(image, height):
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def _stretch(image, size):
+def _stretch(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
 
 
-def _write(band, text):
-    """Write a line into a white band, as large as it fits."""
+def _write(band: np.ndarray, text: str) -> None:
+    """Write a line into a white band, as large as fits."""
     size = 0.5
     (width, _), _ = cv2.getTextSize(text, _FONT, size, 1)
     size = min(size, size * (band.shape[1] - 4) / width)

@@ -1,6 +1,9 @@
 """Arguments that the experiments' command lines share."""
 
 import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
 
 from rich.console import Console
 
@@ -8,14 +11,14 @@ from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
 
 
-def positive(text):
+def positive(text: str) -> int:
     """Parse a positive whole number.
 
     Args:
-        text (str): Of the command line.
+        text: Of the command line.
 
     Returns:
-        int: The number.
+        The number.
 
     Raises:
         ValueError: If it is none.
@@ -26,12 +29,11 @@ def positive(text):
     return number
 
 
-def add_run_arguments(parser):
+def add_run_arguments(parser: ArgumentParser) -> None:
     """Add what says how a set of runs is done.
 
     Args:
-        parser (ArgumentParser): Gets ``--seeds``, ``--jobs`` and
-            ``--cfg-options``.
+        parser: Gets ``--seeds``, ``--jobs`` and ``--cfg-options``.
     """
     parser.add_argument(
         '--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='SEED'
@@ -48,24 +50,25 @@ def add_run_arguments(parser):
     )
 
 
-def run_experiment(parser, experiment, done):
+def run_experiment(
+    parser: ArgumentParser, experiment: Callable[..., Any], done: str
+) -> None:
     """Run an experiment and end as a command does.
 
     The exit status is 2 if something is missing or does not fit, 1 if runs
     failed, and 130 after Ctrl-C, as a shell reports it.
 
     Args:
-        parser (ArgumentParser): Ends the process with a message.
-        experiment (Callable): Takes a ``rich.console.Console`` and returns
-            the runs.
-        done (str): What is said at the end.
+        parser: Ends the process with a message.
+        experiment: Takes a ``rich.console.Console`` and returns the runs.
+        done: What is said at the end.
     """
     try:
         runs = experiment(Console())
     except (UsageError, FileNotFoundError, ValueError) as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
     except KeyboardInterrupt:
-        parser.exit(130, 'Stopped. The same command goes on.\n')
+        parser.exit(130, 'Stopped. The same command continues.\n')
     print(done)
     failed = [run for run in runs if run.error]
     if failed:

@@ -6,12 +6,16 @@ the reference matters, the true one is clearly better than none. What it is
 worth without a network is shown, too: FlowWarp.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from PIL import Image
 from rich.progress import track
+from torch import Tensor, nn
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.errors import MissingDepthError
@@ -49,18 +53,19 @@ _NAMES = {
 _DEPTH_FIELDS = ('depth_lr', 'depth_ref')
 
 
-def build_generator(cfg, checkpoint, device='cpu'):
+def build_generator(
+    cfg: Config, checkpoint: Path | str, device: str | torch.device = 'cpu'
+) -> nn.Module:
     """Build only the network of a config and load its weights.
 
     Args:
-        cfg (Config): Config of a trainable model.
-        checkpoint (str or Path): Training checkpoint or plain weights; or a
-            working directory, of which the best checkpoint is taken, else
-            the newest.
-        device (str or torch.device): Where to run. Defaults to 'cpu'.
+        cfg: Config of a trainable model.
+        checkpoint: Training checkpoint or plain weights; or a working
+            directory, of which the best checkpoint is taken, else the newest.
+        device: Where to run.
 
     Returns:
-        nn.Module: The network, frozen, in evaluation mode.
+        The network, frozen, in evaluation mode.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
@@ -71,7 +76,11 @@ def build_generator(cfg, checkpoint, device='cpu'):
     return generator.to(device).eval().requires_grad_(False)
 
 
-def variants(generator, references=USUAL_REFERENCES, depths=DEPTHS):
+def variants(
+    generator: nn.Module,
+    references: Sequence[str] = USUAL_REFERENCES,
+    depths: Sequence[str] = DEPTHS,
+) -> list[Row]:
     """List what to evaluate.
 
     A network that takes no reference gets none in place of the image itself,
@@ -80,17 +89,17 @@ def variants(generator, references=USUAL_REFERENCES, depths=DEPTHS):
     reference with the other depth sources.
 
     Args:
-        generator (nn.Module): The network.
-        references (Sequence[str]): Of :data:`REFERENCES`.
-        depths (Sequence[str]): Of :data:`DEPTHS`; unusable ones are left
-            out.
+        generator: The network.
+        references: Of :data:`REFERENCES`.
+        depths: Of :data:`DEPTHS`; unusable ones are left out.
 
     Returns:
-        list[Row]: Empty rows.
+        Empty rows.
 
     Raises:
         ValueError: If nothing is left to evaluate.
     """
+    usable: list[str | None]
     if generator.needs_depth:
         usable = [depth for depth in depths if depth != 'predicted']
     elif getattr(generator, 'depth_net', None) is not None:
@@ -119,24 +128,24 @@ def variants(generator, references=USUAL_REFERENCES, depths=DEPTHS):
     ]
 
 
-def _load_images(sample):
+def _load_images(sample: dict[str, Any]) -> dict[str, Any]:
     for key in ('img', 'gt', 'ref'):
         with Image.open(sample[f'{key}_path']) as image:
             sample[key] = np.asarray(image.convert('RGB'))
     return sample
 
 
-def _enlarge_reference(sample):
+def _enlarge_reference(sample: dict[str, Any]) -> dict[str, Any]:
     sample['ref'] = upscale(sample['img'], SCALE)
     return sample
 
 
-def _blacken_reference(sample):
+def _blacken_reference(sample: dict[str, Any]) -> dict[str, Any]:
     sample['ref'] = np.zeros_like(upscale(sample['img'], SCALE))
     return sample
 
 
-def _soften_reference(sample):
+def _soften_reference(sample: dict[str, Any]) -> dict[str, Any]:
     sample['ref'] = soften(sample['ref'], SCALE)
     return sample
 
@@ -144,20 +153,25 @@ def _soften_reference(sample):
 _STAND_INS = {'upscaled': _enlarge_reference, 'black': _blacken_reference}
 
 
-def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
-    """Open a data set with the depth normalisation of a config.
+def open_dataset(
+    cfg: Config,
+    data_root: Path | str,
+    reference: str,
+    split: str = 'test',
+    max_samples: int | None = None,
+) -> RefSRDataset:
+    """Open a data set with the depth normalization of a config.
 
     Args:
-        cfg (Config): Config whose test pipeline has ``mmdsr.LoadDepth``.
-        data_root (str or Path): Data set in the layout of
-            :class:`mmdsr.RefSRDataset`.
-        reference (str): Of :data:`REFERENCES`, or ``'none'``.
-        split (str): Defaults to 'test'.
-        max_samples (int, optional): Defaults to None, all.
+        cfg: Config whose test pipeline has ``mmdsr.LoadDepth``.
+        data_root: Data set in the layout of :class:`mmdsr.RefSRDataset`.
+        reference: Of :data:`REFERENCES`, or ``'none'``.
+        split: Defaults to 'test'.
+        max_samples: Defaults to None, all.
 
     Returns:
-        RefSRDataset: Gives dicts with RGB uint8 ``img``, ``gt``, ``ref``, the
-        true ``flow`` with what is ``visible``, and the depth maps.
+        Gives dicts with RGB uint8 ``img``, ``gt``, ``ref``, the true ``flow``
+        with what is ``visible``, and the depth maps.
     """
     pipeline = [_load_images, TRANSFORMS.build(dict(type='mmdsr.LoadFlow'))]
     if reference in _STAND_INS:
@@ -180,29 +194,32 @@ def open_dataset(cfg, data_root, reference, split='test', max_samples=None):
 
 
 @torch.no_grad()
-def super_resolve(generator, sample, depth=None, reference=True):
+def super_resolve(
+    generator: nn.Module,
+    sample: dict[str, Any],
+    depth: str | None = None,
+    reference: bool = True,
+) -> tuple[np.ndarray, DSROutput]:
     """Run the network on one sample.
 
     Args:
-        generator (nn.Module): The network.
-        sample (dict): ``img`` (h, w, 3) and ``ref`` (Hr, Wr, 3) RGB uint8,
-            and depth maps (., ., 1) for ``depth='given'``.
-        depth (str, optional): Of :data:`DEPTHS`. Defaults to None, for
-            networks without depth.
-        reference (bool): Whether the network gets the reference.
-            Defaults to True.
+        generator: The network.
+        sample: ``img`` (h, w, 3) and ``ref`` (Hr, Wr, 3) RGB uint8, and depth
+            maps (., ., 1) for ``depth='given'``.
+        depth: Of :data:`DEPTHS`. Defaults to None, for networks without depth.
+        reference: Whether the network gets the reference.
 
     Returns:
-        tuple[np.ndarray, DSROutput]: SR (4h, 4w, 3) uint8 and all that the
-        network computed.
+        SR (4h, 4w, 3) uint8 and all that the network computed.
 
     Raises:
         MissingDepthError: If given maps are missing or have holes.
     """
+    network: Any = generator
     weight = next(generator.parameters(), None)
     device = 'cpu' if weight is None else weight.device
 
-    def batch(array):
+    def batch(array: np.ndarray) -> Tensor:
         array = np.ascontiguousarray(array.transpose(2, 0, 1))
         return torch.from_numpy(array)[None].float().to(device)
 
@@ -213,51 +230,56 @@ def super_resolve(generator, sample, depth=None, reference=True):
             ('depth', 'depth_ref'), _DEPTH_FIELDS, (lr, ref), strict=True
         ):
             if depth == 'zero':
-                factor = 1 if field == 'depth_lr' else generator.scale
+                factor = 1 if field == 'depth_lr' else network.scale
                 sides = [-(-side // factor) for side in image.shape[-2:]]
                 maps[key] = image.new_zeros(1, 1, *sides)
                 continue
             values = sample.get(field)
-            if values is None or np.isnan(values).any():
+            holes = getattr(generator, 'takes_unknown_depth', False)
+            if values is None or (np.isnan(values).any() and not holes):
                 raise MissingDepthError(
                     f'{sample["stem"]} has no complete depth map {field}'
                 )
             maps[key] = batch(values)
-    ref = ref if reference else None
-    output = generator.explain(lr, ref, **maps)
+    output = network.explain(lr, ref if reference else None, **maps)
     sr = output.sr[0].permute(1, 2, 0).contiguous().cpu().numpy()
     return to_uint8(sr * 255), output
 
 
-def _scores(image, hr):
+def _scores(image: np.ndarray, hr: np.ndarray) -> tuple[float, float, float]:
     return psnr(image, hr), ssim(image, hr), psnr(image, hr, mode='RGB')
 
 
-def at_rest(sample, bicubic):
+def at_rest(sample: dict[str, Any], bicubic: float) -> bool:
     """Tell whether the camera rested between a frame and its reference.
 
     Any aligned reference gains many dB there, and a few such frames carry a
     mean.
 
     Args:
-        sample (dict): ``gt`` (H, W, 3) and ``ref``, uint8.
-        bicubic (float): PSNR-Y of bicubic in dB.
+        sample: ``gt`` (H, W, 3) and ``ref``, uint8.
+        bicubic: PSNR-Y of bicubic in dB.
 
     Returns:
-        bool: Whether the reference, unaligned, is closer to the truth than
-        bicubic is. One of another size never is.
+        Whether the reference, unaligned, is closer to the truth than bicubic
+        is. One of another size never is.
     """
     ref, truth = sample['ref'], sample['gt']
     return ref.shape == truth.shape and psnr(ref, truth) > bicubic
 
 
-def _fill(row, scores, bicubic, resting):
+def _fill(
+    row: Row,
+    scores: Sequence[Sequence[float]] | np.ndarray,
+    bicubic: np.ndarray,
+    resting: np.ndarray,
+) -> None:
     """Fill in a row: scores (n, 3) of it and of bicubic, (n,) at rest."""
     row.samples = len(scores)
     row.psnr_y, row.ssim_y, row.psnr_rgb = np.mean(scores, axis=0).tolist()
     ours, theirs = np.asarray(scores)[:, 0], bicubic[:, 0]
 
-    def gain(chosen):
+    def gain(chosen: np.ndarray) -> float | None:
         if not chosen.any():
             return None
         return float(np.mean(ours[chosen]) - np.mean(theirs[chosen]))
@@ -268,7 +290,7 @@ def _fill(row, scores, bicubic, resting):
     row.moving = row.samples - row.resting
 
 
-def _match_of(sample, output: DSROutput):
+def _match_of(sample: dict[str, Any], output: DSROutput) -> np.ndarray:
     """Errors of the match where the truth is known (n,)."""
     if output.flow is None or not sample['visible'].any():
         return np.zeros(0, np.float32)
@@ -280,54 +302,52 @@ def _match_of(sample, output: DSROutput):
 
 
 def evaluate(
-    cfg,
-    generator,
-    data_root,
-    references=USUAL_REFERENCES,
-    depths=DEPTHS,
-    split='test',
-    max_samples=None,
-    strips=None,
-    max_strips=16,
-    flow_warp=True,
-):
+    cfg: Config,
+    generator: nn.Module,
+    data_root: Path | str,
+    references: Sequence[str] = USUAL_REFERENCES,
+    depths: Sequence[str] = DEPTHS,
+    split: str = 'test',
+    max_samples: int | None = None,
+    strips: Path | None = None,
+    max_strips: int = 16,
+    flow_warp: bool = True,
+) -> list[Row]:
     """Evaluate a network on a data set in all variants.
 
     Args:
-        cfg (Config): Config of the network.
-        generator (nn.Module): The network, see :func:`build_generator`.
-        data_root (str or Path): The data set.
-        references (Sequence[str]): Of :data:`REFERENCES`.
-        depths (Sequence[str]): Of :data:`DEPTHS`.
-        split (str): Defaults to 'test'.
-        max_samples (int, optional): Evenly spread samples. Defaults to None,
-            all.
-        strips (Path, optional): Folder for comparison strips of the first
-            variant. Defaults to None.
-        max_strips (int): Number of strips, evenly spread. Defaults to 16.
-        flow_warp (bool): Show what the true reference is worth without a
-            network, if it is among the references. Defaults to True.
+        cfg: Config of the network.
+        generator: The network, see :func:`build_generator`.
+        data_root: The data set.
+        references: Of :data:`REFERENCES`.
+        depths: Of :data:`DEPTHS`.
+        split: Defaults to 'test'.
+        max_samples: Evenly spread samples. Defaults to None, all.
+        strips: Folder for comparison strips of the first variant.
+        max_strips: Number of strips, evenly spread.
+        flow_warp: Show what the true reference is worth without a network, if
+            it is among the references.
 
     Returns:
-        list[Row]: Bicubic first, then FlowWarp. A variant that the data does
-        not allow (no depth maps, only one run for a wrong reference) has a
-        note.
+        Bicubic first, then FlowWarp. A variant that the data does not allow
+        (no depth maps, only one run for a wrong reference) has a note.
 
     Raises:
         FileNotFoundError: If the data set is missing.
         ValueError: If it cannot be read.
     """
+    settings: Any = generator
     rows = variants(generator, references, depths)
     dataset = open_dataset(cfg, data_root, 'adjacent', split, max_samples)
-    bicubic, resting = Row('bicubic'), []
-    base = []
+    bicubic = Row('bicubic')
+    firsts, at_rests = [], []
     for index in track(range(len(dataset)), description='bicubic'):
         sample = dataset[index]
-        base.append(
-            _scores(upscale(sample['img'], generator.scale), sample['gt'])
+        firsts.append(
+            _scores(upscale(sample['img'], settings.scale), sample['gt'])
         )
-        resting.append(at_rest(sample, base[-1][0]))
-    base, resting = np.array(base), np.array(resting)
+        at_rests.append(at_rest(sample, firsts[-1][0]))
+    base, resting = np.array(firsts), np.array(at_rests)
     _fill(bicubic, base, base, resting)
     shown = np.linspace(
         0, len(dataset) - 1, min(max_strips, len(dataset)), dtype=int
@@ -338,7 +358,11 @@ def evaluate(
     for row, network in runs:
         try:
             dataset = open_dataset(
-                cfg, data_root, row.reference, split, max_samples
+                cfg,
+                data_root,
+                row.reference or 'none',
+                split,
+                max_samples,
             )
             scores, errors = [], []
             for index in track(range(len(dataset)), description=row.name):
@@ -359,21 +383,27 @@ def evaluate(
             row.note = str(error)
         else:
             _fill(row, scores, base, resting)
-            errors = np.concatenate(errors)
-            row.match = match_accuracy(errors) if len(errors) else None
+            known = np.concatenate(errors)
+            row.match = match_accuracy(known) if len(known) else None
     return [bicubic, *(row for row, _ in runs)]
 
 
-def _write_strip(folder, sample, sr, depth):
+def _write_strip(
+    folder: Path | str,
+    sample: dict[str, Any],
+    sr: np.ndarray,
+    depth: Tensor | None,
+) -> None:
     true = sample.get('depth_lr')
+    drawn = None
     if depth is not None:
-        depth = depth[0].permute(1, 2, 0).cpu().numpy()
+        drawn = depth[0].permute(1, 2, 0).cpu().numpy()
     strip = make_strip(
         sample['img'],
         sample['ref'],
         sr,
         sample['gt'],
-        depth=depth,
+        depth=drawn,
         depth_true=None if true is None or np.isnan(true).all() else true,
     )
     write_png(Path(folder) / f'{sample["stem"]}.png', strip)

@@ -1,8 +1,17 @@
 """A trained network on several data sets, from its checkpoint to tables."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from mmdsr.experiments.compare_references import build_generator, evaluate
+from mmengine.config import Config
+from rich.console import Console
+
+from mmdsr.experiments.compare_references import (
+    DEPTHS,
+    USUAL_REFERENCES,
+    build_generator,
+    evaluate,
+)
 from mmdsr.experiments.references_table import (
     match_table,
     rich_table,
@@ -12,36 +21,39 @@ from mmdsr.io.checkpoint import find_checkpoint
 
 
 def compare(
-    cfg,
-    checkpoint,
-    roots,
-    console,
+    cfg: Config,
+    checkpoint: Path | str,
+    roots: Sequence[str],
+    console: Console,
     *,
-    out=None,
-    split='test',
-    strips=16,
-    device='cpu',
-    **variants,
-):
+    out: Path | str | None = None,
+    split: str = 'test',
+    strips: int = 16,
+    device: str = 'cpu',
+    references: Sequence[str] = USUAL_REFERENCES,
+    depths: Sequence[str] = DEPTHS,
+    max_samples: int | None = None,
+) -> Path:
     """Compare a network with bicubic; show, and write, a table per data set.
 
     Args:
-        cfg (Config): Config of the network.
-        checkpoint (str or Path): Checkpoint, plain weights, or a working
-            directory, of which the best checkpoint is taken.
-        roots (Sequence[str]): Data sets. If there is none, the test data of
-            the config.
-        console (rich.console.Console): Where the tables are shown.
-        out (str or Path, optional): Folder for results and strips. Defaults
-            to None, ``compare`` beside the checkpoint.
-        split (str): Defaults to 'test'.
-        strips (int): Comparison strips per data set. Defaults to 16.
-        device (str): Where to run. Defaults to 'cpu'.
-        **variants: ``references``, ``depths`` and ``max_samples`` of
-            :func:`mmdsr.experiments.compare_references.evaluate`.
+        cfg: Config of the network.
+        checkpoint: Checkpoint, plain weights, or a working directory, of which
+            the best checkpoint is taken.
+        roots: Data sets. If there is none, the test data of the config.
+        console: Where the tables are shown.
+        out: Folder for results and strips. Defaults to None, ``compare``
+            beside the checkpoint.
+        split: Defaults to 'test'.
+        strips: Comparison strips per data set.
+        device: Where to run.
+        references: Of
+            :data:`mmdsr.experiments.compare_references.REFERENCES`.
+        depths: Of :data:`mmdsr.experiments.compare_references.DEPTHS`.
+        max_samples: Evenly spread samples. Defaults to None, all.
 
     Returns:
-        Path: The folder.
+        The folder.
 
     Raises:
         FileNotFoundError: If checkpoint or data are missing.
@@ -60,7 +72,9 @@ def compare(
             split=split,
             strips=out / 'strips' / root.name if strips else None,
             max_strips=strips,
-            **variants,
+            references=references,
+            depths=depths,
+            max_samples=max_samples,
         )
         console.print(rich_table(name, results[name]))
         matches = match_table(name, results[name])

@@ -1,5 +1,6 @@
 """The table of what references and depth are worth."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,22 +17,22 @@ class Row:
     """One line of the table.
 
     Args:
-        name (str): What was evaluated.
-        reference (str, optional): Reference; ``None`` for bicubic,
-            ``'none'`` for a network that was given none.
-        depth (str, optional): Depth source, ``None`` if none is used.
-        samples (int): Number of images; 0 if it could not be evaluated.
-        psnr_y (float, optional): Mean PSNR-Y in dB.
-        ssim_y (float, optional): Mean SSIM-Y.
-        psnr_rgb (float, optional): Mean PSNR-RGB in dB.
-        gain (float, optional): PSNR-Y over bicubic in dB.
-        note (str): Why it could not be evaluated.
-        moving (int): Images of a moving camera.
-        gain_moving (float, optional): Gain on these alone.
-        resting (int): Images of a camera at rest, whose reference shows the
-            same picture.
-        gain_resting (float, optional): Gain on these alone.
-        match (dict[str, float], optional): Accuracy of the match, see
+        name: What was evaluated.
+        reference: Reference; ``None`` for bicubic, ``'none'`` for a network
+            that was given none.
+        depth: Depth source, ``None`` if none is used.
+        samples: Number of images; 0 if it could not be evaluated.
+        psnr_y: Mean PSNR-Y in dB.
+        ssim_y: Mean SSIM-Y.
+        psnr_rgb: Mean PSNR-RGB in dB.
+        gain: PSNR-Y over bicubic in dB.
+        note: Why it could not be evaluated.
+        moving: Images of a moving camera.
+        gain_moving: Gain on these alone.
+        resting: Images of a camera at rest, whose reference shows the same
+            picture.
+        gain_resting: Gain on these alone.
+        match: Accuracy of the match, see
             :func:`mmdsr.evaluation.match_accuracy.match_accuracy`, where the
             truth is known.
     """
@@ -67,11 +68,11 @@ _MATCH_NOTE = (
 )
 
 
-def _gain(value):
+def _gain(value: float | None) -> str:
     return '-' if value is None else f'{value:+.2f}'
 
 
-def _cells(row):
+def _cells(row: Row) -> list[str]:
     if row.psnr_y is None:
         return [row.name, *'------']
     return [
@@ -85,21 +86,23 @@ def _cells(row):
     ]
 
 
-def _match_cells(row):
-    *shares, median = row.match.values()
+def _match_cells(row: Row) -> list[str]:
+    *shares, median = (row.match or {}).values()
     return [row.name, *(f'{v:.1f}' for v in shares), f'{median:.2f}']
 
 
-def _reasons(rows):
+def _reasons(rows: Sequence[Row]) -> list[str]:
     return [f'{row.name}: {row.note}' for row in rows if row.psnr_y is None]
 
 
-def _counts(rows):
+def _counts(rows: Sequence[Row]) -> str:
     row = rows[0]
     return f'{row.samples} images, {row.moving} moving, {row.resting} at rest'
 
 
-def _fill_table(table, header, lines):
+def _fill_table(
+    table: Table, header: Sequence[str], lines: Iterable[Sequence[str]]
+) -> Table:
     for column, title in enumerate(header):
         # Where a terminal is narrow, the name is broken, not a number.
         table.add_column(
@@ -110,16 +113,15 @@ def _fill_table(table, header, lines):
     return table
 
 
-def rich_table(name, rows):
+def rich_table(name: str, rows: list[Row]) -> Table:
     """Lay out the rows for the terminal.
 
     Args:
-        name (str): Name of the data set.
-        rows (list[Row]): Of
-            :func:`mmdsr.experiments.compare_references.evaluate`.
+        name: Name of the data set.
+        rows: Of :func:`mmdsr.experiments.compare_references.evaluate`.
 
     Returns:
-        rich.table.Table: The table.
+        The table.
     """
     title = f'{name} ({_counts(rows)})'
     caption = '\n'.join(_reasons(rows)) or None
@@ -127,17 +129,16 @@ def rich_table(name, rows):
     return _fill_table(table, _HEADER, map(_cells, rows))
 
 
-def match_table(name, rows):
+def match_table(name: str, rows: list[Row]) -> Table | None:
     """Lay out the accuracy of the match for the terminal.
 
     Args:
-        name (str): Name of the data set.
-        rows (list[Row]): Of
-            :func:`mmdsr.experiments.compare_references.evaluate`.
+        name: Name of the data set.
+        rows: Of :func:`mmdsr.experiments.compare_references.evaluate`.
 
     Returns:
-        rich.table.Table or None: The table; ``None`` if the true flow is not
-        known, or nothing was matched.
+        The table; ``None`` if the true flow is not known, or nothing was
+        matched.
     """
     lines = [_match_cells(row) for row in rows if row.match]
     if not lines:
@@ -145,13 +146,15 @@ def match_table(name, rows):
     return _fill_table(Table(title=f'{name}: match'), _MATCH_HEADER, lines)
 
 
-def write_results(out, results, origin):
+def write_results(
+    out: Path | str, results: dict[str, list[Row]], origin: dict[str, str]
+) -> None:
     """Write ``results.json`` and ``results.md``.
 
     Args:
-        out (str or Path): Folder.
-        results (dict[str, list[Row]]): Rows per data set.
-        origin (dict[str, str]): What made them, such as config, checkpoint.
+        out: Folder.
+        results: Rows per data set.
+        origin: What made them, such as config, checkpoint.
     """
     content = dict(
         **origin,

@@ -1,38 +1,48 @@
 """The report of an experiment: ``table.md``, ``table.csv``, ``table.json``."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from mmdsr.experiments.runs import TrainingRun
 from mmdsr.io.files import write_bytes
 from mmdsr.io.reports import write_json
 
 
-def heading(title, origin, notes=()):
+def heading(
+    title: str, origin: Mapping[str, object], notes: Sequence[str] = ()
+) -> list[str]:
     """Write what stands above a table.
 
     Args:
-        title (str): Title.
-        origin (dict[str, object]): How the numbers were made, in the order
-            to print.
-        notes (Sequence[str]): What has to be known about them.
+        title: Title.
+        origin: How the numbers were made, in the order to print.
+        notes: What has to be known about them.
 
     Returns:
-        list[str]: Lines, the last one empty.
+        Lines, the last one empty.
     """
     lines = [f'# {title}', '', *(f'- {k}: {v}' for k, v in origin.items())]
     return [*lines, *(f'- {note}' for note in notes), '']
 
 
-def write_report(out, head, markdown, csv, content, runs):
+def write_report(
+    out: Path | str,
+    head: list[str],
+    markdown: str,
+    csv: str,
+    content: dict[str, Any],
+    runs: Sequence[TrainingRun],
+) -> None:
     """Write the three files.
 
     Args:
-        out (str or Path): Folder.
-        head (list[str]): Of :func:`heading`.
-        markdown (str): The tables as Markdown.
-        csv (str): The tables as CSV.
-        content (dict): Everything else for JSON.
-        runs (Sequence[TrainingRun]): All runs; the JSON file has their
-            results.
+        out: Folder.
+        head: Of :func:`heading`.
+        markdown: The tables as Markdown.
+        csv: The tables as CSV.
+        content: Everything else for JSON.
+        runs: All runs; the JSON file has their results.
     """
     out = Path(out)
     text = '\n'.join([*head, markdown]).rstrip('\n') + '\n'

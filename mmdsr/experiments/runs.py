@@ -3,7 +3,7 @@
 What an experiment, a comparison of many trainings, needs: a run has a folder
 with its ``config.py`` and ``task.json``; a process
 (:mod:`mmdsr.experiments.worker`) trains and tests in it and writes
-``result.json``; stopped at any point, the next start goes on.
+``result.json``; stopped at any point, the next start continues.
 """
 
 import json
@@ -12,14 +12,18 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -39,17 +43,16 @@ class TrainingRun:
     """One training with its tests.
 
     Args:
-        kind (str): Of :data:`mmdsr.experiments.worker.EVALUATORS`.
-        row (str): What is compared: a line or column of the table.
-        seed (int): The seed.
-        title (str): What messages call it.
-        folder (Path): Its folder.
-        tests (dict[str, dict]): Per name, the arguments of the evaluator.
-        iters (int): Iterations, 0 if the schedule counts epochs.
-        epochs (int): Epochs, 0 if the schedule counts iterations.
-        results (dict[str, dict], optional): Per name of a test, once all
-            are done.
-        error (str): Why it failed.
+        kind: Of :data:`mmdsr.experiments.worker.EVALUATORS`.
+        row: What is compared: a line or column of the table.
+        seed: The seed.
+        title: What messages call it.
+        folder: Its folder.
+        tests: Per name, the arguments of the evaluator.
+        iters: Iterations, 0 if the schedule counts epochs.
+        epochs: Epochs, 0 if the schedule counts iterations.
+        results: Per name of a test, once all are done.
+        error: Why it failed.
     """
 
     kind: str
@@ -64,18 +67,20 @@ class TrainingRun:
     error: str = ''
 
 
-def prepare_runs(rows, seeds, make):
+def prepare_runs(
+    rows: Sequence[Any], seeds: Sequence[int], make: Callable[..., Any]
+) -> list[TrainingRun]:
     """Make the folders of all runs, rows x seeds; take up what is done.
 
     Args:
-        rows (Sequence): What is compared.
-        seeds (Sequence[int]): Seeds of every row.
-        make (Callable): Returns the :class:`TrainingRun` and the ``Config``
-            of a row and a seed.
+        rows: What is compared.
+        seeds: Seeds of every row.
+        make: Returns the :class:`TrainingRun` and the ``Config`` of a row and
+            a seed.
 
     Returns:
-        list[TrainingRun]: Seed by seed, so that an experiment that is
-        stopped has something to compare.
+        Seed by seed, so that an experiment that is stopped has something to
+        compare.
 
     Raises:
         UsageError: If a folder holds a run of another config; nothing is
@@ -102,22 +107,22 @@ def prepare_runs(rows, seeds, make):
     return runs
 
 
-def place_of(folder, name):
+def place_of(folder: Path, name: str) -> Path:
     """Return the folder of a test.
 
     Args:
-        folder (Path): Folder of the run.
-        name (str): Name of the test, perhaps a path.
+        folder: Folder of the run.
+        name: Name of the test, perhaps a path.
 
     Returns:
-        Path: Below the folder of the run.
+        Below the folder of the run.
     """
     return (
         folder / 'tests' / (re.sub(r'[^\w.-]+', '-', name).strip('-.') or '_')
     )
 
 
-def _write_configs(runs, texts):
+def _write_configs(runs: Sequence[TrainingRun], texts: Sequence[str]) -> None:
     for run, text in zip(runs, texts, strict=True):
         config = run.folder / 'config.py'
         if config.is_file() and config.read_text(encoding='utf-8') != text:
@@ -129,15 +134,15 @@ def _write_configs(runs, texts):
         write_bytes(run.folder / 'config.py', text.encode())
 
 
-def start(run, threads):
+def start(run: TrainingRun, threads: int) -> subprocess.Popen[bytes]:
     """Start the process of a run.
 
     Args:
-        run (TrainingRun): The run.
-        threads (int): CPU threads that it may use.
+        run: The run.
+        threads: CPU threads that it may use.
 
     Returns:
-        subprocess.Popen: The process; its output goes to ``log.txt``.
+        The process; its output goes to ``log.txt``.
     """
     names = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
     with (run.folder / 'log.txt').open('ab') as log:
@@ -150,12 +155,12 @@ def start(run, threads):
         )
 
 
-def finish(run, code):
+def finish(run: TrainingRun, code: int) -> None:
     """Take up the result of a process that ended.
 
     Args:
-        run (TrainingRun): The run, changed in place.
-        code (int): Exit code.
+        run: The run, changed in place.
+        code: Exit code.
     """
     result = run.folder / 'result.json'
     log = run.folder / 'log.txt'
@@ -167,16 +172,15 @@ def finish(run, code):
     run.error = f'exit code {code}: {last.strip()[:300]} (see {log})'
 
 
-def iteration(run):
+def iteration(run: TrainingRun) -> tuple[int, int]:
     """Return how far a run is, from its log.
 
     Args:
-        run (TrainingRun): The run.
+        run: The run.
 
     Returns:
-        tuple[int, int]: Last logged iteration and their number, of all
-        epochs where ``run.epochs`` is known; zeros before the first one is
-        logged.
+        Last logged iteration and their number, of all epochs where
+        ``run.epochs`` is known; zeros before the first one is logged.
     """
     log = run.folder / 'log.txt'
     if not log.is_file():
@@ -192,16 +196,21 @@ def iteration(run):
     return done, of
 
 
-def run_all(runs, jobs, console, report, poll=0.5):
+def run_all(
+    runs: list[TrainingRun],
+    jobs: int,
+    console: Console,
+    report: Callable[[TrainingRun], str],
+    poll: float = 0.5,
+) -> None:
     """Run what is not done, several processes at a time.
 
     Args:
-        runs (list[TrainingRun]): The runs, changed in place.
-        jobs (int): Processes at a time; they share the CPU's cores.
-        console (rich.console.Console): Where the progress is shown.
-        report (Callable[[TrainingRun], str]): The results of a run in one
-            line.
-        poll (float): Seconds between two looks. Defaults to 0.5.
+        runs: The runs, changed in place.
+        jobs: Processes at a time; they share the CPU's cores.
+        console: Where the progress is shown.
+        report: The results of a run in one line.
+        poll: Seconds between two looks.
 
     Raises:
         KeyboardInterrupt: After the processes were ended.
@@ -217,7 +226,7 @@ def run_all(runs, jobs, console, report, poll=0.5):
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    active = {}
+    active: dict[subprocess.Popen[bytes], tuple[TrainingRun, TaskID]] = {}
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(*columns, console=console))
         stack.callback(_end, active)
@@ -246,7 +255,7 @@ def run_all(runs, jobs, console, report, poll=0.5):
                 console.print(text, highlight=False)
 
 
-def _end(active):
+def _end(active: Iterable[subprocess.Popen[bytes]]) -> None:
     """End all processes, by force if they take longer than ten seconds."""
     for process in active:
         process.terminate()

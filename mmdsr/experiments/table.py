@@ -1,7 +1,9 @@
 """A quantity over seeds, and how tables write it."""
 
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass
@@ -9,10 +11,9 @@ class Value:
     """A quantity over seeds.
 
     Args:
-        mean (float): Mean.
-        spread (float, optional): Sample standard deviation; ``None`` of one
-            value.
-        count (int): How many values.
+        mean: Mean.
+        spread: Sample standard deviation; ``None`` of one value.
+        count: How many values.
     """
 
     mean: float
@@ -20,31 +21,30 @@ class Value:
     count: int
 
 
-def summarise(values):
+def summarize(values: Iterable[float]) -> Value:
     """Return mean and spread.
 
     Args:
-        values (Iterable[float]): At least one.
+        values: At least one.
 
     Returns:
-        Value: Of them.
+        Of them.
     """
     values = list(values)
     spread = statistics.stdev(values) if len(values) > 1 else None
     return Value(statistics.fmean(values), spread, len(values))
 
 
-def text_of(value, digits=2, sign=''):
+def text_of(value: Value | None, digits: int = 2, sign: str = '') -> str:
     """Write a value with its spread.
 
     Args:
-        value (Value, optional): The value.
-        digits (int): Digits after the point. Defaults to 2, as in the
-            paper.
-        sign (str): ``'+'`` to write the sign of positive ones, too.
+        value: The value.
+        digits: Digits after the point. Defaults to 2, as in the paper.
+        sign: ``'+'`` to write the sign of positive ones, too.
 
     Returns:
-        str: The text; ``'-'`` for None.
+        The text; ``'-'`` for None.
     """
     if value is None:
         return '-'
@@ -55,13 +55,13 @@ def text_of(value, digits=2, sign=''):
     return f'{text} ± {value.spread:.{digits}f}'
 
 
-def cells_of(value):
+def cells_of(value: Value | None) -> list[Any]:
     """Return what a CSV table says of a value.
 
     Args:
-        value (Value, optional): The value.
+        value: The value.
 
     Returns:
-        list: Mean and spread, empty where they are unknown.
+        Mean and spread, empty where they are unknown.
     """
     return [value.mean, value.spread] if value else ['', '']

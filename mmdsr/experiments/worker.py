@@ -11,7 +11,9 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mmengine.runner import find_latest_checkpoint
 
@@ -23,10 +25,13 @@ from mmdsr.experiments.runs import place_of
 from mmdsr.io.reports import write_json
 
 #: By the kind of a run: what does one test.
-EVALUATORS = {'ablation': evaluate_network, 'downstream': evaluate_host}
+EVALUATORS: dict[str, Callable[..., dict[str, Any]]] = {
+    'ablation': evaluate_network,
+    'downstream': evaluate_host,
+}
 
 
-def die_with_parent():
+def die_with_parent() -> None:
     """End this process when the one that started it is gone.
 
     A run that outlives its experiment would write into the folder that the
@@ -34,7 +39,7 @@ def die_with_parent():
     """
     parent = os.getppid()
 
-    def watch():
+    def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
@@ -42,14 +47,14 @@ def die_with_parent():
     threading.Thread(target=watch, daemon=True).start()
 
 
-def train_once(folder):
+def train_once(folder: Path) -> Path:
     """Train, unless that is done.
 
     Args:
-        folder (Path): Folder of the run.
+        folder: Folder of the run.
 
     Returns:
-        Path: The last checkpoint.
+        The last checkpoint.
     """
     done = folder / 'trained.json'
     if done.is_file():
@@ -57,7 +62,7 @@ def train_once(folder):
         if checkpoint.is_file():
             return checkpoint
     work = folder / 'work'
-    cfg = load_config(folder / 'config.py', work_dir=work)
+    cfg = load_config(folder / 'config.py', work_dir=str(work))
     set_resume(cfg, 'auto')
     train(cfg)
     # The folder may have been moved since the name was noted.
@@ -68,18 +73,20 @@ def train_once(folder):
     return checkpoint
 
 
-def run_test(folder, checkpoint, kind, name, task):
+def run_test(
+    folder: Path, checkpoint: Path, kind: str, name: str, task: dict[str, Any]
+) -> dict[str, object]:
     """Do one test, unless that is done.
 
     Args:
-        folder (Path): Folder of the run.
-        checkpoint (Path): What to test.
-        kind (str): Kind of the run.
-        name (str): Name of the test.
-        task (dict): What the evaluator has to know.
+        folder: Folder of the run.
+        checkpoint: What to test.
+        kind: Kind of the run.
+        name: Name of the test.
+        task: What the evaluator has to know.
 
     Returns:
-        dict[str, object]: The metrics.
+        The metrics.
     """
     place = place_of(folder, name)
     result = place / 'metrics.json'
@@ -92,11 +99,11 @@ def run_test(folder, checkpoint, kind, name, task):
     return metrics
 
 
-def work(folder):
+def work(folder: Path) -> None:
     """Train and test.
 
     Args:
-        folder (Path): Folder of the run.
+        folder: Folder of the run.
 
     Raises:
         UsageError: If data or checkpoints are missing or do not fit.
@@ -111,7 +118,7 @@ def work(folder):
     write_json(folder / 'result.json', dict(task=task, results=results))
 
 
-def main():
+def main() -> None:
     """Run."""
     die_with_parent()
     try:

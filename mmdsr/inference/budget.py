@@ -1,74 +1,77 @@
 """How much memory and how many cores there are, and how much a tile takes.
 
-A process that asks for more memory than there is gets killed on Linux: there
-is no error to catch. So what a network takes is estimated beforehand, from its
+On Linux, a process that uses more memory than there is gets killed: there is
+no error to catch. So what a network takes is estimated beforehand, from its
 widths and from measurements (docs/results.md), on the high side.
 """
 
 import math
 import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 
+from mmdsr.inference.sources import Network
+
 GIB = 2**30
-#: What a network may take at once. More would not make it faster: on a CPU
-#: tiles that stay near the caches are, and results should depend on the
-#: image, not on what else runs on the machine.
+#: What a network may take at once. More would not make it faster: on a CPU,
+#: tiles that fit the caches do, and results should depend on the image, not
+#: on what else runs on the machine.
 _USUAL = {'cpu': 1.5 * GIB}
 _USUAL_GPU = 6 * GIB
-#: Share of the free memory that may be planned with.
+#: Share of the free memory that may be planned for.
 _SHARE = 0.5
-#: Of :func:`need`: what the libraries take at the first use, how often the
-#: features of LR are held while decoding, those of Ref while encoding, and
-#: images of the size of the result all the time, and bytes of each score.
+#: For :func:`need`: what the libraries take on first use; how many copies of
+#: the features of LR are held while decoding, of those of Ref while encoding,
+#: and of images of the size of the result all the time; and bytes per score.
 _FIXED = 64 * 2**20
 _DECODING, _ENCODING, _IMAGES, _SCORES = 6, 5, 16, 16
 #: Largest side of a tile that is chosen, and the smallest one.
 LARGEST, SMALLEST = 256, 64
-#: Images or tiles at a time; on a CPU more than one is slower.
+#: Images or tiles at a time; on a CPU, more than one is slower.
 _GPU_BATCH = 8
 _NO_LIMIT = 2**60
 
 
-def budget(device, reserve=0):
+def budget(device: torch.device, reserve: float = 0) -> float:
     """Return what a network may take at once.
 
     Args:
-        device (torch.device): Where it runs.
-        reserve (float): Bytes that something else will take. Defaults to 0.
+        device: Where it runs.
+        reserve: Bytes that something else will take. Defaults to 0.
 
     Returns:
-        float: Bytes; negative if not even the reserve is free.
+        The number of bytes; negative if not even the reserve is free.
     """
     usual = _USUAL.get(device.type, _USUAL_GPU)
     free = free_memory(device)
     return usual if free is None else min(usual, _SHARE * (free - reserve))
 
 
-def batch_size(device):
+def batch_size(device: torch.device) -> int:
     """Return how many images or tiles are computed at once.
 
     Args:
-        device (torch.device): Where the network runs.
+        device: Where the network runs.
 
     Returns:
-        int: 1 on a CPU.
+        The number of images; 1 on a CPU.
     """
     return 1 if device.type == 'cpu' else _GPU_BATCH
 
 
-def free_memory(device):
+def free_memory(device: torch.device) -> int | None:
     """Return how much memory this process can still get.
 
-    On a CPU the least of what the system has, what control groups (of a
-    container, of Slurm) leave and what ``ulimit -v`` leaves.
+    On a CPU, this is the least of what the system has, what control groups
+    (of a container, of Slurm) leave and what ``ulimit -v`` leaves.
 
     Args:
-        device (torch.device): Where.
+        device: The device.
 
     Returns:
-        int or None: Bytes; ``None`` if the system does not say.
+        The number of bytes; ``None`` if the system does not say.
     """
     if device.type == 'cuda':
         return torch.cuda.mem_get_info(device)[0]
@@ -78,7 +81,7 @@ def free_memory(device):
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _fields(path):
+def _fields(path: Path | str) -> dict[str, int]:
     """Read numbers by name: ``name 12`` or ``name: 12 kB`` in each line."""
     found = {}
     for line in Path(path).read_text().splitlines():
@@ -88,14 +91,14 @@ def _fields(path):
     return found
 
 
-def _system_free():
+def _system_free() -> int | None:
     try:
         return _fields('/proc/meminfo')['MemAvailable']
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _address_space_free():
+def _address_space_free() -> int | None:
     try:
         import resource
     except ImportError:  # Windows has no such limit
@@ -110,11 +113,11 @@ def _address_space_free():
     return max(0, limit - pages * resource.getpagesize())
 
 
-def _groups(controller, root):
+def _groups(controller: str, root: Path) -> Iterator[Path]:
     """Yield the folders of the control groups of this process, inner first.
 
-    Both versions of control groups are known; the second has no name of a
-    controller.
+    Both versions of control groups are supported; the second one does not
+    name controllers.
     """
     try:
         lines = Path('/proc/self/cgroup').read_text().splitlines()
@@ -132,8 +135,8 @@ def _groups(controller, root):
                 yield folder
 
 
-def _group_free(root=Path('/sys/fs/cgroup')):
-    free = []
+def _group_free(root: Path = Path('/sys/fs/cgroup')) -> int | None:
+    free: list[int] = []
     for folder in _groups('memory', root):
         for limit, usage, cache in (
             ('memory.max', 'memory.current', 'inactive_file'),
@@ -146,7 +149,7 @@ def _group_free(root=Path('/sys/fs/cgroup')):
             try:
                 most = int((folder / limit).read_text())
                 used = int((folder / usage).read_text())
-                # Given back when needed.
+                # The kernel gives it back when needed.
                 used -= _fields(folder / 'memory.stat').get(cache, 0)
             except (OSError, ValueError):  # "max" is no number
                 continue
@@ -155,19 +158,20 @@ def _group_free(root=Path('/sys/fs/cgroup')):
     return min(free, default=None)
 
 
-def cpu_count(root=Path('/sys/fs/cgroup')):
+def cpu_count(root: Path = Path('/sys/fs/cgroup')) -> int:
     """Return how many cores this process may use.
 
     Args:
-        root (Path): Where control groups are mounted.
+        root: Where control groups are mounted.
 
     Returns:
-        int: At least 1; containers with a share of a machine see all of its
-        cores elsewhere, and a thread for each would make them wait.
+        The number of cores, at least 1. Other counts show a container all
+        cores of the machine, even if it may use only a share of them; one
+        thread for each would only make them wait.
     """
     try:
         cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on all systems
+    except AttributeError:  # not available on all systems
         cores = os.cpu_count() or 1
     for folder in _groups('cpu', root):
         try:
@@ -181,28 +185,33 @@ def cpu_count(root=Path('/sys/fs/cgroup')):
             share = math.ceil(int(quota) / int(period))
         except (OSError, ValueError):  # "max" is no number
             continue
-        if share > 0:  # -1 is no limit, too
+        if share > 0:  # -1 means no limit, too
             cores = min(cores, share)
     return cores
 
 
-def need(network, size, ref_size, block=16):
+def need(
+    network: Network,
+    size: Sequence[int],
+    ref_size: Sequence[int],
+    block: int = 16,
+) -> float:
     """Estimate what a network takes for one image or tile.
 
     The float32 features of LR at x1, x2 and x4 and those of Ref are counted
-    by the widths of the network, and multiplied by how many of them lie in
-    memory at a time; images come on top. The factors are fitted to peaks of
-    networks of 8 to 64 channels (docs/results.md), from above.
+    from the widths of the network and multiplied by how many copies are in
+    memory at a time; images come on top. The factors are upper fits to the
+    peaks of networks of 8 to 64 channels (docs/results.md).
 
     Args:
-        network (RefSRNet or DSRNetX): The network.
-        size (Sequence[int]): Height and width of the LR image.
-        ref_size (Sequence[int]): Height and width of its reference.
-        block (int): Side of the matched blocks; 1 for a network without
-            them, which works at the size of LR. Defaults to 16.
+        network: The network.
+        size: Height and width of the LR image.
+        ref_size: Height and width of its reference.
+        block: Side of the matched blocks; 1 for a network without them, which
+            works at the size of LR. Defaults to 16.
 
     Returns:
-        float: Bytes at the peak, the inputs and the result included.
+        The peak in bytes, including the inputs and the result.
     """
     fine, middle, coarse = network.feature_channels()[0]
     pixels, ref_pixels = math.prod(size), math.prod(ref_size)
@@ -210,8 +219,8 @@ def need(network, size, ref_size, block=16):
         return 4 * (14 * coarse + 1000) * pixels + 200 * ref_pixels
     own = 4 * (16 * fine + 4 * middle + coarse) * pixels
     ref = 4 * (fine + middle / 4 + coarse / 16) * ref_pixels
-    # Each block is compared with the whole of Ref-down, then each pixel of
-    # a block with those of a window, which is 1.5 blocks wide.
+    # Each block is compared with all of Ref-down, then each pixel of a block
+    # with those of a window, which is 1.5 blocks wide.
     blocks = max(1, pixels / block**2)
     coarse_scores = blocks * ref_pixels / 16
     fine_scores = (block + 2) ** 2 * 2.25 * ref_pixels / 16 / blocks
@@ -223,32 +232,38 @@ def need(network, size, ref_size, block=16):
     )
 
 
-def smallest(overlap, multiple):
+def smallest(overlap: int, multiple: int) -> int:
     """Return the side of the smallest tiles that are chosen.
 
     Args:
-        overlap (int): Pixels that neighbouring tiles share at least.
-        multiple (int): What the start of a tile must be divisible by.
+        overlap: Pixels that neighboring tiles share at least.
+        multiple: What the start of a tile must be divisible by.
 
     Returns:
-        int: Pixels of LR.
+        The side in pixels of LR.
     """
     return max(SMALLEST, overlap + multiple)
 
 
-def choose_tile(takes, size, overlap, multiple, limit):
-    """Choose how an image is cut.
+def choose_tile(
+    takes: Callable[[Sequence[int]], float],
+    size: Sequence[int],
+    overlap: int,
+    multiple: int,
+    limit: float,
+) -> int | None:
+    """Choose how an image is cut into tiles.
 
     Args:
-        takes (Callable[[Sequence[int]], float]): Bytes that the network
-            takes for a tile of this height and width.
-        size (Sequence[int]): Height and width of the image.
-        overlap (int): Pixels that neighbouring tiles share at least.
-        multiple (int): What the start of a tile must be divisible by.
-        limit (float): Bytes that may be taken.
+        takes: Bytes that the network takes for a tile of this height and
+            width.
+        size: Height and width of the image.
+        overlap: Pixels that neighboring tiles share at least.
+        multiple: What the start of a tile must be divisible by.
+        limit: Bytes that may be taken.
 
     Returns:
-        int or None: Side of the tiles; ``None`` for the whole image.
+        The side of the tiles; ``None`` for the whole image.
 
     Raises:
         MemoryError: If even the smallest tile takes more.
@@ -263,5 +278,5 @@ def choose_tile(takes, size, overlap, multiple, limit):
     raise MemoryError(
         f'{size[1]}x{size[0]} pixels need about '
         f'{wanted / _SHARE / GIB:.1f} GiB of free memory even in tiles of '
-        f'{least}; {max(0, limit) / _SHARE / GIB:.1f} are free for them'
+        f'{least}; {max(0, limit) / _SHARE / GIB:.1f} GiB are free for them'
     )

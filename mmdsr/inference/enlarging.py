@@ -1,156 +1,46 @@
-"""One network on images of any size, in tiles, within the memory there is."""
+"""One network on images of any size, in tiles, within the available memory."""
 
 import warnings
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmdsr.errors import ResultError
 from mmdsr.inference import budget, tiling
-from mmdsr.inference.references import enlarged
-from mmdsr.models.networks.padding import MIN_SIZE
+from mmdsr.inference.pairs import Enlarged, ImagePair, Part, Settings
+from mmdsr.inference.sources import Network
 
 PRECISIONS = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
-#: What a tile sees of its own enlargement on each side, in pixels of LR. A
-#: match lies at the same place, and so wide a reference gives the windows of
-#: the whole image: with 16 or 32 pixels more the mean difference from it rose
-#: from 0.06 to 0.11 of 255 (256x256 pixels in tiles of 128).
-_OWN_MARGIN = 0
 #: Beyond it a result is no image: black and white are 0 and 1.
 _LARGEST = 100
+#: Image (3, H, W) and, if it was asked for, confidence (1, h, w), in 0..1.
+_Raw: TypeAlias = tuple[Tensor, Tensor | None]
 
 
-@dataclass
-class Settings:
-    """How a network is run.
-
-    Args:
-        scale (int): How much it enlarges.
-        multiple (int): What the start of a tile must be divisible by.
-        tile (str, int or None): Side of a tile, ``'auto'``, or ``None`` for
-            the whole image.
-        overlap (int): Pixels that neighbouring tiles share at least.
-        batch (int or None): Images or tiles at a time, ``None`` to choose.
-        precision (str): Of :data:`PRECISIONS`.
-        centered (bool): Whether the network looks for LR from the center of
-            the reference on: a tile then sees that part of the reference
-            which lies where it lies, and its neighbors take over where the
-            match leaves it.
-    """
-
-    scale: int
-    multiple: int
-    tile: str | int | None
-    overlap: int
-    batch: int | None
-    precision: str
-    centered: bool = False
-
-
-@dataclass
-class ImagePair:
-    """An image and its reference, of which parts are taken.
-
-    Args:
-        image (Tensor): BGR (3, H, W) in 0..255.
-        reference (Tensor or str): Likewise, or what stands for it:
-            ``'upscaled'``, ``'self'``, or ``'none'`` for a network that does
-            without: it takes LR itself for that.
-        name (str): What to call the image in messages.
-    """
-
-    image: Tensor
-    reference: Tensor | str
-    name: str = 'an image'
-
-    def __post_init__(self):
-        # Grown before cutting, as the network refuses less.
-        self.lr = _grow(self.image)
-        if isinstance(self.reference, Tensor):
-            self.reference = _grow(self.reference.to(self.image.device))
-        elif self.reference == 'self':
-            self.reference = self.lr
-
-    @property
-    def size(self):
-        """Height and width of what the network sees."""
-        return tuple(self.lr.shape[-2:])
-
-    def ref_size(self, scale):
-        """Return height and width of the reference."""
-        if isinstance(self.reference, Tensor):
-            return tuple(self.reference.shape[-2:])
-        if self.reference == 'none':
-            return self.size
-        return tuple(side * scale for side in self.size)
-
-    def margin(self, side, centered=False):
-        """Return what a tile sees of its reference on each side.
-
-        Args:
-            side (int): Largest side of the tiles.
-            centered (bool): See :class:`Settings`. Defaults to False.
-
-        Returns:
-            int: Pixels of the image.
-        """
-        if centered or isinstance(self.reference, str):
-            return _OWN_MARGIN
-        return side // 2
-
-    def overlap(self, side, settings):
-        """Return what neighboring tiles share at least.
-
-        Args:
-            side (int): Side of the tiles.
-            settings (Settings): How the network is run.
-
-        Returns:
-            int: Pixels of the image.
-        """
-        if settings.centered and isinstance(self.reference, Tensor):
-            return max(settings.overlap, side // 4)
-        return settings.overlap
-
-    def cut(self, tile, side, settings):
-        """Return a tile and its part of the reference, RGB in 0..1."""
-        scale = settings.scale
-        lr = _grow(_to_rgb(tiling.crop(self.lr, tile)))
-        if isinstance(self.reference, str) and self.reference == 'none':
-            return lr, lr
-        window = tiling.reference_window(
-            tile,
-            self.size,
-            self.ref_size(scale),
-            self.margin(side, settings.centered),
-        )
-        if isinstance(self.reference, Tensor):
-            ref = tiling.crop(self.reference, window)
-        else:
-            ref = enlarged(self.lr, window, scale)
-        return lr, _grow(_to_rgb(ref))
-
-
-def enlarge(network, pairs, settings):
+def enlarge(
+    network: Network, pairs: Sequence[ImagePair], settings: Settings
+) -> list[Enlarged]:
     """Enlarge images.
 
     Args:
-        network (RefSRNet or DSRNetX): The network.
-        pairs (Sequence[ImagePair]): Images and references.
-        settings (Settings): How.
+        network: The network.
+        pairs: Images and references.
+        settings: How to run the network.
 
     Returns:
-        list[Tensor]: uint8 BGR images, ``scale`` times as large.
+        The images, ``scale`` times as large.
 
     Raises:
-        ResultError: If the network gives values that are no image.
-        MemoryError: If there is too little memory; says what to do.
+        ResultError: If the network gives values that are not an image.
+        MemoryError: If there is too little memory; it says what to do.
     """
-    results = [None] * len(pairs)
-    whole = {}
+    results: dict[int, Enlarged] = {}
+    whole: dict[
+        tuple[torch.device, tuple[int, int], tuple[int, int]], list[int]
+    ] = {}
     for number, pair in enumerate(pairs):
         tile = _choose(network, pair, settings)
         if tile is not None and max(pair.size) > tile:
@@ -167,22 +57,24 @@ def enlarge(network, pairs, settings):
             images = _whole(network, chosen, settings)
             for number, image in zip(part, images, strict=True):
                 results[number] = image
-    return results
+    return [results[number] for number in range(len(pairs))]
 
 
-def _choose(network, pair, settings):
-    """Choose the side of the tiles of an image; None for the whole."""
-    if settings.tile != 'auto':
+def _choose(
+    network: Network, pair: ImagePair, settings: Settings
+) -> int | None:
+    """Choose the side of the tiles of an image; None for the whole image."""
+    if not isinstance(settings.tile, str):
         return settings.tile
     scale = settings.scale
     height, width = (side * scale for side in pair.size)
-    # The result, the copy with four bytes a pixel that a writer makes, and
+    # The result, the copy with four bytes per pixel that a writer makes, and
     # the rows in which tiles are blended.
     rows = min(height, budget.LARGEST * scale)
     reserve = (3 + 4) * height * width + 2 * 3 * 4 * rows * width
     limit = budget.budget(pair.lr.device, reserve)
 
-    def takes(size):
+    def takes(size: Sequence[int]) -> float:
         margin = pair.margin(max(size), settings.centered)
         sides = zip(size, pair.size, pair.ref_size(scale), strict=True)
         seen = [
@@ -201,7 +93,7 @@ def _choose(network, pair, settings):
         raise MemoryError(f'{pair.name}: {error}') from error
 
 
-def _batch(settings, device, takes):
+def _batch(settings: Settings, device: torch.device, takes: float) -> int:
     """Return how many images or tiles are computed at once."""
     if settings.batch is not None:
         return settings.batch
@@ -210,18 +102,23 @@ def _batch(settings, device, takes):
     )
 
 
-def _whole(network, pairs, settings):
+def _whole(
+    network: Network, pairs: Sequence[ImagePair], settings: Settings
+) -> list[Enlarged]:
     """Enlarge whole images of one size at once."""
     side = max(pairs[0].size)
-    tile = tiling.Tile(*((0, length) for length in pairs[0].size))
-    results = None
+    height, width = pairs[0].size
+    place = tiling.Tile((0, height), (0, width))
+    parts: list[Part] | None = None
+    results: list[_Raw] | None = None
     try:
-        parts = [pair.cut(tile, side, settings) for pair in pairs]
-        results = _forward(network, parts, settings)
+        parts = [pair.cut(place, side, settings) for pair in pairs]
+        explains = _explains(pairs, settings)
+        results = _forward(network, parts, settings, explains)
     except (RuntimeError, MemoryError) as error:
         _refuse_others(error, pairs[0], settings)
     if results is None:
-        # Here, as the error holds the tensors of the failed attempt.
+        # Not above, as the error holds the tensors of the failed attempt.
         parts = None
         if len(pairs) > 1:
             return [_whole(network, [pair], settings)[0] for pair in pairs]
@@ -229,12 +126,19 @@ def _whole(network, pairs, settings):
         _say_less(pairs[0], tile)
         return [_one(network, pairs[0], tile, settings)]
     return [
-        _finish(tiling.to_bytes(_checked(result, pair)), pair, settings.scale)
-        for pair, result in zip(pairs, results, strict=True)
+        _finish(
+            tiling.to_bytes(_checked(result, pair)),
+            trust if trust is None else tiling.to_bytes(trust),
+            pair,
+            settings.scale,
+        )
+        for pair, (result, trust) in zip(pairs, results, strict=True)
     ]
 
 
-def _one(network, pair, tile, settings):
+def _one(
+    network: Network, pair: ImagePair, tile: int, settings: Settings
+) -> Enlarged:
     """Enlarge an image in tiles; in smaller ones if memory runs out."""
     while True:
         try:
@@ -251,8 +155,8 @@ def _one(network, pair, tile, settings):
         _say_less(pair, tile)
 
 
-def _less(side, settings):
-    """Halve the side of a tile, as far as tiles can be made."""
+def _less(side: int, settings: Settings) -> int:
+    """Halve the side of a tile, but not below the smallest tiles."""
     multiple = settings.multiple
     return max(
         budget.smallest(settings.overlap, multiple),
@@ -260,17 +164,19 @@ def _less(side, settings):
     )
 
 
-def _say_less(pair, tile):
+def _say_less(pair: ImagePair, tile: int) -> None:
     warnings.warn(
-        f'{pair.name}: memory ran out, so it is done in tiles of {tile} '
+        f'{pair.name}: memory ran out, so it is processed in tiles of {tile} '
         'pixels.',
         stacklevel=2,
     )
 
 
-def _refuse_others(error, pair, settings):
-    """Raise what is no lack of memory, or cannot be helped."""
-    # CUDA, the CPU's allocator and C++ raise RuntimeError.
+def _refuse_others(
+    error: Exception, pair: ImagePair, settings: Settings
+) -> None:
+    """Raise what is not a lack of memory, or cannot be helped."""
+    # CUDA, the CPU allocator and C++ raise RuntimeError.
     if not isinstance(error, MemoryError) and not any(
         sign in str(error) for sign in ('memory', 'bad_alloc')
     ):
@@ -281,49 +187,60 @@ def _refuse_others(error, pair, settings):
     raise MemoryError(
         f'There is too little memory for {pair.name} of {width}x{height} '
         'pixels with these settings: leave out tile (--tile) and max_batch '
-        '(--batch-size), so that they are chosen by the memory, or lower them.'
+        '(--batch-size), so that they are chosen to fit the memory, or lower '
+        'them.'
     ) from error
 
 
-def _in_tiles(network, pair, tile, settings):
+def _in_tiles(
+    network: Network, pair: ImagePair, tile: int, settings: Settings
+) -> Enlarged:
     scale = settings.scale
     overlap = pair.overlap(tile, settings)
     tiles = tiling.make_tiles(*pair.size, tile, overlap, _grid(settings))
     canvas = tiling.Canvas(tiles, pair.size, scale, overlap, pair.lr.device)
-    waiting = []
+    explains = _explains([pair], settings)
+    trusted = None
+    if explains:
+        trusted = tiling.Canvas(
+            tiles, pair.size, 1, overlap, pair.lr.device, channels=1
+        )
+    waiting: list[tuple[tiling.Tile, Part]] = []
 
-    def flush():
+    def flush() -> None:
         if not waiting:
             return
         places, parts = zip(*waiting, strict=True)
         waiting.clear()
-        for place, result in zip(
-            places, _forward(network, parts, settings), strict=True
-        ):
+        results = _forward(network, parts, settings, explains)
+        for place, (result, trust) in zip(places, results, strict=True):
             height, width = (stop - start for start, stop in place)
             # A tile at the edge may have been grown.
             result = result[:, : height * scale, : width * scale]
             canvas.add(place, _checked(result, pair))
+            if trusted is not None and trust is not None:
+                trusted.add(place, trust[:, :height, :width])
 
     for place in tiles:
         part = pair.cut(place, tile, settings)
         shapes = [image.shape for image in part]
-        # The canvas takes them in their order, a batch those of one shape.
+        # The canvas takes tiles in order, and a batch those of one shape.
         if waiting and shapes != [image.shape for image in waiting[0][1]]:
             flush()
         waiting.append((place, part))
-        sizes = (shape[-2:] for shape in shapes)
-        takes = budget.need(network, *sizes, settings.multiple)
+        size, ref_size = (shape[-2:] for shape in shapes)
+        takes = budget.need(network, size, ref_size, settings.multiple)
         if len(waiting) >= _batch(settings, pair.lr.device, takes):
             flush()
     flush()
-    return _finish(canvas.image(), pair, scale)
+    trust = None if trusted is None else trusted.image()
+    return _finish(canvas.image(), trust, pair, scale, tile)
 
 
-def _grid(settings):
+def _grid(settings: Settings) -> int:
     """Return what the start of a tile is a multiple of.
 
-    Windows of the reference start at multiples of their own, and are to
+    Windows of the reference start at multiples of their own, and have to
     start where the tile does.
     """
     if settings.centered:
@@ -331,44 +248,54 @@ def _grid(settings):
     return settings.multiple
 
 
-def _forward(network, parts, settings):
-    """Run the network on a batch: RGB in 0..1, LR and reference."""
+def _explains(pairs: Sequence[ImagePair], settings: Settings) -> bool:
+    """Tell whether there is a confidence to ask the network for."""
+    return settings.explain and any(pair.has_reference for pair in pairs)
+
+
+def _forward(
+    network: Network, parts: Sequence[Part], settings: Settings, explains: bool
+) -> list[_Raw]:
+    """Run the network on a batch of LR images and references."""
     lr, ref = map(torch.stack, zip(*parts, strict=True))
     dtype = PRECISIONS[settings.precision]
     kind = lr.device.type
     with torch.autocast(kind, enabled=False):
         chosen = torch.autocast(kind, dtype) if dtype else nullcontext()
         with chosen:
-            return network.to(lr.device)(lr, ref).float()
+            network = network.to(lr.device)
+            if not explains:
+                return [(image, None) for image in network(lr, ref).float()]
+            # The common base class of the networks does not declare it.
+            output = network.explain(lr, ref)  # type: ignore[operator]
+    # A match score may be negative: it speaks against the reference.
+    trust = output.confidence.float().clamp(0, 1).nan_to_num(0)
+    return list(zip(output.sr.float(), trust, strict=True))
 
 
-def _checked(result, pair):
-    """Refuse what is no image before anything is made of it."""
+def _checked(result: Tensor, pair: ImagePair) -> Tensor:
+    """Refuse what is not an image before anything is made of it."""
     # NaN compares as false.
     if not bool((result.abs() <= _LARGEST).all()):
         raise ResultError(
-            f'The network gives values for {pair.name} that are no colours '
+            f'The network gives values for {pair.name} that are not colors '
             '(not finite, or far too large): its weights are damaged or do '
-            "not fit. Use other weights; with half precision try 'fp32'."
+            "not fit. Use other weights; with half precision, try 'fp32'."
         )
     return result
 
 
-def _finish(image, pair, scale):
-    """Cut off what the image was grown by, and turn RGB into BGR."""
-    height, width = (side * scale for side in pair.image.shape[-2:])
-    return image[:, :height, :width].flip(0)
-
-
-def _to_rgb(image):
-    """Turn BGR in 0..255 into RGB in 0..1."""
-    return image.flip(0).float().clamp(0, 255) / 255
-
-
-def _grow(image):
-    """Replicate the last row and column up to the networks' least size."""
-    bottom, right = (max(0, MIN_SIZE - side) for side in image.shape[-2:])
-    if not bottom and not right:
-        return image
-    grown = F.pad(image[None].float(), (0, right, 0, bottom), mode='replicate')
-    return grown[0].to(image.dtype)
+def _finish(
+    image: Tensor,
+    trust: Tensor | None,
+    pair: ImagePair,
+    scale: int,
+    tile: int | None = None,
+) -> Enlarged:
+    """Cut off what the image was padded by, and turn RGB into BGR."""
+    height, width = pair.image.shape[-2:]
+    pixels = image[:, : height * scale, : width * scale].flip(0)
+    # Others of the batch may have a reference.
+    if trust is None or not pair.has_reference:
+        return Enlarged(pixels, None, tile)
+    return Enlarged(pixels, trust[0, :height, :width], tile)

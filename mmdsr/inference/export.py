@@ -1,26 +1,28 @@
 """Super-resolved copies of a folder of images, as PNG files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from PIL import Image
 
+from mmdsr.evidence.options import EvidenceOptions
+from mmdsr.evidence.sidecar import overlay_path
 from mmdsr.inference.export_target import ExportTarget
 from mmdsr.inference.jobs import Job, attach_references, list_jobs
 from mmdsr.inference.journal import (
     Journal,
     Record,
     Stamp,
+    is_same,
     remove_leftovers,
     stamp,
 )
-from mmdsr.io.files import whole_file
+from mmdsr.inference.outputs import ResultWriter
+from mmdsr.inference.pairs import Enlarged
+from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.frames import real_path, shown
-from mmdsr.io.images import save_png
 from mmdsr.io.manifest import MANIFEST
 from mmdsr.io.pictures import Picture, read_picture
 
@@ -30,13 +32,12 @@ class ExportReport:
     """What became of the images.
 
     Attributes:
-        total (int): Images of this process.
-        written (int): Files written now.
-        kept (int): Files that were there already.
-        failed (dict[str, str]): Image to the reason why it has no file.
-        partial (dict[str, str]): Image to which of its pictures were left
-            out.
-        notes (dict[str, str]): Image to what was converted in reading it.
+        total: Images of this process.
+        written: Files written now.
+        kept: Files that were there already.
+        failed: Image to the reason why it has no file.
+        partial: Image to which of its pictures were left out.
+        notes: Image to what was converted in reading it.
     """
 
     total: int = 0
@@ -46,12 +47,12 @@ class ExportReport:
     partial: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 
-    def add(self, image, record):
+    def add(self, image: str, record: Record) -> None:
         """Note a file that is there now.
 
         Args:
-            image (str): What to call its source.
-            record (Record): What is known about it.
+            image: What to call its source.
+            record: What is known about it.
         """
         if record.note:
             self.notes[image] = record.note
@@ -76,17 +77,22 @@ class _Waiting(NamedTuple):
     reference: Stamp | None
 
 
+#: ``progress(items, text, total)`` returns the items, shown as progress.
+Progress = Callable[[Iterable[Job], str, int], Iterable[Job]]
+
+
 def export_folder(
-    resolver,
-    source,
-    target,
-    refs=None,
-    device=None,
-    overwrite=False,
-    rank=0,
-    world_size=1,
-    progress: Callable | None = None,
-):
+    resolver: SuperResolver,
+    source: str | Path,
+    target: str | Path,
+    refs: str | Path | None = None,
+    device: str | torch.device | None = None,
+    overwrite: bool = False,
+    rank: int = 0,
+    world_size: int = 1,
+    progress: Progress | None = None,
+    evidence: EvidenceOptions | None = None,
+) -> ExportReport:
     """Super-resolve a folder into a folder that mirrors it.
 
     ``SOURCE/sub/name.jpg`` becomes ``TARGET/sub/name.png``, to the last bit
@@ -97,31 +103,33 @@ def export_folder(
     with other settings is refused, save with ``overwrite``. Files that this
     function did not write, or that have changed since, are never touched.
 
+    Each file holds the record of how it was made, and ``name.png.json``
+    beside it holds it too; see :mod:`mmdsr.evidence`.
+
     Images are converted to sRGB, transparency is enlarged bicubically and
     kept.
 
     Args:
-        resolver (SuperResolver): What to enlarge the images with.
-        source (str or Path): An image, or a folder of images at any depth.
-        target (str or Path): Folder to be made; not in ``source``, and
-            ``source`` not in it.
-        refs (str or Path, optional): For a resolver with
-            ``reference='file'``: folder of the references, mirrored like
-            ``target``, any usual suffix. Defaults to None.
-        device (str or torch.device, optional): Where to compute. Defaults
-            to None, a GPU if there is one.
-        overwrite (bool): Drop the files that calls with other settings
-            have written to ``target``. Defaults to False.
-        rank (int): Which of ``world_size`` processes this is; each takes its
-            share of the images. Defaults to 0.
-        world_size (int): How many there are. Defaults to 1.
-        progress (Callable, optional): ``progress(iterable, text, total)``
-            returns the iterable, shown as progress. Defaults to None.
+        resolver: What to enlarge the images with.
+        source: An image, or a folder of images at any depth.
+        target: Folder to be made; not in ``source``, and ``source`` not in
+            it.
+        refs: For a resolver with ``reference='file'``: folder of the
+            references, mirrored like ``target``, any usual suffix. Defaults
+            to None.
+        device: Where to compute. Defaults to None, a GPU if there is one.
+        overwrite: Drop the files that calls with other settings have written
+            to ``target``. Defaults to False.
+        rank: Which of ``world_size`` processes this is; each takes its share
+            of the images. Defaults to 0.
+        world_size: How many there are. Defaults to 1.
+        progress: Shows how far it is. Defaults to None.
+        evidence: What is written of how a result was made. Defaults to None,
+            the side-car.
 
     Returns:
-        ExportReport: What was written, and what was not and why. Images
-        that cannot be read or written, or have no reference, do not stop the
-        others.
+        What was written, and what was not and why. Images that cannot be
+        read or written, or have no reference, do not stop the others.
 
     Raises:
         FileNotFoundError: If there is no image, or no folder of references.
@@ -136,11 +144,14 @@ def export_folder(
             f'rank must be in 0..{world_size - 1}, not {rank} (of '
             f'{world_size} processes).'
         )
-    device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    evidence = evidence or EvidenceOptions()
+    device = str(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     _try_device(device)
     resolver.check_device(device)
     resolver.references.refresh()
     jobs, unknown = list_jobs(source, Path(target))
+    if evidence.confidence:
+        _refuse_overlaid(jobs)
     attach_references(jobs, source, refs, resolver)
     root = source if source.is_dir() else source.parent
     settings = {
@@ -149,11 +160,15 @@ def export_folder(
         'refs': refs and str(real_path(refs)),
         **resolver.describe(),
     }
+    if evidence.mark is not None:
+        settings['mark'] = evidence.mark
     out = ExportTarget(target, settings)
     out.open(overwrite, first=rank == 0)
     jobs = jobs[rank::world_size]
     journal = Journal(out.root, rank)
+    writer = ResultWriter(resolver, journal, evidence, device)
     targets = [job.target for job in jobs]
+    targets += [out.root / key for job in jobs for key in writer.beside(job)]
     # The first process writes the manifest, too.
     remove_leftovers([*targets, out.root / MANIFEST] if not rank else targets)
     report = ExportReport(total=len(jobs))
@@ -163,11 +178,23 @@ def export_folder(
             'PNG'
         )
     show = progress or (lambda items, text, total: items)
-    _Exporter(resolver, journal, device, report).run(show, jobs)
+    _Exporter(writer, device, report).run(show, jobs)
     return report
 
 
-def _try_device(device):
+def _refuse_overlaid(jobs: list[Job]) -> None:
+    """Refuse an image named as the confidence picture of another one."""
+    results = {job.target: job for job in jobs}
+    for job in jobs:
+        other = results.get(overlay_path(job.target))
+        if other is not None:
+            raise ValueError(
+                f'The confidence picture of {job.name} would take the name '
+                f'of the result of {other.name}: rename one of the images.'
+            )
+
+
+def _try_device(device: str) -> None:
     """Find out before anything is written."""
     try:
         torch.zeros(1, device=device).cpu()
@@ -181,15 +208,17 @@ def _try_device(device):
 class _Exporter:
     """Reads, enlarges and writes one image after the other."""
 
-    def __init__(self, resolver, journal, device, report):
-        self.resolver = resolver
-        self.journal = journal
+    def __init__(
+        self, writer: ResultWriter, device: str, report: ExportReport
+    ) -> None:
+        self.writer = writer
+        self.resolver = writer.resolver
         self.device = device
         self.report = report
-        self._batch = resolver.batch_size(device)
-        self._waiting = []
+        self._batch = self.resolver.batch_size(device)
+        self._waiting: list[_Waiting] = []
 
-    def run(self, show, jobs):
+    def run(self, show: Progress, jobs: list[Job]) -> None:
         """Do all that is not done yet."""
         for job in show(jobs, 'Super-resolving', len(jobs)):
             try:
@@ -207,7 +236,7 @@ class _Exporter:
                 self._flush()
         self._flush()
 
-    def _read(self, job):
+    def _read(self, job: Job) -> _Waiting | None:
         """Read an image; None if its result is there and up to date."""
         references = self.resolver.references
         if references.policy == 'file' and job.reference is None:
@@ -215,16 +244,22 @@ class _Exporter:
             read_picture(job.source)
             raise ValueError('there is no reference of that name')
         reference = references.path(_metainfo(job))
-        record = self.journal.find(job.key, job.source, reference)
+        record = self.writer.journal.find(
+            job.key, job.source, reference, self.writer.beside(job)
+        )
         if record is not None:
             self.report.kept += 1
             self.report.add(job.name, record)
             return None
         # Before reading: what changes meanwhile is done again next time.
-        stamps = stamp(job.source), reference and stamp(reference)
-        return _Waiting(job, read_picture(job.source), *stamps)
+        source = stamp(job.source)
+        shown_in = None if reference is None else stamp(reference)
+        picture = read_picture(job.source)
+        if not is_same(job.source, source):
+            raise ValueError('it was changed while it was read; try again')
+        return _Waiting(job, picture, source, shown_in)
 
-    def _flush(self):
+    def _flush(self) -> None:
         """Compute and write what waits; then nothing waits."""
         waiting, self._waiting = self._waiting, []
         if not waiting:
@@ -243,12 +278,12 @@ class _Exporter:
         for one, result in zip(waiting, results, strict=True):
             try:
                 self._write(one, result)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 self.report.failed[one.job.name] = (
                     f'not written: {_reason(error)}'
                 )
 
-    def _enlarge(self, waiting):
+    def _enlarge(self, waiting: list[_Waiting]) -> list[Enlarged]:
         images = [
             torch.from_numpy(one.picture.rgb.copy())
             .permute(2, 0, 1)
@@ -257,45 +292,27 @@ class _Exporter:
             for one in waiting
         ]
         samples = [_metainfo(one.job) for one in waiting]
-        return [
-            result.flip(0).permute(1, 2, 0).cpu().numpy()
-            for result in self.resolver.pixels(images, samples)
-        ]
+        return self.resolver.explain_pixels(images, samples)
 
-    def _write(self, one, result):
-        picture, notes = one.picture, [one.picture.note]
-        if picture.alpha is not None:
-            notes.append('transparency enlarged bicubically')
-            size = result.shape[1], result.shape[0]
-            alpha = Image.fromarray(picture.alpha).resize(
-                size, Image.Resampling.BICUBIC
-            )
-            result = np.dstack([result, np.asarray(alpha)])
-        with whole_file(one.job.target) as temporary:
-            save_png(temporary, result)
-            record = Record(
-                one.job.key,
-                one.source,
-                one.reference,
-                stamp(temporary, shown=''),
-                ', '.join(filter(None, notes)),
-                picture.count,
-            )
-            self.journal.add(record)
+    def _write(self, one: _Waiting, result: Enlarged) -> None:
+        pixels = result.pixels.flip(0).permute(1, 2, 0).cpu().numpy()
+        record = self.writer.write(
+            *one, pixels, result.confidence, result.tile
+        )
         self.report.written += 1
         self.report.add(one.job.name, record)
 
 
-def _metainfo(job):
+def _metainfo(job: Job) -> dict:
     return {'img_path': str(job.source), 'ref_path': job.reference}
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
     """Say what went wrong; of the system's errors without their number."""
     if isinstance(error, OSError) and error.errno is not None:
         return f'{error.strerror}: {error.filename}'
     return _first_line(error)
 
 
-def _first_line(error):
+def _first_line(error: BaseException) -> str:
     return str(error).split('\n')[0] or type(error).__name__

@@ -1,35 +1,54 @@
 """What the resolver takes: tensors of the hosts, files, Pillow, arrays."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from mmdsr.inference.references import metainfo_of
+from mmdsr.inference.references import Sample, metainfo_of
 from mmdsr.io.frames import read_rgb
 
-#: A file, a picture of Pillow, or an RGB array (H, W, 3) in uint8.
+
+class Enhanced(NamedTuple):
+    """An image and where its detail comes from.
+
+    Args:
+        image: RGB, ``scale`` times as large, of the kind that was given.
+        confidence: Confidence in the reference for each pixel of the image
+            that was given, (H, W) float32 in [0, 1]; ``None`` without a
+            reference. ``SuperResolver.confidence_kind`` says what it means.
+        tile: Side of the tiles that it was computed in, ``None`` for the
+            whole image at once.
+    """
+
+    image: Image.Image | np.ndarray
+    confidence: np.ndarray | None
+    tile: int | None
+
+
+#: A file, a Pillow image, or an RGB array (H, W, 3) in uint8.
 ImageLike: TypeAlias = str | Path | Image.Image | np.ndarray
-#: Modes of Pillow with 8 bits per channel; transparency is dropped.
+#: Pillow modes with 8 bits per channel; transparency is dropped.
 _MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr')
 
 
 def read_image(image: ImageLike) -> Tensor:
-    """Bring an image of any kind to what the networks take.
+    """Convert an image of any kind to what the networks take.
 
     Args:
-        image: A file; a picture of Pillow, which is turned upright by its
-            EXIF; or an RGB array ``(H, W, 3)`` of uint8.
+        image: A file; a Pillow image, which is turned upright by its EXIF
+            data; or an RGB array ``(H, W, 3)`` of uint8.
 
     Returns:
-        uint8 BGR ``(3, H, W)``.
+        The image ``(3, H, W)``, BGR uint8.
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If it is no image, or of a kind whose range is unknown.
+        ValueError: If it is not an image, or its range is unknown.
         TypeError: If it is something else.
     """
     if isinstance(image, (str, Path)):
@@ -43,8 +62,8 @@ def read_image(image: ImageLike) -> Tensor:
     elif isinstance(image, Image.Image):
         if image.mode not in _MODES:
             raise ValueError(
-                f'A picture of mode {image.mode} has an unknown range: save '
-                'it and give the file, or convert it to RGB.'
+                f'A Pillow image of mode {image.mode} has an unknown range: '
+                'save it and give the file, or convert it to RGB.'
             )
         rgb = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
     elif isinstance(image, np.ndarray):
@@ -56,40 +75,43 @@ def read_image(image: ImageLike) -> Tensor:
         rgb = image
     else:
         raise TypeError(
-            'Give a file, a picture of Pillow or an RGB array, not '
+            'Give a file, a Pillow image or an RGB array, not '
             f'{type(image).__name__}. Tensors go into the resolver itself: '
             'resolver([tensor]).'
         )
     if not rgb.size:
         raise ValueError('An image without pixels cannot be enlarged.')
-    # A copy, which may be written to whatever owns the pixels.
+    # A copy, so that writing to it does not change the caller's pixels.
     bgr = np.ascontiguousarray(rgb[..., ::-1].transpose(2, 0, 1))
     return torch.from_numpy(bgr)
 
 
 def write_like(pixels: Tensor, image: ImageLike) -> Image.Image | np.ndarray:
-    """Give an image the kind of another.
+    """Convert an image to the kind of another.
 
     Args:
-        pixels: uint8 BGR ``(3, H, W)``.
-        image: What it was made of.
+        pixels: The image ``(3, H, W)``, BGR uint8.
+        image: What it was made from.
 
     Returns:
-        An RGB array if ``image`` is one, otherwise an RGB picture of Pillow.
+        An RGB array if ``image`` is one, otherwise an RGB Pillow image.
     """
     rgb = np.ascontiguousarray(pixels.cpu().numpy()[::-1].transpose(1, 2, 0))
     return rgb if isinstance(image, np.ndarray) else Image.fromarray(rgb)
 
 
-def check_images(images, samples=None):
-    """Refuse what is no batch of images.
+def check_images(
+    images: Sequence[Tensor] | Tensor,
+    samples: Sequence[Sample | None] | None = None,
+) -> None:
+    """Refuse what is not a batch of images.
 
     Args:
-        images (list[Tensor] or Tensor): As of :class:`SuperResolver`.
-        samples (Sequence, optional): Data sample or metainfo of each.
+        images: As for :class:`SuperResolver`.
+        samples: Data sample or metainfo of each.
 
     Raises:
-        ValueError: If they are not as said.
+        ValueError: If they are not as described there.
     """
     if isinstance(images, Tensor) and images.ndim != 4:
         raise ValueError(
@@ -110,7 +132,7 @@ def check_images(images, samples=None):
             )
         if image.dtype == torch.bool or image.is_complex():
             raise ValueError(
-                'Images must be whole numbers or float in 0..255, not '
+                'Images must be integers or floats in 0..255, not '
                 f'{image.dtype}.'
             )
     if samples is not None and len(samples) != len(images):
@@ -122,8 +144,8 @@ def check_images(images, samples=None):
         _check_values(image, metainfo_of(sample).get('img_path'))
 
 
-def _check_values(image, path):
-    """Refuse values that are no colours, and say where they are."""
+def _check_values(image: Tensor, path: str | None) -> None:
+    """Refuse values that are not colors, and say where they are."""
     if image.dtype == torch.uint8:
         return
     if image.is_floating_point():

@@ -1,8 +1,10 @@
-"""What an export is to do: images, their results and their references."""
+"""What an export has to do: images, their results and their references."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.frames import (
     SUFFIXES,
     natural_key,
@@ -18,12 +20,12 @@ class Job:
     """An image, where its result goes, and its reference.
 
     Attributes:
-        source (Path): The image.
-        target (Path): Its result.
-        key (str): The result, seen from its folder, with ``/``.
-        name (str): What to call the image in messages.
-        reference (Path or None): File of its reference, if it was found in a
-            folder of references.
+        source: The image.
+        target: Its result.
+        key: Path of the result relative to its folder, with ``/``.
+        name: What to call the image in messages.
+        reference: File of its reference, if one was found in a folder of
+            references.
     """
 
     source: Path
@@ -33,37 +35,38 @@ class Job:
     reference: Path | None = None
 
 
-def list_jobs(source, target):
-    """List what is to be done and what cannot be, in natural order.
+def list_jobs(source: Path, target: Path) -> tuple[list[Job], list[Path]]:
+    """List what has to be done and what cannot be, in natural order.
 
     Args:
-        source (Path): An image or a folder of images at any depth.
-        target (Path): Folder of the results.
+        source: An image or a folder of images at any depth.
+        target: Folder of the results.
 
     Returns:
-        tuple[list[Job], list[Path]]: The images, and those of kinds that are
-        not read.
+        The images, and those of formats that are not supported.
 
     Raises:
         FileNotFoundError: If there is no image.
-        ValueError: If two images would become one file, or the folders lie
-            in one another.
+        ValueError: If two images would become one file, or one of the folders
+            lies in the other.
     """
     if target.suffix.lower() in SUFFIXES:
         raise ValueError(f'{target} must be a folder, not a file name.')
     if source.is_file():
-        names, unknown = [Path(source.name)], []
         root = source.parent
+        names: list[Path] = [Path(source.name)]
+        unknown: list[Path] = []
     else:
         root = source
         names, unknown = _find_images(source, target)
-    jobs, sources = [], {}
+    jobs: list[Job] = []
+    sources: dict[Path, Path] = {}
     for name in sorted(names, key=lambda name: natural_key(str(name))):
         goal = name.with_suffix('.png')
         if goal in sources:
             raise ValueError(
                 f'{sources[goal]} and {name} in {root} would both become '
-                f'{goal}; rename one.'
+                f'{goal}: rename one of them.'
             )
         sources[goal] = name
         path = root / name
@@ -71,16 +74,17 @@ def list_jobs(source, target):
     return jobs, unknown
 
 
-def _find_images(source, target):
+def _find_images(source: Path, target: Path) -> tuple[list[Path], list[Path]]:
     if not source.is_dir():
         raise FileNotFoundError(f'There is no image or folder {source}.')
     one, other = real_path(source), real_path(target)
     if one.is_relative_to(other) or other.is_relative_to(one):
         raise ValueError(
-            f'{source} and {target} lie in one another; choose another place '
-            'for the results.'
+            f'One of {source} and {target} lies in the other: choose another '
+            'folder for the results.'
         )
-    names, unknown = [], []
+    names: list[Path] = []
+    unknown: list[Path] = []
     for folder in walk_folders(source):
         for path in folder.iterdir():
             if path.name.startswith('.') or path.is_dir():
@@ -91,7 +95,11 @@ def _find_images(source, target):
                 unknown.append(path)
     unknown.sort(key=lambda path: natural_key(str(path)))
     if not names:
-        others = f' {shown(unknown[0])} is of another kind.' if unknown else ''
+        others = (
+            f' The format of {shown(unknown[0])} is not supported.'
+            if unknown
+            else ''
+        )
         raise FileNotFoundError(
             f'{source} holds no images ({", ".join(sorted(SUFFIXES))}).'
             f'{others}'
@@ -99,33 +107,37 @@ def _find_images(source, target):
     return names, unknown
 
 
-def attach_references(jobs, source, refs, resolver):
+def attach_references(
+    jobs: Sequence[Job],
+    source: Path,
+    refs: Path | str | None,
+    resolver: SuperResolver,
+) -> None:
     """Find the reference of each image in a mirrored folder.
 
     Args:
-        jobs (list[Job]): The images; some get a reference.
-        source (Path): Image or folder that they come from.
-        refs (str or Path or None): Folder of the references.
-        resolver (SuperResolver): It knows whether they are wanted.
+        jobs: The images; some get a reference.
+        source: Image or folder that they come from.
+        refs: Folder of the references.
+        resolver: The resolver; its policy says whether they are needed.
 
     Raises:
         FileNotFoundError: If there is no folder, or no reference in it.
-        ValueError: If references are given and not wanted or the other way
-            round, or two files could be the reference of one image.
+        ValueError: If references are given but not needed, or needed but not
+            given, or if two files could be the reference of one image.
     """
-    wanted = resolver.references.policy == 'file'
-    if wanted != (refs is not None):
+    if (resolver.references.policy == 'file') != (refs is not None):
         raise ValueError(
-            "reference='file' and a folder of references (refs, --refs) go "
-            'together only.'
+            "reference='file' and a folder of references (refs, --refs) must "
+            'be given together.'
         )
-    if not wanted:
+    if refs is None:
         return
     refs = Path(refs)
     if not refs.is_dir():
         raise FileNotFoundError(f'There is no folder {refs}.')
     root = source if source.is_dir() else source.parent
-    folders = {}
+    folders: dict[Path, dict[str, Path]] = {}
     for job in jobs:
         below = job.source.relative_to(root)
         if below.parent not in folders:
@@ -133,19 +145,20 @@ def attach_references(jobs, source, refs, resolver):
         job.reference = folders[below.parent].get(below.stem)
     if not any(job.reference for job in jobs):
         raise FileNotFoundError(
-            f'{refs} has no reference for any image; they must lie like the '
-            'images and have the same names, but for the suffix.'
+            f'{refs} holds no reference for any image: references must be '
+            'arranged like the images and have the same names, except for '
+            'the suffix.'
         )
 
 
-def _by_stem(folder):
-    found = {}
+def _by_stem(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.suffix.lower() in SUFFIXES and not path.name.startswith('.'):
             if path.stem in found:
                 raise ValueError(
                     f'{found[path.stem]} and {path.name} could both be the '
-                    f'reference of {path.stem}; remove one.'
+                    f'reference of {path.stem}: remove one of them.'
                 )
             found[path.stem] = path
     return found

@@ -1,16 +1,20 @@
 """Which files of an export are the tool's own, and what each was made from.
 
 Each process appends to a file of its own, ``manifest.RANK.jsonl``, one line
-per result: size, time stamp and SHA-256 of the source, of the reference and
-of the result. The line comes when the result is complete under its temporary
-name, just before it gets its own. A process that is killed in between leaves
-a line without a file, which says nothing, never a file without a line.
+per result: size, time stamp and SHA-256 of the source, of the reference, of
+the result and of what lies beside it (side-car, confidence picture). The line
+is written when all of these are complete under their temporary names, just
+before they get their final ones, the result last. A process that is killed in
+between leaves a line without a file, which is harmless, but never a file
+without a line.
 """
 
 import json
 import os
 import re
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import NamedTuple
 
 from mmdsr.io.checksums import digest
@@ -26,10 +30,10 @@ class Stamp(NamedTuple):
     """What identifies the content of a file.
 
     Args:
-        path (str): Where it was, '' for a result.
-        size (int): Bytes.
-        mtime_ns (int): When it was written last.
-        sha256 (str): Digest of the content.
+        path: Where it was; '' for a result.
+        size: Bytes.
+        mtime_ns: When it was last written, in nanoseconds.
+        sha256: Digest of the content.
     """
 
     path: str
@@ -42,12 +46,13 @@ class Record(NamedTuple):
     """A line of a journal.
 
     Args:
-        name (str): The result, seen from the folder, with ``/``.
-        source (Stamp): The image.
-        reference (Stamp or None): The file of its reference, if any.
-        result (Stamp): The result.
-        note (str): What was converted in reading, '' if nothing.
-        pictures (int): Pictures in the source, of which the first was used.
+        name: Path of the result relative to the folder, with ``/``.
+        source: The image.
+        reference: The file of its reference, if any.
+        result: The result.
+        note: What was converted on reading; '' if nothing.
+        pictures: Number of pictures in the source; the first one was used.
+        beside: What lies beside the result, by its path.
     """
 
     name: str
@@ -56,64 +61,104 @@ class Record(NamedTuple):
     result: Stamp
     note: str
     pictures: int
+    beside: Mapping[str, Stamp] = MappingProxyType({})
+
+    def files(self) -> dict[str, Stamp]:
+        """Return all files that were made, the result first."""
+        return {self.name: self.result, **self.beside}
 
 
 class Journal:
     """What is known about the files of a folder.
 
     Args:
-        root (Path): The folder.
-        rank (int): Which process writes. Defaults to 0.
+        root: The folder.
+        rank: Which process writes. Defaults to 0.
     """
 
-    def __init__(self, root, rank=0):
+    def __init__(self, root: Path, rank: int = 0) -> None:
         self.root = root
         self.path = root / _NAME.format(rank)
-        self._records = {}
+        self._records: dict[str, list[Record]] = {}
         for record in _read_all(root):
             self._records.setdefault(record.name, []).append(record)
 
-    def find(self, name, source, reference=None):
-        """Find what says that a result is there and up to date.
+    def find(
+        self,
+        name: str,
+        source: Path,
+        reference: Path | None = None,
+        beside: Sequence[str] = (),
+    ) -> Record | None:
+        """Find the record of a result that is there and up to date.
 
         Args:
-            name (str): The result, seen from the folder, with ``/``.
-            source (Path): Its image.
-            reference (Path, optional): The file of its reference.
+            name: Path of the result relative to the folder, with ``/``.
+            source: Its image.
+            reference: The file of its reference.
+            beside: Paths of what has to lie beside it.
 
         Returns:
-            Record or None: The line; ``None`` if the result is to be made.
+            The line; ``None`` if the result has to be made.
 
         Raises:
-            FileExistsError: If there is a file which is not the tool's.
+            FileExistsError: If there is a file that is not the tool's.
         """
-        target = self.root / name
-        if not os.path.lexists(target):
-            return None
-        own = [
-            record
-            for record in self._records.get(name, ())
-            if is_same(target, record.result)
-        ]
-        if not own:
-            raise FileExistsError(
-                f'{target} is not what this tool has written, so it is left '
-                'alone; move it away to have the image done'
-            )
-        for record in own:
-            if is_same(source, record.source) and (
-                is_same(reference, record.reference)
-                if reference and record.reference
-                else reference is record.reference
+        for file in (name, *beside):
+            target = self.root / file
+            if os.path.lexists(target) and not self._is_own(name, file):
+                raise FileExistsError(
+                    f'{target} was not written by this tool, so it is left '
+                    'alone: move it away to have the image enlarged'
+                )
+        for record in self._records.get(name, ()):
+            files = record.files()
+            if (
+                is_same(source, record.source)
+                and (
+                    is_same(reference, record.reference)
+                    if reference and record.reference
+                    else reference is record.reference
+                )
+                and all(
+                    file in files and is_same(self.root / file, files[file])
+                    for file in (name, *beside)
+                )
             ):
                 return record
         return None
 
-    def add(self, record):
+    def _is_own(self, name: str, file: str) -> bool:
+        """Tell whether a file is what a line about a result says."""
+        known = (record.files() for record in self._records.get(name, ()))
+        return any(
+            file in files and is_same(self.root / file, files[file])
+            for files in known
+        )
+
+    def remove_beside(self, name: str, keep: Iterable[str]) -> None:
+        """Remove what earlier calls have put beside a result.
+
+        It would not belong to the result that comes now.
+
+        Args:
+            name: Path of the result relative to the folder, with ``/``.
+            keep: Paths of what is about to be replaced.
+        """
+        beside = {
+            file
+            for record in self._records.get(name, ())
+            for file in record.beside
+        }
+        for file in beside.difference(keep):
+            if self._is_own(name, file):
+                (self.root / file).unlink()
+
+    def add(self, record: Record) -> None:
         """Append a line.
 
         Args:
-            record (Record): What was made.
+            record: The result that was made.
 
         Raises:
             OSError: If it cannot be written.
@@ -122,10 +167,12 @@ class Journal:
         for key, value in fields.items():
             if isinstance(value, Stamp):
                 fields[key] = value._asdict()
+        fields['beside'] = {
+            file: own._asdict() for file, own in record.beside.items()
+        }
         line = json.dumps(fields).encode() + b'\n'
         with self.path.open('a+b') as file:
-            # A process that was killed, or a full disk, may have left half a
-            # line.
+            # A killed process, or a full disk, may have left half a line.
             if file.seek(0, os.SEEK_END):
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b'\n':
@@ -133,35 +180,35 @@ class Journal:
             file.write(line)
         self._records.setdefault(record.name, []).append(record)
 
-    def drop(self):
+    def drop(self) -> None:
         """Delete the results that the journals list, and the journals.
 
-        A file that is not what its line says is somebody else's by now.
+        A file that no longer matches its line belongs to somebody else.
         """
         for name, records in self._records.items():
-            target = self.root / name
-            if any(is_same(target, record.result) for record in records):
-                target.unlink()
+            files = {file for record in records for file in record.files()}
+            for file in files:
+                if self._is_own(name, file):
+                    (self.root / file).unlink()
         for path in _journals(self.root):
             path.unlink()
         self._records.clear()
 
 
-def stamp(path, shown=None):
-    """Read what identifies the content of a file.
+def stamp(path: Path, shown: str | None = None) -> Stamp:
+    """Determine what identifies the content of a file.
 
     Args:
-        path (Path): The file.
-        shown (str, optional): What to record as its path. Defaults to None,
-            its real path.
+        path: The file.
+        shown: What to record as its path. Defaults to None: its real path.
 
     Returns:
-        Stamp: It.
+        The stamp.
 
     Raises:
         OSError: If it cannot be read.
     """
-    # First, so that a file that changes meanwhile does not match later.
+    # First, so that a file that changes in the meantime does not match later.
     status = path.stat()
     return Stamp(
         str(real_path(path)) if shown is None else shown,
@@ -171,24 +218,24 @@ def stamp(path, shown=None):
     )
 
 
-def is_same(path, stamp):
-    """Find out whether a file is what it was.
+def is_same(path: Path, stamp: Stamp) -> bool:
+    """Tell whether a file is still what it was.
 
     Args:
-        path (Path): The file.
-        stamp (Stamp): Of then.
+        path: The file.
+        stamp: Its stamp at that time.
 
     Returns:
-        bool: Whether size and time are those of then, or the content is.
+        Whether size and time, or the content, are the same.
     """
     try:
-        # A link, or a folder, is nothing that was written here.
+        # Neither a link nor a folder was written here.
         if not path.is_file() or (not stamp.path and path.is_symlink()):
             return False
         status = path.stat()
         if status.st_size != stamp.size:
             return False
-        # Another file, though copied with its time, must have the content.
+        # Another file, even a copy with the same time, must have the content.
         at_home = not stamp.path or str(real_path(path)) == stamp.path
         if at_home and status.st_mtime_ns == stamp.mtime_ns:
             return True
@@ -197,13 +244,13 @@ def is_same(path, stamp):
         return False
 
 
-def remove_leftovers(targets):
-    """Remove what killed processes have left of files in the making.
+def remove_leftovers(targets: Iterable[Path]) -> None:
+    """Remove the unfinished files that killed processes have left.
 
     Args:
-        targets (Iterable[Path]): The files.
+        targets: The files.
     """
-    prefixes = {}
+    prefixes: dict[Path, set[str]] = {}
     for target in targets:
         prefix = temporary_name(target).name.rsplit('.', 2)[0]
         prefixes.setdefault(target.parent, set()).add(prefix)
@@ -214,13 +261,13 @@ def remove_leftovers(targets):
                 path.unlink(missing_ok=True)
 
 
-def _journals(root):
+def _journals(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
     return [p for p in root.iterdir() if _JOURNALS.fullmatch(p.name)]
 
 
-def _read_all(root):
+def _read_all(root: Path) -> Iterator[Record]:
     for path in sorted(_journals(root)):
         for line in path.read_bytes().splitlines():
             record = _parse(line)
@@ -228,18 +275,24 @@ def _read_all(root):
                 yield record
 
 
-def _parse(line):
-    """Read a line; None if it is only half there, or somebody else's."""
+def _parse(line: bytes) -> Record | None:
+    """Read a line; None if it is incomplete or not ours."""
     try:
         fields = json.loads(line)
         for key in ('source', 'reference', 'result'):
             if fields[key] is not None or key != 'reference':
                 fields[key] = Stamp(**fields[key])
+        # Older lines have none.
+        beside = fields.get('beside', {})
+        fields['beside'] = {k: Stamp(**v) for k, v in beside.items()}
         record = Record(**fields)
-        name = PurePosixPath(record.name)
-    except (ValueError, TypeError, KeyError):
+        names = [PurePosixPath(name) for name in record.files()]
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    # What would lead out of the folder was not written here.
-    inside = not name.is_absolute() and '..' not in name.parts
+    # A name that leads out of the folder was not written here.
+    inside = all(
+        name.name and not name.is_absolute() and '..' not in name.parts
+        for name in names
+    )
     said = isinstance(record.note, str) and isinstance(record.pictures, int)
-    return record if inside and name.name and said else None
+    return record if inside and said else None

@@ -1,6 +1,7 @@
-"""Which of several processes this one is."""
+"""Which of several processes this is."""
 
 import os
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -16,10 +17,10 @@ class Place(NamedTuple):
     """Place of a process among those that share the work.
 
     Args:
-        rank (int): Which one it is, from 0.
-        world_size (int): How many there are.
-        local_rank (int): Which one on its machine.
-        launcher (str): Who started them, '' for a single process.
+        rank: Its number, from 0.
+        world_size: How many processes there are.
+        local_rank: Its number on its machine, from 0.
+        launcher: What started them; '' for a single process.
     """
 
     rank: int = 0
@@ -28,20 +29,20 @@ class Place(NamedTuple):
     launcher: str = ''
 
     @property
-    def device(self):
-        """Return a GPU of its own if there is one, else the CPU."""
+    def device(self) -> str:
+        """A GPU of its own if there is one, otherwise the CPU."""
         count = torch.cuda.device_count()
         return f'cuda:{self.local_rank % count}' if count else 'cpu'
 
 
-def find_place(environment=os.environ):
+def find_place(environment: Mapping[str, str] = os.environ) -> Place:
     """Read the place of this process from its environment.
 
     Args:
-        environment (Mapping[str, str]): Environment variables.
+        environment: The environment variables.
 
     Returns:
-        Place: The place.
+        The place of this process.
 
     Raises:
         ValueError: If the variables of a launcher make no sense.
@@ -50,7 +51,7 @@ def find_place(environment=os.environ):
         rank, size = names[:2]
         if rank not in environment or size not in environment:
             continue
-        # A batch script has these of the job, but is one process of no step.
+        # A batch script has those of the job, but belongs to no step.
         if (
             launcher == 'Slurm'
             and 'SLURM_STEP_ID' not in environment
@@ -58,14 +59,16 @@ def find_place(environment=os.environ):
         ):
             continue
         try:
-            values = [int(environment.get(name, 0)) for name in names]
+            number, count, local = (
+                int(environment.get(name, 0)) for name in names
+            )
         except ValueError:
-            values = [-1, 0, 0]
-        if not 0 <= values[0] < values[1]:
+            number, count, local = -1, 0, 0
+        if not 0 <= number < count:
             raise ValueError(
                 f'{rank}={environment[rank]} and {size}={environment[size]} '
-                f'of {launcher} make no sense; unset them to run a single '
+                f'of {launcher} make no sense: unset them to run a single '
                 'process.'
             )
-        return Place(*values, launcher)
+        return Place(number, count, local, launcher)
     return Place()

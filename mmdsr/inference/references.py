@@ -2,15 +2,22 @@
 
 import re
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
+from mmengine.structures import BaseDataElement
+from torch import Tensor
 
 from mmdsr.io.frames import SUFFIXES, natural_key, read_rgb
 
+#: A data sample or its metainfo.
+Sample: TypeAlias = BaseDataElement | dict[str, Any]
+
 POLICIES = ('upscaled', 'self', 'file', 'neighbor')
-#: What lies beyond a cut that the cubic filter sees, in pixels of LR.
+#: How far the cubic filter sees beyond a cut, in pixels of LR.
 _HALO = 4
 _FLIPS = {'horizontal': [-1], 'vertical': [-2], 'diagonal': [-2, -1]}
 
@@ -18,53 +25,52 @@ _FLIPS = {'horizontal': [-1], 'vertical': [-2], 'diagonal': [-2, -1]}
 class References:
     """Finds the reference of an image by one of four policies.
 
-    Two are ways of having none. ``'upscaled'``: the image itself, enlarged
-    by Pillow's bicubic filter; a network is trained with references of that
-    size, and it was the best of the ways that were tried
+    Two of them make do without one. ``'upscaled'``: the image itself,
+    enlarged by Pillow's bicubic filter; networks are trained with references
+    of that size, and it was the best of the ways that were tried
     (docs/results.md). ``'self'``: the image itself as it is, the paper's
     way (section 5.3).
 
     ``'file'``: the file ``ref_path`` of the metainfo; like ``img_path``, it
-    is absolute or seen from the working directory.
+    is absolute or relative to the working directory.
     ``'neighbor'``: the previous frame of the same folder, or the next one
     for the first; frames are in natural order of their names, and those
-    whose names end in a number belong together only if they agree before it
-    (``run1_0007`` and ``run1_0008``). A lone frame has none: it is treated
-    as by ``'upscaled'``, which is said once.
+    whose names end in a number belong together only if the names agree
+    before it (``run1_0007`` and ``run1_0008``). A lone frame has no
+    neighbor: it is treated as with ``'upscaled'``, with a single warning.
 
-    A reference from a file is flipped as the metainfo (``flip``,
+    A reference from a file is flipped if the metainfo (``flip``,
     ``flip_direction``) says that the image was. It may have any size; see
     :func:`at_full_size` for one that is no larger than the image.
 
     Args:
-        policy (str): One of :data:`POLICIES`.
+        policy: One of :data:`POLICIES`.
 
     Raises:
         ValueError: If there is no such policy.
     """
 
-    def __init__(self, policy='upscaled'):
+    def __init__(self, policy: str = 'upscaled') -> None:
         if policy not in POLICIES:
             raise ValueError(
                 f'reference must be one of {POLICIES}, not {policy!r}.'
             )
         self.policy = policy
-        self._folders = {}
+        self._folders: dict[Path, dict[str | None, list[str]]] = {}
         self._warned = False
 
-    def refresh(self):
-        """Look into the folders anew: frames may have come or gone."""
+    def refresh(self) -> None:
+        """Forget the listed folders: frames may have come or gone."""
         self._folders.clear()
 
-    def find(self, sample):
+    def find(self, sample: Sample | None) -> Tensor | None:
         """Return the reference of a sample.
 
         Args:
-            sample (BaseDataElement or dict, optional): Data sample or its
-                metainfo.
+            sample: Data sample or its metainfo.
 
         Returns:
-            Tensor or None: uint8 BGR (3, Hr, Wr); ``None`` if there is none.
+            The reference (3, Hr, Wr), BGR uint8; ``None`` if there is none.
 
         Raises:
             ValueError: If the metainfo lacks what the policy needs, or the
@@ -76,22 +82,22 @@ class References:
         if path is None:
             return None
         try:
-            image, _ = read_rgb(path)
+            pixels, _ = read_rgb(path)
         except ValueError as error:
             raise ValueError(
                 f'The reference {path} cannot be used: {error}.'
             ) from error
-        image = torch.from_numpy(image.copy()).permute(2, 0, 1).flip(0)
+        image = torch.from_numpy(pixels.copy()).permute(2, 0, 1).flip(0)
         return image.flip(_flips(info))
 
-    def path(self, info):
+    def path(self, info: Mapping[str, Any]) -> Path | None:
         """Return the file of the reference of a sample.
 
         Args:
-            info (dict): Metainfo of the sample.
+            info: Metainfo of the sample.
 
         Returns:
-            Path or None: The file; ``None`` if there is no reference.
+            The file; ``None`` if there is no reference.
 
         Raises:
             ValueError: If the metainfo lacks what the policy needs.
@@ -103,42 +109,42 @@ class References:
             return self._neighbor(info)
         return None
 
-    def _file(self, info):
+    def _file(self, info: Mapping[str, Any]) -> Path:
         path = _path(info, 'ref_path', self.policy)
         if not path.is_file():
             raise FileNotFoundError(
                 f'The reference {path} (ref_path) of '
-                f'{info.get("img_path", "an image")} does not exist (seen '
-                f'from {Path.cwd()}).'
+                f'{info.get("img_path", "an image")} does not exist (relative '
+                f'to {Path.cwd()}).'
             )
         return path
 
-    def _neighbor(self, info):
+    def _neighbor(self, info: Mapping[str, Any]) -> Path | None:
         path = _path(info, 'img_path', self.policy)
         frames = self._frames(path)
         if path.name not in frames:
-            # It may have come after the folder was listed.
+            # It may have been added after the folder was listed.
             self._folders.pop(path.parent, None)
             frames = self._frames(path)
         if path.name not in frames:
             raise FileNotFoundError(
-                f'{path} (img_path) is no image in its folder (seen from '
-                f"{Path.cwd()}), so reference='neighbor' finds no frame "
-                'beside it.'
+                f'{path} (img_path) is not an image in its folder (relative '
+                f"to {Path.cwd()}), so reference='neighbor' finds no frame "
+                'next to it.'
             )
         if len(frames) == 1:
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    f'{path} has no neighbour: like other lone frames it '
-                    'is done without a reference.',
+                    f'{path} has no neighbor: like other lone frames, it '
+                    'is enlarged without a reference.',
                     stacklevel=2,
                 )
             return None
         index = frames.index(path.name)
         return path.with_name(frames[index - 1 if index else 1])
 
-    def _frames(self, path):
+    def _frames(self, path: Path) -> list[str]:
         """Return the names of a frame's sequence in natural order."""
         folder = path.parent
         if folder not in self._folders:
@@ -146,80 +152,83 @@ class References:
         return self._folders[folder].get(sequence_of(path.stem), [])
 
 
-def sequence_of(stem):
-    """Return what the frames of a sequence have in common in their names.
+def sequence_of(stem: str) -> str | None:
+    """Return what the names of the frames of a sequence have in common.
 
     Args:
-        stem (str): File name without suffix.
+        stem: File name without suffix.
 
     Returns:
-        str or None: The part before the number at the end; None without one.
+        The part before the number at the end; None without a number.
     """
     found = re.fullmatch(r'(.*?)\d+', stem)
-    return found and found[1]
+    return None if found is None else found[1]
 
 
-def _list_sequences(folder):
+def _list_sequences(folder: Path) -> dict[str | None, list[str]]:
     """List a folder: names in natural order per sequence."""
     names = [
         path.name
         for path in (folder.iterdir() if folder.is_dir() else ())
         if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')
     ]
-    sequences = {}
+    sequences: dict[str | None, list[str]] = {}
     for name in sorted(names, key=natural_key):
         sequences.setdefault(sequence_of(Path(name).stem), []).append(name)
     return sequences
 
 
-def metainfo_of(sample):
+def metainfo_of(sample: Sample | None) -> dict[str, Any]:
     """Return what is known about a sample.
 
     Args:
-        sample (BaseDataElement or dict, optional): Data sample or its
-            metainfo.
+        sample: Data sample or its metainfo.
 
     Returns:
-        dict: The metainfo, empty if there is none.
+        The metainfo, empty if there is none.
     """
     info = getattr(sample, 'metainfo', sample)
     return info if isinstance(info, dict) else {}
 
 
-def at_full_size(reference, image, scale):
+def at_full_size(reference: Tensor, image: Tensor, scale: int) -> Tensor:
     """Enlarge a reference that has no more pixels than the image.
 
     It is another frame of the same recording. Networks are trained with
-    references that show the scene ``scale`` times as large, and find nothing
-    in one that shows it as small as LR (docs/results.md).
+    references that show the scene ``scale`` times as large, and do not
+    benefit from one that shows it as small as LR (docs/results.md).
 
     Args:
-        reference (Tensor): (3, Hr, Wr) in 0..255.
-        image (Tensor): LR image (3, H, W).
-        scale (int): How many times as many rows and columns.
+        reference: (3, Hr, Wr) in 0..255.
+        image: LR image (3, H, W).
+        scale: Factor by which rows and columns increase.
 
     Returns:
-        Tensor: The reference; if neither side is longer than the image's,
-        enlarged by Pillow's bicubic filter.
+        The reference; if neither side is longer than the image's, enlarged by
+        Pillow's bicubic filter.
     """
     size = reference.shape[-2:]
-    if any(map(int.__gt__, size, image.shape[-2:])):
+    if any(
+        own > other for own, other in zip(size, image.shape[-2:], strict=True)
+    ):
         return reference
     window = [(0, side * scale) for side in size]
     return enlarged(reference, window, scale)
 
 
-def enlarged(image, window, scale):
+def enlarged(
+    image: Tensor, window: Sequence[tuple[int, int]], scale: int
+) -> Tensor:
     """Enlarge a part of an image, as a stand-in for its reference.
 
     Args:
-        image (Tensor): LR image (3, H, W) in 0..255.
-        window (Tile): The part, in pixels of the enlarged image.
-        scale (int): How many times as many rows and columns.
+        image: LR image (3, H, W) in 0..255.
+        window: The part, in pixels of the enlarged image.
+        scale: Factor by which rows and columns increase.
 
     Returns:
-        Tensor: float32 (3, h, w), whole numbers in 0..255: that part of the
-        image enlarged by Pillow's bicubic filter.
+        That part of the image enlarged by Pillow's bicubic filter, (3, h, w)
+        float32 with integer values in 0..255.
     """
     spans, cuts = [], []
     for (start, stop), length in zip(window, image.shape[-2:], strict=True):
@@ -232,23 +241,23 @@ def enlarged(image, window, scale):
         scale_factor=scale,
         mode='bicubic',
         align_corners=False,
-        # With it torch uses Pillow's cubic kernel.
+        # With it, torch uses Pillow's cubic kernel.
         antialias=True,
     )
     return large[0][:, cuts[0], cuts[1]].clamp(0, 255).round()
 
 
-def _path(info, key, policy):
+def _path(info: Mapping[str, Any], key: str, policy: str) -> Path:
     if not info.get(key):
         raise ValueError(
             f"reference={policy!r} needs {key} in each sample's metainfo: "
-            f"let the data set give it, and add '{key}' to the meta_keys of "
-            'the Pack... transform.'
+            f"let the data set provide it, and add '{key}' to the meta_keys "
+            'of the Pack... transform.'
         )
     return Path(info[key])
 
 
-def _flips(info):
+def _flips(info: Mapping[str, Any]) -> list[int]:
     if not info.get('flip'):
         return []
     direction = info.get('flip_direction') or 'horizontal'

@@ -1,37 +1,78 @@
-"""From what a user names to a network, without a host package."""
+"""From what a user specifies to a network, without a host package."""
 
 import hashlib
 import inspect
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from mmengine.config import Config
+from torch import nn
 
+from mmdsr.evidence.record import Kind
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.models.networks.dsrnet_x import DSRNetX
 from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.registry import MODELS
-from mmdsr.weights import load_published
+from mmdsr.weights import load_published, weight_path
+from mmdsr.weights.load import SUFFIXES
 
 
-def build_network(config=None, checkpoint=None, weights=None):
-    """Build the generator alone, with trained weights.
+def check_choice(
+    config: object, checkpoint: object, weights: object, interpolation: object
+) -> None:
+    """Refuse what does not name one way to enlarge.
 
     Args:
-        config (str, Path, Config or dict, optional): Config of a training;
-            only ``model.generator`` is looked at. Defaults to None.
-        checkpoint (str or Path, optional): What that training gave: a file
-            or a working directory. Defaults to None.
-        weights (str or Path, optional): Published weights instead, see
-            :mod:`mmdsr.weights`. Defaults to None.
+        config: As of :class:`mmdsr.inference.SuperResolver`.
+        checkpoint: Likewise.
+        weights: Likewise.
+        interpolation: Likewise.
+
+    Raises:
+        ValueError: If none or several are given, or ``checkpoint`` alone.
+    """
+    ways = dict(config=config, weights=weights, interpolation=interpolation)
+    given = [name for name, value in ways.items() if value is not None]
+    if len(given) != 1:
+        raise ValueError(
+            'Give exactly one of config (with checkpoint), weights and '
+            f'interpolation, not {", ".join(given) or "none"}.'
+        )
+    if checkpoint is not None and config is None:
+        raise ValueError('checkpoint goes with config only.')
+
+
+#: The networks that can be run.
+Network: TypeAlias = RefSRNet | DSRNetX
+#: A file, an open config, or a dict like one.
+ConfigLike: TypeAlias = Path | str | Config | dict[str, Any]
+
+
+def build_network(
+    config: ConfigLike | None = None,
+    checkpoint: Path | str | None = None,
+    weights: Path | str | None = None,
+) -> Network:
+    """Build only the generator, with trained weights.
+
+    Args:
+        config: Config of a training; only ``model.generator`` is used.
+            Defaults to None.
+        checkpoint: The result of that training: a file or a working
+            directory. Defaults to None.
+        weights: Published weights instead, see :mod:`mmdsr.weights`. Defaults
+            to None.
 
     Returns:
-        RefSRNet: The network, in evaluation mode.
+        The network, in evaluation mode.
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: If something does not fit, or the network has random
+        ValueError: If something does not fit, or the network would have random
             weights or needs depth maps.
     """
+    source: ConfigLike | None
+    network: nn.Module
     if weights is not None:
         source, network = weights, load_published(weights)
     else:
@@ -50,26 +91,61 @@ def build_network(config=None, checkpoint=None, weights=None):
     return network.eval()
 
 
-def takes_none(network):
-    """Find out whether a network does without a reference.
+def weights_path(
+    checkpoint: Path | str | None, weights: Path | str | None
+) -> Path:
+    """Return the file that :func:`build_network` takes the weights from.
 
     Args:
-        network (nn.Module): Any network of the package.
+        checkpoint: As of :func:`build_network`.
+        weights: Likewise.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If there are no published weights of that name.
+    """
+    if weights is None:
+        if checkpoint is None:
+            raise ValueError(
+                'There are no weights: set checkpoint or weights.'
+            )
+        return Path(find_checkpoint(checkpoint))
+    path = Path(weights)
+    return path if path.suffix in SUFFIXES else weight_path(str(weights))
+
+
+def takes_none(network: nn.Module) -> bool:
+    """Tell whether a network can do without a reference.
+
+    Args:
+        network: Any network of the package.
 
     Returns:
-        bool: Whether its reference may be left out.
+        Whether its reference may be left out.
     """
     return inspect.signature(network.forward).parameters['ref'].default is None
 
 
-def digest_of(network):
+def confidence_kind(network: nn.Module) -> Kind:
+    """Say what a network means by its confidence in a reference.
+
+    Args:
+        network: Any network of the package.
+
+    Returns:
+        See :data:`mmdsr.evidence.record.Kind`.
+    """
+    return 'share' if isinstance(network, DSRNetX) else 'score'
+
+
+def digest_of(network: nn.Module) -> str:
     """Return what tells one trained network from another.
 
     Args:
-        network (RefSRNet): The network.
+        network: The network.
 
     Returns:
-        str: Hexadecimal digits; the same for the same kind of network with
+        Hexadecimal digits; they are equal for networks of the same kind with
         the same weights.
     """
     digest = hashlib.sha256(type(network).__name__.encode())
@@ -79,23 +155,25 @@ def digest_of(network):
     return digest.hexdigest()[:16]
 
 
-def _from_config(config, checkpoint):
+def _from_config(
+    config: ConfigLike | None, checkpoint: Path | str | None
+) -> nn.Module:
     generator = _generator_config(config)
     if checkpoint is None:
         raise ValueError(
             f'There are no weights for {_name(config)}: set checkpoint to a '
             'file or the working directory of its training. Its network '
-            'would else run with random weights.'
+            'would otherwise run with random weights.'
         )
     try:
         path = find_checkpoint(checkpoint)
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f'There is no checkpoint at {checkpoint} (seen from '
-            f'{Path.cwd()}), which {_name(config)} is to be run with. Train '
-            f'it with "python tools/train.py {_name(config)}", or set '
-            'checkpoint to another file or working directory, or use '
-            'published weights (weights=NAME) instead.'
+            f'There is no checkpoint at {checkpoint} (relative to '
+            f'{Path.cwd()}) to run {_name(config)} with. Train it with '
+            f'"python tools/train.py {_name(config)}", or set checkpoint to '
+            'another file or working directory, or use published weights '
+            '(weights=NAME) instead.'
         ) from error
     try:
         network = MODELS.build(generator)
@@ -107,19 +185,19 @@ def _from_config(config, checkpoint):
     return network
 
 
-def _generator_config(config):
+def _generator_config(config: ConfigLike | None) -> dict[str, Any]:
     if isinstance(config, (str, Path)):
         path = Path(config).expanduser()
         if not path.is_file():
             raise FileNotFoundError(
-                f'There is no config {config} (seen from {Path.cwd()}): set '
-                'config to a file such as configs/dsrnet/student.py.'
+                f'There is no config {config} (relative to {Path.cwd()}): '
+                'set config to a file such as configs/dsrnet/student.py.'
             )
         try:
-            # What custom_imports names may need a host; a generator does
+            # The modules in custom_imports may need a host; a generator does
             # not.
             content = Config.fromfile(path, import_custom_modules=False)
-        # A config is Python code: anything may go wrong in it.
+        # A config is Python code: anything can go wrong in it.
         except Exception as error:
             raise ValueError(
                 f'The config {config} cannot be read: {error}'
@@ -137,7 +215,7 @@ def _generator_config(config):
     return generator
 
 
-def _name(config):
+def _name(config: ConfigLike | None) -> str:
     if isinstance(config, (str, Path)):
         return str(config)
     return str(getattr(config, 'filename', None) or 'the config')

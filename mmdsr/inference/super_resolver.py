@@ -5,34 +5,47 @@ here and nowhere else, so that the preprocessors, the transform and the
 exported files agree to the last bit of a pixel.
 """
 
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import cast, overload
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from mmdsr.deploy.engine import ALL_PRECISIONS, make_engine
-from mmdsr.deploy.runtimes import RUNTIMES
+from mmdsr.deploy.engine import ALL_PRECISIONS, Engine, make_engine
+from mmdsr.evidence.record import Kind
 from mmdsr.inference import budget, tiling
-from mmdsr.inference.enlarging import ImagePair, Settings, enlarge
+from mmdsr.inference.enlarging import enlarge
 from mmdsr.inference.inputs import (
+    Enhanced,
     ImageLike,
     check_images,
     read_image,
     write_like,
 )
+from mmdsr.inference.interpolation import check_scale, interpolate
+from mmdsr.inference.pairs import Enlarged, ImagePair, Settings
 from mmdsr.inference.references import (
     References,
+    Sample,
     at_full_size,
     metainfo_of,
 )
-from mmdsr.inference.sources import build_network, digest_of, takes_none
+from mmdsr.inference.sources import (
+    ConfigLike,
+    Network,
+    build_network,
+    check_choice,
+    confidence_kind,
+    digest_of,
+    takes_none,
+    weights_path,
+)
+from mmdsr.io.checksums import digest
 from mmdsr.models.hidden import Hidden
-
-INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic')
-MAX_SCALE = 8
 
 
 class SuperResolver:
@@ -45,48 +58,40 @@ class SuperResolver:
     Give exactly one of ``config``, ``weights`` and ``interpolation``.
 
     Args:
-        config (str, Path, Config or dict, optional): Config of a
-            super-resolution training; only ``model.generator`` is built.
-        checkpoint (str or Path, optional): Goes with ``config``: a
-            checkpoint or a working directory.
-        weights (str or Path, optional): Name or file of published weights,
-            see :mod:`mmdsr.weights`.
-        interpolation (str, optional): No network, an honest baseline:
-            ``'nearest'``, ``'bilinear'`` or ``'bicubic'`` (Pillow's kernel,
-            a = -0.5).
-        scale (int, optional): How many times as many rows and columns. Of a
-            network it is what it is (4); for an interpolation 1 to 8.
-            Defaults to None, 4. An interpolation by 1 changes nothing.
-        reference (str): ``'upscaled'``, ``'self'``, ``'file'`` or
-            ``'neighbor'``, see
-            :class:`mmdsr.inference.references.References`. An interpolation
-            needs none. Defaults to 'upscaled'.
-        tile (str, int or None): Largest side, in pixels of the input, of
-            what the network sees at once, see
-            :mod:`mmdsr.inference.tiling`; ``None`` for the whole image,
-            ``'auto'`` to choose by the image and the free memory. Defaults
-            to 'auto'. An interpolation needs none.
-        overlap (int): Pixels that neighbouring tiles share at least.
-            Defaults to 16.
-        max_batch (int, optional): How many images or tiles of one size are
-            computed at once. Defaults to None: one on a CPU, else by the
-            free memory.
-        precision (str): ``'fp32'``, ``'bf16'`` or ``'fp16'`` of the
-            network's convolutions, whatever autocast says around it; other
-            backends have ``'fp32'``, ``'fp16'`` and ``'int8'``.
-            Defaults to 'fp32'.
-        backend (str): What the network runs in: ``'torch'``,
-            ``'onnxruntime'``, ``'openvino'``, or ``'auto'``: torch where
-            there is a GPU, and for a training's checkpoint, otherwise the
-            fastest that is installed, see :mod:`mmdsr.deploy.engine`.
-            Defaults to 'auto'.
+        config: Config of a super-resolution training; only
+            ``model.generator`` is built.
+        checkpoint: Goes with ``config``: a checkpoint or a working
+            directory.
+        weights: Name or file of published weights, see :mod:`mmdsr.weights`.
+        interpolation: No network, an honest baseline: ``'nearest'``,
+            ``'bilinear'`` or ``'bicubic'`` (Pillow's kernel, a = -0.5).
+        scale: How many times as many rows and columns. A network has its own
+            (4); for an interpolation 1 to 8. Defaults to None, 4. An
+            interpolation by 1 changes nothing.
+        reference: ``'upscaled'``, ``'self'``, ``'file'`` or ``'neighbor'``,
+            see :class:`mmdsr.inference.references.References`. An
+            interpolation needs none. Defaults to 'upscaled'.
+        tile: Largest side, in pixels of the input, of what the network sees
+            at once, see :mod:`mmdsr.inference.tiling`; ``None`` for the whole
+            image, ``'auto'`` to choose by the image and the free memory.
+            Defaults to 'auto'. An interpolation needs none.
+        overlap: Pixels that neighboring tiles share at least. Defaults to 16.
+        max_batch: How many images or tiles of one size are computed at once.
+            Defaults to None: one on a CPU, otherwise by the free memory.
+        precision: ``'fp32'``, ``'bf16'`` or ``'fp16'`` of the network's
+            convolutions, whatever autocast says around it; other backends
+            have ``'fp32'``, ``'fp16'`` and ``'int8'``. Defaults to 'fp32'.
+        backend: Runtime of the network: ``'torch'``, ``'onnxruntime'``,
+            ``'openvino'``, or ``'auto'``: torch where there is a GPU, and
+            for a checkpoint, otherwise the fastest that is installed, see
+            :mod:`mmdsr.deploy.engine`. Defaults to 'auto'.
 
     Raises:
         ValueError: If the arguments or the files do not fit.
         FileNotFoundError: If the config or the weights do not exist.
 
     Attributes:
-        scale (int): How many times as many rows and columns come out.
+        scale: How many times as many rows and columns come out.
 
     Examples:
         >>> import torch
@@ -99,34 +104,19 @@ class SuperResolver:
 
     def __init__(
         self,
-        config=None,
-        checkpoint=None,
-        weights=None,
-        interpolation=None,
-        scale=None,
-        reference='upscaled',
-        tile='auto',
-        overlap=16,
-        max_batch=None,
-        precision='fp32',
-        backend='auto',
-    ):
-        given = [
-            name
-            for name, value in (
-                ('config', config),
-                ('weights', weights),
-                ('interpolation', interpolation),
-            )
-            if value is not None
-        ]
-        if len(given) != 1:
-            raise ValueError(
-                'Give exactly one of config (with checkpoint), weights and '
-                f'interpolation, not {", ".join(given) or "none"}.'
-            )
-        if checkpoint is not None and config is None:
-            raise ValueError('checkpoint goes with config only.')
+        config: ConfigLike | None = None,
+        checkpoint: str | Path | None = None,
+        weights: str | Path | None = None,
+        interpolation: str | None = None,
+        scale: int | None = None,
+        reference: str = 'upscaled',
+        tile: str | int | None = 'auto',
+        overlap: int = 16,
+        max_batch: int | None = None,
+        precision: str = 'fp32',
+        backend: str = 'auto',
+    ) -> None:
+        check_choice(config, checkpoint, weights, interpolation)
         if precision not in ALL_PRECISIONS:
             raise ValueError(
                 f'precision must be one of {ALL_PRECISIONS}, not '
@@ -140,10 +130,10 @@ class SuperResolver:
         self.overlap = overlap
         self.max_batch = max_batch
         self.precision = precision
-        self.backend = None
-        self._network = None
+        self._network: Hidden | None = None
+        self._files = checkpoint, weights
         if interpolation is not None:
-            self.scale = _interpolation_scale(interpolation, scale)
+            self.scale = check_scale(interpolation, scale)
             return
         network = build_network(config, checkpoint, weights)
         if scale not in (None, network.scale):
@@ -158,7 +148,7 @@ class SuperResolver:
                 f'whole image, not {tile!r}.'
             )
         if tile is not None:
-            side = budget.LARGEST if tile == 'auto' else tile
+            side = budget.LARGEST if isinstance(tile, str) else tile
             tiling.check_tiling(side, overlap, network.lr_multiple)
         self._network = Hidden(network)
         if backend == 'auto' and weights is None:
@@ -167,24 +157,30 @@ class SuperResolver:
         self._engine = make_engine(
             network, backend, precision, budget.cpu_count()
         )
-        self.backend = getattr(self._engine, 'backend', 'torch')
 
-    def __deepcopy__(self, memo):
+    @property
+    def backend(self) -> str:
+        """Runtime of the network."""
+        if isinstance(self._engine, Engine):
+            return self._engine.backend
+        return 'torch'
+
+    def __deepcopy__(self, memo: dict) -> 'SuperResolver':
         # Constant: an average of a model needs no second copy.
         return self
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         if self._network is None:
             source = self.interpolation
         else:
             source = type(self._network.module).__name__
         return f'{type(self).__name__}({source}, scale={self.scale})'
 
-    def describe(self):
+    def describe(self) -> dict[str, str | int | None]:
         """Say what decides about the results, but for the input.
 
         Returns:
-            dict: Texts and numbers; equal for resolvers that give the same.
+            Texts and numbers; equal for resolvers that give the same.
         """
         if self._network is None:
             return dict(interpolation=self.interpolation, scale=self.scale)
@@ -200,40 +196,51 @@ class SuperResolver:
             backend=self.backend,
         )
 
-    def check_device(self, device):
+    @cached_property
+    def weights_file(self) -> tuple[str, str] | None:
+        """Name and SHA-256 of the file of the weights; None without any."""
+        if self._network is None:
+            return None
+        path = weights_path(*self._files)
+        return path.name, digest(path)
+
+    @property
+    def confidence_kind(self) -> Kind | None:
+        """What a confidence is; None if there never is one."""
+        if self._network is None:
+            return None
+        return confidence_kind(self._network.module)
+
+    def check_device(self, device: str | torch.device) -> None:
         """Refuse a device that cannot compute in the chosen precision.
 
         Args:
-            device (str or torch.device): Where images are to be.
+            device: Where images are to be.
 
         Raises:
             ValueError: If it cannot.
         """
-        kind = torch.device(device).type
-        if kind != 'cpu' and self.backend in RUNTIMES:
-            raise ValueError(
-                f'backend={self.backend!r} computes on the CPU: choose '
-                f"device='cpu', or backend='torch' for {kind}."
-            )
-        if self.backend in RUNTIMES:
+        if self._network is None:
             return
-        if self.precision == 'fp16' and kind == 'cpu' and self._network:
+        kind = torch.device(device).type
+        if isinstance(self._engine, Engine):
+            self._engine.to(torch.device(device))
+        elif self.precision == 'fp16' and kind == 'cpu':
             raise ValueError(
                 "precision='fp16' needs a GPU; use 'fp32' or 'bf16' on a CPU."
             )
 
-    def batch_size(self, device):
+    def batch_size(self, device: str | torch.device) -> int:
         """Return how many images are worth giving at once.
 
         Args:
-            device (str or torch.device): Where they are.
+            device: Where they are.
 
         Returns:
-            int: At least 1.
+            At least 1.
         """
         return self.max_batch or budget.batch_size(torch.device(device))
 
-    @torch.no_grad()
     def enhance(
         self,
         image: ImageLike,
@@ -268,42 +275,78 @@ class SuperResolver:
             >>> resolver.enhance(np.zeros((24, 32, 3), np.uint8)).shape
             (96, 128, 3)
         """
+        return self.explain(image, reference, device).image
+
+    def explain(
+        self,
+        image: ImageLike,
+        reference: ImageLike | None = None,
+        device: str | torch.device | None = None,
+    ) -> Enhanced:
+        """Super-resolve one image, and say where its detail comes from.
+
+        Args:
+            image: As of :meth:`enhance`.
+            reference: Likewise.
+            device: Likewise.
+
+        Returns:
+            The same image, and the network's confidence in the reference.
+
+        Raises:
+            FileNotFoundError: As of :meth:`enhance`, likewise the rest.
+            TypeError: If ``image`` is something else.
+            ValueError: If it cannot be read or used.
+            MemoryError: If there is too little memory.
+        """
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         lr = read_image(image).to(device)
         named = isinstance(image, (str, Path))
-        if reference is not None and self._network is None:
-            raise ValueError('An interpolation takes no reference.')
-        policy = self.references.policy
+        policy, given = self.references.policy, None
         if reference is not None:
-            name = str(image) if named else 'an image'
-            self.check_device(lr.device)
-            reference = at_full_size(read_image(reference), lr, self.scale)
-            pair = ImagePair(lr, reference, name)
-            (result,) = self._enlarge([pair])
+            if self._network is None:
+                raise ValueError('An interpolation takes no reference.')
+            given = [read_image(reference)]
         elif policy == 'file' or (policy == 'neighbor' and not named):
             raise ValueError(
                 f'reference={policy!r} of the resolver tells no reference for '
                 'this image: give it as enhance(image, reference).'
             )
-        else:
-            samples = [dict(img_path=str(image))] if named else None
-            (result,) = self.pixels([lr], samples)
-        return write_like(result, image)
+        samples = [dict(img_path=str(image))] if named else None
+        (found,) = self.explain_pixels([lr], samples, given)
+        return Enhanced(
+            write_like(found.pixels, image), found.confidence, found.tile
+        )
 
-    def __call__(self, images, samples=None):
+    @overload
+    def __call__(
+        self,
+        images: list[Tensor],
+        samples: Sequence[Sample | None] | None = None,
+    ) -> list[Tensor]: ...
+
+    @overload
+    def __call__(
+        self, images: Tensor, samples: Sequence[Sample | None] | None = None
+    ) -> Tensor: ...
+
+    def __call__(
+        self,
+        images: list[Tensor] | Tensor,
+        samples: Sequence[Sample | None] | None = None,
+    ) -> list[Tensor] | Tensor:
         """Super-resolve tensors as the hosts have them.
 
         Args:
-            images (list[Tensor] or Tensor): BGR images (3, H, W) of any
-                sizes in a list, or (N, 3, H, W); whole numbers or float,
-                0..255.
-            samples (Sequence, optional): Data sample or metainfo of each
-                image; the policies ``'file'`` and ``'neighbor'`` need them.
+            images: BGR images (3, H, W) of any sizes in a list, or
+                (N, 3, H, W); whole numbers or float, 0..255.
+            samples: Data sample or metainfo of each image; the policies
+                ``'file'`` and ``'neighbor'`` need them.
 
         Returns:
-            list[Tensor] or Tensor: As ``images``: float32 BGR, ``scale``
-            times as large, whole numbers in 0..255, on the device of each
-            input. With scale 1 the values of the input.
+            As ``images``: float32 BGR, ``scale`` times as large, whole
+            numbers in 0..255, on the device of each input. With scale 1 the
+            values of the input.
 
         Raises:
             ValueError: If an input is not as said, a reference cannot be
@@ -326,36 +369,76 @@ class SuperResolver:
             return torch.stack(results)
         return results
 
-    @torch.no_grad()
-    def pixels(self, images, samples=None):
+    def pixels(
+        self,
+        images: list[Tensor] | Tensor,
+        samples: Sequence[Sample | None] | None = None,
+    ) -> list[Tensor]:
         """Super-resolve into bytes, a quarter of what floats take.
 
         Args:
-            images (list[Tensor] or Tensor): As of :meth:`__call__`.
-            samples (Sequence, optional): Likewise.
+            images: As of :meth:`__call__`.
+            samples: Likewise.
 
         Returns:
-            list[Tensor]: uint8 BGR images.
+            uint8 BGR images.
 
         Raises:
             ValueError: As of :meth:`__call__`, likewise the rest.
             FileNotFoundError: If a reference does not exist.
             MemoryError: If there is too little memory.
         """
+        return [one.pixels for one in self._run(images, samples)]
+
+    def explain_pixels(
+        self,
+        images: list[Tensor] | Tensor,
+        samples: Sequence[Sample | None] | None = None,
+        references: Sequence[Tensor | None] | None = None,
+    ) -> list[Enlarged]:
+        """Super-resolve into bytes, and say where the detail comes from.
+
+        Args:
+            images: As of :meth:`__call__`.
+            samples: Likewise.
+            references: A reference for each image, BGR (3, Hr, Wr) of any
+                size in 0..255; ``None`` for an image where the resolver is to
+                find one. Defaults to None, for all images.
+
+        Returns:
+            What :meth:`pixels` gives, and the confidence of each image.
+
+        Raises:
+            ValueError: As of :meth:`__call__`, likewise the rest.
+            FileNotFoundError: If a reference does not exist.
+            MemoryError: If there is too little memory.
+        """
+        return self._run(images, samples, references, explain=True)
+
+    @torch.no_grad()
+    def _run(
+        self,
+        images: list[Tensor] | Tensor,
+        samples: Sequence[Sample | None] | None,
+        references: Sequence[Tensor | None] | None = None,
+        explain: bool = False,
+    ) -> list[Enlarged]:
         check_images(images, samples)
         if self._network is None:
-            return [self._interpolate(image) for image in images]
+            kind = str(self.interpolation)
+            return [
+                Enlarged(interpolate(image, kind, self.scale))
+                for image in images
+            ]
         for image in images:
             self.check_device(image.device)
-        samples = samples or [None] * len(images)
+        network, none = self._network.module, [None] * len(images)
         pairs = [
-            self._pair(image, sample)
-            for image, sample in zip(images, samples, strict=True)
+            self._pair(network, *parts)
+            for parts in zip(
+                images, samples or none, references or none, strict=True
+            )
         ]
-        return self._enlarge(pairs) if pairs else []
-
-    def _enlarge(self, pairs):
-        network = self._network.module
         settings = Settings(
             self.scale,
             network.lr_multiple,
@@ -364,50 +447,26 @@ class SuperResolver:
             self.max_batch,
             self.precision if self.backend == 'torch' else 'fp32',
             network.searches_from_center,
+            explain,
         )
-        return enlarge(self._engine, pairs, settings)
+        # An engine has all of a network that is used.
+        engine = cast(Network, self._engine)
+        return enlarge(engine, pairs, settings) if pairs else []
 
-    def _pair(self, image, sample):
-        found = self.references.find(sample)
-        if found is None:
-            own = self.references.policy == 'self'
-            found = 'self' if own else 'upscaled'
-            if takes_none(self._network.module):
-                found = 'none'
-        else:
-            found = at_full_size(found, image, self.scale)
-        name = metainfo_of(sample).get('img_path', 'an image')
-        return ImagePair(image, found, str(name))
-
-    def _interpolate(self, image):
-        smooth = self.interpolation != 'nearest'
-        height, width = (side * self.scale for side in image.shape[-2:])
-        result = image.new_empty(3, height, width, dtype=torch.uint8)
-        # One by one, to hold a third of the floats.
-        for channel, target in zip(image, result, strict=True):
-            enlarged = F.interpolate(
-                channel[None, None].float(),
-                scale_factor=self.scale,
-                mode=self.interpolation,
-                # With it torch uses Pillow's cubic kernel (a = -0.5) instead
-                # of a = -0.75.
-                antialias=smooth,
-                **(dict(align_corners=False) if smooth else {}),
-            )
-            target.copy_(enlarged[0, 0].clamp_(0, 255).round_())
-        return result
-
-
-def _interpolation_scale(interpolation, scale):
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(
-            f'interpolation must be one of {INTERPOLATIONS}, not '
-            f'{interpolation!r}.'
-        )
-    scale = 4 if scale is None else scale
-    if scale not in range(1, MAX_SCALE + 1):
-        raise ValueError(
-            f'scale must be a whole number from 1 to {MAX_SCALE}, not '
-            f'{scale!r}.'
-        )
-    return int(scale)
+    def _pair(
+        self,
+        network: Network,
+        image: Tensor,
+        sample: Sample | None,
+        reference: Tensor | None,
+    ) -> ImagePair:
+        name = str(metainfo_of(sample).get('img_path', 'an image'))
+        if reference is None:
+            reference = self.references.find(sample)
+        if reference is not None:
+            full = at_full_size(reference, image, self.scale)
+            return ImagePair(image, full, name)
+        if takes_none(network):
+            return ImagePair(image, 'none', name)
+        own = self.references.policy == 'self'
+        return ImagePair(image, 'self' if own else 'upscaled', name)

@@ -1,45 +1,49 @@
 """Cutting an image into tiles and joining the results without a seam.
 
 Tiles start at multiples of the network's block size, so that its blocks are
-those of the whole image. Neighbours share at least ``overlap`` pixels. Their
+those of the whole image. Neighbors share at least ``overlap`` pixels. Their
 results are blended there by weights that rise across the middle half of what
 they share: the outer quarter, which has seen the edge of the tile rather
 than what is behind it, does not count.
 
-Each tile sees the part of the reference that lies at the same place, half a
-tile wider on each side; of its own enlargement no more than that place. Cost
-and memory then depend on the tile, not on the image; what has moved by more
-than that between the two is not found.
+Each tile sees the part of the reference at the same place, half a tile wider
+on each side; of its own enlargement, it sees no more than that place. Cost
+and memory then depend on the tile, not on the image; what has moved farther
+between the two is not found.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import torch
+from torch import Tensor
 
-#: Windows of the reference start at multiples of this, so that reducing it
-#: by 4, and the pyramid of the encoder, fall as on the whole reference.
+#: Windows of the reference start at multiples of this, so that a reduction by
+#: 4, and the pyramid of the encoder, align as on the whole reference.
 REF_GRID = 16
+#: The first row or column, and the one after the last.
+Span: TypeAlias = tuple[int, int]
 
 
 class Tile(NamedTuple):
     """One tile of an image.
 
     Args:
-        y (tuple[int, int]): First row and the one behind the last.
-        x (tuple[int, int]): First column and the one behind the last.
+        y: First row and the one after the last.
+        x: First column and the one after the last.
     """
 
-    y: tuple
-    x: tuple
+    y: Span
+    x: Span
 
 
-def check_tiling(tile, overlap, multiple):
+def check_tiling(tile: int, overlap: int, multiple: int) -> None:
     """Refuse tiles that cannot be made.
 
     Args:
-        tile (int): Side of a tile in LR pixels.
-        overlap (int): Pixels that neighbours share at least.
-        multiple (int): What the start of a tile must be divisible by.
+        tile: Side of a tile in LR pixels.
+        overlap: Pixels that neighbors share at least.
+        multiple: What the start of a tile must be divisible by.
 
     Raises:
         ValueError: If there is no room for a step between two tiles.
@@ -54,25 +58,27 @@ def check_tiling(tile, overlap, multiple):
         )
 
 
-def make_tiles(height, width, tile, overlap, multiple):
+def make_tiles(
+    height: int, width: int, tile: int | None, overlap: int, multiple: int
+) -> list[Tile]:
     """Cover an image with tiles.
 
     Args:
-        height (int): Rows of the image.
-        width (int): Columns of the image.
-        tile (int or None): Largest side of a tile; ``None`` for one tile.
-        overlap (int): Pixels that neighbours share at least.
-        multiple (int): What the start of a tile is divisible by.
+        height: Rows of the image.
+        width: Columns of the image.
+        tile: Largest side of a tile; ``None`` for one tile.
+        overlap: Pixels that neighbors share at least.
+        multiple: What the start of a tile is divisible by.
 
     Returns:
-        list[Tile]: The tiles, row by row.
+        The tiles, row by row.
     """
     rows = _spans(height, tile or height, overlap, multiple)
     columns = _spans(width, tile or width, overlap, multiple)
     return [Tile(y, x) for y in rows for x in columns]
 
 
-def _spans(length, tile, overlap, multiple):
+def _spans(length: int, tile: int, overlap: int, multiple: int) -> list[Span]:
     if length <= tile:
         return [(0, length)]
     step = (tile - overlap) // multiple * multiple
@@ -81,30 +87,29 @@ def _spans(length, tile, overlap, multiple):
     return [(start, min(start + tile, length)) for start in starts]
 
 
-def reference_window(tile, size, ref_size, margin):
-    """Find the part of the reference that a tile is to see.
+def reference_window(
+    tile: Tile, size: Sequence[int], ref_size: Sequence[int], margin: int
+) -> Tile:
+    """Find the part of the reference that a tile sees.
 
     Args:
-        tile (Tile): The tile.
-        size (Sequence[int]): Height and width of the image.
-        ref_size (Sequence[int]): Height and width of its reference.
-        margin (int): Pixels of the image to add on each side.
+        tile: The tile.
+        size: Height and width of the image.
+        ref_size: Height and width of its reference.
+        margin: Pixels of the image to add on each side.
 
     Returns:
-        Tile: Rows and columns of the reference; all of it if the tile is the
-        whole image.
+        Rows and columns of the reference; all of it if the tile is the whole
+        image.
     """
-    return Tile(
-        *(
-            _window(span, length, ref_length, margin)
-            for span, length, ref_length in zip(
-                tile, size, ref_size, strict=True
-            )
-        )
+    rows, columns = (
+        _window(span, length, ref_length, margin)
+        for span, length, ref_length in zip(tile, size, ref_size, strict=True)
     )
+    return Tile(rows, columns)
 
 
-def _window(span, length, ref_length, margin):
+def _window(span: Span, length: int, ref_length: int, margin: int) -> Span:
     if span == (0, length):
         return (0, ref_length)
     ratio = ref_length / length
@@ -113,15 +118,15 @@ def _window(span, length, ref_length, margin):
     return (start // REF_GRID * REF_GRID, stop)
 
 
-def crop(image, tile):
+def crop(image: Tensor, tile: Tile) -> Tensor:
     """Cut a tile out.
 
     Args:
-        image (Tensor): Image (C, H, W).
-        tile (Tile): The tile.
+        image: Image (C, H, W).
+        tile: The tile.
 
     Returns:
-        Tensor: A view of the image.
+        A view of the image.
     """
     return image[:, slice(*tile.y), slice(*tile.x)]
 
@@ -133,34 +138,42 @@ class Canvas:
     that a large image takes one byte per value.
 
     Args:
-        tiles (Sequence[Tile]): Result of :func:`make_tiles`.
-        size (Sequence[int]): Height and width of the image.
-        scale (int): How much is enlarged.
-        overlap (int): As of :func:`make_tiles`.
-        device (torch.device): Where the results are.
+        tiles: Result of :func:`make_tiles`.
+        size: Height and width of the image.
+        scale: How much the tiles are enlarged.
+        overlap: As for :func:`make_tiles`.
+        device: Where the results are.
+        channels: Channels of the image. Defaults to 3.
     """
 
-    def __init__(self, tiles, size, scale, overlap, device):
+    def __init__(
+        self,
+        tiles: Sequence[Tile],
+        size: Sequence[int],
+        scale: int,
+        overlap: int,
+        device: torch.device,
+        channels: int = 3,
+    ) -> None:
         self.scale = scale
         height, width = (side * scale for side in size)
         self._image = torch.empty(
-            3, height, width, dtype=torch.uint8, device=device
+            channels, height, width, dtype=torch.uint8, device=device
         )
         rows = max(tile.y[1] - tile.y[0] for tile in tiles) * scale
-        self._band = torch.zeros(3, rows, width, device=device)
+        self._band = torch.zeros(channels, rows, width, device=device)
         self._top = 0
         self._shares = [
             _shares({tile[axis] for tile in tiles}, scale, overlap, device)
             for axis in (0, 1)
         ]
 
-    def add(self, tile, result):
+    def add(self, tile: Tile, result: Tensor) -> None:
         """Blend a tile in.
 
         Args:
-            tile (Tile): The next one, row by row.
-            result (Tensor): The enlarged tile (3, h * scale, w * scale) in
-                0..1.
+            tile: The next tile, row by row.
+            result: The enlarged tile (C, h * scale, w * scale) in 0..1.
         """
         first = tile.y[0] * self.scale
         if first > self._top:
@@ -170,17 +183,17 @@ class Canvas:
         columns = slice(*(side * self.scale for side in tile.x))
         self._band[:, rows, columns] += result * share
 
-    def image(self):
-        """Return the whole image, when all tiles are in.
+    def image(self) -> Tensor:
+        """Return the whole image, once all tiles are in.
 
         Returns:
-            Tensor: uint8 (3, height * scale, width * scale), 0..255.
+            The image (C, height * scale, width * scale) in uint8.
         """
         self._finish(self._image.shape[1])
         return self._image
 
-    def _finish(self, stop):
-        """Round the rows down to ``stop``; no tile comes to them any more."""
+    def _finish(self, stop: int) -> None:
+        """Round the rows above ``stop``; no later tile touches them."""
         count = stop - self._top
         self._image[:, self._top : stop] = to_bytes(self._band[:, :count])
         kept = self._band[:, count:].clone()
@@ -189,20 +202,22 @@ class Canvas:
         self._top = stop
 
 
-def to_bytes(image):
+def to_bytes(image: Tensor) -> Tensor:
     """Round an image to bytes.
 
     Args:
-        image (Tensor): Any shape, 0..1; what is beyond is clipped.
+        image: Any shape, in 0..1; values beyond are clipped.
 
     Returns:
-        Tensor: uint8, 0..255.
+        The image in uint8, 0..255.
     """
     return (image * 255).clamp_(0, 255).round_().byte()
 
 
-def _shares(spans, scale, overlap, device):
-    """Weights of each span along one side, which add up to 1 everywhere."""
+def _shares(
+    spans: Iterable[Span], scale: int, overlap: int, device: torch.device
+) -> dict[Span, Tensor]:
+    """Return the weights of each span along a side; they add up to 1."""
     length = max(stop for _, stop in spans)
     ramps = {
         span: _ramp(span, length, scale, overlap, device) for span in spans
@@ -216,8 +231,10 @@ def _shares(spans, scale, overlap, device):
     }
 
 
-def _ramp(span, length, scale, overlap, device):
-    """Weights along one side: 1, falling towards edges inside the image."""
+def _ramp(
+    span: Span, length: int, scale: int, overlap: int, device: torch.device
+) -> Tensor:
+    """Return weights along a side: 1, falling towards inner edges."""
     count = (span[1] - span[0]) * scale
     weights = torch.ones(count, device=device)
     dead = overlap * scale // 4

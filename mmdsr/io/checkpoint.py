@@ -12,11 +12,14 @@ import errno
 import json
 import os
 import pickle
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor, nn
 
 from mmdsr.errors import CheckpointError, RefusedTypeError
 from mmdsr.io.finite import describe, non_finite
@@ -28,17 +31,18 @@ _WRAPPINGS = ('state_dict', 'params_ema', 'params')
 _PREFIX = 'module.'
 
 
-def read_checkpoint(path, map_location='cpu'):
+def read_checkpoint(
+    path: str | Path, map_location: str | torch.device | None = 'cpu'
+) -> dict[str, Any]:
     """Read a checkpoint or a state dict; runs no code from the file.
 
     Args:
-        path (str or Path): A file of ``torch.save``, or published weights
+        path: A file of ``torch.save``, or published weights
             (``.safetensors``).
-        map_location (str or torch.device): As of ``torch.load``. Defaults to
-            'cpu'.
+        map_location: As of ``torch.load``. Defaults to 'cpu'.
 
     Returns:
-        dict: The content.
+        The content.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -70,7 +74,7 @@ def read_checkpoint(path, map_location='cpu'):
     return content
 
 
-def _read_torch(path, map_location):
+def _read_torch(path: Path, map_location: str | torch.device | None) -> object:
     """Read a file of ``torch.save``."""
     try:
         try:
@@ -100,13 +104,15 @@ def _read_torch(path, map_location):
             None,
             errno.EINVAL,
         ):
-            reason = error.strerror
+            reason = str(error.strerror)
         raise CheckpointError(
             f'{path} cannot be read as a checkpoint: {reason}.'
         ) from error
 
 
-def _read_safetensors(path, map_location):
+def _read_safetensors(
+    path: Path, map_location: str | torch.device | None
+) -> dict[str, Any]:
     """Read published weights: ``state_dict`` and, if there is one, ``meta``.
 
     The package that reads them is imported here, for training and the
@@ -132,12 +138,14 @@ def _read_safetensors(path, map_location):
     return content
 
 
-def load_from_local(filename, map_location=None):
+def load_from_local(
+    filename: str | Path, map_location: str | torch.device | None = None
+) -> dict[str, Any]:
     """Loader of local files for mmengine, see :func:`read_checkpoint`."""
     return read_checkpoint(filename, map_location)
 
 
-def use_safe_loader():
+def use_safe_loader() -> None:
     """Let mmengine read local checkpoints with :func:`read_checkpoint`.
 
     Affects ``Runner.resume``, ``load_from`` and ``init_cfg`` of the running
@@ -148,14 +156,14 @@ def use_safe_loader():
     )
 
 
-def find_checkpoint(path):
+def find_checkpoint(path: str | Path) -> Path:
     """Return a checkpoint, given its path or a working directory.
 
     Args:
-        path (str or Path): File or working directory.
+        path: File or working directory.
 
     Returns:
-        Path: The file; of a directory the best one, else the newest.
+        The file; of a directory the best one, otherwise the newest.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -172,7 +180,9 @@ def find_checkpoint(path):
     raise FileNotFoundError(f'There is no checkpoint at {path}.')
 
 
-def unwrap(content, source=None):
+def unwrap(
+    content: dict[str, Any], source: str | Path | None = None
+) -> dict[str, Tensor]:
     """Return the state dict of a checkpoint, whoever wrote it.
 
     The weights may be wrapped in ``state_dict``, ``params_ema`` or
@@ -180,12 +190,12 @@ def unwrap(content, source=None):
     program than ours has wrapped is said in the log.
 
     Args:
-        content (dict): Checkpoint or state dict.
-        source (str or Path, optional): Where it is from, for the log.
-            Defaults to None, nothing is said.
+        content: Checkpoint or state dict.
+        source: Where it is from, for the log. Defaults to None, nothing is
+            said.
 
     Returns:
-        dict[str, Tensor]: The weights by name.
+        The weights by name.
     """
     said, state = [], content
     while key := next(
@@ -203,17 +213,18 @@ def unwrap(content, source=None):
     return state
 
 
-def generator_weights(content, source=None):
+def generator_weights(
+    content: dict[str, Any], source: str | Path | None = None
+) -> dict[str, Tensor]:
     """Pick the generator's weights out of a checkpoint.
 
     Args:
-        content (dict): Training checkpoint, or state dict of a model or of a
+        content: Training checkpoint, or state dict of a model or of a
             generator alone; see :func:`unwrap`.
-        source (str or Path, optional): Where it is from, for the log.
-            Defaults to None.
+        source: Where it is from, for the log. Defaults to None.
 
     Returns:
-        dict[str, Tensor]: Keys without ``generator.``.
+        Keys without ``generator.``.
     """
     state = unwrap(content, source)
     own = {
@@ -224,15 +235,15 @@ def generator_weights(content, source=None):
     return own or state
 
 
-def load_generator(generator, path):
+def load_generator(generator: nn.Module, path: str | Path) -> None:
     """Load the weights of a network strictly.
 
     mmengine's own loading only warns if the weights do not fit, and the
     network would run with random ones.
 
     Args:
-        generator (nn.Module): Network to load into, in place.
-        path (str or Path): Training checkpoint or state dict.
+        generator: Network to load into, in place.
+        path: Training checkpoint or state dict.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -242,15 +253,15 @@ def load_generator(generator, path):
     fit_weights(generator, weights, path)
 
 
-def load_model(model, path):
+def load_model(model: nn.Module, path: str | Path) -> None:
     """Load the weights of a whole model strictly.
 
     Unlike :func:`load_generator`, conversions of old weights that a model
     brings along are used.
 
     Args:
-        model (nn.Module): Model of any host to load into, in place.
-        path (str or Path): Training checkpoint or state dict.
+        model: Model of any host to load into, in place.
+        path: Training checkpoint or state dict.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -259,27 +270,31 @@ def load_model(model, path):
     weights = unwrap(read_checkpoint(path), path)
     own = model.state_dict()
     shapes = [key for key in weights if not _same_shape(own, weights, key)]
-    missing = unexpected = ()
+    missing: Collection[str] = ()
+    unexpected: Collection[str] = ()
     if not shapes:
         missing, unexpected = model.load_state_dict(weights, strict=False)
     refuse(own, missing, unexpected, shapes, path, 'model')
 
 
-def _same_shape(own, weights, key):
+def _same_shape(
+    own: Mapping[str, Tensor], weights: Mapping[str, Tensor], key: str
+) -> bool:
     """Whether a weight is unknown, or as large as it should be."""
     if not isinstance(weights[key], torch.Tensor):
         return False
     return key not in own or own[key].shape == weights[key].shape
 
 
-def fit_weights(generator, weights, source):
+def fit_weights(
+    generator: nn.Module, weights: dict[str, Tensor], source: str | Path
+) -> None:
     """Put weights into a network, strictly.
 
     Args:
-        generator (nn.Module): Network to load into, in place.
-        weights (dict[str, Tensor]): See :func:`generator_weights`; float16
-            becomes float32.
-        source (str or Path): Where they are from, for messages.
+        generator: Network to load into, in place.
+        weights: See :func:`generator_weights`; float16 becomes float32.
+        source: Where they are from, for messages.
 
     Raises:
         CheckpointError: If they do not fit; names some of the keys.
@@ -289,16 +304,18 @@ def fit_weights(generator, weights, source):
     generator.load_state_dict(weights)
 
 
-def compare(own, weights):
+def compare(
+    own: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+) -> tuple[set[str], set[str], set[str]]:
     """Compare the weights of a model with those of a file.
 
     Args:
-        own (dict[str, Tensor]): The model's.
-        weights (dict[str, Tensor]): The file's.
+        own: The model's.
+        weights: The file's.
 
     Returns:
-        tuple[set[str], set[str], set[str]]: Keys that are missing in the
-        file, unexpected in it, and of another shape.
+        Keys that are missing in the file, unexpected in it, and of another
+        shape.
     """
     shapes = {
         key
@@ -308,16 +325,23 @@ def compare(own, weights):
     return own.keys() - weights.keys(), weights.keys() - own.keys(), shapes
 
 
-def refuse(own, missing, unexpected, shapes, source, part):
+def refuse(
+    own: Collection[str],
+    missing: Collection[str],
+    unexpected: Collection[str],
+    shapes: Collection[str],
+    source: str | Path,
+    part: str,
+) -> None:
     """Raise an error if any weight does not fit.
 
     Args:
-        own (Collection[str]): All keys of the model.
-        missing (Collection[str]): Keys that the file lacks.
-        unexpected (Collection[str]): Keys that the model lacks.
-        shapes (Collection[str]): Keys of another shape.
-        source (str or Path): The file.
-        part (str): What it should fit, e.g. ``'generator'``.
+        own: All keys of the model.
+        missing: Keys that the file lacks.
+        unexpected: Keys that the model lacks.
+        shapes: Keys of another shape.
+        source: The file.
+        part: What it should fit, e.g. ``'generator'``.
 
     Raises:
         CheckpointError: With the counts of what fits and what does not.
@@ -340,14 +364,14 @@ def refuse(own, missing, unexpected, shapes, source, part):
         )
 
 
-def save_weights(state_dict, path):
+def save_weights(state_dict: dict[str, Tensor], path: str | Path) -> None:
     """Write a plain state dict that loads with ``weights_only=True``.
 
     The file appears complete or not at all.
 
     Args:
-        state_dict (dict[str, Tensor]): Weights.
-        path (str or Path): Target.
+        state_dict: Weights.
+        path: Target.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,9 @@ holds the digest of that list: one number stands for the whole data set.
 """
 
 import hashlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from mmdsr.io.files import write_bytes
 from mmdsr.io.manifest import MANIFEST, read_manifest
@@ -14,14 +16,14 @@ from mmdsr.io.manifest import MANIFEST, read_manifest
 LIST = 'SHA256SUMS'
 
 
-def digest(path):
+def digest(path: str | Path) -> str:
     """Return the SHA-256 of a file.
 
     Args:
-        path (str or Path): The file.
+        path: The file.
 
     Returns:
-        str: 64 hexadecimal digits.
+        64 hexadecimal digits.
     """
     total = hashlib.sha256()
     with Path(path).open('rb') as file:
@@ -30,16 +32,18 @@ def digest(path):
     return total.hexdigest()
 
 
-def write_checksums(root, ignore=()):
+def write_checksums(
+    root: str | Path, ignore: Iterable[str] = ()
+) -> dict[str, Any]:
     """Write the list of checksums of all files of a data set.
 
     Args:
-        root (str or Path): Root of the data set.
-        ignore (iterable[str]): Files that do not belong to it.
+        root: Root of the data set.
+        ignore: Files that do not belong to it.
 
     Returns:
-        dict: ``file``, ``sha256`` and ``files`` (how many) of the list, for
-        the manifest.
+        ``file``, ``sha256`` and ``files`` (how many) of the list, for the
+        manifest.
     """
     root = Path(root)
     lines = [
@@ -56,14 +60,14 @@ def write_checksums(root, ignore=()):
     }
 
 
-def read_checksums(root):
+def read_checksums(root: str | Path) -> dict[str, str]:
     """Read the list of checksums.
 
     Args:
-        root (str or Path): Root of the data set.
+        root: Root of the data set.
 
     Returns:
-        dict[str, str]: Digest of each file, by its path below ``root``.
+        Digest of each file, by its path below ``root``.
 
     Raises:
         ValueError: If there is no list, it was changed after the manifest
@@ -76,7 +80,7 @@ def read_checksums(root):
     note = manifest.get('checksums')
     if not isinstance(note, dict):
         raise ValueError(
-            f'{root / MANIFEST} names no checksums; make the data set anew '
+            f'{root / MANIFEST} names no checksums; make the data set again '
             'to have them.'
         )
     path = root / LIST
@@ -88,17 +92,18 @@ def read_checksums(root):
     return {name: value for value, name in pairs}
 
 
-def verify(root, progress=None):
+def verify(
+    root: str | Path, progress: Callable[[int, int], None] | None = None
+) -> list[str]:
     """Compare a data set with its checksums.
 
     Args:
-        root (str or Path): Root of the data set.
-        progress (Callable[[int, int], None], optional): Called with the
-            number of files done and of all.
+        root: Root of the data set.
+        progress: Called with the number of files done and of all.
 
     Returns:
-        list[str]: What is wrong, one line per file: missing, changed, or
-        not listed. Empty if all is well. Hidden files do not count.
+        What is wrong, one line per file: missing, changed, or not listed.
+        Empty if all is well. Hidden files do not count.
 
     Raises:
         ValueError: As :func:`read_checksums`.
@@ -117,7 +122,7 @@ def verify(root, progress=None):
     return problems + [f'not listed: {name}' for name in extra]
 
 
-def _files(root):
+def _files(root: Path) -> list[str]:
     """Names of the files that the list covers, in one fixed order."""
     paths = (p.relative_to(root) for p in root.rglob('*') if p.is_file())
     return sorted(

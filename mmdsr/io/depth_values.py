@@ -1,4 +1,4 @@
-"""Depth files of others, whose values are not millimetres."""
+"""Depth files of others, whose values are not millimeters."""
 
 from pathlib import Path
 
@@ -8,28 +8,30 @@ from mmdsr.io.images import UINT16_MODES, open_image, read_npy
 
 KINDS = ('inverse', 'distance')
 NEAR = 0.25
-"""Metres that the largest inverse depth stands for, as in ``LoadDepth``."""
+"""Meters that the largest inverse depth stands for, as in ``LoadDepth``."""
 
 
-def to_metres(path, kind='inverse', scale=None):
-    """Read a depth file as metres.
+def to_metres(
+    path: str | Path, kind: str = 'inverse', scale: float | None = None
+) -> np.ndarray:
+    """Read a depth file as meters.
 
     ``'inverse'``: the larger the nearer, as single-image depth networks
     give it, without a unit. The value ``scale`` (255 unless given) is
     taken as 0.25 m, 0 as infinitely far: ``Z = 0.25 scale / v``. What
     :class:`mmdsr.transforms.LoadDepth` then hands to the network is
-    ``v / scale``. ``'distance'``: the larger the farther, ``scale`` metres (1
+    ``v / scale``. ``'distance'``: the larger the farther, ``scale`` meters (1
     unless given) for each step; 0 is unknown. NaN and what is below 0 is
     unknown in either case.
 
     Args:
-        path (str or Path): ``.npy`` of numbers ``(h, w)``, ``(h, w, 1)`` or
-            ``(1, h, w)``, or a grey image of 8 or 16 bits.
-        kind (str): ``'inverse'`` or ``'distance'``.
-        scale (float, optional): See above, > 0.
+        path: ``.npy`` of numbers ``(h, w)``, ``(h, w, 1)`` or ``(1, h, w)``,
+            or a gray image of 8 or 16 bits.
+        kind: ``'inverse'`` or ``'distance'``.
+        scale: See above, > 0.
 
     Returns:
-        np.ndarray: ``(h, w)`` float32 metres, NaN where unknown.
+        ``(h, w)`` float32 meters, NaN where unknown.
 
     Raises:
         ValueError: If an argument or the file is not as said.
@@ -49,14 +51,14 @@ def to_metres(path, kind='inverse', scale=None):
     return np.where(known, metres, np.float32(np.nan))
 
 
-def read_values(path):
+def read_values(path: str | Path) -> np.ndarray:
     """Read the numbers of a one-channel file.
 
     Args:
-        path (str or Path): See :func:`to_metres`.
+        path: See :func:`to_metres`.
 
     Returns:
-        np.ndarray: ``(h, w)`` of the file's own type.
+        ``(h, w)`` of the file's own type.
 
     Raises:
         ValueError: If the file holds something else.
@@ -80,16 +82,16 @@ def read_values(path):
         raise ValueError(f'{path}: {error}') from error
     values = np.asarray(image)
     if image.mode in ('RGB', 'RGBA'):
-        # Grey saved with three channels is common, and is still grey.
+        # Gray saved with three channels is common, and is still gray.
         if (values[..., :3] == values[..., :1]).all():
             return values[..., 0]
         raise ValueError(
-            f'{path} is a coloured picture of depth, whose values are lost; '
-            'use the grey maps or the .npy files.'
+            f'{path} is a colored picture of depth, whose values are lost; '
+            'use the gray maps or the .npy files.'
         )
     if image.mode != 'L' and image.mode not in UINT16_MODES:
         raise ValueError(
-            f'{path} must be grey of 8 or 16 bits, not of the kind '
+            f'{path} must be gray of 8 or 16 bits, not of the kind '
             f'{image.mode!r}.'
         )
     return values

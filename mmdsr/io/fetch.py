@@ -9,7 +9,9 @@ import http.client
 import re
 import socket
 import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -42,15 +44,15 @@ _WITHOUT_VGG = (
 )
 
 
-def address(name):
+def address(name: str) -> str | None:
     """Return where a name of weights leads.
 
     Args:
-        name (str): Of a model zoo (``torchvision://``, ``open-mmlab://``,
+        name: Of a model zoo (``torchvision://``, ``open-mmlab://``,
             ``mmcls://``), or an address.
 
     Returns:
-        str or None: Address, None if it is the path of a file.
+        Address, None if it is the path of a file.
 
     Raises:
         CheckpointError: If the model zoo has nothing of that name.
@@ -58,9 +60,10 @@ def address(name):
     scheme, _, model = name.partition('://')
     if not model or scheme not in _SCHEMES:
         return None
-    if _SCHEMES[scheme] is None:
+    lister = _SCHEMES[scheme]
+    if lister is None:
         return name
-    known = getattr(mmengine_checkpoint, _SCHEMES[scheme])()
+    known = getattr(mmengine_checkpoint, lister)()
     model = mmengine_checkpoint.get_deprecated_model_names().get(model, model)
     if model not in known:
         raise CheckpointError(f'{name}: {scheme} has no weights of that name.')
@@ -68,29 +71,29 @@ def address(name):
     return found if '://' in found else None
 
 
-def cached(url):
+def cached(url: str) -> Path:
     """Return the place of a downloaded file.
 
     Args:
-        url (str): Its address.
+        url: Its address.
 
     Returns:
-        Path: The file, whether or not it is there.
+        The file, whether or not it is there.
     """
     name = PurePosixPath(urllib.parse.urlparse(url).path).name
     return Path(torch.hub.get_dir(), 'checkpoints', name)
 
 
-def fetch(url, what, otherwise=''):
+def fetch(url: str, what: str, otherwise: str = '') -> Path:
     """Return a downloaded file; download it if it is not there.
 
     Args:
-        url (str): Its address.
-        what (str): What it is, for the message.
-        otherwise (str): How to do without, for the message. Defaults to ''.
+        url: Its address.
+        what: What it is, for the message.
+        otherwise: How to do without, for the message. Defaults to ''.
 
     Returns:
-        Path: The file.
+        The file.
 
     Raises:
         CheckpointError: If it is not there and cannot be downloaded.
@@ -116,11 +119,11 @@ def fetch(url, what, otherwise=''):
     return path
 
 
-def vgg19():
+def vgg19() -> Path:
     """Return the file of torchvision's VGG19, of the perceptual loss.
 
     Returns:
-        Path: The file.
+        The file.
 
     Raises:
         CheckpointError: If it is not there and cannot be downloaded.
@@ -134,11 +137,11 @@ def vgg19():
     )
 
 
-def check_weights(cfg):
+def check_weights(cfg: Config) -> None:
     """Have all weights that a training starts from, or say what is missing.
 
     Args:
-        cfg (Config): The config.
+        cfg: The config.
 
     Raises:
         UsageError: If a file is missing and cannot be downloaded.
@@ -157,7 +160,7 @@ def check_weights(cfg):
         raise UsageError(f'The checkpoint {path} (load_from) does not exist.')
 
 
-def _named(part, option):
+def _named(part: object, option: str) -> Iterator[tuple[str, str]]:
     """Yield the options that may name weights, with their values."""
     if isinstance(part, Config):
         part = part.to_dict()
@@ -173,16 +176,17 @@ def _named(part, option):
             yield from _named(value, name)
 
 
-def load_from_named(filename, map_location=None):
+def load_from_named(
+    filename: str, map_location: str | torch.device | None = None
+) -> dict[str, Any]:
     """Loader of weights by name or address for mmengine.
 
     Args:
-        filename (str): See :func:`address`.
-        map_location (str or torch.device, optional): As of ``torch.load``.
-            Defaults to None.
+        filename: See :func:`address`.
+        map_location: As of ``torch.load``. Defaults to None.
 
     Returns:
-        dict: The content.
+        The content.
 
     Raises:
         CheckpointError: If the weights are unknown, or are not there and
@@ -201,7 +205,7 @@ def load_from_named(filename, map_location=None):
     return content
 
 
-def use_cache_loader():
+def use_cache_loader() -> None:
     """Let mmengine load weights by name with :func:`load_from_named`."""
     mmengine_checkpoint.CheckpointLoader.register_scheme(
         prefixes=[f'{scheme}://' for scheme in _SCHEMES],

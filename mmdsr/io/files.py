@@ -2,15 +2,17 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
-def write_bytes(path, data):
+def write_bytes(path: Path, data: bytes) -> None:
     """Write a file so that it is either whole or absent.
 
     Args:
-        path (Path): Target; its folder is made if missing.
-        data (bytes): Contents.
+        path: Target; its folder is made if missing.
+        data: Contents.
 
     Raises:
         OSError: With the name of the target, if it cannot be written.
@@ -20,15 +22,15 @@ def write_bytes(path, data):
 
 
 @contextmanager
-def whole_file(path):
+def whole_file(path: Path) -> Iterator[Path]:
     """Write a file under a temporary name of this process, then rename it.
 
     Args:
-        path (Path): Target; its folder is made if missing.
+        path: Target; its folder is made if missing.
 
     Yields:
-        Path: What to write to. It takes the name of the target at the end,
-        and is removed if anything goes wrong.
+        What to write to. It takes the name of the target at the end, and is
+        removed if anything goes wrong.
 
     Raises:
         OSError: With the name of the target, if it cannot be written.
@@ -50,17 +52,16 @@ def whole_file(path):
         raise
 
 
-def temporary_name(path, process=None):
+def temporary_name(path: Path, process: int | None = None) -> Path:
     """Return the temporary name of a file that is being written.
 
     Args:
-        path (Path): Target.
-        process (int, optional): Process that writes. Defaults to None, this
-            one.
+        path: Target.
+        process: Process that writes. Defaults to None, this one.
 
     Returns:
-        Path: In the same folder. A digest stands for the target's name,
-        which may be as long as a name can be.
+        In the same folder. A digest stands for the target's name, which may be
+        as long as a name can be.
     """
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     return path.with_name(f'.{digest}.{process or os.getpid()}.tmp')

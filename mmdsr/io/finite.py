@@ -1,25 +1,26 @@
 """Finding numbers that are not finite among weights."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import torch
+from torch import Tensor
 
-#: What a checkpoint holds besides numbers that training goes on with. A log
+#: What a checkpoint holds besides numbers that training continues with. A log
 #: may hold any value: mixed precision meets infinite gradients as a rule.
 _LOGS = ('message_hub', 'meta')
 
 
-def non_finite(content):
+def non_finite(content: dict[str, Any]) -> dict[str, int]:
     """List the tensors that hold NaN or infinity.
 
     Args:
-        content (dict): Checkpoint or state dict: containers and tensors,
-            nested in any way. ``message_hub`` and ``meta`` are left out.
+        content: Checkpoint or state dict: containers and tensors, nested in
+            any way. ``message_hub`` and ``meta`` are left out.
 
     Returns:
-        dict[str, int]: Number of such values by the name of the tensor. The
-        name is that of the layer; the key of a state dict around it is left
-        out.
+        Number of such values by the name of the tensor. The name is that of
+        the layer; the key of a state dict around it is left out.
 
     Raises:
         ValueError: If a tensor claims more values than it has.
@@ -32,14 +33,14 @@ def non_finite(content):
     return found
 
 
-def describe(found):
+def describe(found: dict[str, int]) -> str:
     """Say which tensors are not finite.
 
     Args:
-        found (dict[str, int]): See :func:`non_finite`; not empty.
+        found: See :func:`non_finite`; not empty.
 
     Returns:
-        str: E.g. ``generator.conv.weight (1 value) and 3 others``.
+        E.g. ``generator.conv.weight (1 value) and 3 others``.
     """
     name, count = next(iter(found.items()))
     text = f'{name} ({count} value{"s" if count > 1 else ""})'
@@ -47,11 +48,12 @@ def describe(found):
     return f'{text} and {others} more' if others else text
 
 
-def _tensors(value, name):
+def _tensors(value: object, name: str) -> Iterator[tuple[str, Tensor]]:
     """Yield the tensors of nested containers with their names."""
     if isinstance(value, torch.Tensor):
         yield name, value
         return
+    parts: Iterable[tuple[object, object]]
     if isinstance(value, Mapping):
         parts = value.items()
     elif isinstance(value, (list, tuple)):
@@ -63,10 +65,10 @@ def _tensors(value, name):
             yield from _tensors(part, f'{name}.{key}' if name else str(key))
 
 
-def _count(value, name):
+def _count(value: Tensor, name: str) -> int:
     """Number of values that are not finite."""
     if value.layout != torch.strided or value.is_quantized:
-        raise ValueError(f'{name} is no dense tensor')
+        raise ValueError(f'{name} is not a dense tensor')
     if not (value.is_floating_point() or value.is_complex()):
         return 0
     # What is one value in the file is looked at once, however often the

@@ -25,16 +25,16 @@ _ZERO = 2**15
 _UINT16_MAX = 65535
 
 
-def encode_flow(flow, visible):
+def encode_flow(flow: np.ndarray, visible: np.ndarray) -> np.ndarray:
     """Turn flow into the three 16-bit channels of the flow images.
 
     Args:
-        flow (np.ndarray): ``(H, W, 2)`` LR pixels, ``dx`` first.
-        visible (np.ndarray): ``(H, W)`` bool.
+        flow: ``(H, W, 2)`` LR pixels, ``dx`` first.
+        visible: ``(H, W)`` bool.
 
     Returns:
-        np.ndarray: ``(H, W, 3)`` uint16. What is not finite or does not lie
-        within +-512 pixels becomes zero flow, not visible.
+        ``(H, W, 3)`` uint16. What is not finite or does not lie within +-512
+        pixels becomes zero flow, not visible.
 
     Raises:
         ValueError: If the shapes are not as said.
@@ -56,15 +56,14 @@ def encode_flow(flow, visible):
     return encoded
 
 
-def decode_flow(encoded):
+def decode_flow(encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Turn the channels of a flow image into flow.
 
     Args:
-        encoded (np.ndarray): ``(H, W, 3)`` uint16.
+        encoded: ``(H, W, 3)`` uint16.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: Flow, ``(H, W, 2)`` float32 LR pixels,
-        and visible, ``(H, W)`` bool.
+        Flow, ``(H, W, 2)`` float32 LR pixels, and visible, ``(H, W)`` bool.
 
     Raises:
         ValueError: If it is something else.
@@ -88,15 +87,14 @@ def decode_flow(encoded):
     return flow, encoded[..., 2] == 1
 
 
-def read_flow(path):
+def read_flow(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a flow image.
 
     Args:
-        path (str or Path): The PNG file.
+        path: The PNG file.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: Flow, ``(H, W, 2)`` float32 LR pixels,
-        and visible, ``(H, W)`` bool.
+        Flow, ``(H, W, 2)`` float32 LR pixels, and visible, ``(H, W)`` bool.
 
     Raises:
         ValueError: If the file is missing, damaged or of another kind.
@@ -115,16 +113,18 @@ def read_flow(path):
             encoded[..., ::-1] if encoded.ndim == 3 else encoded
         )
     except ValueError as error:
-        raise ValueError(f'{path} is no flow image: {error}.') from error
+        raise ValueError(f'{path} is not a flow image: {error}.') from error
 
 
-def write_flow(path, flow, visible):
+def write_flow(
+    path: str | Path, flow: np.ndarray, visible: np.ndarray
+) -> None:
     """Write a flow image so that the file is either whole or absent.
 
     Args:
-        path (str or Path): Target; its folder is made if missing.
-        flow (np.ndarray): ``(H, W, 2)`` LR pixels.
-        visible (np.ndarray): ``(H, W)`` bool.
+        path: Target; its folder is made if missing.
+        flow: ``(H, W, 2)`` LR pixels.
+        visible: ``(H, W)`` bool.
 
     Raises:
         ValueError: As :func:`encode_flow`.

@@ -2,10 +2,13 @@
 
 import os
 import re
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from mmdsr.io.images import read_depth
 from mmdsr.io.pictures import read_picture
@@ -33,13 +36,13 @@ class Frame:
     """One image file of a sequence.
 
     Attributes:
-        path (Path): The file.
-        depth_path (Path or None): Its depth map.
-        note (str): What was converted in reading, '' if nothing.
-        problem (str): Why it cannot be used, '' if it can.
-        odd (bool): Whether a side is no multiple of the scale.
-        size (tuple[int, int] or None): Width and height of its sample.
-        sharpness (float): Variance of the Laplacian of its luma.
+        path: The file.
+        depth_path: Its depth map.
+        note: What was converted while reading, '' if nothing.
+        problem: Why it cannot be used, '' if it can.
+        odd: Whether a side is no multiple of the scale.
+        size: Width and height of its sample.
+        sharpness: Variance of the Laplacian of its luma.
     """
 
     path: Path
@@ -56,22 +59,22 @@ class Run:
     """A sequence of frames in natural order.
 
     Attributes:
-        name (str): Name, unique among the runs.
-        frames (list[Frame]): The frames.
+        name: Name, unique among the runs.
+        frames: The frames.
     """
 
     name: str
     frames: list[Frame] = field(default_factory=list)
 
 
-def natural_key(text):
+def natural_key(text: str) -> list:
     """Return a key that sorts ``frame2`` before ``frame10``.
 
     Args:
-        text (str): A name.
+        text: A name.
 
     Returns:
-        list: Its parts; runs of digits as numbers.
+        Its parts; runs of digits as numbers.
     """
     parts = re.split(r'(\d+)', text)
     return [
@@ -80,18 +83,18 @@ def natural_key(text):
     ]
 
 
-def find_runs(root, exclude=()):
+def find_runs(root: str | Path, exclude: Iterable[Path] = ()) -> list[Run]:
     """Collect the runs below a folder.
 
     A folder that holds images is a run, named after its path below ``root``.
     Either ``root`` itself is the only one, or all are below it.
 
     Args:
-        root (str or Path): Where to look.
-        exclude (Iterable[Path]): Folders to leave out.
+        root: Where to look.
+        exclude: Folders to leave out.
 
     Returns:
-        list[Run]: The runs and their frames, in natural order.
+        The runs and their frames, in natural order.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no image in it.
@@ -102,7 +105,7 @@ def find_runs(root, exclude=()):
     if not root.is_dir():
         raise FileNotFoundError(f'There is no folder {root}.')
     skip = {real_path(folder) for folder in exclude}
-    runs = []
+    found = []
     for folder in walk_folders(root, skip):
         files = [
             path
@@ -117,36 +120,36 @@ def find_runs(root, exclude=()):
         files.sort(key=lambda path: natural_key(path.name))
         run = Run(clean_name('-'.join(below)), [Frame(p) for p in files])
         _refuse_twins(run, folder)
-        runs.append((folder, run))
-    if not runs:
+        found.append((folder, run))
+    if not found:
         raise FileNotFoundError(
             f'{root} holds no images ({", ".join(sorted(SUFFIXES))}).'
         )
-    if len(runs) > 1 and any(folder == root for folder, _ in runs):
+    if len(found) > 1 and any(folder == root for folder, _ in found):
         raise ValueError(
-            f'{root} holds images itself and in sub-folders. Give a folder '
-            'of frames, or one with a sub-folder for each run.'
+            f'{root} holds images itself and in subfolders. Give a folder '
+            'of frames, or one with a subfolder for each run.'
         )
-    runs = sorted((run for _, run in runs), key=lambda r: natural_key(r.name))
-    for one, other in zip(runs, runs[1:], strict=False):
+    runs = sorted((run for _, run in found), key=lambda r: natural_key(r.name))
+    for one, other in pairwise(runs):
         if one.name == other.name:
             raise ValueError(f'Two runs would be named {one.name}.')
     return runs
 
 
-def walk_folders(root, skip=()):
+def walk_folders(root: Path, skip: Collection[Path] = ()) -> Iterator[Path]:
     """Yield a folder and all below it, each once.
 
     Links are followed, but not to a folder that was met already: a link to a
-    folder above it would never end, and one to a neighbour would put the
+    folder above it would never end, and one to a neighbor would put the
     same frames into two runs.
 
     Args:
-        root (Path): Where to start.
-        skip (Collection[Path]): Resolved folders to leave out.
+        root: Where to start.
+        skip: Resolved folders to leave out.
 
     Yields:
-        Path: The folders but for hidden ones; real ones before links.
+        The folders but for hidden ones; real ones before links.
     """
     seen, waiting = set(skip), [root]
     while waiting:
@@ -166,50 +169,50 @@ def walk_folders(root, skip=()):
         waiting = links[::-1] + waiting + real
 
 
-def clean_name(text):
+def clean_name(text: str) -> str:
     """Make a name fit for a run.
 
     Args:
-        text (str): Any text.
+        text: Any text.
 
     Returns:
-        str: Letters, digits, ``_``, ``-`` and ``.`` only; none but a letter
-        or digit at the start.
+        Letters, digits, ``_``, ``-`` and ``.`` only; none but a letter or
+        digit at the start.
     """
     return re.sub(r'[^\w.-]+', '-', text).lstrip('-_.') or 'run'
 
 
-def real_path(path):
+def real_path(path: str | Path) -> Path:
     """Follow all links of a path.
 
     Args:
-        path (str or Path): A path, which need not exist.
+        path: A path, which need not exist.
 
     Returns:
-        Path: The real one. ``Path.resolve`` raises a RuntimeError where a
-        link leads to itself; this leaves such a link as it is.
+        The real one. ``Path.resolve`` raises a RuntimeError where a link leads
+        to itself; this leaves such a link as it is.
     """
     return Path(os.path.realpath(path))
 
 
-def shown(path):
+def shown(path: str | Path) -> str:
     """Return a path as text that any terminal or file takes.
 
     Args:
-        path (str or Path): A path, maybe with bytes that are no UTF-8.
+        path: A path, maybe with bytes that are no UTF-8.
 
     Returns:
-        str: The path with such bytes written out.
+        The path with such bytes written out.
     """
     return os.fsencode(path).decode('utf-8', 'backslashreplace')
 
 
-def refuse(problems, remedy):
+def refuse(problems: list[str], remedy: str) -> None:
     """Raise if there are problems.
 
     Args:
-        problems (list[str]): One for each file.
-        remedy (str): What to do about them.
+        problems: One for each file.
+        remedy: What to do about them.
 
     Raises:
         ValueError: With the first of them.
@@ -222,30 +225,29 @@ def refuse(problems, remedy):
         )
 
 
-def frame_name(path):
+def frame_name(path: Path) -> str:
     """Return the frame part of a sample's name.
 
     Args:
-        path (Path): The image file.
+        path: The image file.
 
     Returns:
-        str: Its stem without underscores, which end the name of the run.
+        Its stem without underscores, which end the name of the run.
     """
     return re.sub(r'[^\w.-]+|_', '-', path.stem)
 
 
-def read_rgb(path):
+def read_rgb(path: Path) -> tuple[np.ndarray, str]:
     """Read an image whole, upright and as sRGB.
 
     What :func:`mmdsr.io.pictures.read_picture` gives, without the
     transparency.
 
     Args:
-        path (Path): The file.
+        path: The file.
 
     Returns:
-        tuple[np.ndarray, str]: ``(H, W, 3)`` uint8, and what was converted
-        ('' if nothing).
+        ``(H, W, 3)`` uint8, and what was converted ('' if nothing).
 
     Raises:
         ValueError: If the file is no image, is cut short, or is of a kind
@@ -260,27 +262,29 @@ def read_rgb(path):
     return picture.rgb, ', '.join(filter(None, notes))
 
 
-def sharpness(image):
+def sharpness(image: np.ndarray) -> float:
     """Return the variance of the Laplacian of an image's luma.
 
     Args:
-        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+        image: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        float: The larger the sharper, for images of one scene and size.
+        The larger the sharper, for images of one scene and size.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     return float(cv2.Laplacian(grey, cv2.CV_64F).var())
 
 
-def check_frame(frame, scale, crop, with_sharpness):
+def check_frame(
+    frame: Frame, scale: int, crop: bool, with_sharpness: bool
+) -> None:
     """Decode a frame and its depth, and note in it what was found.
 
     Args:
-        frame (Frame): The frame.
-        scale (int): Factor that must divide both sides.
-        crop (bool): Accept other sizes, which will be cropped.
-        with_sharpness (bool): Whether to measure the sharpness.
+        frame: The frame.
+        scale: Factor that must divide both sides.
+        crop: Accept other sizes, which will be cropped.
+        with_sharpness: Whether to measure the sharpness.
     """
     try:
         image, frame.note = read_rgb(frame.path)
@@ -307,16 +311,16 @@ def check_frame(frame, scale, crop, with_sharpness):
         frame.sharpness = sharpness(image)
 
 
-def attach_depth(runs, root, depth_root):
+def attach_depth(runs: list[Run], root: Path, depth_root: Path) -> int:
     """Find the depth maps that lie like the frames in a parallel folder.
 
     Args:
-        runs (list[Run]): The runs; their frames get ``depth_path``.
-        root (Path): Folder of the frames.
-        depth_root (Path): Folder of the depth maps, ``.png`` or ``.npy``.
+        runs: The runs; their frames get ``depth_path``.
+        root: Folder of the frames.
+        depth_root: Folder of the depth maps, ``.png`` or ``.npy``.
 
     Returns:
-        int: How many frames have no map.
+        How many frames have no map.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no map fits.
@@ -342,7 +346,7 @@ def attach_depth(runs, root, depth_root):
     return missing
 
 
-def _check_depth(path, size):
+def _check_depth(path: Path, size: tuple[int, ...]) -> None:
     depth = read_depth(path)
     if depth.shape != size:
         raise ValueError(
@@ -351,8 +355,8 @@ def _check_depth(path, size):
         )
 
 
-def _refuse_twins(run, folder):
-    names = {}
+def _refuse_twins(run: Run, folder: Path) -> None:
+    names: dict[str, Path] = {}
     for frame in run.frames:
         name = frame_name(frame.path)
         if name in names:

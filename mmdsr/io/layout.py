@@ -6,8 +6,8 @@
     ROOT/SPLIT/lr/STEM.png         RGB uint8, hr reduced by the scale
     ROOT/SPLIT/hr/STEM.png         RGB uint8
     ROOT/SPLIT/ref/STEM.png        RGB uint8, an adjacent frame at full size
-    ROOT/SPLIT/depth_lr/STEM.png   uint16 millimetres at the size of lr
-    ROOT/SPLIT/depth_ref/STEM.png  uint16 millimetres, ref's size / scale
+    ROOT/SPLIT/depth_lr/STEM.png   uint16 millimeters at the size of lr
+    ROOT/SPLIT/depth_ref/STEM.png  uint16 millimeters, ref's size / scale
     ROOT/SPLIT/flow/STEM.png       3 x uint16, size of lr: dx, dy, visible
 
 ``SPLIT`` is ``train`` or ``test``. A stem is ``RUN_FRAME``: all that stands
@@ -18,6 +18,8 @@ flow folder where the true match of lr and ref is not known;
 """
 
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -64,17 +66,17 @@ FLOW_KEY = 'flow'
 
 
 def write_sample(
-    folder,
-    stem,
-    hr,
-    ref,
-    depth_hr=None,
-    depth_ref_hr=None,
-    scale=4,
-    lr=None,
-    flow=None,
-    visible=None,
-):
+    folder: str | Path,
+    stem: str,
+    hr: np.ndarray,
+    ref: np.ndarray,
+    depth_hr: np.ndarray | None = None,
+    depth_ref_hr: np.ndarray | None = None,
+    scale: int = 4,
+    lr: np.ndarray | None = None,
+    flow: np.ndarray | None = None,
+    visible: np.ndarray | None = None,
+) -> None:
     """Write one sample; the reduced images are derived here.
 
     Safe to call from several processes at a time. Each file is written under
@@ -82,23 +84,20 @@ def write_sample(
     ``hr`` is there is complete, however the process ended.
 
     Args:
-        folder (str or Path): Folder of the split; made if missing.
-        stem (str): Sample name, ``RUN_FRAME``.
-        hr (np.ndarray): ``(H, W, 3)`` uint8 RGB, sides divisible by
-            ``scale``.
-        ref (np.ndarray): ``(Hr, Wr, 3)`` uint8 RGB, sides divisible by
-            ``scale``.
-        depth_hr (np.ndarray, optional): ``(H, W)`` metres of ``hr``; NaN or
-            <= 0 unknown.
-        depth_ref_hr (np.ndarray, optional): ``(Hr, Wr)`` metres of ``ref``.
-        scale (int): Reduction factor.
-        lr (np.ndarray, optional): ``(H / scale, W / scale, 3)`` uint8 RGB,
-            for a reduction other than :func:`downscale`.
-        flow (np.ndarray, optional): ``(H / scale, W / scale, 2)`` LR pixels
+        folder: Folder of the split; made if missing.
+        stem: Sample name, ``RUN_FRAME``.
+        hr: ``(H, W, 3)`` uint8 RGB, sides divisible by ``scale``.
+        ref: ``(Hr, Wr, 3)`` uint8 RGB, sides divisible by ``scale``.
+        depth_hr: ``(H, W)`` meters of ``hr``; NaN or <= 0 unknown.
+        depth_ref_hr: ``(Hr, Wr)`` meters of ``ref``.
+        scale: Reduction factor.
+        lr: ``(H / scale, W / scale, 3)`` uint8 RGB, for a reduction other than
+            :func:`downscale`.
+        flow: ``(H / scale, W / scale, 2)`` LR pixels
             from ``lr`` to the reduced ``ref``; see
             :mod:`mmdsr.io.flow_values`.
-        visible (np.ndarray, optional): ``(H / scale, W / scale)`` bool,
-            where the flow leads to the same spot; given with ``flow``.
+        visible: ``(H / scale, W / scale)`` bool, where the flow leads to the
+            same spot; given with ``flow``.
 
     Raises:
         ValueError: If a name, type, shape or size is not as said.
@@ -132,21 +131,23 @@ def write_sample(
             raise ValueError(
                 f'{stem}: flow is {np.shape(flow)}, lr is {lr.shape[:2]}.'
             )
+        if visible is None:
+            raise ValueError(f'{stem}: flow is given without visible.')
         write_flow(Path(folder) / FLOW_KEY / f'{stem}.png', flow, visible)
     for key, image in {**images, 'hr': hr}.items():
         write_png(Path(folder) / key / f'{stem}.png', image)
 
 
-def is_written(folder, stem, depth=False):
+def is_written(folder: str | Path, stem: str, depth: bool = False) -> bool:
     """Tell whether :func:`write_sample` has finished a sample.
 
     Args:
-        folder (str or Path): Folder of the split.
-        stem (str): Sample name.
-        depth (bool): Whether both depth maps must be there, too.
+        folder: Folder of the split.
+        stem: Sample name.
+        depth: Whether both depth maps must be there, too.
 
     Returns:
-        bool: True if every file is there.
+        True if every file is there.
     """
     keys = IMAGE_KEYS + (DEPTH_KEYS if depth else ())
     return all((Path(folder) / key / f'{stem}.png').is_file() for key in keys)
@@ -162,26 +163,25 @@ class RefSRWriter:
     after an exception nothing is left, except with ``resumable``.
 
     With ``resumable=True`` an interrupted run leaves its temporary folder,
-    and the next writer with the same ``generator`` and ``scale`` goes on
+    and the next writer with the same ``generator`` and ``scale`` continues
     from it: skip the samples for which :meth:`is_written` is true, but
     register them. One writer at a time per ``out``.
 
     Args:
-        out (str or Path): Root of the data set to be made.
-        scale (int): Reduction factor.
-        generator (dict, optional): Settings, kept in the manifest; anything
-            JSON can hold.
-        overwrite (bool): Replace an existing data set at ``out`` (only a
-            folder that has a manifest is ever replaced), and drop what an
-            interrupted run with other settings has left.
-        resumable (bool): Keep and reuse the temporary folder.
-        checksums (bool): Write ``SHA256SUMS`` and name it in the manifest,
-            for :func:`mmdsr.io.checksums.verify`.
+        out: Root of the data set to be made.
+        scale: Reduction factor.
+        generator: Settings, kept in the manifest; anything JSON can hold.
+        overwrite: Replace an existing data set at ``out`` (only a folder that
+            has a manifest is ever replaced), and drop what an interrupted run
+            with other settings has left.
+        resumable: Keep and reuse the temporary folder.
+        checksums: Write ``SHA256SUMS`` and name it in the manifest, for
+            :func:`mmdsr.io.checksums.verify`.
 
     Attributes:
-        out (Path): The final place.
-        tmp_dir (Path): The temporary folder.
-        work_dir (Path): A folder in it for what is not published.
+        out: The final place.
+        tmp_dir: The temporary folder.
+        work_dir: A folder in it for what is not published.
 
     Raises:
         FileExistsError: If ``out`` exists and may not be replaced, or a
@@ -190,13 +190,13 @@ class RefSRWriter:
 
     def __init__(
         self,
-        out,
-        scale=4,
-        generator=None,
-        overwrite=False,
-        resumable=False,
-        checksums=False,
-    ):
+        out: str | Path,
+        scale: int = 4,
+        generator: dict[str, Any] | None = None,
+        overwrite: bool = False,
+        resumable: bool = False,
+        checksums: bool = False,
+    ) -> None:
         self.scale = scale
         self.generator = generator or {}
         self.checksums = checksums
@@ -208,17 +208,17 @@ class RefSRWriter:
         )
         self.out, self.tmp_dir = self._staging.out, self._staging.tmp_dir
         self.work_dir = self._staging.work_dir
-        self._splits = {}
-        self._extras = set()
+        self._splits: dict[str, set[str]] = {}
+        self._extras: set[Path] = set()
 
-    def split_dir(self, split):
+    def split_dir(self, split: str) -> Path:
         """Return the folder for :func:`write_sample` to write a split into.
 
         Args:
-            split (str): ``'train'`` or ``'test'``.
+            split: ``'train'`` or ``'test'``.
 
         Returns:
-            Path: A folder in the temporary folder.
+            A folder in the temporary folder.
 
         Raises:
             ValueError: If there is no such split.
@@ -227,45 +227,43 @@ class RefSRWriter:
             raise ValueError(f'split must be one of {SPLITS}, not {split!r}.')
         return self.tmp_dir / split
 
-    def is_written(self, split, stem, depth=False):
+    def is_written(self, split: str, stem: str, depth: bool = False) -> bool:
         """Tell whether a sample is complete in the temporary folder.
 
         Args:
-            split (str): ``'train'`` or ``'test'``.
-            stem (str): Sample name.
-            depth (bool): Whether both depth maps must be there, too.
+            split: ``'train'`` or ``'test'``.
+            stem: Sample name.
+            depth: Whether both depth maps must be there, too.
 
         Returns:
-            bool: True if every file is there.
+            True if every file is there.
         """
         return is_written(self.split_dir(split), stem, depth)
 
     def add(
         self,
-        split,
-        stem,
-        hr,
-        ref,
-        depth_hr=None,
-        depth_ref_hr=None,
-        lr=None,
-        flow=None,
-        visible=None,
-    ):
+        split: str,
+        stem: str,
+        hr: np.ndarray,
+        ref: np.ndarray,
+        depth_hr: np.ndarray | None = None,
+        depth_ref_hr: np.ndarray | None = None,
+        lr: np.ndarray | None = None,
+        flow: np.ndarray | None = None,
+        visible: np.ndarray | None = None,
+    ) -> None:
         """Write and register one sample.
 
         Args:
-            split (str): ``'train'`` or ``'test'``.
-            stem (str): Sample name, ``RUN_FRAME``.
-            hr (np.ndarray): ``(H, W, 3)`` uint8 RGB, sides divisible by the
-                scale.
-            ref (np.ndarray): ``(Hr, Wr, 3)`` uint8 RGB, likewise.
-            depth_hr (np.ndarray, optional): ``(H, W)`` metres; NaN or <= 0
-                unknown.
-            depth_ref_hr (np.ndarray, optional): ``(Hr, Wr)`` metres.
-            lr (np.ndarray, optional): As :func:`write_sample`.
-            flow (np.ndarray, optional): As :func:`write_sample`.
-            visible (np.ndarray, optional): As :func:`write_sample`.
+            split: ``'train'`` or ``'test'``.
+            stem: Sample name, ``RUN_FRAME``.
+            hr: ``(H, W, 3)`` uint8 RGB, sides divisible by the scale.
+            ref: ``(Hr, Wr, 3)`` uint8 RGB, likewise.
+            depth_hr: ``(H, W)`` meters; NaN or <= 0 unknown.
+            depth_ref_hr: ``(Hr, Wr)`` meters.
+            lr: As :func:`write_sample`.
+            flow: As :func:`write_sample`.
+            visible: As :func:`write_sample`.
 
         Raises:
             ValueError: As :func:`write_sample` and :meth:`register`.
@@ -284,12 +282,12 @@ class RefSRWriter:
         )
         self.register(split, stem)
 
-    def register(self, split, stem):
+    def register(self, split: str, stem: str) -> None:
         """List a sample that is written already.
 
         Args:
-            split (str): ``'train'`` or ``'test'``.
-            stem (str): Sample name.
+            split: ``'train'`` or ``'test'``.
+            stem: Sample name.
 
         Raises:
             ValueError: If its files are not all there, or it is listed
@@ -305,21 +303,21 @@ class RefSRWriter:
             raise ValueError(f'{stem} is in the {split} split twice.')
         stems.add(stem)
 
-    def add_extra(self, name, data):
+    def add_extra(self, name: str, data: bytes) -> None:
         """Write a file that is no sample, such as a report.
 
         Args:
-            name (str): Its path below the root.
-            data (bytes): Contents.
+            name: Its path below the root.
+            data: Contents.
         """
         write_bytes(self.tmp_dir / name, data)
         self._extras.add(Path(name))
 
-    def close(self):
+    def close(self) -> Path:
         """Write the manifest and put the finished data set in its place.
 
         Returns:
-            Path: ``out``.
+            ``out``.
 
         Raises:
             ValueError: If there is no sample, or a run is in two splits.
@@ -334,21 +332,26 @@ class RefSRWriter:
             self.checksums,
         )
 
-    def _keeps(self, path):
+    def _keeps(self, path: Path) -> bool:
         return path in self._extras or (
             len(path.parts) == 3
             and path.suffix == '.png'
             and path.stem in self._splits.get(path.parts[0], ())
         )
 
-    def discard(self):
+    def discard(self) -> None:
         """Remove the temporary folder."""
         self._staging.discard()
 
-    def __enter__(self):
+    def __enter__(self) -> 'RefSRWriter':
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
             if kind is None:
                 self.close()

@@ -1,21 +1,22 @@
 """Which of the listed images are there."""
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
-def missing_files(folder, names):
+def missing_files(folder: str | Path, names: Iterable[str]) -> list[str]:
     """Tell which names are no file in a folder.
 
     Reads each directory once, for a million single look-ups take minutes on
     a network drive.
 
     Args:
-        folder (str or Path): Where the files should be.
-        names (Iterable[str]): Paths below it.
+        folder: Where the files should be.
+        names: Paths below it.
 
     Returns:
-        list[str]: The missing ones, in the given order.
+        The missing ones, in the given order.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -35,20 +36,20 @@ def missing_files(folder, names):
     return missing
 
 
-def some(names, limit=5):
+def some(names: Sequence[str], limit: int = 5) -> str:
     """Write out the first names of a list.
 
     Args:
-        names (Sequence[str]): The names.
-        limit (int): How many to write out.
+        names: The names.
+        limit: How many to write out.
 
     Returns:
-        str: The names, with dots if there are more.
+        The names, with dots if there are more.
     """
     return ', '.join(names[:limit]) + (', ...' if len(names) > limit else '')
 
 
-def _files(folder):
+def _files(folder: Path) -> set[str]:
     if not folder.is_dir():
         return set()
     with os.scandir(folder) as entries:

@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from mmdsr.io.files import write_bytes
 
@@ -14,42 +16,45 @@ SPLITS = ('train', 'test')
 _STEM = re.compile(r'[^/\\\s_.][^/\\\s]*_[^/\\\s_]+')
 
 
-def run_of(stem):
+def run_of(stem: str) -> str:
     """Return the run (sequence) that a sample belongs to.
 
     Args:
-        stem (str): Sample name, ``RUN_FRAME``.
+        stem: Sample name, ``RUN_FRAME``.
 
     Returns:
-        str: All before the last underscore.
+        All before the last underscore.
 
     Raises:
         ValueError: If the name is not of the form ``RUN_FRAME``, holds
-            white space or a path separator, or starts with a dot.
+            whitespace or a path separator, or starts with a dot.
     """
     if not _STEM.fullmatch(stem):
         raise ValueError(
-            f'{stem!r} is no sample name: use RUN_FRAME without white space '
+            f'{stem!r} is no sample name: use RUN_FRAME without whitespace '
             'or path separators, such as "run0003_0012".'
         )
     return stem.rpartition('_')[0]
 
 
 def write_manifest(
-    root, splits, scale=4, generator=None, checksums=None, format=FORMAT
-):
+    root: str | Path,
+    splits: Mapping[str, Iterable[str]],
+    scale: int | None = 4,
+    generator: dict[str, Any] | None = None,
+    checksums: dict[str, Any] | None = None,
+    format: str = FORMAT,
+) -> None:
     """Write ``manifest.json``.
 
     Args:
-        root (str or Path): Root of the data set.
-        splits (dict[str, iterable[str]]): Split to its sample names.
-        scale (int, optional): Reduction factor; None for a format without
-            reduced images.
-        generator (dict, optional): Anything JSON can hold that says how the
-            data was made.
-        checksums (dict, optional): Result of
+        root: Root of the data set.
+        splits: Split to its sample names.
+        scale: Reduction factor; None for a format without reduced images.
+        generator: Anything JSON can hold that says how the data was made.
+        checksums: Result of
             :func:`mmdsr.io.checksums.write_checksums`.
-        format (str): Name of the layout.
+        format: Name of the layout.
 
     Raises:
         ValueError: If a split is unknown or a run is in two splits.
@@ -69,16 +74,17 @@ def write_manifest(
     )
 
 
-def read_manifest(root, formats=(FORMAT,)):
+def read_manifest(
+    root: str | Path, formats: Collection[str] | None = (FORMAT,)
+) -> dict[str, Any] | None:
     """Read ``manifest.json``.
 
     Args:
-        root (str or Path): Root of the data set.
-        formats (tuple[str], optional): Layouts that the caller can read;
-            None for any.
+        root: Root of the data set.
+        formats: Layouts that the caller can read; None for any.
 
     Returns:
-        dict or None: The manifest, None if there is no such file.
+        The manifest, None if there is no such file.
 
     Raises:
         ValueError: If the file is no manifest of these formats and this
@@ -97,7 +103,7 @@ def read_manifest(root, formats=(FORMAT,)):
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise ValueError(
             f'{path} is no manifest of this layout ({error!r}). Write the '
-            'data set anew, or delete the file to use the folders as they '
+            'data set again, or delete the file to use the folders as they '
             'are.'
         ) from error
     if formats is not None and found[0] not in formats:
@@ -108,7 +114,7 @@ def read_manifest(root, formats=(FORMAT,)):
     if found[1] != VERSION:
         raise ValueError(
             f'{path} has version {found[1]} of its format, this version '
-            f'reads {VERSION}. Write the data set anew.'
+            f'reads {VERSION}. Write the data set again.'
         )
     if not all(
         isinstance(stems, list) and all(isinstance(s, str) for s in stems)
@@ -118,7 +124,7 @@ def read_manifest(root, formats=(FORMAT,)):
     return manifest
 
 
-def _check_splits(splits):
+def _check_splits(splits: Mapping[str, Iterable[str]]) -> None:
     unknown = sorted(set(splits) - set(SPLITS))
     if unknown:
         raise ValueError(f'Unknown splits {unknown}; there are {SPLITS}.')

@@ -1,8 +1,8 @@
 """Image files of any kind as 8-bit sRGB, and what was changed on the way."""
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -39,16 +39,16 @@ _LOG = (34676, 34677)
 _NUMBERS = {2: 'signed', 3: 'floating-point', 5: 'complex', 6: 'complex'}
 
 
-class Picture(NamedTuple):
+@dataclass(frozen=True)
+class Picture:
     """An image as the networks take it.
 
     Args:
-        rgb (np.ndarray): ``(H, W, 3)`` uint8. Where nothing can be seen,
-            the colour of the nearest place where something can.
-        alpha (np.ndarray or None): ``(H, W)`` uint8, 0 = transparent;
-            ``None`` if all is opaque.
-        note (str): What was converted, '' if nothing.
-        count (int): Pictures in the file, of which this is the first.
+        rgb: ``(H, W, 3)`` uint8. Where nothing can be seen, the color of the
+            nearest place where something can.
+        alpha: ``(H, W)`` uint8, 0 = transparent; ``None`` if all is opaque.
+        note: What was converted, '' if nothing.
+        count: Pictures in the file, of which this is the first.
     """
 
     rgb: np.ndarray
@@ -57,35 +57,35 @@ class Picture(NamedTuple):
     count: int = 1
 
 
-def is_image_name(path):
+def is_image_name(path: Path) -> bool:
     """Find out whether a file is an image by its name.
 
     Args:
-        path (Path): The file.
+        path: The file.
 
     Returns:
-        bool: Whether its suffix is one of a kind of image, be it one that
-        can be read or not.
+        Whether its suffix is one of a kind of image, be it one that can be
+        read or not.
     """
     suffix = path.suffix.lower()
     kind = Image.registered_extensions().get(suffix)
-    return suffix in _OTHER_SUFFIXES or Image.MIME.get(kind, '').startswith(
-        'image/'
-    )
+    return suffix in _OTHER_SUFFIXES or Image.MIME.get(
+        kind or '', ''
+    ).startswith('image/')
 
 
-def read_picture(path):
+def read_picture(path: str | Path) -> Picture:
     """Read an image file whole and upright as sRGB, with its transparency.
 
-    Grey images are repeated, palettes resolved, 16-bit grey scaled from
-    0..65535 to 0..255, CMYK and other colours converted, by their profile if
+    Gray images are repeated, palettes resolved, 16-bit gray scaled from
+    0..65535 to 0..255, CMYK and other colors converted, by their profile if
     there is one.
 
     Args:
-        path (str or Path): The file.
+        path: The file.
 
     Returns:
-        Picture: Its first picture.
+        Its first picture.
 
     Raises:
         ValueError: If the file is no image, is cut short, or is of a kind
@@ -111,7 +111,7 @@ def read_picture(path):
         alpha = np.asarray(image.getchannel('A'))
         if alpha.min() == 255:
             alpha = None
-        # An alpha channel of its own changes nothing of the colours.
+        # An alpha channel of its own changes nothing of the colors.
         if kind != 'RGBA':
             notes.append(f'{kind} to RGB')
         image = image.convert('RGB')
@@ -122,15 +122,15 @@ def read_picture(path):
     return Picture(rgb, alpha, ', '.join(filter(None, notes)), count)
 
 
-def _to_srgb(image):
+def _to_srgb(image: Image.Image) -> tuple[np.ndarray, str]:
     """Convert an image without transparency."""
     mode = image.mode
     if mode in UINT16_MODES or mode == 'I':
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
-            raise ValueError('32-bit grey with values beyond 16 bits')
+            raise ValueError('32-bit gray with values beyond 16 bits')
         grey = np.rint(values / 257).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2), '16-bit grey to 8 bits'
+        return np.repeat(grey[..., None], 3, axis=2), '16-bit gray to 8 bits'
     if mode == 'F':
         raise ValueError(
             'floating-point pixels, whose range is unknown; save it with '
@@ -146,8 +146,10 @@ def _to_srgb(image):
     return np.asarray(image.convert('RGB')), note
 
 
-def _by_profile(image, profile):
-    """Convert to sRGB by a colour profile; None where it is needless."""
+def _by_profile(
+    image: Image.Image, profile: bytes
+) -> tuple[Image.Image | None, str]:
+    """Convert to sRGB by a color profile; None where it is needless."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if 'sRGB' in ImageCms.getProfileDescription(source):
@@ -160,15 +162,15 @@ def _by_profile(image, profile):
     # Also of a profile for another kind of image than this one.
     except (ImageCms.PyCMSError, OSError) as error:
         reason = str(error).split('\n')[0]
-        return None, f'its colour profile ignored ({reason})'
-    return converted, 'colour profile to sRGB'
+        return None, f'its color profile ignored ({reason})'
+    return converted, 'color profile to sRGB'
 
 
-def _fill_hidden(rgb, alpha):
-    """Give invisible pixels the colour of the nearest visible one.
+def _fill_hidden(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Give invisible pixels the color of the nearest visible one.
 
-    What a program left there, often black or red, would else bleed into the
-    visible border when the image is enlarged.
+    What a program left there, often black or red, would otherwise bleed
+    into the visible border when the image is enlarged.
     """
     hidden = alpha == 0
     if not hidden.any() or hidden.all():
@@ -185,7 +187,7 @@ def _fill_hidden(rgb, alpha):
     return colours[labels]
 
 
-def _tiff_numbers(path):
+def _tiff_numbers(path: str | Path) -> str:
     """Name the kind of numbers of a TIFF that Pillow cannot decode."""
     # Opening a named pipe would wait for a writer for ever.
     if not Path(path).is_file():
@@ -201,7 +203,8 @@ def _tiff_numbers(path):
             if tags.get(_COMPRESSION) in _LOG:
                 return 'LogLuv floating-point'
             kind = _NUMBERS.get(max(tags.get(_SAMPLE_FORMAT, (1,))))
-            return kind and f'{max(tags.get(_BITS, (1,)))}-bit {kind}'
+            bits = max(tags.get(_BITS, (1,)))
+            return f'{bits}-bit {kind}' if kind else ''
     # Broken directories raise errors of many kinds.
     except Exception:
         return ''

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from mmdsr.io.checksums import write_checksums
 from mmdsr.io.files import write_bytes
@@ -16,28 +18,34 @@ class Staging:
 
     All goes to ``.OUT.partial`` beside ``OUT``. With ``resumable=True`` an
     interrupted run leaves that folder, and the next one with the same
-    ``settings`` goes on from it. One writer at a time per ``out``.
+    ``settings`` continues from it. One writer at a time per ``out``.
 
     Args:
-        out (str or Path): Root of the data set to be made.
-        settings (dict): What has to be equal for a left folder to be gone
-            on from; anything JSON can hold.
-        overwrite (bool): Replace an existing data set at ``out`` (only a
-            folder that has a manifest is ever replaced), and drop what an
-            interrupted run with other settings has left.
-        resumable (bool): Keep and reuse the temporary folder.
+        out: Root of the data set to be made.
+        settings: What must be equal for an interrupted run to be continued;
+            anything JSON can hold.
+        overwrite: Replace an existing data set at ``out`` (only a folder that
+            has a manifest is ever replaced), and drop what an interrupted run
+            with other settings has left.
+        resumable: Keep and reuse the temporary folder.
 
     Attributes:
-        out (Path): The final place.
-        tmp_dir (Path): The temporary folder.
-        work_dir (Path): A folder in it for what is not published.
+        out: The final place.
+        tmp_dir: The temporary folder.
+        work_dir: A folder in it for what is not published.
 
     Raises:
         FileExistsError: If ``out`` exists and may not be replaced, or a
             partial data set with other settings is in the way.
     """
 
-    def __init__(self, out, settings, overwrite=False, resumable=False):
+    def __init__(
+        self,
+        out: str | Path,
+        settings: dict[str, Any],
+        overwrite: bool = False,
+        resumable: bool = False,
+    ) -> None:
         self.out = Path(out).absolute()
         self.overwrite = overwrite
         self.resumable = resumable
@@ -47,7 +55,7 @@ class Staging:
         # Through JSON, so that tuples compare equal to what is read back.
         self._open(json.loads(json.dumps(settings)))
 
-    def _check_out(self):
+    def _check_out(self) -> None:
         if not self.out.exists() and not self.out.is_symlink():
             return
         if not self.out.is_dir() or self.out.is_symlink():
@@ -67,7 +75,7 @@ class Staging:
                 'another place.'
             )
 
-    def _open(self, settings):
+    def _open(self, settings: dict[str, Any]) -> None:
         note = self.tmp_dir / _NOTE
         if self.tmp_dir.exists():
             try:
@@ -78,9 +86,9 @@ class Staging:
                 return
             if self.resumable and not self.overwrite and note.is_file():
                 raise FileExistsError(
-                    f'{self.tmp_dir} is left of an interrupted run with '
-                    'other settings. Repeat that run, delete the folder, or '
-                    'ask for overwriting.'
+                    f'{self.tmp_dir} is left over from an interrupted run '
+                    'with other settings. Repeat that run, delete the '
+                    'folder, or ask for overwriting.'
                 )
             shutil.rmtree(self.tmp_dir)
         self.tmp_dir.mkdir(parents=True)
@@ -88,28 +96,26 @@ class Staging:
 
     def publish(
         self,
-        splits,
-        keep,
-        scale=None,
-        generator=None,
-        checksums=False,
-        format=FORMAT,
-    ):
+        splits: Mapping[str, Iterable[str]],
+        keep: Callable[[Path], bool],
+        scale: int | None = None,
+        generator: dict[str, Any] | None = None,
+        checksums: bool = False,
+        format: str = FORMAT,
+    ) -> Path:
         """Complete the temporary folder and put it in the place of ``out``.
 
         Args:
-            splits (dict[str, iterable[str]]): Split to its sample names.
-            keep (Callable[[Path], bool]): Whether a file, by its path below
-                the root, belongs to the data set; what an interrupted run
-                left besides is removed.
-            scale (int, optional): For the manifest, as the next two.
-            generator (dict, optional): How the data was made.
-            checksums (bool): Write ``SHA256SUMS`` and name it in the
-                manifest.
-            format (str): Name of the layout.
+            splits: Split to its sample names.
+            keep: Whether a file, by its path below the root, belongs to the
+                data set; what an interrupted run left besides is removed.
+            scale: For the manifest, as the next two.
+            generator: How the data was made.
+            checksums: Write ``SHA256SUMS`` and name it in the manifest.
+            format: Name of the layout.
 
         Returns:
-            Path: ``out``.
+            ``out``.
 
         Raises:
             ValueError: If a run is in two splits.
@@ -138,6 +144,6 @@ class Staging:
             shutil.rmtree(old)
         return self.out
 
-    def discard(self):
+    def discard(self) -> None:
         """Remove the temporary folder."""
         shutil.rmtree(self.tmp_dir, ignore_errors=True)

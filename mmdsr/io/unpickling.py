@@ -2,6 +2,7 @@
 
 import pickle
 from types import SimpleNamespace
+from typing import BinaryIO
 
 import torch
 from mmengine.logging import HistoryBuffer
@@ -32,7 +33,7 @@ _METHODS = {
 }
 
 
-def _method(owner, name):
+def _method(owner: object, name: str) -> object:
     """The only attribute access that a checkpoint needs."""
     if not isinstance(owner, type) or name not in _METHODS.get(owner, ()):
         raise RefusedTypeError(
@@ -42,7 +43,7 @@ def _method(owner, name):
 
 
 class _Unpickler(pickle.Unpickler):
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> object:
         # Pickles of protocol 2, torch's default, use the old name.
         module = 'builtins' if module == '__builtin__' else module
         if (module, name) == ('builtins', 'getattr'):
@@ -62,8 +63,8 @@ class _Unpickler(pickle.Unpickler):
         )
 
 
-def _load(file, **kwargs):
-    return _Unpickler(file, **kwargs).load()
+def _load(file: BinaryIO, encoding: str = 'ASCII') -> object:
+    return _Unpickler(file, encoding=encoding).load()
 
 
 #: What ``torch.load`` takes as ``pickle_module``.

@@ -1,32 +1,38 @@
 """Constant networks that belong to a model but not to its weights."""
 
+from typing import Generic, TypeVar
 
-class Hidden:
-    """Holds a frozen module out of reach of ``nn.Module``'s registration.
+from torch import Tensor, nn
+
+ModuleT = TypeVar('ModuleT', bound=nn.Module)
+
+
+class Hidden(Generic[ModuleT]):
+    """Hold a frozen module that ``nn.Module`` does not register.
 
     An attribute that is a plain object is in neither ``parameters()``,
     ``state_dict()`` nor DDP's buckets, and neither ``train()`` nor
     ``init_weights()`` of the model reaches it: the constant weights of a VGG
-    or a teacher do not belong into every checkpoint.
+    or a teacher do not belong in every checkpoint.
 
     Args:
-        module (nn.Module): The network.
+        module: The network.
     """
 
-    def __init__(self, module):
-        self.module = module.eval().requires_grad_(False)
+    def __init__(self, module: ModuleT) -> None:
+        self.module: ModuleT = module.eval().requires_grad_(False)
 
-    def __deepcopy__(self, memo):
-        # An average of a model needs no second copy of what never changes.
+    def __deepcopy__(self, memo: dict[int, object]) -> 'Hidden[ModuleT]':
+        # An average of a model needs no second copy of a constant.
         return self
 
-    def to(self, tensor):
+    def to(self, tensor: Tensor) -> ModuleT:
         """Return the module, moved to the device of a tensor.
 
         Args:
-            tensor (Tensor): What the module is to be called with.
+            tensor: Input that the module will be called with.
 
         Returns:
-            nn.Module: The network, in evaluation mode.
+            The network, in evaluation mode.
         """
         return self.module.to(tensor.device)

@@ -10,5 +10,5 @@ from mmdsr.registry import MODELS
 class SRClsDataPreprocessor(SuperResolveMixin, ClsDataPreprocessor):
     """mmpretrain's ``ClsDataPreprocessor`` on super-resolved images."""
 
-    # Labels of whole images; some transforms do not keep img_shape either.
+    # Labels are of whole images, and some transforms do not keep img_shape.
     has_frame = False

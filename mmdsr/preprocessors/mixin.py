@@ -1,12 +1,16 @@
 """Super-resolution in front of a host's model, as its data preprocessor."""
 
+from typing import Any
+
+from mmengine.model import BaseDataPreprocessor
+
 from mmdsr.errors import StageError
 from mmdsr.inference import SuperResolver
 from mmdsr.preprocessors.rescale import rescale_samples
 
 
-class SuperResolveMixin:
-    """Enlarges the images before a data preprocessor does its own work.
+class SuperResolveMixin(BaseDataPreprocessor):
+    """Super-resolves the images before a data preprocessor sees them.
 
     Put it before the data preprocessor of a host::
 
@@ -14,28 +18,30 @@ class SuperResolveMixin:
         class SRDetDataPreprocessor(SuperResolveMixin, DetDataPreprocessor):
             pass
 
-    The super-resolver is no submodule: it is in neither the checkpoint nor
-    the optimiser, the model's ``train()``, ``init_weights()`` and ``to()`` do
+    The super-resolver is not a submodule: it is in neither the checkpoint nor
+    the optimizer, the model's ``train()``, ``init_weights()`` and ``to()`` do
     not reach it, and an average of the weights (EMA) shares it. Everything
-    that ends in ``model.train_step``, ``val_step`` or ``test_step`` passes
-    here, so the inference functions of the hosts do, too.
+    that calls ``model.train_step``, ``val_step`` or ``test_step`` goes
+    through it, the inference functions of the hosts included.
 
     Args:
-        *args: Of the host's data preprocessor. Sizes among them (``size``,
+        *args: For the host's data preprocessor. Sizes among them (``size``,
             ``pad_size_divisor``, ...) are those of the SR image.
-        sr (dict): Arguments of :class:`mmdsr.inference.SuperResolver`.
-        **kwargs: Of the host's data preprocessor.
+        sr: Arguments of :class:`mmdsr.inference.SuperResolver`.
+        **kwargs: For the host's data preprocessor.
 
     Raises:
-        StageError: If ``sr`` does not fit.
+        StageError: If ``sr`` cannot be used.
         FileNotFoundError: If the config or the weights do not exist.
     """
 
-    #: Whether samples hold what depends on the size of the image; then
-    #: those that fit neither the LR nor the HR image are refused.
+    #: Whether annotations depend on the size of the image; samples that match
+    #: neither the LR nor the HR image are then refused.
     has_frame = True
 
-    def __init__(self, *args, sr, **kwargs):
+    def __init__(
+        self, *args: object, sr: dict[str, Any], **kwargs: object
+    ) -> None:
         super().__init__(*args, **kwargs)
         try:
             self.sr = SuperResolver(**sr)
@@ -45,20 +51,21 @@ class SuperResolveMixin:
                 f'{error}'
             ) from error
 
-    def forward(self, data, training=False):
-        """Enlarge the images, then do what the host does.
+    def forward(
+        self, data: dict[str, Any], training: bool = False
+    ) -> dict[str, Any]:
+        """Super-resolve the images, then run the host's preprocessor.
 
         Args:
-            data (dict): ``inputs``: list of (3, H, W) BGR tensors in 0..255,
-                or one (N, 3, H, W) tensor; ``data_samples``: optional list.
-            training (bool): Whether this is a training step. Defaults to
-                False.
+            data: ``inputs``: list of (3, H, W) BGR tensors in 0..255, or one
+                (N, 3, H, W) tensor; ``data_samples``: optional list.
+            training: Whether this is a training step.
 
         Returns:
-            dict: As of the host.
+            The host's result.
 
         Raises:
-            FrameError: If a sample fits neither the LR nor the HR image.
+            FrameError: If a sample matches neither the LR nor the HR image.
             StageError: If an image or its reference cannot be used.
             FileNotFoundError: If a reference does not exist.
         """

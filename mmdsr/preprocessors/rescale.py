@@ -1,7 +1,7 @@
-"""What changes in a data sample when its image becomes ``scale`` times larger.
+"""Scale data samples along with images that become ``scale`` times larger.
 
 The samples are those of mmsegmentation, mmdetection and mmpretrain, or of
-anything else that is made of mmengine's data elements; no host is imported.
+any other host that uses mmengine's data elements; no host is imported.
 Nothing is changed in place: a sample may be preprocessed again, for instance
 once for each view of test-time augmentation.
 
@@ -10,15 +10,19 @@ There are two frames of reference:
 - **LR**: ``img_shape`` is the size of the tensor. The pipeline worked on the
   small image, so its sizes, factors and annotations grow with the image.
 - **HR**: ``img_shape`` is ``scale`` times the size of the tensor. The pipeline
-  worked on the large image and made it small at the very end
-  (``mmdsr.Downsample``), so everything is right already.
+  worked on the large image and reduced it at the very end
+  (``mmdsr.Downsample``), so everything is already right.
 
-``ori_shape`` is left alone in both: predictions go back to the image file.
+``ori_shape`` stays as it is in both: predictions go back to the image file.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import BaseDataElement, InstanceData, PixelData
+from torch import Tensor
 
 from mmdsr.errors import FrameError
 
@@ -28,26 +32,32 @@ _SIZES = ('img_shape', 'pad_shape', 'batch_input_shape')
 _PADDINGS = ('padding_size', 'img_padding_size')
 
 
-def rescale_samples(samples, sizes, scale, training=False, strict=True):
-    """Make data samples fit to enlarged images.
+def rescale_samples(
+    samples: Sequence[BaseDataElement] | None,
+    sizes: Sequence[Sequence[int]],
+    scale: int,
+    training: bool = False,
+    strict: bool = True,
+) -> Sequence[BaseDataElement] | None:
+    """Make data samples match enlarged images.
 
     Args:
-        samples (list or None): Data samples, or ``None``.
-        sizes (Sequence[Sequence[int]]): Height and width of each image
-            before it was enlarged, in pixels.
-        scale (int): How much larger the images are now.
-        training (bool): Whether annotations are scaled, too. In a test they
-            belong to the image file and are compared with predictions that
-            were mapped back to it. Defaults to False.
-        strict (bool): Whether a sample of neither frame is refused. Without,
-            it is left as it is, which is right where nothing in it depends
-            on the size of the image. Defaults to True.
+        samples: Data samples, or ``None``.
+        sizes: Height and width of each image before it was enlarged, in
+            pixels.
+        scale: How much larger the images are now.
+        training: Whether annotations are scaled, too. In a test they belong to
+            the image file and are compared with predictions that were mapped
+            back to it.
+        strict: Whether to refuse a sample of neither frame. Otherwise it is
+            left as it is, which is right where nothing in it depends on the
+            size of the image.
 
     Returns:
-        list or None: New samples; those that need no change themselves.
+        New samples; a sample that needs no change is returned itself.
 
     Raises:
-        FrameError: If a sample is of neither frame; says what to do.
+        FrameError: If a sample is of neither frame.
     """
     if samples is None or scale == 1:
         return samples
@@ -57,19 +67,24 @@ def rescale_samples(samples, sizes, scale, training=False, strict=True):
     ]
 
 
-def rescale_sample(sample, size, scale, training=False, strict=True):
-    """Make one data sample fit to an enlarged image.
+def rescale_sample(
+    sample: BaseDataElement,
+    size: Sequence[int],
+    scale: int,
+    training: bool = False,
+    strict: bool = True,
+) -> BaseDataElement:
+    """Make one data sample match an enlarged image.
 
     Args:
-        sample (BaseDataElement): Data sample.
-        size (Sequence[int]): Height and width before the enlargement.
-        scale (int): As of :func:`rescale_samples`, likewise the rest.
-        training (bool): Whether annotations are scaled. Defaults to False.
-        strict (bool): Whether to refuse what fits neither frame. Defaults to
-            True.
+        sample: Data sample.
+        size: Height and width before the enlargement.
+        scale: How much larger the image is now.
+        training: Whether annotations are scaled.
+        strict: Whether to refuse a sample of neither frame.
 
     Returns:
-        BaseDataElement: A new sample, or the same if nothing changes.
+        A new sample, or the same if nothing changes.
 
     Raises:
         FrameError: If the sample is of neither frame.
@@ -91,7 +106,7 @@ def rescale_sample(sample, size, scale, training=False, strict=True):
     new = sample.new()
     new.set_metainfo(scale_metainfo(sample.metainfo, scale))
     if 'proposals' in new:
-        # Inputs of the network, hence of its frame in a test as well.
+        # Inputs of the network, hence in its frame in a test as well.
         new.proposals = scale_instances(new.proposals, size, scale)
     if training:
         for name, value in sample.items():
@@ -106,19 +121,19 @@ def rescale_sample(sample, size, scale, training=False, strict=True):
     return new
 
 
-def frame_of(img_shape, size, scale):
-    """Tell which image a sample belongs to.
+def frame_of(
+    img_shape: Sequence[int] | None, size: Sequence[int], scale: int
+) -> str | None:
+    """Return which image a sample belongs to.
 
     Args:
-        img_shape (Sequence[int] or None): Height and width (and possibly
-            channels) in the metainfo.
-        size (Sequence[int]): Height and width of the image before it is
-            enlarged.
-        scale (int): How much it is enlarged.
+        img_shape: Height and width (and possibly channels) in the metainfo.
+        size: Height and width of the image before it is enlarged.
+        scale: How much it is enlarged.
 
     Returns:
-        str or None: ``'LR'`` (also without an ``img_shape``, for then the
-        tensor is all there is), ``'HR'``, or ``None`` for neither.
+        ``'LR'`` (also without an ``img_shape``, as only the tensor's size is
+        known then), ``'HR'``, or ``None`` for neither.
     """
     if img_shape is None:
         return 'LR'
@@ -130,18 +145,18 @@ def frame_of(img_shape, size, scale):
     return None
 
 
-def scale_metainfo(metainfo, scale):
-    """Scale what describes the image that the network sees.
+def scale_metainfo(metainfo: dict[str, Any], scale: int) -> dict[str, Any]:
+    """Scale the metainfo of the image that the network sees.
 
     Args:
-        metainfo (dict): Metainfo of a sample in the LR frame.
-        scale (int): How much larger the image is now.
+        metainfo: Metainfo of a sample in the LR frame.
+        scale: How much larger the image is now.
 
     Returns:
-        dict: The entries that change. ``scale_factor`` (width, height) is
-        that of the image file to the network's image; it is 1 if absent.
+        The entries that change. ``scale_factor`` (width, height) is that of
+        the image file to the network's image; 1 if absent.
     """
-    changed = {}
+    changed: dict[str, Any] = {}
     for key in _SIZES:
         if metainfo.get(key) is not None:
             height, width, *rest = metainfo[key]
@@ -160,18 +175,20 @@ def scale_metainfo(metainfo, scale):
     return changed
 
 
-def scale_instances(instances, size, scale):
+def scale_instances(
+    instances: InstanceData, size: Sequence[int], scale: int
+) -> InstanceData:
     """Scale boxes and masks of instances.
 
     Args:
-        instances (InstanceData): With ``bboxes`` (tensor ``(n, 4)`` in pixels
-            or a box type of mmdet) and ``masks`` (tensor ``(n, H, W)`` or a
-            mask type of mmdet), either of which may be absent.
-        size (Sequence[int]): Height and width of the image before.
-        scale (int): How much larger it is now.
+        instances: With ``bboxes`` (tensor ``(n, 4)`` in pixels or a box type
+            of mmdet) and ``masks`` (tensor ``(n, H, W)`` or a mask type of
+            mmdet), either of which may be absent.
+        size: Height and width of the image before it was enlarged.
+        scale: How much larger the image is now.
 
     Returns:
-        InstanceData: New instances.
+        New instances.
     """
     new = instances.new()
     boxes = instances.get('bboxes')
@@ -190,39 +207,46 @@ def scale_instances(instances, size, scale):
     return new
 
 
-def scale_pixels(pixels, scale):
+def scale_pixels(pixels: PixelData, scale: int) -> PixelData:
     """Repeat the pixels of maps.
 
     Args:
-        pixels (PixelData): Maps ``(C, H, W)`` of labels or numbers.
-        scale (int): How often each pixel is repeated, in both directions.
+        pixels: Maps ``(C, H, W)`` of labels or numbers.
+        scale: How often each pixel is repeated, in both directions.
 
     Returns:
-        PixelData: New maps ``(C, scale * H, scale * W)``.
+        New maps ``(C, scale * H, scale * W)``.
     """
-    # All maps of one PixelData must have the same size at any time.
+    # All maps of one PixelData must have the same size at all times.
     new = PixelData(metainfo=pixels.metainfo)
     for name, value in pixels.items():
         setattr(new, name, _repeat(value, scale))
     return new
 
 
-def _repeat(maps, scale):
-    """Nearest neighbour for an integer factor and any type of number."""
+def _repeat(maps: Tensor | np.ndarray, scale: int) -> Tensor | np.ndarray:
+    """Nearest neighbor for an integer factor and any dtype."""
     if isinstance(maps, np.ndarray):
         return maps.repeat(scale, -2).repeat(scale, -1)
     return maps.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
 
 
-def _check_map(sample, name, pixels, size):
-    # Smaller maps are meant: mmdet has a transform for them.
+def _check_map(
+    sample: BaseDataElement, name: str, pixels: PixelData, size: Sequence[int]
+) -> None:
+    # Smaller maps are intended: mmdet has a transform for them.
     if pixels.shape is not None and any(
         side > limit for side, limit in zip(pixels.shape, size, strict=True)
     ):
         raise _larger(sample, name, pixels.shape, size)
 
 
-def _check_masks(sample, name, instances, size):
+def _check_masks(
+    sample: BaseDataElement,
+    name: str,
+    instances: InstanceData,
+    size: Sequence[int],
+) -> None:
     masks = instances.get('masks')
     if masks is None or not len(masks):
         return
@@ -234,7 +258,12 @@ def _check_masks(sample, name, instances, size):
         raise _larger(sample, f'{name}.masks', shape, size)
 
 
-def _larger(sample, name, shape, size):
+def _larger(
+    sample: BaseDataElement,
+    name: str,
+    shape: Sequence[int],
+    size: Sequence[int],
+) -> FrameError:
     return FrameError(
         f'{_name(sample)}is {_text(size)}, but {name} is {_text(shape)}. '
         'Annotations of HR images do not fit LR files: flips and crops of '
@@ -244,10 +273,10 @@ def _larger(sample, name, shape, size):
     )
 
 
-def _name(sample):
+def _name(sample: BaseDataElement) -> str:
     path = sample.get('img_path')
     return f'The image {path} ' if path else 'An image '
 
 
-def _text(size):
+def _text(size: Sequence[int]) -> str:
     return 'x'.join(str(int(side)) for side in size[1::-1])

@@ -1,12 +1,20 @@
 """Compiled functions of the simulator, and the cache they are kept in."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar, cast
 
 from numba import config, njit
 
+_Function = TypeVar('_Function', bound=Callable)
 _HERE = Path(__file__).parent
-KERNELS = ('section', 'follow', 'geometry', 'bodies')
+KERNELS = (
+    'scene/section',
+    'trace/follow',
+    'trace/geometry',
+    'trace/bodies',
+)
 """Modules that hold compiled functions."""
 
 
@@ -15,12 +23,12 @@ def _digest() -> str:
     return hashlib.sha256(b'\0'.join(sources)).hexdigest()[:12]
 
 
-# numba looks at a function's own file only: it would go on using a compiled
+# numba looks at a function's own file only: it would continue using a compiled
 # function after another one that it calls, in another file, was changed.
 _FOLDER = f'mmdsr-sim-{_digest()}'
 
 
-def jit(function):
+def jit(function: _Function) -> _Function:
     """Compile a function at its first call; the result is kept on disk.
 
     Args:
@@ -29,9 +37,13 @@ def jit(function):
     Returns:
         The compiled function.
     """
-    root = config.CACHE_DIR
-    config.CACHE_DIR = str(Path(root or _HERE / '__pycache__') / _FOLDER)
+    # numba makes the attributes of its settings at run time.
+    root = config.CACHE_DIR  # type: ignore[attr-defined]
+    folder = str(Path(root or _HERE / '__pycache__') / _FOLDER)
+    config.CACHE_DIR = folder  # type: ignore[attr-defined]
     try:
-        return njit(cache=True, error_model='numpy')(function)
+        compiled = njit(cache=True, error_model='numpy')(function)
+        # What it returns is called like the function itself.
+        return cast(_Function, compiled)
     finally:
-        config.CACHE_DIR = root
+        config.CACHE_DIR = root  # type: ignore[attr-defined]

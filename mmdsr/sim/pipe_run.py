@@ -1,40 +1,40 @@
 """A run: one camera on its way down one pipe."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from mmdsr.sim.build import build_bodies, joint_steps, squeezes
-from mmdsr.sim.decals import build_decals
-from mmdsr.sim.defects import (
+from mmdsr.sim.scene.defects import (
     check_kinds,
     draw_defects,
     draw_kinds,
     draw_places,
     shift_joints,
 )
-from mmdsr.sim.geometry import Pipe
-from mmdsr.sim.motion import camera_of, frame_times
-from mmdsr.sim.noise import slopes, spectral_noise
-from mmdsr.sim.render import Rendered, World, render
-from mmdsr.sim.scene import draw_scene
-from mmdsr.sim.section import CIRCULAR, perimeter_table
-from mmdsr.sim.segments import joints_of, lay_segments
-from mmdsr.sim.sensor import capture, meter
-from mmdsr.sim.shade import Looks, Ripples
-from mmdsr.sim.text import Caption
-from mmdsr.sim.texture import MipAtlas
-from mmdsr.sim.wall import RING_LENGTH, Wall, ring_joints
+from mmdsr.sim.scene.scene import draw_scene
+from mmdsr.sim.scene.section import CIRCULAR, perimeter_table
+from mmdsr.sim.scene.segments import joints_of, lay_segments
+from mmdsr.sim.shade.decals import build_decals
+from mmdsr.sim.shade.light import Looks, Ripples
+from mmdsr.sim.shade.noise import slopes, spectral_noise
+from mmdsr.sim.shade.render import Rendered, World, render
+from mmdsr.sim.shade.sensor import capture, meter
+from mmdsr.sim.shade.text import Caption
+from mmdsr.sim.shade.texture import MipAtlas
+from mmdsr.sim.shade.wall import RING_LENGTH, Wall, ring_joints
+from mmdsr.sim.trace.build import build_bodies, joint_steps, squeezes
+from mmdsr.sim.trace.geometry import Camera, Pipe
+from mmdsr.sim.trace.motion import camera_of, frame_times
 
 FAR = 60.0
 _METERED = (0, 8, 16, 24)  # frames at which the exposure is measured
 
 
 @contextmanager
-def _one_thread():
+def _one_thread() -> Iterator[None]:
     """Keep OpenCV to one thread: the unit of parallel work is the run."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -50,12 +50,12 @@ class SimFrame(NamedTuple):
     Attributes:
         image: uint8 RGB ``(H, W, 3)``.
         depth: Float32 ``(H, W)``: distance along the optical axis in
-            metres, of the wall, of a body or of the water's surface at the
-            centre of the pixel. The pipe has no end; what is farther than
+            meters, of the wall, of a body or of the water's surface at the
+            center of the pixel. The pipe has no end; what is farther than
             60 m (a few pixels around the vanishing point) is given 60 m.
-        pose: Camera-to-world matrix ``(4, 4)``, float64, metres; axes x
+        pose: Camera-to-world matrix ``(4, 4)``, float64, meters; axes x
             right, y down, z forward for both.
-        intrinsics: Camera matrix ``(3, 3)`` in pixels, where the centre of
+        intrinsics: Camera matrix ``(3, 3)`` in pixels, where the center of
             the first pixel is (0.5, 0.5).
         defect: uint8 ``(H, W)``: 0 where no defect shows, i where
             ``PipeRun.defects[i - 1]`` does.
@@ -82,15 +82,15 @@ class PipeRun:
         size: Width and height of the frames in pixels, at least 16 each.
         noise: Whether frames carry sensor noise, motion blur, exposure
             variation, a jittering lens and compression.
-        defects: Codes of `mmdsr.sim.defects.KINDS`, one defect each; None
-            lets the run draw its own.
+        defects: Codes of `mmdsr.sim.scene.defects.KINDS`, one defect each;
+            None lets the run draw its own.
         overlay: Whether text is burned into the frames.
         steps: How far the camera goes from frame to frame, ``'even'`` or
-            ``'spread'``; see `mmdsr.sim.motion.frame_times`.
+            ``'spread'``; see `mmdsr.sim.trace.motion.frame_times`.
 
     Attributes:
         scene: All parameters of the run.
-        defects: The defects, a tuple of `mmdsr.sim.defects.Defect`.
+        defects: The defects, a tuple of `mmdsr.sim.scene.defects.Defect`.
 
     Raises:
         ValueError: If a number is negative, the size too small or a code
@@ -106,7 +106,7 @@ class PipeRun:
         defects: Sequence[str] | None = None,
         overlay: bool = False,
         steps: str = 'even',
-    ):
+    ) -> None:
         if seed < 0 or run < 0:
             raise ValueError(
                 f'seed and run must not be negative, got {seed} and {run}'
@@ -117,7 +117,9 @@ class PipeRun:
         self.seed, self.run, self.noise = seed, run, noise
         self.size = (int(width), int(height))
         own = defects is None
-        kinds = check_kinds(draw_kinds(seed, run) if own else defects)
+        kinds = check_kinds(
+            draw_kinds(seed, run) if defects is None else defects
+        )
         self.scene = draw_scene(seed, run, kinds)
         self._caption = Caption(seed, run) if overlay else None
         self._steps = steps
@@ -189,7 +191,7 @@ class PipeRun:
             meter(light, scene.exposure, scene.shoulder) for light in previews
         ]
 
-    def _water_texture(self, rng, looks: Looks) -> None:
+    def _water_texture(self, rng: np.random.Generator, looks: Looks) -> None:
         surface = spectral_noise(rng, (256, 256), (4, 100), 1.3)
         along, across = slopes(surface)
         scum = spectral_noise(rng, (256, 256), (4, 90), 1.4)
@@ -198,7 +200,12 @@ class PipeRun:
         stack /= stack.std()
         self._ripples = MipAtlas(np.dstack([stack, scum]), 6)
 
-    def _light(self, frame: int, size: tuple[int, int], rng=None):
+    def _light(
+        self,
+        frame: int,
+        size: tuple[int, int],
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Rendered, Camera]:
         world = self._world
         if frame >= len(self._times):
             self._times = self._frame_times(2 * frame)

@@ -1,4 +1,6 @@
-"""The reference brought to the place of LR, for training on crops."""
+"""Align the reference with LR, for training on crops."""
+
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,32 +13,32 @@ from mmdsr.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class LoadAlignment(BaseTransform):
-    """Load flow and confidence that an aligner has found beforehand.
+    """Load flow and confidence that an aligner has computed beforehand.
 
     Required keys: ``img``, ``data_root``, ``split``, ``stem``.
     Added keys: ``flow`` ``(h, w, 2)`` float32 in LR pixels, ``confidence``
     ``(h, w, 1)`` float32 in [0, 1].
 
     Args:
-        name (str): Of the cache, see
+        name: Name of the cache, see
             ``tools/dataset_converters/cache_alignment.py``.
 
     Raises:
-        FileNotFoundError: If the sample has none.
-        ValueError: If the file is damaged or of another size.
+        FileNotFoundError: If the sample has no cached alignment.
+        ValueError: If the file is damaged or has another size.
     """
 
-    def __init__(self, name='flownet'):
+    def __init__(self, name: str = 'flownet') -> None:
         self.name = name
 
-    def transform(self, results):
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add flow and confidence.
 
         Args:
-            results (dict): The sample so far.
+            results: The sample so far.
 
         Returns:
-            dict: The sample.
+            The sample.
         """
         flow, confidence = read_alignment(
             results['data_root'], results['split'], self.name, results['stem']
@@ -46,66 +48,74 @@ class LoadAlignment(BaseTransform):
             raise ValueError(
                 f'The alignment {self.name!r} of {results["stem"]} is '
                 f'{flow.shape[1]}x{flow.shape[0]}, the image '
-                f'{size[1]}x{size[0]}. Make it anew with '
+                f'{size[1]}x{size[0]}. Compute it again with '
                 'cache_alignment.py --overwrite.'
             )
         results['flow'] = flow
         results['confidence'] = confidence
         return results
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f'{type(self).__name__}(name={self.name!r})'
 
 
 @TRANSFORMS.register_module()
 class AlignRef(BaseTransform):
-    """Warp the reference to LR's window, at full resolution.
+    """Warp the reference to the window of LR, at full resolution.
 
-    Afterwards the reference has the size of the truth and the flow is zero:
-    a batch of crops needs no more of the reference than lies under them.
+    Afterwards the reference has the size of the ground truth and the flow is
+    zero: a batch of crops needs only the part of the reference under them.
 
     Required keys: ``img`` ``(h, w, 3)``, ``ref`` (any size), ``flow`` ``(h,
-    w, 2)``. Changed keys: ``ref`` ``(scale * h, scale * w, 3)``, ``flow``.
+    w, 2)``. Changed keys: ``ref`` ``(scale * h, scale * w, 3)``, ``flow``, and
+    if present ``depth_ref``, from the size of ``ref`` / ``scale`` to ``(h, w,
+    1)``.
 
     Args:
-        scale (int): Size of the truth over that of LR.
+        scale: Size of the truth over that of LR.
     """
 
-    def __init__(self, scale=4):
+    def __init__(self, scale: int = 4) -> None:
         self.scale = scale
 
-    def transform(self, results):
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Warp the reference.
 
         Args:
-            results (dict): The sample so far.
+            results: The sample so far.
 
         Returns:
-            dict: The sample.
+            The sample.
         """
         results['ref'] = warp_image(
             results['ref'], results['flow'], self.scale
         )
+        if 'depth_ref' in results:
+            warped = warp_image(results['depth_ref'], results['flow'], 1)
+            results['depth_ref'] = warped[..., None]
         results['flow'] = np.zeros_like(results['flow'])
         return results
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f'{type(self).__name__}(scale={self.scale})'
 
 
-def warp_image(image, flow, scale=4):
-    """Bring a full-size reference to LR's grid.
+def warp_image(
+    image: np.ndarray, flow: np.ndarray, scale: int = 4
+) -> np.ndarray:
+    """Warp a full-size reference to the grid of LR.
 
     The same as :func:`mmdsr.models.networks.flow.warp` with the enlarged
     flow, on arrays.
 
     Args:
-        image (np.ndarray): ``(Hr, Wr, 3)``.
-        flow (np.ndarray): ``(h, w, 2)`` in LR pixels.
-        scale (int): Full size over the size of LR.
+        image: ``(Hr, Wr, 3)`` or ``(Hr, Wr, 1)``.
+        flow: ``(h, w, 2)`` in LR pixels.
+        scale: Full size over the size of LR.
 
     Returns:
-        np.ndarray: ``(scale * h, scale * w, 3)`` of the image's type.
+        ``(scale * h, scale * w, 3)`` of the image's type, without the last
+        axis if it was 1.
     """
     height, width = (side * scale for side in flow.shape[:2])
     large = scale * cv2.resize(
@@ -113,7 +123,7 @@ def warp_image(image, flow, scale=4):
     )
     large[..., 0] += np.arange(width, dtype=np.float32)
     large[..., 1] += np.arange(height, dtype=np.float32)[:, None]
-    return cv2.remap(
+    return cv2.remap(  # type: ignore[call-overload] # map2 may be None
         image,
         large,
         None,
@@ -124,46 +134,48 @@ def warp_image(image, flow, scale=4):
 
 @TRANSFORMS.register_module()
 class SpoilRef(BaseTransform):
-    """Take the reference away from some samples, or give a false one.
+    """Remove the reference of some samples, or falsify it.
 
-    So that a network learns what to do without, and to distrust. Place it
-    before :class:`AlignRef`.
+    A network thus learns to do without a reference, and to distrust it. Place
+    the transform before :class:`AlignRef`.
 
     Required keys: ``ref``, ``flow``, ``confidence``.
 
     Args:
-        missing (float): Share of samples whose confidence becomes 0: no
-            reference.
-        wrong (float): Share of samples whose flow is moved by a random
-            number of LR pixels in each direction.
-        black (float): Share of samples whose reference becomes black.
-        soft (float): Share of samples whose reference gets LR's resolution,
-            as the neighboring frame of one recording has it: reduced by
-            ``scale`` and enlarged again, bicubic.
-        shift (tuple[float, float]): Least and greatest distance of a wrong
-            flow from the right one, in LR pixels; drawn log-uniformly.
-        scale (int): Size of the truth over that of LR.
+        missing: Share of samples whose confidence becomes 0: no reference.
+        wrong: Share of samples whose flow is moved by a random number of LR
+            pixels in each direction.
+        black: Share of samples whose reference becomes black.
+        soft: Share of samples whose reference gets the resolution of LR, like
+            a neighboring frame of one recording: reduced by ``scale`` and
+            enlarged again, bicubic.
+        shift: Least and greatest distance of a wrong flow from the right one,
+            in LR pixels; drawn log-uniformly.
+        scale: Size of the truth over that of LR.
 
     Raises:
-        ValueError: If the shares are no shares, or the distances no range.
+        ValueError: If a share or the range of distances is not valid.
     """
 
     def __init__(
         self,
-        missing=0.15,
-        wrong=0.1,
-        black=0.05,
-        soft=0.0,
-        shift=(0.5, 30),
-        scale=4,
-    ):
+        missing: float = 0.15,
+        wrong: float = 0.1,
+        black: float = 0.05,
+        soft: float = 0.0,
+        shift: tuple[float, float] = (0.5, 30),
+        scale: int = 4,
+    ) -> None:
         shares = (missing, wrong, black, soft)
         if min(shares) < 0 or sum(shares) > 1:
             raise ValueError(
-                f'missing, wrong, black and soft must be shares, not {shares}.'
+                'missing, wrong, black and soft must be >= 0 and sum to at '
+                f'most 1, not {shares}.'
             )
         if not 0 < shift[0] <= shift[1]:
-            raise ValueError(f'shift must be a range above 0, not {shift}.')
+            raise ValueError(
+                f'shift must be (low, high) with 0 < low <= high, not {shift}.'
+            )
         self.missing = missing
         self.wrong = wrong
         self.black = black
@@ -171,14 +183,14 @@ class SpoilRef(BaseTransform):
         self.shift = tuple(shift)
         self.scale = scale
 
-    def transform(self, results):
-        """Spoil the sample, perhaps.
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Spoil the sample at random.
 
         Args:
-            results (dict): The sample so far.
+            results: The sample so far.
 
         Returns:
-            dict: The sample.
+            The sample.
         """
         drawn = np.random.random()
         if drawn < self.missing:
@@ -195,7 +207,7 @@ class SpoilRef(BaseTransform):
             results['ref'] = soften(results['ref'], self.scale)
         return results
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(missing={self.missing}, '
             f'wrong={self.wrong}, black={self.black}, soft={self.soft}, '

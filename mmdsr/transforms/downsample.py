@@ -1,4 +1,6 @@
-"""High-resolution files in, the small image that a camera would give out."""
+"""Turn a high-resolution file into the small image of a camera."""
+
+from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -9,45 +11,44 @@ from mmdsr.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class Downsample(BaseTransform):
-    """Reduce the image, and nothing but the image.
+    """Reduce the image and nothing else.
 
-    Belongs right before ``Pack...``: all geometric transforms have then been
-    done on the large image and its annotations, which stay as they are. A
-    super-resolving preprocessor, or :class:`mmdsr.SuperResolve`, finds from
-    ``img_shape`` that they are at the large size already.
+    Place it right before ``Pack...``: all geometric transforms have then been
+    applied to the large image and its annotations, which stay as they are. A
+    super-resolving preprocessor, or :class:`mmdsr.SuperResolve`, sees from
+    ``img_shape`` that they are already at the large size.
 
-    Uses the filter that made the training data of the super-resolution
-    (:func:`mmdsr.io.images.downscale`); float images are rounded to
-    the 8 bits of a camera before.
+    The filter is the one that made the training data of the super-resolution
+    (:func:`mmdsr.io.images.downscale`); float images are first rounded to the
+    8 bits of a camera.
 
     Required and modified key: ``img``, ``(H, W, 3)`` in 0..255.
 
     Args:
-        scale (float): 1 over a whole number. Defaults to 1/4.
+        scale: 1 over a whole number.
 
     Raises:
-        ValueError: If ``scale`` is something else, or does not divide the
+        ValueError: If ``scale`` is not such a number, or does not divide the
             sides of an image.
     """
 
-    def __init__(self, scale=1 / 4):
+    def __init__(self, scale: float = 1 / 4) -> None:
         factor = round(1 / scale) if 0 < scale <= 1 else 0
         if not factor or abs(factor * scale - 1) > 1e-6:
             raise ValueError(
-                f'scale must be 1 over a whole number, such as 1/4, not '
+                'scale must be 1 over a whole number, such as 1/4, not '
                 f'{scale}.'
             )
         self.factor = factor
 
-    def transform(self, results):
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Reduce ``img``.
 
         Args:
-            results (dict): The sample so far.
+            results: The sample so far.
 
         Returns:
-            dict: The sample with a uint8 ``img`` of
-            ``(H * scale, W * scale, 3)``.
+            The sample with a uint8 ``img`` of ``(H * scale, W * scale, 3)``.
         """
         image = results['img']
         if image.dtype != np.uint8:
@@ -64,5 +65,5 @@ class Downsample(BaseTransform):
         results['img'] = downscale(image, self.factor).copy()
         return results
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f'{type(self).__name__}(scale=1/{self.factor})'

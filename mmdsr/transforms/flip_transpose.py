@@ -1,5 +1,8 @@
 """Flips and transpositions of a sample, flow included."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 
@@ -7,21 +10,26 @@ from mmdsr.registry import TRANSFORMS
 
 
 def flip_transpose(
-    array, horizontal, vertical, transpose, flow=False, excess=(0, 0)
-):
-    """Turn an array over.
+    array: np.ndarray,
+    horizontal: bool,
+    vertical: bool,
+    transpose: bool,
+    flow: bool = False,
+    excess: tuple[float, float] = (0, 0),
+) -> np.ndarray:
+    """Flip and transpose an array.
 
     Args:
-        array (np.ndarray): ``(H, W, C)``.
-        horizontal (bool): Mirror left and right.
-        vertical (bool): Mirror top and bottom.
-        transpose (bool): Exchange rows and columns, after the mirroring.
-        flow (bool): The channels are a direction (x, y), which turns too.
-        excess (tuple[float, float]): By how many pixels of the flow the
-            reference is wider and higher than the flow.
+        array: ``(H, W, C)``.
+        horizontal: Whether to mirror left and right.
+        vertical: Whether to mirror top and bottom.
+        transpose: Whether to swap rows and columns, after the mirroring.
+        flow: Whether the channels are a direction (x, y), which turns too.
+        excess: How many pixels of the flow the reference is wider and
+            higher than the flow.
 
     Returns:
-        np.ndarray: The array, contiguous.
+        The array, contiguous.
     """
     if horizontal:
         array = array[:, ::-1]
@@ -39,51 +47,59 @@ def flip_transpose(
 
 @TRANSFORMS.register_module()
 class FlipTranspose(BaseTransform):
-    """Turn all images and maps of a sample over, in the same way.
+    """Flip and transpose all images and maps of a sample in the same way.
 
-    One of the eight ways, each as likely: in place of mmagic's two ``Flip``
-    and ``RandomTransposeHW`` where there is a flow, whose direction turns
-    too. The reference, if there is one, may have any size.
+    Draws one of the eight orientations uniformly. It replaces mmagic's two
+    ``Flip`` and ``RandomTransposeHW`` where there is a flow, whose direction
+    turns too. The reference, if there is one, may have any size.
 
     Args:
-        keys (Sequence[str]): Arrays ``(H, W, C)``; those that a sample lacks
-            are passed over.
-        flow_keys (Sequence[str]): Those of them that are a flow, in pixels
-            of ``img``.
-        scale (int): Size of ``ref`` over that of what ``img`` is to the
-            same camera.
+        keys: Arrays ``(H, W, C)``; those that a sample lacks are skipped.
+        flow_keys: Arrays that are a flow, in pixels of ``img``.
+        scale: Resolution of ``ref`` over that of ``img``.
     """
 
-    def __init__(self, keys, flow_keys=('flow',), scale=4):
+    def __init__(
+        self,
+        keys: Sequence[str],
+        flow_keys: Sequence[str] = ('flow',),
+        scale: int = 4,
+    ) -> None:
         self.keys = tuple(keys)
         self.flow_keys = tuple(flow_keys)
         self.scale = scale
 
-    def transform(self, results):
-        """Turn the sample over.
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Flip and transpose the sample.
 
         Args:
-            results (dict): The sample so far.
+            results: The sample so far.
 
         Returns:
-            dict: The sample.
+            The sample.
         """
-        drawn = np.random.randint(2, size=3).astype(bool).tolist()
-        excess = (0, 0)
+        turns = np.random.randint(2, size=3).astype(bool).tolist()
+        horizontal, vertical, transpose = turns
+        excess = (0.0, 0.0)
         if 'ref' in results and 'img' in results:
-            sizes = zip(
-                results['ref'].shape[1::-1],
-                results['img'].shape[1::-1],
-                strict=True,
+            height, width = results['img'].shape[:2]
+            ref_height, ref_width = results['ref'].shape[:2]
+            excess = (
+                ref_width / self.scale - width,
+                ref_height / self.scale - height,
             )
-            excess = [large / self.scale - small for large, small in sizes]
         for key in {*self.keys, *self.flow_keys} & results.keys():
             results[key] = flip_transpose(
-                results[key], *drawn, key in self.flow_keys, excess
+                results[key],
+                horizontal,
+                vertical,
+                transpose,
+                key in self.flow_keys,
+                excess,
             )
         return results
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(keys={self.keys}, '
             f'flow_keys={self.flow_keys}, scale={self.scale})'

@@ -1,6 +1,7 @@
-"""Depth maps: from a file to normalised inverse depth."""
+"""Load depth maps as normalized inverse depth."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -9,28 +10,28 @@ from mmdsr.io.images import DEPTH_UNIT, downscale_depth, read_depth
 from mmdsr.registry import TRANSFORMS
 
 
-def inverse_depth(depth, near=0.25):
-    """Normalise depth to ``clip(near / Z, 0, 1)``.
+def inverse_depth(depth: np.ndarray, near: float = 0.25) -> np.ndarray:
+    """Normalize depth to ``clip(near / Z, 0, 1)``.
 
     Args:
-        depth (np.ndarray): Metres, any shape; NaN or <= 0 is unknown.
-        near (float): Metres that map to 1.
+        depth: Depth in meters, any shape; NaN or <= 0 is unknown.
+        near: Depth in meters that maps to 1.
 
     Returns:
-        np.ndarray: float32 in [0, 1]; 1 = at ``near`` or nearer, 0 =
-        infinitely far, NaN = unknown.
+        Float32 in [0, 1]; 1 = at ``near`` or nearer, 0 = infinitely far, NaN =
+        unknown.
     """
     depth = np.asarray(depth, dtype=np.float32)
     with np.errstate(divide='ignore', invalid='ignore'):
-        normalised = np.clip(near / depth, 0, 1)
-        return np.where(depth > 0, normalised, np.nan).astype(np.float32)
+        normalized = np.clip(near / depth, 0, 1)
+        return np.where(depth > 0, normalized, np.nan).astype(np.float32)
 
 
 @TRANSFORMS.register_module()
 class LoadDepth(BaseTransform):
-    """Load a depth map as normalised inverse depth.
+    """Load a depth map as normalized inverse depth.
 
-    The map belongs to an image that is loaded already, at that image's size
+    The map belongs to an image that is already loaded, at that image's size
     divided by ``scale`` and rounded up. A file at the full size of the image
     is reduced by the mean of its inverse depth over each cell.
 
@@ -38,30 +39,29 @@ class LoadDepth(BaseTransform):
     Added key: ``{key}``, ``(h, w, 1)`` float32 in [0, 1], NaN = unknown.
 
     Args:
-        key (str): Name of the map, such as ``'depth_lr'``.
-        image_key (str): Image that the map belongs to.
-        scale (int): The image's size over the map's: 1 for ``depth_lr``, 4
-            for ``depth_ref``, which has the size of the reduced reference.
-        near (float): Metres that map to 1; see :func:`inverse_depth`.
-        unit (float): Metres per step of a 16-bit image. ``.npy`` files hold
-            metres.
-        missing (str): ``'nan'`` makes a map of unknowns where there is no
-            file, ``'error'`` refuses.
+        key: Name of the map, such as ``'depth_lr'``.
+        image_key: Image that the map belongs to.
+        scale: The image's size over the map's: 1 for ``depth_lr``, 4 for
+            ``depth_ref``, which has the size of the reduced reference.
+        near: Depth in meters that maps to 1; see :func:`inverse_depth`.
+        unit: Meters per step of a 16-bit image. ``.npy`` files hold meters.
+        missing: ``'nan'`` makes an all-NaN map where there is no file,
+            ``'error'`` raises an error.
 
     Raises:
-        ValueError: If an argument, or a map's kind or size, does not fit.
+        ValueError: If an argument, or the kind or size of a map, is not valid.
         FileNotFoundError: If there is no file and ``missing='error'``.
     """
 
     def __init__(
         self,
-        key,
-        image_key='img',
-        scale=1,
-        near=0.25,
-        unit=DEPTH_UNIT,
-        missing='nan',
-    ):
+        key: str,
+        image_key: str = 'img',
+        scale: int = 1,
+        near: float = 0.25,
+        unit: float = DEPTH_UNIT,
+        missing: str = 'nan',
+    ) -> None:
         if missing not in ('nan', 'error'):
             raise ValueError(
                 f"missing must be 'nan' or 'error', not {missing!r}."
@@ -75,14 +75,14 @@ class LoadDepth(BaseTransform):
         self.unit = unit
         self.missing = missing
 
-    def transform(self, results):
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the map.
 
         Args:
-            results (dict): The sample so far.
+            results: The sample so far.
 
         Returns:
-            dict: The sample with ``{key}``.
+            The sample with ``{key}``.
         """
         if self.image_key not in results:
             raise ValueError(
@@ -112,7 +112,7 @@ class LoadDepth(BaseTransform):
         results[self.key] = inverse_depth(depth, self.near)[..., None]
         return results
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(key={self.key!r}, '
             f'image_key={self.image_key!r}, scale={self.scale}, '
@@ -120,7 +120,9 @@ class LoadDepth(BaseTransform):
         )
 
 
-def _reduce(depth, size, scale):
+def _reduce(
+    depth: np.ndarray, size: tuple[int, ...], scale: int
+) -> np.ndarray:
     """Reduce a full-size map; cells at the edge may be partly unknown."""
     grown = np.full((size[0] * scale, size[1] * scale), np.nan, np.float32)
     grown[: depth.shape[0], : depth.shape[1]] = depth

@@ -1,7 +1,8 @@
-"""The true flow from LR to the reference, where it is known."""
+"""Load the true flow from LR to the reference, where it is known."""
 
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -11,10 +12,13 @@ from mmdsr.io.images import read_depth
 from mmdsr.io.layout import DEPTH_KEYS
 from mmdsr.registry import TRANSFORMS
 
+if TYPE_CHECKING:
+    from mmdsr.sim.data.correspondence import View
+
 
 @lru_cache(maxsize=8)
-def _views(root):
-    from mmdsr.sim.correspondence import read_views
+def _views(root: str) -> dict[tuple[str, str, str], 'View']:
+    from mmdsr.sim.data.correspondence import read_views
 
     return read_views(root)
 
@@ -23,15 +27,15 @@ def _views(root):
 class LoadFlow(BaseTransform):
     """Load or compute the exact flow from LR to the reduced reference.
 
-    A file of flow (``flow_path``) is read. Without one, the flow follows
+    A flow file (``flow_path``) is read. Without one, the flow follows
     from the depth maps and the cameras in ``poses.csv`` of a simulated data
-    set. Where there is neither, nothing is visible.
+    set. With neither, nothing is visible.
 
-    Required keys: ``img``, and of :class:`mmdsr.RefSRDataset` ``flow_path``,
+    Required keys: ``img``, and from :class:`mmdsr.RefSRDataset` ``flow_path``,
     ``data_root``, ``split``, ``stem``, ``depth_lr_path``,
     ``depth_ref_path``.
     Added keys: ``flow`` ``(h, w, 2)`` float32 in LR pixels, see
-    :func:`mmdsr.sim.correspondence.correspondence`; ``visible`` ``(h, w,
+    :func:`mmdsr.sim.data.correspondence.correspondence`; ``visible`` ``(h, w,
     1)`` float32, 1 where the reference shows the spot, 0 elsewhere.
 
     Place it before crops and :class:`mmdsr.FlipTranspose`, which take the
@@ -39,16 +43,16 @@ class LoadFlow(BaseTransform):
     a flow has a direction.
 
     Args:
-        scale (int): Full size over the size of LR.
-        missing (str): ``'nothing'`` visible where no flow is known, or
-            ``'error'``.
+        scale: Full size over the size of LR.
+        missing: Where no flow is known, ``'nothing'`` is visible, or
+            ``'error'`` raises an error.
 
     Raises:
-        ValueError: If an argument or the size of a file does not fit.
+        ValueError: If an argument or the size of a file is not valid.
         FileNotFoundError: If no flow is known and ``missing='error'``.
     """
 
-    def __init__(self, scale=4, missing='nothing'):
+    def __init__(self, scale: int = 4, missing: str = 'nothing') -> None:
         if missing not in ('nothing', 'error'):
             raise ValueError(
                 f"missing must be 'nothing' or 'error', not {missing!r}."
@@ -56,14 +60,14 @@ class LoadFlow(BaseTransform):
         self.scale = scale
         self.missing = missing
 
-    def transform(self, results):
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add flow and visibility.
 
         Args:
-            results (dict): The sample so far.
+            results: The sample so far.
 
         Returns:
-            dict: The sample with ``flow`` and ``visible``.
+            The sample with ``flow`` and ``visible``.
         """
         size = results['img'].shape[:2]
         found = self._find(results)
@@ -80,39 +84,42 @@ class LoadFlow(BaseTransform):
             raise ValueError(
                 f'The flow of {results.get("img_path")} is '
                 f'{flow.shape[1]}x{flow.shape[0]}, the image '
-                f'{size[1]}x{size[0]}. Write the data set anew.'
+                f'{size[1]}x{size[0]}. Write the data set again.'
             )
         results['flow'] = flow
         results['visible'] = visible[..., None].astype(np.float32)
         return results
 
-    def _find(self, results):
+    def _find(
+        self, results: dict[str, Any]
+    ) -> tuple[np.ndarray, np.ndarray] | None:
         path = results.get('flow_path')
         if path is not None:
             return read_flow(path)
-        depths = [results.get(f'{key}_path') for key in DEPTH_KEYS]
+        named = [results.get(f'{key}_path') for key in DEPTH_KEYS]
+        depths = [Path(path) for path in named if path]
         root = results.get('data_root')
-        if root is None or not all(d and Path(d).is_file() for d in depths):
+        if root is None or not all(path.is_file() for path in depths):
+            return None
+        if len(depths) < len(named):
             return None
         views = _views(str(root))
         keys = [
             (results['split'], results['stem'], image)
             for image in ('image', 'ref')
         ]
-        # Another reference than the stored one has no known camera.
+        # Only the stored reference has a known camera.
         if results.get('reference', 'adjacent') != 'adjacent' or not all(
             key in views for key in keys
         ):
             return None
-        from mmdsr.sim.correspondence import correspondence
+        from mmdsr.sim.data.correspondence import correspondence
 
-        return correspondence(
-            *(read_depth(depth) for depth in depths),
-            *(views[key] for key in keys),
-            self.scale,
-        )
+        depth, depth_ref = (read_depth(file) for file in depths)
+        view, view_ref = (views[key] for key in keys)
+        return correspondence(depth, depth_ref, view, view_ref, self.scale)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(scale={self.scale}, '
             f'missing={self.missing!r})'

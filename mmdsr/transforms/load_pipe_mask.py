@@ -1,4 +1,6 @@
-"""Masks of the Pipe data set for mmsegmentation."""
+"""Load masks of the Pipe data set for mmsegmentation."""
+
+from typing import Any
 
 import mmcv
 import numpy as np
@@ -12,28 +14,28 @@ from mmdsr.registry import TRANSFORMS
 class LoadPipeMask(LoadAnnotations):
     """Load a mask that may have several channels, and check its ids.
 
-    Takes the place of mmseg's ``LoadAnnotations``. The ids are mapped as the
-    data set says.
+    Replaces mmseg's ``LoadAnnotations``. The ids are mapped by the
+    ``label_map`` of the data set.
 
     Args:
-        num_ids (int): Ids in the files: 4, or 5 for the authors' masks.
-        channel (int): Which channel holds the ids in masks of several, 0 =
-            red to 2 = blue. OpenCV's channel 0 is blue.
-        imdecode_backend (str): As of ``LoadAnnotations``.
-        backend_args (dict, optional): As of ``LoadAnnotations``.
+        num_ids: Number of ids in the files: 4, or 5 for the authors' masks.
+        channel: Channel that holds the ids if there are several, 0 = red to 2
+            = blue. OpenCV's channel 0 is blue.
+        imdecode_backend: See ``LoadAnnotations``.
+        backend_args: See ``LoadAnnotations``.
 
     Raises:
-        ValueError: If an argument does not fit, the file is no image, or a
+        ValueError: If an argument is not valid, the file is not an image, or a
             pixel is neither an id nor 255.
     """
 
     def __init__(
         self,
-        num_ids=4,
-        channel=0,
-        imdecode_backend='pillow',
-        backend_args=None,
-    ):
+        num_ids: int = 4,
+        channel: int = 0,
+        imdecode_backend: str = 'pillow',
+        backend_args: dict[str, Any] | None = None,
+    ) -> None:
         if not 1 <= num_ids <= 255 or channel not in (0, 1, 2):
             raise ValueError(
                 'num_ids must be from 1 to 255 and channel 0, 1 or 2, not '
@@ -45,7 +47,7 @@ class LoadPipeMask(LoadAnnotations):
         self.num_ids = num_ids
         self.channel = channel
 
-    def _load_seg_map(self, results):
+    def _load_seg_map(self, results: dict[str, Any]) -> None:
         path = results['seg_map_path']
         content = fileio.get(path, backend_args=self.backend_args)
         try:
@@ -57,9 +59,9 @@ class LoadPipeMask(LoadAnnotations):
         if mask is None:
             raise ValueError(f'{path} cannot be read as an image.')
         if mask.ndim == 3:
-            # mmcv gives BGR, whatever the backend; grey with alpha has two.
-            colours = mask.shape[2] >= 3
-            mask = mask[..., 2 - self.channel if colours else 0]
+            # mmcv gives BGR, whatever the backend; gray with alpha has two.
+            colors = mask.shape[2] >= 3
+            mask = mask[..., 2 - self.channel if colors else 0]
         wrong = np.unique(mask[(mask >= self.num_ids) & (mask != 255)])
         if wrong.size:
             raise ValueError(
@@ -72,7 +74,7 @@ class LoadPipeMask(LoadAnnotations):
         results['gt_seg_map'] = table[mask.astype(np.uint8)]
         results['seg_fields'].append('gt_seg_map')
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(num_ids={self.num_ids}, '
             f'channel={self.channel}, '

@@ -1,4 +1,7 @@
-"""One random window, cut from all images and maps of a sample."""
+"""Cut one random window from all images and maps of a sample."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -8,18 +11,18 @@ from mmdsr.registry import TRANSFORMS
 _FLOW_KEYS = ('flow', 'visible', 'confidence')
 
 
-def window(start, size, margin, length):
-    """Enlarge an interval by a margin and shift it inside.
+def window(start: int, size: int, margin: int, length: int) -> tuple[int, int]:
+    """Enlarge an interval by a margin and shift it into bounds.
 
     Args:
-        start (int): First element of the interval.
-        size (int): Elements in the interval.
-        margin (int): Elements to add at either end.
-        length (int): Elements there are; the interval lies in them.
+        start: First element of the interval.
+        size: Number of elements in the interval.
+        margin: Number of elements to add at either end.
+        length: Number of elements in total, which bounds the interval.
 
     Returns:
-        tuple[int, int]: Start and size of the enlarged interval. It holds
-        the given one, and is shorter than asked only if ``length`` is.
+        Start and size of the enlarged interval. It contains the given one, and
+        is shorter than requested only if ``length`` is.
     """
     large = min(size + 2 * margin, length)
     return min(max(start - margin, 0), length - large), large
@@ -27,38 +30,43 @@ def window(start, size, margin, length):
 
 @TRANSFORMS.register_module()
 class PairedRefCrop(BaseTransform):
-    """Cut a random window of the low-resolution image and all that goes with.
+    """Cut a random window from the low-resolution image and its companions.
 
     The window is placed in whole low-resolution pixels, so that ``gt``,
     ``depth_lr`` and the reduced reference keep their grids. Choose a size
     that is a multiple of the network's matching block, or the network pads
     every crop.
 
-    Required keys: ``img`` ``(h, w, 3)``, ``ref``, and if there is one, the
-    truth ``gt`` ``(h * scale, w * scale, 3)``. Cut along if present:
+    Required keys: ``img`` ``(h, w, 3)``, ``ref``. Cut as well if present: the
+    ground truth ``gt`` ``(h * scale, w * scale, 3)``,
     ``depth_lr`` ``(h, w, 1)``, ``depth_ref``, which has the size of ``ref`` /
     ``scale``, and ``flow`` ``(h, w, 2)``, ``visible`` and ``confidence`` ``(h,
-    w, 1)``. The flow then is from window to window, and what has left the
-    reference's window is neither visible nor trusted.
+    w, 1)``. The flow is then from window to window, and what lies outside the
+    window of the reference is neither visible nor trusted.
     Added key: ``crop_window``, ``(top, left, height, width)`` in
     low-resolution pixels.
 
     Args:
-        lr_size (tuple[int, int]): Height and width of the window in
-            low-resolution pixels.
-        ref (str): ``'same'`` cuts the reference around the same place;
-            ``'whole'`` keeps it whole (any size).
-        ref_margin (int): With ``'same'``, low-resolution pixels by which the
-            reference's window is larger at every side. At the edges it is
-            shifted inside.
-        scale (int): Size of ``gt`` over that of ``img``.
+        lr_size: Height and width of the window in low-resolution pixels.
+        ref: ``'same'`` cuts the reference around the same place; ``'whole'``
+            keeps it whole (any size).
+        ref_margin: With ``'same'``, low-resolution pixels by which the window
+            of the reference is larger on every side. At the edges it is
+            shifted into the image.
+        scale: Size of ``gt`` over that of ``img``.
 
     Raises:
-        ValueError: If an argument does not fit, the image is smaller than
+        ValueError: If an argument is not valid, the image is smaller than
             the window, or the sizes of a sample do not agree.
     """
 
-    def __init__(self, lr_size, ref='same', ref_margin=0, scale=4):
+    def __init__(
+        self,
+        lr_size: tuple[int, int],
+        ref: str = 'same',
+        ref_margin: int = 0,
+        scale: int = 4,
+    ) -> None:
         if ref not in ('same', 'whole'):
             raise ValueError(f"ref must be 'same' or 'whole', not {ref!r}.")
         if len(lr_size) != 2 or min(lr_size) < 1:
@@ -72,14 +80,14 @@ class PairedRefCrop(BaseTransform):
         self.ref_margin = ref_margin
         self.scale = scale
 
-    def transform(self, results):
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Cut the sample.
 
         Args:
-            results (dict): The sample so far.
+            results: The sample so far.
 
         Returns:
-            dict: The sample, cut.
+            The sample, cut.
         """
         full = results['img'].shape[:2]
         self._check(results, full)
@@ -90,7 +98,7 @@ class PairedRefCrop(BaseTransform):
         box = [
             (top, size) for top, size in zip(tops, self.lr_size, strict=True)
         ]
-        start = [0, 0]  # of the reference's window
+        start = [0, 0]  # of the window of the reference
         _cut(results, 'img', box, 1)
         _cut(results, 'gt', box, self.scale)
         for key in ('depth_lr', *_FLOW_KEYS):
@@ -108,7 +116,7 @@ class PairedRefCrop(BaseTransform):
         results['crop_window'] = (*tops, *self.lr_size)
         return results
 
-    def _check(self, results, full):
+    def _check(self, results: dict[str, Any], full: tuple[int, int]) -> None:
         name = results.get('img_path', 'the sample')
         if full[0] < self.lr_size[0] or full[1] < self.lr_size[1]:
             raise ValueError(
@@ -133,7 +141,7 @@ class PairedRefCrop(BaseTransform):
                     f'{size[1]}x{size[0]}.{hint}'
                 )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(lr_size={self.lr_size}, '
             f'ref={self.ref!r}, ref_margin={self.ref_margin}, '
@@ -141,8 +149,13 @@ class PairedRefCrop(BaseTransform):
         )
 
 
-def _move_flow(results, lr_start, ref_start, scale):
-    """Make a flow between images one between their windows."""
+def _move_flow(
+    results: dict[str, Any],
+    lr_start: Sequence[int],
+    ref_start: Sequence[int],
+    scale: int,
+) -> None:
+    """Turn a flow between images into one between their windows."""
     moved = np.subtract(lr_start, ref_start)[::-1].astype(np.float32)
     flow = results['flow'] = results['flow'] + moved
     height, width = results['ref'].shape[:2]
@@ -155,7 +168,12 @@ def _move_flow(results, lr_start, ref_start, scale):
             results[key] = results[key] * there[..., None]
 
 
-def _cut(results, key, box, scale):
+def _cut(
+    results: dict[str, Any],
+    key: str,
+    box: Sequence[tuple[int, int]],
+    scale: int,
+) -> None:
     if key not in results:
         return
     rows, columns = (

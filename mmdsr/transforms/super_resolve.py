@@ -1,5 +1,7 @@
 """Super-resolution as a step of a pipeline."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
@@ -10,51 +12,50 @@ from mmdsr.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class SuperResolve(BaseTransform):
-    """Replace the image by its super-resolved one.
+    """Replace the image by its super-resolved version.
 
-    Gives what a super-resolving preprocessor, or a file that
-    ``tools/super_resolve.py`` wrote, gives. Its place is right behind the
-    loading of image and annotations; before a ``Resize``, or behind it, but
-    never between the two steps of one, for mmcv's ``Resize`` writes
-    ``scale_factor`` anew.
+    The result is the same as with a super-resolving preprocessor, or with a
+    file that ``tools/super_resolve.py`` wrote. Place the transform right
+    after those that load image and annotations. It may precede or follow a
+    ``Resize``, but must not come between the two steps of one, as mmcv's
+    ``Resize`` overwrites ``scale_factor``.
 
-    Where ``img_shape`` is the size of ``img``, annotations that are loaded
-    already are at that size, too, and are enlarged likewise: boxes, masks,
-    key points, segmentation maps. Where ``img_shape`` is ``scale`` times
-    that (:class:`mmdsr.Downsample` came before), they are at the large size
-    already, and only ``img`` changes. Anything else is refused.
+    Where ``img_shape`` is the size of ``img``, annotations that are already
+    loaded are at that size, too, and are enlarged as well: boxes, masks, key
+    points, segmentation maps. Where ``img_shape`` is ``scale`` times that
+    (:class:`mmdsr.Downsample` came before), they are already at the large
+    size, and only ``img`` changes. Anything else is refused.
 
-    Required key: ``img``, ``(H, W, 3)`` BGR in 0..255; the metainfo that
-    ``reference`` asks for. Modified keys: ``img``, ``img_shape``,
+    Required keys: ``img``, ``(H, W, 3)`` BGR in 0..255, and the metainfo that
+    ``reference`` needs. Modified keys: ``img``, ``img_shape``,
     ``scale_factor``, ``pad_shape`` (if there) and annotations; never
     ``ori_shape``.
 
     Args:
-        sr (dict): Arguments of :class:`mmdsr.inference.SuperResolver`.
-        device (str): Where to compute. A CUDA device needs
-            ``num_workers=0``. Defaults to 'cpu'.
+        sr: Arguments of :class:`mmdsr.inference.SuperResolver`.
+        device: Device to compute on. CUDA needs ``num_workers=0``.
 
     Raises:
-        ValueError: If image, metainfo or annotations are not as said.
-        RuntimeError: If a worker process is to use CUDA.
+        ValueError: If image, metainfo or annotations are not as described.
+        RuntimeError: If a worker process would use CUDA.
     """
 
-    def __init__(self, sr, device='cpu'):
-        # Here, as it takes mmengine's hooks and with them transformers,
+    def __init__(self, sr: dict[str, Any], device: str = 'cpu') -> None:
+        # Here, as it imports mmengine's hooks and with them transformers,
         # which no other transform needs.
         from mmdsr.inference import SuperResolver
 
         self.resolver = SuperResolver(**sr)
         self.device = torch.device(device)
 
-    def transform(self, results):
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Super-resolve ``img``.
 
         Args:
-            results (dict): The sample so far.
+            results: The sample so far.
 
         Returns:
-            dict: The sample; ``img`` is uint8 if it was, else float32.
+            The sample; ``img`` is uint8 if it was before, otherwise float32.
         """
         if self.device.type != 'cpu' and get_worker_info() is not None:
             raise RuntimeError(
@@ -80,21 +81,23 @@ class SuperResolve(BaseTransform):
             _enlarge_annotations(results, scale)
         return results
 
-    def _enlarge(self, image, results):
+    def _enlarge(
+        self, image: np.ndarray, results: dict[str, Any]
+    ) -> np.ndarray:
         tensor = torch.from_numpy(np.ascontiguousarray(image))
         tensor = tensor.permute(2, 0, 1).to(self.device)
-        enlarged = self.resolver([tensor], [results])[0]
-        enlarged = enlarged.permute(1, 2, 0).cpu().contiguous().numpy()
+        result = self.resolver([tensor], [results])[0]
+        enlarged = result.permute(1, 2, 0).cpu().contiguous().numpy()
         if image.dtype == np.uint8:
             # Whole numbers in 0..255: nothing is lost.
             return enlarged.astype(np.uint8)
         return enlarged
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f'{type(self).__name__}({self.resolver!r})'
 
 
-def _enlarge_metainfo(results, scale):
+def _enlarge_metainfo(results: dict[str, Any], scale: int) -> None:
     size = results['img'].shape
     results['img_shape'] = size[:2]
     if 'pad_shape' in results:
@@ -104,14 +107,16 @@ def _enlarge_metainfo(results, scale):
     )
 
 
-def _enlarge_annotations(results, scale):
+def _enlarge_annotations(results: dict[str, Any], scale: int) -> None:
     """Enlarge what the hosts' transforms keep in the frame of ``img``."""
     height, width = results['img_shape']
     for key in ('gt_bboxes', 'proposals'):
         boxes = results.get(key)
+        if boxes is None:
+            continue
         if hasattr(boxes, 'rescale_'):  # mmdet's
             boxes.rescale_((scale, scale))
-        elif boxes is not None:
+        else:
             results[key] = boxes * np.asarray(scale, boxes.dtype)
     if results.get('gt_masks') is not None:
         if not hasattr(results['gt_masks'], 'resize'):
@@ -123,7 +128,7 @@ def _enlarge_annotations(results, scale):
         results['gt_masks'] = results['gt_masks'].resize((height, width))
     if results.get('gt_keypoints') is not None:
         points = results['gt_keypoints'].copy()
-        points[..., :2] *= scale  # then comes the visibility
+        points[..., :2] *= scale  # the visibility follows
         results['gt_keypoints'] = points
     for key in {'gt_seg_map', *results.get('seg_fields', ())}:
         if results.get(key) is not None:

@@ -12,23 +12,31 @@ import signal
 import sys
 import threading
 import traceback
+from typing import Any
 
 import av.error
 import numpy as np
 
 from mmdsr.errors import VideoError
 from mmdsr.video.decoder import decode_video, inspect_video, short
-from mmdsr.video.reader import HEADER, PICTURE, REPORT, SEEN
+from mmdsr.video.reader import (
+    HEADER,
+    PICTURE,
+    REPORT,
+    SEEN,
+    Damage,
+    Stats,
+)
 from mmdsr.video.stamps import Sampler
 
 _PIPE_BYTES = 2**20
-# What a picture that makes no sense leads to.
+# What a nonsensical picture leads to.
 _DAMAGE = (av.error.FFmpegError, ValueError, MemoryError, OverflowError)
 
 
-def main():
+def main() -> None:
     """Answer one request."""
-    # Ctrl-C reaches the whole group; the one who asked decides.
+    # Ctrl-C reaches the whole group; the parent decides what to do.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = _take_output()
     request = json.loads(sys.stdin.buffer.readline())
@@ -39,14 +47,14 @@ def main():
         _report(pipe, refused=str(error))
     except BrokenPipeError:
         pass
-    except Exception:  # a fault of ours, to be seen where it was asked
+    except Exception:  # a bug of ours, which the parent has to see
         _report(pipe, fault=traceback.format_exc())
-    # Without the cleaning up of C libraries, whose crash would mean nothing.
+    # Skips the cleanup of C libraries: a crash there would mean nothing.
     os._exit(0)
 
 
-def _take_output():
-    """Return the pipe; what others print goes to the errors."""
+def _take_output() -> int:
+    """Return the pipe; whatever else is printed goes to stderr."""
     pipe = os.dup(1)
     os.dup2(2, 1)
     with contextlib.suppress(ImportError, AttributeError, OSError):
@@ -56,31 +64,39 @@ def _take_output():
     return pipe
 
 
-def _end_with_input():
+def _end_with_input() -> None:
     os.read(0, 1)
     os._exit(0)
 
 
-def _answer(pipe, task, path, sar, sampler=None, **options):
+def _answer(
+    pipe: int,
+    task: str,
+    path: str,
+    sar: str,
+    sampler: list[Any] | None = None,
+    deinterlace: str = 'auto',
+    key_frames: bool = False,
+) -> None:
     if task == 'inspect':
         info = dataclasses.asdict(inspect_video(path, sar))
         del info['path']
         _report(pipe, info=info)
         return
-    problems, stats = _Problems(pipe), {}
-    if sampler is not None:
-        sampler = Sampler(*sampler)
+    problems = _Problems(pipe)
+    stats: Stats = {}
     frames = decode_video(
         path,
+        deinterlace=deinterlace,
         sar=sar,
-        sampler=sampler,
+        sampler=None if sampler is None else Sampler(*sampler),
         problems=problems,
+        key_frames=key_frames,
         stats=stats,
-        **options,
     )
     last, time = -1, 0.0
     try:
-        for last, time, picture in frames:  # noqa: B007
+        for last, time, picture in frames:
             _send_frame(pipe, last, time, picture, stats)
     except VideoError:
         raise
@@ -90,34 +106,40 @@ def _answer(pipe, task, path, sar, sampler=None, **options):
     _report(pipe, stats=stats)
 
 
-class _Problems(list):
-    """Tell each at once: a crash may follow."""
+class _Problems(list[Damage]):
+    """Reports each problem at once: a crash may follow."""
 
-    def __init__(self, pipe):
+    def __init__(self, pipe: int) -> None:
         super().__init__()
         self.pipe = pipe
 
-    def append(self, problem):
+    def append(self, problem: Damage) -> None:
         super().append(problem)
         _report(self.pipe, problem=problem)
 
 
-def _send_frame(pipe, index, time, picture, stats):
+def _send_frame(
+    pipe: int,
+    index: int,
+    time: float,
+    picture: np.ndarray | None,
+    stats: Stats,
+) -> None:
     counts = stats['decoded'], stats['interlaced']
     if picture is None:
         _write(pipe, HEADER.pack(SEEN, index, time, *counts, 0, 0))
         return
     size = picture.shape[:2]
     _write(pipe, HEADER.pack(PICTURE, index, time, *counts, *size))
-    _write(pipe, memoryview(np.ascontiguousarray(picture)).cast('B'))
+    _write(pipe, np.ascontiguousarray(picture).data.cast('B'))
 
 
-def _report(pipe, **content):
+def _report(pipe: int, **content: object) -> None:
     text = json.dumps(content).encode()
     _write(pipe, HEADER.pack(REPORT, -1, 0.0, 0, 0, len(text), 0) + text)
 
 
-def _write(pipe, data):
-    data = memoryview(data)
-    while data:
-        data = data[os.write(pipe, data) :]
+def _write(pipe: int, data: bytes | memoryview) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(pipe, left) :]

@@ -1,4 +1,4 @@
-"""Decoding videos, as far as they can be, within this process.
+"""Decoding videos as far as possible, within this process.
 
 A damaged file can crash FFmpeg, and the process with it: use
 :mod:`mmdsr.video.reader`, which does the same in a child process.
@@ -6,55 +6,67 @@ A damaged file can crash FFmpeg, and the process with it: use
 
 import os
 from collections import deque
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import av
 import av.error
 import av.logging
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from mmdsr.errors import VideoError
 from mmdsr.video.pictures import (
+    TimedFrame,
     deinterlaced,
     quarter_turns,
     rgb_pictures,
     sample_aspect,
     square_size,
 )
-from mmdsr.video.reader import VideoInfo
-from mmdsr.video.stamps import Timeline, starts_anew
-from mmdsr.video.tracks import film_track, picture_tracks
+from mmdsr.video.reader import Damage, Stats, VideoInfo
+from mmdsr.video.stamps import Sampler, Timeline, starts_anew
+from mmdsr.video.tracks import (
+    film_length,
+    film_track,
+    frame_rate,
+    is_format,
+    picture_tracks,
+    start_time,
+)
 
-# A file cut short may name a time that is a little past its last frame.
+# An intact file may name a time that is a little past its last frame.
 _MISSING_SECONDS, _MISSING_SHARE = 0.5, 0.02
-# Files that hold their pictures themselves: a play list would open other
-# places, and wait for more of them to come.
+# Formats that hold their pictures themselves: a playlist would open other
+# places, and wait for more to come.
 _FORMATS = (
     'avi,asf,mov,mpeg,mpegts,mpegvideo,matroska,webm,flv,dv,mxf,ogg,h264,'
     'hevc,m4v,vc1,rm,nut,ivf,gxf,wtv'
 )
 _MPEG = ('mpegts', 'mpeg')
-# Here the duration counts from the stamp 0, not from the first one.
-_FROM_ZERO = ('matroska', 'flv')
 _MAX_PIXELS = 2**26
 """Twice as many as 8K video has; more is a damaged header."""
 _LATE = 2
-"""Packets by which a gap in the transport is told before its place."""
+"""Packets by which a gap in the transport is reported too early."""
 _GAP = 1.5
 """Frames after which a key frame may begin another recording."""
 _ANEW, _LATER = 'anew', 'later'
 _ERRORS = 'errors in the picture data'
 
 
-def inspect_video(path, sar='square'):
-    """Read what a video says of itself, and its first frame.
+def inspect_video(path: Path | str, sar: str = 'square') -> VideoInfo:
+    """Read what a video says about itself, and its first frame.
 
     Args:
-        path (str or Path): The file.
-        sar (str): ``'square'`` or ``'keep'``.
+        path: The file.
+        sar: ``'square'`` or ``'keep'``.
 
     Returns:
-        VideoInfo: Its size, length and so on.
+        The size, length and other facts.
 
     Raises:
         VideoError: If there is no frame to be read.
@@ -72,48 +84,57 @@ def inspect_video(path, sar='square'):
             Path(path),
             width,
             height,
-            _length(container, stream),
-            _rate(stream),
+            film_length(container, stream),
+            frame_rate(stream),
             stream.codec_context.name,
             container.format.name,
             ratio,
             tracks,
+            dict(container.metadata),
         )
 
 
 def decode_video(
-    path,
-    deinterlace='auto',
-    sar='square',
-    sampler=None,
-    problems=None,
-    key_frames=False,
-    stats=None,
-):
+    path: Path | str,
+    deinterlace: str = 'auto',
+    sar: str = 'square',
+    sampler: Sampler | None = None,
+    problems: list[Damage] | None = None,
+    key_frames: bool = False,
+    stats: Stats | None = None,
+) -> Iterator[tuple[int, float, np.ndarray | None]]:
     """Decode a video frame by frame; memory does not grow with its length.
 
     Args:
-        path (str or Path): The file.
-        deinterlace (str): As :func:`mmdsr.video.reader.read_video`,
-            like all that follow.
-        sar (str): Likewise.
-        sampler (Sampler, optional): Likewise.
-        problems (list, optional): Likewise.
-        key_frames (bool): Likewise.
-        stats (dict, optional): Likewise.
+        path: The file.
+        deinterlace: As in :func:`mmdsr.video.reader.read_video`, like all that
+            follow.
+        sar: Likewise.
+        sampler: Likewise.
+        problems: Likewise.
+        key_frames: Likewise.
+        stats: Likewise.
 
     Yields:
-        tuple[int, float, np.ndarray or None]: Index, time and picture; None
-        as the picture of a frame that the sampler does not want.
+        Index, time in seconds and picture ``(H, W, 3)`` uint8 RGB; the picture
+        is None for a frame that the sampler does not want.
 
     Raises:
-        VideoError: If the file is no video.
+        VideoError: If the file is not a video.
     """
     problems = [] if problems is None else problems
     stats = {} if stats is None else stats
-    stats.update(decoded=0, interlaced=0, restarts=[], lost_start=0.0, gaps=[])
+    stats.update(
+        {
+            'decoded': 0,
+            'interlaced': 0,
+            'restarts': [],
+            'gaps': [],
+            'lost_start': 0.0,
+        }
+    )
     level = av.logging.get_level()
-    # Some decoders tell of damage by a message only; nothing is printed.
+    # Some decoders report damage only by a message; nothing is printed.
     av.logging.set_level(av.logging.ERROR)
     try:
         with (
@@ -123,7 +144,7 @@ def decode_video(
             if key_frames:
                 stream.codec_context.skip_frame = 'NONKEY'
             decoder = _Decoder(container, stream, log, problems)
-            frames = _counted(decoder, stats)
+            frames: Iterator[TimedFrame] = _counted(decoder, stats)
             if deinterlace != 'off':
                 frames = deinterlaced(frames, deinterlace == 'on')
             ratio = sample_aspect(stream)
@@ -136,7 +157,7 @@ def decode_video(
         av.logging.set_level(level)
 
 
-def _open(path):
+def _open(path: Path | str) -> InputContainer:
     try:
         return av.open(
             os.path.abspath(path),  # noqa: PTH100, may be no UTF-8
@@ -153,14 +174,16 @@ def _open(path):
 
 
 @contextmanager
-def _opened(path):
-    """Give the container, the track of the film, and the number of films."""
+def _opened(
+    path: Path | str,
+) -> Iterator[tuple[InputContainer, VideoStream, int]]:
+    """Open the container; give the film's track and the number of films."""
     container = _open(path)
     try:
         number, tracks = 0, 1
         if len(picture_tracks(container)) > 1:
             number, tracks = film_track(container)
-            # Counting has read on in the file.
+            # Counting has consumed part of the file.
             container.close()
             container = _open(path)
         stream = picture_tracks(container)[number]
@@ -170,81 +193,63 @@ def _opened(path):
         container.close()
 
 
-def short(error):
-    """Return the first line of what an error says.
+def short(error: BaseException) -> str:
+    """Return the first line of the message of an error.
 
     Args:
-        error (BaseException): The error.
+        error: The error.
 
     Returns:
-        str: One line.
+        One line.
     """
     text = getattr(error, 'strerror', None) or str(error)
     return text.split('\n')[0] or type(error).__name__
 
 
-def _rate(stream):
-    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-    return float(rate) if rate else 25.0
-
-
-def _is(container, names):
-    return any(name in names for name in container.format.name.split(','))
-
-
-def _start(container, stream):
-    if stream.start_time is not None:
-        return float(stream.start_time * stream.time_base)
-    return (container.start_time or 0) / av.time_base
-
-
-def _duration(container, stream):
-    """Return the duration that the file names, in seconds, or None."""
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    if container.duration and len(container.streams) == 1:
-        return container.duration / av.time_base
-    return None
-
-
-def _length(container, stream):
-    """Return the seconds of the picture track, None if not known."""
-    duration = _duration(container, stream)
-    if duration is None:
+def _seconds(packet: Packet) -> float | None:
+    """Return the decoding time of a packet; None without a stamp."""
+    if packet.dts is None or packet.time_base is None:
         return None
-    start = _start(container, stream)
-    if _is(container, _FROM_ZERO) and 0 < start < duration:
-        return duration - start
-    return duration
+    return float(packet.dts * packet.time_base)
 
 
 class _Decoder:
-    """Iterate over the sound frames; note damage."""
+    """Iterates over the intact frames and notes damage."""
 
-    def __init__(self, container, stream, log, problems):
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        log: list[tuple[int, str, str]],
+        problems: list[Damage],
+    ) -> None:
         self.container, self.stream = container, stream
         self.log, self.problems = log, problems
-        self.wraps = _is(container, _MPEG)
-        self.line = Timeline(_rate(stream), self.wraps)
-        self.damaged, self.damaged_pts = False, None
-        self.joint = None  # where the part begins that lacks its start
-        self.torn = False  # whether the transport misses what is to come
-        self.gaps = []  # seconds at which it did, before a key frame
-        self.keys = set()  # stamps of key packets since the damage
-        self.begun = False  # whether a key packet was there
+        self.wraps = is_format(container, _MPEG)
+        self.line = Timeline(frame_rate(stream), self.wraps)
+        self.damaged = False
+        self.damaged_pts: int | None = None
+        # Where the part begins that lacks its start.
+        self.joint: float | None = None
+        self.torn = False  # whether the transport lacks what is to come
+        # Seconds at which it did, before a key frame.
+        self.gaps: list[float] = []
+        # Stamps of the key packets since the damage.
+        self.keys: set[int | None] = set()
+        self.begun = False  # whether there was a key packet
         self._failure = ''  # why reading stopped
-        self.index = -1  # counts the damaged ones, too
+        self.index = -1  # counts damaged frames, too
 
-    def _note(self, text, pts=None):
+    def _note(self, text: str, pts: int | None = None) -> None:
         if not self.damaged:
             self.problems.append((round(self.line.time, 3), text))
         self.damaged, self.damaged_pts = True, pts
         self.keys.clear()
 
-    def _is_sound_again(self, frame):
-        # Frames come out later than they go in, so that a key frame may be
-        # an older one, or the damaged one itself. Time stamps may have
-        # started anew since.
+    def _is_sound_again(self, frame: VideoFrame) -> bool:
+        # Frames come out later than they go in, so a key frame may be an
+        # older one, or the damaged one itself. Time stamps may have started
+        # over since.
         return frame.key_frame and (
             self.damaged_pts is None
             or frame.pts is None
@@ -252,10 +257,10 @@ class _Decoder:
             or frame.pts in self.keys
         )
 
-    def _packets(self):
-        """Yield each packet, and whether the stamps start anew with it."""
+    def _packets(self) -> Iterator[tuple[Packet, str]]:
+        """Yield each packet, and how a part begins with it."""
         packets = self.container.demux(self.stream)
-        last = None
+        last: Packet | None = None
         while True:
             try:
                 packet = next(packets)
@@ -267,19 +272,21 @@ class _Decoder:
             yield packet, self._begins(last, packet)
             last = packet
 
-    def _begins(self, last, packet):
-        """Tell how a part begins with a packet, '' if it does not."""
-        if last is None or last.dts is None or packet.dts is None:
+    def _begins(self, last: Packet | None, packet: Packet) -> str:
+        """Tell how a part begins with a packet, '' if none does."""
+        if last is None:
             return ''
-        stamps = [float(p.dts * p.time_base) for p in (last, packet)]
-        if starts_anew(*stamps, self.wraps):
+        before, after = _seconds(last), _seconds(packet)
+        if before is None or after is None:
+            return ''
+        if starts_anew(before, after, self.wraps):
             return _ANEW
-        gap = stamps[1] - stamps[0] > _GAP * self.line.step
+        gap = after - before > _GAP * self.line.step
         return _LATER if gap and packet.is_keyframe else ''
 
-    def _ahead(self):
-        """Yield packet, how a part begins with it, and what follows it."""
-        waiting = deque()
+    def _ahead(self) -> Iterator[tuple[Packet, str, set[str]]]:
+        """Yield packet, how a part begins with it, and how parts do soon."""
+        waiting: deque[tuple[Packet, str]] = deque()
         for item in self._packets():
             waiting.append(item)
             if len(waiting) > _LATE:
@@ -289,15 +296,15 @@ class _Decoder:
         if self._failure:
             self._note(self._failure)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[VideoFrame]:
         for packet, begins, soon in self._ahead():
             if begins == _LATER and self.torn:
                 self.gaps.append(round(self.line.time, 3))
             if begins == _ANEW and not packet.is_keyframe:
                 # It would be decoded from the pictures of the other part,
-                # of which some are still to come out.
+                # some of which are still to come out.
                 if not self.damaged:
-                    self.joint = float(packet.dts * packet.time_base)
+                    self.joint = _seconds(packet)
                 self._note('joined to a part that lacks its start', packet.pts)
             frames, failure = self._decode(packet)
             # At the end of a part the next one looks like missing data.
@@ -307,29 +314,30 @@ class _Decoder:
                 self.torn and not begins
             )
             self.begun = self.begun or packet.is_keyframe or bool(frames)
-            # What comes before the first key frame lacks its start.
+            # Whatever comes before the first key frame lacks its start.
             if failure and self.begun:
                 self._note(f'damaged: {failure}', packet.pts)
             elif self.damaged and packet.is_keyframe:
                 self.keys.add(packet.pts)
             yield from filter(self._is_sound, frames)
 
-    def _decode(self, packet):
+    def _decode(self, packet: Packet) -> tuple[list[VideoFrame], str]:
         """Return the frames that come out, and what is wrong."""
         self.log.clear()
-        frames, failure = [], ''
+        frames: list[VideoFrame] = []
+        failure = ''
         try:
             frames = packet.decode()
         except av.error.EOFError:
             pass
         except av.error.FFmpegError as error:
             failure = short(error)
-        # H.264 hides an error and says so in a message only.
+        # H.264 conceals an error and says so only in a message.
         if any('error while decoding' in entry[2] for entry in self.log):
             failure = failure or _ERRORS
         return frames, failure
 
-    def _is_sound(self, frame):
+    def _is_sound(self, frame: VideoFrame) -> bool:
         self.index += 1
         self.line.place(frame.time, self.index)
         if frame.is_corrupt:
@@ -338,7 +346,7 @@ class _Decoder:
             self.damaged, self.joint = False, None
         return not self.damaged or self._is_before_joint(frame)
 
-    def _is_before_joint(self, frame):
+    def _is_before_joint(self, frame: VideoFrame) -> bool:
         if self.joint is None or frame.time is None:
             return False
         before = starts_anew(frame.time, self.joint, self.wraps)
@@ -347,7 +355,7 @@ class _Decoder:
         return before
 
 
-def _counted(decoder, stats):
+def _counted(decoder: _Decoder, stats: Stats) -> Iterator[TimedFrame]:
     """Yield index, time and frame."""
     for frame in decoder:
         stats['decoded'] += 1
@@ -355,12 +363,18 @@ def _counted(decoder, stats):
         yield decoder.index, decoder.line.time, frame
 
 
-def _check_ends(decoder, container, stream, problems, stats):
-    """Compare what was read with what the file names."""
-    line, length = decoder.line, _length(container, stream)
-    if line.first is None or line.restarts:
+def _check_ends(
+    decoder: _Decoder,
+    container: InputContainer,
+    stream: VideoStream,
+    problems: list[Damage],
+    stats: Stats,
+) -> None:
+    """Compare what was read with what the file states."""
+    line, length = decoder.line, film_length(container, stream)
+    if line.first is None or line.last is None or line.restarts:
         return
-    start = _start(container, stream)
+    start = start_time(container, stream)
     if not problems and line.first - start > _MISSING_SECONDS:
         stats['lost_start'] = round(line.first - start, 3)
     if length is None or decoder.damaged:

@@ -1,6 +1,7 @@
 """Finding videos and naming their runs."""
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mmdsr.io.frames import clean_name, natural_key
@@ -10,7 +11,7 @@ _ENDINGS = (
     'm2p m2t m2ts m2v m4v mkv mov mp4 mpe mpeg mpg mts mxf nut ogm ogv qt rm '
     'rmvb ts vc1 vob webm wmv wtv'
 )
-#: A file with another one is a video if its first bytes say so.
+#: A file with another suffix is a video if its first bytes say so.
 SUFFIXES = {f'.{ending}' for ending in _ENDINGS.split()}
 
 _HEAD = 1024
@@ -31,26 +32,28 @@ _LONGEST = 60
 """Characters of a name; file systems allow 255 bytes for all of it."""
 
 
-def find_videos(paths, others=None):
-    """List the videos that are named or lie in the named folders.
+def find_videos(
+    paths: Iterable[Path | str], others: list[Path] | None = None
+) -> list[Path]:
+    """List the given videos and those in the given folders.
 
     In a folder, a video is what is named like one or begins like one.
 
     Args:
-        paths (Iterable[str or Path]): Files, and folders that are searched
-            with all below them; links to folders are not followed.
-        others (list, optional): Gets the files in the folders that are no
-            videos, but for hidden ones.
+        paths: Files, and folders that are searched with all their subfolders;
+            links to folders are not followed.
+        others: Files in the folders that are not videos are appended to it,
+            except for hidden ones.
 
     Returns:
-        list[Path]: The files, each once, in the order given; those of a
-        folder in natural order.
+        The files in the order given, without repetition; those of a folder in
+        natural order.
 
     Raises:
         FileNotFoundError: If a path does not exist or a folder holds no
             video.
     """
-    found = {}
+    found: dict[str, Path] = {}
     for path in map(Path, paths):
         if path.is_dir():
             files = [
@@ -83,7 +86,7 @@ def find_videos(paths, others=None):
     return list(found.values())
 
 
-def _is_video(path):
+def _is_video(path: Path) -> bool:
     if path.suffix.lower() in SUFFIXES:
         return True
     try:
@@ -105,20 +108,22 @@ def _is_video(path):
     )
 
 
-def name_videos(paths):
+def name_videos(paths: Sequence[Path]) -> list[str]:
     """Give each video the name of its run.
 
     Args:
-        paths (Sequence[Path]): The files.
+        paths: The files.
 
     Returns:
-        list[str]: The stem, made fit for a run. Where several have the same,
-        the folder stands before it; a number follows if that is not enough.
+        The stem of each file, made a valid name. Where several are the same,
+        the name of the folder comes first; a number is added if that is not
+        enough.
     """
     stems = [clean_name(path.stem)[:_LONGEST] for path in paths]
-    # Some file systems do not tell upper from lower case.
+    # Some file systems do not distinguish upper and lower case.
     keys = [stem.casefold() for stem in stems]
-    names, used = [], set()
+    names: list[str] = []
+    used: set[str] = set()
     for path, stem, key in zip(paths, stems, keys, strict=True):
         if keys.count(key) > 1:
             folder = Path(os.path.realpath(path)).parent.name

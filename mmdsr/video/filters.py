@@ -1,6 +1,7 @@
 """From decoded pictures to the frames worth keeping."""
 
 from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -8,15 +9,16 @@ import numpy as np
 from PIL import Image
 
 from mmdsr.io.frames import MIN_LR_SIDE, sharpness
-from mmdsr.video.overlays import largest_free_box
+from mmdsr.video.matching import Features
+from mmdsr.video.overlays import Box, largest_free_box
 
 DARK, BLURRED, DUPLICATE = 'too dark', 'blurred', 'near-duplicate'
 
 _RADIUS = 12
-"""Frames before and after that a frame's sharpness is compared with."""
+"""Number of frames before and after that sharpness is compared with."""
 _FLAT = 3.0
-"""Deviation of the luma, grey levels, of a picture with nothing in it."""
-_CUT_COLOURS, _CUT_DIFFERENCE = 0.7, 16.0
+"""Deviation of the luma, in gray levels, of a picture with nothing in it."""
+_CUT_COLORS, _CUT_DIFFERENCE = 0.7, 16.0
 _THUMB = (32, 24)
 
 
@@ -25,15 +27,15 @@ class Candidate:
     """A frame on its way into the data set.
 
     Attributes:
-        index (int): Number of the frame in the video.
-        time (float): Seconds from the start.
-        image (np.ndarray): ``(H, W, 3)`` uint8 RGB, cut and resized.
-        thumb (np.ndarray): ``(24, 32, 3)`` float32, the image reduced.
-        brightness (float): Mean luma in [0, 255].
-        contrast (float): Standard deviation of the luma.
-        sharpness (float): Variance of the Laplacian of the luma.
-        shot (int): Number of the scene, counted from 0.
-        features (tuple or None): For matching, once they are needed.
+        index: Number of the frame in the video.
+        time: Seconds from the start.
+        image: ``(H, W, 3)`` uint8 RGB, cropped and resized.
+        thumb: ``(24, 32, 3)`` float32, the image reduced.
+        brightness: Mean luma in [0, 255].
+        contrast: Standard deviation of the luma.
+        sharpness: Variance of the Laplacian of the luma.
+        shot: Number of the scene, counted from 0.
+        features: Set once they are needed for matching.
     """
 
     index: int
@@ -44,7 +46,7 @@ class Candidate:
     contrast: float
     sharpness: float
     shot: int = 0
-    features: tuple | None = field(default=None, repr=False)
+    features: Features | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -52,21 +54,21 @@ class Framing:
     """The part of the picture that is used, and its size.
 
     Attributes:
-        box (tuple[int, int, int, int]): ``(x, y, w, h)`` in pixels.
-        size (tuple[int, int]): ``(W, H)`` after resizing.
+        box: ``(x, y, w, h)`` in pixels.
+        size: ``(W, H)`` after resizing.
     """
 
-    box: tuple
-    size: tuple
+    box: Box
+    size: tuple[int, int]
 
-    def apply(self, picture):
-        """Cut and resize a picture.
+    def apply(self, picture: np.ndarray) -> np.ndarray:
+        """Crop and resize a picture.
 
         Args:
-            picture (np.ndarray): ``(h, w, 3)`` uint8.
+            picture: ``(h, w, 3)`` uint8.
 
         Returns:
-            np.ndarray: ``(H, W, 3)`` uint8.
+            ``(H, W, 3)`` uint8.
         """
         x, y, w, h = self.box
         part = picture[y : y + h, x : x + w]
@@ -78,67 +80,75 @@ class Framing:
         )
 
 
-def plan_framing(width, height, scale, boxes=(), crop=None, size=None):
-    """Choose the part of the picture to be used.
+def plan_framing(
+    width: int,
+    height: int,
+    scale: int,
+    boxes: Sequence[Box] = (),
+    crop: Box | None = None,
+    size: tuple[int, int] | None = None,
+) -> Framing:
+    """Choose the part of the picture to use.
 
     Args:
-        width (int): Width of the picture in pixels.
-        height (int): Height.
-        scale (int): Must divide the sides of the result.
-        boxes (Sequence[tuple]): ``(x, y, w, h)`` that must stay out.
-        crop (tuple, optional): The part to be used, ``(x, y, w, h)``;
-            ``boxes`` are not looked at.
-        size (tuple, optional): ``(W, H)`` of the result: the middle of the
-            part with that aspect ratio is reduced to it.
+        width: Width of the picture in pixels.
+        height: Height.
+        scale: Must divide the sides of the result.
+        boxes: Parts ``(x, y, w, h)`` to avoid.
+        crop: The part to use, ``(x, y, w, h)``; ``boxes`` are then ignored.
+        size: ``(W, H)`` of the result: the center of the part with that aspect
+            ratio is reduced to it.
 
     Returns:
-        Framing: Box and size.
+        The box and the size.
 
     Raises:
         ValueError: If the part lies outside, is too small, or would have to
             be enlarged.
     """
-    aspect = size[0] / size[1] if size else None
     if crop is not None:
         x, y, w, h = crop
         if x < 0 or y < 0 or x + w > width or y + h > height:
             raise ValueError(
-                f'the crop {x} {y} {w} {h} reaches out of the picture of '
+                f'the crop {x} {y} {w} {h} extends beyond the picture of '
                 f'{width}x{height}'
             )
     elif boxes:
+        aspect = None if size is None else size[0] / size[1]
         x, y, w, h = largest_free_box(width, height, boxes, scale, aspect)
     else:
         x, y, w, h = 0, 0, width, height
-    if size:
-        wide, tall = min(w, round(h * aspect)), min(h, round(w / aspect))
+    if size is not None:
+        ratio = size[0] / size[1]
+        wide, tall = min(w, round(h * ratio)), min(h, round(w / ratio))
         x, y, w, h = x + (w - wide) // 2, y + (h - tall) // 2, wide, tall
         if w < size[0] or h < size[1]:
             raise ValueError(
-                f'{w}x{h} of the picture of {width}x{height} can be used, '
-                f'and would have to be enlarged to {size[0]}x{size[1]}'
+                f'only {w}x{h} of the picture of {width}x{height} can be '
+                f'used, which would have to be enlarged to '
+                f'{size[0]}x{size[1]}'
             )
     else:
         w, h = w - w % scale, h - h % scale
         size = w, h
     if min(size) < MIN_LR_SIDE * scale:
         raise ValueError(
-            f'{w}x{h} of the picture of {width}x{height} is too small, both '
+            f'{w}x{h} of the picture of {width}x{height} is too small: both '
             f'sides must be at least {MIN_LR_SIDE * scale}'
         )
-    return Framing((x, y, w, h), tuple(size))
+    return Framing((x, y, w, h), (size[0], size[1]))
 
 
-def measure(index, time, image):
+def measure(index: int, time: float, image: np.ndarray) -> Candidate:
     """Measure a frame.
 
     Args:
-        index (int): Number of the frame.
-        time (float): Seconds.
-        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+        index: Number of the frame.
+        time: Seconds.
+        image: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        Candidate: The frame and its measures.
+        The frame and its measures.
     """
     luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     thumb = cv2.resize(image, _THUMB, interpolation=cv2.INTER_AREA)
@@ -153,53 +163,58 @@ def measure(index, time, image):
     )
 
 
-def is_cut(one, other):
+def is_cut(one: Candidate, other: Candidate) -> bool:
     """Tell whether a scene ends between two frames.
 
-    A fast pan changes the picture as much, but not its colours; what is not
-    found here is left to the match support.
+    A fast pan changes the picture as much, but not its colors; what is missed
+    here is left to the match support.
 
     Args:
-        one (Candidate): A frame.
-        other (Candidate): The next one.
+        one: A frame.
+        other: The next one.
 
     Returns:
-        bool: True if the colours are others.
+        True if the colors differ.
     """
     difference = float(np.abs(one.thumb - other.thumb).mean())
     if difference < _CUT_DIFFERENCE:
         return False
     distance = cv2.compareHist(
-        _colours(one.thumb), _colours(other.thumb), cv2.HISTCMP_BHATTACHARYYA
+        _colors(one.thumb), _colors(other.thumb), cv2.HISTCMP_BHATTACHARYYA
     )
-    return distance > _CUT_COLOURS
+    return distance > _CUT_COLORS
 
 
-def _colours(thumb):
+def _colors(thumb: np.ndarray) -> np.ndarray:
     histogram = cv2.calcHist([thumb], [0, 1, 2], None, [6] * 3, [0, 256] * 3)
     return histogram / histogram.sum()
 
 
-def judge(candidates, dark=16.0, blur=0.25, duplicate=2.0, cuts=None):
+def judge(
+    candidates: Iterable[Candidate],
+    dark: float = 16.0,
+    blur: float = 0.25,
+    duplicate: float = 2.0,
+    cuts: list[float] | None = None,
+) -> Iterator[tuple[Candidate, str]]:
     """Tell which frames to drop, and why; number the scenes.
 
     - Too dark: the mean luma is below ``dark``, or there is nothing in the
-      picture (black, or one colour).
-    - Blurred: the sharpness is below ``blur`` times the median of the frames
-      around it, of the same scene.
+      picture (black, or a single color).
+    - Blurred: the sharpness is below ``blur`` times the median of the
+      surrounding frames of the same scene.
     - Near-duplicate: the reduced picture differs from that of the last kept
-      frame of the scene by less than ``duplicate`` grey levels in the mean.
+      frame of the scene by less than ``duplicate`` gray levels on average.
 
     Args:
-        candidates (Iterable[Candidate]): Frames in order; a few are held
-            back, the rest streams.
-        dark (float): In [0, 255].
-        blur (float): In [0, 1); 0 drops none.
-        duplicate (float): In grey levels; 0 drops none.
-        cuts (list, optional): Gets the time of each scene cut.
+        candidates: Frames in order; only a few are held at a time.
+        dark: In [0, 255].
+        blur: In [0, 1); 0 drops none.
+        duplicate: In gray levels; 0 drops none.
+        cuts: The time of each scene cut is appended to it.
 
     Yields:
-        tuple[Candidate, str]: Frame, and why it is dropped ('' if kept).
+        Each frame, and why it is dropped ('' if it is kept).
     """
     shot = _Shot(blur, duplicate)
     last = None
@@ -221,22 +236,22 @@ def judge(candidates, dark=16.0, blur=0.25, duplicate=2.0, cuts=None):
 class _Shot:
     """Blur and duplicates within one scene."""
 
-    def __init__(self, blur, duplicate, number=0):
+    def __init__(self, blur: float, duplicate: float, number: int = 0) -> None:
         self.blur, self.duplicate, self.number = blur, duplicate, number
-        self.past = deque(maxlen=_RADIUS)
-        self.waiting = deque()
-        self.kept = None
+        self.past: deque[float] = deque(maxlen=_RADIUS)
+        self.waiting: deque[Candidate] = deque()
+        self.kept: np.ndarray | None = None
 
-    def add(self, candidate):
+    def add(self, candidate: Candidate) -> Iterator[tuple[Candidate, str]]:
         self.waiting.append(candidate)
         if len(self.waiting) > _RADIUS:
             yield self._decide()
 
-    def end(self):
+    def end(self) -> Iterator[tuple[Candidate, str]]:
         while self.waiting:
             yield self._decide()
 
-    def _decide(self):
+    def _decide(self) -> tuple[Candidate, str]:
         around = [*self.past, *(one.sharpness for one in self.waiting)]
         candidate = self.waiting.popleft()
         self.past.append(candidate.sharpness)

@@ -1,17 +1,18 @@
-"""How much of a frame is seen again in another one, and how large."""
+"""How much of a frame another one shows, and how large."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 _SIDE = 480
-"""Longest side, pixels, of the picture that features are looked for in."""
+"""Longest side, in pixels, of the picture in which features are found."""
 _FEATURES = 2500
 _RATIO = 0.8
-"""A match must be that much nearer than the second best."""
+"""A match must be closer than the second best by this factor."""
 _TURN = 20.0
-"""Degrees by which a match may differ from the common turn."""
+"""Degrees by which a match may differ from the common rotation."""
 _GROWTH = (0.5, 2.5)
 _GRID = (8, 6)
 _FEWEST = 10
@@ -22,17 +23,35 @@ _STRAY = 0.08
 """Share of the diagonal by which a match may miss the common motion."""
 
 
+class Features(NamedTuple):
+    """The features of a picture.
+
+    Args:
+        points: ``(n, 2)`` float32 positions in [0, 1).
+        sizes: ``(n,)`` float32.
+        angles: ``(n,)`` float32 directions in degrees.
+        descriptors: ``(n, 128)`` float32 of length 1.
+        scale: ``(2,)`` float32: what turns positions into pixels.
+    """
+
+    points: np.ndarray
+    sizes: np.ndarray
+    angles: np.ndarray
+    descriptors: np.ndarray
+    scale: np.ndarray
+
+
 @dataclass(frozen=True)
 class FrameMatch:
     """What two frames have in common.
 
     Attributes:
-        inliers (int): Feature matches that fit one epipolar geometry.
-        spread (float): Share in [0, 1] of the cells of an 8x6 grid over the
-            first frame that hold an inlier.
-        scale (float): Size in the second frame divided by size in the first
-            one; > 1 means nearer. 1 if there are no inliers.
-        spread_back (float): As ``spread``, over the second frame.
+        inliers: Feature matches that fit one epipolar geometry.
+        spread: Share in [0, 1] of the cells of an 8x6 grid over the first
+            frame that hold an inlier.
+        scale: Size in the second frame divided by size in the first one; > 1
+            means nearer. 1 if there are no inliers.
+        spread_back: As ``spread``, over the second frame.
     """
 
     inliers: int = 0
@@ -40,27 +59,25 @@ class FrameMatch:
     scale: float = 1.0
     spread_back: float = 0.0
 
-    def reverse(self):
+    def reverse(self) -> 'FrameMatch':
         """Return the match of the second frame with the first.
 
         Returns:
-            FrameMatch: With the roles exchanged.
+            The match with the roles exchanged.
         """
         return FrameMatch(
             self.inliers, self.spread_back, 1 / self.scale, self.spread
         )
 
 
-def find_features(image):
+def find_features(image: np.ndarray) -> Features:
     """Find SIFT features.
 
     Args:
-        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+        image: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        tuple: ``(n, 2)`` float32 positions in [0, 1), ``(n,)`` sizes and
-        directions in degrees, ``(n, 128)`` descriptors of length 1, and the
-        width and height that positions are multiplied with for pixels.
+        The features, possibly none.
     """
     luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     height, width = luma.shape
@@ -70,74 +87,75 @@ def find_features(image):
         luma = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
     # The walls are dim and even; local contrast doubles what is found.
     luma = cv2.createCLAHE(2.0, (8, 8)).apply(luma)
-    sift = cv2.SIFT_create(nfeatures=_FEATURES, contrastThreshold=0.02)
-    points, descriptors = sift.detectAndCompute(luma, None)
-    size = np.float32([width, height])
+    sift = cv2.SIFT.create(nfeatures=_FEATURES, contrastThreshold=0.02)
+    # OpenCV's hint demands a mask, OpenCV does not.
+    points, descriptors = sift.detectAndCompute(luma, None)  # type: ignore[call-overload]
+    scale = np.array([width, height], np.float32)
     if descriptors is None:
         none = np.zeros(0, np.float32)
-        return np.zeros((0, 2), np.float32), none, none, none, size
+        return Features(np.zeros((0, 2), np.float32), none, none, none, scale)
     # Root SIFT: the square roots of shares, compared by their product.
     share = descriptors / (descriptors.sum(1, keepdims=True) + 1e-7)
-    return (
-        np.float32([point.pt for point in points]) / size,
-        np.float32([point.size for point in points]),
-        np.float32([point.angle for point in points]),
+    return Features(
+        np.array([point.pt for point in points], np.float32) / scale,
+        np.array([point.size for point in points], np.float32),
+        np.array([point.angle for point in points], np.float32),
         np.sqrt(share),
-        size,
+        scale,
     )
 
 
-def match_features(one, other):
+def match_features(one: Features, other: Features) -> FrameMatch:
     """Match the features of two frames.
 
-    Matches must be mutual and clearly better than the second best, agree in
-    the turn of the picture (a camera in a pipe hardly rolls between
-    neighbours), and fit one fundamental matrix: that is true for whatever a
-    moving camera sees, near or far, and for a turning or zooming one.
+    Matches must be mutual and clearly better than the second best, agree on
+    the rotation of the picture (a camera in a pipe hardly rolls between
+    neighbors), and fit one fundamental matrix: this holds for whatever a
+    moving camera sees, near or far, and for one that turns or zooms.
 
     Args:
-        one (tuple): Result of :func:`find_features`.
-        other (tuple): The same of the second frame.
+        one: Result of :func:`find_features`.
+        other: The same for the second frame.
 
     Returns:
-        FrameMatch: From the first to the second frame.
+        The match from the first to the second frame.
     """
-    if min(len(one[0]), len(other[0])) < _FEWEST:
+    if min(len(one.points), len(other.points)) < _FEWEST:
         return FrameMatch()
-    first, second = _mutual(one[3], other[3])
-    growth = other[1][second] / one[1][first]
-    keep = _same_turn(other[2][second] - one[2][first])
+    first, second = _mutual(one.descriptors, other.descriptors)
+    growth = other.sizes[second] / one.sizes[first]
+    keep = _same_turn(other.angles[second] - one.angles[first])
     keep &= (growth > _GROWTH[0]) & (growth < _GROWTH[1])
     first, second = first[keep], second[keep]
     if len(first) < _FEWEST:
         return FrameMatch()
-    p, q = one[0][first] * one[4], other[0][second] * other[4]
-    diagonal = float(np.hypot(*one[4]))
+    p, q = one.points[first] * one.scale, other.points[second] * other.scale
+    diagonal = float(np.hypot(*one.scale))
     inside = _consistent(p, q, diagonal)
     if not inside.any():
         return FrameMatch()
     return FrameMatch(
         int(inside.sum()),
-        _spread(one[0][first][inside]),
+        _spread(one.points[first][inside]),
         _scale(p[inside], q[inside], diagonal),
-        _spread(other[0][second][inside]),
+        _spread(other.points[second][inside]),
     )
 
 
-def _consistent(p, q, diagonal):
+def _consistent(p: np.ndarray, q: np.ndarray, diagonal: float) -> np.ndarray:
     """Tell which matches one camera motion explains."""
     none = np.zeros(len(p), bool)
     try:
-        _, inside = cv2.findFundamentalMat(
+        _, found = cv2.findFundamentalMat(
             p, q, cv2.USAC_MAGSAC, _ERROR, 0.999, 5000
         )
     except cv2.error:  # no model for points on one line, say
         return none
-    if inside is None or inside.sum() < _FEWEST:
+    if found is None or found.sum() < _FEWEST:
         return none
-    inside = inside.ravel() > 0
+    inside = found.ravel() > 0
     # A matrix lets points slide along lines, and where most of them stand
-    # still it allows for nearly anything: the rest must roughly go along.
+    # still it allows nearly anything: the rest must roughly follow them.
     _, near = cv2.estimateAffinePartial2D(
         p[inside], q[inside], ransacReprojThreshold=_STRAY * diagonal
     )
@@ -147,7 +165,9 @@ def _consistent(p, q, diagonal):
     return inside
 
 
-def _mutual(one, other):
+def _mutual(
+    one: np.ndarray, other: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices of matches that pass the ratio test both ways."""
     alike = one @ other.T
     rows = np.arange(len(one))
@@ -161,33 +181,33 @@ def _mutual(one, other):
     return first, best[first]
 
 
-def _same_turn(turn):
-    """Tell which matches turn like most of them."""
+def _same_turn(turn: np.ndarray) -> np.ndarray:
+    """Tell which matches turn the way most of them do."""
     turn = turn % 360
     if not len(turn):
         return np.zeros(0, bool)
     counts = np.histogram(turn, 36, (0, 360))[0]
     counts = counts + np.roll(counts, 1) + np.roll(counts, -1)
-    centre = 10 * counts.argmax() + 5
-    off = (turn - centre + 180) % 360 - 180
-    centre += np.median(off[np.abs(off) < _TURN])
-    return np.abs((turn - centre + 180) % 360 - 180) < _TURN
+    center = 10 * counts.argmax() + 5
+    off = (turn - center + 180) % 360 - 180
+    center += np.median(off[np.abs(off) < _TURN])
+    return np.abs((turn - center + 180) % 360 - 180) < _TURN
 
 
-def _spread(points):
+def _spread(points: np.ndarray) -> float:
     cells = np.clip((points * _GRID).astype(int), 0, np.array(_GRID) - 1)
     return len(np.unique(cells, axis=0)) / (_GRID[0] * _GRID[1])
 
 
-def _scale(p, q, diagonal):
+def _scale(p: np.ndarray, q: np.ndarray, diagonal: float) -> float:
     """Return the median growth of the distances between the points."""
-    # The number of pairs grows with the square, what they tell does not.
+    # The number of pairs grows quadratically, what they tell does not.
     step = -(-len(p) // _SCALE_POINTS)
     p, q = p[::step], q[::step]
     upper = np.triu_indices(len(p), 1)
     before = np.linalg.norm((p[:, None] - p[None])[upper], axis=1)
     after = np.linalg.norm((q[:, None] - q[None])[upper], axis=1)
-    # Short ones are mostly error.
+    # Short distances are mostly error.
     long = before > 0.05 * diagonal
     if not long.any():
         return 1.0

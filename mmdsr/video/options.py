@@ -1,8 +1,10 @@
 """The settings of the conversion of videos."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from mmdsr.io.frames import MIN_LR_SIDE
+from mmdsr.video.overlays import Box
 from mmdsr.video.reader import DEINTERLACE, SAR
 
 NO_REFERENCE = ('drop', 'self')
@@ -15,40 +17,39 @@ class VideoOptions:
     Boxes and crops are in pixels of the picture as it is after ``sar``.
 
     Attributes:
-        scale (int): Reduction factor.
-        size (tuple or None): ``(W, H)`` of the samples; None keeps the size
-            of the picture, down to a multiple of the scale.
-        deinterlace (str): ``'auto'``, ``'on'`` or ``'off'``.
-        sar (str): ``'square'`` or ``'keep'``.
-        overlays (str or tuple): ``'auto'`` finds burned-in text, ``'none'``
-            uses the whole picture; or boxes ``(x, y, w, h)`` to stay out of.
-        crop (tuple or None): ``(x, y, w, h)`` to be used; overlays are then
-            not looked for.
-        every (int or None): Look at each so many-th frame.
-        step_seconds (float): Look at a frame each so many seconds; not used
-            with ``every``.
-        window (int): How many kept frames away a reference may be.
-        min_matches (int): Fewest matches of a usable reference.
-        min_spread (float): Smallest share in [0, 1] of the frame or the
-            reference that the matches are spread over.
-        no_reference (str): A frame without a usable reference is left out
+        scale: Reduction factor.
+        size: ``(W, H)`` of the samples; None keeps the size of the picture,
+            down to a multiple of the scale.
+        deinterlace: ``'auto'``, ``'on'`` or ``'off'``.
+        sar: ``'square'`` or ``'keep'``.
+        overlays: ``'auto'`` finds burned-in text, ``'none'`` uses the whole
+            picture; or boxes ``(x, y, w, h)`` to avoid.
+        crop: ``(x, y, w, h)`` to use; overlays are then not looked for.
+        every: Look at every n-th frame.
+        step_seconds: Look at a frame every so many seconds; not used with
+            ``every``.
+        window: How many kept frames away a reference may be.
+        min_matches: Fewest matches of a usable reference.
+        min_spread: Smallest share in [0, 1] of the frame or the reference that
+            the matches are spread over.
+        no_reference: A frame without a usable reference is left out
             (``'drop'``), or gets its enlarged low-resolution image
             (``'self'``).
-        dark (float): Smallest mean luma in [0, 255].
-        blur (float): Smallest sharpness, relative to the median around.
-        duplicate (float): Smallest mean difference to the last kept frame,
-            in grey levels.
+        dark: Smallest mean luma in [0, 255].
+        blur: Smallest sharpness, relative to the median around the frame.
+        duplicate: Smallest mean difference from the last kept frame, in gray
+            levels.
 
     Raises:
         ValueError: If a value is out of its range.
     """
 
     scale: int = 4
-    size: tuple | None = None
+    size: tuple[int, int] | None = None
     deinterlace: str = 'auto'
     sar: str = 'square'
-    overlays: str | tuple = 'auto'
-    crop: tuple | None = None
+    overlays: str | tuple[Box, ...] = 'auto'
+    crop: Box | None = None
     every: int | None = None
     step_seconds: float = 0.2
     window: int = 8
@@ -59,7 +60,7 @@ class VideoOptions:
     blur: float = 0.25
     duplicate: float = 2.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._check_choices()
         self._check_size()
         for name, least, most in (
@@ -75,7 +76,7 @@ class VideoOptions:
             value = getattr(self, name)
             if value is None:
                 continue
-            # Written so that NaN is refused, too.
+            # Written so that it refuses NaN, too.
             if not (value >= least and (most is None or value <= most)):
                 upper = '' if most is None else f' and at most {most}'
                 raise ValueError(
@@ -85,11 +86,11 @@ class VideoOptions:
         for x, y, w, h in (*boxes, *([self.crop] if self.crop else [])):
             if x < 0 or y < 0 or w < 1 or h < 1:
                 raise ValueError(
-                    f'The box {x} {y} {w} {h} must be X Y WIDTH HEIGHT, none '
-                    'negative, with a width and a height.'
+                    f'The box {x} {y} {w} {h} must be X Y WIDTH HEIGHT: no '
+                    'value may be negative, width and height not 0.'
                 )
 
-    def _check_choices(self):
+    def _check_choices(self) -> None:
         for name, choices in (
             ('deinterlace', DEINTERLACE),
             ('sar', SAR),
@@ -109,7 +110,7 @@ class VideoOptions:
                 f'{self.overlays!r}.'
             )
 
-    def _check_size(self):
+    def _check_size(self) -> None:
         if self.scale < 2:
             raise ValueError(f'scale must be >= 2, not {self.scale}.')
         if self.size is None:
@@ -121,10 +122,10 @@ class VideoOptions:
                 f'least {least}, not {self.size[0]} {self.size[1]}.'
             )
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """Return the settings.
 
         Returns:
-            dict: Name to value.
+            The values by name.
         """
         return asdict(self)

@@ -1,31 +1,35 @@
 """Burned-in text: where it stands, and the largest picture without it."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
+
 import cv2
 import numpy as np
 
+#: ``(x, y, w, h)`` in pixels.
+Box: TypeAlias = tuple[int, int, int, int]
+
 _EDGE = 14
-"""Grey levels per pixel that make an edge one of text."""
+"""Gray levels per pixel that make an edge one of text."""
 _LASTING, _STILL = 0.85, 0.4
-"""Share of frames with the same edge: for certain, and beside such."""
+"""Share of frames with the same edge: for certain, and next to such."""
 _MOVING = 4.0
-"""Standard deviation in time, grey levels, of a picture that changes."""
+"""Standard deviation over time, in gray levels, of a picture that changes."""
 
 
-def detect_overlays(lumas):
-    """Find text that stays where it is while the picture changes.
+def detect_overlays(lumas: Sequence[np.ndarray]) -> tuple[list[Box], str]:
+    """Find text that stays in place while the picture changes.
 
-    An edge of text is strong and has one direction at one place in nearly
-    all frames; edges of the scene move. The digits of a counter change, but
-    stand beside signs that do not, and come back often enough to be found
-    with them.
+    An edge of text is strong and has the same direction at the same place in
+    nearly all frames; edges of the scene move. The digits of a counter
+    change, but they stand next to characters that do not, and recur often
+    enough to be found with them.
 
     Args:
-        lumas (list[np.ndarray]): ``(H, W)`` uint8, frames from all over the
-            video.
+        lumas: Frames from all over the video, each ``(H, W)`` uint8.
 
     Returns:
-        tuple[list[tuple], str]: Boxes ``(x, y, w, h)`` in pixels, and why
-        nothing can be told ('' if it can).
+        The boxes, and why text cannot be detected ('' if it can).
     """
     if len(lumas) < 4:
         return [], f'{len(lumas)} frames are too few to tell text from scene'
@@ -41,18 +45,19 @@ def detect_overlays(lumas):
     count, labels, stats, _ = cv2.connectedComponentsWithStats(closed)
     boxes = []
     for label in range(1, count):
-        x, y, w, h, area = stats[label]
+        x, y, w, h = stats[label][:4]
         inside = labels[y : y + h, x : x + w] == label
         sure = (share[y : y + h, x : x + w] >= _LASTING) & inside
-        # A line of the scene is thin, or long and slanted: its box is empty.
+        # A line of the scene is thin, or long and slanted, so that its box
+        # is mostly empty.
         if h < 5 or w < 8 or sure.sum() < 24 or sure.sum() < 0.08 * w * h:
             continue
         boxes.append(_padded((x, y, w, h), width, height))
     return _merged(boxes), ''
 
 
-def _change(lumas):
-    """Return the median over the picture of the deviation in time."""
+def _change(lumas: Sequence[np.ndarray]) -> float:
+    """Return the median over the picture of the deviation over time."""
     small = [
         cv2.resize(luma, (64, 48), interpolation=cv2.INTER_AREA)
         for luma in lumas
@@ -60,17 +65,17 @@ def _change(lumas):
     return float(np.median(np.std(np.stack(small).astype(np.float32), 0)))
 
 
-def _gradient(luma):
-    # The kernel's weights add up to 8, for a step of two pixels.
+def _gradient(luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # The weights of the kernel add up to 8, for a step of two pixels.
     return (
         cv2.Sobel(luma, cv2.CV_32F, 1, 0) / 8,
         cv2.Sobel(luma, cv2.CV_32F, 0, 1) / 8,
     )
 
 
-def _lasting_edges(lumas):
+def _lasting_edges(lumas: Sequence[np.ndarray]) -> np.ndarray:
     """Return the share of frames that have the mean edge of a pixel."""
-    mean_x = mean_y = 0
+    mean_x = mean_y = np.zeros(lumas[0].shape, np.float32)
     for luma in lumas:
         x, y = _gradient(luma)
         mean_x, mean_y = mean_x + x, mean_y + y
@@ -83,14 +88,14 @@ def _lasting_edges(lumas):
     return share / len(lumas)
 
 
-def _padded(box, width, height, pad=4):
+def _padded(box: Sequence[int], width: int, height: int, pad: int = 4) -> Box:
     x, y, w, h = map(int, box)
     left, top = max(0, x - pad), max(0, y - pad)
     right, bottom = min(width, x + w + pad), min(height, y + h + pad)
     return left, top, right - left, bottom - top
 
 
-def _merged(boxes):
+def _merged(boxes: Iterable[Box]) -> list[Box]:
     """Join the boxes that overlap."""
     boxes = list(boxes)
     joined = True
@@ -109,35 +114,40 @@ def _merged(boxes):
     return sorted(boxes, key=lambda box: (box[1], box[0]))
 
 
-def _overlap(one, other):
+def _overlap(one: Box, other: Box) -> bool:
     return all(
         one[k] < other[k] + other[k + 2] and other[k] < one[k] + one[k + 2]
         for k in (0, 1)
     )
 
 
-def _union(one, other):
+def _union(one: Box, other: Box) -> Box:
     left, top = min(one[0], other[0]), min(one[1], other[1])
     right = max(one[0] + one[2], other[0] + other[2])
     bottom = max(one[1] + one[3], other[1] + other[3])
     return left, top, right - left, bottom - top
 
 
-def largest_free_box(width, height, boxes, step=4, aspect=None):
+def largest_free_box(
+    width: int,
+    height: int,
+    boxes: Iterable[Box],
+    step: int = 4,
+    aspect: float | None = None,
+) -> Box:
     """Find the largest rectangle that touches none of the boxes.
 
     Args:
-        width (int): Width of the picture in pixels.
-        height (int): Height.
-        boxes (Sequence[tuple]): ``(x, y, w, h)``, whatever must stay out;
-            they may reach beyond the picture.
-        step (int): The sides and the corner are multiples of it.
-        aspect (float, optional): Width divided by height of what will be
-            cut out of the rectangle; that part is then the largest.
+        width: Width of the picture in pixels.
+        height: Height.
+        boxes: Parts ``(x, y, w, h)`` to avoid; they may extend beyond the
+            picture.
+        step: The sides and the corner are multiples of it.
+        aspect: Width divided by height of what will be cropped from the
+            rectangle; that part is then the largest possible.
 
     Returns:
-        tuple[int, int, int, int]: ``(x, y, w, h)``; w = h = 0 if there is
-        none.
+        ``(x, y, w, h)``; w = h = 0 if there is none.
     """
     columns, rows = width // step, height // step
     free = np.ones((rows, columns), bool)
@@ -151,18 +161,19 @@ def largest_free_box(width, height, boxes, step=4, aspect=None):
         depth = (depth + 1) * free[row]
         for left, right, tall in _maximal(depth):
             wide = right - left
-            size = wide * tall
+            size: float = wide * tall
             if aspect:
                 size = min(wide, tall * aspect) * min(tall, wide / aspect)
             if size > best:
                 best = size
                 found = left, row + 1 - tall, wide, tall
-    return tuple(int(value) * step for value in found)
+    x, y, w, h = (int(value) * step for value in found)
+    return x, y, w, h
 
 
-def _maximal(heights):
+def _maximal(heights: np.ndarray) -> Iterator[tuple[int, int, int]]:
     """Yield the widest rectangle of each height in a histogram."""
-    stack = []  # start and height, rising
+    stack: list[tuple[int, int]] = []  # start and height, rising
     for i, height in enumerate([*heights.tolist(), 0]):
         start = i
         while stack and stack[-1][1] > height:

@@ -1,78 +1,89 @@
 """From decoded frames to RGB pictures: fields, aspect ratio, rotation."""
 
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
 import av.error
 import av.filter
 import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace, VideoReformatter
+from av.video.stream import VideoStream
+
+#: Index, time in seconds and frame.
+TimedFrame: TypeAlias = tuple[int, float, VideoFrame]
 
 _COLORSPACE_UNSPECIFIED = 2
 _HD_HEIGHT = 720
 
 
-def sample_aspect(stream):
+def sample_aspect(stream: VideoStream) -> float:
     """Return the width of a stored sample divided by its height.
 
     Args:
-        stream (av.VideoStream): The picture track.
+        stream: The picture track.
 
     Returns:
-        float: In [0.25, 4]; 1 if it is not known or not credible.
+        The ratio in [0.25, 4]; 1 if it is unknown or not credible.
     """
     ratio = float(stream.sample_aspect_ratio or 1)
     return ratio if 0.25 <= ratio <= 4 else 1.0
 
 
-def square_size(width, height, ratio):
+def square_size(width: int, height: int, ratio: float) -> tuple[int, int]:
     """Return the size with square pixels: the denser axis is reduced.
 
     Args:
-        width (int): Stored width.
-        height (int): Stored height.
-        ratio (float): Width of a sample divided by its height.
+        width: Stored width.
+        height: Stored height.
+        ratio: Width of a sample divided by its height.
 
     Returns:
-        tuple[int, int]: Width and height.
+        Width and height.
     """
     if ratio > 1:
         return width, max(1, round(height / ratio))
     return max(1, round(width * ratio)), height
 
 
-def quarter_turns(frame):
+def quarter_turns(frame: VideoFrame | None) -> int:
     """Return how many quarter turns to the left make a frame upright.
 
     Args:
-        frame (av.VideoFrame or None): The frame.
+        frame: The frame.
 
     Returns:
-        int: From 0 to 3.
+        The number of turns, from 0 to 3.
     """
     return round((getattr(frame, 'rotation', 0) or 0) / 90) % 4
 
 
-def deinterlaced(frames, always):
+def deinterlaced(
+    frames: Iterable[TimedFrame], always: bool
+) -> Iterator[TimedFrame]:
     """Send the frames through bwdif, which holds some of them back.
 
     Args:
-        frames (Iterable[tuple]): Index, time and frame.
-        always (bool): All frames, not only those flagged as interlaced.
+        frames: Index, time and frame.
+        always: Deinterlace all frames, not only those flagged as interlaced.
 
     Yields:
-        tuple[int, float, av.VideoFrame]: The same, deinterlaced.
+        The same, with the frames deinterlaced.
     """
-    graph, kind, held = None, None, []
+    graph, kind = None, None
+    held: list[tuple[int, float]] = []
     for index, time, frame in frames:
-        if kind != (frame.width, frame.height, frame.format.name):
+        found = frame.width, frame.height, frame.format.name
+        if graph is None or kind != found:
             yield from _flushed(graph, held)
-            kind = (frame.width, frame.height, frame.format.name)
-            graph = _bwdif(frame, always)
+            kind, graph = found, _bwdif(frame, always)
         held.append((index, time))
         graph.vpush(frame)
         yield from _pulled(graph, held)
     yield from _flushed(graph, held)
 
 
-def _bwdif(frame, always):
+def _bwdif(frame: VideoFrame, always: bool) -> av.filter.Graph:
     graph = av.filter.Graph()
     source = graph.add_buffer(
         width=frame.width,
@@ -87,7 +98,9 @@ def _bwdif(frame, always):
     return graph
 
 
-def _pulled(graph, held):
+def _pulled(
+    graph: av.filter.Graph, held: list[tuple[int, float]]
+) -> Iterator[TimedFrame]:
     while held:
         try:
             frame = graph.vpull()
@@ -97,33 +110,42 @@ def _pulled(graph, held):
         yield index, time, frame
 
 
-def _flushed(graph, held):
+def _flushed(
+    graph: av.filter.Graph | None, held: list[tuple[int, float]]
+) -> Iterator[TimedFrame]:
     if graph is not None:
         graph.vpush(None)
         yield from _pulled(graph, held)
     held.clear()
 
 
-def rgb_pictures(frames, ratio, sar, wanted):
+def rgb_pictures(
+    frames: Iterable[TimedFrame],
+    ratio: float,
+    sar: str,
+    wanted: Callable[[int, float], bool] | None,
+) -> Iterator[tuple[int, float, np.ndarray | None]]:
     """Turn the wanted frames into upright RGB.
 
     Args:
-        frames (Iterable[tuple]): Index, time and frame.
-        ratio (float): As :func:`sample_aspect` returns it.
-        sar (str): ``'square'`` or ``'keep'``.
-        wanted (Callable or None): ``wanted(index, time)``.
+        frames: Index, time and frame.
+        ratio: As :func:`sample_aspect` returns it.
+        sar: ``'square'`` or ``'keep'``.
+        wanted: ``wanted(index, time)`` tells which frames are wanted; None for
+            all.
 
     Yields:
-        tuple[int, float, np.ndarray or None]: Index, time and ``(H, W, 3)``
-        uint8 RGB; None for a frame that is not wanted.
+        Index, time and picture ``(H, W, 3)`` uint8 RGB; the picture is None
+        for a frame that is not wanted.
     """
     reformatter = VideoReformatter()
     for index, time, frame in frames:
         if wanted is not None and not wanted(index, time):
             yield index, time, None
             continue
-        size = frame.width, frame.height
-        width, height = square_size(*size, ratio) if sar == 'square' else size
+        width, height = frame.width, frame.height
+        if sar == 'square':
+            width, height = square_size(width, height, ratio)
         unknown = frame.colorspace == _COLORSPACE_UNSPECIFIED
         hd = unknown and frame.height >= _HD_HEIGHT
         image = reformatter.reformat(
@@ -131,7 +153,7 @@ def rgb_pictures(frames, ratio, sar, wanted):
             width,
             height,
             'rgb24',
-            src_colorspace='ITU709' if hd else None,
+            src_colorspace=Colorspace.ITU709 if hd else None,
             interpolation='BICUBIC',
         ).to_ndarray()
         turns = quarter_turns(frame)

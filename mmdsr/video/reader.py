@@ -1,13 +1,14 @@
-"""Reading videos, as far as they can be, whatever is in the file.
+"""Reading videos as far as possible, whatever the file holds.
 
 FFmpeg is C code, which damaged files can crash. So the file is decoded in a
-child process (:mod:`mmdsr.video.child`), and its crash is one more
-kind of damage. Frames come through a pipe, each when it is asked for, but for
-a few that the pipe holds: the child waits when this process is slower, and
-memory does not grow. The child ends with this process, however that ends.
+child process (:mod:`mmdsr.video.child`), whose crash is just one more kind of
+damage. Frames come through a pipe on demand, except for the few that the pipe
+buffers: the child waits when this process is slower, and memory does not
+grow. The child ends with this process, however that ends.
 """
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -15,39 +16,81 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias, TypedDict, cast
 
 import numpy as np
 
 from mmdsr.errors import VideoError
 from mmdsr.extras import require
+from mmdsr.video.stamps import Sampler
 
 DEINTERLACE = ('auto', 'on', 'off')
 SAR = ('square', 'keep')
 
 #: What the child sends: kind, index, seconds, frames decoded, frames flagged
-#: as interlaced, and height and width of the picture that follows, or the
-#: bytes of the JSON text that follows and 0.
+#: as interlaced, and then the height and width of the picture that follows,
+#: or the length in bytes of the JSON text that follows and 0.
 HEADER = struct.Struct('<cqdqqII')
 SEEN, PICTURE, REPORT = b's', b'p', b'r'
+
+#: Where a video is damaged, in seconds, and how.
+Damage: TypeAlias = tuple[float, str]
+
+
+class Stats(TypedDict, total=False):
+    """What is learned about a video while it is read.
+
+    Attributes:
+        decoded: Number of frames decoded so far.
+        interlaced: Number of those that are flagged as interlaced.
+        restarts: Times at which the time stamps start over.
+        gaps: Times at which a part of a transport stream may have been
+            joined or lost.
+        lost_start: Seconds before the first key frame, which are lost.
+    """
+
+    decoded: int
+    interlaced: int
+    restarts: list[float]
+    gaps: list[float]
+    lost_start: float
+
+
+class _Sent(NamedTuple):
+    """What the child has sent: a report, or a frame with or without picture.
+
+    Args:
+        number: Number of the frame, -1 for a report.
+        time: Its time in seconds.
+        picture: ``(H, W, 3)`` uint8 RGB, if the frame is wanted.
+        report: Content of a report; None for a frame.
+    """
+
+    number: int
+    time: float
+    picture: np.ndarray | None
+    report: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video says of itself.
+    """What a video says about itself.
 
     Attributes:
-        path (Path): The file.
-        width (int): Width in pixels, after the sample aspect ratio.
-        height (int): Height, likewise.
-        duration (float or None): Seconds, if known.
-        rate (float): Frames per second.
-        codec (str): Name of the codec.
-        container (str): Name of the file format.
-        sar (float): Width of a stored sample divided by its height.
-        tracks (int): Number of films in it; the largest one is read.
-            Covers do not count.
+        path: The file.
+        width: Width in pixels, after the sample aspect ratio.
+        height: Height, likewise.
+        duration: Seconds, if known.
+        rate: Frames per second.
+        codec: Name of the codec.
+        container: Name of the file format.
+        sar: Width of a stored sample divided by its height.
+        tracks: Number of films in it; the largest one is read. Covers do not
+            count.
+        tags: Metadata of the file, if it has any.
     """
 
     path: Path
@@ -59,17 +102,18 @@ class VideoInfo:
     container: str
     sar: float
     tracks: int = 1
+    tags: dict[str, str] | None = None
 
 
-def probe(path, sar='square'):
-    """Read what a video says of itself, and its first frame.
+def probe(path: Path | str, sar: str = 'square') -> VideoInfo:
+    """Read what a video says about itself, and its first frame.
 
     Args:
-        path (str or Path): The file.
-        sar (str): As :func:`read_video`.
+        path: The file.
+        sar: As in :func:`read_video`.
 
     Returns:
-        VideoInfo: Its size, length and so on.
+        The size, length and other facts.
 
     Raises:
         VideoError: If there is no frame to be read.
@@ -77,50 +121,45 @@ def probe(path, sar='square'):
         MissingExtraError: Without PyAV.
     """
     with _decoding(path, task='inspect', sar=sar) as child:
-        for _, _, _, content in child:
-            if 'info' in content:
-                return VideoInfo(Path(path), **content['info'])
+        for sent in child:
+            if sent.report is not None and 'info' in sent.report:
+                return VideoInfo(Path(path), **sent.report['info'])
         raise VideoError(f'no frame of it can be decoded: {child.death()}')
 
 
 def read_video(
-    path,
-    deinterlace='auto',
-    sar='square',
-    sampler=None,
-    problems=None,
-    key_frames=False,
-    stats=None,
-):
+    path: Path | str,
+    deinterlace: str = 'auto',
+    sar: str = 'square',
+    sampler: Sampler | None = None,
+    problems: list[Damage] | None = None,
+    key_frames: bool = False,
+    stats: Stats | None = None,
+) -> Generator[tuple[int, float, np.ndarray], None, None]:
     """Decode a video frame by frame; memory does not grow with its length.
 
-    A damaged part is left out up to the next key frame, for what is decoded
-    from it is damaged as well; then reading goes on. Where FFmpeg crashes,
-    reading ends.
+    A damaged part is left out up to the next key frame, because what is
+    decoded from it is damaged as well; then reading continues. Reading ends
+    where FFmpeg crashes.
 
     Args:
-        path (str or Path): The file.
-        deinterlace (str): ``'auto'`` deinterlaces the frames that are
-            flagged as interlaced, ``'on'`` all, ``'off'`` none.
-        sar (str): ``'square'`` resamples anamorphic video to square pixels:
-            the denser axis is reduced, so that no detail is made up.
-            ``'keep'`` returns the samples as they are stored.
-        sampler (Sampler, optional): Which frames are returned; the others
-            cost decoding only.
-        problems (list, optional): Gets ``(seconds, text)`` of each damage.
-        key_frames (bool): Decode key frames only.
-        stats (dict, optional): Gets ``decoded`` and ``interlaced``, numbers
-            of frames; ``restarts``, the times at which the time stamps start
-            anew; ``gaps``, those of a transport stream at which a part may
-            have been joined or lost; and ``lost_start``, the seconds before
-            the first key frame.
+        path: The file.
+        deinterlace: ``'auto'`` deinterlaces the frames that are flagged as
+            interlaced, ``'on'`` all, ``'off'`` none.
+        sar: ``'square'`` resamples anamorphic video to square pixels: the
+            denser axis is reduced, so that no detail is invented. ``'keep'``
+            returns the samples as they are stored.
+        sampler: Which frames are returned; the others are only decoded.
+        problems: Each damage is appended to it.
+        key_frames: Decode key frames only.
+        stats: Filled while the video is read.
 
     Yields:
-        tuple[int, float, np.ndarray]: Index of the frame, its time in
-        seconds from the first one, and ``(H, W, 3)`` uint8 RGB.
+        The index of the frame, its time in seconds since the first frame, and
+        the picture ``(H, W, 3)`` uint8 RGB.
 
     Raises:
-        VideoError: If the file is no video.
+        VideoError: If the file is not a video.
         OSError: If the file is missing or may not be read.
         MissingExtraError: Without PyAV.
     """
@@ -135,17 +174,18 @@ def read_video(
     }
     seen, last = -1, 0.0
     with _decoding(path, **request) as child:
-        for kind, index, time, content in child:
-            if kind == REPORT:
-                if 'problem' in content:
-                    problems.append(tuple(content['problem']))
+        for index, time, picture, report in child:
+            if report is not None:
+                if 'problem' in report:
+                    when, text = report['problem']
+                    problems.append((when, text))
                     continue
-                stats.update(content['stats'])
+                stats.update(report['stats'])
                 return
             seen, last = index, time
             stats['decoded'], stats['interlaced'] = child.counts
-            if kind == PICTURE:
-                yield index, time, content
+            if picture is not None:
+                yield index, time, picture
         if seen < 0:
             raise VideoError(f'no frame of it can be decoded: {child.death()}')
         problems.append(
@@ -158,7 +198,7 @@ def read_video(
 
 
 @contextlib.contextmanager
-def _decoding(path, **request):
+def _decoding(path: Path | str, **request: object) -> Iterator['_Child']:
     require('video', 'av')
     if not Path(path).stat().st_size:
         raise VideoError('an empty file')
@@ -170,15 +210,15 @@ def _decoding(path, **request):
 
 
 class _Child:
-    """The process that decodes; iterate over what it sends."""
+    """The decoding process; iterate over what it sends."""
 
-    def __init__(self, request):
+    def __init__(self, request: dict[str, Any]) -> None:
         code = (
             f'import sys; sys.path[:] = {[*map(str, sys.path)]!r}; '
             'from mmdsr.video.child import main; main()'
         )
         self.counts = 0, 0  # frames decoded, and interlaced ones
-        # What C libraries print at their end is for nobody.
+        # What C libraries print when they end concerns nobody.
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, '-c', code],
@@ -186,37 +226,47 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=self.errors,
         )
+        assert self.process.stdin is not None  # it is a pipe, see above
+        assert self.process.stdout is not None
+        self.requests, self.answers = self.process.stdin, self.process.stdout
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(request).encode() + b'\n')
+            self.requests.write(json.dumps(request).encode() + b'\n')
             # Left open: the child ends when it is closed.
-            self.process.stdin.flush()
+            self.requests.flush()
 
-    def __iter__(self):
-        """Yield kind, index, seconds, and picture or report, to the end."""
-        pipe = self.process.stdout
+    def __iter__(self) -> Iterator[_Sent]:
+        """Yield what the child sends, to the end."""
         while True:
-            header = pipe.read(HEADER.size)
+            header = self.answers.read(HEADER.size)
             if len(header) < HEADER.size:
                 return
-            kind, index, time, *counts, height, width = HEADER.unpack(header)
-            self.counts = counts
-            content = None
+            kind, index, time, decoded, interlaced, height, width = (
+                HEADER.unpack(header)
+            )
+            self.counts = decoded, interlaced
+            picture = report = None
             if kind == PICTURE:
-                content = np.empty((height, width, 3), np.uint8)
-                if pipe.readinto(memoryview(content).cast('B')) < content.size:
+                picture = np.empty((height, width, 3), np.uint8)
+                if not self._fill(picture):
                     return
             elif kind == REPORT:
-                text = pipe.read(height)
+                text = self.answers.read(height)
                 if len(text) < height:
                     return
-                content = json.loads(text)
-                if 'refused' in content:
-                    raise VideoError(content['refused'])
-                if 'fault' in content:
-                    raise RuntimeError(content['fault'])
-            yield kind, index, time, content
+                report = json.loads(text)
+                if 'refused' in report:
+                    raise VideoError(report['refused'])
+                if 'fault' in report:
+                    raise RuntimeError(report['fault'])
+            yield _Sent(index, time, picture, report)
 
-    def death(self):
+    def _fill(self, picture: np.ndarray) -> bool:
+        """Read a picture; tell whether all of it came."""
+        # Popen gives a BufferedReader here, whatever its hint says.
+        pipe = cast(io.BufferedReader, self.answers)
+        return pipe.readinto(picture.data.cast('B')) == picture.size
+
+    def death(self) -> str:
         """Say how the process ended before it was done."""
         code = self.process.wait()
         if code < 0:
@@ -227,11 +277,11 @@ class _Child:
         said = [line.strip() for line in lines if line.strip()]
         return f'the decoder ended with {said[-1] if said else code}'
 
-    def close(self):
+    def close(self) -> None:
         """End the process."""
         self.process.kill()
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.process.stdout.close()
+            self.requests.close()
+        self.answers.close()
         self.process.wait()
         self.errors.close()

@@ -1,24 +1,27 @@
-"""Choosing a frame's reference among its neighbours, as they stream by."""
+"""Choosing a frame's reference among its neighbors, as they stream by."""
 
 import json
 from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
 from mmdsr.video.filters import Candidate
 from mmdsr.video.matching import (
+    Features,
     FrameMatch,
     find_features,
     match_features,
 )
 
 _ENOUGH = 4
-"""So many times the least support, and more of it is no better."""
+"""Beyond this multiple of the least support, more is no better."""
 _NEAREST = 1.5
-"""A reference that is nearer yet shows too little of the frame."""
+"""A reference that is even nearer shows too little of the frame."""
 _GIVE_UP = 3
-"""After so many frames in a row without support, no farther one has any."""
+"""After this many frames in a row without support, no farther one has any."""
 
 
 @dataclass
@@ -26,10 +29,10 @@ class Choice:
     """A frame and its reference.
 
     Attributes:
-        frame (Candidate): The frame.
-        reference (Candidate or None): None if no neighbour is usable.
-        match (FrameMatch): From the frame to the reference; without one, the
-            match with the most inliers.
+        frame: The frame.
+        reference: None if no neighbor is usable.
+        match: From the frame to the reference; without one, the match with the
+            most inliers.
     """
 
     frame: Candidate
@@ -40,64 +43,69 @@ class Choice:
 class MatchJournal:
     """Matches by the indices of two frames, kept in a file.
 
-    Matching takes most of the time; after an interruption what was done is
-    read back.
+    Matching takes most of the time; after an interruption, the matches that
+    were made are read back.
 
     Args:
-        path (Path, optional): The file; None keeps nothing.
+        path: The file; None keeps nothing.
     """
 
-    def __init__(self, path=None):
+    def __init__(self, path: Path | None = None) -> None:
         self.path = path
-        self.known = {}
+        self.known: dict[tuple[int, int], FrameMatch] = {}
         if path is not None and path.is_file():
-            self._read()
+            self._read(path)
 
-    def _read(self):
-        lines = self.path.read_bytes().split(b'\n')
+    def _read(self, path: Path) -> None:
+        lines = path.read_bytes().split(b'\n')
         for line in lines[:-1]:  # the last one is empty, or cut short
             one, other, values = json.loads(line)
             self.known[one, other] = FrameMatch(**values)
         whole = b''.join(line + b'\n' for line in lines[:-1])
-        self.path.write_bytes(whole)
+        path.write_bytes(whole)
 
-    def match(self, one, other):
-        """Return the match of two frames, from the file or made now.
+    def match(self, one: Candidate, other: Candidate) -> FrameMatch:
+        """Return the match of two frames, from the file or computed.
 
         Args:
-            one (Candidate): A frame.
-            other (Candidate): A later one.
+            one: A frame.
+            other: A later one.
 
         Returns:
-            FrameMatch: From one to the other.
+            The match from the first to the second frame.
         """
         key = one.index, other.index
         if key in self.known:
             return self.known.pop(key)
-        for candidate in (one, other):
-            if candidate.features is None:
-                candidate.features = find_features(candidate.image)
-        match = match_features(one.features, other.features)
+        match = match_features(_features_of(one), _features_of(other))
         if self.path is not None:
             with self.path.open('ab') as file:
                 file.write(json.dumps([*key, asdict(match)]).encode() + b'\n')
         return match
 
 
-def score(frame, reference, match, least):
+def _features_of(candidate: Candidate) -> Features:
+    if candidate.features is None:
+        candidate.features = find_features(candidate.image)
+    return candidate.features
+
+
+def score(
+    frame: Candidate, reference: Candidate, match: FrameMatch, least: int
+) -> float:
     """Return how good a usable reference is.
 
-    Support counts up to a point, then being larger and sharper does: a
+    Support counts up to a point; beyond it, being larger and sharper does: a
     reference that shows the scene smaller holds less than the frame itself.
 
     Args:
-        frame (Candidate): The frame.
-        reference (Candidate): The reference.
-        match (FrameMatch): From the frame to the reference.
-        least (int): Fewest inliers of a usable reference.
+        frame: The frame.
+        reference: The reference.
+        match: From the frame to the reference.
+        least: Fewest inliers of a usable reference.
 
     Returns:
-        float: >= 0, the larger the better.
+        The score, >= 0; larger is better.
     """
     support = min(1.0, match.inliers / (_ENOUGH * least))
     larger = min(match.scale, _NEAREST)
@@ -108,30 +116,35 @@ def score(frame, reference, match, least):
 
 
 def choose_references(
-    candidates, window=8, min_matches=15, min_spread=0.18, journal=None
-):
-    """Choose the reference of each frame among its neighbours.
+    candidates: Iterable[Candidate],
+    window: int = 8,
+    min_matches: int = 15,
+    min_spread: float = 0.18,
+    journal: MatchJournal | None = None,
+) -> Iterator[Choice]:
+    """Choose the reference of each frame among its neighbors.
 
     Args:
-        candidates (Iterable[Candidate]): Kept frames in order; ``window``
-            of them are held on either side, the rest streams.
-        window (int): How many kept frames away a reference may be.
-        min_matches (int): Fewest inliers of a usable reference.
-        min_spread (float): Smallest share in [0, 1] of one of the two frames
-            that they must be spread over. What stands still in a corner,
-            such as text or the rim of a lamp, gives matches, but no
-            reference.
-        journal (MatchJournal, optional): Where matches are kept.
+        candidates: Kept frames in order; only ``window`` of them on either
+            side are held at a time.
+        window: How many kept frames away a reference may be.
+        min_matches: Fewest inliers of a usable reference.
+        min_spread: Smallest share in [0, 1] of one of the two frames that they
+            must be spread over. What stands still in a corner, such as text or
+            the rim of a lamp, gives matches, but no reference.
+        journal: Where matches are kept.
 
     Yields:
-        Choice: One for each frame, in order.
+        One choice for each frame, in order.
     """
     journal = journal or MatchJournal()
-    held, matches, ahead = deque(), {}, 0
+    held: deque[Candidate] = deque()
+    matches: dict[tuple[int, int], FrameMatch] = {}
+    ahead = 0
     for candidate in candidates:
         unlike = 0
         for other in list(held)[: -window - 1 : -1]:
-            # With a scene cut between, whatever matches is no scene.
+            # Across a scene cut, whatever matches is not the scene.
             if other.shot != candidate.shot or unlike == _GIVE_UP:
                 break
             match = journal.match(other, candidate)
@@ -153,7 +166,13 @@ def choose_references(
         ahead -= 1
 
 
-def _choose(held, position, matches, least, spread):
+def _choose(
+    held: Sequence[Candidate],
+    position: int,
+    matches: dict[tuple[int, int], FrameMatch],
+    least: int,
+    spread: float,
+) -> Choice:
     frame = held[position]
     best, found, fallback = -1.0, None, FrameMatch()
     for other in held:

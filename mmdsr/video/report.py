@@ -3,10 +3,17 @@
 import base64
 import io
 import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 import cv2
 import numpy as np
 from PIL import Image
+
+from mmdsr.video.overlays import Box
+from mmdsr.video.records import VideoRecord
+
+T = TypeVar('T')
 
 _WIDTH, _QUALITY = 192, 70
 
@@ -41,7 +48,7 @@ details{margin:1rem 0}code{font-size:.85em}
 <th>failures</th></tr>
 {% for video in videos %}<tr><td><a href="#v{{ loop.index }}">{{ video.name
 }}</a></td><td>{{ video.split or '-' }}</td><td>{% if video.framing %}{{
-video.framing.size[0] }}×{{ video.framing.size[1] }}{% else %}-{% endif
+video.framing.size[0] }}&times;{{ video.framing.size[1] }}{% else %}-{% endif
 %}</td><td>{{ video.looked_at }}</td><td>{{ video.samples|length }}</td>
 {% for reason in reasons %}<td>{{ video.counts.get(reason, 0) }}</td>
 {% endfor %}<td>{{ video.problems|length }}</td></tr>{% endfor %}
@@ -50,8 +57,9 @@ video.framing.size[0] }}×{{ video.framing.size[1] }}{% else %}-{% endif
 {% for video in videos %}
 <h2 id="v{{ loop.index }}">{{ video.name }}</h2>
 <p>{{ video.file }}{% if video.codec %}: {{ video.codec }}, {{ video.width
-}}×{{ video.height }}{% if video.duration %}, {{ clock(video.duration) }}{%
-endif %}, {{ '%g'|format(video.rate|round(3)) }} frames/s; {{ video.decoded }}
+}}&times;{{ video.height }}{% if video.duration %}, {{
+clock(video.duration) }}{% endif %}, {{
+'%g'|format(video.rate|round(3)) }} frames/s; {{ video.decoded }}
 frames decoded, {{ video.interlaced }} of them flagged as interlaced{% if
 video.sar != 1 %}; stored samples {{ '%.4g'|format(video.sar) }} times as wide
 as high{% endif %}.{% endif %}</p>
@@ -71,7 +79,7 @@ video.samples|length }} shown): frame and reference</h3><div class="grid">
 {% endif %}<figcaption>{{ clock(item.time) }} → {% if item.reference %}{{
 clock(item.reference_time) }} ({{ '%+.2f'|format(item.reference_time -
 item.time) }} s), {{ item.inliers }} matches over {{ (100 * item.spread)|round
-|int }} %, size ×{{ '%.2f'|format(item.scale) }}{% else %}no usable
+|int }} %, size &times;{{ '%.2f'|format(item.scale) }}{% else %}no usable
 reference: the enlarged low-resolution image{% endif %}</figcaption></figure>
 {% endfor %}</div>{% endif %}
 {% for reason, items in pictures.dropped.items() %}
@@ -85,29 +93,29 @@ shown)</h3><div class="grid">
 """
 
 
-def clock(seconds):
+def clock(seconds: float) -> str:
     """Write a time as a video player shows it.
 
     Args:
-        seconds (float): Seconds.
+        seconds: Seconds.
 
     Returns:
-        str: ``M:SS.ss``.
+        The time as ``M:SS.ss``.
     """
     hundredths = round(seconds * 100)
     minutes, rest = divmod(hundredths, 6000)
     return f'{minutes}:{rest / 100:05.2f}'
 
 
-def data_uri(image, width=_WIDTH):
-    """Make a small JPEG that stands in a page itself.
+def data_uri(image: np.ndarray, width: int = _WIDTH) -> str:
+    """Make a small JPEG to be embedded in a page.
 
     Args:
-        image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
-        width (int): Largest width in pixels.
+        image: ``(H, W, 3)`` uint8 RGB.
+        width: Largest width in pixels.
 
     Returns:
-        str: The data URI.
+        The data URI.
     """
     small = Image.fromarray(np.ascontiguousarray(image))
     small.thumbnail((width, width))
@@ -117,44 +125,44 @@ def data_uri(image, width=_WIDTH):
     return f'data:image/jpeg;base64,{code}'
 
 
-def draw_plan(picture, box, overlays):
-    """Draw what is used of a picture.
+def draw_plan(picture: np.ndarray, box: Box, overlays: Iterable[Box]) -> str:
+    """Draw which part of a picture is used.
 
     Args:
-        picture (np.ndarray): ``(H, W, 3)`` uint8 RGB.
-        box (tuple): ``(x, y, w, h)`` that is used.
-        overlays (Sequence[tuple]): ``(x, y, w, h)`` that are left out.
+        picture: ``(H, W, 3)`` uint8 RGB.
+        box: The part ``(x, y, w, h)`` that is used.
+        overlays: Parts ``(x, y, w, h)`` that are left out.
 
     Returns:
-        str: A data URI.
+        The data URI of the drawing.
     """
     drawn = np.ascontiguousarray(picture).copy()
     wide = max(1, picture.shape[1] // 320)
-    for (x, y, w, h), colour in [
+    for (x, y, w, h), color in [
         *((overlay, (230, 40, 40)) for overlay in overlays),
         (box, (40, 220, 90)),
     ]:
         corner = int(x + w - 1), int(y + h - 1)
-        cv2.rectangle(drawn, (int(x), int(y)), corner, colour, wide)
+        cv2.rectangle(drawn, (int(x), int(y)), corner, color, wide)
     return data_uri(drawn, 640)
 
 
-class Selection:
-    """Up to some items, spread evenly over a stream of unknown length.
+class Selection(Generic[T]):
+    """Some items, spread evenly over a stream of unknown length.
 
     Args:
-        limit (int): Never more than twice as many are held; an even number.
+        limit: Fewer than twice as many are held; an even number.
     """
 
-    def __init__(self, limit):
+    def __init__(self, limit: int) -> None:
         self.limit, self.stride, self.seen = limit, 1, 0
-        self.items = []
+        self.items: list[T] = []
 
-    def offer(self, make):
+    def offer(self, make: Callable[[], T]) -> None:
         """Take an item, if its turn has come.
 
         Args:
-            make (Callable): Returns the item; called only if it is taken.
+            make: Returns the item; called only if it is taken.
         """
         if self.seen % self.stride == 0:
             self.items.append(make())
@@ -164,16 +172,20 @@ class Selection:
         self.seen += 1
 
 
-def report_json(settings, videos, notes):
+def report_json(
+    settings: Mapping[str, Any],
+    videos: Sequence[VideoRecord],
+    notes: Sequence[str],
+) -> bytes:
     """Write the report for programs.
 
     Args:
-        settings (dict): How the tool was called.
-        videos (list[dict]): Records of the videos.
-        notes (list[str]): What else the user should know.
+        settings: How the tool was called.
+        videos: Records of the videos.
+        notes: What else the user should know.
 
     Returns:
-        bytes: JSON.
+        The report as JSON.
     """
     plain = [
         {key: value for key, value in video.items() if key != 'pictures'}
@@ -184,17 +196,22 @@ def report_json(settings, videos, notes):
     return (text + '\n').encode()
 
 
-def report_html(title, settings, videos, notes):
-    """Write the report for people: one page that needs no other file.
+def report_html(
+    title: str,
+    settings: Mapping[str, Any],
+    videos: Sequence[VideoRecord],
+    notes: Sequence[str],
+) -> bytes:
+    """Write the report for people: one self-contained page.
 
     Args:
-        title (str): Heading.
-        settings (dict): How the tool was called.
-        videos (list[dict]): Records of the videos.
-        notes (list[str]): What else the user should know.
+        title: Heading.
+        settings: How the tool was called.
+        videos: Records of the videos.
+        notes: What else the user should know.
 
     Returns:
-        bytes: HTML.
+        The report as HTML.
     """
     import jinja2  # of the extra "video"
 

@@ -1,6 +1,10 @@
 """From one video to its samples."""
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -9,13 +13,18 @@ from PIL import Image
 from mmdsr.io.images import downscale
 from mmdsr.video.filters import (
     DARK,
+    Candidate,
+    Framing,
     judge,
     measure,
     plan_framing,
 )
-from mmdsr.video.overlays import detect_overlays
-from mmdsr.video.reader import read_video
-from mmdsr.video.references import choose_references
+from mmdsr.video.matching import FrameMatch
+from mmdsr.video.options import VideoOptions
+from mmdsr.video.overlays import Box, detect_overlays
+from mmdsr.video.reader import Damage, Stats, VideoInfo, read_video
+from mmdsr.video.records import VideoRecord
+from mmdsr.video.references import Choice, MatchJournal, choose_references
 from mmdsr.video.report import (
     Selection,
     clock,
@@ -26,20 +35,23 @@ from mmdsr.video.stamps import Sampler
 
 UNPAIRED = 'without a usable reference'
 
+#: ``add(stem, hr, ref)`` writes a sample: (H, W, 3) uint8 RGB.
+AddSample: TypeAlias = Callable[[str, np.ndarray, np.ndarray], Any]
+
 _SURVEY = 24
-"""Overlays are looked for in up to twice as many frames."""
+"""Overlays are looked for in fewer than twice as many frames."""
 _SHOWN_SAMPLES, _SHOWN_DROPPED = 12, 6
 
 
-def new_record(name, path):
+def new_record(name: str, path: Path) -> VideoRecord:
     """Start the record of a video.
 
     Args:
-        name (str): Name of its run.
-        path (Path): The file.
+        name: Name of its run.
+        path: The file.
 
     Returns:
-        dict: What the report says of the video; JSON can hold it.
+        The record, with nothing in it but the names.
     """
     return {
         'name': name,
@@ -60,55 +72,72 @@ def new_record(name, path):
     }
 
 
-def add_problem(record, time, text):
+def add_problem(record: VideoRecord, time: float, text: str) -> None:
     """Note a failure in the record of a video.
 
     Args:
-        record (dict): The record.
-        time (float): Seconds into the video.
-        text (str): What is wrong.
+        record: The record.
+        time: Seconds into the video.
+        text: What is wrong.
     """
     record['problems'].append({'time': time, 'text': text})
 
 
-def convert_video(info, name, options, add, journal=None, progress=None):
+def convert_video(
+    info: VideoInfo,
+    name: str,
+    options: VideoOptions,
+    add: AddSample,
+    journal: MatchJournal | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> VideoRecord:
     """Choose the samples of a video and hand them over, one at a time.
 
     Args:
-        info (VideoInfo): The video.
-        name (str): Name of its run.
-        options (VideoOptions): The settings.
-        add (Callable): ``add(stem, hr, ref)`` writes a sample.
-        journal (MatchJournal, optional): Where matches are kept.
-        progress (Callable, optional): ``progress(seconds)`` is told how far
-            the video is read.
+        info: The video.
+        name: Name of its run.
+        options: The settings.
+        add: ``add(stem, hr, ref)`` writes a sample.
+        journal: Where matches are kept.
+        progress: ``progress(seconds)`` is called with how far the video has
+            been read.
 
     Returns:
-        dict: Record of the video, see :func:`new_record`.
+        The record of the video.
     """
     return _Conversion(info, name, options, add, journal, progress).run()
 
 
 class _Conversion:
-    def __init__(self, info, name, options, add, journal, progress):
+    def __init__(
+        self,
+        info: VideoInfo,
+        name: str,
+        options: VideoOptions,
+        add: AddSample,
+        journal: MatchJournal | None,
+        progress: Callable[[float], None] | None,
+    ) -> None:
         self.info, self.name, self.options = info, name, options
         self.add, self.journal = add, journal
         self.progress = progress or (lambda seconds: None)
         self.record = new_record(name, info.path)
         self.record.update(
-            codec=info.codec,
-            container=info.container,
-            width=info.width,
-            height=info.height,
-            duration=info.duration,
-            rate=info.rate,
-            sar=info.sar,
+            {
+                'codec': info.codec,
+                'container': info.container,
+                'width': info.width,
+                'height': info.height,
+                'duration': info.duration,
+                'rate': info.rate,
+                'sar': info.sar,
+            }
         )
-        self.counts = Counter()
-        self.shown = Selection(_SHOWN_SAMPLES)
-        self.shown_dropped = {}
+        self.counts: Counter[str] = Counter()
+        self.shown: Selection[dict[str, Any]] = Selection(_SHOWN_SAMPLES)
+        self.shown_dropped: dict[str, Selection[dict[str, Any]]] = {}
 
-    def run(self):
+    def run(self) -> VideoRecord:
         options, record = self.options, self.record
         try:
             framing = self._plan()
@@ -144,13 +173,13 @@ class _Conversion:
         record['dropped'].sort(key=lambda entry: entry['frame'])
         return record
 
-    def _plan(self):
+    def _plan(self) -> Framing:
         options, record = self.options, self.record
-        boxes = []
+        boxes: list[Box] = []
         if options.crop is None:
             if options.overlays == 'auto':
                 boxes = self._find_overlays()
-            elif options.overlays != 'none':
+            elif not isinstance(options.overlays, str):
                 boxes = list(options.overlays)
         record['overlays'] = boxes
         framing = plan_framing(
@@ -165,12 +194,11 @@ class _Conversion:
         if share < 0.25 * self.info.width * self.info.height and boxes:
             record['notes'].append(
                 'Less than a quarter of the picture is free of overlays. '
-                'See whether that is right; --crop or --overlays none '
-                'overrule it.'
+                'If that is wrong, use --crop or --overlays none.'
             )
         return framing
 
-    def _find_overlays(self):
+    def _find_overlays(self) -> list[Box]:
         survey = self._survey(key_frames=True)
         if len(survey) < _SURVEY // 2:
             survey = self._survey(key_frames=False)
@@ -181,8 +209,8 @@ class _Conversion:
             )
         return boxes
 
-    def _survey(self, key_frames):
-        kept = Selection(_SURVEY)
+    def _survey(self, key_frames: bool) -> list[np.ndarray]:
+        kept: Selection[np.ndarray] = Selection(_SURVEY)
         shape = self.info.height, self.info.width
         frames = read_video(
             self.info.path,
@@ -193,15 +221,14 @@ class _Conversion:
         )
         for _, _, image in frames:
             if image.shape[:2] == shape and image.mean() > self.options.dark:
-                kept.offer(
-                    lambda image=image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-                )
+                kept.offer(partial(cv2.cvtColor, image, cv2.COLOR_RGB2GRAY))
         return kept.items
 
-    def _candidates(self, framing):
-        """Yield the frames to look at, cut, resized and measured."""
+    def _candidates(self, framing: Framing) -> Iterator[Candidate]:
+        """Yield the frames to look at, cropped, resized and measured."""
         options, record = self.options, self.record
-        problems, stats = [], {}
+        problems: list[Damage] = []
+        stats: Stats = {}
         frames = read_video(
             self.info.path,
             options.deinterlace,
@@ -216,7 +243,7 @@ class _Conversion:
                 problems.append(
                     (
                         round(time, 3),
-                        'the picture changes its size to '
+                        'the size of the picture changes to '
                         f'{image.shape[1]}x{image.shape[0]}; the rest is '
                         'not used',
                     )
@@ -231,24 +258,27 @@ class _Conversion:
             yield measure(index, time, framing.apply(image))
         frames.close()
         self._note_stamps(
-            stats.pop('restarts', []),
-            stats.pop('gaps', []),
-            stats.pop('lost_start', 0),
+            stats.get('restarts', []),
+            stats.get('gaps', []),
+            stats.get('lost_start', 0),
         )
-        record.update(stats)
+        record['decoded'] = stats.get('decoded', 0)
+        record['interlaced'] = stats.get('interlaced', 0)
         for time, text in problems:
             add_problem(record, time, text)
 
-    def _note_stamps(self, restarts, gaps, lost_start):
+    def _note_stamps(
+        self, restarts: list[float], gaps: list[float], lost_start: float
+    ) -> None:
         notes = self.record['notes']
         if restarts:
             notes.append(
-                f'Its time stamps start anew at {_places(restarts)}; times '
-                'go on there.'
+                f'Its time stamps start over at {_places(restarts)}; times '
+                'continue there.'
             )
         if gaps:
             notes.append(
-                f'It goes on later after {_places(gaps)}: parts were joined '
+                f'It skips some time at {_places(gaps)}: parts were joined '
                 'there, or some of it was never recorded.'
             )
         if lost_start:
@@ -258,11 +288,13 @@ class _Conversion:
             )
         if self.info.tracks > 1:
             notes.append(
-                f'It holds {self.info.tracks} films; the one of '
-                f'{self.info.width}x{self.info.height} is read.'
+                f'It holds {self.info.tracks} films; the one with '
+                f'{self.info.width}x{self.info.height} pixels is read.'
             )
 
-    def _kept(self, judged):
+    def _kept(
+        self, judged: Iterable[tuple[Candidate, str]]
+    ) -> Iterator[Candidate]:
         for candidate, reason in judged:
             if not reason:
                 yield candidate
@@ -272,7 +304,13 @@ class _Conversion:
                 detail = f', mean {candidate.brightness:.0f}'
             self._drop(candidate, reason, detail)
 
-    def _drop(self, candidate, reason, detail='', **more):
+    def _drop(
+        self,
+        candidate: Candidate,
+        reason: str,
+        detail: str = '',
+        **more: float,
+    ) -> None:
         self.counts[reason] += 1
         self.record['dropped'].append(
             {
@@ -293,7 +331,7 @@ class _Conversion:
             }
         )
 
-    def _drop_unpaired(self, choice):
+    def _drop_unpaired(self, choice: Choice) -> None:
         match = choice.match
         self._drop(
             choice.frame,
@@ -302,15 +340,15 @@ class _Conversion:
             **_facts(match),
         )
 
-    def _write(self, choice):
+    def _write(self, choice: Choice) -> None:
         frame, reference = choice.frame, choice.reference
         stem = f'{self.name}_{frame.index:06d}'
         if reference is None:
             ref = _enlarged(frame.image, self.options.scale)
-            entry = {'reference': 'self'}
+            source: dict[str, Any] = {'reference': 'self'}
         else:
             ref = reference.image
-            entry = {
+            source = {
                 'reference': reference.index,
                 'reference_time': round(reference.time, 3),
                 'reference_sharpness': round(reference.sharpness, 2),
@@ -321,7 +359,7 @@ class _Conversion:
             'frame': frame.index,
             'time': round(frame.time, 3),
             'sharpness': round(frame.sharpness, 2),
-            **entry,
+            **source,
             **_facts(choice.match),
         }
         self.record['samples'].append(entry)
@@ -334,13 +372,13 @@ class _Conversion:
         )
 
 
-def _places(times):
-    """Name some times."""
+def _places(times: list[float]) -> str:
+    """List some times."""
     more = ', ...' if len(times) > 5 else ''
     return ', '.join(map(clock, times[:5])) + more
 
 
-def _facts(match):
+def _facts(match: FrameMatch) -> dict[str, float]:
     return {
         'inliers': match.inliers,
         'spread': round(match.spread, 3),
@@ -348,7 +386,7 @@ def _facts(match):
     }
 
 
-def _enlarged(image, scale):
+def _enlarged(image: np.ndarray, scale: int) -> np.ndarray:
     """Return what is left of an image after reduction and enlargement."""
     small = Image.fromarray(downscale(image, scale))
     height, width = image.shape[:2]

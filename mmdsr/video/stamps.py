@@ -1,64 +1,66 @@
 """When the frames of a video are, and which of them to look at."""
 
 _BACK = 0.5
-"""Seconds; a smaller step back is a flaw of the file, no new beginning."""
+"""Seconds; a smaller step back is a flaw of the file, not a new start."""
 _RETURN = 1.0
-"""Seconds ahead within which the time line before a stray stamp goes on."""
+"""Seconds ahead within which the timeline before a stray stamp resumes."""
 _WRAP = 2**32 / 90_000
 """Half of what the stamps of MPEG streams count to, in seconds: FFmpeg takes
-an earlier stamp for one that has counted over, and adds the whole."""
+an earlier stamp for one that has wrapped around, and adds the whole."""
 
 
-def starts_anew(before, after, wraps=False):
-    """Tell whether time stamps start anew between two of them.
+def starts_anew(before: float, after: float, wraps: bool = False) -> bool:
+    """Tell whether time stamps start over between two of them.
 
     Args:
-        before (float): Seconds.
-        after (float): Seconds of the next one.
-        wraps (bool): Whether the stamps are those of an MPEG stream, where
-            a step of many hours means the same.
+        before: The first stamp in seconds.
+        after: The next stamp in seconds.
+        wraps: Whether the stamps are those of an MPEG stream, where a step of
+            many hours means the same.
 
     Returns:
-        bool: True where two recordings were joined.
+        Whether two recordings were joined here.
     """
     step = after - before
     return step < -_BACK or (wraps and step > _WRAP)
 
 
 class Timeline:
-    """Time of each frame, from the first one on, never going back.
+    """The time of each frame since the first one, which never goes back.
 
     Gaps between the stamps are kept: they are what a variable frame rate
-    means. Where the stamps start anew, as in a recording joined from two,
+    means. Where the stamps start over, as in a recording joined from two,
     the frame comes one step after the last, and the others follow it.
 
     Args:
-        rate (float): Frames per second, for frames without a stamp.
-        wraps (bool): As in :func:`starts_anew`.
+        rate: Frames per second, for frames without a stamp.
+        wraps: As in :func:`starts_anew`.
 
     Attributes:
-        time (float): Seconds from the first frame to the last one.
-        first (float or None): The first stamp, in seconds.
-        last (float or None): The last one.
-        restarts (list[float]): Where the stamps start anew, by ``time``.
+        time: Seconds from the first frame to the last one.
+        first: The first stamp, in seconds.
+        last: The last one.
+        restarts: Values of ``time`` at which the stamps start over.
     """
 
-    def __init__(self, rate, wraps=False):
+    def __init__(self, rate: float, wraps: bool = False) -> None:
         self.step, self.wraps = 1 / rate, wraps
         self.time = 0.0
-        self.first = self.last = None
-        self.restarts = []
-        self._offset = self._old_offset = None
+        self.first: float | None = None
+        self.last: float | None = None
+        self.restarts: list[float] = []
+        self._offset = 0.0
+        self._old_offset: float | None = None
 
-    def place(self, stamp, index):
+    def place(self, stamp: float | None, index: int) -> float:
         """Add a frame.
 
         Args:
-            stamp (float or None): Its stamp in seconds.
-            index (int): Its number, counted from 0.
+            stamp: Its stamp in seconds.
+            index: Its number, counted from 0.
 
         Returns:
-            float: Its time.
+            Its time.
         """
         if stamp is None:
             if self.first is None:
@@ -71,8 +73,10 @@ class Timeline:
             self._offset = self.time - stamp
         self.last = stamp
         time = stamp + self._offset
-        if self._is_return(stamp, time):
-            # One stray stamp was no new beginning.
+        if self._old_offset is not None and self._is_return(
+            stamp + self._old_offset, time
+        ):
+            # One stray stamp is no new start.
             self._offset, self._old_offset = self._old_offset, None
             self.restarts.pop()
             time = stamp + self._offset
@@ -83,35 +87,37 @@ class Timeline:
         self.time = max(self.time, time)
         return self.time
 
-    def _is_return(self, stamp, time):
-        if self._old_offset is None or time - self.time < _RETURN:
+    def _is_return(self, old_time: float, time: float) -> bool:
+        """Tell whether a frame fits the timeline before the last restart."""
+        if time - self.time < _RETURN:
             return False
-        ahead = stamp + self._old_offset - self.time
-        return -_BACK < ahead < _RETURN
+        return -_BACK < old_time - self.time < _RETURN
 
 
 class Sampler:
-    """Tell which frames to look at.
+    """Tells which frames to look at.
 
     Args:
-        every (int, optional): Each so many-th frame.
-        step_seconds (float): A frame each so many seconds, without
-            ``every``; 0 takes all.
+        every: Take every n-th frame.
+        step_seconds: Without ``every``, take a frame every so many seconds;
+            0 takes all.
     """
 
-    def __init__(self, every=None, step_seconds=0.0):
+    def __init__(
+        self, every: int | None = None, step_seconds: float = 0.0
+    ) -> None:
         self.every, self.step_seconds = every, step_seconds
         self.next_index, self.next_time = 0, 0.0
 
-    def __call__(self, index, time):
-        """Tell whether to look at a frame; to be asked in order.
+    def __call__(self, index: int, time: float) -> bool:
+        """Tell whether to look at a frame; ask in the order of frames.
 
         Args:
-            index (int): Number of the frame.
-            time (float): Seconds.
+            index: Number of the frame.
+            time: Seconds.
 
         Returns:
-            bool: True if so.
+            Whether to look at it.
         """
         if self.every is not None:
             wanted = index >= self.next_index

@@ -1,23 +1,28 @@
-"""Which of the picture tracks of a file is the film."""
+"""Which picture track of a file is the film, and what is said about it."""
 
 from collections import Counter
 
+import av
 import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from mmdsr.errors import VideoError
 
+# Here the duration counts from the stamp 0, not from the first one.
+_FROM_ZERO = ('matroska', 'flv')
 _TRACK_PACKETS = 300
-"""Packets that are counted to tell a film from a cover."""
+"""Number of packets that are counted to tell a film from a cover."""
 
 
-def picture_tracks(container):
+def picture_tracks(container: InputContainer) -> list[VideoStream]:
     """List the picture tracks of a file.
 
     Args:
-        container (av.container.InputContainer): The file.
+        container: The file.
 
     Returns:
-        list[av.VideoStream]: Those with a known codec, one at least.
+        The tracks with a known codec, at least one.
 
     Raises:
         VideoError: If there is none.
@@ -31,20 +36,19 @@ def picture_tracks(container):
     return known
 
 
-def film_track(container):
+def film_track(container: InputContainer) -> tuple[int, int]:
     """Tell which picture track is the film, and how many films there are.
 
-    A cover is a track, too, and may come first: it has one picture only.
+    A cover is a track, too, and may come first: it has only one picture.
 
     Args:
-        container (av.container.InputContainer): The file; it is read from.
+        container: The file; it is read from.
 
     Returns:
-        tuple[int, int]: Place among :func:`picture_tracks`, and the number
-        of films.
+        The index in :func:`picture_tracks`, and the number of films.
     """
     streams = picture_tracks(container)
-    counts = Counter()
+    counts: Counter[int] = Counter()
     try:
         for number, packet in enumerate(container.demux(streams)):
             counts[packet.stream_index] += packet.size > 0
@@ -64,3 +68,74 @@ def film_track(container):
         ), 1
     sizes = [streams[n].width * streams[n].height for n in films]
     return films[sizes.index(max(sizes))], len(films)
+
+
+def frame_rate(stream: VideoStream) -> float:
+    """Return the frames per second of a picture track, 25 if unknown.
+
+    Args:
+        stream: The track.
+
+    Returns:
+        The rate.
+    """
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+    return float(rate) if rate else 25.0
+
+
+def is_format(container: InputContainer, names: tuple[str, ...]) -> bool:
+    """Tell whether a file has one of some formats.
+
+    Args:
+        container: The file.
+        names: FFmpeg's names of the formats.
+
+    Returns:
+        Whether it has.
+    """
+    return any(name in names for name in container.format.name.split(','))
+
+
+def start_time(container: InputContainer, stream: VideoStream) -> float:
+    """Return the first time stamp that a file states.
+
+    Args:
+        container: The file.
+        stream: Its picture track.
+
+    Returns:
+        The time in seconds.
+    """
+    if stream.start_time is not None and stream.time_base is not None:
+        return float(stream.start_time * stream.time_base)
+    return (container.start_time or 0) / av.time_base
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> float | None:
+    """Return the duration that the file states, in seconds, if any."""
+    if stream.duration and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    if container.duration and len(container.streams) == 1:
+        return container.duration / av.time_base
+    return None
+
+
+def film_length(
+    container: InputContainer, stream: VideoStream
+) -> float | None:
+    """Return the length that a file states for its picture track.
+
+    Args:
+        container: The file.
+        stream: Its picture track.
+
+    Returns:
+        The length in seconds; None if it is unknown.
+    """
+    duration = _duration(container, stream)
+    if duration is None:
+        return None
+    start = start_time(container, stream)
+    if is_format(container, _FROM_ZERO) and 0 < start < duration:
+        return duration - start
+    return duration

@@ -1,8 +1,8 @@
 """Published weights, some of which come with the package.
 
-``load_published('dsrnet-student')`` gives a network that is ready to run,
-without a config and without a connection. What there is, :func:`available`
-says; ``tools/model_converters/publish.py`` makes such files.
+``load_published('dsrnet-student')`` returns a network that is ready to run,
+without a config and without a connection. :func:`available` lists the
+weights; ``tools/model_converters/publish.py`` writes such files.
 """
 
 from mmdsr.weights.index import available, weight_path

@@ -1,11 +1,12 @@
 """The list of the weights in a folder, with their checksums.
 
 ``index.json`` maps a name to ``file`` (in the same folder), ``sha256`` and
-``size`` in bytes. A file that is not what the list says is not used.
+``size`` in bytes. A file that does not match the list is not used.
 """
 
 import json
 from pathlib import Path
+from typing import Any
 
 from mmdsr.errors import CheckpointError
 from mmdsr.io.checksums import digest
@@ -17,16 +18,15 @@ INDEX = 'index.json'
 _KEYS = {'file', 'sha256', 'size'}
 
 
-def read_index(folder=FOLDER):
+def read_index(folder: Path | str = FOLDER) -> dict[str, dict[str, Any]]:
     """Read the list.
 
     Args:
-        folder (str or Path): Folder of the weights. Defaults to that of the
-            package.
+        folder: Folder of the weights. Defaults to that of the package.
 
     Returns:
-        dict[str, dict]: ``file``, ``sha256`` and ``size`` per name, in the
-        order of names; empty if there is no list.
+        ``file``, ``sha256`` and ``size`` of each name, sorted by name;
+        empty if there is no list.
 
     Raises:
         CheckpointError: If the list cannot be read.
@@ -50,15 +50,14 @@ def read_index(folder=FOLDER):
     return dict(sorted(index.items()))
 
 
-def available(folder=FOLDER):
-    """Return the names of the weights that are there.
+def available(folder: Path | str = FOLDER) -> list[str]:
+    """Return the names of the available weights.
 
     Args:
-        folder (str or Path): Folder of the weights. Defaults to that of the
-            package.
+        folder: Folder of the weights. Defaults to that of the package.
 
     Returns:
-        list[str]: Names for :func:`weight_path` and ``load_published``.
+        Names for :func:`weight_path` and ``load_published``.
 
     Raises:
         CheckpointError: If the list cannot be read.
@@ -66,20 +65,19 @@ def available(folder=FOLDER):
     return list(read_index(folder))
 
 
-def weight_path(name, folder=FOLDER):
-    """Return the file of a name, after a check of its SHA-256.
+def weight_path(name: str, folder: Path | str = FOLDER) -> Path:
+    """Return the file of a name, after checking its SHA-256.
 
     Args:
-        name (str): One of :func:`available`.
-        folder (str or Path): Folder of the weights. Defaults to that of the
-            package.
+        name: One of :func:`available`.
+        folder: Folder of the weights. Defaults to that of the package.
 
     Returns:
-        Path: The file.
+        The file.
 
     Raises:
         CheckpointError: If there are no weights of that name, or the file is
-            missing or not the one that the list means.
+            missing or does not match the list.
     """
     index = read_index(folder)
     if name not in index:
@@ -98,12 +96,12 @@ def weight_path(name, folder=FOLDER):
     return path
 
 
-def check_digest(path, expected):
-    """Compare the SHA-256 of a file, or its first digits.
+def check_digest(path: Path, expected: str) -> None:
+    """Compare the SHA-256 of a file with its expected digits.
 
     Args:
-        path (Path): The file.
-        expected (str): Hexadecimal digits, all 64 or the first of them.
+        path: The file.
+        expected: Hexadecimal digits, all 64 or the first of them.
 
     Raises:
         CheckpointError: If they differ.
@@ -112,19 +110,21 @@ def check_digest(path, expected):
     if not found.startswith(expected):
         raise CheckpointError(
             f'{path} is damaged or was changed: its SHA-256 starts with '
-            f'{found[:8]}, not with {expected[:8]}. Get it again.'
+            f'{found[:8]}, not with {expected[:8]}. Download it again.'
         )
 
 
-def register(folder, name, file, replace=False):
-    """Put a file on the list, or in the place of another one.
+def register(
+    folder: Path | str, name: str, file: str, replace: bool = False
+) -> None:
+    """Add a file to the list, or replace another one.
 
     Args:
-        folder (str or Path): Folder of the list and of the file.
-        name (str): Name to register.
-        file (str): Name of the file.
-        replace (bool): Whether an entry of that name may be replaced; its
-            file is removed. Defaults to False.
+        folder: Folder of the list and of the file.
+        name: Name to register.
+        file: Name of the file.
+        replace: Whether an entry of that name may be replaced; its file is
+            removed.
 
     Raises:
         CheckpointError: If the name is taken, or the list cannot be read.
@@ -145,13 +145,13 @@ def register(folder, name, file, replace=False):
         (folder / old['file']).unlink(missing_ok=True)
 
 
-def check_free(folder, name, replace=False):
-    """Refuse a name that is taken.
+def check_free(folder: Path | str, name: str, replace: bool = False) -> None:
+    """Raise an error if a name is taken.
 
     Args:
-        folder (str or Path): Folder of the list.
-        name (str): Name to register.
-        replace (bool): Whether it may be taken. Defaults to False.
+        folder: Folder of the list.
+        name: Name to register.
+        replace: Whether the name may be in use.
 
     Raises:
         CheckpointError: If the name is taken.
@@ -159,6 +159,6 @@ def check_free(folder, name, replace=False):
     old = read_index(folder).get(name)
     if old and not replace:
         raise CheckpointError(
-            f'{folder} has weights named {name!r} already ({old["file"]}): '
+            f'{folder} already has weights named {name!r} ({old["file"]}): '
             'choose another --name, or --replace them.'
         )

@@ -1,10 +1,12 @@
-"""From a published file to a network that is ready to run."""
+"""Turn a published file into a network that is ready to run."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor, nn
 
 from mmdsr.errors import CheckpointError
 from mmdsr.io.checkpoint import (
@@ -21,9 +23,9 @@ from mmdsr.weights.index import FOLDER, available, check_digest, weight_path
 FORMAT = 'mmdsr-weights'
 SUFFIXES = ('.safetensors', '.pth')
 _DIGITS = re.compile(r'-([0-9a-f]{8})$')
-#: Characters of a reason that are shown: a damaged one may be a book.
+#: Characters of a reason that are shown: that of a damaged file may be long.
 _LONGEST = 300
-#: A network may have as many layers of a kind, whatever its weights are.
+#: A network may have this many layers of a kind, whatever its weights are.
 _USUAL = 1024
 
 
@@ -31,27 +33,29 @@ class Published(NamedTuple):
     """Content of a published file.
 
     Args:
-        weights (dict[str, Tensor]): Weights of the network.
-        meta (dict): ``name``, ``generator`` (config of the network),
-            ``config`` (text of the whole config), ``dtype``, ``parameters``,
-            ``mmdsr_version``, ``notes``.
+        weights: Weights of the network.
+        meta: ``name``, ``generator`` (config of the network), ``config`` (text
+            of the whole config), ``dtype``, ``parameters``, ``mmdsr_version``,
+            ``notes``.
     """
 
-    weights: dict
-    meta: dict
+    weights: dict[str, Tensor]
+    meta: dict[str, Any]
 
 
-def read_published(name_or_path, folder=FOLDER):
-    """Read published weights with what is known about them.
+def read_published(
+    name_or_path: Path | str, folder: Path | str = FOLDER
+) -> Published:
+    """Read published weights and their metadata.
 
     Args:
-        name_or_path (str or Path): One of ``available()``, or a file. The
-            digits in the name of the file must be those of its SHA-256.
-        folder (str or Path): Where names are looked up. Defaults to the
-            folder of the package.
+        name_or_path: One of ``available()``, or a file. The digits in the name
+            of the file must be those of its SHA-256.
+        folder: Where names are looked up. Defaults to the folder of the
+            package.
 
     Returns:
-        Published: Weights and metadata.
+        Weights and metadata.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -72,46 +76,52 @@ def read_published(name_or_path, folder=FOLDER):
     meta = content.get('meta')
     if not isinstance(meta, dict) or meta.get('format') != FORMAT:
         raise CheckpointError(
-            f'{path} says nothing about its network. Make a published file '
+            f'{path} does not describe its network. Make a published file '
             'of it with tools/model_converters/publish.py, or load it with '
             'its config.'
         )
     return Published(generator_weights(content), meta)
 
 
-def load_published(name_or_path, folder=FOLDER, device='cpu'):
-    """Build the network that published weights belong to, and load them.
+def load_published(
+    name_or_path: Path | str,
+    folder: Path | str = FOLDER,
+    device: str | torch.device = 'cpu',
+) -> nn.Module:
+    """Build the network of published weights, and load them.
 
     The network follows from the file alone, and no code from it is run.
 
     Args:
-        name_or_path (str or Path): See :func:`read_published`.
-        folder (str or Path): Where names are looked up. Defaults to the
-            folder of the package.
-        device (str or torch.device): Where to put it. Defaults to 'cpu'.
+        name_or_path: See :func:`read_published`.
+        folder: Where names are looked up. Defaults to the folder of the
+            package.
+        device: Where to put it.
 
     Returns:
-        nn.Module: The network in float32, in evaluation mode.
+        The network in float32, in evaluation mode.
 
     Raises:
         FileNotFoundError: If there is no such file.
         CheckpointError: If it cannot be used.
     """
     weights, meta = read_published(name_or_path, folder)
-    generator = meta.get('generator')
-    check_types(generator, name_or_path)
+    generator = check_types(meta.get('generator'), name_or_path)
     _check_numbers(generator, weights, name_or_path)
-    # Without memory at first: a damaged width may ask for more than there is.
+    # Without memory at first: a damaged width may ask for too much of it.
     with torch.device('meta'):
         own = _build(generator, meta, name_or_path).state_dict()
-    refuse(own, *compare(own, weights), name_or_path, 'generator')
+    missing, unexpected, shapes = compare(own, weights)
+    refuse(own, missing, unexpected, shapes, name_or_path, 'generator')
     network = _build(generator, meta, name_or_path)
     fit_weights(network, weights, name_or_path)
     return network.to(device).eval()
 
 
-def _check_numbers(generator, weights, source):
-    """Refuse numbers of layers and widths that the weights cannot have."""
+def _check_numbers(
+    generator: dict[str, Any], weights: dict[str, Tensor], source: Path | str
+) -> None:
+    """Refuse widths and numbers of layers that the weights cannot have."""
     sides = [v.shape for v in weights.values() if isinstance(v, torch.Tensor)]
     largest = max(_USUAL, len(weights), *(max(s, default=0) for s in sides))
     wrong = [
@@ -122,12 +132,12 @@ def _check_numbers(generator, weights, source):
     if wrong:
         raise CheckpointError(
             f'{source} is damaged: its network has a width or a number of '
-            f'layers of {wrong[0]:.4g}, which its weights cannot be of.'
+            f'layers of {wrong[0]:.4g}, which does not fit its weights.'
         )
 
 
-def _leaves(value):
-    """Yield what is in nested dicts and lists."""
+def _leaves(value: object) -> Iterator[object]:
+    """Yield the values in nested dicts and lists."""
     if isinstance(value, (dict, list, tuple)):
         values = value.values() if isinstance(value, dict) else value
         for part in values:
@@ -136,12 +146,14 @@ def _leaves(value):
         yield value
 
 
-def _build(generator, meta, source):
-    """Build the network of a file, or say why that cannot be done."""
+def _build(
+    generator: dict[str, Any], meta: dict[str, Any], source: Path | str
+) -> nn.Module:
+    """Build the network of a file, or say why it cannot be built."""
     try:
         return MODELS.build(generator)
-    # A newer or older version may know other arguments, and what a damaged
-    # one leads to is anything.
+    # A newer or older version may have other arguments, and a damaged one
+    # may raise anything.
     except Exception as error:
         lines = str(error).splitlines() or [type(error).__name__]
         version = ' '.join(str(meta.get('mmdsr_version')).split())[:20]
@@ -151,19 +163,22 @@ def _build(generator, meta, source):
         ) from error
 
 
-def check_types(generator, source):
+def check_types(generator: object, source: Path | str) -> dict[str, Any]:
     """Refuse a network that is not made of parts of this package.
 
     Args:
-        generator (dict): Config of the network.
-        source (str or Path): Where it is from, for messages.
+        generator: Config of the network.
+        source: Where the config is from, for messages.
+
+    Returns:
+        The config.
 
     Raises:
         CheckpointError: If a ``type`` is missing or is not ``mmdsr.X``.
     """
-    names = []
+    names: list[object] = []
 
-    def collect(value):
+    def collect(value: object) -> None:
         if isinstance(value, dict):
             names.extend(v for k, v in value.items() if k == 'type')
             for part in value.values():
@@ -180,3 +195,4 @@ def check_types(generator, source):
             f'{source} asks for {shown or "no network"}: only networks whose '
             "types are written 'mmdsr.X' are published."
         )
+    return generator

@@ -1,20 +1,22 @@
-"""From a training checkpoint to a file that is small and safe to share.
+"""Turn a training checkpoint into a file that is small and safe to share.
 
-What only training needs is left out: optimiser, log history, discriminator,
-teacher, and what distillation learns beside the student. What a user needs
-is put in: the config, so that the network can be built from the file alone.
+What only training needs is left out: optimizer, log history, discriminator,
+teacher, and what distillation learns besides the student. The config, which
+users need, is added, so that the network can be built from the file alone.
 """
 
 import hashlib
 import io
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
 from safetensors.torch import save as save_safetensors
+from torch import Tensor
 
 from mmdsr.errors import CheckpointError
 from mmdsr.io.checkpoint import fit_weights, generator_weights, read_checkpoint
@@ -24,6 +26,7 @@ from mmdsr.version import __version__
 from mmdsr.weights.index import check_free, register
 from mmdsr.weights.load import FORMAT, SUFFIXES, check_types
 
+Json = None | bool | int | float | str | list['Json'] | dict[str, 'Json']
 _NAME = re.compile(r'[a-z0-9][a-z0-9._-]*')
 #: Keys of a config that say where it ran, not what it is.
 _PLACES = ('work_dir', 'load_from', 'resume', 'launcher')
@@ -33,9 +36,9 @@ class PublishedFile(NamedTuple):
     """A file that was written.
 
     Args:
-        path (Path): The file.
-        sha256 (str): Its digest.
-        size (int): Bytes.
+        path: The file.
+        sha256: Its digest.
+        size: Bytes.
     """
 
     path: Path
@@ -44,42 +47,39 @@ class PublishedFile(NamedTuple):
 
 
 def publish(
-    cfg,
-    checkpoint,
-    out,
-    name=None,
-    half=False,
-    suffixes=SUFFIXES,
-    notes=None,
-    index=False,
-    replace=False,
-):
+    cfg: Config,
+    checkpoint: Path | str,
+    out: Path | str,
+    name: str | None = None,
+    half: bool = False,
+    suffixes: Sequence[str] = SUFFIXES,
+    notes: dict[str, Any] | None = None,
+    index: bool = False,
+    replace: bool = False,
+) -> list[PublishedFile]:
     """Write the weights of a trained network, with its config.
 
     The same input gives the same bytes.
 
     Args:
-        cfg (Config): Config of the training; a distilled student's will do.
-        checkpoint (str or Path): Training checkpoint or plain weights.
-        out (str or Path): Folder to write to.
-        name (str, optional): Name of the weights. Defaults to None, that of
-            the experiment.
-        half (bool): Store float16. Defaults to False.
-        suffixes (Sequence[str]): Of :data:`SUFFIXES`. Defaults to both.
-        notes (dict, optional): More to say, such as data and results; must
-            fit into JSON. Defaults to None.
-        index (bool): Put the first file on the list of the folder, see
-            :mod:`mmdsr.weights.index`. Defaults to False.
-        replace (bool): Whether the list's entry of that name may be
-            replaced. Defaults to False.
+        cfg: Config of the training, which may be that of a distillation.
+        checkpoint: Training checkpoint or plain weights.
+        out: Folder to write to.
+        name: Name of the weights. Defaults to that of the experiment.
+        half: Whether to store float16.
+        suffixes: Formats to write, out of :data:`SUFFIXES`.
+        notes: Further metadata, such as data and results, as JSON values.
+        index: Whether to add the first file to the list of the folder, see
+            :mod:`mmdsr.weights.index`.
+        replace: Whether the list's entry of that name may be replaced.
 
     Returns:
-        list[PublishedFile]: One file per suffix.
+        One file per suffix.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        CheckpointError: If the checkpoint cannot be read, does not fit the
-            config, has weights that are not finite (in float16), or if the
+        CheckpointError: If the checkpoint cannot be read or does not fit the
+            config, if its weights are not finite (in float16), or if the
             name cannot be used.
     """
     out = Path(out)
@@ -106,7 +106,7 @@ def publish(
         notes=_plain(notes or {}),
     )
     state = {f'generator.{k}': v for k, v in weights.items()}
-    # All of it is made before any of it is written.
+    # Encode everything before writing anything.
     files = []
     for suffix in suffixes:
         data = _ENCODERS[suffix](state, meta)
@@ -119,15 +119,15 @@ def publish(
     return [PublishedFile(p, d, len(data)) for p, d, data in files]
 
 
-def trained_weights(cfg, checkpoint):
+def trained_weights(cfg: Config, checkpoint: Path | str) -> dict[str, Tensor]:
     """Return the weights of the network of a config, checked against it.
 
     Args:
-        cfg (Config): Config of the training.
-        checkpoint (str or Path): Training checkpoint or plain weights.
+        cfg: Config of the training.
+        checkpoint: Training checkpoint or plain weights.
 
     Returns:
-        dict[str, Tensor]: Weights without ``generator.``, contiguous.
+        Weights without the prefix ``generator.``, contiguous.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
@@ -143,14 +143,14 @@ def trained_weights(cfg, checkpoint):
     }
 
 
-def to_half(weights):
+def to_half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Round weights to float16.
 
     Args:
-        weights (dict[str, Tensor]): Weights.
+        weights: Weights by name.
 
     Returns:
-        dict[str, Tensor]: float16; integers are kept.
+        Weights in float16; integers stay as they are.
 
     Raises:
         CheckpointError: If a number is too large for float16.
@@ -169,21 +169,21 @@ def to_half(weights):
     return result
 
 
-def config_text(cfg):
-    """Return the text of a config without the places it was run in.
+def config_text(cfg: Config) -> str:
+    """Return the text of a config without the paths of its machine.
 
     Args:
-        cfg (Config): The config.
+        cfg: The config.
 
     Returns:
-        str: Python text. Of absolute paths the last part is kept.
+        Python code. Only the last part of an absolute path is kept.
     """
-    content = {k: v for k, v in _plain(cfg).items() if k not in _PLACES}
-    return Config(_without_folders(content)).pretty_text
+    content = {k: v for k, v in cfg.to_dict().items() if k not in _PLACES}
+    return Config(_without_folders(_plain(content))).pretty_text
 
 
-def _plain(value):
-    """Turn a config into what JSON knows."""
+def _plain(value: object) -> Json:
+    """Turn a config into values that JSON has."""
     if isinstance(value, Config):
         value = value.to_dict()
     if isinstance(value, dict):
@@ -195,7 +195,7 @@ def _plain(value):
     return str(value)
 
 
-def _without_folders(value):
+def _without_folders(value: Json) -> Json:
     if isinstance(value, dict):
         return {k: _without_folders(v) for k, v in value.items()}
     if isinstance(value, list):
@@ -207,14 +207,14 @@ def _without_folders(value):
     return value
 
 
-def _safetensors(state, meta):
-    # One entry: the library writes several in an order that changes, and
-    # the file would get another checksum each time.
+def _safetensors(state: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
+    # One entry: the library writes several in a varying order, and the
+    # file would get another checksum each time.
     text = json.dumps(meta, sort_keys=True)
     return save_safetensors(state, metadata={'mmdsr': text})
 
 
-def _pth(state, meta):
+def _pth(state: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     torch.save(dict(state_dict=state, meta=meta), buffer)
     return buffer.getvalue()

@@ -1,6 +1,6 @@
 """Convert checkpoints of the original MASA-SR and DSRNet.
 
-Only the names of the weights are known here, read off the released
+Only the names of the weights are used here, taken from the released
 checkpoints' key lists; the networks themselves are ours.
 """
 
@@ -49,10 +49,10 @@ class Converted(NamedTuple):
     """Result of a conversion.
 
     Args:
-        state_dict (dict[str, Tensor]): Weights under our names.
-        network (str): ``'mmdsr.MASASRNet'`` or ``'mmdsr.DSRNet'`` (variant
+        state_dict: Weights under our names.
+        network: ``'mmdsr.MASASRNet'`` or ``'mmdsr.DSRNet'`` (variant
             ``released``), the network that they fit.
-        dropped (list[str]): Original keys of the decoder that never runs.
+        dropped: Original keys of the decoder that never runs.
     """
 
     state_dict: dict[str, Tensor]
@@ -64,10 +64,10 @@ def convert_key(key: str) -> str | None:
     """Translate the name of one weight.
 
     Args:
-        key (str): Original name without ``module.`` in front.
+        key: Original name without ``module.`` in front.
 
     Returns:
-        str or None: Our name, ``None`` if the original has no such weight.
+        Our name, or ``None`` if the original has no such weight.
     """
     head, _, rest = key.partition('.')
     if head in _ENCODERS:
@@ -83,6 +83,7 @@ def convert_key(key: str) -> str | None:
     if head != 'decoder':
         return None
     module, _, rest = rest.partition('.')
+    layer: str | None
     layer, _, kind = rest.rpartition('.')
     if module not in _DECODER_MODULES or kind not in ('weight', 'bias'):
         return None
@@ -106,21 +107,23 @@ def convert_released(
     """Translate a checkpoint of the original MASA-SR or DSRNet.
 
     Args:
-        state_dict (Mapping[str, Tensor]): Original weights; a ``module.``
-            in front of the keys is removed.
-        bgr (bool): The weights were trained on BGR images, as the
-            originals are: turn the input channels of the image encoder and
-            the output channels of the decoder round, so that the result
-            takes and gives RGB. Defaults to False.
+        state_dict: Original weights; a ``module.`` in front of the keys is
+            removed.
+        bgr: Whether the weights were trained on BGR images, as the originals
+            were: reverse the input channels of the image encoder and the
+            output channels of the decoder, so that the result takes and
+            returns RGB.
 
     Returns:
-        Converted: Weights under our names.
+        Weights under our names.
 
     Raises:
-        ValueError: If a key is none of the originals', naming it, or if two
-            keys claim one weight.
+        ValueError: If a key is not one of the originals', or if two keys
+            name the same weight.
     """
-    converted, dropped, unknown = {}, [], []
+    converted: dict[str, Tensor] = {}
+    dropped: list[str] = []
+    unknown: list[str] = []
     for original, value in state_dict.items():
         key = original.removeprefix('module.')
         if key.startswith(DEAD_PREFIX):
@@ -136,14 +139,14 @@ def convert_released(
         elif name in converted:
             raise ValueError(
                 f'{original} appears twice, with and without a '
-                "'module.' prefix"
+                "'module.' prefix."
             )
         else:
             converted[name] = value.clone()
     if unknown:
         raise ValueError(
-            f'{len(unknown)} keys are of neither the original MASA-SR nor '
-            f'the original DSRNet: {", ".join(sorted(unknown)[:5])}'
+            f'{len(unknown)} keys belong neither to the original MASA-SR nor '
+            f'to the original DSRNet: {", ".join(sorted(unknown)[:5])}'
             f'{", ..." if len(unknown) > 5 else ""}'
         )
     if bgr:

@@ -104,15 +104,15 @@ def test_darkest_spot():
     assert stats.darkest_spot(lum) == pytest.approx(100 / 32 / mean, rel=1e-6)
 
 
-def test_colour():
+def test_color():
     image = np.full((8, 8, 3), 60, np.uint8)
-    assert stats.colour(image) == (0, 1)
+    assert stats.color(image) == (0, 1)
     image[...] = 200, 100, 50
-    saturation, warmth = stats.colour(image)
+    saturation, warmth = stats.color(image)
     assert saturation == pytest.approx(0.75)
     assert warmth == pytest.approx(201 / 51)
-    image[:4] = 3, 0, 0  # too dark to have a colour
-    assert stats.colour(image)[0] == pytest.approx(0.75)
+    image[:4] = 3, 0, 0  # too dark to have a color
+    assert stats.color(image)[0] == pytest.approx(0.75)
 
 
 def test_bicubic_psnr_falls_with_detail():

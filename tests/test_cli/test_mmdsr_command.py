@@ -58,7 +58,8 @@ def test_help_names_the_command(line, capsys):
 
 
 def test_tools_call_the_same(tmp_path):
-    assert {*TOOLS, 'mmdsr doctor', 'mmdsr weights'} == set(every_command())
+    own = {'mmdsr doctor', 'mmdsr verify', 'mmdsr weights'}
+    assert {*TOOLS, *own} == set(every_command())
     for line, tool in TOOLS.items():
         module = '.'.join(['mmdsr.cli', *line.split()[1:]])
         text = (ROOT / 'tools' / tool).read_text()

@@ -254,7 +254,7 @@ def test_kinds_of_depth(tmp_path):
     holes = save(tmp_path / 'b.npy', np.array([[np.nan, -1.0]]))
     assert np.isnan(to_metres(holes)).all()
     three[0, 0, 1] = 7
-    with pytest.raises(ValueError, match='coloured picture'):
+    with pytest.raises(ValueError, match='colored picture'):
         to_metres(save(tmp_path / 'jet.png', three))
     for wrong in (np.zeros((2, 2, 2)), np.array('a'), np.zeros(3)):
         with pytest.raises(ValueError, match='must hold'):

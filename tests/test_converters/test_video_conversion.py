@@ -108,7 +108,7 @@ def test_frames_without_a_reference_can_be_kept(tmp_path):
     frames = [view(texture(seed)) for seed in (30, 31, 32)]
     video = write_video(tmp_path / 'a.avi', frames)
     out = tmp_path / 'out'
-    with pytest.raises(ValueError, match='No sample is left.*reference: 3'):
+    with pytest.raises(ValueError, match=r'No sample is left.*reference: 3'):
         video_to_refsr([video], out, PLAIN)
     assert [path.name for path in tmp_path.iterdir()] == ['a.avi']
     options = VideoOptions(overlays='none', no_reference='self')
@@ -143,8 +143,11 @@ def test_overlays_are_cut_away(tmp_path):
     video_to_refsr([video], tmp_path / 'auto', VideoOptions(window=2))
     (record,) = report(tmp_path / 'auto')['videos']
     assert len(record['overlays']) == 2
-    x, y, w, h = record['framing']['box']
-    assert w == 288 and y >= 19 and y + h <= 202 and h > 150
+    _x, y, w, h = record['framing']['box']
+    assert w == 288
+    assert y >= 19
+    assert y + h <= 202
+    assert h > 150
     hr = read(tmp_path / 'auto/train/hr/a_000002.png')
     assert hr.shape == (h, w, 3)
     assert psnr(frames[2][y : y + h], hr) > 30
@@ -316,7 +319,8 @@ def test_every_file_of_a_folder_is_read_or_named(tmp_path):
     ) | {'empty.wmv': 0}
     assert [file for file, _, _ in summary.problems] == ['empty.wmv']
     (note,) = summary.notes
-    assert note.startswith('One file is left out') and 'notes.txt' in note
+    assert note.startswith('One file is left out')
+    assert 'notes.txt' in note
     assert note in (out / 'report.html').read_text()
     assert report(out)['notes'] == [note]
 
@@ -336,7 +340,7 @@ def test_a_joined_recording(tmp_path):
     assert sorted(fates(record)) == list(range(0, 50, 5))
     assert not record['problems']
     assert record['notes'] == [
-        'Its time stamps start anew at 0:01.00; times go on there.'
+        'Its time stamps start over at 0:01.00; times continue there.'
     ]
     for entry in record['samples']:
         assert (entry['frame'] < 25) == (entry['reference'] < 25)
@@ -362,7 +366,8 @@ def test_a_crash_of_the_decoder(tmp_path, monkeypatch):
     assert file == 'run 0.avi'
     assert re.match(r'damaged at frame \d+: .* SIGSEGV', text)
     kept = {v['name']: len(v['samples']) for v in summary.videos}
-    assert kept['run-1'] == 5 and 5 <= kept['run-0'] < 30
+    assert kept['run-1'] == 5
+    assert 5 <= kept['run-0'] < 30
 
 
 def test_nothing_to_read(tmp_path):
@@ -394,7 +399,8 @@ def test_names_cannot_break_the_page(tmp_path):
     )
     video_to_refsr([video], tmp_path / 'out', PLAIN)
     page = (tmp_path / 'out' / 'report.html').read_text()
-    assert '<script' not in page and '<b>' not in page
+    assert '<script' not in page
+    assert '<b>' not in page
     assert '&lt;b&gt;.avi' in page
 
 

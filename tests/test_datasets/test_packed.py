@@ -168,7 +168,7 @@ def test_damaged_image_is_named_and_nothing_left(refsr_root, tmp_path):
 def test_too_small_a_disk(refsr_root, tmp_path, monkeypatch):
     usage = shutil._ntuple_diskusage(10**6, 10**6, 10**5)
     monkeypatch.setattr('shutil.disk_usage', lambda folder: usage)
-    with pytest.raises(OSError, match='The copy takes .* GB'):
+    with pytest.raises(OSError, match=r'The copy takes .* GB'):
         pack(refsr_root, tmp_path / 'packed')
 
 

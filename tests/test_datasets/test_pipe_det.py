@@ -9,8 +9,8 @@ from mmdsr.converters.masks_to_coco import masks_to_coco
 
 pytest.importorskip('mmdet')
 
-from mmdet.registry import DATASETS  # noqa: E402
-from mmdet.visualization import DetLocalVisualizer  # noqa: E402
+from mmdet.registry import DATASETS
+from mmdet.visualization import DetLocalVisualizer
 
 (CONFIG,) = documented_datasets('mmdet')
 
@@ -50,5 +50,6 @@ def test_in_mmdet(tmp_path):
         'gt', black, samples[1], draw_pred=False, out_file=str(out)
     )
     drawn = read(out).any(axis=2)
-    assert drawn[2:10, 4:16].all() and drawn[20:28, 30:40].all()
+    assert drawn[2:10, 4:16].all()
+    assert drawn[20:28, 30:40].all()
     assert not drawn[16:19, 2:20].any()

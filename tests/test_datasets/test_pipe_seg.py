@@ -140,7 +140,7 @@ def test_values_that_are_no_ids(root):
             TRANSFORMS.build(dict(type='mmdsr.LoadPipeMask', **wrong))
     for content in (b'', b'text', path.read_bytes()[:60]):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match='pipe0_0001.png cannot be read'):
+        with pytest.raises(ValueError, match=r'pipe0_0001.png cannot be read'):
             load(dict(results))
 
 
@@ -150,7 +150,9 @@ def test_errors(root, tmp_path):
         build(SIMPLE, root, other='crack', **lists)
     with pytest.raises(ValueError, match='source_classes'):
         build(SIMPLE, root, source_classes=('background', 'crack'))
-    with pytest.raises(FileNotFoundError, match='no folder .*; set data_root'):
+    with pytest.raises(
+        FileNotFoundError, match=r'no folder .*; set data_root'
+    ):
         build(SIMPLE, tmp_path / 'nowhere')
     with pytest.raises(
         FileNotFoundError, match=r'no images \*.jpg; set img_s'
@@ -161,7 +163,7 @@ def test_errors(root, tmp_path):
         build(SIMPLE, root)
     (root / 'images' / 'train' / 'loop').unlink()
     (root / 'masks' / 'train' / 'pipe1_0001.png').unlink()
-    with pytest.raises(FileNotFoundError, match='lacks 1 masks .*pipe1_0001'):
+    with pytest.raises(FileNotFoundError, match=r'lacks 1 masks .*pipe1_0001'):
         build(SIMPLE, root)
     assert not build(SIMPLE, root, lazy_init=True)._fully_initialized
 

@@ -60,7 +60,8 @@ def codes(dataset, i):
 
 def test_the_header_is_the_official_one():
     assert ','.join(HEADER) == OFFICIAL
-    assert set(CIW) == set(CLASSES) and len(CIW) == 17
+    assert set(CIW) == set(CLASSES)
+    assert len(CIW) == 17
     assert set(LABEL_SETS['17']) - set(LABEL_SETS['15']) == {'PB', 'OS'}
     # The order of the columns, so that an index means the same everywhere.
     assert list(LABEL_SETS['17']) == [c for c in HEADER if c in CLASSES]
@@ -119,7 +120,7 @@ def test_in_mmpretrain(root, tmp_path):
 
 def test_missing_images(root, monkeypatch):
     (root / 'train' / '00000219.png').unlink()
-    with pytest.raises(FileNotFoundError, match='lacks 1 of the 4 .*219.png'):
+    with pytest.raises(FileNotFoundError, match=r'lacks 1 of the 4 .*219.png'):
         build(root)
     said = []
     monkeypatch.setattr(
@@ -129,7 +130,8 @@ def test_missing_images(root, monkeypatch):
     assert [codes(dataset, i) for i in range(3)] == [
         ['FS', 'OP'], [], ['RB', 'OK'],
     ]  # fmt: skip
-    assert len(said) == 1 and '00000219.png' in said[0]
+    assert len(said) == 1
+    assert '00000219.png' in said[0]
     # Not one that is wanted is missing.
     assert len(build(root, label_set='defect', missing='skip')) == 3
     for path in (root / 'train').iterdir():
@@ -143,12 +145,12 @@ def table(root, *lines):
 
 
 def test_wrong_tables(root):
-    with pytest.raises(FileNotFoundError, match='no file .*Val.csv'):
+    with pytest.raises(FileNotFoundError, match=r'no file .*Val.csv'):
         build(root, ann_file='SewerML_Val.csv')
-    with pytest.raises(FileNotFoundError, match='no folder .*valid'):
+    with pytest.raises(FileNotFoundError, match=r'no folder .*valid'):
         build(root, data_prefix='valid')
     table(root, OFFICIAL.replace(',FS', ''), ROWS[0])
-    with pytest.raises(ValueError, match='no column FS. It must start with'):
+    with pytest.raises(ValueError, match=r'no column FS. It must start with'):
         build(root)
     for wrong, text in (
         (ROWS[0].replace('.png,10,0,0', '.png,10,0,2'), "line 3: RB is '2'"),
@@ -162,7 +164,7 @@ def test_wrong_tables(root):
             build(root)
     for content in (b'', b'\x00\x01', b'\xff\xfe\xff', b'PK\x03\x04junk'):
         (root / 'SewerML_Train.csv').write_bytes(content)
-        with pytest.raises(ValueError, match='no column|no CSV text'):
+        with pytest.raises(ValueError, match=r'no column|no CSV text'):
             build(root)
 
 
@@ -191,7 +193,7 @@ def test_arguments(root):
         dict(missing='ignore'),
         dict(classes=('RB',)),
     ):
-        with pytest.raises(ValueError, match='label_set|missing'):
+        with pytest.raises(ValueError, match=r'label_set|missing'):
             build(root, **wrong)
 
 

@@ -137,7 +137,8 @@ def test_a_fallback_is_a_whole_map(image):
     found = PipeDepth()(image)
     assert found.problem
     assert found.depth.shape == image.shape[:2]
-    assert np.isfinite(found.depth).all() and (found.depth > 0).all()
+    assert np.isfinite(found.depth).all()
+    assert (found.depth > 0).all()
 
 
 @pytest.mark.parametrize(

@@ -376,7 +376,7 @@ def test_a_damaged_data_set_names_the_file(refsr_root, tmp_path):
         with pytest.raises(ValueError) as caught:
             dataset[0]
         text = str(caught.value)
-        assert str(path) in text and reason in text and 'anew' in text
+        assert str(path) in text and reason in text and 'again' in text
     path.unlink()
     with pytest.raises(ValueError, match='no such file'):
         dataset[0]

@@ -147,7 +147,7 @@ def test_mmpretrain_keeps_its_data_preprocessor_at_the_top():
         (dict(default_scope='mmagic'), "has default_scope='mmagic'"),
         (
             {'model.data_preprocessor.sr': dict(weights='x')},
-            'super-resolves by itself',
+            'already super-resolves',
         ),
         (
             {'model.data_preprocessor.type': 'mmrotate.Mine'},
@@ -168,7 +168,9 @@ def test_what_does_not_fit_is_refused(change, message):
 
 
 def test_unknown_input():
-    with pytest.raises(UsageError, match="no input 'mr'; known: lr, bicubic"):
+    with pytest.raises(
+        UsageError, match="no input 'mr': choose one of lr, bicubic"
+    ):
         enable_sr(detector(plain()), 'mr')
 
 

@@ -155,7 +155,7 @@ def test_weights_that_do_not_fit(good, start, tmp_path):
     with pytest.raises(UsageError, match='keys fit; .*of another shape'):
         start('a', resume=str(good), **wider)
     save_weights(read_checkpoint(good)['state_dict'], tmp_path / 'weights.pth')
-    with pytest.raises(UsageError, match='no checkpoint of a training'):
+    with pytest.raises(UsageError, match='not a checkpoint of a training'):
         start('a', resume=str(tmp_path / 'weights.pth'))
     assert not list((tmp_path / 'a').glob('iter_*'))
 

@@ -97,7 +97,7 @@ def test_roughness():
     assert found == pytest.approx(expected / plain, rel=1e-3)
     hole = np.where(x % 3 == 1, np.nan, true)
     hole[::2] = np.nan
-    with pytest.raises(ValueError, match='three pixels'):
+    with pytest.raises(ValueError, match='three adjacent pixels'):
         roughness(true, hole)
-    with pytest.raises(ValueError, match='one shape'):
+    with pytest.raises(ValueError, match='same shape'):
         roughness(true[1:], true)

@@ -86,7 +86,7 @@ def test_known_is_the_share_of_the_truth(maps):
 
 def test_refusals(maps):
     predicted, true = maps
-    with pytest.raises(ValueError, match='one shape'):
+    with pytest.raises(ValueError, match='same shape'):
         abs_rel(predicted[1:], true)
     with pytest.raises(ValueError, match='No pixel'):
         depth_errors(np.full_like(true, np.nan), true)

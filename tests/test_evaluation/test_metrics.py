@@ -109,7 +109,7 @@ def test_refuses():
         metric.evaluate()
     with pytest.raises(ValueError, match='no sample'):
         metric.evaluate(3)
-    with pytest.raises(ValueError, match='colour image'):
+    with pytest.raises(ValueError, match=r'must be \(3, H, W\)'):
         to_rgb_array(torch.zeros(1, 4, 4), 'BGR')
 
 

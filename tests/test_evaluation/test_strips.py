@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mmdsr.evaluation import make_strip, psnr, upscale
-from mmdsr.evaluation.strips import colour_depth
+from mmdsr.evaluation.strips import color_depth
 
 
 def colours(seed, height, width):
@@ -32,7 +32,7 @@ def test_panels_are_the_images():
     np.testing.assert_array_equal(found[2], ref)
     np.testing.assert_array_equal(found[3], sr)
     np.testing.assert_array_equal(found[4], hr)
-    np.testing.assert_array_equal(found[5][::4, ::4], colour_depth(depth))
+    np.testing.assert_array_equal(found[5][::4, ::4], color_depth(depth))
 
 
 def test_captions_are_above_and_change_nothing_below():
@@ -76,7 +76,7 @@ def test_references_of_other_sizes_are_fitted():
 
 def test_depth_colours():
     depth = np.array([[0, 0.5, 1, np.nan]])
-    picture = colour_depth(depth).astype(int)
+    picture = color_depth(depth).astype(int)
     brightness = picture.sum(axis=2)[0]
     assert brightness[0] < brightness[1] < brightness[2]
     assert picture[0, 3].tolist() == [96, 96, 96]
@@ -86,7 +86,7 @@ def test_depth_colours():
 
 def test_refuses():
     lr, sr = colours(0, 8, 8), colours(1, 32, 32)
-    with pytest.raises(ValueError, match='no whole multiple'):
+    with pytest.raises(ValueError, match='integer multiple'):
         make_strip(lr, None, sr[:-1])
-    with pytest.raises(ValueError, match='hr is'):
+    with pytest.raises(ValueError, match='hr must have the shape'):
         make_strip(lr, None, sr, hr=sr[:-1])

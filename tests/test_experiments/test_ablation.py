@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ from mmdsr.experiments.ablation.table import (
     table_csv,
 )
 from mmdsr.experiments.runs import TrainingRun, iteration, place_of
-from mmdsr.experiments.table import summarise, text_of
+from mmdsr.experiments.table import summarize, text_of
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs'
@@ -41,7 +42,10 @@ QUICK = AblationRow('Quick', CONFIGS / 'dsrnet/teacher_quick.py')
 )
 def test_the_studies_of_the_paper_fit_any_budget(path):
     study = read_study(path)
-    budget = Budget(iters=300, crop=48, data_root='data/x', teacher='t.pth')
+    budget = Budget(iters=300, crop=48, teacher='t.pth')
+    mixed = path.stem == 'parts_x'
+    if not mixed:
+        budget.data_root = 'data/x'
     for row in study.rows:
         cfg = prepare(row, budget, seed=4)
         assert cfg.train_cfg.max_iters == 300
@@ -49,7 +53,13 @@ def test_the_studies_of_the_paper_fit_any_budget(path):
         assert not any(s['by_epoch'] for s in cfg.param_scheduler)
         assert cfg.randomness.seed == 4
         assert cfg.val_dataloader is None
-        assert cfg.train_dataloader.dataset.data_root == 'data/x'
+        if mixed:
+            assert cfg.param_scheduler[0].total_steps == 300
+            one_root = replace(budget, data_root='data/x')
+            with pytest.raises(UsageError, match='mixes several'):
+                prepare(row, one_root, seed=4)
+        else:
+            assert cfg.train_dataloader.dataset.data_root == 'data/x'
         crops = [
             step['lr_size']
             for step in cfg.train_dataloader.dataset.pipeline
@@ -171,7 +181,7 @@ def test_rows_of_several_studies_are_put_together(tmp_path):
     assert both.title == named.title
     assert both.rows[:-1] == named.rows
     assert both.rows[-1].config == QUICK.config
-    with pytest.raises(UsageError, match="no study 'table99'; known: table10"):
+    with pytest.raises(UsageError, match="'table99'; known: parts_x, table10"):
         find_study(['table99'], folder)
 
 
@@ -240,8 +250,8 @@ def test_lines_from_numbers_worked_by_hand():
     assert c.psnr.spread is None
     assert d.psnr is None
     assert d.note == 'no depth maps'
-    assert summarise([5.0]).count == 1
-    assert text_of(summarise([-0.0004]), 3, '+') == '+0.000'
+    assert summarize([5.0]).count == 1
+    assert text_of(summarize([-0.0004]), 3, '+') == '+0.000'
 
 
 def test_the_three_files_say_the_same(tmp_path):

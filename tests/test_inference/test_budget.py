@@ -85,11 +85,12 @@ def test_less_memory_gives_smaller_tiles(networks):
     assert tiles[0] == budget.LARGEST
     assert tiles == sorted(set(tiles), reverse=True)
     for tile, mib in zip(tiles, (1500, 500, 250, 150), strict=True):
-        assert tile % 16 == 0 and takes([tile, tile]) <= mib * MIB
+        assert tile % 16 == 0
+        assert takes([tile, tile]) <= mib * MIB
     # Small images are not cut, whatever their tiles would be.
     assert choose(150 * MIB, size=(40, 64)) is None
     for limit in (50 * MIB, -1):
-        with pytest.raises(MemoryError, match='720x576.*in tiles of 64'):
+        with pytest.raises(MemoryError, match=r'720x576.*in tiles of 64'):
             choose(limit)
     assert choose(400 * MIB, overlap=80) >= 96
 
@@ -156,7 +157,8 @@ def test_tiles_fit_into_the_free_memory(monkeypatch, sizes):
     sizes.clear()
     monkeypatch.setattr(budget, 'free_memory', lambda device: 300 * MIB)
     found = resolver([image])[0]
-    assert len(sizes) > 1 and max(max(size) for size in sizes) < 128
+    assert len(sizes) > 1
+    assert max(max(size) for size in sizes) < 128
     assert torch.equal(found, expected)
     # What is asked for counts, not what would be chosen.
     sizes.clear()

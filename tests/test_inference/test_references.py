@@ -31,7 +31,7 @@ def test_file(tmp_path, monkeypatch):
     assert torch.equal(references.find(info), image)
     sample = SimpleNamespace(metainfo=info)
     assert torch.equal(references.find(sample), image)
-    # As every path of a data set, it is seen from the working directory.
+    # As every path of a data set, it is relative to the working directory.
     monkeypatch.chdir(tmp_path)
     assert torch.equal(references.find(dict(ref_path='sub/ref.png')), image)
 
@@ -75,7 +75,7 @@ def test_lone_frames_are_their_own_reference(tmp_path):
     for name in ('x_1.png', 'y_1.png'):
         save(tmp_path / name)
     references = References('neighbor')
-    with pytest.warns(UserWarning, match='x_1.png has no neighbour'):
+    with pytest.warns(UserWarning, match='x_1.png has no neighbor'):
         assert references.find(dict(img_path=tmp_path / 'x_1.png')) is None
     with warnings.catch_warnings():
         warnings.simplefilter('error')
@@ -94,11 +94,11 @@ def test_says_what_is_missing(tmp_path):
         files.find(dict(ref_path=tmp_path / 'broken.png'))
     with pytest.raises(ValueError, match="needs img_path in each sample's"):
         References('neighbor').find({})
-    with pytest.raises(FileNotFoundError, match=r'b.png.*no image in its'):
+    with pytest.raises(FileNotFoundError, match=r'b.png.*not an image in its'):
         References('neighbor').find(dict(img_path=tmp_path / 'b.png'))
     save(tmp_path / 'a.png')
+    info = dict(flip=True, flip_direction='up')
     with pytest.raises(ValueError, match='flip_direction must be'):
-        info = dict(flip=True, flip_direction='up')
         files.find(dict(ref_path=tmp_path / 'a.png', **info))
 
 

@@ -1,5 +1,7 @@
 """Tiles: they cover the image, and their borders cannot be seen."""
 
+import itertools
+
 import pytest
 import torch
 from inference_cases import noise, pipe
@@ -16,10 +18,12 @@ def test_tiles_cover_the_image(length, tile, overlap):
     tiles = tiling.make_tiles(length, length, tile, overlap, multiple=16)
     spans = sorted({t.x for t in tiles})
     assert len(tiles) == len(spans) ** 2
-    assert spans[0][0] == 0 and spans[-1][1] == length
+    assert spans[0][0] == 0
+    assert spans[-1][1] == length
     for start, stop in spans:
-        assert start % 16 == 0 and 0 < stop - start <= tile
-    for one, other in zip(spans, spans[1:], strict=False):
+        assert start % 16 == 0
+        assert 0 < stop - start <= tile
+    for one, other in itertools.pairwise(spans):
         assert one[1] - other[0] >= overlap
 
 

@@ -77,7 +77,7 @@ def test_training_checkpoint_is_read_whole(tmp_path, zipped):
     path = tmp_path / 'iter_8.pth'
     saved = _training_checkpoint()
     torch.save(saved, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(Exception, match='[Ww]eights.only'):
+    with pytest.raises(Exception, match=r'[Ww]eights.only'):
         torch.load(path, weights_only=True)
     read = read_checkpoint(path)
     history = read['message_hub'].pop('log_scalars')['train/loss']
@@ -164,7 +164,7 @@ def test_broken_files_are_named(tmp_path):
     torch.save([1, 2], tmp_path / 'list.pth')
     with pytest.raises(CheckpointError, match='contains a list'):
         read_checkpoint(tmp_path / 'list.pth')
-    with pytest.raises(FileNotFoundError, match='none.pth'):
+    with pytest.raises(FileNotFoundError, match=r'none.pth'):
         read_checkpoint(tmp_path / 'none.pth')
 
 
@@ -199,11 +199,11 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
     net = nn.Conv2d(3, 5, 3)
     before = net.weight.clone()
     with pytest.raises(
-        CheckpointError, match='0 of 2 keys fit; 2 of another shape.*bias'
+        CheckpointError, match=r'0 of 2 keys fit; 2 of another shape.*bias'
     ):
         load_generator(net, path)
     assert torch.equal(net.weight, before)
-    with pytest.raises(CheckpointError, match='missing.*unexpected'):
+    with pytest.raises(CheckpointError, match=r'missing.*unexpected'):
         load_generator(nn.Sequential(nn.Conv2d(3, 4, 3)), path)
 
 
@@ -253,7 +253,7 @@ def test_more_values_than_there_are(tmp_path):
     with pytest.raises(CheckpointError, match=r'a \(1 value\)'):
         read_checkpoint(path)
     torch.save({'a': torch.zeros(2, 2).to_sparse()}, path)
-    with pytest.raises(CheckpointError, match='a is no dense tensor'):
+    with pytest.raises(CheckpointError, match='a is not a dense tensor'):
         read_checkpoint(path)
 
 

@@ -98,5 +98,5 @@ def test_other_formats_are_refused_by_name(tmp_path):
     assert manifest['format'] == 'mmdsr-pipe'
     assert 'scale' not in manifest
     assert read_manifest(tmp_path, ('x', 'mmdsr-pipe')) == manifest
-    with pytest.raises(ValueError, match="'mmdsr-pipe'.*'mmdsr-refsr'"):
+    with pytest.raises(ValueError, match=r"'mmdsr-pipe'.*'mmdsr-refsr'"):
         read_manifest(tmp_path)

@@ -86,7 +86,7 @@ def test_weights_of_the_hosts(offline):
     with pytest.raises(UsageError, match='no weights of that name'):
         fetch.check_weights(cfg)
     cfg.load_from = 'none.pth'
-    with pytest.raises(UsageError, match='none.pth .load_from. does not exi'):
+    with pytest.raises(UsageError, match=r'none.pth .load_from. does not exi'):
         fetch.check_weights(cfg)
 
 

@@ -22,7 +22,8 @@ def test_round_trip(tmp_path):
     write_flow(path, flow, visible)
     assert [p.name for p in path.parent.iterdir()] == ['a.png']
     again, seen = read_flow(path)
-    assert again.dtype == np.float32 and seen.dtype == bool
+    assert again.dtype == np.float32
+    assert seen.dtype == bool
     # Half a step of 1/64.
     assert np.abs(again - flow).max() <= 0.5 / 64 + 1e-6
     np.testing.assert_array_equal(seen, visible)
@@ -62,10 +63,11 @@ def test_wrong_shapes(flow, visible):
 
 
 def refused(path):
-    with pytest.raises(ValueError, match='is no flow image') as error:
+    with pytest.raises(ValueError, match='is not a flow image') as error:
         read_flow(path)
     text = str(error.value)
-    assert text.startswith(str(path)) and '\n' not in text
+    assert text.startswith(str(path))
+    assert '\n' not in text
     return text
 
 

@@ -198,7 +198,7 @@ def test_broken_frames(tmp_path, kind):
     frames = make_run(tmp_path / 'cam', 5)
     (frames / 'f10.png').write_bytes(BROKEN[kind])
     out = tmp_path / 'out'
-    with pytest.raises(ValueError, match='f10.png'):
+    with pytest.raises(ValueError, match=r'f10.png'):
         frames_to_refsr(frames, out, holdout=[0])
     assert sorted(p.name for p in tmp_path.iterdir()) == ['cam']
     summary = frames_to_refsr(frames, out, holdout=[0], on_error='skip')
@@ -219,7 +219,7 @@ def test_odd_sizes(tmp_path, size):
     odd = picture(5, *size)
     Image.fromarray(odd).save(frames / 'f9.png')
     out = tmp_path / 'out'
-    with pytest.raises(ValueError, match='f9.png.*no multiple of 4'):
+    with pytest.raises(ValueError, match=r'f9.png.*no multiple of 4'):
         frames_to_refsr(frames, out, holdout=[0], on_error='skip')
     assert not out.exists()
     frames_to_refsr(frames, out, holdout=[0], odd_size='crop')
@@ -271,7 +271,7 @@ def test_tiny_frames(tmp_path):
     frames = make_run(tmp_path / 'cam', 3)
     Image.new('RGB', (1, 1)).save(frames / 'f8.png')
     out = tmp_path / 'out'
-    with pytest.raises(ValueError, match='f8.png: 1x1 is too small'):
+    with pytest.raises(ValueError, match=r'f8.png: 1x1 is too small'):
         frames_to_refsr(frames, out, holdout=[0], odd_size='crop')
     frames_to_refsr(frames, out, holdout=[0], on_error='skip')
     assert stems(out, 'train') == ['cam_f9']
@@ -291,7 +291,7 @@ def _kinds():
         ),
         'wide': (
             Image.fromarray(wide),
-            '16-bit grey to 8 bits',
+            '16-bit gray to 8 bits',
             np.repeat(np.asarray(grey)[..., None], 3, 2),
         ),
         'alpha': (alpha, 'transparency dropped', picture(0)),
@@ -354,12 +354,13 @@ def test_depth(tmp_path, suffix):
     )
     assert summary.without_depth == 1
     depth_lr = content(out, 'train', 'depth_lr', 'cam_f9')
-    assert depth_lr.shape == (16, 18) and (depth_lr == 2250).all()
+    assert depth_lr.shape == (16, 18)
+    assert (depth_lr == 2250).all()
     assert (content(out, 'train', 'depth_ref', 'cam_f8') == 2250).all()
     assert not (out / 'train' / 'depth_ref' / 'cam_f9.png').exists()
     np.save(depth / 'f8.npy', np.ones((4, 4), np.float32))
     (depth / 'f8.png').unlink(missing_ok=True)
-    with pytest.raises(ValueError, match='depth map .*f8.npy is 4x4'):
+    with pytest.raises(ValueError, match=r'depth map .*f8.npy is 4x4'):
         frames_to_refsr(
             frames.parent,
             tmp_path / 'other',
@@ -377,7 +378,7 @@ def test_find_runs_refuses(tmp_path):
         find_runs(tmp_path)
     make_run(tmp_path / 'a', 2)
     Image.fromarray(picture(0)).save(tmp_path / 'x.png')
-    with pytest.raises(ValueError, match='itself and in sub-folders'):
+    with pytest.raises(ValueError, match='itself and in subfolders'):
         find_runs(tmp_path)
     (tmp_path / 'x.png').unlink()
     Image.fromarray(picture(0)).save(tmp_path / 'a' / 'f8.jpg')

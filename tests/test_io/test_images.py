@@ -101,7 +101,7 @@ def test_read_depth_refuses(tmp_path):
     with pytest.raises(ValueError, match='16-bit'):
         read_depth(tmp_path / 'picture.png')
     np.save(tmp_path / 'ints.npy', np.ones((4, 4), int))
-    with pytest.raises(ValueError, match='floats in metres'):
+    with pytest.raises(ValueError, match='floats in meters'):
         read_depth(tmp_path / 'ints.npy')
     for name in ('broken.npy', 'broken.png'):
         (tmp_path / name).write_bytes(b'nothing')

@@ -50,9 +50,11 @@ def test_everything_arrives(tmp_path):
         read(folder / 'lr/run0_0001.png'), downscale(hr)
     )
     depth_lr = read(folder / 'depth_lr/run0_0001.png')
-    assert depth_lr.shape == (4, 6) and (depth_lr == 1500).all()
+    assert depth_lr.shape == (4, 6)
+    assert (depth_lr == 1500).all()
     depth_ref = read(folder / 'depth_ref/run0_0001.png')
-    assert depth_ref.shape == (8, 4) and not depth_ref.any()
+    assert depth_ref.shape == (8, 4)
+    assert not depth_ref.any()
     # No folder for what there is not.
     assert sorted(p.name for p in (out / 'test').iterdir()) == [
         'hr',
@@ -89,7 +91,7 @@ def test_flow_must_fit(tmp_path):
         {**good, 'flow': np.zeros((4, 6))},
         {**good, 'visible': None},
     ):
-        with pytest.raises(ValueError, match='flow is|must be'):
+        with pytest.raises(ValueError, match=r'flow is|must be'):
             write_sample(tmp_path, 'a_0', image(0), image(1), **bad)
     # hr says that a sample is complete.
     assert not (tmp_path / 'hr').exists()
@@ -221,7 +223,7 @@ def test_a_run_in_two_splits_is_refused(tmp_path):
 
 def test_register_needs_the_files(tmp_path):
     writer = RefSRWriter(tmp_path / 'set')
-    with pytest.raises(ValueError, match='not .completely. written'):
+    with pytest.raises(ValueError, match=r'not .completely. written'):
         writer.register('train', 'run0_0001')
     writer.add('train', 'run0_0001', image(), image())
     with pytest.raises(ValueError, match='twice'):

@@ -19,12 +19,13 @@ def test_a_profile_is_converted(tmp_path):
     found = read_picture(tmp_path / 'a.tif')
     # L* = 138 / 2.55 = 54.1 without colour is grey 129 of sRGB.
     assert abs(found.rgb.astype(int) - 129).max() <= 2
-    assert found.note == 'LAB to RGB, colour profile to sRGB'
+    assert found.note == 'LAB to RGB, color profile to sRGB'
     # sRGB itself is what is wanted.
     image = Image.new('RGB', (16, 16), (60, 180, 0))
     image.save(path, icc_profile=_bytes(ImageCms.createProfile('sRGB')))
     found = read_picture(path)
-    assert (found.rgb == (60, 180, 0)).all() and not found.note
+    assert (found.rgb == (60, 180, 0)).all()
+    assert not found.note
 
 
 def _bytes(profile):
@@ -37,7 +38,7 @@ def test_a_broken_profile_is_said(tmp_path):
     image.save(path, icc_profile=b'no profile')
     found = read_picture(path)
     assert (found.rgb == (60, 180, 0)).all()
-    assert found.note.startswith('its colour profile ignored (')
+    assert found.note.startswith('its color profile ignored (')
 
 
 def test_transparency(tmp_path):
@@ -48,13 +49,15 @@ def test_transparency(tmp_path):
     Image.fromarray(pixels).save(path)
     found = read_picture(path)
     # What is hidden takes the colour of what is seen beside it.
-    assert (found.rgb == (10, 200, 30)).all() and not found.note
+    assert (found.rgb == (10, 200, 30)).all()
+    assert not found.note
     assert (found.alpha == pixels[..., 3]).all()
     assert read_rgb(path)[1] == 'transparency dropped'
     pixels[..., 3] = 255
     Image.fromarray(pixels).save(path)
     found = read_picture(path)
-    assert found.alpha is None and (found.rgb == pixels[..., :3]).all()
+    assert found.alpha is None
+    assert (found.rgb == pixels[..., :3]).all()
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from mmdsr.sim import PipeRun
-from mmdsr.sim.materials import MATERIALS, material_of
-from mmdsr.sim.scene import draw_scene
+from mmdsr.sim.scene.materials import MATERIALS, material_of
+from mmdsr.sim.scene.scene import draw_scene
 
 SIZE = (112, 80)
 

@@ -9,7 +9,7 @@ from mmdsr.sim.jit import _FOLDER, KERNELS, jit
 
 
 def compiled_of(name):
-    module = import_module(f'mmdsr.sim.{name}')
+    module = import_module('mmdsr.sim.' + name.replace('/', '.'))
     return [
         value
         for value in vars(module).values()
@@ -20,8 +20,11 @@ def compiled_of(name):
 
 def test_every_module_with_compiled_functions_is_part_of_the_key():
     folder = Path(mmdsr.sim.__file__).parent
-    found = {p.stem for p in folder.glob('*.py') if compiled_of(p.stem)}
-    assert found == set(KERNELS)
+    names = [
+        path.relative_to(folder).with_suffix('').as_posix()
+        for path in folder.glob('*/*.py')
+    ]
+    assert {name for name in names if compiled_of(name)} == set(KERNELS)
 
 
 def test_the_cache_is_kept_under_the_key():

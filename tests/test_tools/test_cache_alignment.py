@@ -38,7 +38,8 @@ def test_dis_resume_and_overwrite(root):
     assert 'test: 2 samples aligned' in out
     stem = 'train0_0000'
     flow, confidence = read_alignment(root, 'train', 'dis', stem)
-    assert flow.shape == (48, 64, 2) and confidence.shape == (48, 64, 1)
+    assert flow.shape == (48, 64, 2)
+    assert confidence.shape == (48, 64, 1)
     # The reference is HR moved by 8 pixels.
     assert abs(np.median(flow[..., 0]) - 2) < 0.25
     assert abs(np.median(flow[..., 1])) < 0.25
@@ -86,6 +87,35 @@ def test_a_trained_aligner(root, tmp_path):
     assert not (root / 'test/align-other').exists()
 
 
+def test_an_aligner_that_takes_depth(root, tmp_path):
+    torch.manual_seed(0)
+    flownet = dict(FLOWNET, depth_input=True)
+    net = MODELS.build(dict(flownet))
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    state = {f'generator.{k}': v for k, v in net.state_dict().items()}
+    torch.save(state, tmp_path / 'weights.pth')
+    config = tmp_path / 'flow.py'
+    text = f"""
+model = dict(type='mmdsr.FlowEditor', generator=dict({flownet}))
+test_dataloader = dict(dataset=dict(pipeline=[
+    dict(type='mmdsr.LoadDepth', key='depth_lr', near=NEAR),
+    dict(type='mmdsr.LoadDepth', key='depth_ref', image_key='ref', scale=4),
+]))
+"""
+    flows = []
+    for near in (0.25, 1.0):
+        config.write_text(text.replace('NEAR', str(near)))
+        args = '--config', config, '--checkpoint', tmp_path / 'weights.pth'
+        _, out, _ = run(root, '--name', f'near{near:.0f}', *args)
+        assert 'train: 4 samples aligned' in out
+        flows.append(
+            read_alignment(root, 'train', f'near{near:.0f}', 'train0_0000')[0]
+        )
+    assert np.isfinite(flows).all()
+    assert not np.array_equal(*flows)
+
+
 def test_refuses(root, tmp_path):
     def message(*args):
         code, _, text = run(*args)
@@ -97,8 +127,8 @@ def test_refuses(root, tmp_path):
     both = '--config', 'none.py', '--checkpoint', 'x'
     assert 'choose another name' in message(root, '--name', 'dis', *both)
     assert 'no config' in message(root, '--name', 'a', *both)
-    assert 'may have' in message(root, '--name', '../a', *both)
-    assert 'no data set' in message(tmp_path / 'none', '--name', 'dis')
+    assert 'may only consist of' in message(root, '--name', '../a', *both)
+    assert 'not a data set' in message(tmp_path / 'none', '--name', 'dis')
     shutil.rmtree(root / 'test/ref')
     assert 'ref' in message(root, '--name', 'dis', '--splits', 'test')
     first = root / 'train/lr/train0_0000.png'

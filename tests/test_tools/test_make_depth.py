@@ -44,7 +44,7 @@ def test_frames(frames, tmp_path):
     assert read_depth(out / 'run 1/0.png').shape == (64, 96)
     again = call(*args)
     assert again.returncode == 0
-    assert '3 were there' in again.stdout
+    assert '3 existed already' in again.stdout
     other = call(*args[:-1], '0.4')
     assert other.returncode == 2
     assert 'exists already' in other.stderr
@@ -124,8 +124,15 @@ def test_data_set(tmp_path):
             'no folder no',
         ),
         (
-            ('frames', 'IN', 'OUT', '--provider', 'transformers')
-            + ('--checkpoint', 'no'),
+            (
+                'frames',
+                'IN',
+                'OUT',
+                '--provider',
+                'transformers',
+                '--checkpoint',
+                'no',
+            ),
             '--allow-download',
         ),
         (('frames', 'no', 'OUT', '--provider', 'pipe'), 'no folder no'),
@@ -162,14 +169,14 @@ def test_interrupted_by_the_user(frames, tmp_path):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert 'goes on from here' in errors
+    assert 'repeat the command to resume' in errors
     assert not out.exists()
     for path in frames.glob('run 1/*.bmp'):
         if int(path.stem) > 12:
             path.unlink()
     result = call(*args)
     assert result.returncode == 0, result.stderr
-    assert 'were there' in result.stdout
+    assert 'existed already' in result.stdout
 
 
 def test_evaluation(tmp_path):

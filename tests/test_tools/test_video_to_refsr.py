@@ -51,7 +51,8 @@ def test_a_data_set_and_its_report(videos, tmp_path):
     assert '12 training and 6 test samples from 18 frames' in done.stdout
     assert (out / 'report.html').is_file()
     again = call(videos, out, '--every', 1)
-    assert again.returncode == 2 and 'exists already' in again.stderr
+    assert again.returncode == 2
+    assert 'exists already' in again.stderr
     # Nothing is left to do for the same call, which may have been killed
     # when all was written.
     before = (out / 'report.json').stat().st_mtime_ns
@@ -77,7 +78,10 @@ def test_a_data_set_and_its_report(videos, tmp_path):
     ('args', 'message'),
     [
         (['--crop', 0, 0, 64, 64, '--overlays', 'auto'], 'not both'),
-        (['--overlays', 'none', '--overlays', '0,0,9,9'], 'does not go with'),
+        (
+            ['--overlays', 'none', '--overlays', '0,0,9,9'],
+            'cannot be combined with',
+        ),
         (['--overlays', '0,0,9'], 'neither auto, none nor X,Y,W,H'),
         (['--size', 450, 320], 'multiples of the scale 4'),
         (['--every', 2, '--step-seconds', 1], 'not allowed with'),
@@ -95,14 +99,17 @@ def test_wrong_arguments(videos, tmp_path, args, message):
 
 def test_nothing_usable(tmp_path):
     done = call(tmp_path / 'nowhere.mpg', tmp_path / 'out')
-    assert done.returncode == 2 and 'no file or folder' in done.stderr
+    assert done.returncode == 2
+    assert 'no file or folder' in done.stderr
     (tmp_path / 'text.mp4').write_text('no video\n' * 50)
     done = call(tmp_path / 'text.mp4', tmp_path / 'out')
-    assert done.returncode == 2 and 'No video can be read' in done.stderr
+    assert done.returncode == 2
+    assert 'No video can be read' in done.stderr
     loop = tmp_path / 'loop.mp4'
     loop.symlink_to(loop)
     done = call(loop, tmp_path / 'out')
-    assert done.returncode == 2 and 'circle' in done.stderr
+    assert done.returncode == 2
+    assert 'circle' in done.stderr
     assert not (tmp_path / 'out').exists()
 
 
@@ -120,7 +127,7 @@ def test_interrupt_and_go_on(videos, tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130, stderr
-    assert 'the same command goes on' in stderr
+    assert 'repeat the command to resume' in stderr
     assert 'Traceback' not in stderr
     assert not out.exists()
     with pytest.raises(ProcessLookupError):  # nobody of it is left

@@ -226,6 +226,17 @@ def test_align_ref_is_the_networks_own_warp(ref):
     np.testing.assert_allclose(large, expected, atol=1)
 
 
+def test_align_ref_takes_the_depth_along():
+    before = sample()
+    depth = np.random.default_rng(5).random((20, 28, 1)).astype(np.float32)
+    after = AlignRef()(dict(before, depth_ref=depth))
+    assert after['depth_ref'].shape == (20, 28, 1)
+    expected = torch_warp(depth, before['flow'], 1)
+    # OpenCV's weights are multiples of 1/32.
+    np.testing.assert_allclose(after['depth_ref'], expected, atol=0.07)
+    assert 'depth_ref' not in AlignRef()(dict(before))
+
+
 def test_shares_of_spoilt_references():
     np.random.seed(0)
     before = sample()

@@ -39,7 +39,8 @@ def outcome(path):
         count = 0
         for _, time, image in read_video(path, problems=problems):
             assert time >= 0
-            assert image.dtype == np.uint8 and image.shape[2] == 3
+            assert image.dtype == np.uint8
+            assert image.shape[2] == 3
             count += 1
     except VideoError as error:
         return 0, [str(error)]

@@ -56,7 +56,8 @@ def test_the_same_frames_as_in_this_process(video):
     there = list(
         read_video(video, sampler=Sampler(None, 0.5), stats=there_stats)
     )
-    assert len(here) == 16 and there_stats == stats
+    assert len(here) == 16
+    assert there_stats == stats
     for one, other in zip(here, there, strict=True):
         assert one[:2] == other[:2]
         np.testing.assert_array_equal(one[2], other[2])
@@ -96,9 +97,10 @@ def test_a_crash_at_the_start(video, child, monkeypatch):
 
     monkeypatch.setattr(video_reader._Child, '__iter__', crash)
     for call in (lambda: probe(video), lambda: list(read_video(video))):
-        with pytest.raises(VideoError, match='can be decoded: .* by SIGSEGV'):
+        with pytest.raises(VideoError, match=r'can be decoded: .* by SIGSEGV'):
             call()
-    assert len(child) == 2 and all(c.poll() for c in child)
+    assert len(child) == 2
+    assert all(c.poll() for c in child)
 
 
 def test_leaving_early_ends_the_child(video, child):

@@ -98,7 +98,7 @@ def test_score():
 
 
 def test_no_usable_reference():
-    images = drive(texture(11), 4) + [view(texture(12))]
+    images = [*drive(texture(11), 4), view(texture(12))]
     refs = references(images)
     assert refs[:4] == [3, 3, 3, 2] or None not in refs[:4]
     assert refs[4] is None

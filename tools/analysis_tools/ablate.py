@@ -2,8 +2,8 @@
 
 Trains every row with every seed, tests the last weights, and writes a table
 (table.md, .csv, .json) and a plot of PSNR against cost (plot.png). The same
-command goes on after a stop: what is done is kept, what was half done goes on
-from its checkpoint.
+command continues after a stop: what is done is kept, what was half done
+continues from its checkpoint.
 
 Example:
     python tools/analysis_tools/ablate.py table10 --iters 2000 \
@@ -14,6 +14,8 @@ Example:
 """
 
 import argparse
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmdsr.experiments.ablation.experiment import run_study
@@ -28,7 +30,9 @@ from mmdsr.experiments.arguments import (
 STUDIES = Path(__file__).parents[2] / 'configs/ablations'
 
 
-def parse_args(argv=None):
+def parse_args(
+    argv: Sequence[str] | None = None,
+) -> tuple[ArgumentParser, Namespace]:
     """Return the parser and the parsed arguments."""
     names = ', '.join(sorted(path.stem for path in STUDIES.glob('*.yml')))
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
@@ -80,7 +84,7 @@ def parse_args(argv=None):
     return parser, parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the study."""
     parser, args = parse_args(argv)
     out = Path(args.out or Path('work_dirs', Path(args.study[0]).stem))

@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from argparse import Namespace
+from collections.abc import Sequence
 
 import torch
 from rich.console import Console
@@ -12,7 +14,7 @@ from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
 
 
-def parse_args(argv=None):
+def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config with a model.generator')
@@ -48,7 +50,7 @@ def parse_args(argv=None):
     return args
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the tool."""
     args = parse_args(argv)
     console = Console()

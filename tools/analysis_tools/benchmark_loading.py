@@ -10,6 +10,8 @@ Example:
 
 import argparse
 import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -22,7 +24,9 @@ from mmdsr.errors import UsageError
 from mmdsr.io.files import write_bytes
 
 
-def parse_args(argv=None):
+def parse_args(
+    argv: Sequence[str] | None = None,
+) -> tuple[ArgumentParser, Namespace]:
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -71,7 +75,7 @@ def parse_args(argv=None):
     return parser, parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print and write."""
     parser, args = parse_args(argv)
     progress = Console(stderr=True)

@@ -12,6 +12,8 @@ Example:
 """
 
 import argparse
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 
 import torch
 from rich.console import Console
@@ -27,7 +29,9 @@ from mmdsr.experiments.compare_references import (
 from mmdsr.experiments.comparison import compare
 
 
-def parse_args(argv=None):
+def parse_args(
+    argv: Sequence[str] | None = None,
+) -> tuple[ArgumentParser, Namespace]:
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('config', help='config file')
@@ -75,7 +79,7 @@ def parse_args(argv=None):
     return parser, parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Compare."""
     parser, args = parse_args(argv)
     try:

@@ -13,7 +13,10 @@ Example:
 import argparse
 import json
 import sys
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -42,7 +45,7 @@ COLUMNS = {
 }
 
 
-def parse_args(argv=None):
+def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n')[0],
@@ -96,7 +99,7 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def make_table(title, results):
+def make_table(title: str, results: dict[str, Any]) -> Table:
     """Return the results as a table."""
     shown = [key for key in COLUMNS if key in results['all']]
     table = Table(title=title, box=SIMPLE, pad_edge=False)
@@ -114,7 +117,7 @@ def make_table(title, results):
     return table
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run; return the exit code."""
     args = vars(parse_args(argv))
     console = Console(stderr=True)

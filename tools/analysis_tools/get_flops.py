@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from argparse import Namespace
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -18,7 +20,7 @@ from mmdsr.errors import UsageError
 from mmdsr.registry import MODELS
 
 
-def parse_args(argv=None):
+def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config with a model.generator')
@@ -41,7 +43,7 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the tool."""
     args = parse_args(argv)
     try:

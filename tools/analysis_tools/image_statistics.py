@@ -1,6 +1,6 @@
 """Compare simulated runs with real sequences by image statistics.
 
-Luminance, gradients, power spectrum, colour, darkness of the far end and
+Luminance, gradients, power spectrum, color, darkness of the far end and
 what x4 bicubic interpolation loses, per sequence of images; and, for
 simulated runs, whether they lie within the range of all real sequences (two
 or more).
@@ -11,6 +11,8 @@ Example:
 """
 
 import argparse
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -19,7 +21,9 @@ from rich.progress import track
 from mmdsr.analysis import statistics_report as report
 
 
-def parse_args(argv=None):
+def parse_args(
+    argv: Sequence[str] | None = None,
+) -> tuple[ArgumentParser, Namespace]:
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -87,7 +91,7 @@ def parse_args(argv=None):
     return parser, args
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print and write."""
     parser, args = parse_args(argv)
     progress = Console(stderr=True)

@@ -5,12 +5,14 @@ Example:
     python tools/dev/fuzz.py images videos --count 500
 
 The same inputs each time: an input follows from its kind and its number.
-Stopped, the same command goes on from what ``--out`` says. The exit code is 1
-if anything ended in a raw error, killed the process or left half a file.
+Stopped, the same command continues from what ``--out`` says. The exit code is
+1 if anything ended in a raw error, killed the process or left half a file.
 """
 
 import argparse
 import sys
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -21,7 +23,7 @@ from mmdsr.dev.fuzz import FAULTS, OUTCOMES, fuzz
 from mmdsr.dev.kinds import KINDS
 
 
-def parse_args(argv=None):
+def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument(
@@ -48,7 +50,7 @@ def parse_args(argv=None):
     return args
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run; return the exit code."""
     args = parse_args(argv)
     kinds = args.kinds or list(KINDS)
@@ -56,7 +58,7 @@ def main(argv=None):
     with Progress(console=Console(stderr=True)) as bars:
         bar = bars.add_task('', total=args.count)
 
-        def show(kind, counts):
+        def show(kind: str, counts: dict[str, int]) -> None:
             bars.update(bar, description=kind, completed=counts['tried'])
 
         result = fuzz(kinds, args.count, args.out, args.keep, show)

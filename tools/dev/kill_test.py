@@ -1,4 +1,4 @@
-"""Kill the tools that write much, and see whether they go on as if nothing.
+"""Kill the tools that write much, and see whether they continue as if nothing.
 
 Example:
     python tools/dev/kill_test.py
@@ -12,6 +12,7 @@ killed, and nothing else may be left. The exit code is 1 if not.
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOGS = ('2*_*', '2*_*/*', '2*_*/*/*', '2*_*/*/*/*', 'run.py')
 
 
-def make_sewersim(folder):
+def make_sewersim(folder: Path) -> Callable[[Path], list[str]]:
     """A few frames of the simulator."""
     size = ['--size', '64', '64', '--runs', '4', '--frames', '2']
     tool = ROOT / 'tools/dataset_converters/make_sewersim.py'
@@ -37,7 +38,7 @@ def make_sewersim(folder):
     ]
 
 
-def super_resolve(folder):
+def super_resolve(folder: Path) -> Callable[[Path], list[str]]:
     """A folder of images, enlarged by the bundled network."""
     tool = ROOT / 'tools/super_resolve.py'
     batch = ['--batch-size', '1']
@@ -50,7 +51,7 @@ def super_resolve(folder):
     ]
 
 
-def video_to_refsr(folder):
+def video_to_refsr(folder: Path) -> Callable[[Path], list[str]]:
     """A recording, made into a data set."""
     tool = ROOT / 'tools/dataset_converters/video_to_refsr.py'
     options = ['--holdout', '0', '--step-seconds', '0.1']
@@ -63,7 +64,7 @@ def video_to_refsr(folder):
     ]
 
 
-def train(folder):
+def train(folder: Path) -> Callable[[Path], list[str]]:
     """A training of eight iterations with a checkpoint after each two."""
     from mmdsr.io.layout import RefSRWriter
 
@@ -107,7 +108,7 @@ TOOLS = {
 }
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument(

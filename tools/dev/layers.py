@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / 'docs/_static/layers.svg'
 
 
-def main():
+def main() -> int:
     """Draw, or compare; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument(

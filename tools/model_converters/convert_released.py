@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmdsr.errors import CheckpointError
@@ -9,7 +11,7 @@ from mmdsr.io.checkpoint import read_checkpoint, save_weights
 from mmdsr.weights.released import convert_released
 
 
-def parse_args(argv=None):
+def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('input', help='original checkpoint (.pth)')
@@ -17,7 +19,7 @@ def parse_args(argv=None):
     parser.add_argument(
         '--keep-channel-order',
         action='store_true',
-        help='keep the order of the colour channels; by default the weights, '
+        help='keep the order of the color channels; by default the weights, '
         'trained on BGR images, are changed to take and give RGB',
     )
     parser.add_argument(
@@ -26,7 +28,7 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the tool."""
     args = parse_args(argv)
     try:

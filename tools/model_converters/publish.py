@@ -12,6 +12,8 @@ Example:
 """
 
 import argparse
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmdsr.engine.launch import load_config
@@ -21,7 +23,9 @@ from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.weights.publish import publish
 
 
-def parse_args(argv=None):
+def parse_args(
+    argv: Sequence[str] | None = None,
+) -> tuple[ArgumentParser, Namespace]:
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('config', help='config of the training')
@@ -68,7 +72,7 @@ def parse_args(argv=None):
     return parser, parser.parse_args(argv)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Publish."""
     parser, args = parse_args(argv)
     try:

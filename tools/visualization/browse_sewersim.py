@@ -7,17 +7,19 @@ labels of whole images shows their names.
 
 import argparse
 import sys
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmdsr.io.images import write_png
 from mmdsr.io.manifest import SPLITS
-from mmdsr.sim.browse import place_beside, read_rows_of, render_rows
-from mmdsr.sim.contact_sheet import contact_sheet
+from mmdsr.sim.preview.browse import place_beside, read_rows_of, render_rows
+from mmdsr.sim.preview.contact_sheet import contact_sheet
 
 RENDER = {'seed': 0, 'runs': None, 'frame': 8, 'size': (448, 320)}
 
 
-def parse_args(argv=None):
+def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -116,7 +118,7 @@ def rows_of(args: argparse.Namespace) -> list:
     )
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
     args = parse_args(argv)
     try:

@@ -14,7 +14,7 @@ dsrnet_nano = dict(
     channels=(8, 16, 40),
     encoder_blocks=(1, 1, 1),
     decoder_blocks=(1, 1, 1, 7, 2, 2),
-    # The smallest width that eight groups of normalisation allow.
+    # The smallest width that eight groups of normalization allow.
     depth_net=dict(type='mmdsr.DepthUNet', base_channels=8),
     # As in dsrnet_t.py.
     block_size=16,

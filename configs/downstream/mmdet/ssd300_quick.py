@@ -2,7 +2,7 @@
 
 A training step of VGG16 takes a core 0.9 s per image; ResNet-18 of a quarter
 of its width takes 0.03 s, less than MobileNetV2 of a quarter. Its batch
-normalisation lets it learn without pretrained weights. Sizes, strides and
+normalization lets it learn without pretrained weights. Sizes, strides and
 anchors are those of SSD300.
 """
 

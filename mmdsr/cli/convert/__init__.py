@@ -1,4 +1,4 @@
-"""``mmdsr convert``: data sets from what there is."""
+"""``mmdsr convert``: data sets from existing material."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ COMMANDS = {
     name: Command(f'mmdsr.cli.convert.{name}', about)
     for name, about in (
         ('video', 'inspection videos to a super-resolution data set'),
-        ('frames', 'folders of frames in order likewise'),
+        ('frames', 'folders of consecutive frames to the same'),
         ('photos', 'photographs to pairs with exactly known flow'),
         ('pairs', 'a published data set of pairs to our layout'),
-        ('masks', 'masks of class ids to boxes (COCO JSON)'),
+        ('masks', 'masks of class IDs to boxes (COCO JSON)'),
         ('subset', 'a small part of a Sewer-ML table'),
         ('depth', 'depth maps for frames or a data set'),
-        ('alignment', 'the flow of every sample, to be kept beside it'),
+        ('alignment', 'the flow of every sample, stored next to it'),
         ('pack', 'a copy of a data set that needs no decoding'),
     )
 }

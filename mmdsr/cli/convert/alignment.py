@@ -1,8 +1,8 @@
-"""Find the flow of every sample of a data set once, and keep it beside it.
+"""Compute the flow of every sample of a data set once and store it next to it.
 
-An aligner that is not trained along need not run at every training step:
-mmdsr.LoadAlignment reads what this writes, SPLIT/align-NAME/STEM.npy. An
-interrupted call resumes where it was when it is repeated.
+An aligner that is not trained itself need not run at every training step:
+mmdsr.LoadAlignment reads what this writes, SPLIT/align-NAME/STEM.npy. Repeat
+an interrupted call to resume it.
 
 Examples:
     mmdsr convert alignment data/photos-refsr \
@@ -14,19 +14,24 @@ Examples:
 
 import argparse
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from rich.console import Console
 from rich.progress import track
+from torch import nn
 
 from mmdsr.datasets.alignment_cache import Alignments
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.io.manifest import SPLITS
-from mmdsr.registry import MODELS
+from mmdsr.registry import MODELS, TRANSFORMS
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     """Return the parser and the parsed arguments."""
     parser = argparse.ArgumentParser(
         prog=prog,
@@ -35,7 +40,9 @@ def parse_args(argv=None, prog=None):
     )
     parser.add_argument('data_root', type=Path, help='data set')
     parser.add_argument(
-        '--name', required=True, help='of the cache; "dis" needs no config'
+        '--name',
+        required=True,
+        help='name of the cache; "dis" needs no config',
     )
     parser.add_argument('--config', help='config of a mmdsr.FlowEditor')
     parser.add_argument('--checkpoint', help='file or working directory')
@@ -43,11 +50,14 @@ def parse_args(argv=None, prog=None):
         '--splits', nargs='+', choices=SPLITS, default=list(SPLITS)
     )
     parser.add_argument(
-        '--overwrite', action='store_true', help='make existing files anew'
+        '--overwrite', action='store_true', help='replace existing files'
     )
     args = parser.parse_args(argv)
     if not re.fullmatch(r'[a-z0-9][a-z0-9_-]*', args.name):
-        parser.error(f'the name {args.name!r} may have a-z, 0-9, - and _')
+        parser.error(
+            f'the name {args.name!r} may only consist of a-z, 0-9, - and _, '
+            'and must begin with a letter or digit'
+        )
     if (args.config is None) != (args.checkpoint is None):
         parser.error('--config and --checkpoint go together')
     if args.config is None and args.name != 'dis':
@@ -56,37 +66,57 @@ def parse_args(argv=None, prog=None):
             'name "dis" for OpenCV\'s'
         )
     if args.config is not None and args.name == 'dis':
-        parser.error('"dis" is OpenCV\'s; choose another name')
+        parser.error('"dis" is OpenCV\'s aligner: choose another name')
     return parser, args
 
 
-def build_aligner(config, checkpoint):
-    """Build the aligner of a training, or OpenCV's."""
-    if config is None:
-        return MODELS.build(dict(type='mmdsr.DISAligner')).eval()
+def build_aligner(
+    config: str | None, checkpoint: str | None = None
+) -> tuple[nn.Module, Compose | None]:
+    """Build the aligner of a training, or OpenCV's.
+
+    Returns:
+        The aligner, and what loads the depth maps if it takes any.
+    """
+    if config is None or checkpoint is None:
+        return MODELS.build(dict(type='mmdsr.DISAligner')).eval(), None
     if not Path(config).is_file():
         raise FileNotFoundError(f'There is no config {config}.')
-    aligner = MODELS.build(Config.fromfile(config).model.generator)
+    cfg = Config.fromfile(config)
+    aligner = MODELS.build(cfg.model.generator)
     load_generator(aligner, find_checkpoint(checkpoint))
-    return aligner.eval()
+    aligner.eval()
+    if not getattr(aligner, 'depth_input', False):
+        return aligner, None
+    steps = [
+        step
+        for step in cfg.test_dataloader.dataset.pipeline
+        if step['type'] == 'mmdsr.LoadDepth'
+    ]
+    return aligner, Compose([TRANSFORMS.build(step) for step in steps])
 
 
-def main(argv=None, prog=None):
-    """Run the tool; returns the exit code."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; return the exit code."""
     parser, args = parse_args(argv, prog)
     try:
         splits = [s for s in args.splits if (args.data_root / s).is_dir()]
         if not splits:
             raise FileNotFoundError(
                 f'{args.data_root} has no folder {" or ".join(args.splits)}: '
-                'it is no data set.'
+                'it is not a data set.'
             )
-        aligner = build_aligner(args.config, args.checkpoint)
+        aligner, load_depth = build_aligner(args.config, args.checkpoint)
         for split in splits:
             made = 0
             for new in track(
                 Alignments(
-                    aligner, args.data_root, split, args.name, args.overwrite
+                    aligner,
+                    args.data_root,
+                    split,
+                    args.name,
+                    args.overwrite,
+                    load_depth,
                 ),
                 description=split,
                 console=Console(stderr=True),

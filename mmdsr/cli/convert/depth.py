@@ -2,31 +2,35 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 from rich.progress import track
 
 from mmdsr.depth import build_provider
 from mmdsr.depth.dataset import dataset_depth
-from mmdsr.depth.frames import frames_depth
+from mmdsr.depth.frames import Report, frames_depth
 from mmdsr.depth.options import add_provider_options
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog=prog,
         description=__doc__,
         epilog='The providers are described in docs/depth.md. Exit code: 0 '
         'all done, 1 some images got no map, 2 nothing done, 130 '
-        'interrupted (the same command goes on).',
+        'interrupted (repeat the command to resume).',
     )
     modes = parser.add_subparsers(dest='mode', required=True)
     frames = modes.add_parser(
-        'frames', help='a folder of maps parallel to a folder of frames'
+        'frames', help='a folder of maps laid out like a folder of frames'
     )
     frames.add_argument(
-        'frames', help='folder of frames, or of sub-folders with one run each'
+        'frames', help='folder of frames, or of subfolders with one run each'
     )
     frames.add_argument('out', help='folder of maps to be made')
     dataset = modes.add_parser(
@@ -34,20 +38,20 @@ def parse_args(argv=None, prog=None):
     )
     dataset.add_argument('root', help='root of the data set')
     dataset.add_argument(
-        '--scale', type=int, help='of a data set without a manifest'
+        '--scale', type=int, help='scale of a data set without a manifest'
     )
     for mode in (frames, dataset):
         mode.add_argument(
             '--overwrite',
             action='store_true',
-            help='replace maps that are there',
+            help='replace existing maps',
         )
         add_provider_options(mode)
     return parser.parse_args(argv)
 
 
-def show_report(report, console):
-    """Print what was written, and what was not and why."""
+def show_report(report: Report, console: Console) -> None:
+    """Print what was written, and what was not, and why."""
     for title, groups in (
         ('No depth', report.failed),
         ('Fallback', report.fallback),
@@ -61,7 +65,7 @@ def show_report(report, console):
                 markup=False,
                 highlight=False,
             )
-    kept = f', {report.kept} were there' if report.kept else ''
+    kept = f', {report.kept} existed already' if report.kept else ''
     console.print(
         f'{report.written} of {report.total} maps written{kept}, '
         f'{len(report.fallback)} of them a fallback, '
@@ -70,8 +74,8 @@ def show_report(report, console):
     )
 
 
-def main(argv=None, prog=None):
-    """Run; return the exit code."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; return the exit code."""
     args = vars(parse_args(argv, prog))
     console = Console(stderr=True, soft_wrap=True)
     mode, overwrite = args.pop('mode'), args.pop('overwrite')
@@ -81,10 +85,7 @@ def main(argv=None, prog=None):
         for key in ('frames', 'out', 'root', 'scale')
         if key in args
     }
-
-    def progress(items, text, total):
-        return track(items, text, total, console=console)
-
+    progress = partial(track, console=console)
     try:
         if name == 'file':
             args['frames'] = places.get('frames', places.get('root'))
@@ -102,7 +103,7 @@ def main(argv=None, prog=None):
         )
         return 2
     except KeyboardInterrupt:
-        console.print('Interrupted; the same command goes on from here.')
+        console.print('Interrupted: repeat the command to resume.')
         return 130
     show_report(report, Console(soft_wrap=True))
     return 1 if report.failed else 0

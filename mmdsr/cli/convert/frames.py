@@ -1,24 +1,32 @@
 """Turn folders of video frames into a super-resolution data set."""
 
 import argparse
+from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 from rich.progress import track
 
-from mmdsr.converters.frames_to_refsr import REFERENCES, frames_to_refsr
+from mmdsr.converters.frames_to_refsr import (
+    REFERENCES,
+    Summary,
+    frames_to_refsr,
+)
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog=prog,
         description=__doc__,
-        epilog='The layout, the choice of references and what is held out '
+        epilog='The layout, the choice of references and the held-out frames '
         'are described in docs/data.md.',
     )
     parser.add_argument(
         'frames',
-        help='folder of frames, or of sub-folders with one run each',
+        help='folder of frames, or of subfolders with one run each',
     )
     parser.add_argument('out', help='data set to be made')
     parser.add_argument('--scale', type=int, default=4)
@@ -26,7 +34,8 @@ def parse_args(argv=None, prog=None):
         '--reference',
         choices=REFERENCES,
         default='next',
-        help='the frame GAP places away, or the sharpest at most that far',
+        help='the frame GAP places away, or the sharpest one at most that far '
+        'away',
     )
     parser.add_argument('--gap', type=int, default=1, metavar='N')
     parser.add_argument(
@@ -35,32 +44,32 @@ def parse_args(argv=None, prog=None):
         default=['0.2'],
         metavar='RUN|FRACTION',
         help='runs for the test split, or one fraction of the runs (of the '
-        'frames if there is one run; 0 = none, 1 = all)',
+        'frames if there is only one run; 0 = none, 1 = all)',
     )
     parser.add_argument(
         '--depth',
         metavar='DIR',
         help='depth maps at full size, laid out like the frames: 16-bit '
-        'PNG or .npy in metres',
+        'PNG or .npy in meters',
     )
     parser.add_argument(
         '--depth-unit',
         type=float,
         default=0.001,
-        help='metres per step of the 16-bit PNG',
+        help='meters per step of the 16-bit PNG',
     )
     parser.add_argument(
         '--on-error',
         choices=('refuse', 'skip'),
         default='refuse',
-        help='unreadable, truncated or too small frames, and frames of '
-        'another size than their reference',
+        help='unreadable, truncated or too small frames, and frames whose '
+        'size differs from that of their reference',
     )
     parser.add_argument(
         '--odd-size',
         choices=('refuse', 'crop', 'skip'),
         default='refuse',
-        help='frames whose sides are no multiple of the scale',
+        help='frames whose sides are not multiples of the scale',
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace an existing OUT'
@@ -68,8 +77,8 @@ def parse_args(argv=None, prog=None):
     return parser.parse_args(argv)
 
 
-def show_summary(summary, console):
-    """Print what was written, and what was not and why."""
+def show_summary(summary: Summary, console: Console) -> None:
+    """Print what was written, and what was not, and why."""
     for line in summary.warnings():
         console.print(line, style='yellow', markup=False, highlight=False)
     if summary.without_depth:
@@ -81,14 +90,11 @@ def show_summary(summary, console):
     )
 
 
-def main(argv=None, prog=None):
-    """Run; return the exit code."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; return the exit code."""
     args = parse_args(argv, prog)
     console = Console(stderr=True, soft_wrap=True)
-
-    def progress(items, text, total):
-        return track(items, text, total, console=console)
-
+    progress = partial(track, console=console)
     try:
         summary = frames_to_refsr(**vars(args), progress=progress)
     except (OSError, ValueError) as error:

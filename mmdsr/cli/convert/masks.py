@@ -1,6 +1,8 @@
-"""Make boxes and instance masks (COCO JSON) from masks of class ids."""
+"""Make boxes and instance masks (COCO JSON) from masks of class IDs."""
 
 import argparse
+from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 from rich.progress import track
@@ -8,7 +10,7 @@ from rich.progress import track
 from mmdsr.converters.masks_to_coco import MIN_AREA, masks_to_coco
 
 
-def class_id(text):
+def class_id(text: str) -> tuple[str, int]:
     """Parse NAME=ID."""
     name, _, number = text.partition('=')
     if not name or not number.isdecimal():
@@ -16,7 +18,9 @@ def class_id(text):
     return name, int(number)
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog=prog,
@@ -33,7 +37,7 @@ def parse_args(argv=None, prog=None):
         nargs='+',
         type=class_id,
         metavar='NAME=ID',
-        help='ids in the masks (default JO=1 IL=2 IN=3)',
+        help='IDs in the masks (default JO=1 IL=2 IN=3)',
     )
     parser.add_argument(
         '--min-area',
@@ -47,19 +51,19 @@ def parse_args(argv=None, prog=None):
         type=int,
         choices=(0, 1, 2),
         default=0,
-        help='channel with the ids in colour masks, 0 = red (default)',
+        help='channel with the IDs in color masks, 0 = red (default)',
     )
     parser.add_argument(
         '--other',
         choices=('refuse', 'skip'),
         default='refuse',
-        help='values in the masks that are no id; skip = background',
+        help='values in the masks that are not IDs; skip = background',
     )
     parser.add_argument(
         '--on-error',
         choices=('refuse', 'skip'),
         default='refuse',
-        help='unreadable files, unequal sizes, images without a mask',
+        help='unreadable files, different sizes, images without a mask',
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace an existing OUT'
@@ -73,14 +77,11 @@ def parse_args(argv=None, prog=None):
     return args
 
 
-def main(argv=None, prog=None):
-    """Run; return the exit code."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; return the exit code."""
     args = parse_args(argv, prog)
     console = Console(stderr=True, soft_wrap=True)
-
-    def progress(items, text, total):
-        return track(items, text, total, console=console)
-
+    progress = partial(track, console=console)
     try:
         summary = masks_to_coco(**vars(args), progress=progress)
     except (OSError, ValueError, ImportError) as error:

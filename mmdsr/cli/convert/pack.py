@@ -2,12 +2,13 @@
 
 The copy holds the same pixels as uncompressed images: it takes two to three
 times the space, and loading takes a third of the time. Train on it with
-train_dataloader.dataset.data_root=OUT. See docs/loading.md for when that
-pays.
+train_dataloader.dataset.data_root=OUT. See docs/loading.md for when this
+pays off.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import (
@@ -21,7 +22,9 @@ from rich.progress import (
 from mmdsr.datasets.packed import pack
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog=prog,
@@ -36,8 +39,8 @@ def parse_args(argv=None, prog=None):
     return parser.parse_args(argv)
 
 
-def main(argv=None, prog=None):
-    """Run the tool; returns the exit code."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; return the exit code."""
     args = parse_args(argv, prog)
     columns = (
         TextColumn('files'),
@@ -61,7 +64,7 @@ def main(argv=None, prog=None):
         return 2
     except KeyboardInterrupt:
         print(
-            'Interrupted; the same command goes on from here.',
+            'Interrupted: repeat the command to resume.',
             file=sys.stderr,
         )
         return 130

@@ -1,16 +1,25 @@
 """Turn a published data set of image pairs into our layout."""
 
 import argparse
+from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 from rich.progress import track
 
-from mmdsr.converters.pairs import CUFED_LEVELS, find_cufed, find_deep_sewer
+from mmdsr.converters.pairs import (
+    CUFED_LEVELS,
+    Pair,
+    find_cufed,
+    find_deep_sewer,
+)
 from mmdsr.converters.pairs_to_refsr import pairs_to_refsr
 from mmdsr.io.depth_values import KINDS
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog=prog,
@@ -34,27 +43,27 @@ def parse_args(argv=None, prog=None):
         nargs=2,
         default=(448, 320),
         metavar=('W', 'H'),
-        help='resize to this, as the authors do (default 448 320)',
+        help='resize to this size, as the authors do (default 448 320)',
     )
     sewer.add_argument(
         '--keep-size',
         dest='size',
         action='store_const',
         const=None,
-        help='do not resize; cut to multiples of 4',
+        help='do not resize; crop to multiples of 4',
     )
     sewer.add_argument(
         '--depth',
         choices=(*KINDS, 'none'),
         default='inverse',
-        help='meaning of the depth files: the larger the nearer (default), '
-        'the larger the farther, or do not use them',
+        help='meaning of the depth files: larger is nearer (default), larger '
+        'is farther, or do not use them',
     )
     sewer.add_argument(
         '--depth-scale',
         type=float,
         help='inverse: the value that stands for 0.25 m (default 255); '
-        'distance: metres per step (default 1)',
+        'distance: meters per step (default 1)',
     )
     cufed = sets.add_parser(
         'cufed', help='ROOT/train/{input,ref} and ROOT/test/CUFED5'
@@ -64,18 +73,18 @@ def parse_args(argv=None, prog=None):
         nargs='+',
         default=['1'],
         metavar='N',
-        help='references of CUFED5, 1 (most alike, default) to 5, each '
+        help='references of CUFED5, 1 (most similar, default) to 5, each '
         'making a sample; or "stacked": all five in one tall image',
     )
     for part in (sewer, cufed):
-        part.add_argument('root', help='folder of the published set')
+        part.add_argument('root', help='folder of the published data set')
         part.add_argument('out', help='data set to be made')
         part.add_argument(
             '--on-error',
             choices=('refuse', 'skip'),
             default='refuse',
             help='unreadable, truncated or too small images, and training '
-            'pairs of unequal size',
+            'pairs of different sizes',
         )
         part.add_argument(
             '--overwrite', action='store_true', help='replace an existing OUT'
@@ -83,7 +92,7 @@ def parse_args(argv=None, prog=None):
     return parser.parse_args(argv)
 
 
-def find(args):
+def find(args: argparse.Namespace) -> list[Pair]:
     """Return the pairs that the arguments ask for."""
     if args.dataset == 'deep-sewer':
         return find_deep_sewer(args.root, args.pair, args.depth != 'none')
@@ -99,14 +108,11 @@ def find(args):
     return find_cufed(args.root, 'stacked')
 
 
-def main(argv=None, prog=None):
-    """Run; return the exit code."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; return the exit code."""
     args = parse_args(argv, prog)
     console = Console(stderr=True, soft_wrap=True)
-
-    def progress(items, text, total):
-        return track(items, text, total, console=console)
-
+    progress = partial(track, console=console)
     depth = getattr(args, 'depth', 'none')
     try:
         summary = pairs_to_refsr(

@@ -1,10 +1,12 @@
 """Make pairs with exactly known flow from any folder of photographs.
 
-An interrupted call goes on where it was when it is repeated.
+Repeat an interrupted call to resume it.
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from rich.console import Console
 from rich.progress import track
@@ -15,13 +17,16 @@ from mmdsr.converters.photo_recipe import DEGRADATIONS, Recipe
 from mmdsr.converters.photos_to_refsr import photos_to_refsr
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog=prog,
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='What is drawn, and how far, is said in docs/datasets.md.',
+        epilog='What is drawn at random, and from what ranges, is described '
+        'in docs/datasets.md.',
     )
     parser.add_argument('photos', help='folder of photographs')
     parser.add_argument('out', help='data set to be made')
@@ -31,7 +36,7 @@ def parse_args(argv=None, prog=None):
         nargs=2,
         default=(320, 320),
         metavar=('W', 'H'),
-        help='of hr and ref, multiples of 4 (default 320 320)',
+        help='size of hr and ref, multiples of 4 (default 320 320)',
     )
     parser.add_argument(
         '--pairs',
@@ -39,7 +44,7 @@ def parse_args(argv=None, prog=None):
         nargs=2,
         default=(900, 60),
         metavar=('TRAIN', 'TEST'),
-        help='how many of each split (default 900 60); 0 leaves it out',
+        help='number of pairs in each split (default 900 60); 0 leaves it out',
     )
     parser.add_argument(
         '--test-share',
@@ -53,14 +58,14 @@ def parse_args(argv=None, prog=None):
         '--workers',
         type=int,
         default=1,
-        help='processes (default 1); the files do not depend on it',
+        help='number of processes (default 1); it does not change the files',
     )
     parser.add_argument(
         '--halve-above',
         type=int,
         default=Recipe.halve_above,
         metavar='PIXELS',
-        help='halve photographs with a longer side than this (default '
+        help='halve photographs whose longer side exceeds this (default '
         f'{Recipe.halve_above}); most are soft at full size',
     )
     parser.add_argument(
@@ -90,13 +95,13 @@ def parse_args(argv=None, prog=None):
         choices=tuple(LICENSES),
         default=(),
         metavar='NAME',
-        help=f'licenses not to use, of {", ".join(LICENSES)}',
+        help=f'licenses not to use, from {", ".join(LICENSES)}',
     )
     parser.add_argument(
         '--any-license',
         action='store_true',
-        help='use photographs of other or unknown licenses, too; weights '
-        'trained on them should not be given away',
+        help='use photographs with other or unknown licenses, too; weights '
+        'trained on them should not be distributed',
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace an existing OUT'
@@ -104,15 +109,13 @@ def parse_args(argv=None, prog=None):
     return parser.parse_args(argv)
 
 
-def main(argv=None, prog=None):
-    """Run; return the exit code."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; return the exit code."""
     args = parse_args(argv, prog)
     console = Console(stderr=True, soft_wrap=True)
+    progress = partial(track, console=console)
 
-    def progress(items, text, total):
-        return track(items, text, total, console=console)
-
-    def fail(error, code):
+    def fail(error: object, code: int) -> int:
         console.print(
             f'Error: {error}', style='red', markup=False, highlight=False
         )
@@ -143,13 +146,13 @@ def main(argv=None, prog=None):
     except RuntimeError as error:
         return fail(error, 1)
     except KeyboardInterrupt:
-        return fail('interrupted; the same command goes on from here', 130)
+        return fail('interrupted: repeat the command to resume', 130)
     out = Console(soft_wrap=True)
     for line in summary.warnings():
         out.print(line, style='yellow', markup=False, highlight=False)
     crops, photos = summary.crops, summary.photos
     out.print(
-        f'{crops["looked"]} crops looked at: {crops["soft"]} soft, '
+        f'{crops["looked"]} crops examined: {crops["soft"]} soft, '
         f'{crops["flat"]} flat',
         markup=False,
     )

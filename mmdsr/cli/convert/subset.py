@@ -1,13 +1,16 @@
 """Draw a small part of a Sewer-ML table, with a quota for each class."""
 
 import argparse
+from collections.abc import Sequence
 
 from rich.console import Console
 
 from mmdsr.converters.sewer_ml_subset import make_subset
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog=prog,
@@ -36,11 +39,11 @@ def parse_args(argv=None, prog=None):
         dest='label_set',
         choices=('15', '17'),
         default='15',
-        help='those of the paper (default), or all of the benchmark',
+        help='classes of the paper (default), or all of the benchmark',
     )
     parser.add_argument('--seed', type=int, default=0, help='default 0')
     parser.add_argument(
-        '--images', metavar='DIR', help='draw only from images that are here'
+        '--images', metavar='DIR', help='draw only from images in this folder'
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace an existing OUT'
@@ -48,8 +51,8 @@ def parse_args(argv=None, prog=None):
     return parser.parse_args(argv)
 
 
-def main(argv=None, prog=None):
-    """Run; return the exit code."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; return the exit code."""
     args = parse_args(argv, prog)
     try:
         counts = make_subset(**vars(args))
@@ -72,7 +75,7 @@ def main(argv=None, prog=None):
     ]
     if short:
         console.print(
-            f'Fewer in the table than asked for: {", ".join(short)}',
+            f'The table has fewer than asked for: {", ".join(short)}',
             style='yellow',
             markup=False,
         )

@@ -1,26 +1,33 @@
 """Turn inspection videos into a super-resolution data set."""
 
 import argparse
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
-from mmdsr.converters.video_to_refsr import REPORTS, video_to_refsr
+from mmdsr.converters.video_to_refsr import (
+    REPORTS,
+    VideoSummary,
+    video_to_refsr,
+)
 from mmdsr.video.options import NO_REFERENCE, VideoOptions
+from mmdsr.video.overlays import Box
 from mmdsr.video.reader import DEINTERLACE, SAR
 from mmdsr.video.report import clock
 
 DEFAULTS = VideoOptions()
 
 
-def overlay(text):
+def overlay(text: str) -> str | Box:
     """Read ``auto``, ``none`` or ``X,Y,W,H``."""
     if text in ('auto', 'none'):
         return text
@@ -33,15 +40,17 @@ def overlay(text):
     return x, y, w, h
 
 
-def parse_args(argv=None, prog=None):
+def parse_args(
+    argv: Sequence[str] | None = None, prog: str | None = None
+) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog=prog,
         description=__doc__,
         epilog='Exit code: 0 all done; 1 done, but a video could not be '
-        'read, or not to its end; 2 nothing done; 130 interrupted, the same '
-        'command goes on. docs/video.md says how frames and references are '
-        'chosen.',
+        'read, or not to its end; 2 nothing done; 130 interrupted (repeat '
+        'the command to resume). docs/video.md describes how frames and '
+        'references are chosen.',
     )
     parser.add_argument(
         'videos',
@@ -59,7 +68,7 @@ def parse_args(argv=None, prog=None):
         nargs='+',
         default=['0.2'],
         metavar='NAME|FRACTION',
-        help='videos for the test split (file names without ending), or one '
+        help='videos for the test split (file names without suffix), or one '
         'fraction of the videos (0 = none, 1 = all); default 0.2',
     )
     parser.add_argument(
@@ -68,13 +77,13 @@ def parse_args(argv=None, prog=None):
     return parser, parser.parse_args(argv)
 
 
-def add_picture_options(group):
-    """Add what concerns the part and the size of the picture."""
+def add_picture_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options for the part and the size of the picture."""
     group.add_argument(
         '--deinterlace',
         choices=DEINTERLACE,
         default=DEFAULTS.deinterlace,
-        help='auto: the frames flagged as interlaced (default)',
+        help='auto: only frames flagged as interlaced (default)',
     )
     group.add_argument(
         '--sar',
@@ -88,7 +97,7 @@ def add_picture_options(group):
         type=overlay,
         action='append',
         metavar='auto|none|X,Y,W,H',
-        help='cut burned-in text away: found (default), or boxes in pixels '
+        help='avoid burned-in text: detected (default), or boxes in pixels '
         '(repeat the option); the largest rectangle free of it is used',
     )
     group.add_argument(
@@ -96,63 +105,64 @@ def add_picture_options(group):
         type=int,
         nargs=4,
         metavar=('X', 'Y', 'W', 'H'),
-        help='the part to be used, instead of --overlays',
+        help='the part to use, instead of --overlays',
     )
     group.add_argument(
         '--size',
         type=int,
         nargs=2,
         metavar=('W', 'H'),
-        help='cut the middle to this aspect ratio and reduce it to this '
-        "size, the paper's is 448 320 (default: the size of the picture)",
+        help='crop the center to this aspect ratio and reduce it to this '
+        "size; the paper's is 448 320 (default: the size of the picture)",
     )
 
 
-def add_frame_options(group):
-    """Add what concerns the choice of frames."""
+def add_frame_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options for the choice of frames."""
     step = group.add_mutually_exclusive_group()
     step.add_argument(
         '--step-seconds',
         type=float,
         default=DEFAULTS.step_seconds,
         metavar='S',
-        help='look at a frame each S seconds (default %(default)s; 0 = all)',
+        help='look at a frame every S seconds (default %(default)s; 0 = all)',
     )
     step.add_argument(
-        '--every', type=int, metavar='N', help='look at each N-th frame'
+        '--every', type=int, metavar='N', help='look at every N-th frame'
     )
     group.add_argument(
         '--dark',
         type=float,
         default=DEFAULTS.dark,
-        help='drop frames of a smaller mean luma (0 to 255; default '
+        help='drop frames whose mean luma is below this (0 to 255; default '
         '%(default)s)',
     )
     group.add_argument(
         '--blur',
         type=float,
         default=DEFAULTS.blur,
-        help='drop frames whose sharpness is less than this share of the '
-        'median around them (0 = none; default %(default)s)',
+        help='drop frames whose sharpness is below this share of the median '
+        'around them (0 = none; default %(default)s)',
     )
     group.add_argument(
         '--duplicate',
         type=float,
         default=DEFAULTS.duplicate,
-        help='drop frames that differ less from the last kept one (mean '
-        'grey levels of the reduced picture; 0 = none; default %(default)s)',
+        help='drop frames that differ by less than this from the last kept '
+        'one (mean gray levels of the reduced picture; 0 = none; default '
+        '%(default)s)',
     )
 
 
-def add_reference_options(group):
-    """Add what concerns the choice of references."""
+def add_reference_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options for the choice of references."""
     group.add_argument(
         '--window',
         type=int,
         default=DEFAULTS.window,
         metavar='N',
-        help='kept frames before and after that may be the reference '
-        '(default %(default)s)',
+        help='number of kept frames before and after among which the '
+        'reference is chosen (default %(default)s)',
     )
     group.add_argument(
         '--min-matches',
@@ -178,13 +188,13 @@ def add_reference_options(group):
     )
 
 
-def make_options(args):
+def make_options(args: argparse.Namespace) -> VideoOptions:
     """Return the options; ValueError if they contradict each other."""
     overlays = args.overlays or ['auto']
     words = [item for item in overlays if isinstance(item, str)]
     if words and len(overlays) > 1:
         raise ValueError(
-            f'--overlays {words[0]} does not go with other --overlays.'
+            f'--overlays {words[0]} cannot be combined with other --overlays.'
         )
     if args.crop and args.overlays:
         raise ValueError('Give --crop or --overlays, not both.')
@@ -208,9 +218,9 @@ def make_options(args):
 
 
 class Bars:
-    """A progress bar for each video that has begun."""
+    """A progress bar for each video that has been started."""
 
-    def __init__(self, console):
+    def __init__(self, console: Console) -> None:
         self.progress = Progress(
             TextColumn('{task.description}', markup=False),
             BarColumn(),
@@ -219,23 +229,25 @@ class Bars:
             TimeRemainingColumn(),
             console=console,
         )
-        self.tasks = {}
+        self.tasks: dict[str, TaskID] = {}
 
-    def __call__(self, name, seconds, duration):
-        """Show how far a video is read."""
+    def __call__(
+        self, name: str, seconds: float | None, duration: float | None
+    ) -> None:
+        """Show how far a video has been read."""
         if name not in self.tasks:
             # One at a time; a hundred finished bars would fill the screen.
             for task in self.tasks.values():
                 self.progress.update(task, visible=False)
             self.tasks[name] = self.progress.add_task(name, total=duration)
-        # The last frames are still being matched when all is read.
+        # The last frames are still being matched when all have been read.
         self.progress.update(self.tasks[name], completed=seconds or 0)
 
 
-def show_summary(summary, console):
-    """Print what was written, and what was not and why."""
+def show_summary(summary: VideoSummary, console: Console) -> None:
+    """Print what was written, and what was not, and why."""
 
-    def say(text, style=None):
+    def say(text: str, style: str | None = None) -> None:
         console.print(text, style=style, markup=False, highlight=False)
 
     for file, seconds, text in summary.problems:
@@ -265,8 +277,8 @@ def show_summary(summary, console):
     )
 
 
-def main(argv=None, prog=None):
-    """Run; return the exit code."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command; return the exit code."""
     parser, args = parse_args(argv, prog)
     console = Console(stderr=True, soft_wrap=True)
     try:
@@ -290,7 +302,7 @@ def main(argv=None, prog=None):
         )
         return 2
     except KeyboardInterrupt:
-        console.print('Interrupted; the same command goes on from here.')
+        console.print('Interrupted: repeat the command to resume.')
         return 130
     show_summary(summary, Console(soft_wrap=True))
     return 1 if summary.problems else 0

@@ -1,22 +1,25 @@
 """The test of an ablation's row: its network on a data set."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import torch
+from mmengine.config import Config
+from torch import nn
 
 from mmdsr.engine.launch import load_config
 from mmdsr.experiments import compare_references
 
 
-def depth_source(cfg, generator):
+def depth_source(cfg: Config, generator: nn.Module) -> str:
     """Return where the depth maps come from in the tests of a config.
 
     Args:
-        cfg (Config): The config.
-        generator (nn.Module): Its network.
+        cfg: The config.
+        generator: Its network.
 
     Returns:
-        str: As of ``mmdsr.experiments.compare_references.DEPTHS``.
+        As of ``mmdsr.experiments.compare_references.DEPTHS``.
     """
     source = (cfg.model.get('test_cfg') or {}).get('depth')
     if generator.needs_depth:
@@ -24,23 +27,27 @@ def depth_source(cfg, generator):
     return source or 'predicted'
 
 
-def evaluate(config, checkpoint, place, root, max_samples=None):
+def evaluate(
+    config: Path,
+    checkpoint: Path,
+    place: Path,
+    root: str,
+    max_samples: int | None = None,
+) -> dict[str, object]:
     """Evaluate a network on a data set.
 
     Args:
-        config (Path): Config of the training.
-        checkpoint (Path): The weights.
-        place (Path): Folder for what the test writes.
-        root (str): The data set.
-        max_samples (int, optional): Evenly spread images. Defaults to None,
-            all.
+        config: Config of the training.
+        checkpoint: The weights.
+        place: Folder for what the test writes.
+        root: The data set.
+        max_samples: Evenly spread images. Defaults to None, all.
 
     Returns:
-        dict[str, object]: ``psnr_y``, ``ssim_y``, ``psnr_rgb``, ``gain``,
-        ``samples`` and the same for ``bicubic``; or a ``note`` that says why
-        there are none.
+        ``psnr_y``, ``ssim_y``, ``psnr_rgb``, ``gain``, ``samples`` and the
+        same for ``bicubic``; or a ``note`` that says why there are none.
     """
-    cfg = load_config(config, work_dir=place)
+    cfg = load_config(config, work_dir=str(place))
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     generator = compare_references.build_generator(cfg, checkpoint, device)
     bicubic, row = compare_references.evaluate(

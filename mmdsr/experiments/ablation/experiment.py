@@ -1,23 +1,33 @@
 """A study from its rows to its tables: checked, run, reported."""
 
+from collections.abc import Sequence
 from pathlib import Path
+
+from mmengine.config import Config
+from rich.console import Console
 
 from mmdsr.engine.launch import check_data
 from mmdsr.errors import UsageError
 from mmdsr.experiments.ablation.report import Costing, report
-from mmdsr.experiments.ablation.study import has_teacher, prepare
+from mmdsr.experiments.ablation.study import (
+    AblationRow,
+    Budget,
+    Study,
+    has_teacher,
+    prepare,
+)
 from mmdsr.experiments.runs import TrainingRun, prepare_runs, run_all
 from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.registry import MODELS
 
 
-def check_inputs(study, budget, roots):
+def check_inputs(study: Study, budget: Budget, roots: dict[str, str]) -> None:
     """Find what is missing before anything is trained.
 
     Args:
-        study (Study): The study.
-        budget (Budget): What all rows have in common.
-        roots (dict[str, str]): Data sets to test on, by name.
+        study: The study.
+        budget: What all rows have in common.
+        roots: Data sets to test on, by name.
 
     Raises:
         UsageError: If data or a teacher are missing, or a network cannot be
@@ -45,15 +55,14 @@ def check_inputs(study, budget, roots):
             raise UsageError(f'The data set {root} does not exist.')
 
 
-def name_roots(roots):
+def name_roots(roots: Sequence[Path | str]) -> dict[str, str]:
     """Name data sets as tables do.
 
     Args:
-        roots (Sequence[str or Path]): The data sets.
+        roots: The data sets.
 
     Returns:
-        dict[str, str]: Absolute paths by the folder's name, or by the path
-        if two share it.
+        Absolute paths by the folder's name, or by the path if two share it.
     """
     paths = [Path(root).resolve() for root in dict.fromkeys(roots)]
     names = [path.name for path in paths]
@@ -63,19 +72,26 @@ def name_roots(roots):
     }
 
 
-def make_runs(study, budget, seeds, out, roots, max_samples=None):
+def make_runs(
+    study: Study,
+    budget: Budget,
+    seeds: Sequence[int],
+    out: Path,
+    roots: dict[str, str],
+    max_samples: int | None = None,
+) -> list[TrainingRun]:
     """Make the folders of all runs; take up what is done.
 
     Args:
-        study (Study): The study.
-        budget (Budget): What all rows have in common.
-        seeds (Sequence[int]): Seeds of every row.
-        out (Path): Folder of the study.
-        roots (dict[str, str]): Data sets to test on, by name.
-        max_samples (int, optional): Images of each. Defaults to None, all.
+        study: The study.
+        budget: What all rows have in common.
+        seeds: Seeds of every row.
+        out: Folder of the study.
+        roots: Data sets to test on, by name.
+        max_samples: Images of each. Defaults to None, all.
 
     Returns:
-        list[TrainingRun]: Seed by seed.
+        Seed by seed.
 
     Raises:
         UsageError: If a folder holds a run of another config or budget.
@@ -85,7 +101,7 @@ def make_runs(study, budget, seeds, out, roots, max_samples=None):
         for name, root in roots.items()
     }
 
-    def make(row, seed):
+    def make(row: AblationRow, seed: int) -> tuple[TrainingRun, Config]:
         title = f'{row.label}, seed {seed}'
         folder = Path(out, 'runs', row.name, f'seed{seed}')
         run = TrainingRun('ablation', row.label, seed, title, folder, tests)
@@ -94,53 +110,50 @@ def make_runs(study, budget, seeds, out, roots, max_samples=None):
     return prepare_runs(study.rows, seeds, make)
 
 
-def report_line(run):
+def report_line(run: TrainingRun) -> str:
     """Say in a line what a run reached.
 
     Args:
-        run (TrainingRun): The run.
+        run: The run.
 
     Returns:
-        str: PSNR-Y and gain per data set.
+        PSNR-Y and gain per data set.
     """
     return ', '.join(
         f'{name} {result["psnr_y"]:.3f} dB ({result["gain"]:+.3f})'
         if result['psnr_y'] is not None
         else f'{name} -'
-        for name, result in run.results.items()
+        for name, result in (run.results or {}).items()
     )
 
 
 def run_study(
-    study,
-    budget,
-    out,
-    console,
+    study: Study,
+    budget: Budget,
+    out: Path,
+    console: Console,
     *,
-    seeds=(0, 1, 2),
-    jobs=1,
-    test_roots=None,
-    max_samples=None,
-    costing=None,
-):
+    seeds: Sequence[int] = (0, 1, 2),
+    jobs: int = 1,
+    test_roots: Sequence[str] | None = None,
+    max_samples: int | None = None,
+    costing: Costing | None = None,
+) -> list[TrainingRun]:
     """Train and test all rows, and write tables and plot.
 
     Args:
-        study (Study): The study.
-        budget (Budget): What all rows have in common.
-        out (Path): Folder of the study. What is done in it is kept.
-        console (rich.console.Console): Where progress and table are shown.
-        seeds (Sequence[int]): Seeds of every row. Defaults to (0, 1, 2).
-        jobs (int): Runs at a time. Defaults to 1.
-        test_roots (Sequence[str], optional): Data sets to test on. Defaults
-            to None, the data root.
-        max_samples (int, optional): Test images of each. Defaults to None,
-            all.
-        costing (Costing, optional): How the cost is measured. Defaults to
-            None, ``Costing()``.
+        study: The study.
+        budget: What all rows have in common.
+        out: Folder of the study. What is done in it is kept.
+        console: Where progress and table are shown.
+        seeds: Seeds of every row.
+        jobs: Runs at a time.
+        test_roots: Data sets to test on. Defaults to None, the data root.
+        max_samples: Test images of each. Defaults to None, all.
+        costing: How the cost is measured. Defaults to None, ``Costing()``.
 
     Returns:
-        list[TrainingRun]: All runs; those that failed have an ``error``.
+        All runs; those that failed have an ``error``.
 
     Raises:
         UsageError: If something is missing or does not fit.

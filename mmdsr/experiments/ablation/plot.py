@@ -1,16 +1,21 @@
 """PSNR against cost, as in Fig. 7 of the paper: upper left is better."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmdsr.experiments.ablation.table import Cost, Line
 from mmdsr.io.reports import write_figure
 
 
-def spread(places):
+def spread(places: Sequence[float]) -> list[float]:
     """Move equal places apart a little, so that no bar hides another.
 
     Args:
-        places (Sequence[float]): Places on the axis.
+        places: Places on the axis.
 
     Returns:
-        list[float]: Places; the middle of equal ones is where they were.
+        Places; the middle of equal ones is where they were.
     """
     step = 0.02 * max(places)
     return [
@@ -20,15 +25,20 @@ def spread(places):
     ]
 
 
-def plot(path, tables, bicubic, costs):
+def plot(
+    path: Path,
+    tables: dict[str, list[Line]],
+    bicubic: dict[str, dict[str, Any]],
+    costs: dict[str, Cost],
+) -> None:
     """Draw a panel per data set; bars show the spread over seeds.
 
     Args:
-        path (Path): PNG file.
-        tables (dict[str, list[Line]]): Lines per data set, see
+        path: PNG file.
+        tables: Lines per data set, see
             :mod:`mmdsr.experiments.ablation.table`.
-        bicubic (dict[str, dict]): ``psnr_y`` of bicubic per data set.
-        costs (dict[str, Cost]): Per label.
+        bicubic: ``psnr_y`` of bicubic per data set.
+        costs: Per label.
     """
     # Without pyplot no window system is asked for.
     from matplotlib.figure import Figure

@@ -1,21 +1,27 @@
 """From the runs of a study to its tables and plot."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from rich.console import Console
 from rich.progress import track
 
 from mmdsr.errors import UsageError
 from mmdsr.experiments.ablation.plot import plot
-from mmdsr.experiments.ablation.study import prepare
+from mmdsr.experiments.ablation.study import Budget, Study, prepare
 from mmdsr.experiments.ablation.table import (
+    Cost,
+    Line,
     lines_of,
     markdown,
     measure_cost,
     table_csv,
 )
 from mmdsr.experiments.report import heading, write_report
+from mmdsr.experiments.runs import TrainingRun
 
 
 @dataclass
@@ -23,8 +29,8 @@ class Costing:
     """How the cost of a row is measured.
 
     Args:
-        shape (tuple[int, int]): Height and width of LR, at least 16.
-        repeats (int): Timed passes; 0 to leave the time out.
+        shape: Height and width of LR, at least 16.
+        repeats: Timed passes; 0 to leave the time out.
 
     Raises:
         UsageError: If one is too small.
@@ -33,22 +39,24 @@ class Costing:
     shape: tuple[int, int] = (80, 112)
     repeats: int = 5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.repeats < 0 or min(self.shape) < 16:
             raise UsageError('--repeats must be >= 0, --shape at least 16 16')
 
 
-def measure_costs(study, budget, costing, console):
+def measure_costs(
+    study: Study, budget: Budget, costing: Costing, console: Console
+) -> dict[str, Cost]:
     """Measure the cost of every row.
 
     Args:
-        study (Study): The study.
-        budget (Budget): What all rows have in common.
-        costing (Costing): How.
-        console (rich.console.Console): Where the progress is shown.
+        study: The study.
+        budget: What all rows have in common.
+        costing: How.
+        console: Where the progress is shown.
 
     Returns:
-        dict[str, Cost]: Per label.
+        Per label.
     """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     return {
@@ -62,39 +70,50 @@ def measure_costs(study, budget, costing, console):
     }
 
 
-def collect(study, runs):
+def collect(
+    study: Study, runs: Sequence[TrainingRun]
+) -> tuple[dict[str, list[Line]], dict[str, dict[str, Any]]]:
     """Sort the results by data set.
 
     Args:
-        study (Study): The study.
-        runs (Sequence[TrainingRun]): Its runs.
+        study: The study.
+        runs: Its runs.
 
     Returns:
-        tuple[dict[str, list[Line]], dict[str, dict]]: Lines, and the values
-        of bicubic where a run is done, per data set.
+        Lines, and the values of bicubic where a run is done, per data set.
     """
     labels = [row.label for row in study.rows]
     done = [run for run in runs if run.results]
     tables, bicubic = {}, {}
     for name in runs[0].tests:
-        results = {(run.row, run.seed): run.results[name] for run in done}
+        results = {
+            (run.row, run.seed): (run.results or {})[name] for run in done
+        }
         tables[name] = lines_of(labels, results)
         for result in results.values():
             bicubic[name] = result['bicubic']
     return tables, bicubic
 
 
-def report(study, budget, runs, out, console, max_samples, costing):
+def report(
+    study: Study,
+    budget: Budget,
+    runs: Sequence[TrainingRun],
+    out: Path,
+    console: Console,
+    max_samples: int | None,
+    costing: Costing,
+) -> None:
     """Measure the costs; write tables and plot, and show the table.
 
     Args:
-        study (Study): The study.
-        budget (Budget): What all rows have in common.
-        runs (Sequence[TrainingRun]): All runs.
-        out (Path): Folder of the study.
-        console (rich.console.Console): Where the table is shown.
-        max_samples (int or None): Test images per data set.
-        costing (Costing): How the cost is measured.
+        study: The study.
+        budget: What all rows have in common.
+        runs: All runs.
+        out: Folder of the study.
+        console: Where the table is shown.
+        max_samples: Test images per data set.
+        costing: How the cost is measured.
     """
     costs = measure_costs(study, budget, costing, console)
     tables, bicubic = collect(study, runs)
@@ -120,18 +139,27 @@ def report(study, budget, runs, out, console, max_samples, costing):
     console.print(text, markup=False, soft_wrap=True)
 
 
-def write_tables(out, title, origin, tables, bicubic, costs, runs, shape):
+def write_tables(
+    out: Path,
+    title: str,
+    origin: dict[str, Any],
+    tables: dict[str, list[Line]],
+    bicubic: dict[str, dict[str, Any]],
+    costs: dict[str, Cost],
+    runs: Sequence[TrainingRun],
+    shape: tuple[int, int],
+) -> None:
     """Write ``table.md``, ``table.csv`` and ``table.json``.
 
     Args:
-        out (Path): Folder.
-        title (str): Title of the study.
-        origin (dict): How it was made.
-        tables (dict[str, list[Line]]): Lines per data set.
-        bicubic (dict[str, dict]): Bicubic's values per data set.
-        costs (dict[str, Cost]): Per label.
-        runs (Sequence[TrainingRun]): All runs.
-        shape (tuple[int, int]): LR size of the costs.
+        out: Folder.
+        title: Title of the study.
+        origin: How it was made.
+        tables: Lines per data set.
+        bicubic: Bicubic's values per data set.
+        costs: Per label.
+        runs: All runs.
+        shape: LR size of the costs.
     """
     height, width = shape
     notes = [

@@ -8,10 +8,12 @@ best of several by the test data would favour the noisier row.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+from mmengine.config import Config
 
 from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import merge_options
@@ -23,10 +25,10 @@ class AblationRow:
     """One line of a study.
 
     Args:
-        label (str): What the table calls it.
-        config (Path): Its config.
-        options (dict): Overrides of the config, keys with dots.
-        name (str): Name of its folder, from the label.
+        label: What the table calls it.
+        config: Its config.
+        options: Overrides of the config, keys with dots.
+        name: Name of its folder, from the label.
     """
 
     label: str
@@ -34,7 +36,7 @@ class AblationRow:
     options: dict = field(default_factory=dict)
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Name of the folder: the label in small letters and digits."""
         text = self.label.lower().replace('+', ' and ')
         return re.sub(r'[^a-z0-9_.]+', '-', text).strip('-.') or 'row'
@@ -45,9 +47,9 @@ class Study:
     """A list of rows.
 
     Args:
-        title (str): Title of the table.
-        rows (list[AblationRow]): In the order of the table; the first one
-            is what the others are compared with.
+        title: Title of the table.
+        rows: In the order of the table; the first one is what the others are
+            compared with.
     """
 
     title: str
@@ -59,15 +61,12 @@ class Budget:
     """What all rows have in common.
 
     Args:
-        iters (int, optional): Iterations; ``None`` keeps each config's
-            schedule.
-        crop (int, optional): Side of the square LR crops; ``None`` keeps
-            each config's.
-        batch_size (int, optional): ``None`` keeps each config's.
-        data_root (str, optional): Training data; ``None`` keeps each
-            config's.
-        teacher (str, optional): Checkpoint for rows that have a teacher.
-        options (dict): Overrides of every config, keys with dots.
+        iters: Iterations; ``None`` keeps each config's schedule.
+        crop: Side of the square LR crops; ``None`` keeps each config's.
+        batch_size: ``None`` keeps each config's.
+        data_root: Training data; ``None`` keeps each config's.
+        teacher: Checkpoint for rows that have a teacher.
+        options: Overrides of every config, keys with dots.
     """
 
     iters: int | None = None
@@ -78,14 +77,14 @@ class Budget:
     options: dict = field(default_factory=dict)
 
 
-def read_study(path):
+def read_study(path: Path | str) -> Study:
     """Read a study.
 
     Args:
-        path (str or Path): YAML file.
+        path: YAML file.
 
     Returns:
-        Study: The study.
+        The study.
 
     Raises:
         UsageError: If the file is missing or says something else.
@@ -114,14 +113,14 @@ def read_study(path):
     return check_study(Study(str(content.get('title', path.stem)), rows))
 
 
-def study_of_configs(paths):
+def study_of_configs(paths: Sequence[str]) -> Study:
     """Make a study of configs.
 
     Args:
-        paths (Sequence[str]): Config files; the labels are their names.
+        paths: Config files; the labels are their names.
 
     Returns:
-        Study: The study.
+        The study.
 
     Raises:
         UsageError: If two have the same name, or one is missing.
@@ -130,16 +129,16 @@ def study_of_configs(paths):
     return check_study(Study('Comparison', rows))
 
 
-def find_study(names, folder):
+def find_study(names: Sequence[str], folder: Path) -> Study:
     """Return the study of a command line.
 
     Args:
-        names (Sequence[str]): Names of studies, YAML files, or configs, one
-            per row; the rows of all are put together.
-        folder (Path): Where the named studies are.
+        names: Names of studies, YAML files, or configs, one per row; the rows
+            of all are put together.
+        folder: Where the named studies are.
 
     Returns:
-        Study: The study.
+        The study.
 
     Raises:
         UsageError: If one is unknown, missing, or does not fit the others.
@@ -165,14 +164,14 @@ def find_study(names, folder):
     return check_study(Study(studies[0].title, rows))
 
 
-def check_study(study):
+def check_study(study: Study) -> Study:
     """Refuse a study that cannot be run.
 
     Args:
-        study (Study): The study.
+        study: The study.
 
     Returns:
-        Study: The same.
+        The same.
 
     Raises:
         UsageError: If there is no row, a config is missing, or two rows have
@@ -180,7 +179,7 @@ def check_study(study):
     """
     if not study.rows:
         raise UsageError('The study has no rows.')
-    seen = {}
+    seen: dict[str, str] = {}
     for row in study.rows:
         if not row.config.is_file():
             raise UsageError(f'The config {row.config} does not exist.')
@@ -193,16 +192,16 @@ def check_study(study):
     return study
 
 
-def prepare(row, budget, seed):
+def prepare(row: AblationRow, budget: Budget, seed: int) -> Config:
     """Return the config of a run.
 
     Args:
-        row (AblationRow): The row.
-        budget (Budget): What all rows have in common.
-        seed (int): Of initialisation, order and augmentation.
+        row: The row.
+        budget: What all rows have in common.
+        seed: Of initialisation, order and augmentation.
 
     Returns:
-        Config: Ready for training; it has no validation.
+        Ready for training; it has no validation.
 
     Raises:
         UsageError: If the config cannot be read, or has a schedule that
@@ -226,6 +225,12 @@ def prepare(row, budget, seed):
         type='mmengine.Visualizer', vis_backends=[dict(type='LocalVisBackend')]
     )
     if budget.data_root:
+        if cfg.train_dataloader.dataset.type == 'mmdsr.MixedDataset':
+            raise UsageError(
+                f'{row.config} mixes several data sets: set their roots with '
+                '--cfg-options train_dataloader.dataset.datasets.0.data_root='
+                'FOLDER and so on, not with one root.'
+            )
         cfg.train_dataloader.dataset.data_root = str(budget.data_root)
     if budget.batch_size:
         cfg.train_dataloader.batch_size = budget.batch_size
@@ -238,14 +243,14 @@ def prepare(row, budget, seed):
     return cfg
 
 
-def has_teacher(cfg):
+def has_teacher(cfg: Config) -> bool:
     """Whether a config distils.
 
     Args:
-        cfg (Config): The config.
+        cfg: The config.
 
     Returns:
-        bool: Whether a teacher is loaded.
+        Whether a teacher is loaded.
     """
     model = cfg.model
     return bool(
@@ -253,13 +258,13 @@ def has_teacher(cfg):
     )
 
 
-def set_crop(cfg, side):
+def set_crop(cfg: Config, side: int) -> None:
     """Train on square crops, in place.
 
     Args:
-        cfg (Config): The config. Without crops so far, it gets those of
+        cfg: The config. Without crops so far, it gets those of
             ``teacher_quick.py``.
-        side (int): Side of the crop in LR pixels.
+        side: Side of the crop in LR pixels.
     """
     pipeline = cfg.train_dataloader.dataset.pipeline
     for step in pipeline:
@@ -282,15 +287,15 @@ def set_crop(cfg, side):
     )
 
 
-def set_iterations(cfg, iters):
+def set_iterations(cfg: Config, iters: int) -> None:
     """Fit loop and schedule to a number of iterations, in place.
 
     A schedule that spans the run is stretched or shortened with it; a
     warm-up before it stays as it is.
 
     Args:
-        cfg (Config): The config, by iterations or by epochs.
-        iters (int): Iterations.
+        cfg: The config, by iterations or by epochs.
+        iters: Iterations.
 
     Raises:
         UsageError: If a schedule neither spans the run nor is over before
@@ -307,14 +312,14 @@ def set_iterations(cfg, iters):
         by_epoch = scheduler.pop('by_epoch', True)
         scheduler.pop('convert_to_iter_based', None)
         begin = scheduler.get('begin', 0)
-        end = scheduler.get('end', begin + scheduler.get('T_max', total))
-        spans = end == total and scheduler.get('T_max', end - begin) == (
-            end - begin
-        )
+        # What a cosine and a cycle call their length.
+        length = {'T_max', 'total_steps'} & scheduler.keys()
+        span = scheduler[min(length)] if length else total - begin
+        end = scheduler.get('end', begin + span)
+        spans = end == total and span == end - begin
         if spans and (begin < iters and not (by_epoch and begin)):
             scheduler['end'] = iters
-            if 'T_max' in scheduler:
-                scheduler['T_max'] = iters - begin
+            scheduler.update(dict.fromkeys(length, iters - begin))
         elif by_epoch or end >= iters:
             raise UsageError(
                 f'The schedule {scheduler["type"]} of {cfg.filename} cannot '

@@ -1,12 +1,14 @@
 """The table of a study: means and spreads over seeds, costs, differences."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from mmdsr.analysis.benchmark import median_time
 from mmdsr.analysis.flops import count_cost, example_inputs
-from mmdsr.experiments.table import Value, cells_of, summarise, text_of
+from mmdsr.experiments.table import Value, cells_of, summarize, text_of
 from mmdsr.io.reports import csv_text, markdown_table
 from mmdsr.registry import MODELS
 
@@ -16,15 +18,14 @@ class Line:
     """A row of the table on one data set.
 
     Args:
-        label (str): Label of the row.
-        seeds (list[int]): Seeds that were evaluated.
-        psnr (Value, optional): PSNR-Y in dB.
-        ssim (Value, optional): SSIM-Y.
-        gain (Value, optional): PSNR-Y over bicubic in dB.
-        delta (Value, optional): PSNR-Y over the first row in dB, from the
-            differences of runs with the same seed; ``None`` in the first
-            row.
-        note (str): Why there is nothing.
+        label: Label of the row.
+        seeds: Seeds that were evaluated.
+        psnr: PSNR-Y in dB.
+        ssim: SSIM-Y.
+        gain: PSNR-Y over bicubic in dB.
+        delta: PSNR-Y over the first row in dB, from the differences of runs
+            with the same seed; ``None`` in the first row.
+        note: Why there is nothing.
     """
 
     label: str
@@ -41,9 +42,9 @@ class Cost:
     """What a network costs for one image.
 
     Args:
-        params (int): Parameters.
-        macs (int): Multiply-accumulates as run.
-        seconds (float, optional): Median time of a forward pass.
+        params: Parameters.
+        macs: Multiply-accumulates as run.
+        seconds: Median time of a forward pass.
     """
 
     params: int
@@ -51,18 +52,22 @@ class Cost:
     seconds: float | None = None
 
 
-def lines_of(labels, results):
+def lines_of(
+    labels: Sequence[str], results: dict[tuple[str, int], dict[str, Any]]
+) -> list[Line]:
     """Compute the lines of a data set.
 
     Args:
-        labels (Sequence[str]): Labels of the rows.
-        results (dict[tuple[str, int], dict]): ``psnr_y``, ``ssim_y`` and
-            ``gain`` per label and seed; ``note`` where ``psnr_y`` is None.
+        labels: Labels of the rows.
+        results: ``psnr_y``, ``ssim_y`` and ``gain`` per label and seed;
+            ``note`` where ``psnr_y`` is None.
 
     Returns:
-        list[Line]: One per label.
+        One per label.
     """
-    scores = {label: {} for label in labels}
+    scores: dict[str, dict[int, dict[str, Any]]] = {
+        label: {} for label in labels
+    }
     notes = {}
     for (label, seed), result in sorted(results.items()):
         if result['psnr_y'] is None:
@@ -76,30 +81,34 @@ def lines_of(labels, results):
         lines.append(line)
         if not own:
             continue
-        line.psnr = summarise(r['psnr_y'] for r in own.values())
-        line.ssim = summarise(r['ssim_y'] for r in own.values())
-        line.gain = summarise(r['gain'] for r in own.values())
+        line.psnr = summarize(r['psnr_y'] for r in own.values())
+        line.ssim = summarize(r['ssim_y'] for r in own.values())
+        line.gain = summarize(r['gain'] for r in own.values())
         common = own.keys() & first.keys()
         if label != labels[0] and common:
-            line.delta = summarise(
+            line.delta = summarize(
                 own[seed]['psnr_y'] - first[seed]['psnr_y']
                 for seed in sorted(common)
             )
     return lines
 
 
-def measure_cost(generator, shape, repeats=0, device='cpu'):
+def measure_cost(
+    generator: dict[str, Any],
+    shape: tuple[int, int],
+    repeats: int = 0,
+    device: str = 'cpu',
+) -> Cost:
     """Count, and time, a network on one image.
 
     Args:
-        generator (dict): Config of the network.
-        shape (tuple[int, int]): Height and width of LR; Ref is four times
-            larger.
-        repeats (int): Timed passes; 0 to leave the time out. Defaults to 0.
-        device (str): Where to time. Defaults to 'cpu'.
+        generator: Config of the network.
+        shape: Height and width of LR; Ref is four times larger.
+        repeats: Timed passes; 0 to leave the time out.
+        device: Where to time.
 
     Returns:
-        Cost: Parameters, MACs and time.
+        Parameters, MACs and time.
     """
     net = MODELS.build(generator).eval()
     inputs = example_inputs(net, *shape)
@@ -108,25 +117,29 @@ def measure_cost(generator, shape, repeats=0, device='cpu'):
         sum(count_cost(net, inputs).values()),
     )
     if repeats:
-        net, device = net.to(device), torch.device(device)
+        net = net.to(device)
         inputs = [x.to(device) for x in inputs]
         with torch.inference_mode():
-            cost.seconds = median_time(lambda: net(*inputs), device, repeats)
+            cost.seconds = median_time(lambda: net(*inputs), repeats)
     return cost
 
 
-def markdown(tables, bicubic, costs, seeds):
+def markdown(
+    tables: dict[str, list[Line]],
+    bicubic: dict[str, dict[str, Any]],
+    costs: dict[str, Cost],
+    seeds: int,
+) -> str:
     """Write the tables as Markdown.
 
     Args:
-        tables (dict[str, list[Line]]): Lines per data set.
-        bicubic (dict[str, dict]): ``psnr_y``, ``ssim_y`` and ``samples`` per
-            data set.
-        costs (dict[str, Cost]): Per label.
-        seeds (int): Number of seeds that were asked for.
+        tables: Lines per data set.
+        bicubic: ``psnr_y``, ``ssim_y`` and ``samples`` per data set.
+        costs: Per label.
+        seeds: Number of seeds that were asked for.
 
     Returns:
-        str: The text.
+        The text.
     """
     header = ['', 'seeds', 'PSNR-Y (dB)', 'SSIM-Y', 'gain over bicubic (dB)',
               'delta (dB)', 'params (M)', 'MACs (G)', 'time (ms)']  # fmt: skip
@@ -147,7 +160,7 @@ def markdown(tables, bicubic, costs, seeds):
     return '\n'.join(parts)
 
 
-def _cells(line, cost, seeds):
+def _cells(line: Line, cost: Cost, seeds: int) -> list[str]:
     return [
         line.label,
         f'{len(line.seeds)} of {seeds}',
@@ -161,15 +174,15 @@ def _cells(line, cost, seeds):
     ]
 
 
-def table_csv(tables, costs):
+def table_csv(tables: dict[str, list[Line]], costs: dict[str, Cost]) -> str:
     """Write the tables as one CSV table.
 
     Args:
-        tables (dict[str, list[Line]]): Lines per data set.
-        costs (dict[str, Cost]): Per label.
+        tables: Lines per data set.
+        costs: Per label.
 
     Returns:
-        str: The text; an empty cell is unknown.
+        The text; an empty cell is unknown.
     """
     kinds = ('psnr', 'ssim', 'gain', 'delta')
     header = ['data', 'row', 'seeds']

@@ -1,26 +1,32 @@
 """The test of a task's network: by its host, on one version of the images."""
 
 import math
+from pathlib import Path
 
 from mmdsr.engine.launch import load_config, test
 from mmdsr.experiments.downstream.task import retarget
 
 
-def evaluate(config, checkpoint, place, roots, images):
+def evaluate(
+    config: Path,
+    checkpoint: Path,
+    place: Path,
+    roots: dict[str, str],
+    images: int,
+) -> dict[str, float | None]:
     """Test on one version.
 
     Args:
-        config (Path): Config of the training.
-        checkpoint (Path): What to test.
-        place (Path): Folder for what the test writes.
-        roots (dict[str, str]): Data roots of the version by those of the
-            config.
-        images (int): How many predictions to keep.
+        config: Config of the training.
+        checkpoint: What to test.
+        place: Folder for what the test writes.
+        roots: Data roots of the version by those of the config.
+        images: How many predictions to keep.
 
     Returns:
-        dict[str, float or None]: The metrics; what is not finite is None.
+        The metrics; what is not finite is None.
     """
-    cfg = load_config(config, work_dir=place)
+    cfg = load_config(config, work_dir=str(place))
     retarget(cfg, roots)
     cfg.experiment_name = f'{cfg.experiment_name}_{place.name}'
     cfg.custom_hooks = [

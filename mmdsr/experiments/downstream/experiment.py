@@ -1,7 +1,12 @@
 """Tasks from their configs to their tables: exported, run, reported."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from rich.console import Console
 
 from mmdsr.engine.options import read_options
 from mmdsr.errors import UsageError
@@ -12,6 +17,7 @@ from mmdsr.experiments.downstream.report import (
 )
 from mmdsr.experiments.downstream.task import (
     SPLITS,
+    Task,
     find_root,
     image_folders,
     prepare,
@@ -19,6 +25,7 @@ from mmdsr.experiments.downstream.task import (
 )
 from mmdsr.experiments.downstream.versions import (
     HR,
+    Version,
     export,
     list_images,
     make_versions,
@@ -33,12 +40,12 @@ _PROTOCOLS = {
 }
 
 
-def check_settings(out, settings):
+def check_settings(out: Path, settings: dict[str, Any]) -> None:
     """Refuse a folder of other settings, else note them.
 
     Args:
-        out (Path): Folder of the experiment.
-        settings (dict): What has to be equal; anything JSON can hold.
+        out: Folder of the experiment.
+        settings: What has to be equal; anything JSON can hold.
 
     Raises:
         UsageError: If they differ.
@@ -65,20 +72,26 @@ def check_settings(out, settings):
     write_json(path, settings)
 
 
-def find_data(tasks, protocol, data_root=None, options=None):
+def find_data(
+    tasks: Sequence[Task],
+    protocol: str,
+    data_root: str | None = None,
+    options: dict[str, Any] | None = None,
+) -> tuple[
+    dict[str, dict[str, Path]], dict[Path, list[str]], dict[Path, list[str]]
+]:
     """Find data sets and image folders before anything is computed.
 
     Args:
-        tasks (Sequence[Task]): The tasks.
-        protocol (str): ``'hr'`` or ``'same'``.
-        data_root (str, optional): What the user says, see
+        tasks: The tasks.
+        protocol: ``'hr'`` or ``'same'``.
+        data_root: What the user says, see
             :func:`mmdsr.experiments.downstream.task.find_root`.
-        options (dict, optional): Overrides of the configs.
+        options: Overrides of the configs.
 
     Returns:
-        tuple[dict, dict, dict]: Per task its data sets by what the config
-        calls them; per data set its folders of images that are to be made
-        anew; per data set all of them.
+        Per task its data sets by what the config calls them; per data set its
+        folders of images that are to be made anew; per data set all of them.
 
     Raises:
         UsageError: If one is missing, or two would share a folder.
@@ -86,7 +99,9 @@ def find_data(tasks, protocol, data_root=None, options=None):
     # A network that learns from HR images needs only the test images in
     # other versions.
     splits = SPLITS if protocol == 'same' else ('test',)
-    places, folders, every = {}, {}, {}
+    places: dict[str, dict[str, Path]] = {}
+    folders: dict[Path, list[str]] = {}
+    every: dict[Path, list[str]] = {}
     for task in tasks:
         cfg = prepare(task, 0, options)
         roots = image_folders(cfg, SPLITS)
@@ -97,43 +112,49 @@ def find_data(tasks, protocol, data_root=None, options=None):
             for root, prefixes in image_folders(cfg, wanted).items():
                 own = found.setdefault(places[task.name][root], [])
                 own += [prefix for prefix in prefixes if prefix not in own]
-    clash = {}
-    for root, prefixes in every.items():
+    clash: dict[str, Path] = {}
+    for place, prefixes in every.items():
         for prefix in prefixes:
-            list_images(root / prefix)
-        if clash.setdefault(root.name, root) != root:
+            list_images(place / prefix)
+        if clash.setdefault(place.name, place) != place:
             raise UsageError(
-                f'{clash[root.name]} and {root} would share a folder: run '
+                f'{clash[place.name]} and {place} would share a folder: run '
                 'their tasks with another --out.'
             )
     return places, folders, every
 
 
 def make_runs(
-    task, versions, places, seeds, out, protocol='hr', options=None, images=40
-):
+    task: Task,
+    versions: Sequence[Version],
+    places: dict[str, dict[str, str]],
+    seeds: Sequence[int],
+    out: Path,
+    protocol: str = 'hr',
+    options: dict[str, Any] | None = None,
+    images: int = 40,
+) -> list[TrainingRun]:
     """Make the folders of all runs of a task; take up what is done.
 
     Args:
-        task (Task): The task.
-        versions (Sequence[Version]): The versions.
-        places (dict[str, dict[str, str]]): Per data root of the config, its
-            folder in each version by the version's name.
-        seeds (Sequence[int]): The seeds.
-        out (Path): Folder of the experiment.
-        protocol (str): ``'hr'`` or ``'same'``. Defaults to 'hr'.
-        options (dict, optional): Overrides of the config. Defaults to None.
-        images (int): Predictions kept per test, for the pictures. Defaults
-            to 40.
+        task: The task.
+        versions: The versions.
+        places: Per data root of the config, its folder in each version by the
+            version's name.
+        seeds: The seeds.
+        out: Folder of the experiment.
+        protocol: ``'hr'`` or ``'same'``.
+        options: Overrides of the config.
+        images: Predictions kept per test, for the pictures.
 
     Returns:
-        list[TrainingRun]: Seed by seed.
+        Seed by seed.
 
     Raises:
         UsageError: If a folder holds a run of another config.
     """
 
-    def make(trained, seed):
+    def make(trained: Version, seed: int) -> tuple[TrainingRun, Config]:
         roots = {root: at[trained.name] for root, at in places.items()}
         cfg = retarget(prepare(task, seed, options), roots)
         tests = {
@@ -156,39 +177,36 @@ def make_runs(
 
 
 def run_tasks(
-    tasks,
-    models,
-    out,
-    console,
+    tasks: Sequence[Task],
+    models: Sequence[str],
+    out: Path,
+    console: Console,
     *,
-    seeds=(0, 1, 2),
-    jobs=1,
-    protocol='hr',
-    scale='quick',
-    data_root=None,
-    options=None,
-):
+    seeds: Sequence[int] = (0, 1, 2),
+    jobs: int = 1,
+    protocol: str = 'hr',
+    scale: str = 'quick',
+    data_root: str | None = None,
+    options: dict[str, Any] | None = None,
+) -> list[TrainingRun]:
     """Make the versions, train, test, and write tables and pictures.
 
     Args:
-        tasks (Sequence[Task]): The tasks.
-        models (Sequence[str]): Super-resolution models, see
+        tasks: The tasks.
+        models: Super-resolution models, see
             :func:`mmdsr.experiments.downstream.versions.parse_sr`.
-        out (Path): Folder of the experiment. What is done in it is kept.
-        console (rich.console.Console): Where progress and tables are shown.
-        seeds (Sequence[int]): Seeds of every training. Defaults to
-            (0, 1, 2).
-        jobs (int): Runs at a time. Defaults to 1.
-        protocol (str): Of :data:`mmdsr.experiments.downstream.task.PROTOCOLS`.
-            Defaults to 'hr'.
-        scale (str): ``'quick'`` or ``'full'``; a folder holds one of them.
-            Defaults to 'quick'.
-        data_root (str, optional): Where the data sets are. Defaults to
-            None, as in the configs.
-        options (dict, optional): Overrides of all configs. Defaults to None.
+        out: Folder of the experiment. What is done in it is kept.
+        console: Where progress and tables are shown.
+        seeds: Seeds of every training.
+        jobs: Runs at a time.
+        protocol: Of :data:`mmdsr.experiments.downstream.task.PROTOCOLS`.
+        scale: ``'quick'`` or ``'full'``; a folder holds one of them.
+        data_root: Where the data sets are. Defaults to None, as in the
+            configs.
+        options: Overrides of all configs.
 
     Returns:
-        list[TrainingRun]: All runs; those that failed have an ``error``.
+        All runs; those that failed have an ``error``.
 
     Raises:
         UsageError: If something is missing or does not fit.
@@ -215,10 +233,10 @@ def run_tasks(
         )
         for task in tasks
     }
-    for root, own in folders.items():
-        export(root, own, versions, out / 'data', console, images[root])
-    every = [run for own in runs.values() for run in own]
-    run_all(every, jobs, console, report_line)
+    for place, prefixes in folders.items():
+        export(place, prefixes, versions, out / 'data', console, images[place])
+    trained = [run for own in runs.values() for run in own]
+    run_all(trained, jobs, console, report_line)
     origin = dict(
         protocol=_PROTOCOLS[protocol], seeds=' '.join(map(str, seeds))
     )
@@ -231,4 +249,4 @@ def run_tasks(
         if table is not None:
             text = (out / name / 'table.md').read_text(encoding='utf-8')
             console.print(text, markup=False, soft_wrap=True)
-    return every
+    return trained

@@ -1,17 +1,22 @@
 """Pictures like Fig. 11: what the network saw in LR, SR and HR images.
 
 A row per image, a column per version with its prediction, and last the HR
-image with the truth: masks as colours, boxes, or the codes of the classes.
+image with the truth: masks as colors, boxes, or the codes of the classes.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mmdsr.inference.references import sequence_of
 from mmdsr.io.frames import read_rgb
 from mmdsr.io.reports import write_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Where a data set has no palette: Okabe and Ito's, for all eyes.
 PALETTE = (
@@ -21,40 +26,38 @@ PALETTE = (
 _INCH = 2.2
 
 
-def present(part):
+def present(part: dict[str, Any]) -> set[int]:
     """Tell which classes a truth or a prediction shows.
 
     Args:
-        part (dict): ``truth`` or ``pred`` of an image, see
+        part: ``truth`` or ``pred`` of an image, see
             :class:`mmdsr.SavePredictionsHook`.
 
     Returns:
-        set[int]: Ids; a mask's 0 (background) and 255 are none.
+        Ids; a mask's 0 (background) and 255 are none.
     """
     if 'mask' in part:
         return set(np.unique(part['mask']).tolist()) - {0, 255}
     return set(part.get('labels', part.get('classes', ())))
 
 
-def choose(images, rows=6):
+def choose(images: Sequence[dict[str, Any]], rows: int = 6) -> list[int]:
     """Choose images that show the classes evenly, of different sequences.
 
     Args:
-        images (Sequence[dict]): With ``truth`` and ``img_path``.
-        rows (int): How many. Defaults to 6.
+        images: With ``truth`` and ``img_path``.
+        rows: How many.
 
     Returns:
-        list[int]: Their numbers, ascending.
+        Their numbers, ascending.
     """
-    shown, seen, left, chosen = (
-        Counter(),
-        Counter(),
-        set(range(len(images))),
-        [],
-    )
+    shown: Counter[int] = Counter()
+    seen: Counter[tuple[Path, str]] = Counter()
+    chosen: list[int] = []
+    left = set(range(len(images)))
     sequences = [_sequence(image) for image in images]
 
-    def worth(number):
+    def worth(number: int) -> tuple[float, int]:
         # Most classes that few others have shown.
         classes = present(images[number]['truth'])
         new = sum(1 / (1 + shown[label]) for label in classes)
@@ -69,21 +72,26 @@ def choose(images, rows=6):
     return sorted(chosen)
 
 
-def _sequence(image):
-    """What the image's neighbours share with it; itself if it has none."""
+def _sequence(image: dict[str, Any]) -> tuple[Path, str]:
+    """What the image's neighbors share with it; itself if it has none."""
     path = Path(image['img_path'])
     return path.parent, sequence_of(path.stem) or path.name
 
 
-def draw(path, title, predictions, rows=6):
+def draw(
+    path: Path,
+    title: str,
+    predictions: dict[str, dict[str, Any]],
+    rows: int = 6,
+) -> None:
     """Draw the pictures of a task.
 
     Args:
-        path (Path): PNG file.
-        title (str): Title.
-        predictions (dict[str, dict]): Per column of the table, as
-            ``read_predictions`` returns them; HR last.
-        rows (int): Images. Defaults to 6.
+        path: PNG file.
+        title: Title.
+        predictions: Per column of the table, as ``read_predictions`` returns
+            them; HR last.
+        rows: Images.
     """
     # Without pyplot no window system is asked for.
     from matplotlib.figure import Figure
@@ -114,24 +122,29 @@ def draw(path, title, predictions, rows=6):
     write_figure(path, figure, dpi=100)
 
 
-def _aspect(images):
+def _aspect(images: Sequence[dict[str, Any]]) -> float:
     if not images:
         return 1
     height, width = read_rgb(Path(images[0]['img_path']))[0].shape[:2]
     return width / height
 
 
-def _colour(source, label):
+def _color(source: dict[str, Any], label: int) -> np.ndarray:
     palette = source['palette'] or PALETTE
     return np.array(palette[label % len(palette)]) / 255
 
 
-def _name(source, label):
+def _name(source: dict[str, Any], label: int) -> str:
     names = source['classes']
     return names[label] if label < len(names) else str(label)
 
 
-def _overlay(axes, source, truth, pred):
+def _overlay(
+    axes: 'Axes',
+    source: dict[str, Any],
+    truth: dict[str, Any],
+    pred: dict[str, Any] | None,
+) -> None:
     """Draw a prediction, or the truth where ``pred`` is None."""
     shown = truth if pred is None else pred
     if 'mask' in shown:
@@ -142,10 +155,12 @@ def _overlay(axes, source, truth, pred):
         _write_classes(axes, source, truth, pred)
 
 
-def _draw_mask(axes, source, mask, truth):
+def _draw_mask(
+    axes: 'Axes', source: dict[str, Any], mask: np.ndarray, truth: np.ndarray
+) -> None:
     layer = np.zeros((*mask.shape, 4))
     for label in present(dict(mask=mask)):
-        layer[mask == label, :3] = _colour(source, label)
+        layer[mask == label, :3] = _color(source, label)
         layer[mask == label, 3] = 0.6
     axes.imshow(layer, interpolation='nearest')
     # The outline of the truth, for comparison in every column.
@@ -157,21 +172,23 @@ def _draw_mask(axes, source, mask, truth):
     axes.set_xlabel(', '.join(names) or '-', fontsize='small', labelpad=2)
 
 
-def _draw_boxes(axes, source, part):
+def _draw_boxes(
+    axes: 'Axes', source: dict[str, Any], part: dict[str, Any]
+) -> None:
     from matplotlib.patches import Rectangle
 
     scores = part.get('scores') or [None] * len(part['boxes'])
     for (left, top, right, bottom), label, score in zip(
         part['boxes'], part['labels'], scores, strict=True
     ):
-        colour = _colour(dict(palette=None), label)
+        color = _color(dict(palette=None), label)
         axes.add_patch(
             Rectangle(
                 (left, top),
                 right - left,
                 bottom - top,
                 fill=False,
-                edgecolor=colour,
+                edgecolor=color,
                 linewidth=1.5,
             )
         )
@@ -179,14 +196,19 @@ def _draw_boxes(axes, source, part):
         text += '' if score is None else f' {score:.2f}'
         note = axes.text(
             left, top, text, fontsize=6, va='bottom', color='black',
-            bbox=dict(facecolor=colour, pad=0.5, linewidth=0),
+            bbox=dict(facecolor=color, pad=0.5, linewidth=0),
         )  # fmt: skip
         # No image gets smaller for it.
         note.set_in_layout(False)
 
 
-def _write_classes(axes, source, truth, pred):
-    """Write the codes below: right ones green, wrong red, missed grey."""
+def _write_classes(
+    axes: 'Axes',
+    source: dict[str, Any],
+    truth: dict[str, Any],
+    pred: dict[str, Any] | None,
+) -> None:
+    """Write the codes below: right ones green, wrong red, missed gray."""
     true = present(truth)
     found = true if pred is None else present(pred)
     words = [
@@ -196,8 +218,8 @@ def _write_classes(axes, source, truth, pred):
     words += [(f'({_name(source, c)})', '0.5') for c in sorted(true - found)]
     words = words or [('none', 'green' if not true else '0.5')]
     step = 1 / max(len(words), 4)
-    for number, (word, colour) in enumerate(words):
+    for number, (word, color) in enumerate(words):
         axes.text(
-            step * number, -0.02, word, color=colour, fontsize='small',
+            step * number, -0.02, word, color=color, fontsize='small',
             va='top', transform=axes.transAxes,
         )  # fmt: skip

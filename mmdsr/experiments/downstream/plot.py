@@ -1,18 +1,21 @@
 """The table of a task as bars: one group per class, one bar per version."""
 
+from pathlib import Path
+
+from mmdsr.experiments.downstream.table import Table
 from mmdsr.io.reports import write_figure
 
-#: LR and bicubic in greys, HR in black, models in colours between.
-_COLOURS = {'LR': '0.8', 'bicubic': '0.6', 'HR': '0.15'}
+#: LR and bicubic in greys, HR in black, models in colors between.
+_COLORS = {'LR': '0.8', 'bicubic': '0.6', 'HR': '0.15'}
 
 
-def plot(path, title, table):
+def plot(path: Path, title: str, table: Table) -> None:
     """Draw the bars; whiskers show the spread over seeds.
 
     Args:
-        path (Path): PNG file.
-        title (str): Title.
-        table (Table): Of :mod:`mmdsr.experiments.downstream.table`.
+        path: PNG file.
+        title: Title.
+        table: Of :mod:`mmdsr.experiments.downstream.table`.
     """
     # Without pyplot no window system is asked for.
     from matplotlib.figure import Figure
@@ -25,7 +28,7 @@ def plot(path, title, table):
         layout='constrained',
     )
     axes = figure.add_subplot()
-    models = [c for c in table.columns if c not in _COLOURS]
+    models = [c for c in table.columns if c not in _COLORS]
     for number, column in enumerate(table.columns):
         places, heights, errors = [], [], []
         for group, line in enumerate(lines):
@@ -34,7 +37,7 @@ def plot(path, title, table):
                 places.append(group + (number - (count - 1) / 2) * width)
                 heights.append(value.mean)
                 errors.append(value.spread or 0)
-        colour = _COLOURS.get(column)
+        color = _COLORS.get(column)
         axes.bar(
             places,
             heights,
@@ -42,7 +45,7 @@ def plot(path, title, table):
             yerr=errors if any(errors) else None,
             capsize=2,
             label=column,
-            color=colour or f'C{models.index(column) % 10}',
+            color=color or f'C{models.index(column) % 10}',
         )
     axes.set_xticks(range(len(lines)), [line.name for line in lines])
     unit = '' if table.metric == 'metric' else f'{table.metric} (%)'

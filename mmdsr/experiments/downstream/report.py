@@ -1,5 +1,6 @@
 """From the runs of a task to its table, bars and pictures."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,13 +9,16 @@ from mmdsr.experiments.downstream.pictures import draw
 from mmdsr.experiments.downstream.plot import plot
 from mmdsr.experiments.downstream.table import (
     MEAN,
+    Table,
     build_table,
     class_scores,
     markdown,
     table_csv,
 )
+from mmdsr.experiments.downstream.task import Task
+from mmdsr.experiments.downstream.versions import Version
 from mmdsr.experiments.report import heading, write_report
-from mmdsr.experiments.runs import place_of
+from mmdsr.experiments.runs import TrainingRun, place_of
 from mmdsr.experiments.table import text_of
 from mmdsr.io.files import write_bytes
 from mmdsr.io.reports import markdown_table
@@ -26,17 +30,17 @@ NOTES = (
 )
 
 
-def report_line(run):
+def report_line(run: TrainingRun) -> str:
     """Say in a line what a run reached.
 
     Args:
-        run (TrainingRun): The run.
+        run: The run.
 
     Returns:
-        str: The mean per version.
+        The mean per version.
     """
     parts = []
-    for version, metrics in run.results.items():
+    for version, metrics in (run.results or {}).items():
         metric, scores = class_scores(metrics)
         known = [value for value in scores.values() if value is not None]
         if metric == 'metric' or not known:
@@ -46,18 +50,21 @@ def report_line(run):
     return ', '.join(parts)
 
 
-def collect(runs, versions):
+def collect(
+    runs: Sequence[TrainingRun], versions: Sequence[Version]
+) -> tuple[str, dict[int, dict[str, dict[str, float | None]]]]:
     """Sort the results of a task by seed and column.
 
     Args:
-        runs (Sequence[TrainingRun]): Its runs.
-        versions (Sequence[Version]): The columns.
+        runs: Its runs.
+        versions: The columns.
 
     Returns:
-        tuple[str, dict]: Name of the metric, and as ``build_table`` takes
-        it. A seed that lacks a version is left out.
+        Name of the metric, and as ``build_table`` takes it. A seed that lacks
+        a version is left out.
     """
-    metric, found = '', {}
+    metric = ''
+    found: dict[int, dict[str, dict[str, float | None]]] = {}
     for run in runs:
         for name, metrics in (run.results or {}).items():
             metric, scores = class_scores(metrics)
@@ -70,18 +77,24 @@ def collect(runs, versions):
     return metric, complete
 
 
-def report_task(task, runs, versions, out, origin):
+def report_task(
+    task: Task,
+    runs: Sequence[TrainingRun],
+    versions: Sequence[Version],
+    out: Path,
+    origin: dict[str, str],
+) -> Table | None:
     """Write the table, bars and pictures of a task.
 
     Args:
-        task (Task): The task.
-        runs (Sequence[TrainingRun]): Its runs.
-        versions (Sequence[Version]): The columns.
-        out (Path): Folder of the experiment.
-        origin (dict[str, str]): How it was made.
+        task: The task.
+        runs: Its runs.
+        versions: The columns.
+        out: Folder of the experiment.
+        origin: How it was made.
 
     Returns:
-        Table or None: The table; None if no seed is complete.
+        The table; None if no seed is complete.
     """
     metric, scores = collect(runs, versions)
     if not scores:
@@ -112,15 +125,21 @@ def report_task(task, runs, versions, out, origin):
     return table
 
 
-def draw_task(path, title, runs, versions, seed):
+def draw_task(
+    path: Path,
+    title: str,
+    runs: Sequence[TrainingRun],
+    versions: Sequence[Version],
+    seed: int,
+) -> None:
     """Draw the pictures of one seed.
 
     Args:
-        path (Path): PNG file.
-        title (str): Title.
-        runs (Sequence[TrainingRun]): The runs of the task.
-        versions (Sequence[Version]): The columns.
-        seed (int): The seed.
+        path: PNG file.
+        title: Title.
+        runs: The runs of the task.
+        versions: The columns.
+        seed: The seed.
     """
     predictions = {}
     for version in versions:
@@ -131,13 +150,15 @@ def draw_task(path, title, runs, versions, seed):
     draw(path, title, predictions)
 
 
-def summary(path, tables, origin):
+def summary(
+    path: Path, tables: dict[str, Table | None], origin: dict[str, str]
+) -> None:
     """Write the means of all tasks in one table.
 
     Args:
-        path (Path): Markdown file.
-        tables (dict[str, Table or None]): Per task.
-        origin (dict[str, str]): How they were made.
+        path: Markdown file.
+        tables: Per task.
+        origin: How they were made.
     """
     done = {n: t for n, t in tables.items() if t and t.lines[-1].name == MEAN}
     if not done:

@@ -8,9 +8,11 @@ from the class rows: the paper's own are not always the means of its rows.
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from mmdsr.experiments.table import cells_of, summarise, text_of
+from mmdsr.experiments.table import cells_of, summarize, text_of
 from mmdsr.io.reports import csv_text, markdown_table
 
 #: Names of per-class metrics, ``NAME/CLASS`` in the results of a test.
@@ -24,9 +26,9 @@ class ClassLine:
     """A class, or the mean.
 
     Args:
-        name (str): Code of the class.
-        values (dict[str, Value]): Per column.
-        deltas (dict[str, Value]): Per title of a difference.
+        name: Code of the class.
+        values: Per column.
+        deltas: Per title of a difference.
     """
 
     name: str
@@ -39,14 +41,13 @@ class Table:
     """A table of the paper.
 
     Args:
-        metric (str): ``'IoU'``, ``'AP50'``, ``'F1'``, or ``'metric'`` if
-            the host's own metrics are the rows.
-        columns (list[str]): LR, bicubic, SR ..., HR.
-        deltas (list[str]): Titles of the differences.
-        lines (list[ClassLine]): Classes, then the mean if they are classes.
-        left_out (list[str]): Classes without a value somewhere; they are
-            not in the mean.
-        seeds (list[int]): What the values are over.
+        metric: ``'IoU'``, ``'AP50'``, ``'F1'``, or ``'metric'`` if the host's
+            own metrics are the rows.
+        columns: LR, bicubic, SR ..., HR.
+        deltas: Titles of the differences.
+        lines: Classes, then the mean if they are classes.
+        left_out: Classes without a value somewhere; they are not in the mean.
+        seeds: What the values are over.
     """
 
     metric: str
@@ -57,15 +58,17 @@ class Table:
     seeds: list
 
 
-def class_scores(metrics):
+def class_scores(
+    metrics: dict[str, float | None],
+) -> tuple[str, dict[str, float | None]]:
     """Pick the values per class out of the results of a test.
 
     Args:
-        metrics (dict[str, float or None]): The results.
+        metrics: The results.
 
     Returns:
-        tuple[str, dict[str, float or None]]: Name of the metric and its
-        value per class. Where there is none, ``'metric'`` and all numbers.
+        Name of the metric and its value per class. Where there is none,
+        ``'metric'`` and all numbers.
     """
     for name in METRICS:
         pattern = re.compile(rf'(?:.*/)?{name}/([^/]+)$')
@@ -80,14 +83,14 @@ def class_scores(metrics):
     return 'metric', rest
 
 
-def delta_titles(models):
+def delta_titles(models: Sequence[str]) -> list[str]:
     """Name the differences as the paper orders them.
 
     Args:
-        models (Sequence[str]): Columns of the super-resolution models.
+        models: Columns of the super-resolution models.
 
     Returns:
-        list[str]: Delta-LR, Delta-SR per model, Delta-HR per model.
+        Delta-LR, Delta-SR per model, Delta-HR per model.
     """
     return [
         'ΔLR',
@@ -101,16 +104,17 @@ def delta_titles(models):
     ]
 
 
-def differences(values, models):
+def differences(
+    values: dict[str, float], models: Sequence[str]
+) -> list[float]:
     """Compute the differences of a row.
 
     Args:
-        values (dict[str, float]): Value per column, among them ``LR`` and
-            ``HR``.
-        models (Sequence[str]): Columns of the super-resolution models.
+        values: Value per column, among them ``LR`` and ``HR``.
+        models: Columns of the super-resolution models.
 
     Returns:
-        list[float]: In the order of :func:`delta_titles`.
+        In the order of :func:`delta_titles`.
     """
     low, high = values['LR'], values['HR']
     return [
@@ -120,12 +124,12 @@ def differences(values, models):
     ]
 
 
-def check_identity(line, models):
+def check_identity(line: ClassLine, models: Sequence[str]) -> None:
     """Check that the differences of a line add up to zero.
 
     Args:
-        line (ClassLine): A line with all values.
-        models (Sequence[str]): Columns of the super-resolution models.
+        line: A line with all values.
+        models: Columns of the super-resolution models.
 
     Raises:
         AssertionError: If they do not for one of the models.
@@ -141,17 +145,21 @@ def check_identity(line, models):
             )
 
 
-def build_table(scores, models, metric):
+def build_table(
+    scores: dict[int, dict[str, dict[str, float | None]]],
+    models: Sequence[str],
+    metric: str,
+) -> Table:
     """Compute the table of a task.
 
     Args:
-        scores (dict[int, dict[str, dict[str, float or None]]]): Value per
-            seed, column and class; the columns in the order of the table.
-        models (Sequence[str]): Columns of the super-resolution models.
-        metric (str): See :class:`Table`.
+        scores: Value per seed, column and class; the columns in the order of
+            the table.
+        models: Columns of the super-resolution models.
+        metric: See :class:`Table`.
 
     Returns:
-        Table: The table. Differences are taken seed by seed.
+        The table. Differences are taken seed by seed.
     """
     seeds = sorted(scores)
     columns = list(scores[seeds[0]])
@@ -179,7 +187,7 @@ def build_table(scores, models, metric):
     if metric != 'metric' and complete:
         rows = [
             {
-                column: math.fsum(own[number][column] for own in complete)
+                column: math.fsum(own[number][column] or 0 for own in complete)
                 / len(complete)
                 for column in columns
             }
@@ -189,38 +197,46 @@ def build_table(scores, models, metric):
     return Table(metric, columns, titles, lines, left_out, seeds)
 
 
-def _missing(value):
+def _missing(value: float | None) -> bool:
     return value is None or not math.isfinite(value)
 
 
-def _line(name, rows, columns, titles, models):
+def _line(
+    name: str,
+    rows: Sequence[dict[str, Any]],
+    columns: Sequence[str],
+    titles: Sequence[str],
+    models: Sequence[str],
+) -> ClassLine:
     line = ClassLine(name)
     for column in columns:
-        line.values[column] = summarise(row[column] for row in rows)
+        line.values[column] = summarize(row[column] for row in rows)
     parts = [differences(row, models) for row in rows]
     for title, values in zip(titles, zip(*parts, strict=True), strict=True):
-        line.deltas[title] = summarise(values)
+        line.deltas[title] = summarize(values)
     check_identity(line, models)
     return line
 
 
-def _partial_line(name, rows, columns):
+def _partial_line(
+    name: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]
+) -> ClassLine:
     line = ClassLine(name)
     for column in columns:
         known = [r[column] for r in rows if not _missing(r[column])]
         if known:
-            line.values[column] = summarise(known)
+            line.values[column] = summarize(known)
     return line
 
 
-def markdown(table):
+def markdown(table: Table) -> str:
     """Write a table as Markdown.
 
     Args:
-        table (Table): The table.
+        table: The table.
 
     Returns:
-        str: The lines of the table and what has to be known about it.
+        The lines of the table and what has to be known about it.
     """
     header = ['class' if table.metric != 'metric' else 'metric']
     header += [*table.columns, *table.deltas]
@@ -242,15 +258,14 @@ def markdown(table):
     return '\n'.join(lines) + '\n'
 
 
-def table_csv(table):
+def table_csv(table: Table) -> str:
     """Write a table as CSV.
 
     Args:
-        table (Table): The table.
+        table: The table.
 
     Returns:
-        str: Mean and spread per column and difference; an empty cell is
-        unknown.
+        Mean and spread per column and difference; an empty cell is unknown.
     """
     titles = [*table.columns, *table.deltas]
     parts = [f'{title}{end}' for title in titles for end in ('', ' spread')]

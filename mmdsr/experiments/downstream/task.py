@@ -10,8 +10,10 @@ each version, as it would meet them in use; with ``'same'`` it is trained on
 each version and tested on that one. The paper does not say which it used.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -38,31 +40,32 @@ class Task:
     """What is trained and tested.
 
     Args:
-        name (str): Name of its folder.
-        config (Path): Config of a host's network on HR images.
+        name: Name of its folder.
+        config: Config of a host's network on HR images.
     """
 
     name: str
     config: Path
 
 
-def find_tasks(names, configs, full=False):
+def find_tasks(
+    names: Sequence[str], configs: Path, full: bool = False
+) -> list[Task]:
     """Return the tasks of the command line.
 
     Args:
-        names (Sequence[str]): Names of :data:`TASKS`, ``'all'``, or config
-            files.
-        configs (Path): Folder of the downstream configs.
-        full (bool): The paper-scale configs instead of the quick ones.
+        names: Names of :data:`TASKS`, ``'all'``, or config files.
+        configs: Folder of the downstream configs.
+        full: The paper-scale configs instead of the quick ones.
 
     Returns:
-        list[Task]: Each once, in the given order.
+        Each once, in the given order.
 
     Raises:
         UsageError: If a name is unknown, a file is missing, or two files
             have the same name.
     """
-    tasks = {}
+    tasks: dict[str, Task] = {}
     for name in names:
         for part in TASKS if name == 'all' else (name,):
             if part in TASKS:
@@ -87,14 +90,14 @@ def find_tasks(names, configs, full=False):
     return list(tasks.values())
 
 
-def data_sets(loader):
+def data_sets(loader: dict[str, Any] | None) -> list[dict[str, Any]]:
     """List the data sets of a data loader, without what wraps them.
 
     Args:
-        loader (dict or None): Config of the loader.
+        loader: Config of the loader.
 
     Returns:
-        list[dict]: Their configs.
+        Their configs.
     """
     found, waiting = [], [(loader or {}).get('dataset')]
     while waiting:
@@ -110,20 +113,22 @@ def data_sets(loader):
     return found
 
 
-def image_folders(cfg, splits=SPLITS):
+def image_folders(
+    cfg: Config, splits: Sequence[str] = SPLITS
+) -> dict[str, list[str]]:
     """Tell where the images of a config are.
 
     Args:
-        cfg (Config): The config.
-        splits (Sequence[str]): Of :data:`SPLITS`.
+        cfg: The config.
+        splits: Of :data:`SPLITS`.
 
     Returns:
-        dict[str, list[str]]: Folders of images below each data root.
+        Folders of images below each data root.
 
     Raises:
         UsageError: If a data set does not say so.
     """
-    folders = {}
+    folders: dict[str, list[str]] = {}
     for split in splits:
         datasets = data_sets(cfg.get(f'{split}_dataloader'))
         if not datasets:
@@ -152,16 +157,16 @@ def image_folders(cfg, splits=SPLITS):
     return folders
 
 
-def find_root(root, data_root=None):
+def find_root(root: str, data_root: str | None = None) -> Path:
     """Return the folder of a data set.
 
     Args:
-        root (str): What the config says.
-        data_root (str, optional): What the user says: the data set itself,
-            or a folder that has it under its name.
+        root: What the config says.
+        data_root: What the user says: the data set itself, or a folder that
+            has it under its name.
 
     Returns:
-        Path: The folder, absolute.
+        The folder, absolute.
 
     Raises:
         UsageError: If it does not exist.
@@ -184,15 +189,15 @@ def find_root(root, data_root=None):
     raise UsageError(f'The data set {path} does not exist: {remedy}')
 
 
-def retarget(value, roots):
+def retarget(value: object, roots: dict[str, str]) -> object:
     """Exchange data roots wherever a config names them, in place.
 
     Args:
-        value (Config, dict, list or str): Config or a part of it.
-        roots (dict[str, str]): New root by old root.
+        value: Config or a part of it.
+        roots: New root by old root.
 
     Returns:
-        object: ``value``, a new string if it was one.
+        ``value``, a new string if it was one.
     """
     if isinstance(value, str):
         for old, new in roots.items():
@@ -212,18 +217,19 @@ def retarget(value, roots):
     return value
 
 
-def prepare(task, seed, options=None):
+def prepare(
+    task: Task, seed: int, options: dict[str, Any] | None = None
+) -> Config:
     """Return the config of a training.
 
     Args:
-        task (Task): The task.
-        seed (int): Of initialisation, order and augmentation.
-        options (dict, optional): Overrides, keys with dots. Defaults to
-            None.
+        task: The task.
+        seed: Of initialisation, order and augmentation.
+        options: Overrides, keys with dots.
 
     Returns:
-        Config: Ready for training on HR images. It has no validation, for
-        choosing the best checkpoint by the test data would reward noise.
+        Ready for training on HR images. It has no validation, for choosing the
+        best checkpoint by the test data would reward noise.
 
     Raises:
         UsageError: If it cannot be used.

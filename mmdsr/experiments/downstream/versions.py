@@ -4,12 +4,16 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
 from rich.progress import track
+from torch import Tensor
 
 from mmdsr.engine.sr_input import INTERPOLATED
 from mmdsr.errors import CheckpointError, UsageError
@@ -35,23 +39,22 @@ class Version:
     """A way to show the images.
 
     Args:
-        name (str): Name of its folder.
-        label (str): What the table calls it.
-        resolver (dict, optional): Arguments of
-            :class:`mmdsr.inference.SuperResolver` on the small images;
-            ``None`` for the HR images as they are.
-        identity (str): What tells one network from another.
+        name: Name of its folder.
+        label: What the table calls it.
+        resolver: Arguments of :class:`mmdsr.inference.SuperResolver` on the
+            small images; ``None`` for the HR images as they are.
+        identity: What tells one network from another.
     """
 
     name: str
     label: str
-    resolver: dict | None = None
+    resolver: dict[str, Any] | None = None
     identity: str = field(default='', repr=False)
 
     @property
-    def is_sr(self):
+    def is_sr(self) -> bool:
         """Whether a network made it."""
-        return bool(self.resolver) and 'interpolation' not in self.resolver
+        return bool(self.resolver and 'interpolation' not in self.resolver)
 
 
 LR = Version('lr', 'LR', INTERPOLATED['lr'])
@@ -59,15 +62,15 @@ BICUBIC = Version('bicubic', 'bicubic', INTERPOLATED['bicubic'])
 HR = Version('hr', 'HR')
 
 
-def parse_sr(text):
+def parse_sr(text: str) -> Version:
     """Read one super-resolution model of the command line.
 
     Args:
-        text (str): Name or file of published weights, or
-            ``CONFIG:CHECKPOINT``; a label and ``=`` may come before.
+        text: Name or file of published weights, or ``CONFIG:CHECKPOINT``; a
+            label and ``=`` may come before.
 
     Returns:
-        Version: The version that it makes.
+        The version that it makes.
 
     Raises:
         UsageError: If it does not exist.
@@ -100,19 +103,19 @@ def parse_sr(text):
     return Version(f'sr-{name}', f'SR({label})', resolver, identity)
 
 
-def make_versions(models):
+def make_versions(models: Sequence[str]) -> list[Version]:
     """Return all versions in the order of the table.
 
     Args:
-        models (Sequence[str]): Of :func:`parse_sr`.
+        models: Of :func:`parse_sr`.
 
     Returns:
-        list[Version]: LR, bicubic, one per model, HR.
+        LR, bicubic, one per model, HR.
 
     Raises:
         UsageError: If two models would share a folder, or there is none.
     """
-    found = {}
+    found: dict[str, Version] = {}
     for text in models:
         version = parse_sr(text)
         other = found.setdefault(version.name, version)
@@ -126,14 +129,14 @@ def make_versions(models):
     return [LR, BICUBIC, *found.values(), HR]
 
 
-def list_images(folder):
+def list_images(folder: Path) -> list[Path]:
     """List the images below a folder.
 
     Args:
-        folder (Path): The folder.
+        folder: The folder.
 
     Returns:
-        list[Path]: Paths below it.
+        Paths below it.
 
     Raises:
         UsageError: If there is none.
@@ -156,14 +159,14 @@ def list_images(folder):
     return found
 
 
-def read_image(path):
+def read_image(path: Path) -> np.ndarray:
     """Read an image.
 
     Args:
-        path (Path): The file.
+        path: The file.
 
     Returns:
-        np.ndarray: (H, W, 3) uint8 RGB.
+        (H, W, 3) uint8 RGB.
 
     Raises:
         UsageError: If it cannot be read.
@@ -174,29 +177,29 @@ def read_image(path):
         raise UsageError(f'{path}: {error}.') from error
 
 
-def shrink(image, scale=SCALE):
+def shrink(image: np.ndarray, scale: int = SCALE) -> np.ndarray:
     """Reduce an image, after repeating its edge if its sides do not divide.
 
     Args:
-        image (np.ndarray): (H, W, 3) uint8.
-        scale (int): Factor. Defaults to 4.
+        image: (H, W, 3) uint8.
+        scale: Factor. Defaults to 4.
 
     Returns:
-        np.ndarray: (ceil(H / scale), ceil(W / scale), 3) uint8.
+        (ceil(H / scale), ceil(W / scale), 3) uint8.
     """
     rest = [-side % scale for side in image.shape[:2]]
     padded = np.pad(image, ((0, rest[0]), (0, rest[1]), (0, 0)), mode='edge')
     return downscale(padded, scale)
 
 
-def link_rest(source, target, folders):
+def link_rest(source: Path, target: Path, folders: set[Path]) -> None:
     """Link everything of a data set but its images.
 
     Args:
-        source (Path): The data set.
-        target (Path): Its version.
-        folders (set[Path]): Folders of images, absolute; what is in them
-            and is no image is linked, too.
+        source: The data set.
+        target: Its version.
+        folders: Folders of images, absolute; what is in them and is no image
+            is linked, too.
     """
     for entry in sorted(source.iterdir()):
         inside = any(
@@ -212,7 +215,7 @@ def link_rest(source, target, folders):
             _link(entry.resolve(), place)
 
 
-def _link(source, place):
+def _link(source: Path, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         place.symlink_to(source, target_is_directory=source.is_dir())
@@ -224,16 +227,18 @@ def _link(source, place):
             shutil.copy2(source, place)
 
 
-def version_roots(root, out, versions):
+def version_roots(
+    root: Path, out: Path, versions: Sequence[Version]
+) -> dict[str, str]:
     """Tell where the versions of a data set are or will be.
 
     Args:
-        root (Path): The data set.
-        out (Path): Folder for the versions of all data sets.
-        versions (Sequence[Version]): The versions.
+        root: The data set.
+        out: Folder for the versions of all data sets.
+        versions: The versions.
 
     Returns:
-        dict[str, str]: Root per name of a version.
+        Root per name of a version.
     """
     return {
         version.name: str(
@@ -245,21 +250,29 @@ def version_roots(root, out, versions):
     }
 
 
-def export(root, folders, versions, out, console, others=(), batch=4):
+def export(
+    root: Path,
+    folders: Sequence[str],
+    versions: Sequence[Version],
+    out: Path,
+    console: Console,
+    others: Sequence[str] = (),
+    batch: int = 4,
+) -> None:
     """Make the missing images of all versions of a data set.
 
-    Every file is whole or absent, so that an interrupted export goes on.
+    Every file is whole or absent, so that an interrupted export can continue.
     Files keep their names, which annotations refer to; the content is always
     PNG, for another loss of quality would be measured along.
 
     Args:
-        root (Path): The data set.
-        folders (Sequence[str]): Its folders of images to be made anew.
-        versions (Sequence[Version]): The versions.
-        out (Path): Folder for the versions of all data sets.
-        console (rich.console.Console): Where the progress is shown.
-        others (Sequence[str]): Folders of images that no version needs.
-        batch (int): Images at a time. Defaults to 4.
+        root: The data set.
+        folders: Its folders of images to be made anew.
+        versions: The versions.
+        out: Folder for the versions of all data sets.
+        console: Where the progress is shown.
+        others: Folders of images that no version needs.
+        batch: Images at a time.
 
     Raises:
         UsageError: If a folder holds another version, or an image cannot be
@@ -292,7 +305,7 @@ def export(root, folders, versions, out, console, others=(), batch=4):
         left = [name for name in names if not (target / name).is_file()]
         if not left:
             continue
-        resolver = SuperResolver(**version.resolver)
+        resolver = SuperResolver(**(version.resolver or {}))
         for start in track(
             range(0, len(left), batch),
             description=f'{root.name}: {version.label}',
@@ -302,7 +315,13 @@ def export(root, folders, versions, out, console, others=(), batch=4):
             _enlarge(resolver, root, small, target, left[start:][:batch])
 
 
-def _enlarge(resolver, root, small, target, names):
+def _enlarge(
+    resolver: Callable[[list[Tensor]], Sequence[Tensor]],
+    root: Path,
+    small: Path,
+    target: Path,
+    names: Sequence[Path],
+) -> None:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     images = [
         torch.from_numpy(read_image(small / name)[..., ::-1].copy())
@@ -317,13 +336,13 @@ def _enlarge(resolver, root, small, target, names):
         write_png(target / name, image[:height, :width, ::-1].copy())
 
 
-def _check_notes(root, base, versions):
+def _check_notes(root: Path, base: Path, versions: Sequence[Version]) -> None:
     """Refuse folders that hold something else; note what they hold."""
     manifest = root / 'manifest.json'
     source = digest(manifest) if manifest.is_file() else None
     notes = {}
     for version in versions:
-        interpolation = version.resolver.get('interpolation')
+        interpolation = (version.resolver or {}).get('interpolation')
         note = dict(
             root=str(root),
             manifest=source,

@@ -1,16 +1,16 @@
 r"""ADM: attention-based distillation of features (Eq. 16 to 20).
 
-Every feature :math:`f_m^T` of the teacher asks, every feature :math:`f_n^S`
-of the student answers, and the attention :math:`\alpha_{m,n}` weighs how far
-their maps are apart. The equations are those of AFD (Ji et al., "Show,
-Attend and Distill", AAAI 2021). The functions follow them one by one;
-:class:`ADM` holds what is learnt.
+Every feature :math:`f_m^T` of the teacher is a query, every feature
+:math:`f_n^S` of the student a key, and the attention :math:`\alpha_{m,n}`
+weighs the distance of their maps. The equations are those of AFD (Ji et al.,
+"Show, Attend and Distill", AAAI 2021). The functions follow them one by one;
+:class:`ADM` holds the learned parameters.
 
 Sizes: N samples, M teacher and S student features, query and key width c.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -18,24 +18,26 @@ from torch import Tensor, nn
 
 from mmdsr.registry import MODELS
 
-_ACTIVATIONS = {'relu': F.relu, None: None}
+_ACTIVATIONS: dict[str | None, Callable[[Tensor], Tensor] | None] = {
+    'relu': F.relu,
+    None: None,
+}
 
 
 def pool_and_project(
     feats: Sequence[Tensor],
-    layers: Sequence[nn.Module],
+    layers: Iterable[nn.Module],
     activation: Callable[[Tensor], Tensor] | None = F.relu,
 ) -> Tensor:
-    r"""Queries (Eq. 16) or keys (Eq. 17): :math:`g(W \phi^{HW}(f))`.
+    r"""Compute queries (Eq. 16) or keys (Eq. 17), :math:`g(W \phi^{HW}(f))`.
 
     Args:
-        feats (Sequence[Tensor]): Features (N, C_i, H_i, W_i).
-        layers (Sequence[nn.Module]): One 1x1 convolution C_i -> c for each.
-        activation (callable, optional): g; ``None`` for the identity.
-            Defaults to ReLU.
+        feats: Features (N, C_i, H_i, W_i).
+        layers: A 1x1 convolution C_i -> c for each feature.
+        activation: The function g; ``None`` for the identity.
 
     Returns:
-        Tensor: (N, number of features, c).
+        Queries or keys (N, number of features, c).
     """
     pooled = [
         layer(feat.mean((2, 3), keepdim=True)).flatten(1)
@@ -53,23 +55,23 @@ def attention(
     student_position: Tensor,
     per: str = 'student',
 ) -> Tensor:
-    r"""Attention of every teacher feature over the student's (Eq. 18).
+    r"""Return the attention of teacher over student features (Eq. 18).
 
     .. math::
         \alpha_{m,n} = \mathrm{softmax}_n \frac{q_m^\top W k_n +
             (p_m^T)^\top p_n^S}{\sqrt c}
 
     Args:
-        queries (Tensor): (N, M, c).
-        keys (Tensor): (N, S, c).
-        bilinear (Tensor): W: (S, c, c) with ``per='student'``, the index
-            that is printed; (M, c, c) with ``per='teacher'``, AFD's.
-        teacher_position (Tensor): p^T (M, c).
-        student_position (Tensor): p^S (S, c).
-        per (str): Whose index W has. Defaults to 'student'.
+        queries: Queries (N, M, c).
+        keys: Keys (N, S, c).
+        bilinear: W, (S, c, c) with ``per='student'``, as printed in the paper,
+            or (M, c, c) with ``per='teacher'``, as in AFD.
+        teacher_position: p^T (M, c).
+        student_position: p^S (S, c).
+        per: Side whose features index W.
 
     Returns:
-        Tensor: (N, M, S); every row over S sums to 1.
+        Attention (N, M, S); every row over S sums to 1.
     """
     if per == 'student':
         turned = torch.einsum('scd,bsd->bsc', bilinear, keys)
@@ -82,24 +84,25 @@ def attention(
 
 
 def channel_pool(feat: Tensor, size: Sequence[int] | None = None) -> Tensor:
-    r"""One unit vector over the positions, :math:`\tilde\phi^C` of Eq. 19.
+    r"""Return a unit vector over positions, :math:`\tilde\phi^C` of Eq. 19.
 
-    The mean of the squares over the channels tells where a feature is
-    active, whatever its width; the L2 norm over the positions takes its
-    scale away, which differs between networks.
+    The mean of the squares over the channels shows where a feature is active,
+    independently of its width; the L2 norm over the positions removes its
+    scale, which differs between networks.
 
     Args:
-        feat (Tensor): Feature (N, C, H, W).
-        size (Sequence[int], optional): Height and width to which the map is
-            brought by adaptive average pooling, which repeats pixels where
-            it enlarges. Defaults to None, its own.
+        feat: Feature (N, C, H, W).
+        size: Height and width to which the map is resized by adaptive average
+            pooling, which repeats pixels where it enlarges. Defaults to the
+            size of the map.
 
     Returns:
-        Tensor: (N, height * width), of norm 1.
+        Vectors (N, height * width) of norm 1.
     """
     pooled = feat.square().mean(1)
     if size is not None and tuple(size) != pooled.shape[-2:]:
-        pooled = F.adaptive_avg_pool2d(pooled, tuple(size))
+        height, width = size
+        pooled = F.adaptive_avg_pool2d(pooled, (height, width))
     return F.normalize(pooled.flatten(1), dim=1)
 
 
@@ -110,31 +113,30 @@ def pair_distances(
     resize: str = 'pool',
     eps: float = 1e-12,
 ) -> Tensor:
-    r"""Distance of every pair of features, the norms of Eq. 19 and 20.
+    r"""Return the distances of all pairs, the norms of Eq. 19 and 20.
 
     Args:
-        teacher_feats (Sequence[Tensor]): M features (N, C_m, H_m, W_m).
-        student_feats (Sequence[Tensor]): S features (N, C_n, H_n, W_n).
-        reduction (str): ``'norm'``: :math:`\sqrt{\sum d^2 + \epsilon}`;
-            ``'mse'``: the mean of :math:`d^2`, as AFD has it, which is
-            thousands of times smaller. Defaults to 'norm'.
-        resize (str): How the student's map gets the teacher's size:
-            ``'pool'``: the channel-pooled map by adaptive average pooling,
-            as AFD does; ``'bilinear'``: the feature itself by antialiased
-            bilinear interpolation. Defaults to 'pool'.
-        eps (float): Keeps the gradient of the root finite where two maps
-            are equal. Defaults to 1e-12.
+        teacher_feats: M features (N, C_m, H_m, W_m).
+        student_feats: S features (N, C_n, H_n, W_n).
+        reduction: ``'norm'``: :math:`\sqrt{\sum d^2 + \epsilon}`; ``'mse'``:
+            the mean of :math:`d^2`, as in AFD, which is thousands of times
+            smaller.
+        resize: How to resize the student's map to the teacher's size:
+            ``'pool'``: the channel-pooled map by adaptive average pooling, as
+            in AFD; ``'bilinear'``: the feature itself by antialiased bilinear
+            interpolation.
+        eps: Keeps the gradient of the root finite where two maps are equal.
 
     Returns:
-        Tensor: (N, M, S).
+        Distances (N, M, S).
     """
-    # The student's values depend on nothing but the teacher's size.
-    values = {}
+    # The values of the student depend only on the teacher's size.
+    values: dict[Sequence[int], Tensor] = {}
     rows = []
     for teacher in teacher_feats:
         size = teacher.shape[-2:]
         if size not in values:
-            maps = student_feats
+            maps = list(student_feats)
             if resize == 'bilinear':
                 maps = [
                     F.interpolate(feat, size, mode='bilinear', antialias=True)
@@ -153,14 +155,14 @@ def pair_distances(
 
 
 def attention_loss(weights: Tensor, distances: Tensor) -> Tensor:
-    """Weighted sum over all pairs (Eq. 19 and 20), mean over the samples.
+    """Return the weighted sum over pairs (Eq. 19, 20), averaged over samples.
 
     Args:
-        weights (Tensor): Attention (N, M, S).
-        distances (Tensor): Distances (N, M, S).
+        weights: Attention (N, M, S).
+        distances: Distances (N, M, S).
 
     Returns:
-        Tensor: Scalar.
+        Scalar.
     """
     return (weights * distances).sum((1, 2)).mean()
 
@@ -169,31 +171,29 @@ def attention_loss(weights: Tensor, distances: Tensor) -> Tensor:
 class ADM(nn.Module):
     """Attention-based distillation module, one for each of the encoders.
 
-    Works with any number, width and size of features on either side and
-    with batches of one: there is no batch normalisation, unlike in AFD. The
-    gradient reaches the student through the values and through the keys, the
-    teacher not at all. Runs in fp32 under mixed precision.
+    It works with any number, width and size of features on either side, and
+    with batches of one, as there is no batch normalization, unlike in AFD. The
+    gradient reaches the student through the values and the keys, but never the
+    teacher. It runs in fp32 under mixed precision.
 
     ``bilinear='teacher', query_activation=None, channels=128,
-    reduction='mse', loss_weight=200`` is AFD without its normalisations.
+    reduction='mse', loss_weight=200`` is AFD without its normalizations.
 
     Args:
-        teacher_channels (Sequence[int]): Widths of the teacher's features;
-            :class:`mmdsr.DSRDistiller` reads both from the networks.
-        student_channels (Sequence[int]): Widths of the student's.
-        channels (int): Width c of queries and keys. Not in the paper; the
-            authors' code has 64. Defaults to 64.
-        bilinear (str): One matrix of Eq. 18 per ``'student'`` feature, as
-            printed, or per ``'teacher'`` feature. Defaults to 'student'.
-        query_activation (str, optional): g_Q of Eq. 16, ``'relu'`` or
-            ``None``. Not named in the paper. Defaults to 'relu'.
-        key_activation (str, optional): g_K of Eq. 17. Defaults to 'relu'.
-        reduction (str): ``'norm'`` or ``'mse'``, see
-            :func:`pair_distances`. Defaults to 'norm'.
-        resize (str): ``'pool'`` or ``'bilinear'``, likewise. Defaults to
-            'pool'.
-        eps (float): Inside the root of the norm. Defaults to 1e-12.
-        loss_weight (float): ``lambda_ad`` of Section 5.1. Defaults to 0.1.
+        teacher_channels: Widths of the teacher's features;
+            :class:`mmdsr.DSRDistiller` takes both from the networks.
+        student_channels: Widths of the student's features.
+        channels: Width c of queries and keys. Not in the paper; the authors'
+            code uses 64.
+        bilinear: One matrix of Eq. 18 per ``'student'`` feature, as printed,
+            or per ``'teacher'`` feature.
+        query_activation: g_Q of Eq. 16, ``'relu'`` or ``None``. Not given in
+            the paper.
+        key_activation: g_K of Eq. 17.
+        reduction: ``'norm'`` or ``'mse'``, see :func:`pair_distances`.
+        resize: ``'pool'`` or ``'bilinear'``, see :func:`pair_distances`.
+        eps: Summand inside the root of the norm.
+        loss_weight: ``lambda_ad`` of Section 5.1.
 
     Raises:
         ValueError: If an option is unknown or a side has no features.
@@ -222,10 +222,13 @@ class ADM(nn.Module):
         ):
             if value not in known:
                 raise ValueError(
-                    f'{name} of ADM must be one of {known}, got {value!r}.'
+                    f'{name} of ADM must be one of {known}, not {value!r}.'
                 )
         if not teacher_channels or not student_channels:
-            raise ValueError('ADM needs features on both sides.')
+            raise ValueError(
+                'ADM needs features of both networks: teacher_channels and '
+                'student_channels must not be empty.'
+            )
         self.bilinear = bilinear
         self.query_activation = _ACTIVATIONS[query_activation]
         self.key_activation = _ACTIVATIONS[key_activation]
@@ -260,11 +263,11 @@ class ADM(nn.Module):
         """Return the attention (N, M, S), see :func:`attention`.
 
         Args:
-            teacher_feats (Sequence[Tensor]): M features (N, C_m, H_m, W_m).
-            student_feats (Sequence[Tensor]): S features (N, C_n, H_n, W_n).
+            teacher_feats: M features (N, C_m, H_m, W_m).
+            student_feats: S features (N, C_n, H_n, W_n).
 
         Returns:
-            Tensor: Every row over S sums to 1.
+            Attention (N, M, S); every row over S sums to 1.
         """
         return attention(
             pool_and_project(
@@ -283,11 +286,11 @@ class ADM(nn.Module):
         """Compute the weighted loss of Eq. 19 or 20.
 
         Args:
-            teacher_feats (Sequence[Tensor]): M features (N, C_m, H_m, W_m).
-            student_feats (Sequence[Tensor]): S features (N, C_n, H_n, W_n).
+            teacher_feats: M features (N, C_m, H_m, W_m).
+            student_feats: S features (N, C_n, H_n, W_n).
 
         Returns:
-            Tensor: Scalar, fp32.
+            Scalar, fp32.
         """
         # Squares of features overflow or vanish in fp16.
         with torch.autocast(student_feats[0].device.type, enabled=False):

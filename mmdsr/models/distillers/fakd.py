@@ -1,7 +1,7 @@
-"""FAKD: distillation of feature affinities, an outside baseline.
+"""FAKD: distillation of feature affinities, an external baseline.
 
 He et al., "FAKD: Feature-Affinity Based Knowledge Distillation for
-Efficient Image Super-Resolution", ICIP 2020: teacher and student shall agree
+Efficient Image Super-Resolution", ICIP 2020: teacher and student should agree
 on which positions of a feature resemble each other.
 """
 
@@ -16,27 +16,27 @@ from mmdsr.registry import MODELS
 
 
 def affinity(feat: Tensor) -> Tensor:
-    """Cosine similarity of every two positions of a feature.
+    """Return the cosine similarity of every two positions of a feature.
 
     Args:
-        feat (Tensor): Feature (N, C, H, W).
+        feat: Feature (N, C, H, W).
 
     Returns:
-        Tensor: (N, H * W, H * W) in [-1, 1].
+        Affinity (N, H * W, H * W) in [-1, 1].
     """
     unit = F.normalize(feat.flatten(2), dim=1)
     return unit.transpose(1, 2) @ unit
 
 
 def affinity_loss(teacher: Tensor, student: Tensor) -> Tensor:
-    """Mean absolute difference of the affinities of two features.
+    """Return the mean absolute difference of two features' affinities.
 
     Args:
-        teacher (Tensor): Feature (N, C, H, W).
-        student (Tensor): Feature (N, C', H, W) of the same size.
+        teacher: Feature (N, C, H, W).
+        student: Feature (N, C', H, W) of the same size.
 
     Returns:
-        Tensor: Scalar in [0, 2].
+        Scalar in [0, 2].
     """
     return (affinity(teacher) - affinity(student)).abs().mean()
 
@@ -44,7 +44,7 @@ def affinity_loss(teacher: Tensor, student: Tensor) -> Tensor:
 def _common_size(
     height: int, width: int, max_positions: int | None
 ) -> tuple[int, int]:
-    """The given size, reduced so that the affinity fits."""
+    """Return the given size, reduced to at most ``max_positions``."""
     if max_positions is None or height * width <= max_positions:
         return height, width
     factor = math.sqrt(height * width / max_positions)
@@ -55,20 +55,19 @@ def _common_size(
 class FAKD(nn.Module):
     """Feature-affinity loss between corresponding features.
 
-    Takes the place of :class:`mmdsr.ADM` in :class:`mmdsr.DSRDistiller`. It
+    Replaces :class:`mmdsr.ADM` in :class:`mmdsr.DSRDistiller`. It
     compares feature m of the teacher with feature m of the student, in fp32,
     and learns nothing.
 
     Args:
-        teacher_channels (Sequence[int]): Widths of the teacher's features,
-            which may differ from the student's.
-        student_channels (Sequence[int]): Widths of the student's features,
-            as many.
-        max_positions (int, optional): Larger maps are reduced to so many
-            positions by average pooling, since the affinity has the square
-            of them: 320 MB for a map of 80x112. The default is the 48x48 of
-            the authors' crops. None for no limit. Defaults to 2304.
-        loss_weight (float): Weight. Defaults to 1.0.
+        teacher_channels: Widths of the teacher's features, which may differ
+            from the student's.
+        student_channels: Widths of the student's features, of the same number.
+        max_positions: Larger maps are reduced to this many positions by
+            average pooling, since the affinity has the square of them: 320 MB
+            for a map of 80x112. The default is the 48x48 of the authors'
+            crops. None for no limit.
+        loss_weight: Weight of the loss.
 
     Raises:
         ValueError: If the numbers of features differ.
@@ -97,19 +96,20 @@ class FAKD(nn.Module):
         """Compute the weighted loss, the mean over the pairs.
 
         Args:
-            teacher_feats (Sequence[Tensor]): Features (N, C_m, H_m, W_m).
-            student_feats (Sequence[Tensor]): As many features of the
-                student; maps of another size are pooled to the teacher's.
+            teacher_feats: Features (N, C_m, H_m, W_m).
+            student_feats: The same number of features of the student; maps of
+                another size are pooled to the teacher's.
 
         Returns:
-            Tensor: Scalar, fp32.
+            Scalar, fp32.
         """
         with torch.autocast(student_feats[0].device.type, enabled=False):
             losses = []
             for teacher, student in zip(
                 teacher_feats, student_feats, strict=True
             ):
-                size = _common_size(*teacher.shape[-2:], self.max_positions)
+                height, width = teacher.shape[-2:]
+                size = _common_size(height, width, self.max_positions)
                 teacher, student = (
                     F.adaptive_avg_pool2d(feat.float(), size)
                     if feat.shape[-2:] != size

@@ -1,4 +1,4 @@
-"""Task networks that super-resolution is to help.
+"""Task networks that super-resolution should help.
 
-They need a host package each; the registry imports them on demand.
+Each needs a host package; the registry imports them on demand.
 """

@@ -1,8 +1,11 @@
-"""Inception V3: a loss for its auxiliary branch, and a width."""
+"""Inception V3 with a loss for its auxiliary branch, and with any width."""
+
+from collections.abc import Callable, Sequence
 
 from mmpretrain.models.backbones import InceptionV3
 from mmpretrain.models.heads import MultiLabelClsHead
-from torch import nn
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
 
 from mmdsr.registry import MODELS
 
@@ -11,29 +14,35 @@ from mmdsr.registry import MODELS
 class AuxMultiLabelClsHead(MultiLabelClsHead):
     """Multi-label head of a backbone with an auxiliary branch.
 
-    mmpretrain's ``InceptionV3`` returns the logits of both, and its heads
-    leave those of the branch (``aux_logits=True``) out: its weights would
-    stay as they are, and training in several processes would fail.
+    mmpretrain's ``InceptionV3`` returns the logits of both, but its heads
+    ignore those of the branch (``aux_logits=True``): its weights would not be
+    trained, and training in several processes would fail.
 
     Args:
-        aux_weight (float): Weight of the branch's loss.
-        **kwargs: As of mmpretrain's ``MultiLabelClsHead``.
+        aux_weight: Weight of the loss of the branch.
+        **kwargs: For mmpretrain's ``MultiLabelClsHead``.
     """
 
-    def __init__(self, aux_weight=0.4, **kwargs):
+    def __init__(self, aux_weight: float = 0.4, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.aux_weight = aux_weight
 
-    def loss(self, feats, data_samples, **kwargs):
-        """Compute the losses of the branch and of the end.
+    def loss(
+        self,
+        feats: tuple[Tensor | None, Tensor],
+        data_samples: list[DataSample],
+        **kwargs: object,
+    ) -> dict[str, Tensor]:
+        """Compute the losses of the branch and of the last layer.
 
         Args:
-            feats (tuple[Tensor or None, Tensor]): Logits ``(N, K)``.
-            data_samples (list[DataSample]): The labels.
-            **kwargs: Handed to the loss.
+            feats: Logits ``(N, K)`` of the branch, if any, and of the last
+                layer.
+            data_samples: The labels.
+            **kwargs: For the loss.
 
         Returns:
-            dict[str, Tensor]: ``loss`` and, with a branch, ``loss_aux``.
+            ``loss`` and, with a branch, ``loss_aux``.
         """
         aux, _ = feats
         losses = super().loss(feats, data_samples, **kwargs)
@@ -48,15 +57,15 @@ class SlimInceptionV3(InceptionV3):
     """mmpretrain's Inception V3 with fewer channels in every layer.
 
     Args:
-        width (float): Factor of all channels; a multiple of 1/16, since they
-            are multiples of 16.
-        **kwargs: As of mmpretrain's ``InceptionV3``.
+        width: Factor of all channels; a multiple of 1/16, since they are
+            multiples of 16.
+        **kwargs: For mmpretrain's ``InceptionV3``.
 
     Raises:
         ValueError: If the width does not divide the channels.
     """
 
-    def __init__(self, width=1.0, **kwargs):
+    def __init__(self, width: float = 1.0, **kwargs: object) -> None:
         if width <= 0 or (16 * width) % 1:
             raise ValueError(
                 f'width must be a positive multiple of 1/16, not {width}.'
@@ -66,25 +75,33 @@ class SlimInceptionV3(InceptionV3):
             _narrow(self, lambda number: int(number * width))
 
 
-def _narrow(module, scaled):
-    """Replace the layers below a module by those of another width."""
+def _narrow(module: nn.Module, scaled: Callable[[int], int]) -> None:
+    """Replace the layers inside a module by those of another width."""
+    new: nn.Module
     for name, child in module.named_children():
         if isinstance(child, nn.Conv2d):
             inputs = child.in_channels
             new = nn.Conv2d(
                 inputs if inputs == 3 else scaled(inputs),
                 scaled(child.out_channels),
-                child.kernel_size,
-                child.stride,
-                child.padding,
+                _pair(child.kernel_size),
+                _pair(child.stride),
+                child.padding
+                if isinstance(child.padding, str)
+                else _pair(child.padding),
                 bias=child.bias is not None,
             )
         elif isinstance(child, nn.BatchNorm2d):
             new = nn.BatchNorm2d(scaled(child.num_features), eps=child.eps)
         elif isinstance(child, nn.Linear):
-            # The last layers: the classes stay.
+            # The last layers: the number of classes stays.
             new = nn.Linear(scaled(child.in_features), child.out_features)
         else:
             _narrow(child, scaled)
             continue
         setattr(module, name, new)
+
+
+def _pair(sides: Sequence[int]) -> tuple[int, int]:
+    height, width = sides
+    return height, width

@@ -9,15 +9,15 @@ from mmdsr.registry import MODELS
 class SSDHead(_SSDHead):
     """``SSDHead`` of mmdet, which fails when it predicts in mmdet 3.3.
 
-    The base class asks ``loss_cls`` for a special activation there, and
-    ``SSDHead`` is the one head that has no ``loss_cls`` (mmdetection issues
-    11063, 11305 and 11780, open). ``None`` answers that question.
+    The base class checks ``loss_cls`` for a custom activation there, but
+    ``SSDHead`` is the only head without a ``loss_cls`` (mmdetection issues
+    11063, 11305 and 11780, open). Setting it to ``None`` avoids the failure.
 
     Args:
-        *args: As of mmdet's.
-        **kwargs: As of mmdet's.
+        *args: For mmdet's ``SSDHead``.
+        **kwargs: For mmdet's ``SSDHead``.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.loss_cls = None

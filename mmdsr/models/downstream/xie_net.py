@@ -1,7 +1,10 @@
 """The network of Xie et al. (2019), one for each level of two."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from mmengine.model import BaseModule
-from torch import nn
+from torch import Tensor, nn
 
 from mmdsr.registry import MODELS
 
@@ -13,35 +16,34 @@ class XieNet(BaseModule):
     The paper of DSRNet names a network "IDCNN&NDCNN" and gives no reference.
     We follow Xie et al. 2019, "Automatic detection and classification of
     sewer defects via hierarchical deep learning", as the benchmark of
-    Sewer-ML has re-implemented it: both of its levels have this body, see
+    Sewer-ML re-implemented it: both of its levels have this body, see
     :class:`~mmdsr.models.downstream.two_stage_classifier.TwoStageClassifier`.
-    It has neither batch normalisation nor pretrained weights, and the layers
-    are initialised as torch does.
+    It has neither batch normalization nor pretrained weights, and the layers
+    have torch's initialization.
 
-    The convolutions reduce the sides by 32 and a pooling brings any size to
-    the same grid, so that the number of parameters does not depend on the
-    input: 9,159,168 without, 9,159,168 + 513 K with a last layer of K
-    classes.
+    The convolutions reduce the sides by 32 and pooling maps any size to the
+    same grid, so that the number of parameters does not depend on the input:
+    9,159,168 without and 9,159,168 + 513 K with a last layer of K classes.
 
     Args:
-        in_channels (int): Channels of the input.
-        channels (Sequence[int]): Channels of the three convolutions.
-        hidden (Sequence[int]): Sizes of the hidden layers; the last one is
-            the number of features.
-        grid (int): Side of the grid that is pooled to.
-        dropout (float): Chance of a hidden value to be dropped in training.
-        init_cfg (dict, optional): As of mmengine's ``BaseModule``.
+        in_channels: Channels of the input.
+        channels: Channels of the three convolutions.
+        hidden: Sizes of the hidden layers; the last one is the number of
+            features.
+        grid: Side of the grid after pooling.
+        dropout: Probability of dropping a hidden value in training.
+        init_cfg: See mmengine's ``BaseModule``.
     """
 
     def __init__(
         self,
-        in_channels=3,
-        channels=(64, 128, 128),
-        hidden=(1024, 512),
-        grid=8,
-        dropout=0.6,
-        init_cfg=None,
-    ):
+        in_channels: int = 3,
+        channels: Sequence[int] = (64, 128, 128),
+        hidden: Sequence[int] = (1024, 512),
+        grid: int = 8,
+        dropout: float = 0.6,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         first, second, third = channels
         self.convs = nn.Sequential(
@@ -56,7 +58,7 @@ class XieNet(BaseModule):
             nn.MaxPool2d(2),
             nn.AdaptiveAvgPool2d(grid),
         )
-        layers = []
+        layers: list[nn.Module] = []
         size = third * grid**2
         for width in hidden:
             layers += [
@@ -67,15 +69,14 @@ class XieNet(BaseModule):
             size = width
         self.hidden = nn.Sequential(*layers)
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> tuple[Tensor]:
         """Compute the features that the last layer classifies.
 
         Args:
-            images (Tensor): ``(N, in_channels, H, W)``, normalised; H and W
-                at least 22.
+            images: ``(N, in_channels, H, W)``, normalized; H and W at least
+                22.
 
         Returns:
-            tuple[Tensor]: One item, ``(N, hidden[-1])``, as mmpretrain's
-            heads take it.
+            A tuple of one item, ``(N, hidden[-1])``, for mmpretrain's heads.
         """
         return (self.hidden(self.convs(images).flatten(1)),)

@@ -1,12 +1,15 @@
 """Head of YOLOv5 for mmdet's single-stage detectors."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.models.utils import filter_scores_and_topk
+from mmdet.structures.bbox import BaseBoxes
 from mmengine.structures import InstanceData
-from torch import nn
+from torch import Tensor, nn
 
 from mmdsr.models.downstream.yolov5_functional import (
     decode_boxes,
@@ -32,46 +35,44 @@ class YOLOv5Head(BaseDenseHead):
     layout of version 5.0: 7,276,605 parameters with 80 classes.
 
     The losses are summed over the levels and multiplied by the number of
-    images, which the usual learning rate of 0.01 counts on.
+    images, as the usual learning rate of 0.01 expects.
 
     Args:
-        num_classes (int): Number of classes.
-        in_channels (Sequence[int]): Channels of each level.
-        strides (Sequence[int]): Pixels per cell of each level.
-        anchors (Sequence): Per level pairs of width and height in pixels.
-            Defaults to :data:`ANCHORS`.
-        match_ratio (float): Greatest ratio of the sides of a box and an
-            anchor that suits it. Defaults to 4.
-        loss_weights (Sequence[float]): Weights of box, objectness and class
-            at 640x640 pixels and 80 classes. The second goes with the area
-            of the image, the third with the number of classes. Defaults to
-            (0.05, 1.0, 0.5).
-        level_weights (Sequence[float]): Weights of the objectness of each
-            level. Defaults to (4.0, 1.0, 0.4).
-        train_cfg (dict, optional): Not used; mmdet's detectors pass it.
-        test_cfg (dict, optional): ``score_thr``, ``nms`` and
-            ``max_per_img``; ``nms_pre`` (default 30000) limits what NMS
-            gets.
-        init_cfg (dict, optional): As of ``BaseModule``. Defaults to None:
-            what the constructor does is right for training from scratch.
+        num_classes: Number of classes.
+        in_channels: Channels of each level.
+        strides: Pixels per cell of each level.
+        anchors: For each level, pairs of width and height in pixels.
+        match_ratio: Greatest ratio of the sides of a box and a suitable
+            anchor.
+        loss_weights: Weights of box, objectness and class at 640x640 pixels
+            and 80 classes. The second scales with the area of the image, the
+            third with the number of classes.
+        level_weights: Weights of the objectness of each level.
+        train_cfg: Not used; mmdet's detectors pass it.
+        test_cfg: ``score_thr``, ``nms`` and ``max_per_img``; ``nms_pre``
+            (default 30000) limits the input of NMS.
+        init_cfg: See ``BaseModule``. Defaults to None: the initialization of
+            the constructor suits training from scratch.
 
     Raises:
-        ValueError: If the levels of the arguments differ in number.
+        ValueError: If the arguments differ in the number of levels.
     """
+
+    anchors: Tensor
 
     def __init__(
         self,
-        num_classes,
-        in_channels=(128, 256, 512),
-        strides=(8, 16, 32),
-        anchors=ANCHORS,
-        match_ratio=4.0,
-        loss_weights=(0.05, 1.0, 0.5),
-        level_weights=(4.0, 1.0, 0.4),
-        train_cfg=None,
-        test_cfg=None,
-        init_cfg=None,
-    ):
+        num_classes: int,
+        in_channels: Sequence[int] = (128, 256, 512),
+        strides: Sequence[int] = (8, 16, 32),
+        anchors: Sequence[Sequence[Sequence[float]]] = ANCHORS,
+        match_ratio: float = 4.0,
+        loss_weights: Sequence[float] = (0.05, 1.0, 0.5),
+        level_weights: Sequence[float] = (4.0, 1.0, 0.4),
+        train_cfg: dict[str, Any] | None = None,
+        test_cfg: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         lengths = [
             len(part)
@@ -79,8 +80,8 @@ class YOLOv5Head(BaseDenseHead):
         ]
         if len(set(lengths)) > 1:
             raise ValueError(
-                'in_channels, strides, anchors and level_weights have '
-                f'{lengths} levels; they must have equally many.'
+                'in_channels, strides, anchors and level_weights must have '
+                f'the same number of levels, not {lengths}.'
             )
         self.num_classes = num_classes
         self.strides = tuple(strides)
@@ -101,25 +102,26 @@ class YOLOv5Head(BaseDenseHead):
         self._init_biases()
 
     @torch.no_grad()
-    def _init_biases(self):
-        """Let the network start with as few objects as are to be expected.
+    def _init_biases(self) -> None:
+        """Let the network start with the expected number of objects.
 
-        Eight of an image of 640x640 pixels, of any class alike.
+        That is eight per image of 640x640 pixels, equally of all classes.
         """
-        for conv, stride in zip(self.convs, self.strides, strict=True):
-            bias = conv.bias.view(self.anchors.shape[1], -1)
+        for level, stride in enumerate(self.strides):
+            bias = self.get_parameter(f'convs.{level}.bias')
+            bias = bias.view(self.anchors.shape[1], -1)
             bias[:, 4] += math.log(8 / (640 / stride) ** 2)
             bias[:, 5:] += math.log(0.6 / (self.num_classes - 0.99999))
 
-    def forward(self, feats):
-        """Predict.
+    def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor]]:
+        """Predict raw values.
 
         Args:
-            feats (Sequence[Tensor]): ``(N, C, H, W)`` of each level.
+            feats: ``(N, C, H, W)`` of each level.
 
         Returns:
-            tuple[list[Tensor]]: One list: raw predictions ``(N, A, H, W, 5 +
-            classes)`` of each level.
+            A tuple of one list: raw predictions ``(N, A, H, W, 5 + classes)``
+            of each level.
         """
         raw = []
         for feat, conv in zip(feats, self.convs, strict=True):
@@ -130,22 +132,21 @@ class YOLOv5Head(BaseDenseHead):
 
     def loss_by_feat(
         self,
-        raw,
-        batch_gt_instances,
-        batch_img_metas,
-        batch_gt_instances_ignore=None,
-    ):
+        raw: list[Tensor],
+        batch_gt_instances: list[InstanceData],
+        batch_img_metas: list[dict[str, Any]],
+        batch_gt_instances_ignore: list[Any] | None = None,
+    ) -> dict[str, Tensor]:
         """Compute the losses.
 
         Args:
-            raw (list[Tensor]): As of :meth:`forward`.
-            batch_gt_instances (list[InstanceData]): ``bboxes`` and
-                ``labels`` of each image.
-            batch_img_metas (list[dict]): Not used.
-            batch_gt_instances_ignore (list, optional): Not used.
+            raw: See :meth:`forward`.
+            batch_gt_instances: ``bboxes`` and ``labels`` of each image.
+            batch_img_metas: Not used.
+            batch_gt_instances_ignore: Not used.
 
         Returns:
-            dict[str, Tensor]: ``loss_bbox``, ``loss_obj``, ``loss_cls``.
+            ``loss_bbox``, ``loss_obj``, ``loss_cls``.
         """
         device = raw[0].device
         counts = [len(instances) for instances in batch_gt_instances]
@@ -163,7 +164,7 @@ class YOLOv5Head(BaseDenseHead):
         solid = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
         boxes, labels, images = boxes[solid], labels[solid], images[solid]
 
-        totals = [0, 0, 0]
+        totals = [torch.zeros((), device=device) for _ in range(3)]
         for level, stride in enumerate(self.strides):
             box, objectness, classes = level_losses(
                 raw[level],
@@ -192,31 +193,45 @@ class YOLOv5Head(BaseDenseHead):
 
     def predict_by_feat(
         self,
-        raw,
-        batch_img_metas=None,
-        cfg=None,
-        rescale=False,
-        with_nms=True,
-    ):
+        raw: list[Tensor],
+        batch_img_metas: list[dict[str, Any]],
+        cfg: dict[str, Any] | None = None,
+        rescale: bool = False,
+        with_nms: bool = True,
+    ) -> list[InstanceData]:
         """Turn raw predictions into boxes, classes and scores.
 
         Args:
-            raw (list[Tensor]): As of :meth:`forward`.
-            batch_img_metas (list[dict]): Metainfo of each image.
-            cfg (dict, optional): Instead of ``test_cfg``.
-            rescale (bool): Return boxes in the frame of the original image.
-            with_nms (bool): Suppress the weaker ones of boxes that overlap.
+            raw: See :meth:`forward`.
+            batch_img_metas: Metainfo of each image.
+            cfg: Replaces ``test_cfg``.
+            rescale: Whether to return boxes in the frame of the original
+                image.
+            with_nms: Whether to suppress the weaker of overlapping boxes.
 
         Returns:
-            list[InstanceData]: ``bboxes``, ``scores`` and ``labels``.
+            ``bboxes``, ``scores`` and ``labels`` of each image.
+
+        Raises:
+            ValueError: If there is no ``test_cfg``.
         """
         cfg = self.test_cfg if cfg is None else cfg
-        boxes, scores = [], []
-        for level, stride in zip(raw, self.strides, strict=True):
-            boxes.append(self._decode(level, len(boxes), stride).flatten(1, 3))
-            share = level[..., 4:].float().sigmoid()
-            scores.append((share[..., 1:] * share[..., :1]).flatten(1, 3))
-        boxes, scores = torch.cat(boxes, dim=1), torch.cat(scores, dim=1)
+        if cfg is None:
+            raise ValueError(
+                'YOLOv5Head cannot predict without test_cfg: set score_thr, '
+                'nms and max_per_img.'
+            )
+        level_boxes, level_scores = [], []
+        for level, (part, stride) in enumerate(
+            zip(raw, self.strides, strict=True)
+        ):
+            level_boxes.append(self._decode(part, level, stride).flatten(1, 3))
+            share = part[..., 4:].float().sigmoid()
+            level_scores.append(
+                (share[..., 1:] * share[..., :1]).flatten(1, 3)
+            )
+        boxes = torch.cat(level_boxes, dim=1)
+        scores = torch.cat(level_scores, dim=1)
         results = []
         for image, meta in enumerate(batch_img_metas):
             score, label, place, _ = filter_scores_and_topk(
@@ -236,7 +251,7 @@ class YOLOv5Head(BaseDenseHead):
             )
         return results
 
-    def _decode(self, raw, level, stride):
+    def _decode(self, raw: Tensor, level: int, stride: int) -> Tensor:
         """Decode all predictions of a level, ``(N, A, H, W, 4)``."""
         rows, columns = raw.shape[2:4]
         grid = torch.meshgrid(
@@ -250,6 +265,6 @@ class YOLOv5Head(BaseDenseHead):
         )
 
 
-def _corners(boxes):
+def _corners(boxes: Tensor | BaseBoxes) -> Tensor:
     """Return boxes as a tensor, whether or not mmdet has wrapped them."""
     return getattr(boxes, 'tensor', boxes)

@@ -1,4 +1,6 @@
-"""Neck of YOLOv5 on that of YOLOX."""
+"""Neck of YOLOv5, based on that of YOLOX."""
+
+from collections.abc import Sequence
 
 from mmdet.models.necks import YOLOXPAFPN
 from torch import nn
@@ -10,16 +12,22 @@ from mmdsr.registry import MODELS
 class YOLOv5PAFPN(YOLOXPAFPN):
     """Path aggregation network without convolutions at its ends.
 
-    It is mmdet's for YOLOX, whose last 1x1 convolutions belong to its
-    decoupled head. The outputs have as many channels as the inputs.
+    It is mmdet's neck of YOLOX without the last 1x1 convolutions, which belong
+    to the decoupled head of YOLOX. The outputs have as many channels as the
+    inputs.
 
     Args:
-        in_channels (Sequence[int]): Channels of each level.
-        num_csp_blocks (int): Blocks of each CSP layer. Defaults to 1.
-        **kwargs: As of ``YOLOXPAFPN``, without ``out_channels``.
+        in_channels: Channels of each level.
+        num_csp_blocks: Number of blocks of each CSP layer.
+        **kwargs: For ``YOLOXPAFPN``, without ``out_channels``.
     """
 
-    def __init__(self, in_channels, num_csp_blocks=1, **kwargs):
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        num_csp_blocks: int = 1,
+        **kwargs: object,
+    ) -> None:
         super().__init__(
             in_channels,
             out_channels=in_channels[0],

@@ -1,1 +1,1 @@
-"""Trainable models on mmagic; imported by name, see ``mmdsr.registry``."""
+"""Trainable models on mmagic, imported on demand by ``mmdsr.registry``."""

@@ -1,10 +1,15 @@
-"""What the trainable models share: dict inputs, depth maps, predictions."""
+"""Common parts of the trainable models: inputs, depth maps, predictions."""
 
 import math
+from typing import Any
 
 import torch
+from mmagic.models.base_models import BaseEditModel
 from mmagic.structures import DataSample
 from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
+
+from mmdsr.models.networks import DSROutput
 
 #: Where the depth maps of the generator come from.
 DEPTH_SOURCES = ('predicted', 'given', 'zero')
@@ -15,51 +20,71 @@ DATA_PREPROCESSOR = dict(
 )
 
 
-def unpack_inputs(inputs):
-    """Return LR and Ref of the model's dict input.
+def unpack_inputs(inputs: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """Return LR and Ref of a model input.
 
     Args:
-        inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr).
+        inputs: ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr).
 
     Returns:
-        tuple[Tensor, Tensor]: LR and Ref.
+        LR and Ref.
 
     Raises:
-        TypeError: If ``inputs`` is no dict with both keys.
+        TypeError: If ``inputs`` is not a dict with both keys.
     """
     if not isinstance(inputs, dict) or not {'img', 'ref'} <= inputs.keys():
-        got = sorted(inputs) if isinstance(inputs, dict) else type(inputs)
+        found = sorted(inputs) if isinstance(inputs, dict) else type(inputs)
         raise TypeError(
-            "A reference-based model needs the inputs 'img' and 'ref', got "
-            f"{got}: end the pipeline with dict(type='PackInputs', "
+            "A reference-based model needs the inputs 'img' and 'ref', not "
+            f"{found}: end the pipeline with dict(type='PackInputs', "
             "keys=['img', 'ref'], ...)."
         )
     return inputs['img'], inputs['ref']
 
 
-def given_depth(data_samples, field):
-    """Return a depth map that the network is to use, or say what is missing.
+def require_samples(data_samples: DataSample | None) -> DataSample:
+    """Return the samples of a batch, without which there is no loss.
 
     Args:
-        data_samples (DataSample or None): Stacked samples.
-        field (str): ``depth_lr`` or ``depth_ref``.
+        data_samples: Stacked samples.
 
     Returns:
-        Tensor: (N, 1, h, w) in [0, 1].
+        The same samples.
 
     Raises:
-        ValueError: If the map is missing or has unknown pixels; names the
-            samples.
+        ValueError: If there are none.
+    """
+    if data_samples is None:
+        raise ValueError("mode='loss' needs data_samples with the truth.")
+    return data_samples
+
+
+def given_depth(
+    data_samples: DataSample | None, field: str, holes: bool = False
+) -> Tensor:
+    """Return a depth map of the samples.
+
+    Args:
+        data_samples: Stacked samples.
+        field: ``depth_lr`` or ``depth_ref``.
+        holes: Whether pixels may be unknown (NaN).
+
+    Returns:
+        Depth map (N, 1, h, w) in [0, 1].
+
+    Raises:
+        ValueError: If the map is missing or has unknown pixels that it may
+            not have; the message names the samples.
     """
     depth = data_samples.get(field) if data_samples is not None else None
     if depth is None:
         raise ValueError(
-            f'The generator needs depth maps, but the samples have no '
+            'The generator needs depth maps, but the samples have no '
             f"'{field}': load it with mmdsr.LoadDepth and name it in "
             'data_keys of PackInputs.'
         )
     unknown = torch.isnan(depth).flatten(1).sum(1).tolist()
-    if any(unknown):
+    if data_samples is not None and any(unknown) and not holes:
         paths = data_samples.metainfo.get('img_path') or [
             f'sample {index} of the batch' for index in range(len(unknown))
         ]
@@ -76,16 +101,16 @@ def given_depth(data_samples, field):
     return depth
 
 
-def zero_depth(lr, ref, scale):
-    """Return all-zero depth maps (everything infinitely far).
+def zero_depth(lr: Tensor, ref: Tensor, scale: int) -> tuple[Tensor, Tensor]:
+    """Return all-zero depth maps, for which everything is infinitely far.
 
     Args:
-        lr (Tensor): (N, 3, H, W).
-        ref (Tensor): (N, 3, Hr, Wr).
-        scale (int): Scale factor of the generator.
+        lr: LR images (N, 3, H, W).
+        ref: References (N, 3, Hr, Wr).
+        scale: Scale factor of the generator.
 
     Returns:
-        tuple[Tensor, Tensor]: (N, 1, H, W), (N, 1, ceil(Hr/s), ceil(Wr/s)).
+        Maps (N, 1, H, W) and (N, 1, ceil(Hr/s), ceil(Wr/s)).
     """
     height, width = (math.ceil(side / scale) for side in ref.shape[-2:])
     return lr.new_zeros(len(lr), 1, *lr.shape[-2:]), ref.new_zeros(
@@ -93,88 +118,91 @@ def zero_depth(lr, ref, scale):
     )
 
 
-def explain(network, *args, **kwargs):
-    """Call a network's ``explain``, through DDP if it is wrapped.
+def explain(network: nn.Module, *args: object, **kwargs: object) -> DSROutput:
+    """Call ``explain`` of a network, through DDP if it is wrapped.
 
-    DDP averages gradients only of what has run through the ``forward`` of
-    the network that it wraps: for the length of the call ``explain`` stands
-    in its place.
+    DDP averages only gradients of what has run through the ``forward`` of the
+    network that it wraps: ``explain`` replaces it during the call.
 
     Args:
-        network (nn.Module): The network, perhaps wrapped by DDP.
-        *args: Of ``explain``.
-        **kwargs: Likewise.
+        network: The network, possibly wrapped by DDP.
+        *args: Arguments of ``explain``.
+        **kwargs: Keyword arguments of ``explain``.
 
     Returns:
-        DSROutput: All that the network computed.
+        All results of the network.
     """
+    # nn.Module does not declare the methods of its subclasses.
+    inner: Any = network
     if not is_model_wrapper(network):
-        return network.explain(*args, **kwargs)
-    network.module.forward = network.module.explain
+        return inner.explain(*args, **kwargs)
+    inner = inner.module
+    inner.forward = inner.explain
     try:
         return network(*args, **kwargs)
     finally:
-        del network.module.forward
+        del inner.forward
 
 
 def run_network(
-    network,
-    inputs,
-    data_samples,
-    depth,
-    scale,
-    feature_level='scale',
-    aligned=False,
-):
+    network: nn.Module,
+    inputs: dict[str, Any],
+    data_samples: DataSample | None,
+    depth: str,
+    scale: int,
+    feature_level: str = 'scale',
+    aligned: bool = False,
+) -> DSROutput:
     """Run a reference-based network on the inputs of a model.
 
     Args:
-        network (nn.Module): The network, perhaps wrapped by DDP.
-        inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr), RGB
-            in [0, 1].
-        data_samples (DataSample or None): Stacked samples.
-        depth (str): One of :data:`DEPTH_SOURCES`.
-        scale (int): Scale factor of the network.
-        feature_level (str): As of the network's ``explain``.
-            Defaults to 'scale'.
-        aligned (bool): Whether the network is to use ``flow`` and
-            ``confidence`` of the samples, if they have any.
-            Defaults to False.
+        network: The network, possibly wrapped by DDP.
+        inputs: ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr), RGB in [0, 1].
+        data_samples: Stacked samples.
+        depth: One of :data:`DEPTH_SOURCES`.
+        scale: Scale factor of the network.
+        feature_level: See the network's ``explain``.
+        aligned: Whether the network uses ``flow`` and ``confidence`` of
+            the samples, if they have any.
 
     Returns:
-        DSROutput: Output with features and depth maps.
+        Output with features and depth maps.
     """
     lr, ref = unpack_inputs(inputs)
-    maps = ()
-    if depth == 'given':
-        maps = (
-            given_depth(data_samples, 'depth_lr'),
-            given_depth(data_samples, 'depth_ref'),
-        )
-    elif depth == 'zero':
-        maps = zero_depth(lr, ref, scale)
     # A network that takes no depth has no such arguments.
-    named = dict(zip(('depth', 'depth_ref'), maps, strict=False))
+    named: dict[str, Tensor | None] = {}
+    if depth == 'given':
+        bare = network.module if is_model_wrapper(network) else network
+        holes = getattr(bare, 'takes_unknown_depth', False)
+        named['depth'] = given_depth(data_samples, 'depth_lr', holes)
+        named['depth_ref'] = given_depth(data_samples, 'depth_ref', holes)
+    elif depth == 'zero':
+        named['depth'], named['depth_ref'] = zero_depth(lr, ref, scale)
     if aligned and data_samples is not None:
         named['flow'] = data_samples.get('flow')
         named['confidence'] = data_samples.get('confidence')
     return explain(network, lr, ref, feature_level=feature_level, **named)
 
 
-class RefSRMixin:
+class RefSRMixin(BaseEditModel):
     """Reference, depth and prediction handling of the trainable models.
 
     Put it before a mmagic model class with a ``generator`` that has
     ``explain(lr, ref, ref_down=None, depth=None, depth_ref=None,
     feature_level='scale')``. mmagic's ``forward`` keeps only ``img`` of a
-    dict input, therefore it is replaced here.
+    dict input, so it is replaced here.
     """
 
-    def _setup_refsr(self, depth_loss):
-        """Read the generator's properties and check the options.
+    depth_loss: nn.Module | None
+
+    def _setup_refsr(self, depth_loss: dict[str, Any] | None) -> None:
+        """Read the properties of the generator and check the options.
 
         Called at the end of ``__init__``: later the generator may be wrapped
-        by DDP, through which no attribute can be reached.
+        by DDP, which hides its attributes.
+
+        Args:
+            depth_loss: Config of the depth loss.
         """
         self.scale = self.generator.scale
         self.needs_depth = self.generator.needs_depth
@@ -194,7 +222,7 @@ class RefSRMixin:
         )
         if self.test_depth not in DEPTH_SOURCES:
             raise ValueError(
-                f"test_cfg['depth'] must be one of {DEPTH_SOURCES}, got "
+                f"test_cfg['depth'] must be one of {DEPTH_SOURCES}, not "
                 f'{source!r}.'
             )
         if source in ('given', 'zero') and not (
@@ -210,20 +238,21 @@ class RefSRMixin:
                 'depth_net.'
             )
 
-    def state_dict(self, *args, **kwargs):
+    def state_dict(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
         """Return the weights under the same keys with and without DDP.
 
-        The runner wraps the networks one by one but unwraps the whole model
-        only, so its checkpoints of a distributed run would have the keys
-        ``generator.module.*``: no resume and no test would find them, and
-        mmengine would go on with random weights after a warning.
+        The runner wraps the networks one by one but unwraps only the whole
+        model, so its checkpoints of a distributed run would have the keys
+        ``generator.module.*``: neither a resumed training nor a test would
+        find them, and mmengine would continue with random weights after a
+        warning.
 
         Args:
-            *args: As of ``nn.Module.state_dict``.
-            **kwargs: Likewise.
+            *args: See ``nn.Module.state_dict``.
+            **kwargs: See ``nn.Module.state_dict``.
 
         Returns:
-            dict[str, Tensor]: The weights.
+            The weights.
         """
         state = super().state_dict(*args, **kwargs)
         outer = kwargs.get('prefix', '')
@@ -237,29 +266,28 @@ class RefSRMixin:
 
     def run_generator(
         self,
-        inputs,
-        data_samples=None,
-        depth='predicted',
-        feature_level='scale',
-        aligned=False,
-    ):
+        inputs: dict[str, Any],
+        data_samples: DataSample | None = None,
+        depth: str = 'predicted',
+        feature_level: str = 'scale',
+        aligned: bool = False,
+    ) -> DSROutput:
         """Run the generator.
 
         Args:
-            inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr),
-                RGB in [0, 1].
-            data_samples (DataSample, optional): Stacked samples with
-                ``depth_lr`` and ``depth_ref`` for ``depth='given'``.
-            depth (str): ``'predicted'`` by the generator, ``'given'`` by the
-                samples or ``'zero'``. A generator that needs depth maps never
+            inputs: ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr), RGB in
+                [0, 1].
+            data_samples: Stacked samples with ``depth_lr`` and ``depth_ref``
+                for ``depth='given'``.
+            depth: ``'predicted'`` by the generator, ``'given'`` by the samples
+                or ``'zero'``. A generator that needs depth maps never
                 predicts.
-            feature_level (str): Which features, as of the network's
-                ``explain``. Defaults to 'scale'.
-            aligned (bool): Use ``flow`` and ``confidence`` of the samples, if
-                they have any. Defaults to False.
+            feature_level: Which features, see the network's ``explain``.
+            aligned: Whether to use ``flow`` and ``confidence`` of the samples,
+                if they have any.
 
         Returns:
-            DSROutput: Output of the network with features and depth maps.
+            Output of the network with features and depth maps.
         """
         if depth == 'predicted' and self.needs_depth:
             depth = 'given'
@@ -273,16 +301,18 @@ class RefSRMixin:
             aligned,
         )
 
-    def base_losses(self, output, data_samples):
-        """Reconstruction and depth terms of Eq. 15.
+    def base_losses(
+        self, output: DSROutput, data_samples: DataSample
+    ) -> dict[str, Tensor]:
+        """Return the reconstruction and depth terms of Eq. 15.
 
         Args:
-            output (DSROutput): Output of :meth:`run_generator`.
-            data_samples (DataSample): Stacked samples with ``gt_img``.
+            output: Output of :meth:`run_generator`.
+            data_samples: Stacked samples with ``gt_img``.
 
         Returns:
-            dict[str, Tensor]: ``loss_rec``, and ``loss_dep`` if there is a
-            depth loss (0 when no depth is known).
+            ``loss_rec``, and ``loss_dep`` if there is a depth loss (0 when no
+            depth is known).
         """
         losses = dict(loss_rec=self.pixel_loss(output.sr, data_samples.gt_img))
         if self.depth_loss is not None:
@@ -294,20 +324,25 @@ class RefSRMixin:
             )
         return losses
 
-    def forward(self, inputs, data_samples=None, mode='tensor'):
+    def forward(
+        self,
+        inputs: dict[str, Any],
+        data_samples: DataSample | None = None,
+        mode: str = 'tensor',
+    ) -> Tensor | list[DataSample] | dict[str, Tensor]:
         """Run the model.
 
         Args:
-            inputs (dict): ``img`` and ``ref``, see :meth:`run_generator`.
-            data_samples (DataSample, optional): Stacked samples.
-            mode (str): ``'tensor'`` returns SR (N, 3, 4H, 4W), unclamped;
+            inputs: ``img`` and ``ref``, see :meth:`run_generator`.
+            data_samples: Stacked samples.
+            mode: ``'tensor'`` returns SR (N, 3, 4H, 4W), not clamped;
                 ``'predict'`` a list of samples; ``'loss'`` a dict of losses.
 
         Returns:
-            Tensor or list[DataSample] or dict[str, Tensor]: See ``mode``.
+            See ``mode``.
         """
         if mode == 'loss':
-            return self.forward_train(inputs, data_samples)
+            return self.forward_train(inputs, require_samples(data_samples))
         if mode == 'predict':
             predictions = self.forward_inference(inputs, data_samples)
             return self.convert_to_datasample(
@@ -316,23 +351,30 @@ class RefSRMixin:
         if mode == 'tensor':
             return self.forward_tensor(inputs, data_samples)
         raise ValueError(
-            f"mode must be 'tensor', 'predict' or 'loss', got {mode!r}."
+            f"mode must be 'tensor', 'predict' or 'loss', not {mode!r}."
         )
 
-    def forward_tensor(self, inputs, data_samples=None):
-        """Return SR (N, 3, 4H, 4W), RGB, unclamped."""
+    def forward_tensor(
+        self, inputs: dict[str, Any], data_samples: DataSample | None = None
+    ) -> Tensor:
+        """Return SR images (N, 3, 4H, 4W), RGB, not clamped."""
         return self.run_generator(inputs, data_samples, self.test_depth).sr
 
-    def forward_inference(self, inputs, data_samples=None):
-        """Predict.
+    def forward_inference(
+        self, inputs: dict[str, Any], data_samples: DataSample | None = None
+    ) -> DataSample:
+        """Return the predictions for a batch.
+
+        Args:
+            inputs: ``img`` and ``ref``, see :meth:`run_generator`.
+            data_samples: Stacked samples.
 
         Returns:
-            DataSample: Stacked ``pred_img`` (N, 3, 4H, 4W) as mmagic wants
-            it: BGR or RGB as the ground truth, in [0, 255], on the CPU;
-            ``pred_depth`` (N, 1, H, W) in [0, 1] if the network uses depth,
-            ``confidence`` (N, 1, H, W), the match score in [-1, 1], and
-            ``pred_flow`` (N, 2, H, W), the match in LR pixels, if there is
-            one.
+            Stacked ``pred_img`` (N, 3, 4H, 4W) as mmagic expects it: BGR or
+            RGB like the ground truth, in [0, 255], on the CPU; ``pred_depth``
+            (N, 1, H, W) in [0, 1] if the network uses depth; ``confidence``
+            (N, 1, H, W), the match score in [-1, 1]; and ``pred_flow``
+            (N, 2, H, W), the match in LR pixels, if there is one.
         """
         output = self.run_generator(inputs, data_samples, self.test_depth)
         sr = self.data_preprocessor.destruct(output.sr, data_samples)

@@ -1,13 +1,18 @@
 """DSRNet+ as a trainable model: ``L_rec`` and ``L_dep``."""
 
+from typing import Any
+
 from mmagic.models.base_models import BaseEditModel
+from mmagic.structures import DataSample
 from mmengine.model import is_model_wrapper
+from torch import Tensor
 
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.models.editors.common import (
     DATA_PREPROCESSOR,
     RefSRMixin,
 )
+from mmdsr.models.networks import DSROutput
 from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.registry import MODELS
 
@@ -17,37 +22,33 @@ class DSR(RefSRMixin, BaseEditModel):
     """Depth-aware, reference-based super-resolution without a GAN.
 
     ``L = lambda_rec L_rec + lambda_dep L_dep`` (Eq. 9, 10 and 15 without the
-    perceptual and adversarial terms): the paper's DSRNet+, DSRNet-S, and with
-    a generator without depth network MASA-rec and the rows 1 and 2 of Table
-    10. Samples without depth maps train with ``L_dep`` skipped. Not of the
-    paper is ``lambda_match L_match``, which teaches the match where the true
+    perceptual and adversarial terms): the paper's DSRNet+ and DSRNet-S, and
+    with a generator without depth network MASA-rec and rows 1 and 2 of Table
+    10. Samples without depth maps skip ``L_dep``. The term ``lambda_match
+    L_match``, which is not in the paper, teaches the match where the true
     correspondence is known.
 
     Args:
-        generator (dict): ``mmdsr.DSRNet``, ``mmdsr.MASASRNet`` or
-            ``mmdsr.DSRNetX``.
-        pixel_loss (dict): ``L_rec``, e.g. ``dict(type='mmagic.L1Loss')``; its
+        generator: ``mmdsr.DSRNet``, ``mmdsr.MASASRNet`` or ``mmdsr.DSRNetX``.
+        pixel_loss: ``L_rec``, e.g. ``dict(type='mmagic.L1Loss')``; its
             ``loss_weight`` is ``lambda_rec``.
-        depth_loss (dict, optional): ``mmdsr.DepthLoss``; its ``loss_weight``
-            is ``lambda_dep``. Defaults to None.
-        train_cfg (dict, optional): Unused, for the runner. Defaults to None.
-        test_cfg (dict, optional): ``depth``: where the depth maps come from
-            in evaluation, ``'predicted'``, ``'given'`` (by the samples) or
-            ``'zero'``. Defaults to the depth network if there is one, else
-            to the samples.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
-        data_preprocessor (dict, optional): Defaults to mmagic's with RGB in
-            [0, 1].
-        match_loss (dict, optional): ``mmdsr.MatchLoss``, for a generator
-            that matches blocks. The samples need ``flow`` and ``visible`` of
-            :class:`mmdsr.LoadFlow`. Defaults to None.
-        aligner_checkpoint (str, optional): Weights for the ``aligner`` of a
-            ``mmdsr.DSRNetX``: a checkpoint of ``mmdsr.FlowEditor`` or its
-            working directory, read when a training starts. They stay as
-            they are. Defaults to None.
-        depth_checkpoint (str, optional): Weights to start the depth network
-            from: a checkpoint of ``mmdsr.DepthEditor`` or its working
-            directory. It goes on learning. Defaults to None.
+        depth_loss: ``mmdsr.DepthLoss``; its ``loss_weight`` is ``lambda_dep``.
+        train_cfg: Not used; the runner needs it.
+        test_cfg: ``depth``: source of the depth maps in evaluation,
+            ``'predicted'``, ``'given'`` (by the samples) or ``'zero'``.
+            Defaults to the depth network if there is one, otherwise to the
+            samples.
+        init_cfg: Initialization.
+        data_preprocessor: Defaults to mmagic's with RGB in [0, 1].
+        match_loss: ``mmdsr.MatchLoss``, for a generator that matches blocks.
+            The samples need ``flow`` and ``visible`` of
+            :class:`mmdsr.LoadFlow`.
+        aligner_checkpoint: Weights for the ``aligner`` of a ``mmdsr.DSRNetX``:
+            a checkpoint of ``mmdsr.FlowEditor`` or its working directory, read
+            when a training starts. They are not trained further.
+        depth_checkpoint: Weights to start the depth network from: a checkpoint
+            of ``mmdsr.DepthEditor`` or its working directory. They are trained
+            further.
 
     Raises:
         ValueError: If ``depth_loss``, ``match_loss`` or ``test_cfg`` does
@@ -56,17 +57,17 @@ class DSR(RefSRMixin, BaseEditModel):
 
     def __init__(
         self,
-        generator,
-        pixel_loss,
-        depth_loss=None,
-        train_cfg=None,
-        test_cfg=None,
-        init_cfg=None,
-        data_preprocessor=None,
-        match_loss=None,
-        aligner_checkpoint=None,
-        depth_checkpoint=None,
-    ):
+        generator: dict[str, Any],
+        pixel_loss: dict[str, Any],
+        depth_loss: dict[str, Any] | None = None,
+        train_cfg: dict[str, Any] | None = None,
+        test_cfg: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | None = None,
+        data_preprocessor: dict[str, Any] | None = None,
+        match_loss: dict[str, Any] | None = None,
+        aligner_checkpoint: str | None = None,
+        depth_checkpoint: str | None = None,
+    ) -> None:
         super().__init__(
             generator=generator,
             pixel_loss=pixel_loss,
@@ -84,7 +85,7 @@ class DSR(RefSRMixin, BaseEditModel):
                 f'{type(self.generator).__name__} matches no blocks: remove '
                 'match_loss or use mmdsr.DSRNet or mmdsr.MASASRNet.'
             )
-        # Names of parts of the generator, and where their weights are.
+        # Parts of the generator and the checkpoints of their weights.
         self.part_checkpoints = {
             'aligner': aligner_checkpoint,
             'depth_net': depth_checkpoint,
@@ -99,11 +100,11 @@ class DSR(RefSRMixin, BaseEditModel):
         if aligner_checkpoint is not None:
             self.generator.aligner.requires_grad_(False)
 
-    def init_weights(self):
+    def init_weights(self) -> None:
         """Load the weights of parts that were trained before.
 
-        A test does not come here. A resumed run does, before it reads its
-        own checkpoint.
+        A test does not call this. A resumed run does, before it reads its own
+        checkpoint.
 
         Raises:
             FileNotFoundError: If there is no checkpoint.
@@ -119,20 +120,21 @@ class DSR(RefSRMixin, BaseEditModel):
                     getattr(generator, part), find_checkpoint(checkpoint)
                 )
 
-    def base_losses(self, output, data_samples):
-        """All terms that need no other network.
+    def base_losses(
+        self, output: DSROutput, data_samples: DataSample
+    ) -> dict[str, Tensor]:
+        """Return all terms that need no other network.
 
         Args:
-            output (DSROutput): Output of :meth:`run_generator`.
-            data_samples (DataSample): Stacked samples with ``gt_img``, and
-                with ``flow`` and ``visible`` for a match loss.
+            output: Output of :meth:`run_generator`.
+            data_samples: Stacked samples with ``gt_img``, and with ``flow``
+                and ``visible`` for a match loss.
 
         Returns:
-            dict[str, Tensor]: ``loss_rec`` and, as configured, ``loss_dep``
-            and ``loss_match``.
+            ``loss_rec`` and, as configured, ``loss_dep`` and ``loss_match``.
 
         Raises:
-            ValueError: If there is a match loss and no true flow.
+            ValueError: If there is a match loss but no true flow.
         """
         losses = super().base_losses(output, data_samples)
         if self.match_loss is None:
@@ -140,25 +142,27 @@ class DSR(RefSRMixin, BaseEditModel):
         flow, visible = (data_samples.get(key) for key in ('flow', 'visible'))
         if flow is None or visible is None:
             raise ValueError(
-                'match_loss needs the true flow: put mmdsr.LoadFlow into the '
-                "pipeline and 'flow' and 'visible' into data_keys of "
+                'match_loss needs the true flow: put mmdsr.LoadFlow in the '
+                "pipeline and 'flow' and 'visible' in data_keys of "
                 'PackInputs.'
             )
         losses['loss_match'] = self.match_loss(output.matched, flow, visible)
         return losses
 
-    def forward_train(self, inputs, data_samples=None):
+    def forward_train(
+        self, inputs: dict[str, Any], data_samples: DataSample
+    ) -> dict[str, Tensor]:
         """Return the losses of a batch.
 
         Args:
-            inputs (dict): ``img`` and ``ref``, RGB in [0, 1].
-            data_samples (DataSample): ``gt_img`` in [0, 1], optionally
-                ``depth_lr`` and ``depth_ref`` with NaN where unknown;
-                ``flow`` and ``confidence`` of an aligner are used by a
-                generator that takes them.
+            inputs: ``img`` and ``ref``, RGB in [0, 1].
+            data_samples: ``gt_img`` in [0, 1], optionally ``depth_lr`` and
+                ``depth_ref`` with NaN where unknown; ``flow`` and
+                ``confidence`` of an aligner are used by a generator that takes
+                them.
 
         Returns:
-            dict[str, Tensor]: See :meth:`base_losses`.
+            See :meth:`base_losses`.
         """
         output = self.run_generator(
             inputs, data_samples, aligned=self.takes_flow

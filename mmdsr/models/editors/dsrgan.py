@@ -1,10 +1,16 @@
 """DSRNet as a trainable model: all terms of Eq. 15."""
 
+from typing import Any
+
 import torch
 from mmagic.models.editors.srgan import SRGAN
 from mmagic.models.utils import set_requires_grad
+from mmagic.structures import DataSample
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from torch import Tensor
 
 from mmdsr.models.editors.common import DATA_PREPROCESSOR, RefSRMixin
+from mmdsr.models.networks import DSROutput
 from mmdsr.registry import MODELS
 
 
@@ -19,24 +25,21 @@ class DSRGAN(RefSRMixin, SRGAN):
     ``discriminator``; AMP and gradient accumulation work.
 
     Args:
-        generator (dict): ``mmdsr.DSRNet`` or ``mmdsr.MASASRNet``.
-        discriminator (dict): Critic, e.g. ``mmdsr.VGGStyleDiscriminator``.
-        gan_loss (dict): ``mmdsr.RelativisticGANLoss``.
-        pixel_loss (dict): ``L_rec``.
-        perceptual_loss (dict, optional): ``mmdsr.PerceptualLoss``.
-            Defaults to None.
-        depth_loss (dict, optional): ``mmdsr.DepthLoss``. Defaults to None.
-        train_cfg (dict, optional): ``pixel_init``: steps at the start with
-            ``L_rec`` and ``L_dep`` only; ``disc_init_steps``: steps after
-            these with updates of the discriminator only; ``disc_steps``: one
-            generator update per so many steps; ``disc_repeat``: discriminator
-            updates per step. Defaults to 0, 0, 1, 1. The count of steps is
-            stored in the checkpoint, so that a resumed run does not repeat a
-            warm-up.
-        test_cfg (dict, optional): As in :class:`mmdsr.DSR`.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
-        data_preprocessor (dict, optional): Defaults to mmagic's with RGB in
-            [0, 1].
+        generator: ``mmdsr.DSRNet`` or ``mmdsr.MASASRNet``.
+        discriminator: Critic, e.g. ``mmdsr.VGGStyleDiscriminator``.
+        gan_loss: ``mmdsr.RelativisticGANLoss``.
+        pixel_loss: ``L_rec``.
+        perceptual_loss: ``mmdsr.PerceptualLoss``.
+        depth_loss: ``mmdsr.DepthLoss``.
+        train_cfg: ``pixel_init``: steps at the start with ``L_rec`` and
+            ``L_dep`` only; ``disc_init_steps``: steps after these with updates
+            of the discriminator only; ``disc_steps``: number of steps per
+            generator update; ``disc_repeat``: discriminator updates per step.
+            Defaults to 0, 0, 1, 1. The number of steps is stored in the
+            checkpoint, so that a resumed run does not repeat a warm-up.
+        test_cfg: As in :class:`mmdsr.DSR`.
+        init_cfg: Initialization.
+        data_preprocessor: Defaults to mmagic's with RGB in [0, 1].
 
     Raises:
         ValueError: If an option is unknown or does not fit the generator.
@@ -44,17 +47,17 @@ class DSRGAN(RefSRMixin, SRGAN):
 
     def __init__(
         self,
-        generator,
-        discriminator,
-        gan_loss,
-        pixel_loss,
-        perceptual_loss=None,
-        depth_loss=None,
-        train_cfg=None,
-        test_cfg=None,
-        init_cfg=None,
-        data_preprocessor=None,
-    ):
+        generator: dict[str, Any],
+        discriminator: dict[str, Any],
+        gan_loss: dict[str, Any],
+        pixel_loss: dict[str, Any],
+        perceptual_loss: dict[str, Any] | None = None,
+        depth_loss: dict[str, Any] | None = None,
+        train_cfg: dict[str, Any] | None = None,
+        test_cfg: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | None = None,
+        data_preprocessor: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(
             generator=generator,
             discriminator=discriminator,
@@ -70,37 +73,42 @@ class DSRGAN(RefSRMixin, SRGAN):
         unknown = set(train_cfg or {}) - known
         if unknown:
             raise ValueError(
-                f'Unknown train_cfg {sorted(unknown)}; known: {sorted(known)}.'
+                f'train_cfg must have only the keys {sorted(known)}, not '
+                f'{sorted(unknown)}.'
             )
         self.pixel_init = (train_cfg or {}).get('pixel_init', 0)
         self.depth_loss = MODELS.build(depth_loss) if depth_loss else None
-        # SRGAN's counter is not stored and starts again on resume.
+        # The counter of SRGAN is not stored and restarts on resume.
         self.register_buffer('step_counter', torch.tensor(0), persistent=True)
         self._setup_refsr(depth_loss)
 
-    def if_run_d(self):
+    def if_run_d(self) -> bool:
         """Whether this step updates the discriminator."""
         return int(self.step_counter) >= self.pixel_init
 
-    def if_run_g(self):
+    def if_run_g(self) -> bool:
         """Whether this step updates the generator."""
         step = int(self.step_counter) - self.pixel_init
         return step < 0 or (
             step >= self.disc_init_steps and step % self.disc_steps == 0
         )
 
-    def g_losses(self, output, data_samples, adversarial=True):
-        """Loss terms of the generator, Eq. 15.
+    def g_losses(
+        self,
+        output: DSROutput,
+        data_samples: DataSample,
+        adversarial: bool = True,
+    ) -> dict[str, Tensor]:
+        """Return the loss terms of the generator, Eq. 15.
 
         Args:
-            output (DSROutput): Output of :meth:`run_generator`.
-            data_samples (DataSample): Stacked samples with ``gt_img``.
-            adversarial (bool): Whether the perceptual and adversarial terms
-                belong to it (not during ``pixel_init``). Defaults to True.
+            output: Output of :meth:`run_generator`.
+            data_samples: Stacked samples with ``gt_img``.
+            adversarial: Whether to include the perceptual and adversarial
+                terms (not during ``pixel_init``).
 
         Returns:
-            dict[str, Tensor]: ``loss_rec``, ``loss_dep``, ``loss_per``,
-            ``loss_adv``.
+            ``loss_rec``, ``loss_dep``, ``loss_per``, ``loss_adv``.
         """
         losses = self.base_losses(output, data_samples)
         if not adversarial:
@@ -115,20 +123,22 @@ class DSRGAN(RefSRMixin, SRGAN):
         )
         return losses
 
-    def d_losses(self, sr, hr):
-        """Loss of the discriminator, Eq. 13.
+    def d_losses(
+        self, sr: Tensor, hr: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the loss of the discriminator, Eq. 13.
 
-        Both terms share one backward pass. That gives the same gradients as
-        two passes, as the mean of the other class is detached in each, and
-        counts as one step of gradient accumulation.
+        Both terms share one backward pass. This gives the same gradients as
+        two passes, as the mean of the other class is detached in each term,
+        and counts as one step of gradient accumulation.
 
         Args:
-            sr (Tensor): Generated images, (N, 3, 4H, 4W), without gradient.
-            hr (Tensor): Real images, same shape.
+            sr: Generated images, (N, 3, 4H, 4W), without gradient.
+            hr: Real images, same shape.
 
         Returns:
-            tuple[dict, dict]: ``loss_disc``; and the mean critic outputs
-            ``disc_real`` and ``disc_fake``, to log.
+            ``loss_disc``, and the mean critic outputs ``disc_real`` and
+            ``disc_fake``, to log.
         """
         real, fake = self.discriminator(hr), self.discriminator(sr)
         loss = self.gan_loss(real, fake, is_disc=True)
@@ -136,27 +146,30 @@ class DSRGAN(RefSRMixin, SRGAN):
             disc_real=real.detach().mean(), disc_fake=fake.detach().mean()
         )
 
-    def forward_train(self, inputs, data_samples=None):
-        """Return the generator's losses of a batch, see :meth:`g_losses`."""
+    def forward_train(
+        self, inputs: dict[str, Any], data_samples: DataSample
+    ) -> dict[str, Tensor]:
+        """Return the generator losses of a batch, see :meth:`g_losses`."""
         return self.g_losses(
             self.run_generator(inputs, data_samples), data_samples
         )
 
-    def train_step(self, data, optim_wrapper):
+    def train_step(
+        self, data: dict[str, Any], optim_wrapper: OptimWrapperDict
+    ) -> dict[str, Tensor]:
         """Update the discriminator, then the generator.
 
         Args:
-            data (dict): A batch of the data loader.
-            optim_wrapper (OptimWrapperDict): With the keys ``generator`` and
-                ``discriminator``.
+            data: A batch of the data loader.
+            optim_wrapper: Wrappers ``generator`` and ``discriminator``.
 
         Returns:
-            dict[str, Tensor]: Values to log.
+            Values to log.
         """
         data = self.data_preprocessor(data, True)
         inputs, data_samples = data['inputs'], data['data_samples']
         run_g, run_d = self.if_run_g(), self.if_run_d()
-        log_vars = {}
+        log_vars: dict[str, Tensor] = {}
 
         g_optim = optim_wrapper['generator']
         with torch.set_grad_enabled(run_g), g_optim.optim_context(self):
@@ -178,13 +191,15 @@ class DSRGAN(RefSRMixin, SRGAN):
             g_optim.update_params(loss)
             set_requires_grad(self.discriminator, True)
             log_vars.update(logs)
-        # The sum of one network's losses only, which would be mistaken for
+        # The sum of the losses of one network, which could be mistaken for
         # the total.
         log_vars.pop('loss', None)
         self.step_counter += 1
         return log_vars
 
-    def _update_d(self, sr, hr, d_optim):
+    def _update_d(
+        self, sr: Tensor, hr: Tensor, d_optim: OptimWrapper
+    ) -> dict[str, Tensor]:
         """Take ``disc_repeat`` steps of the discriminator."""
         for _ in range(self.disc_repeat):
             with d_optim.optim_context(self):

@@ -1,41 +1,46 @@
-"""An alignment network as a trainable model."""
+"""The training of an alignment network."""
+
+from typing import Any
 
 from mmagic.models.base_models import BaseEditModel
 from mmagic.structures import DataSample
+from torch import Tensor
 
-from mmdsr.models.editors.common import DATA_PREPROCESSOR, unpack_inputs
+from mmdsr.models.editors.common import (
+    DATA_PREPROCESSOR,
+    require_samples,
+    unpack_inputs,
+)
 from mmdsr.models.networks.padding import downscale
 from mmdsr.registry import MODELS
 
 
 @MODELS.register_module()
 class FlowEditor(BaseEditModel):
-    """Supervised training of the flow from LR to the reference.
+    """Training of the flow from LR to the reference.
 
     Args:
-        generator (dict): ``mmdsr.FlowNet``. One with ``depth_input`` gets
+        generator: ``mmdsr.FlowNet``. One with ``depth_input`` gets
             ``depth_lr`` and ``depth_ref`` of the samples.
-        flow_loss (dict): ``mmdsr.FlowLoss``; samples without a true flow
-            count nothing in it.
-        self_loss (dict, optional): ``mmdsr.SelfFlowLoss``, which needs no
-            truth. Defaults to None.
-        train_cfg (dict, optional): Unused, for the runner. Defaults to None.
-        test_cfg (dict, optional): Likewise. Defaults to None.
-        init_cfg (dict, optional): Initialization. Defaults to None.
-        data_preprocessor (dict, optional): Defaults to mmagic's with RGB in
-            [0, 1].
+        flow_loss: ``mmdsr.FlowLoss``; samples without a true flow do not
+            contribute.
+        self_loss: ``mmdsr.SelfFlowLoss``, which needs no truth.
+        train_cfg: Not used; the runner needs it.
+        test_cfg: Not used; the runner needs it.
+        init_cfg: Initialization.
+        data_preprocessor: Defaults to mmagic's with RGB in [0, 1].
     """
 
     def __init__(
         self,
-        generator,
-        flow_loss,
-        self_loss=None,
-        train_cfg=None,
-        test_cfg=None,
-        init_cfg=None,
-        data_preprocessor=None,
-    ):
+        generator: dict[str, Any],
+        flow_loss: dict[str, Any],
+        self_loss: dict[str, Any] | None = None,
+        train_cfg: dict[str, Any] | None = None,
+        test_cfg: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | None = None,
+        data_preprocessor: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(
             generator=generator,
             pixel_loss=flow_loss,
@@ -45,24 +50,29 @@ class FlowEditor(BaseEditModel):
             data_preprocessor=data_preprocessor or DATA_PREPROCESSOR,
         )
         self.self_loss = MODELS.build(self_loss) if self_loss else None
-        # Later the generator may be wrapped by DDP.
+        # Later DDP may wrap the generator, which hides its attributes.
         self.depth_input = self.generator.depth_input
 
-    def forward(self, inputs, data_samples=None, mode='tensor'):
+    def forward(
+        self,
+        inputs: dict[str, Any],
+        data_samples: DataSample | None = None,
+        mode: str = 'tensor',
+    ) -> tuple[Tensor, Tensor] | list[DataSample] | dict[str, Tensor]:
         """Run the model.
 
         Args:
-            inputs (dict): ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr),
-                RGB in [0, 1].
-            data_samples (DataSample, optional): Stacked samples with
-                ``flow`` (N, 2, H, W) and ``visible`` (N, 1, H, W), and depth
-                maps, NaN where unknown, if the generator takes any.
-            mode (str): ``'tensor'`` returns flow and confidence;
-                ``'predict'`` a list of samples with ``pred_flow`` and
-                ``confidence``; ``'loss'`` a dict of losses.
+            inputs: ``img`` (N, 3, H, W) and ``ref`` (N, 3, Hr, Wr), RGB in
+                [0, 1].
+            data_samples: Stacked samples with ``flow`` (N, 2, H, W) and
+                ``visible`` (N, 1, H, W), and depth maps, NaN where unknown, if
+                the generator takes any.
+            mode: ``'tensor'`` returns flow and confidence; ``'predict'`` a
+                list of samples with ``pred_flow`` and ``confidence``;
+                ``'loss'`` a dict of losses.
 
         Returns:
-            tuple or list[DataSample] or dict[str, Tensor]: See ``mode``.
+            See ``mode``.
 
         Raises:
             ValueError: If the generator takes depth and the samples have
@@ -71,6 +81,7 @@ class FlowEditor(BaseEditModel):
         lr, ref = unpack_inputs(inputs)
         depths = self._depths(data_samples)
         if mode == 'loss':
+            data_samples = require_samples(data_samples)
             ref_down = downscale(ref)
             results = self.generator.estimate(lr, ref_down, *depths)
             losses = self.pixel_loss(
@@ -97,17 +108,18 @@ class FlowEditor(BaseEditModel):
         if mode == 'tensor':
             return flow, confidence
         raise ValueError(
-            f"mode must be 'tensor', 'predict' or 'loss', got {mode!r}."
+            f"mode must be 'tensor', 'predict' or 'loss', not {mode!r}."
         )
 
-    def _depths(self, data_samples):
+    def _depths(self, data_samples: DataSample | None) -> list[Tensor]:
         if not self.depth_input:
-            return ()
+            return []
         depths = [
-            data_samples.get(key) if data_samples is not None else None
+            data_samples.get(key)
             for key in ('depth_lr', 'depth_ref')
+            if data_samples is not None and data_samples.get(key) is not None
         ]
-        if any(depth is None for depth in depths):
+        if len(depths) < 2:
             raise ValueError(
                 'The generator has depth_input=True, but the samples have no '
                 'depth_lr and depth_ref: load both with mmdsr.LoadDepth and '

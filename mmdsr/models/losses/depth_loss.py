@@ -1,22 +1,24 @@
 """Depth reconstruction loss, Eq. 9 of the paper."""
 
+from collections.abc import Sequence
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mmdsr.registry import MODELS
 
 
-def masked_l1(pred, target):
-    """Mean absolute error over the pixels whose target is known.
+def masked_l1(pred: Tensor, target: Tensor) -> Tensor:
+    """Return the mean absolute error over the pixels with a known target.
 
     Args:
-        pred (Tensor): Any shape.
-        target (Tensor): Same shape; NaN marks an unknown pixel.
+        pred: Prediction of any shape.
+        target: Same shape; NaN marks an unknown pixel.
 
     Returns:
-        Tensor: Scalar. 0, still connected to the graph of ``pred`` (so that
-        no parameter is left without a gradient under distributed training),
-        if no pixel is known.
+        Scalar. If no pixel is known, 0 that is still connected to the graph of
+        ``pred``, so that every parameter has a gradient under distributed
+        training.
 
     Raises:
         ValueError: If the shapes differ.
@@ -31,33 +33,34 @@ def masked_l1(pred, target):
     return error.abs().sum() / known.sum().clamp(min=1)
 
 
-def _error(pred, target):
-    """Difference, 0 where the target is unknown, and where it is known."""
+def _error(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the difference, 0 where unknown, and where it is known."""
     # fp32: a sum over many fp16 pixels would overflow under AMP.
     pred, target = pred.float(), target.float()
     known = ~torch.isnan(target)
-    # The NaN are replaced before the subtraction, because the gradient of
+    # NaNs are replaced before the subtraction, because the gradient of
     # where() would still be 0 * NaN = NaN.
     return pred - torch.where(known, target, pred.detach()), known
 
 
-def gradient_l1(pred, target, steps=(1, 2, 4)):
-    """Mean absolute change of the error from pixel to pixel.
+def gradient_l1(
+    pred: Tensor, target: Tensor, steps: Sequence[int] = (1, 2, 4)
+) -> Tensor:
+    """Return the mean absolute change of the error from pixel to pixel.
 
-    An error that is the same everywhere costs nothing, grain costs most.
+    A constant error costs nothing, grain costs most.
 
     Args:
-        pred (Tensor): Maps (N, 1, H, W).
-        target (Tensor): Same shape; NaN marks an unknown pixel.
-        steps (Sequence[int]): Distances of the compared pixels of a row or
-            a column. Defaults to (1, 2, 4).
+        pred: Maps (N, 1, H, W).
+        target: Same shape; NaN marks an unknown pixel.
+        steps: Distances between the compared pixels of a row or a column.
 
     Returns:
-        Tensor: Scalar, the mean over steps and both directions of the means
-        over the pairs that are known. 0 with a graph without any.
+        Scalar, the mean over steps and both directions of the means over the
+        known pairs; 0 with a graph if there are none.
     """
     error, known = _error(pred, target)
-    total = 0
+    total = error.new_zeros(())
     for step in steps:
         for dim in (-1, -2):
             size = max(error.shape[dim] - step, 0)
@@ -83,38 +86,45 @@ class DepthLoss(nn.Module):
     the image size and sensors with holes can be used.
 
     Args:
-        loss_weight (float): ``lambda_dep`` of Eq. 15. The paper does not give
-            it; the default is the value of the authors' code. Defaults to
-            0.01.
-        gradient_weight (float): Weight of :func:`gradient_l1` relative to
-            the rest, for a smooth map; not in the paper. Defaults to 0.
+        loss_weight: ``lambda_dep`` of Eq. 15. The paper does not give it; the
+            default is the value of the authors' code.
+        gradient_weight: Weight of :func:`gradient_l1` relative to the rest,
+            for a smooth map; not in the paper.
     """
 
-    def __init__(self, loss_weight=0.01, gradient_weight=0.0):
+    def __init__(
+        self, loss_weight: float = 0.01, gradient_weight: float = 0.0
+    ) -> None:
         super().__init__()
         self.loss_weight = loss_weight
         self.gradient_weight = gradient_weight
 
-    def forward(self, depth, depth_ref, gt_depth=None, gt_depth_ref=None):
+    def forward(
+        self,
+        depth: Tensor,
+        depth_ref: Tensor,
+        gt_depth: Tensor | None = None,
+        gt_depth_ref: Tensor | None = None,
+    ) -> Tensor:
         """Compute the weighted loss.
 
         Args:
-            depth (Tensor): Predicted depth of LR, (N, 1, H, W).
-            depth_ref (Tensor): Predicted depth of Ref at a quarter of its
-                size, (N, 1, h, w).
-            gt_depth (Tensor, optional): Ground truth of ``depth``, same
-                shape, NaN where unknown. ``None`` means all unknown.
-            gt_depth_ref (Tensor, optional): Ground truth of ``depth_ref``.
+            depth: Predicted depth of LR, (N, 1, H, W).
+            depth_ref: Predicted depth of Ref at a quarter of its size,
+                (N, 1, h, w).
+            gt_depth: Ground truth of ``depth``, same shape, NaN where unknown.
+                ``None`` means all unknown.
+            gt_depth_ref: Ground truth of ``depth_ref``.
 
         Returns:
-            Tensor: Scalar; 0 with a graph if nothing is known.
+            Scalar; 0 with a graph if nothing is known.
         """
-        loss = 0
+        terms = []
         for pred, target in ((depth, gt_depth), (depth_ref, gt_depth_ref)):
             if target is None:
                 target = torch.full_like(pred, float('nan'))
-            loss = loss + masked_l1(pred, target)
+            terms.append(masked_l1(pred, target))
             if self.gradient_weight:
                 change = gradient_l1(pred, target)
-                loss = loss + self.gradient_weight * change
-        return self.loss_weight * loss
+                terms.append(self.gradient_weight * change)
+        return self.loss_weight * sum(terms[1:], terms[0])

@@ -9,34 +9,34 @@ from mmdsr.registry import MODELS
 
 
 def end_point_error(flow: Tensor, truth: Tensor) -> Tensor:
-    """Return the distance between the ends of two flows.
+    """Return the distance between the end points of two flows.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W).
-        truth (Tensor): Flow of the same shape.
+        flow: Flow (N, 2, H, W).
+        truth: Flow of the same shape.
 
     Returns:
-        Tensor: Distance (N, 1, H, W) in the flows' pixels.
+        Distance (N, 1, H, W) in pixels of the flows.
     """
     return (flow - truth).square().sum(1, keepdim=True).clamp_min(1e-12).sqrt()
 
 
 def reduce_flow(
-    flow: Tensor, visible: Tensor, size: tuple[int, int]
+    flow: Tensor, visible: Tensor, size: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
-    """Bring a true flow to a coarser grid.
+    """Reduce a true flow to a coarser grid.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W).
-        visible (Tensor): 1 where it holds, else 0, (N, 1, H, W).
-        size (tuple[int, int]): Height and width of the coarser grid, each
-            pixel of which covers a square of pixels whose side is a power
-            of two; the last rows and columns may lack some.
+        flow: Flow (N, 2, H, W).
+        visible: 1 where it holds, otherwise 0, (N, 1, H, W).
+        size: Height and width of the coarser grid, each pixel of which covers
+            a square of pixels whose side is a power of two; the last rows and
+            columns may cover fewer.
 
     Returns:
-        tuple[Tensor, Tensor]: Mean flow of the visible pixels in pixels of
-        the coarser grid (N, 2, h, w); 1 where at least half of a pixel is
-        visible, (N, 1, h, w).
+        Mean flow of the visible pixels in pixels of the coarser grid
+        (N, 2, h, w), and 1 where at least half of a pixel is visible,
+        (N, 1, h, w).
     """
     factor = 1
     while any(
@@ -59,19 +59,19 @@ def reduce_flow(
 def robust_flow_loss(
     flow: Tensor, truth: Tensor, visible: Tensor, power: float = 0.5
 ) -> Tensor:
-    """Mean of a power of the end-point error over the visible pixels.
+    """Return the mean of a power of the end-point error of visible pixels.
 
-    A power below 1 asks for precision where a match was found, and does not
-    spend all effort on the few that were not.
+    A power below 1 rewards precision where a match was found, and does not
+    spend all effort on the few pixels without a match.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W).
-        truth (Tensor): True flow of the same shape.
-        visible (Tensor): 1 where it holds, else 0, (N, 1, H, W).
-        power (float): Of the error. Defaults to 0.5.
+        flow: Flow (N, 2, H, W).
+        truth: True flow of the same shape.
+        visible: 1 where it holds, otherwise 0, (N, 1, H, W).
+        power: Exponent of the error.
 
     Returns:
-        Tensor: Scalar; 0 with a graph if nothing is visible.
+        Scalar; 0 with a graph if nothing is visible.
     """
     error = (end_point_error(flow, truth) + 0.01) ** power
     return (error * visible).sum() / visible.sum().clamp_min(1)
@@ -80,18 +80,19 @@ def robust_flow_loss(
 def support_loss(
     logit: Tensor, flow: Tensor, truth: Tensor, visible: Tensor
 ) -> Tensor:
-    """Cross entropy of the confidence: is the flow right to a pixel?
+    """Return the cross entropy of the confidence.
 
     Args:
-        logit (Tensor): Logit of the confidence (N, 1, H, W).
-        flow (Tensor): Flow that the confidence is about (N, 2, H, W); no
-            gradient reaches it.
-        truth (Tensor): True flow of the same shape.
-        visible (Tensor): 1 where it holds, else 0, (N, 1, H, W). Samples
-            that show nothing are left out: their flow is not known.
+        logit: Logit of the confidence (N, 1, H, W), the probability that the
+            flow is right to within a pixel.
+        flow: Flow that the confidence belongs to (N, 2, H, W); no gradient
+            reaches it.
+        truth: True flow of the same shape.
+        visible: 1 where it holds, otherwise 0, (N, 1, H, W). Samples that show
+            nothing are left out, as their flow is not known.
 
     Returns:
-        Tensor: Scalar; 0 with a graph if nothing is known.
+        Scalar; 0 with a graph if nothing is known.
     """
     right = (end_point_error(flow.detach(), truth) < 1) & (visible > 0)
     known = visible.flatten(1).amax(1).view(-1, 1, 1, 1).expand_as(logit)
@@ -106,10 +107,9 @@ class FlowLoss(nn.Module):
     """Supervision of all levels of a flow and its confidence.
 
     Args:
-        loss_weight (float): Weight of the flow's term. Defaults to 1.
-        support_weight (float): Weight of the confidence's. Defaults to 0.2.
-        decay (float): Weight of each level relative to the next finer one.
-            Defaults to 0.5.
+        loss_weight: Weight of the term of the flow.
+        support_weight: Weight of the term of the confidence.
+        decay: Weight of each level relative to the next finer one.
     """
 
     def __init__(
@@ -132,14 +132,13 @@ class FlowLoss(nn.Module):
         """Compute the weighted losses.
 
         Args:
-            results (Sequence[tuple[Tensor, Tensor]]): Flow (N, 2, h, w) and
-                logit (N, 1, h, w) of each level, coarsest first, each in
-                pixels of its grid.
-            truth (Tensor): True flow (N, 2, H, W) in LR pixels.
-            visible (Tensor): 1 where it holds, else 0, (N, 1, H, W).
+            results: Flow (N, 2, h, w) and logit (N, 1, h, w) of each level,
+                coarsest first, in pixels of its grid.
+            truth: True flow (N, 2, H, W) in LR pixels.
+            visible: 1 where it holds, otherwise 0, (N, 1, H, W).
 
         Returns:
-            dict[str, Tensor]: ``loss_flow`` and ``loss_support``.
+            ``loss_flow`` and ``loss_support``.
         """
         flow_loss = support = truth.new_zeros(())
         for age, (flow, logit) in enumerate(reversed(results)):

@@ -1,10 +1,10 @@
-r"""Supervised loss of the paper's match, not of the paper.
+r"""Supervised loss of the paper's match, which is not in the paper.
 
-DRIMM is trained through what it copies only. Where the true correspondence is
-known, its relevances (Eq. 5 to 7) can be taught directly: as logits of a
-choice among places of Ref-down, of which the true one is to be chosen. A
-place between four pixels is shared among them by its distances, as in
-bilinear interpolation.
+DRIMM is trained only through the features that it copies. Where the true
+correspondence is known, its relevances (Eq. 5 to 7) can be supervised
+directly, as logits of a classification among the places of Ref-down. A place
+between four pixels is shared among them by its distances, as in bilinear
+interpolation.
 """
 
 import torch
@@ -27,16 +27,17 @@ from mmdsr.registry import MODELS
 
 
 def place_cross_entropy(logit: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Cross entropy of a softmax over a grid and a place between its points.
+    """Return the cross entropy of a softmax over a grid and a place on it.
 
     Args:
-        logit (Tensor): Logits (..., h, w).
-        x (Tensor): Column of the place (...); outside of the grid the
-            nearest place in it counts.
-        y (Tensor): Its row (...).
+        logit: Logits (..., h, w).
+        x: Column of the place (...), possibly between grid points. Outside the
+            grid, the nearest place on it counts.
+            it counts.
+        y: Row of the place (...).
 
     Returns:
-        Tensor: Cross entropy (...), >= 0.
+        Cross entropy (...), >= 0.
     """
     height, width = logit.shape[-2:]
     log_p = logit.flatten(-2).log_softmax(-1)
@@ -47,7 +48,7 @@ def place_cross_entropy(logit: Tensor, x: Tensor, y: Tensor) -> Tensor:
         share = place - low
         high = (low + 1).clamp_max(size - 1)
         corners.append(((low.long(), 1 - share), (high.long(), share)))
-    entropy = 0
+    entropy = log_p.new_zeros(())
     for row, down in corners[1]:
         for col, right in corners[0]:
             index = (row * width + col).unsqueeze(-1)
@@ -57,7 +58,7 @@ def place_cross_entropy(logit: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def masked_mean(value: Tensor, mask: Tensor) -> Tensor:
-    """Mean over a mask; 0 with a graph if it is empty."""
+    """Return the mean over a mask; 0 with a graph if it is empty."""
     mask = mask.to(value.dtype)
     return (value * mask).sum() / mask.sum().clamp_min(1)
 
@@ -68,32 +69,32 @@ def match_loss(
     visible: Tensor,
     temperature: float = 0.05,
 ) -> tuple[Tensor, Tensor]:
-    """Cross entropy of the coarse and of the fine match.
+    """Return the cross entropies of the coarse and of the fine match.
 
-    *Coarse*: each block's center patch is to choose its place in the whole
-    of Ref-down; the logits are the relevances of Eq. 5, their mean over the
-    dilations, by the temperature. *Fine*: each patch of a block is to choose
-    its place in the block's window; the logits are the relevances of Eq. 7
-    by the temperature. The window lies around the true place of the block's
-    center, so that the fine match learns before the coarse one is right; and
-    where the center is not visible, around the place that was found.
+    *Coarse*: the center patch of each block has to choose its place in the
+    whole of Ref-down. The logits are the relevances of Eq. 5, averaged over
+    the dilations and divided by the temperature. *Fine*: each patch of a block
+    has to choose its place in the window of the block. The logits are the
+    relevances of Eq. 7 divided by the temperature. The window lies around the
+    true place of the center of the block, so that the fine match learns before
+    the coarse one is right. Where the center is not visible, the window lies
+    around the place that was found.
 
     Args:
-        matched (Matched): The compared features.
-        flow (Tensor): True flow (N, 2, H, W) in LR pixels, of LR without
-            padding.
-        visible (Tensor): 1 where it holds, else 0, (N, 1, H, W).
-        temperature (float): What relevances are divided by.
-            Defaults to 0.05.
+        matched: The compared features.
+        flow: True flow (N, 2, H, W) in LR pixels, of LR without padding.
+        visible: 1 where it holds, otherwise 0, (N, 1, H, W).
+        temperature: Divisor of the relevances.
 
     Returns:
-        tuple[Tensor, Tensor]: Both terms: means over the visible centers,
-        and over the visible pixels whose place lies among the candidates of
-        their window. 0 with a graph without any.
+        Means over the visible centers, and over the visible pixels whose place
+        lies among the candidates of their window; 0 with a graph if there are
+        none.
     """
     lr_feat, ref_feat = matched.lr_feat, matched.ref_down_feat
-    size = tuple(ref_feat.shape[-2:])
-    grid = block_grid(*lr_feat.shape[-2:], matched.block_size)
+    size = ref_feat.shape[-2:]
+    height, width = lr_feat.shape[-2:]
+    grid = block_grid(height, width, matched.block_size)
     x, y, shown = _true_places(flow, visible, grid)
 
     scores = coarse_scores(lr_feat, ref_feat, grid, matched.dilations)
@@ -112,7 +113,7 @@ def match_loss(
     top, left = window_start(
         torch.where(shown[center], true, found), size, diameter
     )
-    # From Ref-down to the candidates, whose first is inside the margin.
+    # From Ref-down to the candidates, the first of which is inside the margin.
     x = x - (left + 1)[..., None, None]
     y = y - (top + 1)[..., None, None]
     reached = shown & (x >= 0) & (x <= diameter[1] - 1)
@@ -130,7 +131,7 @@ def match_loss(
 def _true_places(
     flow: Tensor, visible: Tensor, grid: BlockGrid
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Columns, rows and what is visible, (N, K, ky, kx) by blocks."""
+    """Return columns, rows and visibility by blocks, (N, K, ky, kx)."""
     height, width = flow.shape[-2:]
     padding = (
         0,
@@ -148,14 +149,14 @@ def _true_places(
 class MatchLoss(nn.Module):
     """Supervision of DRIMM by the true correspondence, ``L_match``.
 
-    Not of the paper. The sum of both terms of :func:`match_loss`.
+    The sum of both terms of :func:`match_loss`, not in the paper.
 
     Args:
-        loss_weight (float): ``lambda_match``. The default makes the term
-            about as large as ``L_rec`` is at the start. Defaults to 0.001.
-        temperature (float): What relevances, cosines between -1 and 1, are
-            divided by before the softmax. With the default, the loss of an
-            untrained network is smallest. Defaults to 0.05.
+        loss_weight: ``lambda_match``. The default makes the term about as
+            large as ``L_rec`` is at the start.
+        temperature: Divisor of the relevances, cosines between -1 and 1,
+            before the softmax. With the default, the loss of an untrained
+            network is smallest.
 
     Raises:
         ValueError: If the temperature is not above 0.
@@ -166,7 +167,7 @@ class MatchLoss(nn.Module):
     ) -> None:
         super().__init__()
         if temperature <= 0:
-            raise ValueError(f'temperature must be > 0, got {temperature}')
+            raise ValueError(f'temperature must be > 0, not {temperature}.')
         self.loss_weight = loss_weight
         self.temperature = temperature
 
@@ -176,12 +177,12 @@ class MatchLoss(nn.Module):
         """Compute the weighted loss.
 
         Args:
-            matched (Matched): ``matched`` of a network's output.
-            flow (Tensor): True flow (N, 2, H, W) in LR pixels.
-            visible (Tensor): 1 where it holds, else 0, (N, 1, H, W).
+            matched: ``matched`` of a network's output.
+            flow: True flow (N, 2, H, W) in LR pixels.
+            visible: 1 where it holds, otherwise 0, (N, 1, H, W).
 
         Returns:
-            Tensor: Scalar; 0 with a graph if nothing is visible.
+            Scalar; 0 with a graph if nothing is visible.
         """
         # As in DRIMM: in half precision the norms underflow.
         with torch.autocast(flow.device.type, enabled=False):
@@ -189,5 +190,5 @@ class MatchLoss(nn.Module):
                 lr_feat=matched.lr_feat.float(),
                 ref_down_feat=matched.ref_down_feat.float(),
             )
-            terms = match_loss(matched, flow, visible, self.temperature)
-        return self.loss_weight * sum(terms)
+            coarse, fine = match_loss(matched, flow, visible, self.temperature)
+        return self.loss_weight * (coarse + fine)

@@ -1,7 +1,7 @@
 """Perceptual loss, Eq. 11 of the paper."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdsr.io.checkpoint import (
@@ -20,9 +20,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 _CRITERIA = {'mse': F.mse_loss, 'l1': F.l1_loss}
 
 
-def _load_vgg(weights, untrained):
-    """Build VGG19's convolution part, see :class:`PerceptualLoss`."""
-    # torchvision takes a second to import and only this loss needs it. Only
+def _load_vgg(weights: str | None, untrained: bool) -> nn.Sequential:
+    """Build the convolutional part of VGG19, see :class:`PerceptualLoss`."""
+    # torchvision takes a second to import, and only this loss needs it. Only
     # the convolutions are built: the classifier is 500 MB of unused weights.
     from torchvision.models.vgg import cfgs, make_layers
 
@@ -33,7 +33,7 @@ def _load_vgg(weights, untrained):
                 'PerceptualLoss needs VGG19 weights: weights="torchvision" '
                 'downloads them once (548 MB), weights="vgg19.pth" reads a '
                 "local state dict of torchvision's VGG19. untrained=True "
-                'uses random ones, which is meant for tests.'
+                'uses random ones, for tests only.'
             )
         return features
     path = vgg19() if weights == 'torchvision' else weights
@@ -52,7 +52,8 @@ def _load_vgg(weights, untrained):
         if not key.startswith('classifier.')
     }
     own = features.state_dict()
-    refuse(own, *compare(own, state), path, 'VGG19 of L_per')
+    missing, unexpected, shapes = compare(own, state)
+    refuse(own, missing, unexpected, shapes, path, 'VGG19 of L_per')
     features.load_state_dict(state)
     return features
 
@@ -68,20 +69,17 @@ class PerceptualLoss(nn.Module):
     frozen, follows the device of its input, and runs in fp32 under AMP.
 
     Args:
-        weights (str, optional): ``'torchvision'`` to download ImageNet
-            weights to torch's cache, or the path of a local state dict (no
-            code from it is run). Defaults to None, which is
-            refused unless ``untrained``.
-        layer_weights (dict[str, float]): Index of a layer in torchvision's
-            ``vgg19().features`` to its weight. Defaults to ``{'34': 1.0}``,
-            conv5_4 before ReLU.
-        criterion (str): ``'mse'`` (the paper's L2, as the mean of squares)
-            or ``'l1'`` (MASA-SR). Defaults to 'mse'.
-        loss_weight (float): ``lambda_per`` of Eq. 15. The paper does not give
-            it; the default is the value of the authors' code. Defaults to
-            1e-3.
-        untrained (bool): Accept random weights if ``weights`` is ``None``.
-            For tests only. Defaults to False.
+        weights: ``'torchvision'`` to download ImageNet weights to torch's
+            cache, or the path of a local state dict (no code from it is run).
+            None is refused unless ``untrained``.
+        layer_weights: Index of a layer in torchvision's ``vgg19().features``
+            to its weight. Defaults to ``{'34': 1.0}``, conv5_4 before ReLU.
+        criterion: ``'mse'`` (the paper's L2, as the mean of squares) or
+            ``'l1'`` (MASA-SR).
+        loss_weight: ``lambda_per`` of Eq. 15. The paper does not give it; the
+            default is the value of the authors' code.
+        untrained: Whether to accept random weights if ``weights`` is ``None``.
+            For tests only.
 
     Raises:
         CheckpointError: If the weights cannot be downloaded or read, or are
@@ -90,18 +88,21 @@ class PerceptualLoss(nn.Module):
         ValueError: If there are no weights, or an option is unknown.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
-        weights=None,
-        layer_weights=None,
-        criterion='mse',
-        loss_weight=1e-3,
-        untrained=False,
-    ):
+        weights: str | None = None,
+        layer_weights: dict[str, float] | None = None,
+        criterion: str = 'mse',
+        loss_weight: float = 1e-3,
+        untrained: bool = False,
+    ) -> None:
         super().__init__()
         if criterion not in _CRITERIA:
             raise ValueError(
-                f'criterion must be one of {sorted(_CRITERIA)}, got '
+                f'criterion must be one of {sorted(_CRITERIA)}, not '
                 f'{criterion!r}.'
             )
         layer_weights = layer_weights or {'34': 1.0}
@@ -114,11 +115,12 @@ class PerceptualLoss(nn.Module):
         last = max(self.layer_weights)
         if not 0 <= last < len(vgg):
             raise ValueError(
-                f'VGG19 has the layers 0 to {len(vgg) - 1}, got {last}.'
+                f'layer_weights must name layers 0 to {len(vgg) - 1} of '
+                f'VGG19, not {last}.'
             )
-        vgg = vgg[: last + 1]
+        vgg = nn.Sequential(*list(vgg)[: last + 1])
         for layer in vgg:
-            # An in-place ReLU would change the features kept before it.
+            # An in-place ReLU would change the features before it.
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False
         self._vgg = Hidden(vgg)
@@ -127,14 +129,14 @@ class PerceptualLoss(nn.Module):
                 name, torch.tensor(value).view(1, 3, 1, 1), persistent=False
             )
 
-    def features(self, image):
+    def features(self, image: Tensor) -> list[Tensor]:
         """Return the features of the chosen layers.
 
         Args:
-            image (Tensor): RGB in [0, 1], (N, 3, H, W) with sides >= 16.
+            image: RGB in [0, 1], (N, 3, H, W) with sides >= 16.
 
         Returns:
-            list[Tensor]: One fp32 feature map per layer in ascending order.
+            One fp32 feature map per layer in ascending order.
         """
         x = (image.float() - self.mean) / self.std
         found = []
@@ -144,16 +146,15 @@ class PerceptualLoss(nn.Module):
                 found.append(x)
         return found
 
-    def forward(self, sr, hr):
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """Compute the weighted distance.
 
         Args:
-            sr (Tensor): Prediction, RGB in [0, 1], (N, 3, H, W). Gradients
-                flow to it.
-            hr (Tensor): Ground truth, same shape.
+            sr: Prediction, RGB in [0, 1], (N, 3, H, W). Gradients flow to it.
+            hr: Ground truth, same shape.
 
         Returns:
-            Tensor: Scalar.
+            Scalar.
         """
         distance = _CRITERIA[self.criterion]
         with torch.autocast(sr.device.type, enabled=False):
@@ -161,8 +162,7 @@ class PerceptualLoss(nn.Module):
             with torch.no_grad():
                 real = self.features(hr)
             weights = [w for _, w in sorted(self.layer_weights.items())]
-            loss = sum(
-                weight * distance(a, b)
-                for weight, a, b in zip(weights, fake, real, strict=True)
-            )
+            loss = fake[0].new_zeros(())
+            for weight, a, b in zip(weights, fake, real, strict=True):
+                loss = loss + weight * distance(a, b)
         return self.loss_weight * loss

@@ -6,13 +6,13 @@ neither under- nor overflow.
 """
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdsr.registry import MODELS
 
 
-def _bce(logits, target):
+def _bce(logits: Tensor, target: float) -> Tensor:
     # fp32: the cross entropy of fp16 logits loses small losses under AMP.
     logits = logits.float()
     return F.binary_cross_entropy_with_logits(
@@ -20,18 +20,18 @@ def _bce(logits, target):
     )
 
 
-def relativistic_g_loss(pred_real, pred_fake):
-    """Generator loss, Eq. 12.
+def relativistic_g_loss(pred_real: Tensor, pred_fake: Tensor) -> Tensor:
+    """Return the generator loss, Eq. 12.
 
     ``L_G = -E[log(1 - D(real, fake))] - E[log D(fake, real)]``. Gradients
-    reach ``pred_fake`` only: the generator cannot change the real branch.
+    reach only ``pred_fake``: the generator cannot change the real branch.
 
     Args:
-        pred_real (Tensor): Critic output of real images, (N, 1).
-        pred_fake (Tensor): Critic output of generated images, (N, 1).
+        pred_real: Critic output of real images, (N, 1).
+        pred_fake: Critic output of generated images, (N, 1).
 
     Returns:
-        Tensor: Scalar.
+        Scalar.
     """
     pred_real = pred_real.detach()
     return _bce(pred_real - pred_fake.mean(), 0.0) + _bce(
@@ -39,18 +39,18 @@ def relativistic_g_loss(pred_real, pred_fake):
     )
 
 
-def relativistic_d_loss(pred_real, pred_fake):
-    """Discriminator loss, Eq. 13.
+def relativistic_d_loss(pred_real: Tensor, pred_fake: Tensor) -> Tensor:
+    """Return the discriminator loss, Eq. 13.
 
     ``L_D = -E[log D(real, fake)] - E[log(1 - D(fake, real))]``. In each term
     the mean of the other class is a constant, as in ESRGAN and MASA-SR.
 
     Args:
-        pred_real (Tensor): Critic output of real images, (N, 1).
-        pred_fake (Tensor): Critic output of generated images, (N, 1).
+        pred_real: Critic output of real images, (N, 1).
+        pred_fake: Critic output of generated images, (N, 1).
 
     Returns:
-        Tensor: Scalar.
+        Scalar.
     """
     return _bce(pred_real - pred_fake.mean().detach(), 1.0) + _bce(
         pred_fake - pred_real.mean().detach(), 0.0
@@ -62,30 +62,32 @@ class RelativisticGANLoss(nn.Module):
     """Relativistic average GAN loss of Eq. 12-14.
 
     Eq. 14 adds both halves, but each updates its own network; the editor
-    alternates. The sum is twice what ESRGAN, MASA-SR and the authors' code
-    compute, which halve each term: use half the weight to match them.
+    alternates. The sum is twice that of ESRGAN, MASA-SR and the authors' code,
+    which halve each term: use half the weight to match them.
 
     Args:
-        loss_weight (float): ``lambda_adv`` of Eq. 15 (``lambda_G`` of Eq. 14
-            is 1). It scales the generator's loss only, as in mmagic.
-            Defaults to 5e-3, the value of the authors' code.
+        loss_weight: ``lambda_adv`` of Eq. 15 (``lambda_G`` of Eq. 14 is 1). It
+            scales only the generator loss, as in mmagic. Defaults to the value
+            of the authors' code.
     """
 
-    def __init__(self, loss_weight=5e-3):
+    def __init__(self, loss_weight: float = 5e-3) -> None:
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(self, pred_real, pred_fake, is_disc=False):
+    def forward(
+        self, pred_real: Tensor, pred_fake: Tensor, is_disc: bool = False
+    ) -> Tensor:
         """Compute one half of the loss.
 
         Args:
-            pred_real (Tensor): Critic output of real images, (N, 1) logits.
-            pred_fake (Tensor): Critic output of generated images, (N, 1).
-            is_disc (bool): Whether to return Eq. 13 (unweighted) instead of
-                the weighted Eq. 12. Defaults to False.
+            pred_real: Critic output of real images, (N, 1) logits.
+            pred_fake: Critic output of generated images, (N, 1).
+            is_disc: Whether to return Eq. 13 (unweighted) instead of the
+                weighted Eq. 12.
 
         Returns:
-            Tensor: Scalar.
+            Scalar.
         """
         if is_disc:
             return relativistic_d_loss(pred_real, pred_fake)

@@ -1,4 +1,4 @@
-"""Losses of a flow without truth, for real frames."""
+"""Losses of a flow without ground truth, for real frames."""
 
 import torch
 from torch import Tensor, nn
@@ -8,15 +8,15 @@ from mmdsr.registry import MODELS
 
 
 def photometric_error(lr: Tensor, ref_down: Tensor, flow: Tensor) -> Tensor:
-    """Compare LR with the warped reference, whatever the light.
+    """Compare LR with the warped reference, independently of the light.
 
     Args:
-        lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-        ref_down (Tensor): Reduced references (N, 3, h, w).
-        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
+        lr: LR images (N, 3, H, W), RGB in [0, 1].
+        ref_down: Reduced references (N, 3, h, w).
+        flow: Flow (N, 2, H, W) in LR pixels.
 
     Returns:
-        Tensor: Absolute difference of the evened images (N, 1, H, W), in
+        Absolute difference of the normalized images (N, 1, H, W), in
         deviations of their neighborhoods; see
         :func:`mmdsr.models.networks.flow.even_light`.
     """
@@ -24,33 +24,33 @@ def photometric_error(lr: Tensor, ref_down: Tensor, flow: Tensor) -> Tensor:
 
 
 def return_error(flow: Tensor, back: Tensor) -> Tensor:
-    """Say how far from its start a pixel ends, there and back.
+    """Return how far a pixel ends from its start under both flows.
 
     Args:
-        flow (Tensor): Flow from LR to the reference (N, 2, H, W).
-        back (Tensor): Flow from the reference to LR (N, 2, h, w).
+        flow: Flow from LR to the reference (N, 2, H, W).
+        back: Flow from the reference to LR (N, 2, h, w).
 
     Returns:
-        Tensor: Distance (N, 1, H, W) in LR pixels.
+        Distance (N, 1, H, W) in LR pixels.
     """
     lost = flow + warp(back, flow)
     return (lost.square().sum(1, keepdim=True) + 1e-6).sqrt()
 
 
 def smoothness(flow: Tensor, image: Tensor) -> Tensor:
-    """Mean change of a flow between neighbors, less across edges.
+    """Return the mean bend of a flow, weighted less across edges.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W).
-        image (Tensor): Image on the same grid (N, 3, H, W) in [0, 1].
+        flow: Flow (N, 2, H, W).
+        image: Image on the same grid (N, 3, H, W) in [0, 1].
 
     Returns:
-        Tensor: Scalar.
+        Scalar.
     """
     total = flow.new_zeros(())
     for dim in (-1, -2):
         edge = image.diff(dim=dim).abs().mean(1, keepdim=True)
-        # Second differences: the flow of a slanted wall is no fault.
+        # Second differences, as the flow of a slanted wall is not constant.
         bend = flow.diff(n=2, dim=dim).abs().mean(1, keepdim=True)
         weight = torch.exp(-10 * edge.narrow(dim, 0, bend.shape[dim]))
         total = total + (weight * bend).mean()
@@ -61,15 +61,15 @@ def smoothness(flow: Tensor, image: Tensor) -> Tensor:
 class SelfFlowLoss(nn.Module):
     """Photometric, forward-backward and smoothness loss of a flow.
 
-    The photometric term counts where the way back comes back within
-    ``tolerance``: elsewhere the spot is hidden, or the match is wrong and
-    the other terms have to mend it.
+    The photometric term counts where both flows lead back to within
+    ``tolerance``: elsewhere the spot is hidden, or the match is wrong and the
+    other terms have to correct it.
 
     Args:
-        photometric (float): Weight of the photometric term. Defaults to 1.
-        consistency (float): Weight of the way back. Defaults to 0.05.
-        smooth (float): Weight of the smoothness. Defaults to 0.1.
-        tolerance (float): LR pixels. Defaults to 1.5.
+        photometric: Weight of the photometric term.
+        consistency: Weight of the forward-backward term.
+        smooth: Weight of the smoothness term.
+        tolerance: Distance in LR pixels.
     """
 
     def __init__(
@@ -91,23 +91,22 @@ class SelfFlowLoss(nn.Module):
         """Compute the weighted losses.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-            ref_down (Tensor): Reduced references (N, 3, h, w).
-            flow (Tensor): Flow from LR to the reference (N, 2, H, W).
-            back (Tensor): Flow from the reference to LR (N, 2, h, w).
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref_down: Reduced references (N, 3, h, w).
+            flow: Flow from LR to the reference (N, 2, H, W).
+            back: Flow from the reference to LR (N, 2, h, w).
 
         Returns:
-            dict[str, Tensor]: ``loss_photo``, ``loss_return``,
-            ``loss_smooth``.
+            ``loss_photo``, ``loss_return``, ``loss_smooth``.
         """
         there = inside(flow.detach(), ref_down.shape[-2:])
         lost = return_error(flow, back)
         seen = there * (lost.detach() < self.tolerance)
 
-        def mean(error, weight):
+        def mean(error: Tensor, weight: Tensor) -> Tensor:
             return (error * weight).sum() / weight.sum().clamp_min(1)
 
-        # Beyond a few pixels a match is wrong or hidden, not improvable.
+        # Beyond a few pixels, a match is wrong or hidden, not improvable.
         return dict(
             loss_photo=self.photometric
             * mean(photometric_error(lr, ref_down, flow), seen),

@@ -16,12 +16,12 @@ from mmdsr.models.networks.masa_sr import MASASRNet
 from mmdsr.models.networks.refsr_net import DSROutput
 
 __all__ = [
-    'DISAligner',
-    'DRIMMAligner',
     'DMM',
     'DRAM',
     'DRIMM',
     'SAM',
+    'DISAligner',
+    'DRIMMAligner',
     'DSRNet',
     'DSRNetX',
     'DSROutput',

@@ -12,12 +12,12 @@ def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
     """Return a 3x3 convolution with padding 1 and a bias.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-        stride (int): Stride. Defaults to 1.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Stride.
 
     Returns:
-        nn.Conv2d: The layer.
+        The layer.
     """
     return nn.Conv2d(in_channels, out_channels, 3, stride, 1)
 
@@ -26,11 +26,11 @@ def deconv3x3(in_channels: int, out_channels: int) -> nn.ConvTranspose2d:
     """Return a 3x3 transposed convolution that doubles height and width.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
 
     Returns:
-        nn.ConvTranspose2d: The layer.
+        The layer.
     """
     return nn.ConvTranspose2d(
         in_channels, out_channels, 3, stride=2, padding=1, output_padding=1
@@ -38,10 +38,10 @@ def deconv3x3(in_channels: int, out_channels: int) -> nn.ConvTranspose2d:
 
 
 class ResBlock(nn.Module):
-    """Residual block: ``x + conv(relu(conv(x)))``, without normalisation.
+    """Residual block: ``x + conv(relu(conv(x)))``, without normalization.
 
     Args:
-        channels (int): Channels of input and output.
+        channels: Channels of input and output.
     """
 
     def __init__(self, channels: int) -> None:
@@ -53,10 +53,10 @@ class ResBlock(nn.Module):
         """Apply the block.
 
         Args:
-            x (Tensor): Features (N, C, H, W).
+            x: Features (N, C, H, W).
 
         Returns:
-            Tensor: Features (N, C, H, W).
+            Features (N, C, H, W).
         """
         out = self.conv2(F.relu(self.conv1(x), inplace=True))
         return out.add_(x)
@@ -66,11 +66,11 @@ def level_widths(channels: int | Sequence[int]) -> tuple[int, ...]:
     """Return the widths of the three levels of a pyramid.
 
     Args:
-        channels (int or Sequence[int]): One width for all levels, or those
-            of level 1, 2, 3, fine to coarse.
+        channels: One width for all levels, or those of levels 1, 2, 3, fine to
+            coarse.
 
     Returns:
-        tuple[int, ...]: Three widths.
+        Three widths.
 
     Raises:
         ValueError: If there are not three widths, or one is not positive.
@@ -80,8 +80,8 @@ def level_widths(channels: int | Sequence[int]) -> tuple[int, ...]:
     widths = tuple(channels)
     if len(widths) != 3 or min(widths) < 1:
         raise ValueError(
-            'channels needs one width, or three of level 1, 2, 3, all '
-            f'positive, got {channels!r}'
+            'channels must be one width, or those of levels 1, 2, 3, all '
+            f'positive, not {channels!r}.'
         )
     return widths
 
@@ -90,25 +90,25 @@ def res_blocks(channels: int, num_blocks: int) -> nn.Sequential:
     """Return ``num_blocks`` residual blocks in sequence.
 
     Args:
-        channels (int): Channels of input and output.
-        num_blocks (int): How many blocks; 0 gives the identity.
+        channels: Channels of input and output.
+        num_blocks: Number of blocks; 0 gives the identity.
 
     Returns:
-        nn.Sequential: The blocks.
+        The blocks.
     """
     return nn.Sequential(*(ResBlock(channels) for _ in range(num_blocks)))
 
 
 def init_refsr_weights(module: nn.Module) -> None:
-    r"""Initialise the convolutions of a reference-based network in place.
+    r"""Initialize the convolutions of a reference-based network in place.
 
-    Every (transposed) convolution: weights from
-    :math:`\mathcal N(0, 0.5 \sqrt{2 / (k^2 C_{out})})`, bias 0; those of a
-    :class:`ResBlock` times 0.1, so that a deep stack starts near the
-    identity. A module with its own start values sets them afterwards.
+    Every (transposed) convolution gets weights from
+    :math:`\mathcal N(0, 0.5 \sqrt{2 / (k^2 C_{out})})` and bias 0; those of a
+    :class:`ResBlock` are multiplied by 0.1, so that a deep stack starts near
+    the identity. A module with its own initial values sets them afterwards.
 
     Args:
-        module (nn.Module): The network.
+        module: The network.
     """
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
@@ -123,18 +123,29 @@ def init_refsr_weights(module: nn.Module) -> None:
                 block.conv2.weight.mul_(0.1)
 
 
-def init_edges(conv: nn.Conv2d, gain: float = 8.0) -> None:
-    """Let the filters of a first layer see differences only, in place.
-
-    Each filter is drawn as of He et al. (2015) and loses its mean over the
-    window. Brightness, which the bicubic skip carries anyway, would outweigh
-    the faint detail of sewer images a hundredfold; and patches that share
-    their brightness all match.
+def init_zeros(conv: nn.Conv2d) -> None:
+    """Set the weights and the bias of a convolution to zero, in place.
 
     Args:
-        conv (nn.Conv2d): The layer.
-        gain (float): Makes up for the low contrast of edges: 8 gives
-            features of about the spread of the image. Defaults to 8.
+        conv: The layer.
+    """
+    nn.init.zeros_(conv.weight)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+
+
+def init_edges(conv: nn.Conv2d, gain: float = 8.0) -> None:
+    """Let the filters of a first layer see only differences, in place.
+
+    Each filter is drawn as in He et al. (2015) and its mean over the window
+    is subtracted. Brightness, which the bicubic skip carries anyway, would
+    outweigh the faint detail of sewer images a hundredfold, and all patches
+    of the same brightness would match.
+
+    Args:
+        conv: The layer.
+        gain: Compensates for the low contrast of edges: 8 gives features with
+            about the spread of the image.
     """
     nn.init.kaiming_normal_(conv.weight, nonlinearity='relu')
     with torch.no_grad():
@@ -148,24 +159,23 @@ def init_carry(
     noise: float = 0.3,
     widths: Sequence[int] | None = None,
 ) -> None:
-    """Let a convolution pass parts of its input on unchanged, in place.
+    """Let a convolution pass on parts of its input unchanged, in place.
 
     The input is a concatenation of maps. The weights are ``noise`` times
     those of He et al. (2015) plus the identity of the parts divided by their
-    number; of two widths the smaller one decides how much is passed on.
+    number. The smaller of the widths of input and output is passed on.
 
     Args:
-        conv (nn.Conv2d): The layer.
-        parts (Sequence[int]): Positions in the concatenation of the maps
-            that are passed on. Defaults to (0,).
-        noise (float): Share of the random weights. Defaults to 0.3.
-        widths (Sequence[int], optional): Widths of the concatenated maps.
-            Defaults to None, all as wide as the output.
+        conv: The layer.
+        parts: Positions in the concatenation of the maps that are passed on.
+        noise: Factor of the random weights.
+        widths: Widths of the concatenated maps. Defaults to None: all as wide
+            as the output.
     """
     nn.init.kaiming_normal_(conv.weight, nonlinearity='relu')
     if widths is None:
         widths = [conv.out_channels] * (max(parts) + 1)
-    centre = conv.kernel_size[0] // 2
+    center = conv.kernel_size[0] // 2
     with torch.no_grad():
         conv.weight *= noise
         for part in parts:
@@ -173,7 +183,7 @@ def init_carry(
             kept = min(widths[part], conv.out_channels)
             inputs = slice(start, start + kept)
             identity = torch.eye(kept) / len(parts)
-            conv.weight[:kept, inputs, centre, centre] += identity
+            conv.weight[:kept, inputs, center, center] += identity
 
 
 def init_upsample(
@@ -181,13 +191,12 @@ def init_upsample(
 ) -> None:
     """Let a stride-2 3x3 deconvolution interpolate linearly, in place.
 
-    Of two widths the smaller one decides how many channels do.
+    The smaller of the two widths is interpolated.
 
     Args:
-        deconv (nn.ConvTranspose2d): The layer.
-        gain (float): Factor of the interpolated map.
-        noise (float): Share of random weights of He et al. (2015).
-            Defaults to 0.1.
+        deconv: The layer.
+        gain: Factor of the interpolated map.
+        noise: Factor of the random weights of He et al. (2015).
     """
     nn.init.kaiming_normal_(deconv.weight, nonlinearity='relu')
     tent = torch.tensor([0.5, 1.0, 0.5])

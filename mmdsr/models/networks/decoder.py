@@ -1,7 +1,7 @@
 """Decoder with spatial adaptation and dual residual aggregation.
 
-The paper gives no decoder; this is that of MASA-SR, on which the method and
-the released network are built.
+The paper describes no decoder; this is that of MASA-SR, on which the method
+and the released network are built.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from mmdsr.models.networks.blocks import (
     init_carry,
     init_refsr_weights,
     init_upsample,
+    init_zeros,
     level_widths,
     res_blocks,
 )
@@ -26,10 +27,10 @@ def upsample2(x: Tensor) -> Tensor:
     """Enlarge features by 2, bilinearly.
 
     Args:
-        x (Tensor): Features (N, C, H, W).
+        x: Features (N, C, H, W).
 
     Returns:
-        Tensor: Features (N, C, 2H, 2W).
+        Features (N, C, 2H, 2W).
     """
     return F.interpolate(
         x, scale_factor=2, mode='bilinear', align_corners=False
@@ -37,23 +38,23 @@ def upsample2(x: Tensor) -> Tensor:
 
 
 class InstanceNorm(nn.Module):
-    """Instance normalisation without affine parameters.
+    """Instance normalization without affine parameters.
 
-    Same function as ``F.instance_norm`` with its epsilon of 1e-5, but it
-    keeps the channels-last layout, and unlike ``F.group_norm`` it subtracts
+    Computes the same as ``F.instance_norm`` with its epsilon of 1e-5, but
+    keeps the channels-last layout, and unlike ``F.group_norm`` subtracts
     the mean before squaring, which float32 needs here.
     """
 
     eps = 1e-5
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise each channel of each sample over space.
+        """Normalize each channel of each sample over its pixels.
 
         Args:
-            x (Tensor): Features (N, C, H, W).
+            x: Features (N, C, H, W).
 
         Returns:
-            Tensor: Features (N, C, H, W) of mean 0 and variance 1.
+            Features (N, C, H, W) of mean 0 and variance 1.
         """
         var, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
         return (x - mean) * (var + self.eps).rsqrt()
@@ -70,10 +71,10 @@ class SAM(nn.Module):
 
     with mean and (unbiased) standard deviation per channel over space. The
     convolutions of gamma and beta start at zero, so that at the start this
-    is adaptive instance normalisation.
+    is adaptive instance normalization.
 
     Args:
-        channels (int): Width of both inputs.
+        channels: Width of both inputs.
     """
 
     def __init__(self, channels: int) -> None:
@@ -86,23 +87,22 @@ class SAM(nn.Module):
     def init_weights(self) -> None:
         """Set the convolutions of gamma and beta to zero."""
         for conv in (self.conv_gamma, self.conv_beta):
-            nn.init.zeros_(conv.weight)
-            nn.init.zeros_(conv.bias)
+            init_zeros(conv)
 
     def forward(self, x: Tensor, warped: Tensor) -> Tensor:
         """Adapt the warped features.
 
         Args:
-            x (Tensor): Features of the LR side (N, C, H, W).
-            warped (Tensor): Warped reference features (N, C, H, W).
+            x: Features of the LR side (N, C, H, W).
+            warped: Warped reference features (N, C, H, W).
 
         Returns:
-            Tensor: Adapted features (N, C, H, W).
+            Adapted features (N, C, H, W).
         """
         hidden = self.conv_shared(torch.cat([x, warped], dim=1))
         hidden = F.relu(hidden, inplace=True)
         std, mean = torch.std_mean(x, dim=(2, 3), keepdim=True)
-        # In place, as the x4 maps set the peak of the memory.
+        # In place, as the x4 maps determine the peak memory.
         gamma = self.conv_gamma(hidden).add_(std)
         beta = self.conv_beta(hidden).add_(mean)
         del hidden
@@ -120,9 +120,8 @@ class DRAM(nn.Module):
         \mathrm{DRAM}(x, r) &= \mathrm{ReLU}(\mathrm{conv}[a, b])
 
     Args:
-        channels (int): Width of the reference features and of the output.
-        x_channels (int, optional): Width of the LR side. Defaults to None,
-            the same.
+        channels: Width of the reference features and of the output.
+        x_channels: Width of the LR side. Defaults to ``channels``.
     """
 
     def __init__(self, channels: int, x_channels: int | None = None) -> None:
@@ -145,14 +144,14 @@ class DRAM(nn.Module):
         init_carry(self.conv, parts=(0, 1))
 
     def forward(self, x: Tensor, ref: Tensor) -> Tensor:
-        """Aggregate.
+        """Aggregate the features.
 
         Args:
-            x (Tensor): Features of the LR side (N, C', H, W).
-            ref (Tensor): Reference features (N, C, 2H, 2W).
+            x: Features of the LR side (N, C', H, W).
+            ref: Reference features (N, C, 2H, 2W).
 
         Returns:
-            Tensor: Features (N, C, 2H, 2W).
+            Features (N, C, 2H, 2W).
         """
         residual_a = F.relu(self.down_a(ref), inplace=True) - x
         a = F.relu(self.up_a(residual_a), inplace=True) + ref
@@ -165,17 +164,16 @@ class DRAM(nn.Module):
 class RefDecoder(nn.Module):
     """Turn LR features and warped reference features into an image.
 
-    Level 3, 2, 1 of Ref lie at x1, x2, x4 of LR, so their widths are those
+    Levels 3, 2, 1 of Ref lie at x1, x2, x4 of LR, so their widths are those
     of the decoder at x1, x2, x4. Where widths differ, one SAM cannot serve
     all scales: each has its own, and a 1x1 convolution narrows the LR side
     before it is enlarged.
 
     Args:
-        channels (int or Sequence[int]): Width of all features, or of level
-            1, 2, 3. Defaults to 64.
-        num_blocks (Sequence[int]): Residual blocks after level 3, 2, 1 of
-            LR and at x1, x2, x4: (2, 2, 2, 12, 8, 4) in DSRNet-T,
-            (1, 1, 1, 6, 4, 2) in DSRNet-S. Defaults to that of DSRNet-T.
+        channels: Width of all features, or of levels 1, 2, 3.
+        num_blocks: Residual blocks after levels 3, 2, 1 of LR and at x1, x2,
+            x4: (2, 2, 2, 12, 8, 4) in DSRNet-T, (1, 1, 1, 6, 4, 2) in
+            DSRNet-S.
     """
 
     def __init__(
@@ -186,8 +184,8 @@ class RefDecoder(nn.Module):
         super().__init__()
         if len(num_blocks) != 6:
             raise ValueError(
-                'num_blocks needs six numbers (level 3, 2, 1, x1, x2, x4), '
-                f'got {tuple(num_blocks)}'
+                'num_blocks needs six numbers (levels 3, 2, 1, x1, x2, x4), '
+                f'not {tuple(num_blocks)}.'
             )
         n3, n2, n1, nx1, nx2, nx4 = num_blocks
         self.widths = level_widths(channels)
@@ -216,12 +214,12 @@ class RefDecoder(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Start near the bicubic image with the detail of LR in reach.
+        """Start near the bicubic image, with the detail of LR within reach.
 
-        Random layers mix detail with brightness so that nothing linear in
+        Random layers mix detail with brightness so that no linear function of
         the last features predicts the residual of a sewer image, and a
-        training of minutes ends where it began. Here every level hands the
-        LR features on from the start.
+        training of minutes ends where it began. Here every level passes on
+        the LR features from the start.
         """
         init_refsr_weights(self)
         c1, c2, c3 = self.widths
@@ -241,17 +239,17 @@ class RefDecoder(nn.Module):
     def forward(
         self, lr_feats: Sequence[Tensor], warped: Sequence[Tensor]
     ) -> Tensor:
-        """Decode.
+        """Decode the features.
 
         Args:
-            lr_feats (Sequence[Tensor]): LR features (N, C1, H, W),
-                (N, C2, H/2, W/2), (N, C3, H/4, W/4).
-            warped (Sequence[Tensor]): Warped reference features
-                (N, C3, H, W), (N, C2, 2H, 2W), (N, C1, 4H, 4W).
+            lr_feats: LR features (N, C1, H, W), (N, C2, H/2, W/2),
+                (N, C3, H/4, W/4).
+            warped: Warped reference features (N, C3, H, W), (N, C2, 2H, 2W),
+                (N, C1, 4H, 4W).
 
         Returns:
-            Tensor: Image residual (N, 3, 4H, 4W), to be added to the
-            enlarged LR image.
+            Image residual (N, 3, 4H, 4W), to be added to the enlarged LR
+            image.
         """
         f1, f2, f3 = lr_feats
         w1, w2, w4 = warped
@@ -270,7 +268,7 @@ class RefDecoder(nn.Module):
         return self.conv_out(x)
 
     def _adapt(self, scale: str, x: Tensor, warped: Tensor) -> Tensor:
-        """Give the warped features the statistics of the enlarged x."""
+        """Give the warped features the statistics of the enlarged ``x``."""
         if self.one_width:
             return self.sam(upsample2(x), warped)
         x = getattr(self, f'narrow_{scale}')(x)

@@ -1,10 +1,9 @@
-"""What depth says about a flow, as pure functions.
+"""Pure functions that check a flow by depth.
 
 Depth maps are normalized inverse depth, ``near / Z`` with the same ``near``
-for LR and Ref-down, as all networks take them; a factor between the two
-scales of depth that are only relative changes nothing in
-:func:`depth_consistency`. Unknown is NaN or 0. Flows are those of
-:mod:`mmdsr.models.networks.flow`.
+for LR and Ref-down, as for all networks. A constant factor between two
+relative depth maps does not change :func:`depth_consistency`. Unknown is NaN
+or 0. Flows are those of :mod:`mmdsr.models.networks.flow`.
 """
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from mmdsr.models.networks.flow import inside, pixel_grid, warp
 
-#: Inverse depth below which nothing is known of Z; 1 is where it is cut.
+#: Inverse depth below which Z is not known; it is clipped at 1.
 _FARTHEST = 1e-3
 
 
@@ -23,17 +22,16 @@ def _known(depth: Tensor) -> Tensor:
 def depth_ratio(
     flow: Tensor, depth: Tensor, depth_ref: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """How far a spot is in the reference over how far it is in LR.
+    """Return the depth of a spot in the reference over that in LR.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
-        depth (Tensor): Inverse depth of LR (N, 1, H, W).
-        depth_ref (Tensor): Inverse depth of Ref-down (N, 1, h, w).
+        flow: Flow (N, 2, H, W) in LR pixels.
+        depth: Inverse depth of LR (N, 1, H, W).
+        depth_ref: Inverse depth of Ref-down (N, 1, h, w).
 
     Returns:
-        tuple[Tensor, Tensor]: Z_Ref / Z_LR (N, 1, H, W), 1 where unknown,
-        and where it is known (N, 1, H, W) bool: on the reference, and both
-        depths measured.
+        Z_Ref / Z_LR (N, 1, H, W), 1 where unknown, and whether it is known
+        (N, 1, H, W) bool: inside the reference, and both depths measured.
     """
     there = warp(depth_ref, flow)
     known = _known(depth) & _known(there)
@@ -43,47 +41,78 @@ def depth_ratio(
 
 
 def magnification(flow: Tensor, depth: Tensor, depth_ref: Tensor) -> Tensor:
-    """How much larger, hence sharper, the reference shows a spot.
+    """Return how much larger, hence sharper, the reference shows a spot.
 
-    Z_LR / Z_Ref of a camera that does not zoom; a zoom multiplies it by the
-    ratio of the focal lengths.
+    This is Z_LR / Z_Ref for a camera that does not zoom; a zoom multiplies it
+    by the ratio of the focal lengths.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
-        depth (Tensor): Inverse depth of LR (N, 1, H, W).
-        depth_ref (Tensor): Inverse depth of Ref-down (N, 1, h, w).
+        flow: Flow (N, 2, H, W) in LR pixels.
+        depth: Inverse depth of LR (N, 1, H, W).
+        depth_ref: Inverse depth of Ref-down (N, 1, h, w).
 
     Returns:
-        Tensor: Factor (N, 1, H, W), 1 where unknown.
+        Factor (N, 1, H, W), 1 where unknown.
     """
     return depth_ratio(flow, depth, depth_ref)[0].reciprocal()
+
+
+#: Planes of :func:`depth_evidence`.
+DEPTH_PLANES = 3
+
+
+@torch.no_grad()
+def depth_evidence(
+    flow: Tensor,
+    depth: Tensor,
+    depth_ref: Tensor,
+    confidence: Tensor | None = None,
+) -> Tensor:
+    """Return what depth says about a flow, as input of convolutions.
+
+    Args:
+        flow: Flow (N, 2, H, W) in LR pixels.
+        depth: Inverse depth of LR (N, 1, H, W), NaN where unknown.
+        depth_ref: Inverse depth of Ref-down (N, 1, h, w), NaN where unknown.
+        confidence: Confidence of the flow (N, 1, H, W) in [0, 1].
+
+    Returns:
+        Planes (N, 3, H, W): 1 where the depths agree, 1 where that is known,
+        and the base-2 logarithm of the magnification in [-2, 2]; 0 where
+        unknown.
+    """
+    depth = torch.nan_to_num(depth, nan=0.0)
+    depth_ref = torch.nan_to_num(depth_ref, nan=0.0)
+    shown, known = depth_consistency(flow, depth, depth_ref, confidence)
+    larger = magnification(flow, depth, depth_ref).log2().clamp(-2, 2)
+    return torch.cat([shown, known, larger], 1)
 
 
 def rigid_depth_ratio(
     ratio: Tensor, weight: Tensor, depth: Tensor, trials: int = 256
 ) -> Tensor:
-    """Fit to depth ratios what one motion of the camera allows.
+    """Fit depth ratios that one motion of the camera allows.
 
     A camera that moves by any rotation and translation, and zooms, sees the
-    spot at LR pixel (x, y) in the depth
+    spot at LR pixel (x, y) at the depth
     ``Z_Ref = Z_LR (a x + b y + c) + t``: the third row of the rotation times
-    the ray, and the translation along the reference's axis. So the ratio
+    the ray, and the translation along the axis of the reference. So the ratio
     ``Z_Ref / Z_LR = a x + b y + c + t / Z_LR`` is linear in x, y and the
-    inverse depth, with the same four numbers everywhere; no pose need be
-    known. Of many random choices of four pixels (the same at each call) the
-    one that explains the most starts a few rounds of reweighted least
-    squares: false ratios hardly count as long as no other motion explains
-    more of them than the true one does.
+    inverse depth, with the same four numbers everywhere; no pose has to be
+    known. Of many random choices of four pixels (the same for each image),
+    the one that explains the most ratios initializes a few rounds of
+    reweighted least squares. False ratios hardly count unless another motion
+    explains more of them than the true one does.
 
     Args:
-        ratio (Tensor): Z_Ref / Z_LR (N, 1, H, W).
-        weight (Tensor): How far to trust each, >= 0, (N, 1, H, W).
-        depth (Tensor): Inverse depth of LR (N, 1, H, W), finite where the
-            weight is above 0.
-        trials (int): Choices of four pixels. Defaults to 256.
+        ratio: Z_Ref / Z_LR (N, 1, H, W).
+        weight: Trust in each ratio, >= 0, (N, 1, H, W).
+        depth: Inverse depth of LR (N, 1, H, W), finite where the weight is
+            above 0.
+        trials: Number of choices of four pixels.
 
     Returns:
-        Tensor: The ratio that fits the motion (N, 1, H, W).
+        The ratio that fits the motion (N, 1, H, W).
     """
     height, width = ratio.shape[-2:]
     size = ratio.new_tensor([width, height]).view(1, 2, 1, 1)
@@ -100,11 +129,16 @@ def rigid_depth_ratio(
     b = ratio.flatten(1).double()
     trust = weight.flatten(1).double()
 
-    seed = torch.Generator(ratio.device).manual_seed(0)
-    # Without any trust all are as good.
-    chosen = trust.clamp_min(1e-12).multinomial(
-        4 * trials, replacement=True, generator=seed
-    )
+    # The same numbers for each image, whatever else is in the batch.
+    numbers = torch.rand(
+        4 * trials,
+        generator=torch.Generator().manual_seed(0),
+        dtype=torch.float64,
+    ).to(ratio.device)
+    # Without any trust, all pixels are equally good.
+    total = trust.clamp_min(1e-12).cumsum(1)
+    chosen = torch.searchsorted(total, numbers * total[:, -1:])
+    chosen = chosen.clamp_max(height * width - 1)
     four = a.gather(1, chosen[..., None].expand(-1, -1, 4))
     motion = _solve(
         four.unflatten(1, (trials, 4)),
@@ -127,8 +161,8 @@ def _log_error(ratio: Tensor, fit: Tensor) -> Tensor:
 
 
 def _solve(a: Tensor, b: Tensor) -> Tensor:
-    """Least squares (..., 4) for a (..., M, 4) and b (..., M)."""
-    # Where four pixels leave a choice, near to 0.
+    """Return the least squares (..., 4) for a (..., M, 4) and b (..., M)."""
+    # Where four pixels do not determine the solution, it stays close to 0.
     normal = a.mT @ a + 1e-9 * torch.eye(4, dtype=a.dtype, device=a.device)
     return torch.linalg.solve(normal, (a.mT @ b[..., None])[..., 0])
 
@@ -141,26 +175,26 @@ def depth_consistency(
     confidence: Tensor | None = None,
     tolerance: float = 0.05,
 ) -> tuple[Tensor, Tensor]:
-    """Tell by depth where the reference shows what the flow says.
+    """Check by depth where the reference shows what the flow claims.
 
-    The spot must be as far in the reference as one motion of the camera
-    makes it, see :func:`rigid_depth_ratio`. What is hidden there, and what
-    the flow takes to a place of another depth, is not; a false place of the
-    right depth cannot be told.
+    The depth of the spot in the reference must be the one that the motion of
+    the camera causes, see :func:`rigid_depth_ratio`. This fails where the spot
+    is hidden and where the flow ends at another depth. A false match of the
+    right depth cannot be detected.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
-        depth (Tensor): Inverse depth of LR (N, 1, H, W).
-        depth_ref (Tensor): Inverse depth of Ref-down (N, 1, h, w).
-        confidence (Tensor, optional): Of the flow (N, 1, H, W) in [0, 1],
-            for the fit of the motion. Defaults to None, all alike.
-        tolerance (float): Relative difference of depth up to which it is
-            the same. Defaults to 0.05, as in
-            :func:`mmdsr.sim.correspondence.correspondence`.
+        flow: Flow (N, 2, H, W) in LR pixels.
+        depth: Inverse depth of LR (N, 1, H, W).
+        depth_ref: Inverse depth of Ref-down (N, 1, h, w).
+        confidence: Confidence of the flow (N, 1, H, W) in [0, 1], for the fit
+            of the motion. Defaults to None, the same everywhere.
+        tolerance: Relative difference up to which two depths are the same.
+            The default is that of
+            :func:`mmdsr.sim.data.correspondence.correspondence`.
 
     Returns:
-        tuple[Tensor, Tensor]: 1 where it is shown, else 0, and where that is
-        known, else 0, both (N, 1, H, W).
+        Two maps (N, 1, H, W): 1 where the spot is shown, otherwise 0, and 1
+        where that is known, otherwise 0.
     """
     ratio, known = depth_ratio(flow, depth, depth_ref)
     weight = known.to(ratio.dtype)

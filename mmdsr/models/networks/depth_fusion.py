@@ -21,16 +21,16 @@ class DepthFusion(nn.Module):
     """Fusion by convolutions and deconvolutions, from coarse to fine.
 
     The paper names three sets of (3x3 convolution, 3x3 deconvolution of
-    stride 2), each followed by ReLU. Starting on level 3, the third
+    stride 2), each followed by ReLU. Starting at level 3, the third
     deconvolution would end at twice the LR size, where nothing can be
-    matched; it is left out. Weights are shared by LR and Ref-down.
+    matched; it is omitted. Weights are shared by LR and Ref-down.
 
     Args:
-        channels (int or Sequence[int]): Width of the image and the depth
-            features, of every level or of level 1, 2, 3. Defaults to 64.
+        channels: Width of the image and the depth features, of every level or
+            of levels 1, 2, 3.
     """
 
-    #: Levels of Ref-down that take part in the matched level-1 feature.
+    #: Levels of Ref-down that contribute to the matched level-1 feature.
     ref_down_levels = 3
 
     def __init__(self, channels: int | Sequence[int] = 64) -> None:
@@ -42,7 +42,7 @@ class DepthFusion(nn.Module):
         self.deconv2 = deconv3x3(c2, c1)
         self.conv1 = conv3x3(3 * c1, c1)
         init_refsr_weights(self)
-        # At first the image features pass through: a random mixture would
+        # Initially the image features pass through: a random mixture would
         # hide their detail from matching and decoder.
         init_carry(self.conv3, parts=(0,))
         init_carry(self.conv2, parts=(1,))
@@ -54,13 +54,13 @@ class DepthFusion(nn.Module):
         """Fuse image and depth features of three levels.
 
         Args:
-            feats (Sequence[Tensor]): Image features (N, C1, H, W),
-                (N, C2, H/2, W/2), (N, C3, H/4, W/4).
-            depth_feats (Sequence[Tensor]): Depth features, same sizes.
+            feats: Image features (N, C1, H, W), (N, C2, H/2, W/2),
+                (N, C3, H/4, W/4).
+            depth_feats: Depth features, same sizes.
 
         Returns:
-            tuple[Tensor, ...]: Fused features of the same three sizes; the
-            first is F_LR (Eq. 3) or F_Ref-down (Eq. 4).
+            Fused features of the same three sizes; the first is F_LR (Eq. 3)
+            or F_Ref-down (Eq. 4).
         """
         f1, f2, f3 = feats
         d1, d2, d3 = depth_feats
@@ -77,14 +77,14 @@ class SharedDepthFusion(nn.Module):
     """Fusion of the released network: one 3x3 convolution for all levels.
 
     Args:
-        channels (int or Sequence[int]): Width of the image and the depth
-            features, the same on all levels. Defaults to 64.
+        channels: Width of the image and the depth features, the same on all
+            levels.
 
     Raises:
         ValueError: If the levels differ in width.
     """
 
-    #: Without deconvolutions level 1 depends on level 1 only.
+    #: Without deconvolutions, level 1 depends only on level 1.
     ref_down_levels = 1
 
     def __init__(self, channels: int | Sequence[int] = 64) -> None:
@@ -93,7 +93,7 @@ class SharedDepthFusion(nn.Module):
         if set(others) != {width}:
             raise ValueError(
                 'one convolution for all levels needs levels of one width, '
-                f"got channels={channels!r}; variant='paper' takes several"
+                f"got channels={channels!r}: use variant='paper' for several."
             )
         self.conv = conv3x3(2 * width, width)
         init_refsr_weights(self)
@@ -105,12 +105,11 @@ class SharedDepthFusion(nn.Module):
         """Fuse image and depth features, each level on its own.
 
         Args:
-            feats (Sequence[Tensor]): Image features, one (N, C, h, w) tensor
-                per level.
-            depth_feats (Sequence[Tensor]): Depth features, same sizes.
+            feats: Image features, one (N, C, h, w) tensor per level.
+            depth_feats: Depth features, same sizes.
 
         Returns:
-            tuple[Tensor, ...]: Fused features, same sizes.
+            Fused features, same sizes.
         """
         return tuple(
             self.conv(torch.cat(pair, 1))

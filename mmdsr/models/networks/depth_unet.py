@@ -1,5 +1,7 @@
 """Depth extraction network U (Section 3.1 of the paper)."""
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -8,21 +10,21 @@ from mmdsr.registry import MODELS
 
 
 class DoubleConv(nn.Sequential):
-    """Two times 3x3 convolution, group normalisation, ReLU.
+    """Twice a 3x3 convolution, group normalization and ReLU.
 
-    Group normalisation uses the statistics of the one sample that it sees:
-    training at batch size 1 and evaluation compute the same function.
+    Group normalization uses only the statistics of one sample:
+    training with batch size 1 and evaluation compute the same function.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output, a multiple of ``groups``.
-        groups (int): Groups of the normalisation.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output, a multiple of ``groups``.
+        groups: Groups of the normalization.
     """
 
     def __init__(
         self, in_channels: int, out_channels: int, groups: int
     ) -> None:
-        layers = []
+        layers: list[nn.Module] = []
         for width in (in_channels, out_channels):
             layers += [
                 nn.Conv2d(width, out_channels, 3, padding=1, bias=False),
@@ -33,14 +35,14 @@ class DoubleConv(nn.Sequential):
 
 
 class ResizeConv(nn.Sequential):
-    """Bilinear enlargement by 2, then a 3x3 convolution.
+    """Bilinear upsampling by 2, then a 3x3 convolution.
 
-    A transposed convolution computes the four pixels of a 2x2 cell by four
-    different filters: the grain of the map. Here all pixels have the same.
+    A transposed convolution computes the four pixels of a 2x2 cell with four
+    different filters, which makes the map grainy. Here all pixels share one.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -54,18 +56,18 @@ class ResizeConv(nn.Sequential):
 class DepthUNet(nn.Module):
     """U-Net that predicts the depth map of an RGB image.
 
-    Four poolings by 2, four steps back, skip connections, no output
-    activation. One set of weights serves LR and Ref-down. The
-    paper gives neither width nor normalisation; width 16 keeps the network
-    light, 64 is the common U-Net that the released code names.
+    Four poolings by 2, four upsampling steps, skip connections, no output
+    activation. LR and Ref-down share the weights. The paper gives neither
+    width nor normalization; width 16 keeps the network light, 64 is the
+    common U-Net that the released code names.
 
     Args:
-        base_channels (int): Width of the first level, a multiple of
-            ``groups``; doubled four times. Defaults to 16.
-        groups (int): Groups of the normalisation. Defaults to 8.
-        upsample (str): The steps back: ``'deconv'``, 2x2 transposed
-            convolutions, as in the common U-Net; ``'resize'``, see
-            :class:`ResizeConv`, for a smooth map. Defaults to 'deconv'.
+        base_channels: Width of the first level, a multiple of ``groups``;
+            doubled four times.
+        groups: Groups of the normalization.
+        upsample: Upsampling: ``'deconv'``, 2x2 transposed convolutions, as
+            in the common U-Net; ``'resize'``, see :class:`ResizeConv`, for a
+            smooth map.
 
     Raises:
         ValueError: If ``base_channels`` is not a multiple of ``groups``, or
@@ -83,18 +85,17 @@ class DepthUNet(nn.Module):
         super().__init__()
         if upsample not in ('deconv', 'resize'):
             raise ValueError(
-                f"upsample must be 'deconv' or 'resize', got {upsample!r}"
+                f"upsample must be 'deconv' or 'resize', not {upsample!r}."
             )
         if base_channels % groups:
             raise ValueError(
                 f'base_channels ({base_channels}) must be a multiple of '
-                f'groups ({groups})'
+                f'groups ({groups}).'
             )
         widths = [base_channels * 2**level for level in range(5)]
         self.stem = DoubleConv(3, widths[0], groups)
         self.downs = nn.ModuleList(
-            DoubleConv(low, high, groups)
-            for low, high in zip(widths, widths[1:], strict=False)
+            DoubleConv(low, high, groups) for low, high in pairwise(widths)
         )
         self.ups = nn.ModuleList(
             ResizeConv(high, low)
@@ -111,11 +112,11 @@ class DepthUNet(nn.Module):
         """Predict depth.
 
         Args:
-            image (Tensor): RGB image (N, 3, H, W) in [0, 1], H, W >= 16.
+            image: RGB image (N, 3, H, W) in [0, 1], H, W >= 16.
 
         Returns:
-            Tensor: Normalised inverse depth (N, 1, H, W), trained towards
-            [0, 1] but not clamped.
+            Normalized inverse depth (N, 1, H, W), trained towards [0, 1] but
+            not clamped.
 
         Raises:
             ValueError: If a side is shorter than 16.
@@ -123,7 +124,7 @@ class DepthUNet(nn.Module):
         if min(image.shape[-2:]) < self.min_size:
             raise ValueError(
                 f'DepthUNet needs images of at least {self.min_size}x'
-                f'{self.min_size} pixels, got {tuple(image.shape[-2:])}'
+                f'{self.min_size} pixels, not {tuple(image.shape[-2:])}.'
             )
         skips = [self.stem(image)]
         for down in self.downs:

@@ -1,5 +1,7 @@
 """Discriminator of the adversarial training (Section 3.1)."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from mmdsr.registry import MODELS
@@ -9,10 +11,10 @@ class DiscriminatorStage(nn.Sequential):
     """3x3 convolution, then 4x4 convolution of stride 2, with LeakyReLU.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-        groups (int): Groups of the normalisation.
-        norm_first (bool): Normalise after the first convolution too.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        groups: Groups of the normalization.
+        norm_first: Whether to normalize after the first convolution, too.
     """
 
     def __init__(
@@ -22,7 +24,7 @@ class DiscriminatorStage(nn.Sequential):
         groups: int,
         norm_first: bool = True,
     ) -> None:
-        layers = [
+        layers: list[nn.Module] = [
             nn.Conv2d(in_channels, out_channels, 3, 1, 1, bias=not norm_first)
         ]
         if norm_first:
@@ -40,15 +42,15 @@ class DiscriminatorStage(nn.Sequential):
 class VGGStyleDiscriminator(nn.Module):
     """VGG-style critic for crops of any size.
 
-    The paper gives no structure; this follows the one of MASA-SR, which
-    takes 160x160 images only: average pooling to the 5x5 map that such an
-    image has makes the size free, and group instead of batch normalisation
-    allows a batch of one.
+    The paper gives no structure; this follows that of MASA-SR, which only
+    takes 160x160 images: average pooling to the 5x5 map of such an image
+    allows any size, and group instead of batch normalization allows a batch
+    of one.
 
     Args:
-        in_channels (int): Channels of the image. Defaults to 3.
-        base_channels (int): Width of the first stage, a multiple of 16; the
-            others have 2, 4, 8 and 8 times as many. Defaults to 64.
+        in_channels: Channels of the image.
+        base_channels: Width of the first stage, a multiple of 16; the others
+            have 2, 4, 8 and 8 times as many.
 
     Raises:
         ValueError: If ``base_channels`` is not a multiple of 16.
@@ -67,15 +69,15 @@ class VGGStyleDiscriminator(nn.Module):
         groups = 16
         if base_channels % groups:
             raise ValueError(
-                f'base_channels must be a multiple of {groups}, got '
-                f'{base_channels}'
+                f'base_channels must be a multiple of {groups}, not '
+                f'{base_channels}.'
             )
         widths = [base_channels * factor for factor in (1, 2, 4, 8, 8)]
         self.stages = nn.Sequential(
             DiscriminatorStage(in_channels, widths[0], groups, False),
             *(
                 DiscriminatorStage(low, high, groups)
-                for low, high in zip(widths, widths[1:], strict=False)
+                for low, high in pairwise(widths)
             ),
             nn.AdaptiveAvgPool2d(self.pooled_size),
         )
@@ -86,14 +88,13 @@ class VGGStyleDiscriminator(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        """Judge images.
+        """Rate images.
 
         Args:
-            image (Tensor): Images (N, in_channels, H, W) in [0, 1],
-                H, W >= 32.
+            image: Images (N, in_channels, H, W) in [0, 1], H, W >= 32.
 
         Returns:
-            Tensor: Raw critic values C (N, 1), before any sigmoid.
+            Raw critic values C (N, 1), before any sigmoid.
 
         Raises:
             ValueError: If an image is smaller than 32x32.
@@ -101,7 +102,7 @@ class VGGStyleDiscriminator(nn.Module):
         if min(image.shape[-2:]) < self.min_size:
             raise ValueError(
                 'the discriminator needs images of at least '
-                f'{self.min_size}x{self.min_size} pixels, got '
-                f'{tuple(image.shape[-2:])}'
+                f'{self.min_size}x{self.min_size} pixels, not '
+                f'{tuple(image.shape[-2:])}.'
             )
         return self.head(self.stages(image).flatten(1))

@@ -15,17 +15,14 @@ class DMM(nn.Module):
     """Depth encoder, depth fusion and reference matching in sequence.
 
     Args:
-        variant (str): ``'paper'``: fusion by convolutions and
-            deconvolutions, bicubic score maps. ``'released'``: fusion by one
-            shared convolution, bilinear score maps. Defaults to ``'paper'``.
-        channels (int or Sequence[int]): Width of the features, of every
-            level or of level 1, 2, 3. Defaults to 64.
-        num_blocks (Sequence[int]): Residual blocks per level of the depth
-            encoder. Defaults to (4, 4, 4).
-        block_size (int): Side of the matched blocks. Defaults to 16.
-        dilations (Sequence[int]): Dilations of the coarse search.
-            Defaults to (1,).
-        crop_ratio (float): Window side over block side. Defaults to 1.5.
+        variant: ``'paper'``: fusion by convolutions and deconvolutions,
+            bicubic score maps. ``'released'``: fusion by one shared
+            convolution, bilinear score maps.
+        channels: Width of the features, of every level or of levels 1, 2, 3.
+        num_blocks: Residual blocks per level of the depth encoder.
+        block_size: Side of the matched blocks.
+        dilations: Dilations of the coarse search.
+        crop_ratio: Window side over block side.
 
     Raises:
         ValueError: If ``variant`` is unknown.
@@ -43,7 +40,7 @@ class DMM(nn.Module):
         super().__init__()
         if variant not in ('paper', 'released'):
             raise ValueError(
-                f"variant must be 'paper' or 'released', got {variant!r}"
+                f"variant must be 'paper' or 'released', not {variant!r}."
             )
         paper = variant == 'paper'
         self.depth_encoder = DepthEncoder(channels, num_blocks)
@@ -57,7 +54,7 @@ class DMM(nn.Module):
 
     @property
     def ref_down_levels(self) -> int:
-        """How many levels of Ref-down take part in the match."""
+        """Number of levels of Ref-down that contribute to the match."""
         return self.fusion.ref_down_levels
 
     def forward(
@@ -71,19 +68,15 @@ class DMM(nn.Module):
         """Match LR with the reference by image and depth features.
 
         Args:
-            lr_feats (Sequence[Tensor]): Three levels of LR, (N, C, H, W)
-                first.
-            ref_down_feats (Sequence[Tensor]): The first
-                :attr:`ref_down_levels` levels of Ref-down, (N, C, h, w)
-                first.
-            ref_feats (Sequence[Tensor]): Levels 1, 2, 3 of Ref,
-                (N, C, 4h, 4w) first.
-            depth (Tensor): D_LR (N, 1, H, W).
-            depth_ref (Tensor): D_Ref-down (N, 1, h, w).
+            lr_feats: Three levels of LR, (N, C, H, W) first.
+            ref_down_feats: The first :attr:`ref_down_levels` levels of
+                Ref-down, (N, C, h, w) first.
+            ref_feats: Levels 1, 2, 3 of Ref, (N, C, 4h, 4w) first.
+            depth: D_LR (N, 1, H, W).
+            depth_ref: D_Ref-down (N, 1, h, w).
 
         Returns:
-            tuple[tuple[Tensor, ...], Match]: Fused LR features of three
-            levels, and what was found.
+            Fused LR features of three levels, and the match.
         """
         return self.match(
             lr_feats,
@@ -101,19 +94,17 @@ class DMM(nn.Module):
         depth_feats: Sequence[Tensor],
         depth_ref_feats: Sequence[Tensor],
     ) -> tuple[tuple[Tensor, ...], Match]:
-        """Do the same with depth maps that are encoded already.
+        """Match with depth maps that are already encoded.
 
         Args:
-            lr_feats (Sequence[Tensor]): As of :meth:`forward`.
-            ref_down_feats (Sequence[Tensor]): Likewise.
-            ref_feats (Sequence[Tensor]): Likewise.
-            depth_feats (Sequence[Tensor]): Depth features of the sizes of
-                ``lr_feats``.
-            depth_ref_feats (Sequence[Tensor]): Of those of
-                ``ref_down_feats``.
+            lr_feats: See :meth:`forward`.
+            ref_down_feats: See :meth:`forward`.
+            ref_feats: See :meth:`forward`.
+            depth_feats: Depth features of the sizes of ``lr_feats``.
+            depth_ref_feats: Depth features of the sizes of ``ref_down_feats``.
 
         Returns:
-            tuple[tuple[Tensor, ...], Match]: As of :meth:`forward`.
+            See :meth:`forward`.
         """
         fused = self.fusion(lr_feats, depth_feats)
         fused_ref_down = self.fusion(ref_down_feats, depth_ref_feats)

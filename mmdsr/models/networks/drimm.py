@@ -13,14 +13,14 @@ from mmdsr.registry import MODELS
 
 
 class Matched(NamedTuple):
-    """What was compared with what, for a loss of the match.
+    """The features that were compared, for a loss of the match.
 
     Args:
-        lr_feat (Tensor): F_LR of the padded LR (N, C, H, W).
-        ref_down_feat (Tensor): F_Ref-down, padded (N, C, h, w).
-        block_size (int): Side of the LR blocks.
-        dilations (tuple[int, ...]): Dilations of the coarse search.
-        crop_ratio (float): Window side over block side.
+        lr_feat: F_LR of the padded LR (N, C, H, W).
+        ref_down_feat: F_Ref-down, padded (N, C, h, w).
+        block_size: Side of the LR blocks.
+        dilations: Dilations of the coarse search.
+        crop_ratio: Window side over block side.
     """
 
     lr_feat: Tensor
@@ -31,15 +31,14 @@ class Matched(NamedTuple):
 
 
 class Match(NamedTuple):
-    """What DRIMM finds.
+    """Result of DRIMM.
 
     Args:
-        warped (list[Tensor]): Ref features on the LR grid, weighted by
-            their score (Eq. 8), (N, C, sH, sW) for s = 1, 2, 4.
-        confidence (Tensor): Scores R (N, 1, H, W) in [-1, 1].
-        flow (Tensor): The match map N as a flow (N, 2, H, W) in whole LR
-            pixels.
-        matched (Matched): The features that were compared.
+        warped: Ref features on the LR grid, weighted by their score (Eq. 8),
+            (N, C, sH, sW) for s = 1, 2, 4.
+        confidence: Scores R (N, 1, H, W) in [-1, 1].
+        flow: The match map N as a flow (N, 2, H, W) in whole LR pixels.
+        matched: The features that were compared.
     """
 
     warped: list[Tensor]
@@ -49,7 +48,7 @@ class Match(NamedTuple):
 
 
 def _full(feat: Tensor) -> Tensor:
-    """Half precision to float32; double stays double."""
+    """Convert half precision to float32; double stays double."""
     return feat.float() if feat.element_size() < 4 else feat
 
 
@@ -58,18 +57,15 @@ class DRIMM(nn.Module):
     """Match LR with Ref-down block by block and warp Ref to the LR grid.
 
     The search runs in float32 and without a graph; the gradient reaches the
-    features through the score of each winner and through what is copied.
+    features through the scores of the matches and the copied features.
 
     Args:
-        block_size (int): Side of the LR blocks: 16 in DSRNet, 8 in MASA-SR.
-            Defaults to 16.
-        dilations (Sequence[int]): Dilations of the coarse search: (1,) in
-            DSRNet, (1, 2, 3) in MASA-SR. Defaults to (1,).
-        crop_ratio (float): Side of the cropped Ref-down window over side of
-            the block. Defaults to 1.5.
-        score_mode (str): Interpolation of the score map, ``'bicubic'``
-            (Eq. 8) or ``'bilinear'`` (released code).
-            Defaults to ``'bicubic'``.
+        block_size: Side of the LR blocks: 16 in DSRNet, 8 in MASA-SR.
+        dilations: Dilations of the coarse search: (1,) in DSRNet, (1, 2, 3) in
+            MASA-SR.
+        crop_ratio: Side of the cropped Ref-down window over side of the block.
+        score_mode: Interpolation of the score map, ``'bicubic'`` (Eq. 8) or
+            ``'bilinear'`` (released code).
 
     Raises:
         ValueError: If an option is out of range.
@@ -88,15 +84,15 @@ class DRIMM(nn.Module):
         ):
             raise ValueError(
                 f'dilations {tuple(dilations)} must lie between 1 and '
-                f'block_size // 2 - 1 = {block_size // 2 - 1}: the centre '
-                'patch may not leave its block'
+                f'block_size // 2 - 1 = {block_size // 2 - 1}: the center '
+                'patch may not leave its block.'
             )
         if crop_ratio <= 0:
-            raise ValueError(f'crop_ratio must be > 0, got {crop_ratio}')
+            raise ValueError(f'crop_ratio must be > 0, not {crop_ratio}.')
         if score_mode not in ('bicubic', 'bilinear'):
             raise ValueError(
                 "score_mode must be 'bicubic' or 'bilinear', "
-                f'got {score_mode!r}'
+                f'not {score_mode!r}.'
             )
         self.block_size = block_size
         self.dilations = tuple(dilations)
@@ -107,17 +103,18 @@ class DRIMM(nn.Module):
     def match(
         self, lr_feat: Tensor, ref_down_feat: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Search the best match of every LR pixel (Eq. 5 and 6).
+        """Find the best match of every LR pixel (Eq. 5 and 6).
 
         Args:
-            lr_feat (Tensor): F_LR (N, C, H, W), float32.
-            ref_down_feat (Tensor): F_Ref-down (N, C, h, w), float32.
+            lr_feat: F_LR (N, C, H, W), float32.
+            ref_down_feat: F_Ref-down (N, C, h, w), float32.
 
         Returns:
-            tuple[Tensor, Tensor]: Rows and columns in Ref-down (N, H, W).
+            Rows and columns in Ref-down (N, H, W).
         """
-        ref_size = tuple(ref_down_feat.shape[-2:])
-        grid = matching.block_grid(*lr_feat.shape[-2:], self.block_size)
+        ref_size = ref_down_feat.shape[-2:]
+        height, width = lr_feat.shape[-2:]
+        grid = matching.block_grid(height, width, self.block_size)
         diameter = matching.crop_diameter(ref_size, grid, self.crop_ratio)
         index, _ = matching.coarse_match(
             lr_feat, ref_down_feat, grid, self.dilations
@@ -133,21 +130,22 @@ class DRIMM(nn.Module):
         ref_down_feat: Tensor,
         ref_feats: Sequence[Tensor],
     ) -> Match:
-        """Warp the reference features.
+        """Match and warp the reference features.
 
         Args:
-            lr_feat (Tensor): F_LR (N, C, H, W); H and W must be multiples
-                of the block size.
-            ref_down_feat (Tensor): F_Ref-down (N, C, h, w), h, w >= 3.
-            ref_feats (Sequence[Tensor]): Ref features at x1, x2, x4:
-                (N, C, h, w), (N, C, 2h, 2w), (N, C, 4h, 4w).
+            lr_feat: F_LR (N, C, H, W); H and W must be multiples of the block
+                size.
+            ref_down_feat: F_Ref-down (N, C, h, w), h, w >= 3.
+            ref_feats: Ref features at x1, x2, x4: (N, C, h, w),
+                (N, C, 2h, 2w), (N, C, 4h, 4w).
 
         Returns:
-            Match: The warped features, their scores and the match map.
+            The warped features, their scores and the match map.
         """
-        grid = matching.block_grid(*lr_feat.shape[-2:], self.block_size)
+        height, width = lr_feat.shape[-2:]
+        grid = matching.block_grid(height, width, self.block_size)
         # Half precision turns near-ties into wrong winners and its norms
-        # underflow; the search is a small share of the cost.
+        # underflow; the search is a small part of the cost.
         with torch.autocast(lr_feat.device.type, enabled=False):
             query, key = _full(lr_feat), _full(ref_down_feat)
             row, col = self.match(query, key)
@@ -156,7 +154,7 @@ class DRIMM(nn.Module):
             for level, feat in enumerate(warped):
                 weight = upsample_score(score, grid, 2**level, self.score_mode)
                 feat = feat * weight.to(feat.dtype)
-                # The decoder goes on in the layout of LR.
+                # The decoder continues in the layout of LR.
                 if lr_feat.is_contiguous():
                     feat = feat.contiguous()
                 warped[level] = feat

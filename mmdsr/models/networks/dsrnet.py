@@ -1,11 +1,13 @@
 """DSRNet, the network of the paper (Fig. 2)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
 from mmdsr.models.networks.dmm import DMM
 from mmdsr.models.networks.padding import (
+    PYRAMID,
     SCALE,
     check_depth,
     pad_to_multiple,
@@ -15,6 +17,7 @@ from mmdsr.models.networks.padding import (
 from mmdsr.models.networks.refsr_net import (
     DSROutput,
     RefSRNet,
+    arrange,
     choose_feats,
     crop_like,
 )
@@ -26,28 +29,24 @@ class DSRNet(RefSRNet):
     """Depth-guided, reference-based x4 super-resolution.
 
     Args:
-        variant (str): ``'paper'``: fusion by convolutions and
-            deconvolutions, depth network inside, bicubic score maps.
-            ``'released'``: the authors' released network, i.e. fusion by
-            one shared convolution, depth maps as inputs, bilinear score
-            maps. Defaults to ``'paper'``.
-        channels (int or Sequence[int]): Width of all features, or of the
-            encoders' level 1, 2, 3; the decoder has those widths at x4, x2,
-            x1. Defaults to 64.
-        encoder_blocks (Sequence[int]): Residual blocks per level of both
-            encoders (Table 1). Defaults to (4, 4, 4), DSRNet-T.
-        decoder_blocks (Sequence[int]): Residual blocks of the decoder, see
-            :class:`RefDecoder`. Defaults to (2, 2, 2, 12, 8, 4), DSRNet-T.
-        depth_net (dict or str, optional): Config of the depth network, or
-            ``None`` to take depth maps as inputs. Defaults to ``'auto'``:
-            ``mmdsr.DepthUNet`` of width 16 in the paper's variant, ``None``
-            in the released one.
-        block_size (int): Side of the matched blocks. Defaults to 16.
-        dilations (Sequence[int]): Dilations of the coarse search.
-            Defaults to (1,).
-        crop_ratio (float): Window side over block side. Defaults to 1.5.
-        depth_encoder_blocks (Sequence[int], optional): Residual blocks per
-            level of the depth encoder. Defaults to None, as in the encoder.
+        variant: ``'paper'``: fusion by convolutions and deconvolutions, depth
+            network inside, bicubic score maps. ``'released'``: the authors'
+            released network, i.e. fusion by one shared convolution, depth maps
+            as inputs, bilinear score maps.
+        channels: Width of all features, or of levels 1, 2, 3 of the encoders;
+            the decoder has those widths at x4, x2, x1.
+        encoder_blocks: Residual blocks per level of both encoders (Table 1).
+            Defaults to those of DSRNet-T.
+        decoder_blocks: Residual blocks of the decoder, see
+            :class:`RefDecoder`. Defaults to those of DSRNet-T.
+        depth_net: Config of the depth network, or ``None`` to take depth maps
+            as inputs. ``'auto'`` is ``mmdsr.DepthUNet`` of width 16
+            in the paper's variant and ``None`` in the released one.
+        block_size: Side of the matched blocks.
+        dilations: Dilations of the coarse search.
+        crop_ratio: Window side over block side.
+        depth_encoder_blocks: Residual blocks per level of the depth encoder.
+            Defaults to ``encoder_blocks``.
 
     Raises:
         ValueError: If ``variant`` is unknown.
@@ -59,7 +58,7 @@ class DSRNet(RefSRNet):
         channels: int | Sequence[int] = 64,
         encoder_blocks: Sequence[int] = (4, 4, 4),
         decoder_blocks: Sequence[int] = (2, 2, 2, 12, 8, 4),
-        depth_net: dict | str | None = 'auto',
+        depth_net: dict[str, Any] | str | None = 'auto',
         block_size: int = 16,
         dilations: Sequence[int] = (1,),
         crop_ratio: float = 1.5,
@@ -98,34 +97,33 @@ class DSRNet(RefSRNet):
         depth: Tensor | None = None,
         depth_ref: Tensor | None = None,
     ) -> Tensor:
-        """Super-resolve (Fig. 2 of the paper).
+        """Super-resolve images (Fig. 2 of the paper).
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
-            ref (Tensor): Reference images (N, 3, Hr, Wr), RGB in [0, 1],
-                any size >= 16. ``ref=lr`` is the paper's single-image mode.
-            ref_down (Tensor, optional): Reference reduced by 4,
-                (N, 3, ceil(Hr / 4), ceil(Wr / 4)). Computed from ``ref`` by
-                an antialiased bicubic filter when left out.
-            depth (Tensor, optional): Normalised inverse depth of LR
-                (N, 1, H, W) in [0, 1]. Predicted when left out.
-            depth_ref (Tensor, optional): The same for Ref-down.
+            lr: LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
+            ref: Reference images (N, 3, Hr, Wr), RGB in [0, 1], any size >=
+                16. ``ref=lr`` is the paper's single-image mode.
+            ref_down: Reference reduced by 4, (N, 3, ceil(Hr / 4), ceil(Wr /
+                4)). Computed from ``ref`` by an antialiased bicubic filter
+                by default.
+            depth: Normalized inverse depth of LR (N, 1, H, W) in [0, 1].
+                Predicted by default.
+            depth_ref: Normalized inverse depth of Ref-down (N, 1, h, w).
 
         Returns:
-            Tensor: Image (N, 3, 4H, 4W), not clamped.
+            Image (N, 3, 4H, 4W), not clamped.
 
         Raises:
             ValueError: If an input has a wrong shape or depth is missing.
         """
         ref_down = reduced_reference(lr, ref, ref_down)
         depths = self.extract_depths(lr, ref_down, depth, depth_ref)
-        x = self.pad(lr, ref_down, ref, *depths)
+        x = self.pad(lr, ref_down, ref)
         fused, match = self.dmm(
             self.encoder(x.lr),
             self.encoder(x.ref_down, self.dmm.ref_down_levels),
             self.encoder(x.ref),
-            x.depth,
-            x.depth_ref,
+            *self.pad_depths(*depths),
         )
         sr = self.decoder(fused, match.warped) + upscale(x.lr)
         return crop_like(sr, lr, SCALE)
@@ -139,36 +137,37 @@ class DSRNet(RefSRNet):
         depth_ref: Tensor | None = None,
         feature_level: str = 'scale',
     ) -> DSROutput:
-        """Super-resolve and give all that was computed on the way.
+        """Super-resolve images and return all intermediate results.
 
         Args:
-            lr (Tensor): As of :meth:`forward`.
-            ref (Tensor): Likewise.
-            ref_down (Tensor, optional): Likewise.
-            depth (Tensor, optional): Likewise.
-            depth_ref (Tensor, optional): Likewise.
-            feature_level (str): ``'scale'``: features of the three levels;
-                ``'block'``: of all residual blocks. Defaults to 'scale'.
+            lr: See :meth:`forward`.
+            ref: See :meth:`forward`.
+            ref_down: See :meth:`forward`.
+            depth: See :meth:`forward`.
+            depth_ref: See :meth:`forward`.
+            feature_level: ``'scale'``: features of the three levels;
+                ``'block'``: of all residual blocks.
 
         Returns:
-            DSROutput: The same image, depth, confidence, features, match.
+            Image, depth maps, confidence, features and match.
 
         Raises:
-            ValueError: As of :meth:`forward`, or if ``feature_level`` is
+            ValueError: As in :meth:`forward`, or if ``feature_level`` is
                 unknown.
         """
         ref_down = reduced_reference(lr, ref, ref_down)
         depths = self.extract_depths(lr, ref_down, depth, depth_ref)
-        x = self.pad(lr, ref_down, ref, *depths)
+        x = self.pad(lr, ref_down, ref)
+        depth, depth_ref = self.pad_depths(*depths)
         levels = self.dmm.ref_down_levels
         blocks = self.encoder.block_features(x.lr)
-        depth_blocks = self.dmm.depth_encoder.block_features(x.depth)
+        depth_blocks = self.dmm.depth_encoder.block_features(depth)
         fused, match = self.dmm.match(
             choose_feats(blocks, 'scale'),
             self.encoder(x.ref_down, levels),
             self.encoder(x.ref),
             choose_feats(depth_blocks, 'scale'),
-            self.dmm.depth_encoder(x.depth_ref, levels),
+            self.dmm.depth_encoder(depth_ref, levels),
         )
         sr = self.decoder(fused, match.warped) + upscale(x.lr)
         return DSROutput(
@@ -181,6 +180,37 @@ class DSRNet(RefSRNet):
             match.matched,
         )
 
+    def feature_channels(
+        self, feature_level: str = 'scale'
+    ) -> tuple[list[int], list[int] | None]:
+        """Return the widths of the features that :meth:`explain` returns.
+
+        Args:
+            feature_level: See :meth:`explain`.
+
+        Returns:
+            Widths of the encoder and of the depth encoder.
+        """
+        image, _ = super().feature_channels(feature_level)
+        return image, self.dmm.depth_encoder.feature_channels(feature_level)
+
+    def pad_depths(
+        self, depth: Tensor, depth_ref: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Pad the depth maps like LR and Ref-down.
+
+        Args:
+            depth: D_LR (N, 1, H, W).
+            depth_ref: D_Ref-down (N, 1, h, w).
+
+        Returns:
+            The padded maps.
+        """
+        return (
+            arrange(depth, self.lr_multiple),
+            arrange(depth_ref, PYRAMID),
+        )
+
     def extract_depths(
         self,
         lr: Tensor,
@@ -188,20 +218,19 @@ class DSRNet(RefSRNet):
         depth: Tensor | None,
         depth_ref: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Return the depth maps of LR and Ref-down: those given, or U's.
+        """Return the given depth maps of LR and Ref-down, or predict them.
 
         Args:
-            lr (Tensor): LR (N, 3, H, W).
-            ref_down (Tensor): Ref-down (N, 3, h, w).
-            depth (Tensor, optional): Given depth of LR (N, 1, H, W).
-            depth_ref (Tensor, optional): Given depth of Ref-down.
+            lr: LR (N, 3, H, W).
+            ref_down: Ref-down (N, 3, h, w).
+            depth: Given depth of LR (N, 1, H, W).
+            depth_ref: Given depth of Ref-down (N, 1, h, w).
 
         Returns:
-            tuple[Tensor, Tensor]: Normalised inverse depth (N, 1, H, W) and
-            (N, 1, h, w).
+            Normalized inverse depth (N, 1, H, W) and (N, 1, h, w).
 
         Raises:
-            ValueError: If a map is missing or does not fit.
+            ValueError: If a map is missing or has the wrong shape.
         """
         return (
             self._extract_depth(lr, depth, 'depth'),
@@ -216,8 +245,8 @@ class DSRNet(RefSRNet):
             return depth
         if self.depth_net is None:
             raise ValueError(
-                f'{name} must be given: this network has no depth network'
+                f'{name} must be given, as this network has no depth network.'
             )
-        # U pools four times; what is padded does not exist for the caller.
+        # U pools four times; the padding is removed again.
         padded = pad_to_multiple(image, self.depth_net.min_size)
         return crop_like(self.depth_net(padded), image)

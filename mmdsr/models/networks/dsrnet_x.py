@@ -1,21 +1,27 @@
-"""DSRNet-X: the reference warped by sub-pixel flow, all work at LR size.
+"""DSRNet-X: warps the reference by sub-pixel flow and works at LR size.
 
-Not of the paper. What it changes, and why: the paper's DRIMM finds whole LR
-pixels, which are four HR pixels, so that what it transfers cannot line up;
+This network is not in the paper. The paper's DRIMM matches whole LR pixels,
+which are four HR pixels wide, so that the transferred detail cannot line up;
 here a flow between pixels warps the reference at its full resolution. The
-paper's decoder spends its cost at x4; here the warped reference is folded
-into channels (pixel unshuffle) and the trunk runs at LR size.
+paper's decoder spends most of its cost at x4; here the warped reference is
+folded into channels (pixel unshuffle) and the trunk runs at LR size.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmdsr.models.networks.blocks import ResBlock, conv3x3
+from mmdsr.models.networks.blocks import ResBlock, conv3x3, init_zeros
+from mmdsr.models.networks.depth_cues import DEPTH_PLANES, depth_evidence
 from mmdsr.models.networks.encoder import check_feature_level
 from mmdsr.models.networks.flow import inside
-from mmdsr.models.networks.padding import SCALE, check_images, upscale
+from mmdsr.models.networks.padding import (
+    SCALE,
+    check_depth,
+    check_images,
+    upscale,
+)
 from mmdsr.models.networks.reference_fusion import (
     FOLDED,
     ReferenceFusion,
@@ -26,15 +32,14 @@ from mmdsr.registry import MODELS
 
 
 class Shown(NamedTuple):
-    """What all references together show of LR.
+    """Evidence of all references of an image together.
 
     Args:
-        feat (Tensor): Features for the trunk (N, C, H, W).
-        detail (Tensor): Detail, folded (N, 48, H, W).
-        share (Tensor): Share of the detail that comes from references
-            (N, 1, H, W) in [0, 1).
-        flow (Tensor): Where they show it, in LR pixels (N, 2, H, W) or
-            (N, K, 2, H, W).
+        feat: Features for the trunk (N, C, H, W).
+        detail: Detail, folded (N, 48, H, W).
+        share: Share of the detail that comes from references (N, 1, H, W) in
+            [0, 1).
+        flow: Where they show LR, in LR pixels (N, 2, H, W) or (N, K, 2, H, W).
     """
 
     feat: Tensor
@@ -47,7 +52,7 @@ class Trunk(nn.ModuleList):
     """Blocks in sequence."""
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Return the output of every block, given the first one's input."""
+        """Return the output of every block, given the input of the first."""
         outputs = []
         for block in self:
             x = block(x)
@@ -60,70 +65,77 @@ class DSRNetX(nn.Module):
     """Reference-based x4 super-resolution by sub-pixel alignment.
 
     Args:
-        channels (int): Width of the trunk. Defaults to 64.
-        num_blocks (int): Residual blocks of the trunk. Defaults to 9.
-        aligner (dict, optional): Config of the alignment network, such as
+        channels: Width of the trunk.
+        num_blocks: Residual blocks of the trunk.
+        aligner: Config of the alignment network, such as
             ``dict(type='mmdsr.FlowNet')``; ``None`` for a network that takes
             flows as inputs, or no reference at all.
-            Defaults to None.
-        use_reference (bool): False leaves the reference out: the trunk
-            alone, a single-image network. Defaults to True.
+        use_reference: False ignores the reference: the trunk alone, a
+            single-image network.
+        depth_cues: Whether depth maps of both images are inputs that tell
+            where the flow is right and how large the reference shows a spot,
+            see :func:`~mmdsr.models.networks.depth_cues.depth_evidence`.
 
     Raises:
-        ValueError: If an aligner is given that is never used.
+        ValueError: If an aligner or depth is given that is never used.
     """
 
     scale = SCALE
-    #: Whether depth maps must be given as inputs.
-    needs_depth = False
-    #: What the LR size must be divisible by; any size will do.
+    #: Depth may be unknown (NaN) in some or all pixels.
+    takes_unknown_depth = True
+    #: Required divisor of the LR size; any size will do.
     lr_multiple = 1
-    #: The search starts with the centers of LR and Ref on each other, so that
-    #: tiles of both have to be cut at the same place.
+    #: The search starts with the centers of LR and Ref aligned, so that tiles
+    #: of both have to be cut at the same place.
     searches_from_center = True
 
     def __init__(
         self,
         channels: int = 64,
         num_blocks: int = 9,
-        aligner: dict | None = None,
+        aligner: dict[str, Any] | None = None,
         use_reference: bool = True,
+        depth_cues: bool = False,
     ) -> None:
         super().__init__()
-        if aligner and not use_reference:
-            raise ValueError('use_reference=False leaves the aligner unused')
+        if (aligner or depth_cues) and not use_reference:
+            unused = 'the aligner' if aligner else 'depth'
+            raise ValueError(
+                f'{unused} is unused with use_reference=False: leave it out.'
+            )
         self.channels = channels
+        self.depth_cues = depth_cues
         self.aligner = MODELS.build(aligner) if aligner else None
+        #: Whether depth maps must be given as inputs.
+        self.needs_depth = depth_cues or bool(
+            getattr(self.aligner, 'depth_input', False)
+        )
         self.head = conv3x3(3, channels)
-        self.fusion = ReferenceFusion(channels) if use_reference else None
-        self.trunk = Trunk(ResBlock(channels) for _ in range(num_blocks))
+        planes = DEPTH_PLANES if depth_cues else 0
+        self.fusion = (
+            ReferenceFusion(channels, planes) if use_reference else None
+        )
+        blocks = [ResBlock(channels) for _ in range(num_blocks)]
+        self.trunk = Trunk(blocks)
         self.tail = conv3x3(channels, FOLDED)
-        # One gate per sub-pixel: where detail is wrong, all colors are.
+        # One gate per sub-pixel: where detail is wrong, it is in all colors.
         self.gate = conv3x3(channels, SCALE**2) if use_reference else None
-        self._init_weights()
-
-    def _init_weights(self) -> None:
-        """Start at bicubic interpolation, with residual blocks at identity."""
-        for block in self.trunk:
-            nn.init.zeros_(block.conv2.weight)
-            nn.init.zeros_(block.conv2.bias)
-        for conv in (self.tail, self.gate):
+        # Start at bicubic interpolation, with residual blocks at identity.
+        for conv in (*(block.conv2 for block in blocks), self.tail, self.gate):
             if conv is not None:
-                nn.init.zeros_(conv.weight)
-                nn.init.zeros_(conv.bias)
+                init_zeros(conv)
 
     def feature_channels(
         self, feature_level: str = 'scale'
     ) -> tuple[list[int], None]:
-        """Return the widths of the features that :meth:`explain` gives.
+        """Return the widths of the features that :meth:`explain` returns.
 
         Args:
-            feature_level (str): ``'scale'``: three features, after each
-                third of the trunk; ``'block'``: one per residual block.
-                Defaults to 'scale'.
+            feature_level: ``'scale'``: three features, after each third of the
+                trunk; ``'block'``: one per residual block.
 
         Returns:
-            tuple[list[int], None]: Of the trunk; there is no depth encoder.
+            Widths of the trunk, and ``None``, as there is no depth encoder.
 
         Raises:
             ValueError: If ``feature_level`` is unknown.
@@ -133,62 +145,74 @@ class DSRNetX(nn.Module):
         return [self.channels] * count, None
 
     def align(
-        self, lr: Tensor, ref: Tensor, ref_down: Tensor | None = None
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Find LR in a reference.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W).
-            ref (Tensor): References (N, 3, Hr, Wr).
-            ref_down (Tensor, optional): References reduced by 4. Computed
-                when left out.
+            lr: LR images (N, 3, H, W).
+            ref: References (N, 3, Hr, Wr).
+            ref_down: References reduced by 4. Computed by default.
+            depth: Depth of LR (N, 1, H, W), for an aligner that takes it.
+            depth_ref: Depth of Ref-down, likewise.
 
         Returns:
-            tuple[Tensor, Tensor]: Flow (N, 2, H, W) in LR pixels and its
-            confidence (N, 1, H, W) in [0, 1], 0 outside of the reference.
+            Flow (N, 2, H, W) in LR pixels and its confidence (N, 1, H, W) in
+            [0, 1], 0 outside the reference.
 
         Raises:
             ValueError: If the network has no aligner.
         """
         if self.aligner is None:
             raise ValueError(
-                'This network has no aligner: give it flow and confidence.'
+                'this network has no aligner: pass flow and confidence.'
             )
-        return self.aligner(lr, ref, ref_down)
+        return self.aligner(lr, ref, ref_down, depth, depth_ref)
 
     def forward(
         self,
         lr: Tensor,
         ref: Tensor | None = None,
         ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
         flow: Tensor | None = None,
         confidence: Tensor | None = None,
     ) -> Tensor:
-        """Super-resolve.
+        """Super-resolve images.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
-            ref (Tensor, optional): One reference per image (N, 3, Hr, Wr) or
-                K of them (N, K, 3, Hr, Wr), RGB in [0, 1], any size >= 16.
-                Left out, or LR itself: no reference. Images of a batch
-                that come with themselves have none.
-            ref_down (Tensor, optional): Reference reduced by 4. Computed
-                when left out.
-            flow (Tensor, optional): Where the references show LR, in LR
-                pixels (N, 2, H, W) or (N, K, 2, H, W). Found by the aligner
-                when left out.
-            confidence (Tensor, optional): Confidence of the given flow
-                (N, 1, H, W) or (N, K, 1, H, W) in [0, 1]. Defaults to 1
-                wherever the flow stays on the reference.
+            lr: LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
+            ref: One reference per image (N, 3, Hr, Wr) or K of them
+                (N, K, 3, Hr, Wr), RGB in [0, 1], any size >= 16. None, or LR
+                itself, means no reference; in a batch, this holds for each
+                image.
+            ref_down: Reference reduced by 4. Computed by default.
+            depth: Normalized inverse depth of LR (N, 1, H, W) in [0, 1], NaN
+                where unknown; for a network that needs it, with a reference.
+            depth_ref: Depth of Ref-down in the same form, of one reference or
+                of K of them.
+            flow: Where the references show LR, in LR pixels (N, 2, H, W) or
+                (N, K, 2, H, W). Found by the aligner by default.
+            confidence: Confidence of the given flow (N, 1, H, W) or
+                (N, K, 1, H, W) in [0, 1]. Defaults to 1 wherever the flow
+                stays inside the reference.
 
         Returns:
-            Tensor: Image (N, 3, 4H, 4W), not clamped.
+            Image (N, 3, 4H, 4W), not clamped.
 
         Raises:
             ValueError: If an input has a wrong shape, or the network has no
                 aligner and no flow is given.
         """
-        shown = self.look(lr, ref, ref_down, flow, confidence)
+        shown = self.look(
+            lr, ref, ref_down, depth, depth_ref, flow, confidence
+        )
         feats = self.trunk(self.embed(lr, shown))
         return upscale(lr) + self.residual(feats[-1], shown)
 
@@ -197,33 +221,37 @@ class DSRNetX(nn.Module):
         lr: Tensor,
         ref: Tensor | None = None,
         ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
         flow: Tensor | None = None,
         confidence: Tensor | None = None,
         feature_level: str = 'scale',
     ) -> DSROutput:
-        """Super-resolve and give all that was computed on the way.
+        """Super-resolve images and return all intermediate results.
 
         Args:
-            lr (Tensor): As of :meth:`forward`.
-            ref (Tensor, optional): Likewise.
-            ref_down (Tensor, optional): Likewise.
-            flow (Tensor, optional): Likewise.
-            confidence (Tensor, optional): Likewise.
-            feature_level (str): ``'scale'``: three features of the trunk;
+            lr: See :meth:`forward`.
+            ref: See :meth:`forward`.
+            ref_down: See :meth:`forward`.
+            depth: See :meth:`forward`.
+            depth_ref: See :meth:`forward`.
+            flow: See :meth:`forward`.
+            confidence: See :meth:`forward`.
+            feature_level: ``'scale'``: three features of the trunk;
                 ``'block'``: those of all residual blocks.
-                Defaults to 'scale'.
 
         Returns:
-            DSROutput: The same image, flow, confidence and features. The
-            confidence says which share of a pixel's detail a reference
-            showed.
+            Image, flow, confidence and features. The confidence is the share
+            of the detail of a pixel that comes from references.
 
         Raises:
-            ValueError: As of :meth:`forward`, or if ``feature_level`` is
+            ValueError: As in :meth:`forward`, or if ``feature_level`` is
                 unknown.
         """
         check_feature_level(feature_level)
-        shown = self.look(lr, ref, ref_down, flow, confidence)
+        shown = self.look(
+            lr, ref, ref_down, depth, depth_ref, flow, confidence
+        )
         feats = self.trunk(self.embed(lr, shown))
         sr = upscale(lr) + self.residual(feats[-1], shown)
         if feature_level == 'scale':
@@ -240,20 +268,27 @@ class DSRNetX(nn.Module):
         lr: Tensor,
         ref: Tensor | None,
         ref_down: Tensor | None,
+        depth: Tensor | None,
+        depth_ref: Tensor | None,
         flow: Tensor | None,
         confidence: Tensor | None,
     ) -> Shown | None:
-        """Gather what the references show; as of :meth:`forward`.
+        """Gather what the references show.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W).
-            ref (Tensor, optional): References.
-            ref_down (Tensor, optional): References reduced by 4.
-            flow (Tensor, optional): Where they show LR.
-            confidence (Tensor, optional): Confidence of the flow.
+            lr: LR images (N, 3, H, W).
+            ref: See :meth:`forward`.
+            ref_down: See :meth:`forward`.
+            depth: See :meth:`forward`.
+            depth_ref: See :meth:`forward`.
+            flow: See :meth:`forward`.
+            confidence: See :meth:`forward`.
 
         Returns:
-            Shown or None: What they show; None without any reference.
+            The evidence, or None without any reference.
+
+        Raises:
+            ValueError: As in :meth:`forward`.
         """
         own = None if ref is None else _find_own(lr, ref)
         if (
@@ -268,17 +303,26 @@ class DSRNetX(nn.Module):
             lr, ref, ref_down, flow, confidence
         )
         check_images(many, ref, ref_down)
+        if self.needs_depth:
+            depth, depth_ref = _match_depths(
+                many, ref, depth, depth_ref, count
+            )
         if flow is None:
-            flow, confidence = self.align(many, ref, ref_down)
+            flow, confidence = self.align(
+                many, ref, ref_down, depth, depth_ref
+            )
         elif confidence is None:
             size = [-(-side // SCALE) for side in ref.shape[-2:]]
             confidence = inside(flow, size)
         if own is not None:
-            # In a batch, an image without a reference comes with itself.
+            # In a batch, an image without a reference is its own reference.
             confidence = confidence * ~own.view(-1, 1, 1, 1)
         evidence = gather_evidence(many, ref, flow)
-        fused = self.fusion(evidence, confidence, count)
-        return Shown(*fused, flow.reshape(flow_shape))
+        cues = None
+        if self.depth_cues and depth is not None and depth_ref is not None:
+            cues = depth_evidence(flow, depth, depth_ref, confidence)
+        feat, detail, share = self.fusion(evidence, confidence, count, cues)
+        return Shown(feat, detail, share, flow.reshape(flow_shape))
 
     def embed(self, lr: Tensor, shown: Shown | None) -> Tensor:
         """Return the first features (N, C, H, W) of the trunk."""
@@ -286,47 +330,81 @@ class DSRNetX(nn.Module):
         return feat if shown is None else feat + shown.feat
 
     def residual(self, feat: Tensor, shown: Shown | None) -> Tensor:
-        """Return what the trunk's last features add to bicubic.
+        """Return what the last features of the trunk add to bicubic.
 
         Args:
-            feat (Tensor): Features (N, C, H, W).
-            shown (Shown, optional): What references show.
+            feat: Features (N, C, H, W).
+            shown: Evidence of the references.
 
         Returns:
-            Tensor: Image (N, 3, 4H, 4W).
+            Image (N, 3, 4H, 4W).
         """
         folded = self.tail(feat)
-        if shown is not None:
+        if shown is not None and self.gate is not None:
             folded = folded + self.gate(feat).repeat(1, 3, 1, 1) * shown.detail
         return F.pixel_shuffle(folded, SCALE)
 
 
 def _find_own(lr: Tensor, ref: Tensor) -> Tensor | None:
-    """Tell which references are LR itself, (N,) or (N, K); None: none is."""
+    """Return which references are LR itself, (N,) or (N, K); None if none."""
     if ref.shape[-3:] != lr.shape[-3:] or len(ref) != len(lr):
         return None
     own = lr if ref.ndim == lr.ndim else lr[:, None]
     return (ref == own).flatten(-3).all(-1)
 
 
-def _side_by_side(lr, ref, ref_down, flow, confidence):
-    """Lay the K references of each image side by side in the batch."""
+def _match_depths(
+    many: Tensor,
+    ref: Tensor,
+    depth: Tensor | None,
+    depth_ref: Tensor | None,
+    count: int,
+) -> tuple[Tensor, Tensor]:
+    """Put the depth maps beside the references, and check their shapes."""
+    if depth is None or depth_ref is None:
+        raise ValueError(
+            'this network needs depth maps of LR and Ref-down with a '
+            'reference: pass depth and depth_ref (NaN where unknown).'
+        )
+    depth = depth.repeat_interleave(count, 0)
+    check_depth('depth', depth, many)
+    depth_ref = depth_ref.flatten(0, 1) if depth_ref.ndim == 5 else depth_ref
+    check_depth('depth_ref', depth_ref, ref[..., ::SCALE, ::SCALE])
+    return depth, depth_ref
+
+
+def _side_by_side(
+    lr: Tensor,
+    ref: Tensor,
+    ref_down: Tensor | None,
+    flow: Tensor | None,
+    confidence: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None, int]:
+    """Put the K references of each image side by side in the batch."""
     if ref.ndim == 5 and not ref.shape[1]:
-        raise ValueError(f'ref has no reference in it: {tuple(ref.shape)}')
+        raise ValueError(
+            'ref must have at least one reference per image, not the shape '
+            f'{tuple(ref.shape)}.'
+        )
     count = ref.shape[1] if ref.ndim == 5 else 1
-    parts = [
-        part.flatten(0, 1) if part is not None and part.ndim == 5 else part
-        for part in (ref, ref_down, flow, confidence)
-    ]
-    for name, part, channels in zip(
-        ('flow', 'confidence'), parts[2:], (2, 1), strict=True
+    flow, confidence = _merge(flow), _merge(confidence)
+    for name, part, channels in (
+        ('flow', flow, 2),
+        ('confidence', confidence, 1),
     ):
         wanted = (count * len(lr), channels, *lr.shape[-2:])
         if part is not None and tuple(part.shape) != wanted:
             raise ValueError(
                 f'{name} must have the shape {wanted} (all references of the '
-                f'batch in a row, or K in a second dimension), got '
-                f'{tuple(part.shape)}'
+                f'batch in a row, or K in a second dimension), not '
+                f'{tuple(part.shape)}.'
             )
     many = lr if count == 1 else lr.repeat_interleave(count, 0)
-    return many, *parts, count
+    if ref.ndim == 5:
+        ref = ref.flatten(0, 1)
+    return many, ref, _merge(ref_down), flow, confidence, count
+
+
+def _merge(part: Tensor | None) -> Tensor | None:
+    """Merge the dimension of the references, if any, into the batch."""
+    return part if part is None or part.ndim != 5 else part.flatten(0, 1)

@@ -1,6 +1,7 @@
 """Encoder and depth encoder (Table 1, Eq. 1 and 2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,17 +17,17 @@ from mmdsr.registry import MODELS
 
 
 def check_feature_level(feature_level: str) -> None:
-    """Refuse what is no kind of features.
+    """Raise an error if a feature level is unknown.
 
     Args:
-        feature_level (str): ``'scale'`` or ``'block'``.
+        feature_level: ``'scale'`` or ``'block'``.
 
     Raises:
         ValueError: If it is neither.
     """
     if feature_level not in ('scale', 'block'):
         raise ValueError(
-            f"feature_level must be 'scale' or 'block', got {feature_level!r}"
+            f"feature_level must be 'scale' or 'block', not {feature_level!r}."
         )
 
 
@@ -34,10 +35,10 @@ class EncoderStage(nn.Module):
     """One feature-extraction module of Table 1: convolution and ResBlocks.
 
     Args:
-        in_channels (int): Channels of the input.
-        channels (int): Channels of the output.
-        num_blocks (int): Number of residual blocks.
-        stride (int): Stride of the convolution.
+        in_channels: Channels of the input.
+        channels: Channels of the output.
+        num_blocks: Number of residual blocks.
+        stride: Stride of the convolution.
     """
 
     def __init__(
@@ -51,22 +52,22 @@ class EncoderStage(nn.Module):
         """Apply the stage.
 
         Args:
-            x (Tensor): Features (N, C_in, H, W).
+            x: Features (N, C_in, H, W).
 
         Returns:
-            Tensor: Features (N, C, H / stride, W / stride).
+            Features (N, C, H / stride, W / stride).
         """
         return self.blocks(F.relu(self.conv(x), inplace=True))
 
     def block_features(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Apply the stage and keep what is between its blocks.
+        """Apply the stage and return the features between its blocks.
 
         Args:
-            x (Tensor): Features (N, C_in, H, W).
+            x: Features (N, C_in, H, W).
 
         Returns:
-            tuple[Tensor, ...]: The output of every block; that of the
-            convolution if there is no block.
+            The output of every block, or that of the convolution if there is
+            no block.
         """
         x = F.relu(self.conv(x), inplace=True)
         feats = []
@@ -85,11 +86,10 @@ class RefEncoder(nn.Module):
     lie at x1, x2, x4 of the LR grid.
 
     Args:
-        in_channels (int): 3 for images, 1 for depth. Defaults to 3.
-        channels (int or Sequence[int]): Width of every level, or of level
-            1, 2, 3. Defaults to 64.
-        num_blocks (Sequence[int]): Residual blocks per level: (4, 4, 4) in
-            DSRNet-T, (2, 2, 2) in DSRNet-S. Defaults to (4, 4, 4).
+        in_channels: 3 for images, 1 for depth.
+        channels: Width of every level, or of level 1, 2, 3.
+        num_blocks: Residual blocks per level: (4, 4, 4) in DSRNet-T, (2, 2, 2)
+            in DSRNet-S.
     """
 
     strides = (1, 2, 2)
@@ -104,55 +104,57 @@ class RefEncoder(nn.Module):
         if len(num_blocks) != len(self.strides):
             raise ValueError(
                 'num_blocks needs one number per level, three in all, '
-                f'got {tuple(num_blocks)}'
+                f'not {tuple(num_blocks)}.'
             )
-        outs = level_widths(channels)
-        ins = (in_channels, *outs[:-1])
-        self.stages = nn.ModuleList(
-            EncoderStage(*stage)
-            for stage in zip(ins, outs, num_blocks, self.strides, strict=True)
-        )
+        self.widths = level_widths(channels)
+        self.num_blocks = tuple(num_blocks)
+        ins = (in_channels, *self.widths[:-1])
+        stages = [
+            EncoderStage(*sizes)
+            for sizes in zip(
+                ins, self.widths, num_blocks, self.strides, strict=True
+            )
+        ]
+        self.stages = nn.ModuleList(stages)
         init_refsr_weights(self)
         if in_channels == 3:
-            # Of depth the value counts, of an image the detail.
-            init_edges(self.stages[0].conv)
-            for stage in self.stages[1:]:
+            # In a depth map the value matters, in an image the detail.
+            init_edges(stages[0].conv)
+            for stage in stages[1:]:
                 nn.init.kaiming_normal_(stage.conv.weight, nonlinearity='relu')
 
     def feature_channels(self, feature_level: str = 'scale') -> list[int]:
         """Return the widths of the features, without running the encoder.
 
         Args:
-            feature_level (str): ``'scale'`` for the three levels or
-                ``'block'`` for all of :meth:`block_features`.
+            feature_level: ``'scale'`` for the three levels or ``'block'`` for
+                all of :meth:`block_features`.
 
         Returns:
-            list[int]: One width per feature map.
+            One width per feature map.
 
         Raises:
             ValueError: If ``feature_level`` is unknown.
         """
         check_feature_level(feature_level)
         channels = []
-        for stage in self.stages:
-            per_stage = max(len(stage.blocks), 1)
-            if feature_level == 'scale':
-                per_stage = 1
-            channels += [stage.conv.out_channels] * per_stage
+        for width, blocks in zip(self.widths, self.num_blocks, strict=True):
+            maps = 1 if feature_level == 'scale' else max(blocks, 1)
+            channels += [width] * maps
         return channels
 
     def forward(self, x: Tensor, levels: int = 3) -> tuple[Tensor, ...]:
         """Encode an image.
 
         Args:
-            x (Tensor): Image (N, in_channels, H, W) in [0, 1]; H and W are
-                multiples of 4 when all levels are asked for.
-            levels (int): Number of levels to compute, so that a level that
-                nobody uses costs nothing. Defaults to 3.
+            x: Image (N, in_channels, H, W) in [0, 1]; H and W are multiples of
+                4 if all levels are computed.
+            levels: Number of levels to compute, so that a level that nobody
+                uses costs nothing.
 
         Returns:
-            tuple[Tensor, ...]: Level 1 (N, C1, H, W), level 2
-            (N, C2, H/2, W/2), level 3 (N, C3, H/4, W/4).
+            Level 1 (N, C1, H, W), level 2 (N, C2, H/2, W/2), level 3
+            (N, C3, H/4, W/4).
         """
         feats = []
         for stage in self.stages[:levels]:
@@ -161,18 +163,18 @@ class RefEncoder(nn.Module):
         return tuple(feats)
 
     def block_features(self, x: Tensor) -> tuple[tuple[Tensor, ...], ...]:
-        """Encode an image and keep what is between the residual blocks.
+        """Encode an image and return the features between residual blocks.
 
         Args:
-            x (Tensor): As of :meth:`forward`.
+            x: See :meth:`forward`.
 
         Returns:
-            tuple[tuple[Tensor, ...], ...]: For level 1, 2, 3 the output of
-            every residual block, or of the convolution of a level without
-            blocks. The last one of a level is the level's feature.
+            For levels 1, 2, 3 the output of every residual block, or of the
+            convolution of a level without blocks. The last one of a level is
+            the feature of the level.
         """
         feats = []
-        for stage in self.stages:
+        for stage in cast(Iterable[EncoderStage], self.stages):
             feats.append(stage.block_features(x))
             x = feats[-1][-1]
         return tuple(feats)
@@ -183,10 +185,8 @@ class DepthEncoder(RefEncoder):
     """Encoder of depth maps, E_d of Eq. 1 and 2: one input channel.
 
     Args:
-        channels (int or Sequence[int]): Width of every level, or of level
-            1, 2, 3. Defaults to 64.
-        num_blocks (Sequence[int]): Residual blocks per level.
-            Defaults to (4, 4, 4).
+        channels: Width of every level, or of level 1, 2, 3.
+        num_blocks: Residual blocks per level.
     """
 
     def __init__(

@@ -1,10 +1,12 @@
-"""Flow as pure functions: warp, correlate, enlarge.
+"""Pure functions on flows: warp, correlate, enlarge.
 
 A flow ``(N, 2, H, W)`` is in pixels of its own grid and says where the
-reference shows a pixel: what LR has at ``(x, y)`` is in Ref-down at
-``(x, y) + flow[:, :, y, x]``, both counted from the center of the first
-pixel.
+reference shows a pixel: the spot at ``(x, y)`` in LR is at
+``(x, y) + flow[:, :, y, x]`` in Ref-down, both counted from the center of the
+first pixel.
 """
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -15,10 +17,10 @@ def pixel_grid(like: Tensor) -> Tensor:
     """Return the coordinates (x, y) of every pixel.
 
     Args:
-        like (Tensor): Any map (N, C, H, W).
+        like: Any map (N, C, H, W).
 
     Returns:
-        Tensor: Coordinates (1, 2, H, W) on its device, float32.
+        Coordinates (1, 2, H, W) on the same device, float32.
     """
     height, width = like.shape[-2:]
     y, x = torch.meshgrid(
@@ -30,16 +32,16 @@ def pixel_grid(like: Tensor) -> Tensor:
 
 
 def sample(image: Tensor, place: Tensor, padding: str = 'border') -> Tensor:
-    """Read a map at places between its pixels, bilinearly.
+    """Sample a map between its pixels, bilinearly.
 
     Args:
-        image (Tensor): Map (N, C, h, w).
-        place (Tensor): Coordinates (x, y) in its pixels (N, 2, H, W).
-        padding (str): ``'border'`` repeats the edge outside, ``'zeros'``
-            does not. Defaults to 'border'.
+        image: Map (N, C, h, w).
+        place: Coordinates (x, y) in pixels of the map (N, 2, H, W).
+        padding: Values outside the map: ``'border'`` repeats its edge,
+            ``'zeros'`` is zero.
 
     Returns:
-        Tensor: Map (N, C, H, W).
+        Map (N, C, H, W).
     """
     height, width = image.shape[-2:]
     x, y = place.unbind(1)
@@ -56,28 +58,28 @@ def sample(image: Tensor, place: Tensor, padding: str = 'border') -> Tensor:
 
 
 def warp(image: Tensor, flow: Tensor, padding: str = 'border') -> Tensor:
-    """Bring a reference to the grid of its flow.
+    """Warp a reference to the grid of its flow.
 
     Args:
-        image (Tensor): Map (N, C, h, w), of any size.
-        flow (Tensor): Flow (N, 2, H, W).
-        padding (str): As of :func:`sample`.
+        image: Map (N, C, h, w), of any size.
+        flow: Flow (N, 2, H, W).
+        padding: See :func:`sample`.
 
     Returns:
-        Tensor: Map (N, C, H, W).
+        Map (N, C, H, W).
     """
     return sample(image, pixel_grid(flow) + flow, padding)
 
 
 def enlarge_flow(flow: Tensor, scale: int) -> Tensor:
-    """Bring a flow to a finer grid, bilinearly.
+    """Interpolate a flow to a finer grid, bilinearly.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W).
-        scale (int): How many times as many rows and columns.
+        flow: Flow (N, 2, H, W).
+        scale: Factor of the number of rows and columns.
 
     Returns:
-        Tensor: Flow (N, 2, scale * H, scale * W), in pixels of that grid.
+        Flow (N, 2, scale * H, scale * W), in pixels of the finer grid.
     """
     if scale == 1:
         return flow
@@ -87,16 +89,15 @@ def enlarge_flow(flow: Tensor, scale: int) -> Tensor:
     return flow * scale
 
 
-def inside(flow: Tensor, size: tuple[int, int]) -> Tensor:
-    """Tell which pixels the reference has, by the flow.
+def inside(flow: Tensor, size: Sequence[int]) -> Tensor:
+    """Return where a flow ends inside the reference.
 
     Args:
-        flow (Tensor): Flow (N, 2, H, W).
-        size (tuple[int, int]): Height and width of the reference, in pixels
-            of the flow's grid.
+        flow: Flow (N, 2, H, W).
+        size: Height and width of the reference, in pixels of the flow's grid.
 
     Returns:
-        Tensor: 1 where the place is on the reference, else 0, (N, 1, H, W).
+        1 where it ends inside the reference, otherwise 0, (N, 1, H, W).
     """
     x, y = (pixel_grid(flow) + flow).unbind(1)
     height, width = size
@@ -105,27 +106,27 @@ def inside(flow: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def fit_reference(
-    ref_down: Tensor, size: tuple[int, int], padded: tuple[int, int]
+    ref_down: Tensor, size: Sequence[int], padded: Sequence[int]
 ) -> tuple[Tensor, tuple[int, int]]:
-    """Put Ref-down on LR's grid, centers on each other.
+    """Put Ref-down on the grid of LR, with aligned centers.
 
-    A larger one is cut, a smaller one padded, never resampled: the scale of
-    what it shows is meant.
+    A larger one is cropped, a smaller one padded, but it is never resampled,
+    as its scale is meaningful.
 
     Args:
-        ref_down (Tensor): Reduced references (N, 3, h, w).
-        size (tuple[int, int]): Height and width of LR.
-        padded (tuple[int, int]): Size wanted, LR's or larger: what is added
-            lies below and to the right.
+        ref_down: Reduced references (N, 3, h, w).
+        size: Height and width of LR.
+        padded: Size of the result, that of LR or larger: the padding lies
+            below and to the right.
 
     Returns:
-        tuple[Tensor, tuple[int, int]]: References of that size, and what
-        (x, y) to add to a flow on them to make it one on Ref-down.
+        References of that size, and the offset (x, y) to add to a flow on
+        them to get a flow on Ref-down.
     """
     height, width = ref_down.shape[-2:]
     top, left = (height - size[0]) // 2, (width - size[1]) // 2
-    # By index, for an exported graph knows no sizes: cutting and padding
-    # would have to be told apart beforehand.
+    # By index, for an exported graph does not know sizes: cropping and
+    # padding would have to be told apart beforehand.
     rows = torch.arange(padded[0], device=ref_down.device) + top
     cols = torch.arange(padded[1], device=ref_down.device) + left
     grown = ref_down[..., rows.clamp(0, height - 1), :]
@@ -134,17 +135,17 @@ def fit_reference(
 
 
 def local_correlation(feat: Tensor, other: Tensor, radius: int) -> Tensor:
-    """Cosine of each pixel with a square of pixels around it in another map.
+    """Correlate each pixel with the square around it in another map.
 
     Args:
-        feat (Tensor): Feature (N, C, H, W).
-        other (Tensor): Feature (N, C, H, W), already warped by the flow so
-            far. Outside of it everything is zero.
-        radius (int): Pixels in each direction.
+        feat: Feature (N, C, H, W).
+        other: Feature (N, C, H, W), already warped by the current flow. It is
+            zero outside.
+        radius: Radius of the square in pixels.
 
     Returns:
-        Tensor: Cosine in [-1, 1] for each displacement, row by row from the
-        upper left, (N, (2 * radius + 1) ** 2, H, W).
+        Cosines in [-1, 1] for each displacement, row by row from the upper
+        left, (N, (2 * radius + 1) ** 2, H, W).
     """
     height, width = feat.shape[-2:]
     feat = F.normalize(feat, dim=1, eps=1e-4)
@@ -160,21 +161,21 @@ def local_correlation(feat: Tensor, other: Tensor, radius: int) -> Tensor:
 
 
 def even_light(image: Tensor, window: int = 9) -> Tensor:
-    """Remove the lamp: local brightness and contrast of the gray image.
+    """Normalize the local brightness and contrast of the gray image.
 
-    The camera carries its lamp, so that the same wall has another brightness
-    in each frame; its texture hardly changes.
+    The camera carries its lamp, so that the brightness of a wall differs
+    between frames; its texture hardly changes.
 
     Args:
-        image (Tensor): RGB image (N, 3, H, W) in [0, 1].
-        window (int): Side of the neighborhood, odd. Defaults to 9.
+        image: RGB image (N, 3, H, W) in [0, 1].
+        window: Side of the neighborhood, odd.
 
     Returns:
-        Tensor: (gray - mean) / (deviation + 0.01), (N, 1, H, W).
+        (gray - mean) / (deviation + 0.01), (N, 1, H, W).
     """
     gray = image.mean(1, keepdim=True)
 
-    def mean(x):
+    def mean(x: Tensor) -> Tensor:
         return F.avg_pool2d(
             F.pad(x, (window // 2,) * 4, mode='replicate'), window, 1
         )

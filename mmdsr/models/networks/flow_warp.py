@@ -1,4 +1,6 @@
-"""What a reference is worth without learning."""
+"""Baseline that adds the detail of a reference without learning."""
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,16 +14,16 @@ from mmdsr.registry import MODELS
 
 @MODELS.register_module()
 class FlowWarp(nn.Module):
-    """No network: the aligned reference's detail put on bicubic.
+    """Bicubic interpolation plus the detail of the aligned reference.
 
-    The honest baseline of what a reference is worth without learning. Detail
-    is added where the low passes agree and the flow is trusted.
+    The baseline for what a reference is worth without learning. Detail is
+    added where the low passes agree and the flow is trusted.
 
     Args:
-        aligner (dict): Config of an aligner.
-            Defaults to ``dict(type='mmdsr.DISAligner')``.
-        tolerance (float): Difference of the low passes, of the range [0, 1],
-            at which 1/e of the detail is left. Defaults to 0.03.
+        aligner: Config of an aligner. Defaults to
+            ``dict(type='mmdsr.DISAligner')``.
+        tolerance: Difference of the low passes, in the range [0, 1], at which
+            1/e of the detail is left.
     """
 
     scale = SCALE
@@ -29,7 +31,7 @@ class FlowWarp(nn.Module):
     lr_multiple = 1
 
     def __init__(
-        self, aligner: dict | None = None, tolerance: float = 0.03
+        self, aligner: dict[str, Any] | None = None, tolerance: float = 0.03
     ) -> None:
         super().__init__()
         self.aligner = MODELS.build(aligner or dict(type='mmdsr.DISAligner'))
@@ -41,30 +43,30 @@ class FlowWarp(nn.Module):
         ref: Tensor,
         ref_down: Tensor | None = None,
     ) -> Tensor:
-        """Super-resolve.
+        """Super-resolve images.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-            ref (Tensor): References (N, 3, Hr, Wr).
-            ref_down (Tensor, optional): References reduced by 4.
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref: References (N, 3, Hr, Wr).
+            ref_down: References reduced by 4.
 
         Returns:
-            Tensor: Image (N, 3, 4H, 4W), not clamped.
+            Image (N, 3, 4H, 4W), not clamped.
         """
         return self.explain(lr, ref, ref_down).sr
 
     def explain(
         self, lr: Tensor, ref: Tensor, ref_down: Tensor | None = None
     ) -> DSROutput:
-        """Super-resolve, with flow and confidence; as :meth:`forward`.
+        """Super-resolve images and return flow and confidence, too.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-            ref (Tensor): References (N, 3, Hr, Wr).
-            ref_down (Tensor, optional): References reduced by 4.
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref: References (N, 3, Hr, Wr).
+            ref_down: References reduced by 4.
 
         Returns:
-            DSROutput: The same image, flow and confidence.
+            Image, flow and confidence.
         """
         flow, confidence = self.aligner(lr, ref, ref_down)
         evidence = gather_evidence(lr, ref, flow)

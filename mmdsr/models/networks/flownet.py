@@ -1,4 +1,4 @@
-"""FlowNet: where the reference shows what LR shows, learned."""
+"""FlowNet, a learned flow from LR to the reference."""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmdsr.models.networks.blocks import init_zeros
 from mmdsr.models.networks.flow import (
     enlarge_flow,
     even_light,
@@ -23,19 +24,18 @@ from mmdsr.models.networks.padding import (
 from mmdsr.registry import MODELS
 
 _SLOPE = 0.1  # of the leaky ReLUs
-_FAR = 0.005  # inverse depth that is not told from 0: 50 m if 1 is 0.25 m
+_FAR = 0.005  # inverse depth that counts as 0: 50 m if 1 is 0.25 m
 
 
 def depth_plane(depth: Tensor) -> Tensor:
-    """Make a depth map an input for convolutions.
+    """Turn a depth map into an input for convolutions.
 
     Args:
-        depth (Tensor): Normalized inverse depth (N, 1, H, W) in [0, 1]; NaN
-            is unknown.
+        depth: Normalized inverse depth (N, 1, H, W) in [0, 1]; NaN is unknown.
 
     Returns:
-        Tensor: Its logarithm, for far depths differ little in the inverse,
-        from -0.5 (far, or unknown) to 0.5.
+        Its logarithm, as far depths differ little in the inverse, from -0.5
+        (far, or unknown) to 0.5.
     """
     nearest = torch.nan_to_num(depth, nan=0.0).clamp(_FAR, 1)
     return 0.5 - nearest.log() / math.log(_FAR)
@@ -47,7 +47,7 @@ def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
     )
 
 
-class _Refine(nn.Module):
+class Refine(nn.Module):
     """Correct flow and confidence at one level."""
 
     def __init__(self, channels: int, width: int, radius: int) -> None:
@@ -73,22 +73,17 @@ class _Refine(nn.Module):
 class FlowNet(nn.Module):
     """Small coarse-to-fine flow from LR to Ref-down.
 
-    Features of both images at LR, LR/2, LR/4, ...; from the coarsest level
-    on, a local correlation around the flow so far and a few convolutions
-    correct it. Ref-down may have another size than LR: the search starts
-    with the centers on each other.
+    Both images have features at LR, LR/2, LR/4, ... At each level, from the
+    coarsest to the finest, a local correlation around the current flow and a
+    few convolutions correct it. Ref-down may have another size than LR: the
+    search starts with aligned centers.
 
     Args:
-        channels (Sequence[int]): Width of the features at LR, LR/2, LR/4,
-            and so on. Defaults to (16, 32, 48, 64).
-        widths (Sequence[int]): Width of the correction at these levels.
-            Defaults to (32, 48, 64, 64).
-        radii (Sequence[int]): Reach of the search at these levels, in
-            pixels of the level. Defaults to (2, 3, 4, 4).
-        repeats (Sequence[int]): How often each level corrects, with the
-            same weights. Defaults to (2, 1, 1, 1).
-        depth_input (bool): Depth maps of both images are inputs, too.
-            Defaults to False.
+        channels: Width of the features at LR, LR/2, LR/4, and so on.
+        widths: Width of the correction at these levels.
+        radii: Radius of the search at these levels, in pixels of the level.
+        repeats: Number of corrections at each level, with the same weights.
+        depth_input: Whether depth maps of both images are inputs, too.
 
     Raises:
         ValueError: If the lengths differ.
@@ -105,8 +100,8 @@ class FlowNet(nn.Module):
         super().__init__()
         if not len(channels) == len(widths) == len(radii) == len(repeats):
             raise ValueError(
-                'channels, widths, radii and repeats must have one value '
-                'per level each'
+                'channels, widths, radii and repeats must each have one value '
+                'per level.'
             )
         self.repeats = tuple(repeats)
         self.depth_input = depth_input
@@ -120,23 +115,33 @@ class FlowNet(nn.Module):
                 )
             )
             before = width
-        self.refine = nn.ModuleList(
-            _Refine(*sizes)
+        parts = [
+            Refine(*sizes)
             for sizes in zip(channels, widths, radii, strict=True)
-        )
+        ]
+        self.refine = nn.ModuleList(parts)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
+                init_zeros(module)
                 nn.init.kaiming_normal_(module.weight, a=_SLOPE)
-                nn.init.zeros_(module.bias)
-        for part in self.refine:
+        for part in parts:
             nn.init.zeros_(part.head.weight)
 
     def features(
         self, image: Tensor, depth: Tensor | None = None
     ) -> list[Tensor]:
-        """Return the features of an image at all levels, finest first."""
+        """Return the features of an image at all levels, finest first.
+
+        Args:
+            image: Image (N, 3, H, W), RGB in [0, 1].
+            depth: Its normalized inverse depth (N, 1, H, W), if the network
+                has ``depth_input``.
+
+        Returns:
+            Features (N, C, H / 2**level, W / 2**level).
+        """
         planes = [image - 0.5, even_light(image)]
-        if self.depth_input:
+        if depth is not None:
             planes.append(depth_plane(depth))
         x = torch.cat(planes, 1)
         feats = []
@@ -157,18 +162,17 @@ class FlowNet(nn.Module):
         """Find LR in a reference; see :mod:`mmdsr.models.networks.aligners`.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-            ref (Tensor): References (N, 3, Hr, Wr).
-            ref_down (Tensor, optional): References reduced by 4. Computed
-                when left out.
-            depth (Tensor, optional): Normalized inverse depth of LR
-                (N, 1, H, W), NaN where unknown; used with ``depth_input``.
-            depth_ref (Tensor, optional): The same of Ref-down.
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref: References (N, 3, Hr, Wr).
+            ref_down: References reduced by 4. Computed by default.
+            depth: Normalized inverse depth of LR (N, 1, H, W), NaN where
+                unknown; used with ``depth_input``.
+            depth_ref: Normalized inverse depth of Ref-down (N, 1, h, w).
 
         Returns:
-            tuple[Tensor, Tensor]: Flow (N, 2, H, W) in LR pixels; the
-            probability (N, 1, H, W) that it is right to a pixel, 0 where it
-            leaves the reference.
+            Flow (N, 2, H, W) in LR pixels, and the probability (N, 1, H, W)
+            that it is right to within a pixel, 0 where it leaves the
+            reference.
 
         Raises:
             ValueError: If depth is an input and missing, or does not fit.
@@ -190,29 +194,33 @@ class FlowNet(nn.Module):
         """Estimate the flow at all levels, for training.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-            ref_down (Tensor): Reduced references (N, 3, h, w).
-            depth (Tensor, optional): As of :meth:`forward`.
-            depth_ref (Tensor, optional): Likewise.
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref_down: Reduced references (N, 3, h, w).
+            depth: See :meth:`forward`.
+            depth_ref: See :meth:`forward`.
 
         Returns:
-            list[tuple[Tensor, Tensor]]: Coarsest first, on each level's grid:
-            the flow in its pixels (N, 2, H', W') and the logit
-            (N, 1, H', W') of its being right to a pixel. The grids are those
-            of LR padded to a multiple of the coarsest pixel.
+            For each correction, coarsest first and on the grid of its level:
+            the flow in pixels of that grid (N, 2, H', W') and the logit
+            (N, 1, H', W') of the probability that it is right to within a
+            pixel. The grids are those of LR padded to a multiple of the
+            coarsest pixel.
 
         Raises:
             ValueError: If depth is an input and missing, or does not fit.
         """
-        if self.depth_input:
-            _check_depths(lr, ref_down, depth, depth_ref)
         multiple = 2 ** (len(self.levels) - 1)
         size = lr.shape[-2:]
-        lr = pad_to_multiple(lr, multiple)
-        ref_down, offset = fit_reference(ref_down, size, lr.shape[-2:])
+        padded = pad_to_multiple(lr, multiple).shape[-2:]
         if self.depth_input:
+            depth = _require_depth('depth', depth, lr)
+            depth_ref = _require_depth('depth_ref', depth_ref, ref_down)
             depth = pad_to_multiple(depth, multiple)
-            depth_ref, _ = fit_reference(depth_ref, size, lr.shape[-2:])
+            depth_ref, _ = fit_reference(depth_ref, size, padded)
+        else:
+            depth = depth_ref = None
+        lr = pad_to_multiple(lr, multiple)
+        ref_down, offset = fit_reference(ref_down, size, padded)
         feats = self.features(lr, depth)
         others = self.features(ref_down, depth_ref)
         state = lr.new_zeros(lr.shape[0], 3, *feats[-1].shape[-2:])
@@ -230,16 +238,14 @@ class FlowNet(nn.Module):
         return results
 
 
-def _check_depths(lr, ref_down, depth, depth_ref):
-    for name, given, image in (
-        ('depth', depth, lr),
-        ('depth_ref', depth_ref, ref_down),
-    ):
-        if given is None:
-            raise ValueError(
-                f'{name} must be given: this FlowNet has depth_input=True'
-            )
-        check_depth(name, given, image)
+def _require_depth(name: str, depth: Tensor | None, image: Tensor) -> Tensor:
+    """Return a depth map that must be given and fit its image."""
+    if depth is None:
+        raise ValueError(
+            f'{name} must be given: this FlowNet has depth_input=True.'
+        )
+    check_depth(name, depth, image)
+    return depth
 
 
 def _finer(state: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""MASA-SR, the network that DSRNet adds depth to."""
+"""MASA-SR, the network that DSRNet extends by depth."""
 
 from collections.abc import Sequence
 
@@ -17,19 +17,15 @@ from mmdsr.registry import MODELS
 
 @MODELS.register_module()
 class MASASRNet(RefSRNet):
-    """DSRNet without depth, matched in small blocks with dilated patches.
+    """DSRNet without depth, which matches small blocks with dilated patches.
 
     Args:
-        channels (int or Sequence[int]): Width of all features, or of the
-            encoder's level 1, 2, 3. Defaults to 64.
-        encoder_blocks (Sequence[int]): Residual blocks per encoder level.
-            Defaults to (4, 4, 4).
-        decoder_blocks (Sequence[int]): Residual blocks of the decoder.
-            Defaults to (2, 2, 2, 12, 8, 4).
-        block_size (int): Side of the matched blocks. Defaults to 8.
-        dilations (Sequence[int]): Dilations of the coarse search.
-            Defaults to (1, 2, 3).
-        crop_ratio (float): Window side over block side. Defaults to 1.5.
+        channels: Width of all features, or of levels 1, 2, 3 of the encoder.
+        encoder_blocks: Residual blocks per encoder level.
+        decoder_blocks: Residual blocks of the decoder.
+        block_size: Side of the matched blocks.
+        dilations: Dilations of the coarse search.
+        crop_ratio: Window side over block side.
     """
 
     def __init__(
@@ -57,18 +53,18 @@ class MASASRNet(RefSRNet):
         ref: Tensor,
         ref_down: Tensor | None = None,
     ) -> Tensor:
-        """Super-resolve.
+        """Super-resolve images.
 
         Args:
-            lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
-            ref (Tensor): Reference images (N, 3, Hr, Wr), RGB in [0, 1],
-                any size >= 16. ``ref=lr`` is the single-image mode.
-            ref_down (Tensor, optional): Reference reduced by 4,
-                (N, 3, ceil(Hr / 4), ceil(Wr / 4)). Computed from ``ref`` by
-                an antialiased bicubic filter when left out.
+            lr: LR images (N, 3, H, W), RGB in [0, 1], H, W >= 16.
+            ref: Reference images (N, 3, Hr, Wr), RGB in [0, 1], any size >=
+                16. ``ref=lr`` is the single-image mode.
+            ref_down: Reference reduced by 4, (N, 3, ceil(Hr / 4), ceil(Wr /
+                4)). Computed from ``ref`` by an antialiased bicubic filter
+                by default.
 
         Returns:
-            Tensor: Image (N, 3, 4H, 4W), not clamped.
+            Image (N, 3, 4H, 4W), not clamped.
 
         Raises:
             ValueError: If an input has a wrong shape.
@@ -90,20 +86,20 @@ class MASASRNet(RefSRNet):
         ref_down: Tensor | None = None,
         feature_level: str = 'scale',
     ) -> DSROutput:
-        """Super-resolve and give all that was computed on the way.
+        """Super-resolve images and return all intermediate results.
 
         Args:
-            lr (Tensor): As of :meth:`forward`.
-            ref (Tensor): Likewise.
-            ref_down (Tensor, optional): Likewise.
-            feature_level (str): ``'scale'``: features of the three levels;
-                ``'block'``: of all residual blocks. Defaults to 'scale'.
+            lr: See :meth:`forward`.
+            ref: See :meth:`forward`.
+            ref_down: See :meth:`forward`.
+            feature_level: ``'scale'``: features of the three levels;
+                ``'block'``: of all residual blocks.
 
         Returns:
-            DSROutput: The same image, confidence, features and match.
+            Image, confidence, features and match.
 
         Raises:
-            ValueError: As of :meth:`forward`, or if ``feature_level`` is
+            ValueError: As in :meth:`forward`, or if ``feature_level`` is
                 unknown.
         """
         x = self.pad(lr, reduced_reference(lr, ref, ref_down), ref)

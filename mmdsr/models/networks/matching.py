@@ -5,9 +5,9 @@ the :math:`K` non-overlapping parts :math:`B_{LR}^k` of the LR feature, a
 *patch* is a 3x3 window of it, a *window* is the part
 :math:`B_{Ref\downarrow}^k` of Ref-down that a block is compared with. Blocks
 are numbered row by row. A *match map* holds, for every LR pixel, the row and
-the column of the centre of its best patch in Ref-down.
+the column of the center of its best patch in Ref-down.
 
-Nothing here loops over blocks or pixels. What follows from a match map is in
+Nothing here loops over blocks or pixels. The use of a match map is in
 :mod:`mmdsr.models.networks.transfer`.
 """
 
@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: Smallest norm that a patch is divided by; a flat black patch scores 0.
+#: Smallest norm by which a patch is divided; a flat black patch scores 0.
 EPS = 1e-6
 
 
@@ -26,10 +26,10 @@ class BlockGrid(NamedTuple):
     """How a feature map is cut into blocks.
 
     Args:
-        rows (int): Blocks from top to bottom.
-        cols (int): Blocks from left to right.
-        height (int): Height of a block.
-        width (int): Width of a block.
+        rows: Blocks from top to bottom.
+        cols: Blocks from left to right.
+        height: Height of a block.
+        width: Width of a block.
     """
 
     rows: int
@@ -42,12 +42,12 @@ def block_grid(height: int, width: int, block_size: int) -> BlockGrid:
     """Cut a map into blocks of about ``block_size`` pixels.
 
     Args:
-        height (int): Height of the map.
-        width (int): Width of the map.
-        block_size (int): Wanted side of a block.
+        height: Height of the map.
+        width: Width of the map.
+        block_size: Desired side of a block.
 
     Returns:
-        BlockGrid: The grid.
+        The grid.
 
     Raises:
         ValueError: If equal blocks do not cover the map.
@@ -56,27 +56,27 @@ def block_grid(height: int, width: int, block_size: int) -> BlockGrid:
     if not rows or not cols or height % rows or width % cols:
         raise ValueError(
             f'a map of {height}x{width} cannot be cut into equal blocks of '
-            f'about {block_size}; pad it to multiples of {block_size}'
+            f'about {block_size}: pad it to multiples of {block_size}.'
         )
     return BlockGrid(rows, cols, height // rows, width // cols)
 
 
 def crop_diameter(
-    ref_size: tuple[int, int], grid: BlockGrid, crop_ratio: float
+    ref_size: Sequence[int], grid: BlockGrid, crop_ratio: float
 ) -> tuple[int, int]:
-    r"""Candidate positions per axis, :math:`d_y` and :math:`d_x`.
+    r"""Return the candidate positions per axis, :math:`d_y` and :math:`d_x`.
 
     :math:`d = 2 \lfloor \rho \lfloor W_r / 2 p \rfloor \rfloor + 1` with
     ``p`` blocks along the axis, limited so that a window, which is one pixel
     larger on every side, fits into Ref-down.
 
     Args:
-        ref_size (tuple[int, int]): Height and width of Ref-down, >= 3.
-        grid (BlockGrid): The blocks of LR.
-        crop_ratio (float): Window size over block size, the rho above.
+        ref_size: Height and width of Ref-down, >= 3.
+        grid: The blocks of LR.
+        crop_ratio: Window size over block size, the rho above.
 
     Returns:
-        tuple[int, int]: Odd diameters, vertical and horizontal.
+        Odd diameters, vertical and horizontal.
     """
     diameters = []
     for side, blocks in zip(ref_size, (grid.rows, grid.cols), strict=True):
@@ -87,7 +87,7 @@ def crop_diameter(
 
 
 def _box_sum(x: Tensor, dilation: int = 1, padding: int = 0) -> Tensor:
-    """Sum over 3x3 (dilated) neighbourhoods of a one-channel map."""
+    """Sum a one-channel map over 3x3 (dilated) neighborhoods."""
     ones = x.new_ones(1, 1, 3, 3)
     return F.conv2d(x, ones, padding=padding, dilation=dilation)
 
@@ -98,20 +98,19 @@ def coarse_scores(
     grid: BlockGrid,
     dilations: Sequence[int] = (1,),
 ) -> Tensor:
-    """Compare each block's centre patch with all of Ref-down (Eq. 5).
+    """Compare the center patch of each block with all of Ref-down (Eq. 5).
 
     The patch is correlated with Ref-down as a convolution kernel; cosines
     are summed over the dilations. Ref-down is zero-padded.
 
     Args:
-        lr_feat (Tensor): LR feature (N, C, H, W).
-        ref_down_feat (Tensor): Ref-down feature (N, C, h, w).
-        grid (BlockGrid): The blocks of LR, K in all.
-        dilations (Sequence[int]): Distances between the nine taps of a
-            patch. Defaults to (1,).
+        lr_feat: LR feature (N, C, H, W).
+        ref_down_feat: Ref-down feature (N, C, h, w).
+        grid: The blocks of LR, K in all.
+        dilations: Distances between the nine taps of a patch.
 
     Returns:
-        Tensor: Relevances (N, K, h, w), at most ``len(dilations)``.
+        Relevances (N, K, h, w), at most ``len(dilations)``.
     """
     n, c, h, w = ref_down_feat.shape
     cells = lr_feat.reshape(
@@ -119,7 +118,7 @@ def coarse_scores(
     )
     energy = ref_down_feat.square().sum(1, keepdim=True)
     stacked = ref_down_feat.reshape(1, n * c, h, w)
-    score = 0
+    score = ref_down_feat.new_zeros(())
     for step in dilations:
         taps = [
             cells[
@@ -152,17 +151,17 @@ def coarse_match(
     grid: BlockGrid,
     dilations: Sequence[int] = (1,),
 ) -> tuple[Tensor, Tensor]:
-    """Find each block's centre patch in the whole of Ref-down.
+    """Find the center patch of each block in the whole of Ref-down.
 
     Args:
-        lr_feat (Tensor): As of :func:`coarse_scores`.
-        ref_down_feat (Tensor): Likewise.
-        grid (BlockGrid): Likewise.
-        dilations (Sequence[int]): Likewise.
+        lr_feat: See :func:`coarse_scores`.
+        ref_down_feat: See :func:`coarse_scores`.
+        grid: See :func:`coarse_scores`.
+        dilations: See :func:`coarse_scores`.
 
     Returns:
-        tuple[Tensor, Tensor]: Best position as ``row * w + column`` (N, K),
-        int64, and its score (N, K), at most ``len(dilations)``.
+        Best position as ``row * w + column`` (N, K), int64, and its score
+        (N, K), at most ``len(dilations)``.
     """
     score = coarse_scores(lr_feat, ref_down_feat, grid, dilations)
     best, index = score.flatten(2).max(dim=2)
@@ -170,20 +169,19 @@ def coarse_match(
 
 
 def window_start(
-    index: Tensor, ref_size: tuple[int, int], diameter: tuple[int, int]
+    index: Tensor, ref_size: Sequence[int], diameter: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
-    """Place each block's window around its coarse match.
+    """Place the window of each block around its coarse match.
 
-    A window that would leave Ref-down is shifted inside, never cut.
+    A window that would leave Ref-down is shifted inside, never cropped.
 
     Args:
-        index (Tensor): Coarse matches ``row * w + column`` (N, K).
-        ref_size (tuple[int, int]): Height and width of Ref-down.
-        diameter (tuple[int, int]): Candidates per axis; the window is two
-            pixels larger.
+        index: Coarse matches ``row * w + column`` (N, K).
+        ref_size: Height and width of Ref-down.
+        diameter: Candidates per axis; the window is two pixels larger.
 
     Returns:
-        tuple[Tensor, Tensor]: Top row and left column (N, K), int64.
+        Top row and left column (N, K), int64.
     """
     (h, w), (dy, dx) = ref_size, diameter
     top = (torch.div(index, w, rounding_mode='floor') - dy // 2 - 1).clamp(
@@ -200,22 +198,22 @@ def split_blocks(x: Tensor, grid: BlockGrid) -> Tensor:
 
 
 def merge_blocks(x: Tensor, grid: BlockGrid) -> Tensor:
-    """Put blocks (N, K, ky, kx) together to a map (N, H, W)."""
+    """Merge blocks (N, K, ky, kx) into a map (N, H, W)."""
     n = x.shape[0]
     x = x.view(n, grid.rows, grid.cols, *x.shape[-2:])
     return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
 def patch_norm(feat: Tensor, mode: str = 'constant') -> Tensor:
-    """Norm of the 3x3 patch around each pixel.
+    """Return the norm of the 3x3 patch around each pixel.
 
     Args:
-        feat (Tensor): Feature (N, C, H, W).
-        mode (str): What lies outside: ``'constant'``, zeros, or
-            ``'replicate'``, the edge. Defaults to 'constant'.
+        feat: Feature (N, C, H, W).
+        mode: Values outside: ``'constant'``, zeros, or ``'replicate'``, the
+            edge.
 
     Returns:
-        Tensor: Norm (N, 1, H, W), at least :data:`EPS`.
+        Norm (N, 1, H, W), at least :data:`EPS`.
     """
     energy = F.pad(feat.square().sum(1, keepdim=True), (1,) * 4, mode=mode)
     # Clamping inside the root keeps its gradient finite.
@@ -231,26 +229,26 @@ def fine_scores(
     diameter: tuple[int, int],
     max_elements: int = 2**22,
 ) -> Iterator[Tensor]:
-    """Compare every LR pixel's patch with its block's window (Eq. 6).
+    """Compare the patch of every LR pixel with its block's window (Eq. 6).
 
     The inner product of two 3x3 patches is the sum of nine products of
     pixels, so pixels are multiplied once and the products are summed along
-    the common diagonal. Dividing by the norm of the LR patch would not
-    change which candidate wins and is left out.
+    the common diagonal. Division by the norm of the LR patch would not
+    change which candidate wins and is omitted.
 
     Args:
-        lr_feat (Tensor): LR feature (N, C, H, W).
-        ref_down_feat (Tensor): Ref-down feature (N, C, h, w).
-        grid (BlockGrid): The blocks of LR, K in all.
-        top (Tensor): First row of each window (N, K).
-        left (Tensor): First column of each window (N, K).
-        diameter (tuple[int, int]): Candidates per axis.
-        max_elements (int): Cap on the elements of the product of pixels
-            held at a time: blocks are taken in chunks. Defaults to 2**22.
+        lr_feat: LR feature (N, C, H, W).
+        ref_down_feat: Ref-down feature (N, C, h, w).
+        grid: The blocks of LR, K in all.
+        top: First row of each window (N, K).
+        left: First column of each window (N, K).
+        diameter: Candidates per axis.
+        max_elements: Maximum number of products of pixels that are held at a
+            time: blocks are processed in chunks.
 
     Yields:
-        Tensor: Of the blocks of a chunk (b, ky, kx, dy, dx): relevances of
-        the candidates of each pixel, times the norm of its patch.
+        For the blocks of a chunk (b, ky, kx, dy, dx): the relevances of the
+        candidates of each pixel, times the norm of its patch.
     """
     n, c, h, w = ref_down_feat.shape
     (dy, dx), ky, kx = diameter, grid.height, grid.width
@@ -293,20 +291,19 @@ def fine_match(
     diameter: tuple[int, int],
     max_elements: int = 2**22,
 ) -> tuple[Tensor, Tensor]:
-    """Match every LR pixel's patch inside its block's window.
+    """Match the patch of every LR pixel inside its block's window.
 
     Args:
-        lr_feat (Tensor): As of :func:`fine_scores`.
-        ref_down_feat (Tensor): Likewise.
-        grid (BlockGrid): Likewise.
-        top (Tensor): Likewise.
-        left (Tensor): Likewise.
-        diameter (tuple[int, int]): Likewise.
-        max_elements (int): Likewise.
+        lr_feat: See :func:`fine_scores`.
+        ref_down_feat: See :func:`fine_scores`.
+        grid: See :func:`fine_scores`.
+        top: See :func:`fine_scores`.
+        left: See :func:`fine_scores`.
+        diameter: See :func:`fine_scores`.
+        max_elements: See :func:`fine_scores`.
 
     Returns:
-        tuple[Tensor, Tensor]: The match map: rows and columns in Ref-down
-        (N, H, W), int64.
+        The match map: rows and columns in Ref-down (N, H, W), int64.
     """
     scores = fine_scores(
         lr_feat, ref_down_feat, grid, top, left, diameter, max_elements
@@ -325,36 +322,36 @@ def fine_match(
 def match_score(
     lr_feat: Tensor, ref_down_feat: Tensor, row: Tensor, col: Tensor
 ) -> Tensor:
-    """Cosine of each LR patch and its match (Eq. 7), with gradient.
+    """Return the cosine of each LR patch and its match (Eq. 7).
 
-    Only the winners are computed: their gradient is that of the maximum,
-    without the correlation volume.
+    It has a gradient. Only the winners are computed: their gradient is that of
+    the maximum, without the correlation volume.
 
     Args:
-        lr_feat (Tensor): LR feature (N, C, H, W).
-        ref_down_feat (Tensor): Ref-down feature (N, C, h, w).
-        row (Tensor): Rows of the matches (N, H, W).
-        col (Tensor): Columns of the matches (N, H, W).
+        lr_feat: LR feature (N, C, H, W).
+        ref_down_feat: Ref-down feature (N, C, h, w).
+        row: Rows of the matches (N, H, W).
+        col: Columns of the matches (N, H, W).
 
     Returns:
-        Tensor: Scores (N, 1, H, W) in [-1, 1].
+        Scores (N, 1, H, W) in [-1, 1].
     """
     n, c, height, width = lr_feat.shape
     h, w = ref_down_feat.shape[-2:]
     padded = F.pad(lr_feat, (1, 1, 1, 1), mode='replicate')
     rows = ref_down_feat.permute(0, 2, 3, 1).reshape(-1, c)
     sample = torch.arange(n, device=row.device)[:, None, None] * (h * w)
-    centre = sample + row * w + col
-    product = 0
+    center = sample + row * w + col
+    product = lr_feat.new_zeros(())
     for dy in range(3):
         for dx in range(3):
             lr_tap = padded[:, :, dy : dy + height, dx : dx + width]
-            index = centre + (dy - 1) * w + dx - 1
+            index = center + (dy - 1) * w + dx - 1
             ref_tap = rows[index.flatten()].view(n, height, width, c)
             product = product + (lr_tap.permute(0, 2, 3, 1) * ref_tap).sum(-1)
     lr_energy = _box_sum(padded.square().sum(1, keepdim=True))[:, 0]
     ref_energy = _box_sum(ref_down_feat.square().sum(1, keepdim=True), 1, 1)
-    ref_energy = ref_energy.flatten()[centre]
+    ref_energy = ref_energy.flatten()[center]
     # One root of the product: clamping inside keeps its gradient finite.
     norm = (lr_energy * ref_energy).clamp_min(EPS**2).sqrt()
     return (product / norm).unsqueeze(1)

@@ -1,9 +1,9 @@
-"""The size contract of the reference-based networks, stated once.
+"""The size contract of the reference-based networks.
 
-LR may have any size >= 16x16, Ref any size >= 16x16; nothing needs to agree
-between them. LR is padded to multiples of the block size and of 4 (the
-pyramid), Ref to multiples of 16 (so that Ref-down has multiples of 4); what
-is added is replicated and cut away from the output again.
+LR and Ref may each have any size >= 16x16. LR is padded to multiples of the
+block size and of 4 (the pyramid), Ref to multiples of 16 (so that Ref-down
+has multiples of 4). The padding replicates the edge and is cropped from the
+output again.
 """
 
 import math
@@ -23,10 +23,10 @@ def downscale(image: Tensor) -> Tensor:
     """Reduce an image by 4 with an antialiased bicubic filter.
 
     Args:
-        image (Tensor): Image (N, C, H, W).
+        image: Image (N, C, H, W).
 
     Returns:
-        Tensor: Image (N, C, ceil(H / 4), ceil(W / 4)).
+        Image (N, C, ceil(H / 4), ceil(W / 4)).
     """
     image = pad_to_multiple(image, SCALE)
     return F.interpolate(
@@ -42,10 +42,10 @@ def upscale(image: Tensor) -> Tensor:
     """Enlarge an image by 4, bicubically.
 
     Args:
-        image (Tensor): Image (N, C, H, W).
+        image: Image (N, C, H, W).
 
     Returns:
-        Tensor: Image (N, C, 4H, 4W).
+        Image (N, C, 4H, 4W).
     """
     return F.interpolate(
         image, scale_factor=SCALE, mode='bicubic', align_corners=False
@@ -56,60 +56,60 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
     """Replicate the last row and column up to a multiple.
 
     Args:
-        image (Tensor): Image (N, C, H, W).
-        multiple (int): Wanted divisor of both sides.
+        image: Image (N, C, H, W).
+        multiple: Required divisor of both sides.
 
     Returns:
-        Tensor: The padded image.
+        The padded image.
     """
     bottom, right = (-side % multiple for side in image.shape[-2:])
     return F.pad(image, (0, right, 0, bottom), mode='replicate')
 
 
 def lr_multiple(block_size: int) -> int:
-    """What the padded LR size must be divisible by.
+    """Return the divisor that the padded LR size must have.
 
     Args:
-        block_size (int): Side of the matched blocks.
+        block_size: Side of the matched blocks.
 
     Returns:
-        int: Least common multiple of block size and pyramid.
+        Least common multiple of the block size and the pyramid.
     """
     return math.lcm(block_size, PYRAMID)
 
 
 def check_images(lr: Tensor, ref: Tensor, ref_down: Tensor | None) -> None:
-    """Refuse images that the network cannot take.
+    """Raise an error for images that the network cannot process.
 
     Args:
-        lr (Tensor): LR image.
-        ref (Tensor): Reference image.
-        ref_down (Tensor, optional): Reduced reference image.
+        lr: LR image.
+        ref: Reference image.
+        ref_down: Reduced reference image.
 
     Raises:
-        ValueError: With what is wrong and what is needed.
+        ValueError: If the images do not fit the network.
     """
     for name, image in (('lr', lr), ('ref', ref)):
         if image.ndim != 4 or image.shape[1] != 3:
             raise ValueError(
                 f'{name} must be RGB images of shape (N, 3, H, W), '
-                f'got {tuple(image.shape)}'
+                f'not {tuple(image.shape)}.'
             )
         if min(image.shape[-2:]) < MIN_SIZE:
             raise ValueError(
                 f'{name} must be at least {MIN_SIZE}x{MIN_SIZE} pixels, '
-                f'got {tuple(image.shape[-2:])}'
+                f'not {tuple(image.shape[-2:])}.'
             )
     if len(lr) != len(ref):
         raise ValueError(
-            f'lr and ref must have the same batch size, got {len(lr)} and '
-            f'{len(ref)}'
+            f'lr and ref must have the same batch size, not {len(lr)} and '
+            f'{len(ref)}.'
         )
     wanted = (len(ref), 3, *(-(-side // SCALE) for side in ref.shape[-2:]))
     if ref_down is not None and tuple(ref_down.shape) != wanted:
         raise ValueError(
-            f'ref_down must be ref reduced by {SCALE}, shape {wanted}, got '
-            f'{tuple(ref_down.shape)}; leave it out to have it computed'
+            f'ref_down must be ref reduced by {SCALE}, shape {wanted}, not '
+            f'{tuple(ref_down.shape)}: leave it out to have it computed.'
         )
 
 
@@ -119,12 +119,12 @@ def reduced_reference(
     """Check the images of a network; compute Ref-down if it is missing.
 
     Args:
-        lr (Tensor): LR image (N, 3, H, W).
-        ref (Tensor): Reference image (N, 3, Hr, Wr).
-        ref_down (Tensor, optional): Reference reduced by 4.
+        lr: LR image (N, 3, H, W).
+        ref: Reference image (N, 3, Hr, Wr).
+        ref_down: Reference reduced by 4.
 
     Returns:
-        Tensor: Ref-down (N, 3, ceil(Hr / 4), ceil(Wr / 4)).
+        Ref-down (N, 3, ceil(Hr / 4), ceil(Wr / 4)).
 
     Raises:
         ValueError: See :func:`check_images`.
@@ -134,12 +134,12 @@ def reduced_reference(
 
 
 def check_depth(name: str, depth: Tensor, image: Tensor) -> None:
-    """Refuse a depth map that does not fit its image.
+    """Raise an error for a depth map that does not fit its image.
 
     Args:
-        name (str): Name of the argument, for the message.
-        depth (Tensor): Depth map.
-        image (Tensor): The image it belongs to, LR or Ref-down.
+        name: Name of the argument, for the message.
+        depth: Depth map.
+        image: The image it belongs to, LR or Ref-down.
 
     Raises:
         ValueError: If the shapes differ.
@@ -147,5 +147,5 @@ def check_depth(name: str, depth: Tensor, image: Tensor) -> None:
     wanted = (len(image), 1, *image.shape[-2:])
     if tuple(depth.shape) != wanted:
         raise ValueError(
-            f'{name} must have shape {wanted}, got {tuple(depth.shape)}'
+            f'{name} must have shape {wanted}, not {tuple(depth.shape)}.'
         )

@@ -1,4 +1,4 @@
-"""What references show of LR, and how several are weighed."""
+"""Evidence of references, and the fusion of several of them."""
 
 from typing import NamedTuple
 
@@ -10,20 +10,20 @@ from mmdsr.models.networks.blocks import conv3x3
 from mmdsr.models.networks.flow import enlarge_flow, warp
 from mmdsr.models.networks.padding import SCALE
 
-#: Brings details and differences, a few hundredths, near to one.
+#: Scales details and differences, a few hundredths, to the order of one.
 _GAIN = 4.0
-#: Channels of an image at full size folded to LR's.
+#: Channels of a full-size image that is folded to LR size.
 FOLDED = 3 * SCALE**2
 
 
 class Evidence(NamedTuple):
-    """What a reference shows of LR, on LR's grid.
+    """Evidence of a reference, on the grid of LR.
 
     Args:
-        detail (Tensor): The warped reference without its low pass, its light
-            matched to LR's, folded: (N, 48, H, W).
-        difference (Tensor): Its low pass minus LR (N, 3, H, W): where it is
-            large, the flow is wrong.
+        detail: The warped reference without its low pass, with its light
+            matched to that of LR, folded: (N, 48, H, W).
+        difference: Its low pass minus LR (N, 3, H, W). Where it is large, the
+            flow is wrong.
     """
 
     detail: Tensor
@@ -34,12 +34,12 @@ def local_gain(target: Tensor, source: Tensor, window: int = 7) -> Tensor:
     """Return the factor that gives an image the local light of another.
 
     Args:
-        target (Tensor): Image (N, 3, H, W) in [0, 1].
-        source (Tensor): Image of the same shape.
-        window (int): Side of the neighborhood, odd. Defaults to 7.
+        target: Image (N, 3, H, W) in [0, 1].
+        source: Image of the same shape.
+        window: Side of the neighborhood, odd.
 
     Returns:
-        Tensor: Factor (N, 1, H, W) in [0.25, 4].
+        Factor (N, 1, H, W) in [0.25, 4].
     """
     light = [
         F.avg_pool2d(
@@ -55,15 +55,15 @@ def local_gain(target: Tensor, source: Tensor, window: int = 7) -> Tensor:
 
 
 def gather_evidence(lr: Tensor, ref: Tensor, flow: Tensor) -> Evidence:
-    """Warp a reference at full resolution and split it.
+    """Warp a reference at full resolution and split off its detail.
 
     Args:
-        lr (Tensor): LR images (N, 3, H, W), RGB in [0, 1].
-        ref (Tensor): References (N, 3, Hr, Wr).
-        flow (Tensor): Flow (N, 2, H, W) in LR pixels.
+        lr: LR images (N, 3, H, W), RGB in [0, 1].
+        ref: References (N, 3, Hr, Wr).
+        flow: Flow (N, 2, H, W) in LR pixels.
 
     Returns:
-        Evidence: Detail and difference.
+        Detail and difference.
     """
     warped = warp(ref, enlarge_flow(flow, SCALE))
     cells = F.pixel_unshuffle(warped, SCALE).unflatten(1, (3, SCALE**2))
@@ -74,44 +74,51 @@ def gather_evidence(lr: Tensor, ref: Tensor, flow: Tensor) -> Evidence:
 
 
 class ReferenceFusion(nn.Module):
-    """Weigh what several references show; their order does not matter.
+    """Fuse the evidence of several references, in any order.
 
     Each reference k gets a weight ``c_k exp(g_k) / (1 + sum_j c_j exp(g_j))``
-    per pixel, where c is the confidence of its flow and g is learned from
-    what it shows. The 1 stands for no reference: with confidence 0
-    everywhere nothing is left of any.
+    per pixel, where c is the confidence of its flow and g is learned from its
+    evidence. The 1 stands for no reference: with confidence 0 everywhere, no
+    reference contributes.
 
     Args:
-        channels (int): Width of the features.
+        channels: Width of the features.
+        cues: Number of planes of further evidence, see :meth:`forward`.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, cues: int = 0) -> None:
         super().__init__()
-        self.conv1 = conv3x3(FOLDED + 4, channels)
+        self.conv1 = conv3x3(FOLDED + 4 + cues, channels)
         self.conv2 = conv3x3(channels, channels + 1)
 
     def forward(
-        self, evidence: Evidence, confidence: Tensor, count: int
+        self,
+        evidence: Evidence,
+        confidence: Tensor,
+        count: int,
+        cues: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Fuse.
+        """Fuse the evidence.
 
         Args:
-            evidence (Evidence): Of ``N * count`` references, those of one
-                image side by side.
-            confidence (Tensor): Confidence of their flow
-                (N * count, 1, H, W) in [0, 1].
-            count (int): References per image, K.
+            evidence: Evidence of ``N * count`` references, those of one image
+                side by side.
+            confidence: Confidence of their flow (N * count, 1, H, W) in
+                [0, 1].
+            count: Number of references per image, K.
+            cues: Further evidence (N * count, C, H, W), values near 0 to 1,
+                if the module has inputs for it.
 
         Returns:
-            tuple[Tensor, Tensor, Tensor]: Features (N, C, H, W), detail
-            (N, 48, H, W), and the share of it that comes from references
-            (N, 1, H, W) in [0, 1).
+            Features (N, C, H, W), detail (N, 48, H, W), and the share of it
+            that comes from references (N, 1, H, W) in [0, 1).
         """
         x = torch.cat(
             [
                 _GAIN * evidence.detail,
                 _GAIN * evidence.difference,
                 confidence,
+                *(() if cues is None else (cues,)),
             ],
             1,
         )

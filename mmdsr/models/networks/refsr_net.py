@@ -1,4 +1,4 @@
-"""What all reference-based networks of the package share."""
+"""Common parts of the reference-based networks that match blocks."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,22 +18,21 @@ from mmdsr.models.networks.padding import (
 
 
 class DSROutput(NamedTuple):
-    """All that a reference-based network computes.
+    """All results of a reference-based network.
 
     Args:
-        sr (Tensor): Super-resolved image (N, 3, 4H, 4W), not clamped.
-        depth (Tensor, optional): D_LR that was used (N, 1, H, W).
-        depth_ref (Tensor, optional): D_Ref-down that was used (N, 1, h, w).
-        confidence (Tensor): Match score R of every LR pixel (N, 1, H, W)
-            in [-1, 1].
-        feats (tuple[Tensor, ...]): Encoder features of the padded LR: three
-            levels, or one per residual block.
-        depth_feats (tuple[Tensor, ...], optional): Depth-encoder features
-            of the padded D_LR, likewise.
-        flow (Tensor, optional): Where the reference shows LR, in LR pixels
-            (N, 2, H, W); see :mod:`mmdsr.models.networks.flow`.
-        matched (Matched, optional): The features that were compared, of a
-            network that matches blocks.
+        sr: Super-resolved image (N, 3, 4H, 4W), not clamped.
+        depth: D_LR that was used (N, 1, H, W).
+        depth_ref: D_Ref-down that was used (N, 1, h, w).
+        confidence: Match score R of every LR pixel (N, 1, H, W) in [-1, 1].
+        feats: Encoder features of the padded LR: three levels, or one per
+            residual block.
+        depth_feats: Depth-encoder features of the padded D_LR, in the same
+            order.
+        flow: Where the reference shows LR, in LR pixels (N, 2, H, W); see
+            :mod:`mmdsr.models.networks.flow`.
+        matched: The features that were compared, if the network matches
+            blocks.
     """
 
     sr: Tensor
@@ -47,33 +46,29 @@ class DSROutput(NamedTuple):
 
 
 class Padded(NamedTuple):
-    """The maps of a network as its convolutions take them.
+    """The padded images of a network.
 
     Args:
-        lr (Tensor): LR (N, 3, H, W).
-        ref_down (Tensor): Ref-down (N, 3, h, w).
-        ref (Tensor): Ref (N, 3, 4h, 4w).
-        depth (Tensor, optional): D_LR (N, 1, H, W).
-        depth_ref (Tensor, optional): D_Ref-down (N, 1, h, w).
+        lr: LR (N, 3, H, W).
+        ref_down: Ref-down (N, 3, h, w).
+        ref: Ref (N, 3, 4h, 4w).
     """
 
     lr: Tensor
     ref_down: Tensor
     ref: Tensor
-    depth: Tensor | None = None
-    depth_ref: Tensor | None = None
 
 
 def crop_like(image: Tensor, lr: Tensor, scale: int = 1) -> Tensor:
-    """Cut what padding added: the top-left ``scale`` times ``lr``'s size.
+    """Remove padding: keep the top-left ``scale`` times the size of ``lr``.
 
     Args:
-        image (Tensor): Map (N, C, H', W').
-        lr (Tensor): The LR image before padding (N, 3, H, W).
-        scale (int): Size of ``image`` relative to LR. Defaults to 1.
+        image: Map (N, C, H', W').
+        lr: The LR image before padding (N, 3, H, W).
+        scale: Size of ``image`` relative to LR.
 
     Returns:
-        Tensor: Map (N, C, scale * H, scale * W).
+        Map (N, C, scale * H, scale * W).
     """
     height, width = lr.shape[-2:]
     return image[..., : height * scale, : width * scale]
@@ -85,13 +80,13 @@ def choose_feats(
     """Choose among the features of an encoder.
 
     Args:
-        blocks (Sequence[Sequence[Tensor]]): Features of the blocks of each
-            level, see :meth:`RefEncoder.block_features`.
-        feature_level (str): ``'scale'``: one per level, its last; or
-            ``'block'``: all.
+        blocks: Features of the blocks of each level, see
+            :meth:`RefEncoder.block_features`.
+        feature_level: ``'scale'`` for the last one of each level, ``'block'``
+            for all.
 
     Returns:
-        tuple[Tensor, ...]: The features, fine to coarse.
+        The features, fine to coarse.
 
     Raises:
         ValueError: If ``feature_level`` is unknown.
@@ -102,16 +97,24 @@ def choose_feats(
     return tuple(feat for level in blocks for feat in level)
 
 
-def _arrange(image: Tensor) -> Tensor:
-    """Store a map in the layout in which convolutions are fastest.
+def arrange(image: Tensor, multiple: int) -> Tensor:
+    """Pad a map and store it in the layout in which convolutions are fastest.
 
-    That is channels last, save for training on a CPU: there the backward
-    pass takes more than twice as long in it.
+    That is channels last, except for training on a CPU, where the backward
+    pass takes more than twice as long with it.
+
+    Args:
+        image: Map (N, C, H, W).
+        multiple: Required divisor of both sides.
+
+    Returns:
+        The padded map.
     """
+    image = pad_to_multiple(image, multiple)
     if torch.is_grad_enabled() and not image.is_cuda:
         return image.contiguous()
-    # contiguous() takes a one-channel map for both layouts and leaves it as
-    # it is; its strides decide the layout of all that follows.
+    # For contiguous(), a one-channel map is in both layouts and stays as it
+    # is; its strides determine the layout of everything that follows.
     layout = torch.channels_last
     return torch.empty_like(image, memory_format=layout).copy_(image)
 
@@ -120,17 +123,14 @@ class RefSRNet(nn.Module):
     """Encoder, decoder and padding of a reference-based network.
 
     Args:
-        channels (int or Sequence[int]): Width of all features, or of the
-            encoder's level 1, 2, 3.
-        encoder_blocks (Sequence[int]): Residual blocks per encoder level.
-        decoder_blocks (Sequence[int]): Residual blocks of the decoder.
-        block_size (int): Side of the matched blocks.
+        channels: Width of all features, or of levels 1, 2, 3 of the encoder.
+        encoder_blocks: Residual blocks per encoder level.
+        decoder_blocks: Residual blocks of the decoder.
+        block_size: Side of the matched blocks.
     """
 
     scale = SCALE
-    #: Whether depth maps must be given as inputs.
-    needs_depth = False
-    #: Matching looks at all of the reference, wherever its parts lie.
+    #: Matching looks at the whole reference, wherever its parts lie.
     searches_from_center = False
 
     def __init__(
@@ -145,53 +145,38 @@ class RefSRNet(nn.Module):
         self.decoder = RefDecoder(channels, decoder_blocks)
         self.lr_multiple = lr_multiple(block_size)
 
+    @property
+    def needs_depth(self) -> bool:
+        """Whether depth maps must be given as inputs."""
+        return False
+
     def feature_channels(
         self, feature_level: str = 'scale'
     ) -> tuple[list[int], list[int] | None]:
-        """Return the widths of the features that ``explain`` gives.
+        """Return the widths of the features that ``explain`` returns.
 
         Args:
-            feature_level (str): ``'scale'`` or ``'block'``, as of
-                ``explain``. Defaults to 'scale'.
+            feature_level: ``'scale'`` or ``'block'``, see ``explain``.
 
         Returns:
-            tuple[list[int], list[int] or None]: Of the encoder and of the
-            depth encoder; ``None`` if there is none.
+            Widths of the encoder and of the depth encoder, ``None`` if there
+            is no depth encoder.
         """
-        image = self.encoder.feature_channels(feature_level)
-        if not hasattr(self, 'dmm'):
-            return image, None
-        return image, self.dmm.depth_encoder.feature_channels(feature_level)
+        return self.encoder.feature_channels(feature_level), None
 
-    def pad(
-        self,
-        lr: Tensor,
-        ref_down: Tensor,
-        ref: Tensor,
-        depth: Tensor | None = None,
-        depth_ref: Tensor | None = None,
-    ) -> Padded:
+    def pad(self, lr: Tensor, ref_down: Tensor, ref: Tensor) -> Padded:
         """Pad LR for blocks and pyramid, Ref and Ref-down for the pyramid.
 
         Args:
-            lr (Tensor): LR (N, 3, H, W).
-            ref_down (Tensor): Ref-down (N, 3, h, w).
-            ref (Tensor): Ref (N, 3, Hr, Wr).
-            depth (Tensor, optional): D_LR (N, 1, H, W).
-            depth_ref (Tensor, optional): D_Ref-down (N, 1, h, w).
+            lr: LR (N, 3, H, W).
+            ref_down: Ref-down (N, 3, h, w).
+            ref: Ref (N, 3, Hr, Wr).
 
         Returns:
-            Padded: The padded maps; Ref is four times Ref-down.
+            The padded images; Ref is four times Ref-down.
         """
-        multiples = (self.lr_multiple, PYRAMID, SCALE * PYRAMID)
-        maps = zip(
-            (lr, ref_down, ref, depth, depth_ref),
-            (*multiples, *multiples[:2]),
-            strict=True,
-        )
         return Padded(
-            *(
-                None if x is None else _arrange(pad_to_multiple(x, multiple))
-                for x, multiple in maps
-            )
+            arrange(lr, self.lr_multiple),
+            arrange(ref_down, PYRAMID),
+            arrange(ref, SCALE * PYRAMID),
         )

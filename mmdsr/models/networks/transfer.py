@@ -1,8 +1,8 @@
-"""Pure functions that copy what was matched to the LR grid (Eq. 8).
+"""Pure functions that copy matched features to the LR grid (Eq. 8).
 
 Blocks, match maps and sizes are those of
-:mod:`mmdsr.models.networks.matching`. No patch is ever unfolded at the
-reference's full size; see :func:`transfer`.
+:mod:`mmdsr.models.networks.matching`. No patch is ever unfolded at the full
+size of the reference; see :func:`transfer`.
 """
 
 from collections.abc import Sequence
@@ -18,25 +18,24 @@ from mmdsr.models.networks.matching import (
 )
 
 
-def _neighbour_matches(
+def _neighbor_matches(
     row: Tensor, col: Tensor, grid: BlockGrid
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Where the nine patches that cover a pixel take that pixel from.
+    """Return where the nine patches that cover a pixel take it from.
 
     Args:
-        row (Tensor): Rows of the matches (N, H, W).
-        col (Tensor): Columns of the matches (N, H, W).
-        grid (BlockGrid): The blocks; patches of other blocks do not count.
+        row: Rows of the matches (N, H, W).
+        col: Columns of the matches (N, H, W).
+        grid: The blocks of LR; patches of other blocks do not count.
 
     Returns:
-        tuple[Tensor, Tensor, Tensor]: Rows and columns in Ref-down
-        (N, H, W, 9) and the weights (H, W, 9): one over the number of
-        patches of the block that cover the pixel, or 0.
+        Rows and columns in Ref-down (N, H, W, 9) and the weights (H, W, 9):
+        one over the number of patches of the block that cover the pixel, or 0.
     """
     height, width = row.shape[-2:]
     y = torch.arange(height, device=row.device)[:, None] % grid.height
     x = torch.arange(width, device=row.device) % grid.width
-    rows, cols, inside = [], [], []
+    rows, cols, covers = [], [], []
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             ok = (y + dy >= 0) & (y + dy < grid.height)
@@ -49,8 +48,8 @@ def _neighbour_matches(
             cols.append(
                 torch.where(ok, col.roll((-dy, -dx), (1, 2)) - dx, col)
             )
-            inside.append(ok)
-    inside = torch.stack(inside, -1)
+            covers.append(ok)
+    inside = torch.stack(covers, -1)
     weight = inside / inside.sum(-1, keepdim=True)
     return torch.stack(rows, -1), torch.stack(cols, -1), weight
 
@@ -62,24 +61,22 @@ def transfer(
 
     In the paper, 3s x 3s patches of :math:`B_{Ref}^{s,k}` are put on the LR
     grid and merged (before Eq. 8). For a sub-pixel :math:`t` of LR pixel
-    :math:`u` this is the mean over the neighbours :math:`u + \epsilon` in
+    :math:`u` this is the mean over the neighbors :math:`u + \epsilon` in
     the same block of :math:`E_s[s (m(u + \epsilon) - \epsilon) + t]`, with
     match map ``m``: a weighted sum of rows of s pixels, which an embedding
     bag computes without unfolding anything.
 
     Args:
-        ref_feats (Sequence[Tensor]): Ref features (N, C, s*h, s*w), one per
-            scale s.
-        row (Tensor): Rows of the matches in Ref-down (N, H, W).
-        col (Tensor): Columns of the matches in Ref-down (N, H, W).
-        grid (BlockGrid): The blocks of LR.
+        ref_feats: Ref features (N, C, s*h, s*w), one per scale s.
+        row: Rows of the matches in Ref-down (N, H, W).
+        col: Columns of the matches in Ref-down (N, H, W).
+        grid: The blocks of LR.
 
     Returns:
-        list[Tensor]: Warped features (N, C, s*H, s*W), channels last in
-        memory.
+        Warped features (N, C, s*H, s*W), channels last in memory.
     """
     n, height, width = row.shape
-    rows, cols, weight = _neighbour_matches(row, col, grid)
+    rows, cols, weight = _neighbor_matches(row, col, grid)
     sample = torch.arange(n, device=row.device)[:, None, None, None]
     warped = []
     for feat in ref_feats:
@@ -110,16 +107,16 @@ def transfer(
 def upsample_score(
     score: Tensor, grid: BlockGrid, scale: int, mode: str
 ) -> Tensor:
-    """Enlarge the score map inside each block, the up-arrow of Eq. 8.
+    """Enlarge the score map inside each block, the up arrow of Eq. 8.
 
     Args:
-        score (Tensor): Scores (N, 1, H, W).
-        grid (BlockGrid): The blocks of LR.
-        scale (int): Factor s.
-        mode (str): ``'bicubic'`` (paper) or ``'bilinear'`` (released code).
+        score: Scores (N, 1, H, W).
+        grid: The blocks of LR.
+        scale: Factor s.
+        mode: ``'bicubic'`` (paper) or ``'bilinear'`` (released code).
 
     Returns:
-        Tensor: Scores (N, 1, s*H, s*W).
+        Scores (N, 1, s*H, s*W).
     """
     if scale == 1:
         return score

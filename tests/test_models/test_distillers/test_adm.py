@@ -334,5 +334,5 @@ def test_unknown_options(option, message):
 
 
 def test_no_features():
-    with pytest.raises(ValueError, match='both sides'):
+    with pytest.raises(ValueError, match='both networks'):
         ADM((), (4,))

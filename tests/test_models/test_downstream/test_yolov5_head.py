@@ -213,7 +213,7 @@ def test_overlapping_boxes_are_suppressed_per_class():
 
 
 def test_levels_must_agree():
-    with pytest.raises(ValueError, match='equally many'):
+    with pytest.raises(ValueError, match='same number of levels'):
         YOLOv5Head(3, in_channels=(4, 4), strides=(8, 16, 32))
 
 

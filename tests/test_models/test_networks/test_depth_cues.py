@@ -6,13 +6,14 @@ import torch
 
 from mmdsr.models.networks.depth_cues import (
     depth_consistency,
+    depth_evidence,
     depth_ratio,
     magnification,
     rigid_depth_ratio,
 )
 from mmdsr.models.networks.flow import warp
-from mmdsr.sim.correspondence import View, correspondence
-from mmdsr.sim.geometry import rotation
+from mmdsr.sim.data.correspondence import View, correspondence
+from mmdsr.sim.trace.geometry import rotation
 
 SIZE = (60, 84)
 NEAR = 0.25
@@ -140,6 +141,30 @@ def test_consistency_tells_false_flows():
     assert shown[right & seen].mean() > 0.97
     # A false place in the same depth passes; a tube has a ring of them.
     assert shown[~right & seen].mean() < 0.3
+
+
+def test_evidence_lays_the_cues_side_by_side():
+    (depth, depth_ref, flow, _), _ = tube('step')
+    depth[..., :9], depth_ref[..., :5, :] = torch.nan, torch.nan
+    planes = depth_evidence(flow, depth, depth_ref)
+    assert planes.shape == (1, 3, *SIZE) and planes.isfinite().all()
+    zeroed = depth.nan_to_num(), depth_ref.nan_to_num()
+    shown, known = depth_consistency(flow, *zeroed)
+    assert torch.equal(planes[:, :1], shown)
+    assert torch.equal(planes[:, 1:2], known)
+    assert not planes[..., :9].any()
+    expected = np.log2(magnification(flow, *zeroed).numpy()).clip(-2, 2)
+    np.testing.assert_allclose(planes[:, 2:], expected, atol=1e-5)
+    # The camera went forward: what is known is larger in the reference.
+    assert planes[:, 2:][known > 0].median() > 0.05
+
+
+def test_the_fit_of_an_image_does_not_depend_on_its_batch():
+    rng = torch.Generator().manual_seed(0)
+    ratio, weight, depth = torch.rand(3, 2, 1, 12, 17, generator=rng) + 0.1
+    both = rigid_depth_ratio(ratio, weight, depth)
+    turned = rigid_depth_ratio(ratio.flip(0), weight.flip(0), depth.flip(0))
+    torch.testing.assert_close(turned.flip(0), both)
 
 
 def test_unknown_depth():

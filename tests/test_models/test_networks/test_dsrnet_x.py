@@ -227,6 +227,60 @@ def test_given_flow():
         net(lr, ref)
 
 
+def depths(batch=1, lr=(17, 23), ref=(16, 20), seed=3):
+    generator = torch.Generator().manual_seed(seed)
+    return (
+        0.1 + 0.8 * torch.rand(batch, 1, *lr, generator=generator),
+        0.1 + 0.8 * torch.rand(batch, 1, *ref, generator=generator),
+    )
+
+
+@torch.no_grad()
+def test_depth_as_evidence():
+    net = make(depth_cues=True)
+    assert net.needs_depth and not make().needs_depth
+    lr, ref = images()
+    depth, depth_ref = depths()
+    maps = dict(depth=depth, depth_ref=depth_ref)
+    sr = net(lr, ref, **maps)
+    unknown = {key: torch.full_like(m, torch.nan) for key, m in maps.items()}
+    blind = net(lr, ref, **unknown)
+    assert sr.isfinite().all() and blind.isfinite().all()
+    assert (sr - blind).abs().max() > 1e-4
+    # Unknown is what the evidence calls unknown, in one map or both.
+    unknown['depth'] = depth
+    torch.testing.assert_close(net(lr, ref, **unknown), blind)
+    # Without a reference nothing is asked of depth.
+    assert torch.equal(net(lr), net(lr, None, **maps))
+    refs = torch.rand(1, 3, 3, 64, 80)
+    many = dict(depth=depth, depth_ref=torch.rand(1, 3, 1, 16, 20))
+    several = net(lr, refs, **many)
+    order = [2, 0, 1]
+    many['depth_ref'] = many['depth_ref'][:, order]
+    turned = net(lr, refs[:, order], **many)
+    torch.testing.assert_close(turned, several, atol=1e-4, rtol=0)
+    for broken, match in (
+        (dict(depth=depth), 'needs depth maps'),
+        (dict(depth=depth[..., 1:], depth_ref=depth_ref), 'depth must'),
+        (dict(depth=depth, depth_ref=depth), 'depth_ref must'),
+    ):
+        with pytest.raises(ValueError, match=match):
+            net(lr, ref, **broken)
+
+
+@torch.no_grad()
+def test_an_aligner_that_takes_depth_gets_it():
+    net = make(aligner=dict(ALIGNER, depth_input=True))
+    lr, ref = images()
+    depth, depth_ref = depths()
+    assert net.needs_depth
+    output = net.explain(lr, ref, depth=depth, depth_ref=depth_ref)
+    flow, _ = net.aligner(lr, ref, None, depth, depth_ref)
+    assert torch.equal(output.flow, flow)
+    other = net.explain(lr, ref, depth=1 - depth, depth_ref=depth_ref)
+    assert not torch.equal(other.flow, flow)
+
+
 def test_refuses():
     net = make()
     lr, ref = images()
@@ -240,7 +294,7 @@ def test_refuses():
             'confidence must have',
         ),
         (dict(ref=torch.rand(2, 3, 64, 80)), 'batch size'),
-        (dict(ref=torch.rand(1, 0, 3, 64, 80)), 'no reference'),
+        (dict(ref=torch.rand(1, 0, 3, 64, 80)), 'at least one reference'),
         (dict(ref=torch.rand(1, 3, 8, 80)), 'at least 16'),
         (dict(ref_down=torch.rand(1, 3, 9, 9)), 'ref_down'),
     ):
@@ -250,6 +304,8 @@ def test_refuses():
         net(lr[..., :8])
     with pytest.raises(ValueError, match='unused'):
         make(use_reference=False)
+    with pytest.raises(ValueError, match='depth is unused'):
+        make(aligner=None, use_reference=False, depth_cues=True)
 
 
 def test_trunk_alone():

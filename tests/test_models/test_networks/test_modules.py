@@ -107,7 +107,7 @@ def test_level_widths():
     assert level_widths(8) == (8, 8, 8)
     assert level_widths([8, 16, 40]) == (8, 16, 40)
     for wrong in ((8, 16), (8, 16, 0), -1):
-        with pytest.raises(ValueError, match='one width, or three'):
+        with pytest.raises(ValueError, match='one width, or those'):
             level_widths(wrong)
 
 

@@ -32,7 +32,7 @@ load_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=img_scale, keep_ratio=True),
-    # The largest stride of YOLOv5, and the grey of YOLO's padding.
+    # The largest stride of YOLOv5, and the gray of YOLO's padding.
     dict(type='Pad', size_divisor=32, pad_val=dict(img=(114.0, 114.0, 114.0))),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),

@@ -1,0 +1,63 @@
+"""What a record needs to know about the program and its results."""
+
+from datetime import datetime, timezone
+from importlib import metadata
+
+import numpy as np
+
+from mmdsr.evidence.record import SEEN, Frame, Kind, Reference
+from mmdsr.version import __version__
+
+_PACKAGES = {'torch': 'torch', 'pillow': 'Pillow'}
+
+
+def versions(video: bool = False) -> dict[str, str]:
+    """Return the version of each package that pixels depend on.
+
+    Args:
+        video: Whether frames were decoded and encoded by PyAV.
+    """
+    import cv2
+
+    packages = {**_PACKAGES, 'av': 'av'} if video else _PACKAGES
+    return {
+        'mmdsr': __version__,
+        'opencv': cv2.__version__,
+        **{key: metadata.version(name) for key, name in packages.items()},
+    }
+
+
+def now() -> str:
+    """Return the time in UTC as a record has it."""
+    return datetime.now(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+def describe_frame(
+    reference: Reference,
+    confidence: np.ndarray | None,
+    kind: Kind | None,
+    tile: int | None = None,
+    index: int = 0,
+    time: float | None = None,
+) -> Frame:
+    """Sum up how a picture was made.
+
+    Args:
+        reference: What detail may have been taken from.
+        confidence: How much of it was, (H, W) float in [0, 1]; ``None``
+            without a reference.
+        kind: What the confidence is; ``None`` if there never is one.
+        tile: Side of the tiles, ``None`` for the whole picture.
+        index: Which frame of the source.
+        time: Its seconds in the source, ``None`` for an image.
+
+    Returns:
+        Its line in a record; numbers with four digits.
+    """
+    if confidence is None:
+        return Frame(index, time, reference, None, 0.0, tile)
+    mean = min(max(float(confidence.mean(dtype=np.float64)), 0.0), 1.0)
+    seen = None
+    if kind == 'share':
+        seen = round(float((confidence >= SEEN).mean()), 4)
+    return Frame(index, time, reference, round(mean, 4), seen, tile)

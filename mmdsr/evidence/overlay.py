@@ -1,0 +1,97 @@
+"""The confidence picture: what was seen in a reference, what is inferred.
+
+Blue and orange are told apart with any common color vision; a white line
+around what was seen is there for those who see no colors at all.
+"""
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mmdsr.evidence.record import SEEN, Kind
+
+#: Of Okabe and Ito's palette, RGB.
+SEEN_COLOR = (0, 114, 178)
+INFERRED_COLOR = (230, 159, 0)
+#: Share of the picture that shines through its color.
+_THROUGH = 0.5
+_GAP, _TEXT, _BAR = 8, 16, 18
+_LEAST_WIDTH = 420
+
+
+def draw_confidence(
+    image: np.ndarray,
+    confidence: np.ndarray | None,
+    kind: Kind | None,
+    reference: str,
+) -> np.ndarray:
+    """Color a result by where its detail comes from, with a legend below.
+
+    Args:
+        image: The result (H, W, 3) or (H, W, 4), RGB or RGBA, uint8.
+        confidence: Confidence in the reference (h, w), float in [0, 1],
+            enlarged bilinearly; ``None`` without a reference.
+        kind: What the confidence is; ``None`` if there never is one.
+        reference: What to call the reference, or why there was none.
+
+    Returns:
+        (H + legend, max(W, 420), 3) uint8 RGB.
+    """
+    height, width = image.shape[:2]
+    share = np.zeros((1, 1), np.float32)
+    if confidence is not None:
+        share = np.asarray(confidence, np.float32)
+    seen = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
+    rgb = np.ascontiguousarray(image[..., :3])
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    full = 1.0 if kind == 'score' else 2 * SEEN
+    levels = np.rint((seen / full).clip(0, 1) * 255).astype(np.uint8)
+    picture = cv2.addWeighted(
+        cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB),
+        _THROUGH,
+        cv2.LUT(cv2.merge([levels] * 3), _table()),
+        1 - _THROUGH,
+        0,
+    )
+    if confidence is not None and kind == 'score':
+        ends = 'unlike the reference', 'like the reference'
+        said = 'what was taken from the reference is not known'
+    else:
+        ends = 'inferred', 'seen in the reference'
+        mask = (seen >= SEEN).astype(np.uint8)
+        lines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, lines, -1, (255, 255, 255), 1)
+        said = f'{float((share >= SEEN).mean()):.0%} seen'
+    # A name may have line breaks.
+    text = ' '.join(f'{said}; reference: {reference}'.split())
+    legend = _legend(max(width, _LEAST_WIDTH), ends, text)
+    canvas = np.zeros((height + len(legend), legend.shape[1], 3), np.uint8)
+    canvas[:height, :width] = picture
+    canvas[height:] = legend
+    return canvas
+
+
+def _table() -> np.ndarray:
+    """Color of each level (256, 1, 3), from inferred to seen."""
+    share = np.linspace(0, 1, 256)[:, None]
+    colors = (1 - share) * INFERRED_COLOR + share * SEEN_COLOR
+    return np.rint(colors).astype(np.uint8)[:, None]
+
+
+def _legend(width: int, ends: tuple[str, str], text: str) -> np.ndarray:
+    """Draw the colors from left to right, and what they mean."""
+    rows = 4 * _GAP + _BAR + 2 * _TEXT
+    legend = np.zeros((rows, width, 3), np.uint8)
+    bar = cv2.resize(_table().transpose(1, 0, 2), (width - 2 * _GAP, _BAR))
+    legend[_GAP : _GAP + _BAR, _GAP : width - _GAP] = bar
+    picture = Image.fromarray(legend)
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(_TEXT - 3)
+    below, (left, right) = 2 * _GAP + _BAR, ends
+    draw.text((_GAP, below), left, fill='white', font=font)
+    start = width - _GAP - draw.textlength(right, font=font)
+    draw.text((start, below), right, fill='white', font=font)
+    while draw.textlength(text, font=font) > width - 2 * _GAP:
+        text = f'{text.removesuffix("...")[:-1]}...'
+    draw.text((_GAP, below + _TEXT + _GAP), text, fill='white', font=font)
+    return np.asarray(picture)

@@ -1,0 +1,65 @@
+"""Files beside a result: its record, and its confidence picture."""
+
+from pathlib import Path
+
+from mmdsr.errors import EvidenceError
+from mmdsr.evidence.record import Record, from_json
+
+#: Bytes of a side-car; more is none.
+_LARGEST = 2**26
+_OVERLAY = '.confidence.png'
+
+
+def sidecar_path(result: Path) -> Path:
+    """Return the side-car of a result: ``NAME.png.json`` of ``NAME.png``.
+
+    The suffix of the result stays, so that ``a.png`` and ``a.mp4`` have two
+    side-cars and no image can claim ``manifest.json``.
+
+    Args:
+        result: The file.
+    """
+    return result.with_name(f'{result.name}.json')
+
+
+def overlay_path(result: Path) -> Path:
+    """Return the confidence picture: ``NAME.confidence.png``.
+
+    Args:
+        result: The file of the result, ``NAME.png``.
+    """
+    return result.with_name(f'{result.stem}{_OVERLAY}')
+
+
+def is_overlay(path: Path) -> bool:
+    """Tell whether a file is named as a confidence picture.
+
+    Args:
+        path: The file.
+    """
+    return path.name.endswith(_OVERLAY)
+
+
+def read_sidecar(path: Path, edited: bool = False) -> Record:
+    """Read a side-car.
+
+    Args:
+        path: The file.
+        edited: Whether to read one whose checksum is wrong.
+
+    Returns:
+        What it records.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        EvidenceError: If it is no record, or was edited.
+        OSError: If it cannot be read.
+    """
+    # A pipe would be waited for.
+    if path.exists() and not path.is_file():
+        raise EvidenceError(f'{path.name} is no record of a result: no file.')
+    if path.stat().st_size > _LARGEST:
+        raise EvidenceError(
+            f'{path.name} is no record of a result: too large.'
+        )
+    return from_json(path.read_bytes(), path.name, edited)

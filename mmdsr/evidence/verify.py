@@ -1,0 +1,273 @@
+"""Checking a result against its records and its source."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmdsr.errors import (
+    EditedRecordError,
+    EvidenceError,
+    MissingExtraError,
+    VideoError,
+)
+from mmdsr.evidence.digests import pixels_digest, video_digest
+from mmdsr.evidence.embedding import read_png, read_tags
+from mmdsr.evidence.record import Record, differences, embedded, show
+from mmdsr.evidence.sidecar import (
+    is_overlay,
+    overlay_path,
+    read_sidecar,
+    sidecar_path,
+)
+from mmdsr.io.checksums import digest
+from mmdsr.io.frames import natural_key, real_path, shown
+from mmdsr.io.manifest import MANIFEST
+
+#: Suffixes of the files that are written as results.
+IMAGES, VIDEOS = ('.png',), ('.mp4', '.mkv')
+#: Fields that are named where two records differ.
+_MOST = 3
+
+
+@dataclass
+class Verdict:
+    """What a check has found.
+
+    Attributes:
+        name: Name of the result, seen from its folder.
+        problems: What is wrong, one line each; empty if all is as recorded.
+        record: What is recorded, if any record can be read.
+        source_checked: Whether the source was compared, too.
+    """
+
+    name: str
+    problems: list[str] = field(default_factory=list)
+    record: Record | None = None
+    source_checked: bool = False
+
+
+@dataclass
+class _Found:
+    """What can be read of a result.
+
+    Attributes:
+        size: Width and height.
+        pixels_sha256: Digest of the pixels.
+        tags: Its metadata.
+    """
+
+    size: tuple[int, int]
+    pixels_sha256: str
+    tags: Mapping[str, str]
+
+
+def verify(result: Path, source: Path | None = None) -> Verdict:
+    """Check one result.
+
+    Args:
+        result: An image or a video.
+        source: The file that it is said to be made of, or a folder that
+            holds it. Defaults to None: not compared.
+
+    Returns:
+        What was found. Without any record that can be read, its ``record``
+        is ``None``.
+
+    Raises:
+        FileNotFoundError: If there is no such result.
+    """
+    verdict = Verdict(shown(result.name))
+    say = verdict.problems.append
+    if not result.is_file():
+        if not sidecar_path(result).is_file():
+            raise FileNotFoundError(f'There is no result {shown(result)}.')
+        say('the result is missing, its side-car is there')
+        return verdict
+    sidecar, edited = _read_sidecar(result, say)
+    found = _read_result(result, say)
+    own = _read_own(found, say) if found is not None else None
+    verdict.record = sidecar or own
+    if sidecar is not None and own is not None:
+        _compare(sidecar, own, say)
+    elif sidecar is not None and found is not None:
+        say('its own metadata hold no record that can be read')
+    # Where the side-car was edited, the file itself is believed.
+    trusted = own if edited and own is not None else sidecar or own
+    if trusted is None:
+        return verdict
+    if found is not None:
+        _check_pixels(found, sidecar or trusted, trusted, say)
+    if sidecar is not None:
+        _check_file(result, sidecar, say)
+    _check_overlay(result, trusted, say)
+    if source is not None:
+        verdict.source_checked = True
+        _check_source(trusted, source, say)
+    return verdict
+
+
+def verify_folder(root: Path, source: Path | None = None) -> Iterator[Verdict]:
+    """Check all results in a folder and below, in natural order.
+
+    Args:
+        root: The folder.
+        source: Folder of the sources, laid out like it. Defaults to None.
+
+    Yields:
+        What was found about each.
+
+    Raises:
+        FileNotFoundError: If there is no result.
+    """
+    results = _find_results(root)
+    if not results:
+        raise FileNotFoundError(
+            f'{shown(root)} holds no results ({", ".join(IMAGES + VIDEOS)}).'
+        )
+    for name in results:
+        below = source
+        if source is not None and source.is_dir():
+            below = source / name.parent
+        verdict = verify(root / name, below)
+        verdict.name = shown(name)
+        yield verdict
+
+
+def _find_results(root: Path) -> list[Path]:
+    """List the results, and those of which the side-car alone is left."""
+    found = set()
+    for folder, below, names in os.walk(root):
+        below[:] = [name for name in below if not name.startswith('.')]
+        for name in names:
+            path = Path(folder) / name
+            if name.startswith('.') or name == MANIFEST:
+                continue
+            if path.suffix == '.json':
+                path = path.with_suffix('')
+            if path.suffix.lower() not in IMAGES + VIDEOS:
+                continue
+            if is_overlay(path) and not sidecar_path(path).is_file():
+                base = path.name.removesuffix('.confidence.png')
+                ends = [e + j for e in IMAGES + VIDEOS for j in ('', '.json')]
+                if any(f'{base}{end}' in names for end in ends):
+                    continue
+            found.add(path.relative_to(root))
+    return sorted(found, key=lambda path: natural_key(str(path)))
+
+
+def _read_sidecar(
+    result: Path, say: Callable[[str], None]
+) -> tuple[Record | None, bool]:
+    """Read the side-car; tell whether it was edited."""
+    path = sidecar_path(result)
+    try:
+        return read_sidecar(path), False
+    except FileNotFoundError:
+        say(f'the side-car {shown(path.name)} is missing')
+    except EditedRecordError as error:
+        say(f'side-car: {error}')
+        return read_sidecar(path, edited=True), True
+    except (EvidenceError, OSError) as error:
+        say(f'side-car: {error}')
+    return None, False
+
+
+def _read_result(result: Path, say: Callable[[str], None]) -> _Found | None:
+    try:
+        if result.suffix.lower() in VIDEOS:
+            return _read_video(result)
+        pixels, tags = read_png(result)
+    except (VideoError, MissingExtraError, OSError, ValueError) as error:
+        say(f'the result cannot be read: {_line(error)}')
+        return None
+    height, width = pixels.shape[:2]
+    return _Found((width, height), pixels_digest(pixels), tags)
+
+
+def _read_video(result: Path) -> _Found:
+    from mmdsr.video.reader import probe
+
+    info = probe(result, sar='keep')
+    total, _ = video_digest(result)
+    return _Found((info.width, info.height), total, info.tags or {})
+
+
+def _read_own(found: _Found, say: Callable[[str], None]) -> Record | None:
+    try:
+        return read_tags(found.tags, 'the metadata of the result')
+    except EvidenceError as error:
+        say(str(error))
+        return None
+
+
+def _compare(sidecar: Record, own: Record, say: Callable[[str], None]) -> None:
+    """Compare both records, as far as a file can hold one of itself."""
+    found = differences(embedded(sidecar), own)
+    if found:
+        more = f', and {len(found) - _MOST} more' if found[_MOST:] else ''
+        say(
+            'side-car and metadata differ, one of them is of another result '
+            f'or was edited: {"; ".join(found[:_MOST])}{more} (there: '
+            'side-car, here: metadata)'
+        )
+
+
+def _check_pixels(
+    found: _Found, sidecar: Record, own: Record, say: Callable[[str], None]
+) -> None:
+    """Compare the pixels with what the records say of them."""
+    for record in (own, sidecar):
+        output = record.output
+        if output.pixels_sha256 is None:
+            continue
+        if found.size != (output.width, output.height):
+            say(
+                f'the pixels were changed: {found.size[0]}x{found.size[1]} '
+                f'of them, not {output.width}x{output.height}'
+            )
+            return
+        if found.pixels_sha256 != output.pixels_sha256:
+            say('the pixels were changed')
+            return
+
+
+def _check_file(
+    result: Path, record: Record, say: Callable[[str], None]
+) -> None:
+    output = record.output
+    if shown(result.name) != output.name:
+        say(f'the result was renamed; it was {show(output.name)}')
+    if output.file_sha256 is not None and digest(result) != output.file_sha256:
+        say('the file was changed: its SHA-256 is not that of the side-car')
+
+
+def _check_overlay(
+    result: Path, record: Record, say: Callable[[str], None]
+) -> None:
+    wanted = record.output.confidence
+    path = overlay_path(result)
+    if wanted is None:
+        return
+    if not path.is_file():
+        say(f'the confidence picture {shown(path.name)} is missing')
+    elif digest(path) != wanted.sha256:
+        say(f'the confidence picture {shown(path.name)} was changed')
+
+
+def _check_source(
+    record: Record, source: Path, say: Callable[[str], None]
+) -> None:
+    name = record.source.name
+    path = source / name if source.is_dir() else source
+    try:
+        if not path.is_file():
+            say(f'there is no source {show(name)} in {shown(source)}')
+        elif digest(path) != record.source.sha256:
+            say(f'the source is another one: {shown(real_path(path))}')
+    except OSError as error:
+        say(f'the source cannot be read: {_line(error)}')
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,222 @@
+"""Writing a result with the evidence of how it was made."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mmdsr.evidence import record as evidence
+from mmdsr.evidence.collect import describe_frame, now, versions
+from mmdsr.evidence.digests import pixels_digest
+from mmdsr.evidence.embedding import png_texts
+from mmdsr.evidence.mark import draw_mark
+from mmdsr.evidence.options import EvidenceOptions
+from mmdsr.evidence.overlay import draw_confidence
+from mmdsr.evidence.sidecar import overlay_path, sidecar_path
+from mmdsr.inference.jobs import Job
+from mmdsr.inference.journal import Journal, Record, Stamp, stamp
+from mmdsr.inference.super_resolver import SuperResolver
+from mmdsr.io.files import whole_file
+from mmdsr.io.frames import shown
+from mmdsr.io.images import save_png
+from mmdsr.io.pictures import Picture
+
+#: Why there is no reference, by the policy.
+_WHY_NONE = {
+    'upscaled': 'none was asked for; the image itself, enlarged, stands for '
+    'it',
+    'self': 'none was asked for; the image itself stands for it',
+    'neighbor': 'there is no frame beside it',
+}
+_WHY_THIS = {
+    'neighbor': 'the frame beside it',
+    'file': 'the file of that name',
+}
+
+
+def describe_settings(
+    resolver: SuperResolver, device: str
+) -> dict[str, evidence.Value]:
+    """Say what pixels depend on besides the image and the weights.
+
+    Args:
+        resolver: What enlarges.
+        device: Where.
+
+    Returns:
+        Settings for a record.
+    """
+    settings: dict[str, evidence.Value] = dict(resolver.describe())
+    if resolver.weights_file is None:
+        return settings
+    settings['network_digest'] = settings.pop('weights')
+    return {
+        **settings,
+        'device': str(device),
+        'batch': resolver.batch_size(device),
+        'confidence': resolver.confidence_kind,
+        'seen_from': evidence.SEEN
+        if resolver.confidence_kind == 'share'
+        else None,
+    }
+
+
+def describe_reference(
+    resolver: SuperResolver, path: str | Path | None, sha256: str | None
+) -> evidence.Reference:
+    """Say what reference an image has, or why none.
+
+    Args:
+        resolver: What enlarges.
+        path: File of the reference, if there is one.
+        sha256: Of that file.
+
+    Returns:
+        Its part of a record.
+    """
+    policy = resolver.references.policy
+    if path is not None:
+        name = shown(Path(path).name)
+        return evidence.Reference(name, sha256, _WHY_THIS[policy])
+    why = _WHY_NONE.get(policy, '')
+    if resolver.interpolation is not None:
+        why = 'an interpolation takes none'
+    return evidence.Reference(None, None, why)
+
+
+class ResultWriter:
+    """Writes results, their records and confidence pictures.
+
+    Args:
+        resolver: What they are made with.
+        journal: What is known about the files.
+        options: What evidence is asked for.
+        device: Where they are computed.
+    """
+
+    def __init__(
+        self,
+        resolver: SuperResolver,
+        journal: Journal,
+        options: EvidenceOptions,
+        device: str,
+    ) -> None:
+        self.resolver = resolver
+        self.journal = journal
+        self.options = options
+        weights = resolver.weights_file
+        self._weights = weights and evidence.NamedFile(*weights)
+        self._settings = describe_settings(resolver, device)
+        self._versions = versions()
+
+    def beside(self, job: Job) -> list[str]:
+        """Name what is to lie beside a result, seen from the folder.
+
+        Args:
+            job: What is done.
+        """
+        paths = []
+        if self.options.confidence:
+            paths.append(overlay_path(job.target))
+        if self.options.sidecar:
+            paths.append(sidecar_path(job.target))
+        return [self._key(path) for path in paths]
+
+    def write(
+        self,
+        job: Job,
+        picture: Picture,
+        source: Stamp,
+        reference: Stamp | None,
+        pixels: np.ndarray,
+        confidence: np.ndarray | None,
+        tile: int | None,
+    ) -> Record:
+        """Write a result and all that belongs to it, or nothing.
+
+        Args:
+            job: What is done.
+            picture: The image.
+            source: Its file.
+            reference: The file of its reference, if any.
+            pixels: The result (H, W, 3), RGB uint8; it may be changed.
+            confidence: Confidence in the reference (h, w) in [0, 1], if any.
+            tile: Side of the tiles, ``None`` for the whole image.
+
+        Returns:
+            The line of the journal.
+
+        Raises:
+            OSError: If a file cannot be written.
+            ValueError: If the result is too small for the mark.
+        """
+        notes = [picture.note]
+        if picture.alpha is not None:
+            notes.append('transparency enlarged bicubically')
+            pixels = _with_alpha(pixels, picture.alpha)
+        note = ', '.join(filter(None, notes))
+        if self.options.mark is not None:
+            draw_mark(pixels, self.options.mark)
+        seen_in = describe_reference(
+            self.resolver,
+            reference and reference.path,
+            reference and reference.sha256,
+        )
+        target, beside = job.target, {}
+        kind = self.resolver.confidence_kind
+        sidecar, overlay = sidecar_path(target), overlay_path(target)
+        with ExitStack() as stack:
+            # The first one gets its name last: where the result is, the rest
+            # is, too.
+            own = stack.enter_context(whole_file(target))
+            named = None
+            if self.options.confidence:
+                temporary = stack.enter_context(whole_file(overlay))
+                name = seen_in.name or f'none ({seen_in.why})'
+                drawn = draw_confidence(pixels, confidence, kind, name)
+                save_png(temporary, drawn)
+                made = beside[self._key(overlay)] = stamp(temporary, shown='')
+                named = evidence.NamedFile(shown(overlay.name), made.sha256)
+            output = evidence.Output(
+                shown(target.name),
+                'image',
+                pixels.shape[1],
+                pixels.shape[0],
+                pixels_digest(pixels),
+                confidence=named,
+            )
+            record = evidence.Record(
+                now(),
+                evidence.Source(shown(job.source.name), source.sha256, note),
+                self._weights,
+                self._versions,
+                self._settings,
+                self.options.mark,
+                output,
+                (describe_frame(seen_in, confidence, kind, tile),),
+            )
+            save_png(own, pixels, png_texts(record))
+            result = stamp(own, shown='')
+            if self.options.sidecar:
+                output = replace(output, file_sha256=result.sha256)
+                text = evidence.to_json(replace(record, output=output))
+                temporary = stack.enter_context(whole_file(sidecar))
+                temporary.write_text(f'{text}\n', encoding='ascii')
+                beside[self._key(sidecar)] = stamp(temporary, shown='')
+            line = Record(
+                job.key, source, reference, result, note, picture.count, beside
+            )
+            self.journal.add(line)
+            self.journal.remove_beside(job.key, keep=beside)
+        return line
+
+    def _key(self, path: Path) -> str:
+        return path.relative_to(self.journal.root).as_posix()
+
+
+def _with_alpha(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    size = pixels.shape[1], pixels.shape[0]
+    large = Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC)
+    return np.dstack([pixels, np.asarray(large)])

@@ -1,0 +1,175 @@
+"""An image and its reference, how they are run and what comes out."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmdsr.inference import tiling
+from mmdsr.inference.references import enlarged
+from mmdsr.models.networks.padding import MIN_SIZE
+
+#: What a tile sees of its own enlargement on each side, in pixels of LR. A
+#: match lies at the same place, and a reference of that width gives the
+#: windows of the whole image: with 16 or 32 more pixels, the mean difference
+#: from it rose from 0.06 to 0.11 of 255 (256x256 pixels in tiles of 128).
+_OWN_MARGIN = 0
+#: A tile and its part of the reference, RGB (3, h, w) in 0..1.
+Part: TypeAlias = tuple[Tensor, Tensor]
+
+
+@dataclass
+class Settings:
+    """How a network is run.
+
+    Args:
+        scale: How much it enlarges.
+        multiple: What the start of a tile must be divisible by.
+        tile: Side of a tile, ``'auto'``, or ``None`` for the whole image.
+        overlap: Pixels that neighboring tiles share at least.
+        batch: Images or tiles at a time, ``None`` to choose.
+        precision: One of ``PRECISIONS``.
+        centered: Whether the network searches for LR from the center of the
+            reference outwards: a tile then sees the part of the reference at
+            its own place, and its neighbors take over where the match leaves
+            it.
+        explain: Whether to ask the network for its confidence in a
+            reference, where there is one. Defaults to False.
+    """
+
+    scale: int
+    multiple: int
+    tile: str | int | None
+    overlap: int
+    batch: int | None
+    precision: str
+    centered: bool = False
+    explain: bool = False
+
+
+class Enlarged(NamedTuple):
+    """An image as it comes out.
+
+    Args:
+        pixels: BGR (3, H * scale, W * scale) in uint8.
+        trust: Confidence of each pixel of LR in the reference (H, W) in
+            uint8, of 255; ``None`` without a reference, or if it was not
+            asked for.
+        tile: Side of the tiles; ``None`` for the whole image at once.
+    """
+
+    pixels: Tensor
+    trust: Tensor | None = None
+    tile: int | None = None
+
+    @property
+    def confidence(self) -> np.ndarray | None:
+        """The same confidence (H, W) in [0, 1], float32."""
+        if self.trust is None:
+            return None
+        return self.trust.cpu().numpy().astype(np.float32) / 255
+
+
+@dataclass
+class ImagePair:
+    """An image and its reference, of which parts are taken.
+
+    Args:
+        image: BGR (3, H, W) in 0..255.
+        reference: Likewise, or what replaces it: ``'upscaled'``, ``'self'``,
+            or ``'none'`` for a network that does without one: it gets LR
+            itself instead.
+        name: What to call the image in messages.
+    """
+
+    image: Tensor
+    reference: Tensor | str
+    name: str = 'an image'
+
+    def __post_init__(self) -> None:
+        # Grown before cutting, as the network refuses smaller images.
+        self.lr = _grow(self.image)
+        # What replaces a reference shows nothing that LR does not.
+        self.has_reference = isinstance(self.reference, Tensor)
+        if isinstance(self.reference, Tensor):
+            self.reference = _grow(self.reference.to(self.image.device))
+        elif self.reference == 'self':
+            self.reference = self.lr
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of what the network sees."""
+        height, width = self.lr.shape[-2:]
+        return height, width
+
+    def ref_size(self, scale: int) -> tuple[int, int]:
+        """Return height and width of the reference."""
+        if isinstance(self.reference, Tensor):
+            height, width = self.reference.shape[-2:]
+            return height, width
+        height, width = self.size
+        if self.reference == 'none':
+            return height, width
+        return height * scale, width * scale
+
+    def margin(self, side: int, centered: bool = False) -> int:
+        """Return how far a tile sees its reference on each side.
+
+        Args:
+            side: Largest side of the tiles.
+            centered: See :class:`Settings`. Defaults to False.
+
+        Returns:
+            Pixels of the image.
+        """
+        if centered or isinstance(self.reference, str):
+            return _OWN_MARGIN
+        return side // 2
+
+    def overlap(self, side: int, settings: Settings) -> int:
+        """Return how much neighboring tiles share at least.
+
+        Args:
+            side: Side of the tiles.
+            settings: How the network is run.
+
+        Returns:
+            Pixels of the image.
+        """
+        if settings.centered and isinstance(self.reference, Tensor):
+            return max(settings.overlap, side // 4)
+        return settings.overlap
+
+    def cut(self, tile: tiling.Tile, side: int, settings: Settings) -> Part:
+        """Return a tile and its part of the reference, RGB in 0..1."""
+        scale = settings.scale
+        lr = _grow(_to_rgb(tiling.crop(self.lr, tile)))
+        if isinstance(self.reference, str) and self.reference == 'none':
+            return lr, lr
+        window = tiling.reference_window(
+            tile,
+            self.size,
+            self.ref_size(scale),
+            self.margin(side, settings.centered),
+        )
+        if isinstance(self.reference, Tensor):
+            ref = tiling.crop(self.reference, window)
+        else:
+            ref = enlarged(self.lr, window, scale)
+        return lr, _grow(_to_rgb(ref))
+
+
+def _to_rgb(image: Tensor) -> Tensor:
+    """Turn BGR in 0..255 into RGB in 0..1."""
+    return image.flip(0).float().clamp(0, 255) / 255
+
+
+def _grow(image: Tensor) -> Tensor:
+    """Replicate the last row and column up to the networks' minimum size."""
+    bottom, right = (max(0, MIN_SIZE - side) for side in image.shape[-2:])
+    if not bottom and not right:
+        return image
+    grown = F.pad(image[None].float(), (0, right, 0, bottom), mode='replicate')
+    return grown[0].to(image.dtype)

@@ -1,0 +1,1 @@
+"""Data sets of runs: plans, labels, file layouts, correspondence."""

@@ -1,0 +1,299 @@
+"""Samples to look at: of a data set on disk, or rendered for the purpose."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from mmdsr.datasets.sewer_ml_csv import CLASSES, read_rows
+from mmdsr.io.frames import SUFFIXES, read_rgb, walk_folders
+from mmdsr.io.images import read_depth
+from mmdsr.io.manifest import FORMAT, MANIFEST, read_manifest
+from mmdsr.sim.data.export import LAYOUTS
+from mmdsr.sim.data.labels import find_instances, water_percent
+from mmdsr.sim.pipe_run import PipeRun
+from mmdsr.sim.preview.contact_sheet import Mark, Row
+
+
+class _Label(NamedTuple):
+    """Something that a data set says of a sample.
+
+    Attributes:
+        name: The class.
+        number: Its id in the masks, where there are any.
+        box: ``(x, y, width, height)`` in pixels, where there are masks.
+    """
+
+    name: str
+    number: int = 0
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+
+def spread(items: Sequence, number: int) -> list:
+    """Take some of many, evenly spread.
+
+    Args:
+        items: Any.
+        number: How many at most.
+
+    Returns:
+        Items in order.
+    """
+    take = min(number, len(items))
+    return [items[i * len(items) // take] for i in range(take)]
+
+
+def read_rows_of(
+    root: str | Path,
+    split: str = 'test',
+    number: int = 8,
+    kinds: Sequence[str] = (),
+) -> list[Row]:
+    """Read samples of a data set on disk.
+
+    Args:
+        root: Root of a data set of any of the three layouts.
+        split: ``'train'`` or ``'test'``.
+        number: How many samples, evenly spread.
+        kinds: Take only samples with a label of these classes; all if empty.
+
+    Returns:
+        The samples.
+
+    Raises:
+        ValueError: If the folder is no such data set, or has no such sample.
+    """
+    root = Path(root)
+    formats = tuple(layout.format for layout in LAYOUTS.values())
+    manifest = read_manifest(root, formats)
+    if manifest is None:
+        raise ValueError(f'{root} has no {MANIFEST}: it is no data set')
+    stems = manifest['splits'][split]
+    labels: dict[str, list[_Label]] = {}
+    read: Callable[[Path, str, str, Sequence[_Label]], Row]
+    if manifest['format'] == FORMAT:
+        if kinds:
+            raise ValueError(f'{root} has no labels to choose by')
+        read = _read_refsr
+    elif manifest['format'] == LAYOUTS['pipe'].format:
+        labels, read = _coco_labels(root, split), _read_pipe
+    else:
+        labels, read = _table_labels(root, split), _read_multilabel
+    if kinds:
+        stems = [
+            stem
+            for stem in stems
+            if set(kinds) & {label.name for label in labels.get(stem, ())}
+        ]
+    if not stems:
+        wanted = f' with {", ".join(kinds)}' if kinds else ''
+        raise ValueError(f'{root} has no {split} samples{wanted}')
+    return [
+        read(root, split, stem, labels.get(stem, ()))
+        for stem in spread(stems, number)
+    ]
+
+
+def render_rows(
+    seed: int,
+    runs: Sequence[int],
+    frame: int = 8,
+    size: tuple[int, int] = (448, 320),
+    kinds: Sequence[str] | None = None,
+    overlay: bool = False,
+    camera: Callable[..., PipeRun] = PipeRun,
+) -> list[Row]:
+    """Render a frame of each of some runs.
+
+    Args:
+        seed: Seed of the data set.
+        runs: Numbers of the runs.
+        frame: Number of the frame.
+        size: Width and height.
+        kinds: Run i has one defect, of kind i modulo their number; None lets
+            the runs draw their own.
+        overlay: Whether text is burned in.
+        camera: Makes a run.
+
+    Returns:
+        The samples; the marks carry the simulator's kinds.
+    """
+    rows = []
+    for i, number in enumerate(runs):
+        defects = (kinds[i % len(kinds)],) if kinds else None
+        run = camera(seed, number, size, defects=defects, overlay=overlay)
+        shown, ref = run.frame(frame), run.frame(frame + 1)
+        marks = [Mark(*one) for one in find_instances(shown, run.defects)]
+        there = ' '.join(one.kind for one in run.defects) or 'no defects'
+        scene = run.scene
+        rows.append(
+            Row(
+                f'seed {seed} run {number} frame {frame}: '
+                f'{scene.material.name}, {scene.section}, {scene.motion}, '
+                f'radius {scene.radius:.2f} m, water '
+                f'{water_percent(scene)} %; in the run: {there}',
+                shown.image,
+                shown.depth,
+                marks,
+                None,
+                ref.image,
+            )
+        )
+    return rows
+
+
+def place_beside(rows: Sequence[Row], folder: str | Path) -> list[Row]:
+    """Give each sample an image of a folder to be compared with.
+
+    Args:
+        rows: The samples.
+        folder: Searched with all below it; images evenly spread are taken,
+            cut to the sample's aspect and brought to its size.
+
+    Returns:
+        The samples with it.
+
+    Raises:
+        ValueError: If there is no image in the folder, or it cannot be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f'there is no folder {folder}')
+    paths = sorted(
+        path
+        for part in walk_folders(folder)
+        for path in part.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')
+    )
+    if not paths:
+        raise ValueError(f'{folder} holds no images')
+    chosen = spread(paths, len(rows))
+    return [
+        row._replace(beside=_cover(read_rgb(path)[0], row.image.shape))
+        for row, path in zip(rows, chosen, strict=False)
+    ] + list(rows[len(chosen) :])
+
+
+def _cover(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Cut an image to the aspect of a shape, then bring it to its size."""
+    height, width = shape[:2]
+    rows, cols = image.shape[:2]
+    zoom = max(height / rows, width / cols)
+    cut_h = max(1, min(rows, round(height / zoom)))
+    cut_w = max(1, min(cols, round(width / zoom)))
+    top, left = (rows - cut_h) // 2, (cols - cut_w) // 2
+    part = image[top : top + cut_h, left : left + cut_w]
+    how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    return cv2.resize(part, (width, height), interpolation=how)
+
+
+def _read_refsr(
+    root: Path, split: str, stem: str, labels: Sequence[_Label]
+) -> Row:
+    folder = root / split
+    depth = folder / 'depth_lr' / f'{stem}.png'
+    return Row(
+        f'{split} {stem}',
+        read_rgb(folder / 'hr' / f'{stem}.png')[0],
+        read_depth(depth) if depth.is_file() else None,
+        None,
+        None,
+        read_rgb(folder / 'ref' / f'{stem}.png')[0],
+        read_rgb(folder / 'lr' / f'{stem}.png')[0],
+    )
+
+
+def _read_labelled(
+    root: Path,
+    split: str,
+    stem: str,
+    text: str,
+    marks: list[Mark] | None,
+    labels: list[str] | None,
+) -> Row:
+    image, ref, depth = (
+        root / folder / split / f'{stem}.png'
+        for folder in ('images', 'ref', 'depth')
+    )
+    return Row(
+        f'{split} {stem}: {text or "no defect"}',
+        read_rgb(image)[0],
+        read_depth(depth),
+        marks,
+        labels,
+        read_rgb(ref)[0],
+    )
+
+
+def _read_pipe(
+    root: Path, split: str, stem: str, labels: Sequence[_Label]
+) -> Row:
+    # The colors come from the PNG mask, the boxes from the COCO file: where
+    # the two disagree, it shows.
+    mask = cv2.imread(
+        str(root / 'masks' / split / f'{stem}.png'), cv2.IMREAD_UNCHANGED
+    )
+    if mask is None or mask.ndim != 2:
+        raise ValueError(f'{root}: the mask of {stem} cannot be read')
+    marks = []
+    for name, number, box in labels:
+        part = np.zeros(mask.shape, bool)
+        x, y, width, height = box
+        inside = np.s_[y : y + height, x : x + width]
+        part[inside] = mask[inside] == number
+        marks.append(Mark(name, part, box))
+    text = ', '.join(label.name for label in labels)
+    return _read_labelled(root, split, stem, text, marks, None)
+
+
+def _read_multilabel(
+    root: Path, split: str, stem: str, labels: Sequence[_Label]
+) -> Row:
+    names = [f'{label.name}: {CLASSES[label.name]}' for label in labels]
+    text = ', '.join(label.name for label in labels)
+    return _read_labelled(root, split, stem, text, None, names)
+
+
+def _coco_labels(root: Path, split: str) -> dict[str, list[_Label]]:
+    """Map each stem to its instances."""
+    path = root / 'annotations' / f'{split}.json'
+    try:
+        coco = json.loads(path.read_text(encoding='utf-8'))
+        names = {c['id']: str(c['name']) for c in coco['categories']}
+        stems = {i['id']: Path(i['file_name']).stem for i in coco['images']}
+        labels: dict[str, list[_Label]] = {stem: [] for stem in stems.values()}
+        for one in coco['annotations']:
+            number = one['category_id']
+            box = [int(value) for value in one['bbox']]
+            if len(box) != 4 or min(box) < 0:
+                raise ValueError(f'a box is {box}')
+            x, y, width, height = box
+            labels[stems[one['image_id']]].append(
+                _Label(names[number], number, (x, y, width, height))
+            )
+    # Not JSON, or JSON of something else.
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+    ) as error:
+        raise ValueError(
+            f'{path} cannot be read as a COCO file '
+            f'({type(error).__name__}: {str(error)[:200]}).'
+        ) from error
+    return labels
+
+
+def _table_labels(root: Path, split: str) -> dict[str, list[_Label]]:
+    """Map each stem to its labels."""
+    return {
+        Path(row['Filename']).stem: [
+            _Label(code) for code in CLASSES if row[code] == '1'
+        ]
+        for row in read_rows(root / f'{split}.csv')
+    }

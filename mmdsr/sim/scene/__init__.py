@@ -1,0 +1,1 @@
+"""What is in a run: its pipe, materials and defects."""

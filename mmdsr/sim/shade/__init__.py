@@ -1,0 +1,1 @@
+"""From what the rays hit to the picture: textures, light, camera."""

@@ -1,0 +1,1 @@
+"""Camera rays and what they hit: the pipe, the water and bodies."""

@@ -1,0 +1,77 @@
+"""What is known about a video after its conversion; JSON can hold it."""
+
+from typing import Any, TypedDict
+
+from mmdsr.video.overlays import Box
+
+
+class Problem(TypedDict):
+    """A failure: seconds into the video, and what is wrong there."""
+
+    time: float
+    text: str
+
+
+class FramingRecord(TypedDict):
+    """The part ``(x, y, w, h)`` that is used, and its size ``(W, H)``."""
+
+    box: Box
+    size: tuple[int, int]
+
+
+class Pictures(TypedDict):
+    """Small pictures for the page: data URIs, and what is said of them."""
+
+    plan: str | None
+    samples: list[dict[str, Any]]
+    dropped: dict[str, list[dict[str, Any]]]
+
+
+class _Facts(TypedDict, total=False):
+    codec: str
+    container: str
+    width: int
+    height: int
+    duration: float | None
+    rate: float
+    sar: float
+
+
+class VideoRecord(_Facts):
+    """What the report says of a video.
+
+    The facts of a video that could not be opened are missing.
+
+    Attributes:
+        name: Name of its run.
+        file: Name of the file.
+        split: The split that it belongs to, once that is known.
+        framing: None if nothing of the video can be used.
+        overlays: Boxes that were left out.
+        decoded: Number of frames that were decoded.
+        interlaced: Number of those that are flagged as interlaced.
+        looked_at: Number of frames that were considered.
+        counts: Number of dropped frames by reason.
+        problems: What could not be read.
+        notes: What else the user should know.
+        cuts: Times of the scene cuts, in seconds.
+        samples: One entry per sample: frame, reference and their match.
+        dropped: One entry per dropped frame: where, and why.
+        pictures: What the page shows; the JSON report leaves it out.
+    """
+
+    name: str
+    file: str
+    split: str | None
+    framing: FramingRecord | None
+    overlays: list[Box]
+    decoded: int
+    interlaced: int
+    looked_at: int
+    counts: dict[str, int]
+    problems: list[Problem]
+    notes: list[str]
+    cuts: list[float]
+    samples: list[dict[str, Any]]
+    dropped: list[dict[str, Any]]
+    pictures: Pictures
