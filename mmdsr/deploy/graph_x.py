@@ -22,7 +22,11 @@ from mmdsr.models.networks.flow import (
 )
 from mmdsr.models.networks.flownet import FlowNet, Refine
 from mmdsr.models.networks.padding import SCALE, pad_to_multiple
-from mmdsr.models.networks.reference_fusion import Evidence, local_gain
+from mmdsr.models.networks.reference_fusion import (
+    Evidence,
+    ReferenceFusion,
+    local_gain,
+)
 
 _CELL = SCALE**2
 
@@ -55,16 +59,18 @@ class GraphX(nn.Module):
             detail that references showed (N, 1, H, W) in [0, 1).
         """
         network = self.network
+        fusion = cast(ReferenceFusion, network.fusion)
+        gate = cast(nn.Conv2d, network.gate)
         count = ref.shape[1]
         many = lr[:, None].expand(-1, count, -1, -1, -1).flatten(0, 1)
         refs = ref.flatten(0, 1)
         flow, confidence = self.align(many, refs)
         evidence = self.gather(many, refs, flow)
-        feat, detail, share = network.fusion(evidence, confidence, count)
+        feat, detail, share = fusion(evidence, confidence, count)
         shown = Shown(feat, detail, share, flow)
         feat = network.trunk(network.embed(lr, shown))[-1]
-        gate = torch.cat([network.gate(feat)] * 3, 1)
-        folded = network.tail(feat) + gate * detail + self.bicubic(lr)
+        weight = torch.cat([gate(feat)] * 3, 1)
+        folded = network.tail(feat) + weight * detail + self.bicubic(lr)
         return F.pixel_shuffle(folded, SCALE), share
 
     @property

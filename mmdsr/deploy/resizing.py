@@ -57,6 +57,8 @@ def _enlarging_taps(scale: int, cubic: bool) -> Tensor:
 class Reduce(nn.Module):
     """Reduce images by 4 as ``mmdsr.models.networks.padding.downscale``."""
 
+    taps: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer('taps', _reducing_taps())
@@ -94,6 +96,8 @@ class EnlargeFolded(nn.Module):
         scale: How many times as many rows and columns.
         cubic: Bicubically. Defaults to False.
     """
+
+    kernel: Tensor
 
     def __init__(self, channels: int, scale: int, cubic: bool = False) -> None:
         super().__init__()

@@ -48,7 +48,13 @@ def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
 
 
 class Refine(nn.Module):
-    """Correct flow and confidence at one level."""
+    """Correct flow and confidence at one level.
+
+    Args:
+        channels: Width of the features.
+        width: Width of the convolutions.
+        radius: Reach of the search, in pixels of the level.
+    """
 
     def __init__(self, channels: int, width: int, radius: int) -> None:
         super().__init__()
@@ -62,6 +68,16 @@ class Refine(nn.Module):
         self.head = nn.Conv2d(width, 3, 3, 1, 1)
 
     def forward(self, feat: Tensor, other: Tensor, state: Tensor) -> Tensor:
+        """Correct.
+
+        Args:
+            feat: Features of LR (N, C, H, W).
+            other: Features of Ref-down (N, C, H, W).
+            state: Flow and logit of its confidence (N, 3, H, W).
+
+        Returns:
+            The corrected state.
+        """
         flow = state[:, :2]
         costs = local_correlation(
             feat, warp(other, flow, 'zeros'), self.radius
