@@ -14,26 +14,34 @@ import onnxruntime
 from PIL import Image
 
 
-def read(path):
+def read(path: str) -> np.ndarray:
     """Return a file as RGB (3, H, W), float32 in [0, 1]."""
-    image = np.asarray(Image.open(path).convert('RGB'), np.float32) / 255
+    with Image.open(path) as file:
+        image = np.asarray(file.convert('RGB'), np.float32) / 255
     return image.transpose(2, 0, 1)
 
 
-def main(model, source, target, *references):
-    """Enhance one image."""
+def main(model: str, source: str, target: str, *references: str) -> None:
+    """Enhance one image.
+
+    Args:
+        model: The exported model.
+        source: The image.
+        target: File of the result.
+        *references: Images of the same scene, all of one size.
+    """
     session = onnxruntime.InferenceSession(
         model, providers=['CPUExecutionProvider']
     )
     inputs = {'lr': read(source)[None]}
     if references:
-        # All references of an image have one size: (N, K, 3, Hr, Wr).
         inputs['ref'] = np.stack([read(path) for path in references])[None]
     image, confidence = session.run(['sr', 'confidence'], inputs)
+    # The result is not clamped.
     pixels = (image[0].clip(0, 1) * 255).round().astype(np.uint8)
     Image.fromarray(pixels.transpose(1, 2, 0)).save(target)
-    print(f'{target}: {pixels.shape[2]}x{pixels.shape[1]}, mean confidence '
-          f'in the reference {confidence.mean():.2f}')  # fmt: skip
+    height, width = pixels.shape[1:]
+    print(f'{target}: {width}x{height}, confidence {confidence.mean():.2f}')
 
 
 if __name__ == '__main__':

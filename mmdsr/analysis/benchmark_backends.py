@@ -131,16 +131,15 @@ def _run(cell: Cell) -> Measured:
             precision=cell.precision,
         )
     image, other = (x.permute(1, 2, 0).numpy() for x in (lr, ref))
-    if not cell.reference or cell.weights == _BICUBIC:
-        other = None
+    takes = cell.reference and cell.weights != _BICUBIC
 
     def call() -> object:
-        return resolver.enhance(image, other, device='cpu')
+        return resolver.enhance(image, other if takes else None, device='cpu')
 
     # Converting, and what runtimes prepare for a size, is not of a frame.
     call()
     with peak_memory(device) as memory:
-        seconds = median_time(call, device, cell.repeats)
+        seconds = median_time(call, cell.repeats)
     return Measured(seconds, memory['peak'])
 
 
