@@ -149,6 +149,7 @@ setup(
     ],
     packages=find_packages(include=['mmdsr', 'mmdsr.*']),
     package_data={
+        'mmdsr.samples': ['*.png', '*.jpg', '*.mp4'],
         'mmdsr': ['py.typed'],
         'mmdsr.weights': ['index.json', '*.csv', '*.safetensors', '*.pth'],
     },

@@ -10,6 +10,9 @@ COMMANDS = {
     'verify': Command(
         'mmdsr.cli.verify', 'check results against their records'
     ),
+    'sample': Command(
+        'mmdsr.cli.sample', 'write simulated pictures to try things on'
+    ),
     'doctor': Command(
         'mmdsr.doctor.report', 'check the environment and say how to fix it'
     ),

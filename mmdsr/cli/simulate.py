@@ -86,9 +86,9 @@ def parse_args(
     parser.add_argument(
         '--steps',
         choices=STEPS,
-        help='how far the camera moves from frame to frame: even, or spread '
-        'from neighbors in a video to stills far apart (default: spread in '
-        'sewersim-sr, otherwise even)',
+        help='how far the camera moves from frame to frame: even, spread '
+        'from neighbors in a video to stills far apart, or as in a video '
+        '(default: spread in sewersim-sr, otherwise even)',
     )
     parser.add_argument(
         '--overwrite',

@@ -85,8 +85,9 @@ class PipeRun:
         defects: Codes of `mmdsr.sim.scene.defects.KINDS`, one defect each;
             None lets the run draw its own.
         overlay: Whether text is burned into the frames.
-        steps: How far the camera goes from frame to frame, ``'even'`` or
-            ``'spread'``; see `mmdsr.sim.trace.motion.frame_times`.
+        steps: How far the camera goes from frame to frame, ``'even'``,
+            ``'spread'`` or ``'video'``; see
+            `mmdsr.sim.trace.motion.frame_times`.
 
     Attributes:
         scene: All parameters of the run.
@@ -240,11 +241,14 @@ class PipeRun:
             rng = None
             if self.noise:
                 rng = np.random.default_rng([self.seed, self.run, 3, index])
-            rendered, camera = self._light(index, self.size, rng)
+            # Stills differ in lens and exposure, frames of a recording hardly.
+            stills = self._steps != 'video'
+            lens = rng if stills else None
+            rendered, camera = self._light(index, self.size, lens)
             # The camera adapts slowly, and not quite evenly.
             gain = np.exp(np.interp(index, _METERED, np.log(self._gains)))
             if rng is not None:
-                gain *= np.exp(rng.normal(0, 0.04))
+                gain *= np.exp(rng.normal(0, 0.04 if stills else 0.004))
             image, overlay = capture(
                 self.scene,
                 rendered.light,

@@ -18,7 +18,13 @@ import numpy as np
 from mmdsr.io.manifest import SPLITS
 from mmdsr.sim.data.degrade import Degradation
 from mmdsr.sim.data.labels import SEWER_ML_CLASSES, label_rules
-from mmdsr.sim.trace.motion import SPREAD_RADII, SPREAD_ZOOM, STEPS
+from mmdsr.sim.trace.motion import (
+    SPREAD_RADII,
+    SPREAD_ZOOM,
+    STEPS,
+    VIDEO_RADII,
+    VIDEO_ZOOM,
+)
 
 SCALE = 4
 SIM_VERSION = 3
@@ -171,7 +177,7 @@ def plan_custom(
         test_runs: How many runs, the last ones, make the test split;
             default an eighth, but at least one of two or more.
         degradation: ``'bicubic'``, the paper's, or ``'realistic'``.
-        steps: ``'even'`` or ``'spread'``, see
+        steps: ``'even'``, ``'spread'`` or ``'video'``, see
             `mmdsr.sim.trace.motion.frame_times`.
 
     Returns:
@@ -352,6 +358,8 @@ def _steps(name: str) -> dict[str, Any]:
         raise ValueError(f'steps must be one of {STEPS}, got {name!r}')
     if name == 'even':
         return {'name': name}
+    if name == 'video':
+        return {'name': name, 'radii': VIDEO_RADII, 'zoom': VIDEO_ZOOM}
     return {
         'name': name,
         'radii': list(SPREAD_RADII),

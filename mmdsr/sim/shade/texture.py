@@ -1,8 +1,11 @@
 """Periodic textures, prefiltered along the pipe and around it."""
 
+import math
+
 import cv2
 import numpy as np
 
+_LONGEST, _ROW = 32767, 4096
 _PAD = 1  # wrapped border of each level: what bilinear sampling reads
 
 
@@ -19,6 +22,22 @@ def _soften(image: np.ndarray) -> np.ndarray:
     return image * np.float32(0.76) + np.float32(0.12) * (
         np.roll(image, 1, 0) + np.roll(image, -1, 0)
     )
+
+
+def _remap(
+    atlas: np.ndarray, map_x: np.ndarray, map_y: np.ndarray
+) -> np.ndarray:
+    """Read an image at points (H, W), however long their rows are."""
+    shape = map_x.shape
+    if max(shape) < _LONGEST:
+        return cv2.remap(atlas, map_x, map_y, cv2.INTER_LINEAR)
+    # OpenCV counts rows and columns in 16 bits.
+    wanted = -(-map_x.size // _ROW) * _ROW
+    rows = wanted // _ROW, _ROW
+    map_x, map_y = np.resize(map_x, rows), np.resize(map_y, rows)
+    out = cv2.remap(atlas, map_x, map_y, cv2.INTER_LINEAR)
+    out = out.reshape(wanted, *out.shape[2:])[: math.prod(shape)]
+    return out.reshape(*shape, *out.shape[1:])
 
 
 class MipAtlas:
@@ -103,7 +122,7 @@ class MipAtlas:
             rows *= v
             map_y += rows
             map_y += np.float32(_PAD - 0.5)
-        return cv2.remap(self.atlas, map_x, map_y, cv2.INTER_LINEAR)
+        return _remap(self.atlas, map_x, map_y)
 
     def sample(
         self, u: np.ndarray, v: np.ndarray | None, level: np.ndarray

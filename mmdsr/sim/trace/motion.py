@@ -8,11 +8,15 @@ from mmdsr.sim.trace.geometry import Camera, rotation
 
 _LONGEST_ZOOM = 6.0  # times the first focal length
 
-STEPS = ('even', 'spread')
+STEPS = ('even', 'spread', 'video')
 """How far the camera goes from frame to frame, see `frame_times`."""
 
 SPREAD_RADII = (0.02, 3.0)
 SPREAD_ZOOM = (0.25, 4.0)
+VIDEO_RADII = 0.03
+"""Advance per frame of a recording: a pipe of 300 mm, 25 frames a second and
+0.11 m/s, a careful inspection's pace."""
+VIDEO_ZOOM = 0.03
 
 
 def frame_times(
@@ -27,6 +31,8 @@ def frame_times(
             `SPREAD_RADII` radii of the pipe, from neighbors in a video to
             stills that share little; where the camera zooms, the gap is
             log-uniform over `SPREAD_ZOOM` of the run's zoom steps.
+            ``'video'``: the frames of a recording, `VIDEO_RADII` radii or
+            `VIDEO_ZOOM` zoom steps apart.
         count: Number of frames.
         rng: Source of the gaps.
 
@@ -41,6 +47,9 @@ def frame_times(
     if steps == 'even':
         return np.arange(count, dtype=np.float64)
     still = scene.motion == 'zoom'
+    if steps == 'video':
+        gap = VIDEO_ZOOM if still else VIDEO_RADII * scene.radius / scene.step
+        return gap * np.arange(count, dtype=np.float64)
     low, high = SPREAD_ZOOM if still else SPREAD_RADII
     gaps = low * (high / low) ** rng.uniform(size=count - 1)
     if not still:

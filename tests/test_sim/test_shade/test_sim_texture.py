@@ -26,6 +26,20 @@ def test_first_level_gives_the_texture_back(texture):
     np.testing.assert_allclose(np.stack(planes, -1), texture, atol=2e-3)
 
 
+def test_rows_may_be_longer_than_opencv_allows(texture):
+    atlas = MipAtlas(texture, 4)
+    rng = np.random.default_rng(2)
+    u, v = rng.random((2, 1, 40_001), dtype=np.float32)
+    level = 3 * rng.random((1, 40_001), dtype=np.float32)
+    whole = np.stack(atlas.sample(u, v, level.copy()))
+    parts = [
+        np.stack(atlas.sample(u[:, cut], v[:, cut], level[:, cut].copy()))
+        for cut in (slice(0, 20_000), slice(20_000, None))
+    ]
+    assert whole.shape == (3, 1, 40_001)
+    np.testing.assert_array_equal(whole, np.concatenate(parts, 2))
+
+
 def test_it_is_periodic_at_all_levels(texture):
     atlas = MipAtlas(texture, 5)
     rng = np.random.default_rng(1)

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from mmdsr.sim.pipe_run import PipeRun
-from mmdsr.sim.trace.motion import SPREAD_RADII, SPREAD_ZOOM, frame_times
+from mmdsr.sim.trace.motion import (
+    SPREAD_RADII,
+    SPREAD_ZOOM,
+    VIDEO_RADII,
+    VIDEO_ZOOM,
+    frame_times,
+)
 
 
 def scene(motion='forward', radius=0.2, step=0.1):
@@ -37,6 +43,25 @@ def test_gaps_of_a_spread(motion, unit, bounds):
     parts = np.histogram(np.log(gaps), 4, (np.log(low), np.log(high)))[0]
     assert parts.min() > 400
     assert parts.max() < 600
+
+
+@pytest.mark.parametrize(
+    ('motion', 'unit', 'gap'),
+    [('forward', 0.1 / 0.2, VIDEO_RADII), ('zoom', 1.0, VIDEO_ZOOM)],
+)
+def test_frames_of_a_recording(motion, unit, gap):
+    found = times('video', 500, motion=motion)
+    assert found[0] == 0
+    np.testing.assert_allclose(np.diff(found) * unit, gap)
+
+
+def test_a_recording_is_steadier_than_stills():
+    def roughness(steps):
+        run = PipeRun(0, 1, (112, 80), steps=steps)
+        light = [run.frame(i).image.mean() for i in range(6)]
+        return np.abs(np.diff(light)).mean() / np.mean(light)
+
+    assert roughness('video') < 0.3 * roughness('even')
 
 
 def test_more_frames_begin_alike():
