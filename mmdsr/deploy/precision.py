@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mmdsr.deploy import calibration
 from mmdsr.extras import require
 
@@ -16,12 +18,13 @@ PRECISIONS = ('fp32', 'fp16', 'int8')
 #: What is computed in half precision; coordinates, sums over windows and the
 #: weighing of references need all their bits.
 _HALF = {'Conv', 'ConvTranspose', 'Relu', 'LeakyRelu'}
-#: Weights of what does: the depth network and the paper's encoders overflow.
+#: Weights of what does, by the start of the name.
 _SIXTEEN_BITS = (
     'network.aligner.',
     'network.fusion.',
     'network.trunk.',
-    'network.decoder.blocks',
+    'network.encoder.',
+    'network.decoder.',
 )
 #: Weights of what is computed with 8-bit integers, by the start of the name.
 _EIGHT_BITS = ('network.trunk.', 'network.decoder.blocks')
@@ -42,7 +45,7 @@ def to_precision(
         The model; inputs and outputs stay float32.
 
     Raises:
-        MissingExtraError: If onnxruntime, which converts, is not installed.
+        MissingExtraError: If a package for converting is not installed.
         ValueError: If the precision is unknown.
     """
     if precision not in PRECISIONS:
@@ -51,38 +54,67 @@ def to_precision(
         )
     if precision == 'fp32':
         return model
-    require('onnx', 'onnxruntime')
     return to_half(model) if precision == 'fp16' else to_int8(model, samples)
 
 
 def to_half(model: 'onnx.ModelProto') -> 'onnx.ModelProto':
-    """Let the convolutions compute in half precision.
+    """Let convolutions, and activations after them, compute in 16 bits.
+
+    Everything between them keeps 32: a sum over an image or a coordinate in
+    it leaves the range of half precision, or its resolution.
 
     Args:
-        model: The model, float32.
+        model: The model, float32; it is changed.
 
     Returns:
-        The model; its weights take half the space.
+        The model, with half-precision weights.
     """
-    from onnxruntime.transformers import float16
+    from onnx import TensorProto, helper, numpy_helper
 
-    others = {node.op_type for node in model.graph.node} - _HALF
-    return float16.convert_float_to_float16(
-        model,
-        keep_io_types=True,
-        op_block_list=sorted(others),
-        node_block_list=_without(model, _SIXTEEN_BITS),
+    weights = {value.name: value for value in model.graph.initializer}
+    halves: dict[str, str] = {}
+    nodes = []
+
+    def half(name: str) -> str:
+        """Return the half-precision copy of a weight or a map."""
+        if name not in halves:
+            halves[name] = f'{name}_half'
+            if name in weights:
+                array = numpy_helper.to_array(weights[name]).astype(np.float16)
+                weights[name].CopyFrom(
+                    numpy_helper.from_array(array, halves[name])
+                )
+            else:
+                nodes.append(
+                    helper.make_node(
+                        'Cast', [name], [halves[name]], to=TensorProto.FLOAT16
+                    )
+                )
+        return halves[name]
+
+    left = set(_without(model, _SIXTEEN_BITS))
+    for node in model.graph.node:
+        if node.op_type not in _HALF or node.name in left:
+            nodes.append(node)
+            continue
+        node.input[:] = [half(name) for name in node.input]
+        full = node.output[0]
+        node.output[0] = halves[full] = f'{full}_half'
+        nodes.append(node)
+        nodes.append(
+            helper.make_node(
+                'Cast', [halves[full]], [full], to=TensorProto.FLOAT
+            )
+        )
+    used = {name for node in nodes for name in node.input}
+    used.update(value.name for value in model.graph.output)
+    del model.graph.node[:]
+    model.graph.node.extend(
+        node for node in nodes if used.intersection(node.output)
     )
-
-
-def _without(model: 'onnx.ModelProto', weights: tuple[str, ...]) -> list[str]:
-    """Name the convolutions whose weights have none of these names."""
-    return [
-        node.name
-        for node in model.graph.node
-        if node.op_type in ('Conv', 'ConvTranspose')
-        and not node.input[1].startswith(weights)
-    ]
+    # Types of what is now half are told anew by the runtime.
+    del model.graph.value_info[:]
+    return model
 
 
 def to_int8(
@@ -144,3 +176,23 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+def _without(model: 'onnx.ModelProto', weights: tuple[str, ...]) -> list[str]:
+    """Name the convolutions whose weights have none of these names.
+
+    Activations go with what they follow.
+    """
+    names, chosen = [], set()
+    for node in model.graph.node:
+        if node.op_type not in _HALF:
+            continue
+        if node.op_type in ('Conv', 'ConvTranspose'):
+            wanted = node.input[1].startswith(weights)
+        else:
+            wanted = node.input[0] in chosen
+        if wanted:
+            chosen.update(node.output)
+        else:
+            names.append(node.name)
+    return names
