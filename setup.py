@@ -35,6 +35,7 @@ def read_extras() -> dict[str, list[str]]:
     """Return the extras; ``all`` holds those of users, not tests and docs."""
     names = (
         'video',
+        'serve',
         'depth',
         'coco',
         'onnx',
@@ -149,8 +150,9 @@ setup(
     ],
     packages=find_packages(include=['mmdsr', 'mmdsr.*']),
     package_data={
-        'mmdsr.samples': ['*.png', '*.jpg', '*.mp4'],
         'mmdsr': ['py.typed'],
+        'mmdsr.page': ['static/*'],
+        'mmdsr.samples': ['*.png', '*.jpg', '*.mp4'],
         'mmdsr.weights': ['index.json', '*.csv', '*.safetensors', '*.pth'],
     },
     entry_points={'console_scripts': ['mmdsr = mmdsr.cli.main:main']},

@@ -7,6 +7,10 @@ class UsageError(Exception):
     """A command got wrong input; the message says how to fix it."""
 
 
+class OtherSettingsError(UsageError, FileExistsError):
+    """A folder holds files that were made with other settings."""
+
+
 class CheckpointError(ValueError):
     """A file cannot be read as a checkpoint, or does not fit."""
 
@@ -49,3 +53,20 @@ class EvidenceError(ValueError):
 
 class EditedRecordError(EvidenceError):
     """A record was changed after it was written."""
+
+
+class RefusedRequestError(UsageError):
+    """A request that the page does not carry out.
+
+    Args:
+        text: What is wrong and how to mend it, for the visitor.
+        status: Status of the HTTP response.
+    """
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class CanceledJobError(Exception):
+    """A job was ended because its owner does not want it any more."""

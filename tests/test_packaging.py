@@ -165,6 +165,9 @@ def test_a_wheel_from_the_sdist_has_all(sdist, tmp_path):
         if path.suffix in ('.json', '.safetensors', '.pth'):
             assert str(path.relative_to(ROOT)) in names
     assert 'mmdsr/weights/index.json' in names
+    assert {'mmdsr/page/static/index.html', 'mmdsr/page/static/page.js'} <= (
+        names
+    )
     assert 'mmdsr/.mim/model-index.yml' in names
     assert lane.decode() == (ROOT / 'requirements/constraints.txt').read_text()
     assert not any(n.startswith(('tests/', 'tools/')) for n in names)

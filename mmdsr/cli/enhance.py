@@ -1,4 +1,8 @@
-"""Super-resolve an image or a folder of images into a folder of PNG files."""
+"""Enhance an image, a folder of images, or a recording.
+
+Images become PNG files in a folder; a recording becomes OUT.mp4, OUT.mkv
+(lossless) or a folder of frames.
+"""
 
 import argparse
 import warnings
@@ -8,6 +12,12 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from mmdsr.cli.enhance_video import (
+    add_video_options,
+    is_recording,
+    refuse_misfits,
+    run_recording,
+)
 from mmdsr.cli.evidence_options import add_evidence_options, evidence_options
 from mmdsr.deploy.engine import ALL_PRECISIONS, BACKENDS
 from mmdsr.inference import ExportReport, SuperResolver, export_folder
@@ -15,7 +25,6 @@ from mmdsr.inference.budget import cpu_count
 from mmdsr.inference.interpolation import INTERPOLATIONS
 from mmdsr.inference.jobs import Job
 from mmdsr.inference.ranks import Place, find_place
-from mmdsr.inference.references import POLICIES
 from mmdsr.weights import available
 
 DEFAULT_WEIGHTS = 'dsrnet_x_nano'
@@ -29,12 +38,20 @@ def parse_args(
         prog=prog,
         description=__doc__,
         epilog='The same command resumes an interrupted run. Started with '
-        'torchrun or srun, the processes share the images. See '
-        'docs/super_resolve.md.',
+        'torchrun or srun, the processes share the work. See '
+        'docs/super_resolve.md and docs/enhance_video.md.',
     )
-    parser.add_argument('source', metavar='IN', help='an image or a folder')
     parser.add_argument(
-        'target', metavar='OUT', help='folder to make, laid out like IN'
+        'source',
+        metavar='IN',
+        help='an image, a folder of images, or a recording (MP4, MPG, MOV, '
+        'AVI, MKV, WMV, TS)',
+    )
+    parser.add_argument(
+        'target',
+        metavar='OUT',
+        help='folder to make, laid out like IN; for a recording NAME.mp4, '
+        'NAME.mkv or a folder for its frames',
     )
     model = parser.add_argument_group('network (one of)')
     model.add_argument(
@@ -55,15 +72,17 @@ def parse_args(
     parser.add_argument(
         '--scale',
         type=int,
-        help='scale of an interpolation, 1 to 8 (default: 4, like a network)',
+        help='scale of an interpolation, 1 to 8, or of a recording, 1, 2 or '
+        '4 (default: 4, like a network)',
     )
     parser.add_argument(
         '--reference',
-        choices=POLICIES,
-        default='upscaled',
-        help='upscaled: the enlarged image; self: the image as it is (the '
-        'paper without a reference); file: a file in --refs; neighbor: the '
-        'frame before (default: upscaled)',
+        metavar='POLICY',
+        help='for images, upscaled: the enlarged image; self: the image as '
+        'it is (the paper without a reference); file: a file in --refs; '
+        'neighbor: the frame before (default: upscaled). For a recording, '
+        'auto: the best of the frames before and after; none; previous; '
+        'next; or an image file (default: auto)',
     )
     parser.add_argument(
         '--refs',
@@ -112,14 +131,19 @@ def parse_args(
         help='delete what this command wrote to OUT with other settings',
     )
     add_evidence_options(parser)
+    add_video_options(parser)
     return parser.parse_args(argv)
 
 
-def make_resolver(args: argparse.Namespace) -> SuperResolver:
+def make_resolver(
+    args: argparse.Namespace, recording: bool = False
+) -> SuperResolver:
     """Build what the options ask for.
 
     Args:
         args: Of :func:`parse_args`.
+        recording: Whether it is for a recording, which has a scale and
+            references of its own.
     """
     weights = args.weights
     if not (weights or args.config or args.interpolation or args.checkpoint):
@@ -129,8 +153,8 @@ def make_resolver(args: argparse.Namespace) -> SuperResolver:
         checkpoint=args.checkpoint,
         weights=weights,
         interpolation=args.interpolation,
-        scale=args.scale,
-        reference=args.reference,
+        scale=None if recording else args.scale,
+        reference='upscaled' if recording else args.reference or 'upscaled',
         tile='auto' if args.tile is None else args.tile,
         overlap=args.overlap,
         max_batch=args.batch_size,
@@ -226,6 +250,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
         console.print(text, style='red', markup=False)
 
     try:
+        if is_recording(args.source):
+            return run_recording(
+                args, find_place(), console, lambda: make_resolver(args, True)
+            )
+        refuse_misfits(args, recording=False)
         return enhance_images(args, console)
     except (OSError, ValueError, ImportError, MemoryError) as error:
         say(f'Error: {error}')

@@ -10,6 +10,7 @@ COMMANDS = {
     'verify': Command(
         'mmdsr.cli.verify', 'check results against their records'
     ),
+    'serve': Command('mmdsr.cli.serve', 'serve a page for the browser'),
     'sample': Command(
         'mmdsr.cli.sample', 'write simulated pictures to try things on'
     ),

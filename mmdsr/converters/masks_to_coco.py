@@ -15,12 +15,12 @@ from mmdsr.extras import require
 from mmdsr.io.files import write_bytes
 from mmdsr.io.frames import (
     SUFFIXES,
-    natural_key,
     refuse,
     shown,
     walk_folders,
 )
 from mmdsr.io.images import UINT16_MODES, open_image
+from mmdsr.io.listing import natural_order
 
 MIN_AREA = 16
 """Pixels of the smallest component that becomes an instance by default."""
@@ -280,7 +280,7 @@ def _list(root: Path) -> dict[str, Path]:
                     f'{shown(found[name].name)}; remove one.'
                 )
             found[name] = path
-    return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
+    return {name: found[name] for name in natural_order(found)}
 
 
 def _check(

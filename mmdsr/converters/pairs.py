@@ -8,10 +8,10 @@ from pathlib import Path
 from mmdsr.io.frames import (
     SUFFIXES,
     clean_name,
-    natural_key,
     shown,
 )
 from mmdsr.io.layout import SPLITS
+from mmdsr.io.listing import natural_order
 
 CUFED_LEVELS = (1, 2, 3, 4, 5)
 """References of CUFED5; 1 is the most alike."""
@@ -171,7 +171,7 @@ def _files(folder: Path, suffixes: Container[str]) -> dict[str, Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f'There is no folder {folder}.')
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
+    for path in natural_order(folder.iterdir()):
         if path.suffix.lower() not in suffixes or path.name.startswith('.'):
             continue
         if path.stem in found:

@@ -15,13 +15,13 @@ from mmdsr.io.frames import (
     SUFFIXES,
     clean_name,
     frame_name,
-    natural_key,
     read_rgb,
     real_path,
     shown,
     walk_folders,
 )
 from mmdsr.io.images import short_reason
+from mmdsr.io.listing import natural_order
 
 ATTRIBUTION = 'ATTRIBUTION.csv'
 
@@ -128,7 +128,7 @@ def find_photos(root: Path | str, exclude: Iterable[Path] = ()) -> list[Photo]:
             f'{root} holds no images ({", ".join(sorted(SUFFIXES))}).'
         )
     photos: dict[str, Photo] = {}
-    for path in sorted(paths, key=lambda p: natural_key(str(p))):
+    for path in natural_order(paths):
         below = path.relative_to(root).parent.parts
         name = clean_name('-'.join([*below, frame_name(path)]))
         if name in photos:

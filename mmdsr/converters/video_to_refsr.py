@@ -13,9 +13,9 @@ from mmdsr.converters.frames_to_refsr import Summary, split_runs
 from mmdsr.errors import VideoError
 from mmdsr.extras import require
 from mmdsr.io.files import write_bytes
-from mmdsr.io.frames import Run, natural_key, shown
+from mmdsr.io.frames import Run, shown
 from mmdsr.io.layout import RefSRWriter, is_written, read_manifest
-from mmdsr.io.listing import some
+from mmdsr.io.listing import natural_order, some
 from mmdsr.video.files import find_videos, name_videos
 from mmdsr.video.options import VideoOptions
 from mmdsr.video.reader import VideoInfo, probe
@@ -137,9 +137,8 @@ def video_to_refsr(
             f'{count} left out, being no readable video: '
             f'{some([shown(path) for path in others])}.'
         )
-    jobs = sorted(
-        zip(name_videos(paths), paths, strict=True),
-        key=lambda job: natural_key(job[0]),
+    jobs = natural_order(
+        zip(name_videos(paths), paths, strict=True), lambda job: job[0]
     )
     infos, failures = _probe_all(jobs, options.sar)
     splits = _split([name for name, _ in jobs], failures, holdout, summary)

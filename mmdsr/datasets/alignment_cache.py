@@ -2,14 +2,16 @@
 
 ::
 
-    ROOT/SPLIT/align-NAME/STEM.npy   float16 (h, w, 3): dx, dy, confidence
+    ROOT/SPLIT/align-NAME/STEM.npy        float16 (h, w, 3): dx, dy, confidence
+    ROOT/SPLIT/align-NAME/settings.json   the aligner
 
 dx and dy in LR pixels. An aligner that is not trained along need not run at
 every step.
 """
 
+import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
-from mmdsr.io.files import write_bytes
+from mmdsr.io.folder_job import FolderJob
 from mmdsr.io.images import open_image, read_npy
 
 
@@ -37,29 +39,19 @@ def alignment_path(root: str | Path, split: str, name: str, stem: str) -> Path:
     return Path(root) / split / f'align-{name}' / f'{stem}.npy'
 
 
-def write_alignment(
-    root: str | Path,
-    split: str,
-    name: str,
-    stem: str,
-    flow: np.ndarray,
-    confidence: np.ndarray,
-) -> None:
-    """Write the alignment of a sample.
+def encode_alignment(flow: np.ndarray, confidence: np.ndarray) -> bytes:
+    """Return the alignment of a sample as the content of a file.
 
     Args:
-        root: Root of the data set.
-        split: ``'train'`` or ``'test'``.
-        name: Of the cache.
-        stem: Sample name.
         flow: ``(h, w, 2)`` in LR pixels.
         confidence: ``(h, w, 1)`` in [0, 1].
+
+    Returns:
+        An ``.npy`` file.
     """
     buffer = io.BytesIO()
     np.save(buffer, np.concatenate([flow, confidence], 2).astype(np.float16))
-    path = alignment_path(root, split, name, stem)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def read_alignment(
@@ -101,7 +93,8 @@ class Alignments:
     """Aligns the samples of a split one by one and keeps what is found.
 
     Iterating gives for each sample whether it was aligned (True) or was
-    there already (False).
+    there already (False). A note in the folder says which aligner made the
+    files.
 
     Args:
         aligner: See :mod:`mmdsr.models.networks.aligners`.
@@ -111,6 +104,12 @@ class Alignments:
         overwrite: Make existing files again.
         load_depth: Adds ``depth_lr`` and ``depth_ref`` (h, w, 1) to a sample,
             for an aligner that takes depth.
+        settings: What the results depend on besides the weights, such as the
+            config of the aligner; anything JSON can hold.
+
+    Raises:
+        OtherSettingsError: If the cache is another aligner's.
+        FileExistsError: If nobody knows whose it is.
     """
 
     def __init__(
@@ -121,12 +120,18 @@ class Alignments:
         name: str,
         overwrite: bool = False,
         load_depth: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.aligner = aligner
-        self.root, self.split, self.name = root, split, name
         self.overwrite = overwrite
         self.load_depth = load_depth
         self.dataset = RefSRDataset(root, split)
+        self.job = _Cache(
+            alignment_path(root, split, name, '').parent,
+            dict(settings or {}, weights=_weights_digest(aligner)),
+            remedy='choose another name or ask for overwriting',
+            strict=True,
+        )
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -134,26 +139,49 @@ class Alignments:
 
     def __iter__(self) -> Iterator[bool]:
         """Align; yields whether there was something to do."""
-        for index in range(len(self)):
-            info = self.dataset.get_data_info(index)
-            place = self.root, self.split, self.name, info['stem']
-            if not self.overwrite and alignment_path(*place).is_file():
-                yield False
-                continue
-            images = [_load(info[f'{key}_path']) for key in ('img', 'ref')]
-            depths = {}
-            if self.load_depth is not None:
-                info.update(zip(('img', 'ref'), images, strict=True))
-                info = self.load_depth(info)
-                depths = dict(
-                    depth=_tensor(info['depth_lr']),
-                    depth_ref=_tensor(info['depth_ref']),
-                )
-            lr, ref = (_tensor(image) / 255 for image in images)
-            with torch.inference_mode():
-                flow, confidence = self.aligner(lr, ref, **depths)
-            write_alignment(*place, _array(flow), _array(confidence))
-            yield True
+        if self.overwrite:
+            self.job.drop()
+        self.job.open()
+        infos = map(self.dataset.get_data_info, range(len(self)))
+        yield from self.job.fill(
+            ((Path(f'{info["stem"]}.npy'), info) for info in infos),
+            self._align,
+        )
+
+    def _align(self, info: dict[str, Any]) -> bytes:
+        images = [_load(info[f'{key}_path']) for key in ('img', 'ref')]
+        depths = {}
+        if self.load_depth is not None:
+            info.update(zip(('img', 'ref'), images, strict=True))
+            info = self.load_depth(info)
+            depths = dict(
+                depth=_tensor(info['depth_lr']),
+                depth_ref=_tensor(info['depth_ref']),
+            )
+        lr, ref = (_tensor(image) / 255 for image in images)
+        with torch.inference_mode():
+            flow, confidence = self.aligner(lr, ref, **depths)
+        return encode_alignment(_array(flow), _array(confidence))
+
+
+class _Cache(FolderJob):
+    """The folder of a cache; nothing but its own files is deleted."""
+
+    def drop(self) -> None:
+        # The note last: without it, files left over would be nobody's.
+        for path in [*self.root.glob('*.npy'), self.note]:
+            path.unlink(missing_ok=True)
+
+
+def _weights_digest(network: nn.Module) -> str:
+    """SHA-256 over name, type, shape and bytes of all weights."""
+    total = hashlib.sha256()
+    for key, value in sorted(network.state_dict().items()):
+        total.update(f'{key} {value.dtype} {tuple(value.shape)}\n'.encode())
+        # NumPy lacks some types of torch; bytes it has.
+        flat = value.detach().cpu().contiguous().flatten()
+        total.update(flat.view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
 
 
 def _load(path: str | Path) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
-from mmdsr.io.files import write_bytes
+from mmdsr.io.folder_job import FolderJob
 from mmdsr.io.images import open_image, short_reason
 from mmdsr.io.layout import FLOW_KEY
 from mmdsr.io.manifest import SPLITS, read_manifest
@@ -173,7 +173,7 @@ def pack(
     staging = Staging(out, settings, overwrite, resumable=True)
     _check_space(files, staging.tmp_dir)
     try:
-        _copy(files, staging.tmp_dir, progress)
+        _copy(files, staging.job, progress)
     except ValueError:
         # With the image mended it is another source, see above.
         staging.discard()
@@ -184,18 +184,23 @@ def pack(
 
 def _copy(
     files: dict[Path, Path],
-    folder: Path,
+    job: FolderJob,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    for count, (name, source) in enumerate(files.items(), 1):
-        target = folder / name
-        if not target.is_file():
-            if name.suffix == SUFFIX:
-                write_bytes(target, _uncompressed(source))
-            else:
-                write_bytes(target, source.read_bytes())
+    done = job.fill(
+        ((name, (name, source)) for name, source in files.items()), _content
+    )
+    for count, _ in enumerate(done, 1):
         if progress is not None:
             progress(count, len(files))
+
+
+def _content(item: tuple[Path, Path]) -> bytes:
+    """Return a file of the copy, by its name and its source."""
+    name, source = item
+    if name.suffix == SUFFIX:
+        return _uncompressed(source)
+    return source.read_bytes()
 
 
 def _scale(samples: dict[str, list[dict[str, Any]]]) -> int:

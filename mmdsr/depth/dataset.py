@@ -1,7 +1,5 @@
 """Depth maps for a data set that lacks them."""
 
-import json
-import shutil
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,12 +10,13 @@ from mmdsr.depth.base import DepthProvider
 from mmdsr.depth.frames import Progress, Report, estimate
 from mmdsr.io.checksums import write_checksums
 from mmdsr.io.files import write_bytes
+from mmdsr.io.folder_job import FolderJob
 from mmdsr.io.frames import SUFFIXES, shown
-from mmdsr.io.images import downscale_depth, encode_depth, write_png
+from mmdsr.io.images import downscale_depth, encode_depth, encode_png
 from mmdsr.io.layout import DEPTH_KEYS
 from mmdsr.io.manifest import SPLITS, read_manifest, write_manifest
 
-_PARTIAL, _NOTE = '.depth.partial', 'settings.json'
+_PARTIAL, _MOVING = '.depth.partial', 'moving'
 _SOURCES = {'depth_lr': 'hr', 'depth_ref': 'ref'}
 
 
@@ -58,39 +57,41 @@ def dataset_depth(
     root = Path(root)
     manifest = read_manifest(root)
     scale = _scale(root, manifest, scale)
-    settings = json.loads(
-        json.dumps({'provider': provider.describe(), 'scale': scale})
+    settings = {'provider': provider.describe(), 'scale': scale}
+    job = FolderJob(
+        root / _PARTIAL,
+        settings,
+        remedy='it is left over from an interrupted run; repeat that run, '
+        'delete the folder, or ask for overwriting',
     )
-    jobs = _jobs(root, manifest)
-    partial_dir = root / _PARTIAL
-    moving = _is_moving(partial_dir, settings)
-    if not moving:
+    images = _jobs(root, manifest)
+    report = Report(total=len(images))
+    if job.is_own() and (job.root / _MOVING).is_file():
+        _take_up(root, job, images, report)
+    else:
         _check_there(root, overwrite)
-        _open(partial_dir, settings, overwrite)
-    show = progress or (lambda items, text, total: items)
-    report = Report(total=len(jobs))
-    known: dict[tuple[int, int, int], tuple[np.ndarray, str]] = {}
-    for name, path in show(jobs.items(), 'Estimating', len(jobs)):
-        places = [partial_dir / name] + ([root / name] if moving else [])
-        if any(place.is_file() for place in places):
-            report.kept += 1
-            continue
-        if moving:  # tried before, without success
-            report.failed[shown(path)] = 'no depth; see the first run'
-            continue
-        encoded = _encode(provider, path, scale, report, known)
-        if encoded is not None:
-            write_png(partial_dir / name, encoded)
-            report.written += 1
-    if not report.written and not report.kept:
-        shutil.rmtree(partial_dir)
-        first = next(iter(report.failed.items()))
-        raise ValueError(
-            f'None of the {report.total} images got a depth map: '
-            f'{first[0]}: {first[1]}'
-        )
-    _publish(root, partial_dir, settings, manifest)
+        job.open(overwrite)
+        show = progress or (lambda items, text, total: items)
+        encoder = _Encoder(provider, scale, report)
+        items = show(images.items(), 'Estimating', len(images))
+        job.run(items, encoder.encode, report)
+    try:
+        report.refuse_empty('images')
+    except ValueError:
+        job.drop()
+        raise
+    _publish(root, job, manifest)
     return report
+
+
+def _take_up(
+    root: Path, job: FolderJob, images: dict[Path, Path], report: Report
+) -> None:
+    """Count the maps of a run that ended while moving folders."""
+    for name in job.missing(images):
+        if not (root / name).is_file():
+            report.failed[shown(images[name])] = 'no depth; see the first run'
+    report.kept = report.total - len(report.failed)
 
 
 def _scale(
@@ -158,77 +159,54 @@ def _check_there(root: Path, overwrite: bool) -> None:
         )
 
 
-def _read_note(partial_dir: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads((partial_dir / _NOTE).read_text())
-    except (OSError, ValueError):
-        return None
+class _Encoder:
+    """Estimates, reduces and encodes the depth of one image after the other.
 
+    Args:
+        provider: Source of the depth.
+        scale: Reduction factor.
+        report: Where failures and fallbacks are noted.
+    """
 
-def _is_moving(partial_dir: Path, settings: dict[str, Any]) -> bool:
-    """Whether a run with these settings ended while moving folders."""
-    return _read_note(partial_dir) == {'settings': settings, 'moving': True}
+    def __init__(
+        self, provider: DepthProvider, scale: int, report: Report
+    ) -> None:
+        self.provider = provider
+        self.scale = scale
+        self.report = report
+        self._known: dict[tuple[int, int, int], tuple[bytes, str]] = {}
 
-
-def _open(
-    partial_dir: Path, settings: dict[str, Any], overwrite: bool
-) -> None:
-    note = {'settings': settings, 'moving': False}
-    found = _read_note(partial_dir)
-    if found == note:
-        return
-    if found is not None and not overwrite:
-        raise FileExistsError(
-            f'{partial_dir} is left over from an interrupted run with other '
-            'settings. Repeat that run, delete the folder, or ask for '
-            'overwriting.'
-        )
-    if partial_dir.exists():
-        shutil.rmtree(partial_dir)
-    partial_dir.mkdir()
-    write_bytes(partial_dir / _NOTE, json.dumps(note).encode())
-
-
-def _encode(
-    provider: DepthProvider,
-    path: Path,
-    scale: int,
-    report: Report,
-    known: dict[tuple[int, int, int], tuple[np.ndarray, str]],
-) -> np.ndarray | None:
-    """Reduced, encoded depth of an image; None after a failure."""
-    key = None
-    if provider.name != 'file' and path.is_file():
-        data = path.read_bytes()
-        key = len(data), zlib.crc32(data), zlib.adler32(data)
-    if key in known:
-        encoded, problem = known[key]
-        if problem:
-            report.fallback[shown(path)] = problem
+    def encode(self, path: Path) -> bytes | None:
+        """Return the map of an image as a PNG file; None after a failure."""
+        key = None
+        if self.provider.name != 'file' and path.is_file():
+            data = path.read_bytes()
+            key = len(data), zlib.crc32(data), zlib.adler32(data)
+            if key in self._known:
+                encoded, problem = self._known[key]
+                if problem:
+                    self.report.fallback[shown(path)] = problem
+                return encoded
+        found = estimate(self.provider, path, shown(path), self.report)
+        if found is None:
+            return None
+        # A cell at the edge may be partly outside, as LoadDepth has it.
+        spare = [(0, -side % self.scale) for side in found.depth.shape]
+        grown = np.pad(found.depth, spare, constant_values=np.nan)
+        encoded = encode_png(encode_depth(downscale_depth(grown, self.scale)))
+        if key is not None:
+            self._known[key] = encoded, found.problem
+            if len(self._known) > 64:
+                self._known.pop(next(iter(self._known)))
         return encoded
-    found = estimate(provider, path, shown(path), report)
-    if found is None:
-        return None
-    # A cell at the edge may be partly outside, as LoadDepth has it.
-    spare = [(0, -side % scale) for side in found.depth.shape]
-    grown = np.pad(found.depth, spare, constant_values=np.nan)
-    encoded = encode_depth(downscale_depth(grown, scale))
-    if key is not None:
-        known[key] = encoded, found.problem
-        if len(known) > 64:
-            known.pop(next(iter(known)))
-    return encoded
 
 
 def _publish(
-    root: Path,
-    partial_dir: Path,
-    settings: dict[str, Any],
-    manifest: dict[str, Any] | None,
+    root: Path, job: FolderJob, manifest: dict[str, Any] | None
 ) -> None:
     """Put the folders in their places, the manifest last."""
-    note = {'settings': settings, 'moving': True}
-    write_bytes(partial_dir / _NOTE, json.dumps(note).encode())
+    partial_dir = job.root
+    write_bytes(partial_dir / _MOVING, b'')
     for split in SPLITS:
         for key in DEPTH_KEYS:
             new, place = partial_dir / split / key, root / split / key
@@ -239,11 +217,11 @@ def _publish(
                 place.replace(old)
             new.replace(place)
     if manifest is not None:
-        generator = dict(manifest['generator'], depth=settings['provider'])
+        generator = dict(manifest['generator'], depth=job.settings['provider'])
         sums = manifest.get('checksums')
         if sums is not None:
             sums = write_checksums(root)
         write_manifest(
             root, manifest['splits'], manifest['scale'], generator, sums
         )
-    shutil.rmtree(partial_dir)
+    job.drop()

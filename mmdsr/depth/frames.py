@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mmdsr.depth.base import DepthMap, DepthProvider
+from mmdsr.io.folder_job import JobReport, ManifestJob
 from mmdsr.io.frames import find_runs, read_rgb, shown
-from mmdsr.io.images import encode_depth, write_png
-from mmdsr.io.manifest import read_manifest
+from mmdsr.io.images import encode_depth, encode_png
 from mmdsr.io.staging import Staging
 
 Progress = Callable[[Iterable, str, int], Iterable]
@@ -19,23 +18,31 @@ FORMAT = 'mmdsr-depth-maps'
 
 
 @dataclass
-class Report:
+class Report(JobReport):
     """What became of the images.
 
     Attributes:
-        total: Images found.
-        written: Maps written now.
-        kept: Maps that were there already.
-        failed: Image to the reason why it has no map.
         fallback: Image to the reason why its map is a mere fallback. Only of
             those written now.
     """
 
-    total: int = 0
-    written: int = 0
-    kept: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
     fallback: dict[str, str] = field(default_factory=dict)
+
+    def refuse_empty(self, what: str) -> None:
+        """Raise if no image has a map.
+
+        Args:
+            what: What to call the images.
+
+        Raises:
+            ValueError: With the first of the reasons.
+        """
+        if not self.written and not self.kept:
+            image, reason = next(iter(self.failed.items()))
+            raise ValueError(
+                f'None of the {self.total} {what} got a depth map: '
+                f'{image}: {reason}'
+            )
 
 
 def estimate(
@@ -111,40 +118,24 @@ def frames_depth(
     }
     settings = {'tool': 'make_depth', 'provider': provider.describe()}
     report = Report(total=len(jobs))
-    staging = None
-    root = out
-    if not _is_ours(out, settings):
-        staging = Staging(out, settings, overwrite, resumable=True)
-        root = staging.tmp_dir
-    for target, path in show(jobs.items(), 'Estimating', len(jobs)):
-        if (root / target).is_file():
-            report.kept += 1
-            continue
+
+    def make(path: Path) -> bytes | None:
         found = estimate(provider, path, shown(path), report)
-        if found is not None:
-            write_png(root / target, encode_depth(found.depth))
-            report.written += 1
-    if not report.written and not report.kept:
+        return None if found is None else encode_png(encode_depth(found.depth))
+
+    there, staging = ManifestJob(out, settings, FORMAT), None
+    if not there.is_own():
+        staging = Staging(out, settings, overwrite, resumable=True)
+    job = staging.job if staging else there
+    job.run(show(jobs.items(), 'Estimating', len(jobs)), make, report)
+    try:
+        report.refuse_empty('frames')
+    except ValueError:
         if staging:
             staging.discard()
-        first = next(iter(report.failed.items()))
-        raise ValueError(
-            f'None of the {report.total} frames got a depth map: '
-            f'{first[0]}: {first[1]}'
-        )
+        raise
     if staging:
         staging.publish(
             {}, lambda name: name in jobs, generator=settings, format=FORMAT
         )
     return report
-
-
-def _is_ours(out: Path, settings: dict[str, Any]) -> bool:
-    """Whether ``out`` holds maps made with the same settings."""
-    if not out.is_dir() or out.is_symlink():
-        return False
-    try:
-        manifest = read_manifest(out, formats=(FORMAT,))
-    except ValueError:
-        return False
-    return manifest is not None and manifest['generator'] == settings

@@ -17,6 +17,7 @@ from typing import NamedTuple
 HOSTS = {
     'core': (),
     'video': (),
+    'serve': (),
     'depth': (),
     'coco': (),
     'onnx': (),

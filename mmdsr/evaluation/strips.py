@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 
 from mmdsr.evaluation.functional import psnr, to_uint8, upscale
+from mmdsr.io.depth_colors import color_nearness
 
 _GAP = 4
 _BAND = 18
-_UNKNOWN = (96, 96, 96)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -65,7 +65,7 @@ def make_strip(
         panels.append(('HR', to_uint8(hr)))
     for caption, values in (('Depth', depth), ('True depth', depth_true)):
         if values is not None:
-            picture = color_depth(values)
+            picture = color_nearness(values)
             size = (width, height)
             picture = cv2.resize(
                 picture, size, interpolation=cv2.INTER_NEAREST
@@ -83,25 +83,6 @@ def make_strip(
             _write(strip[:band, left:right], caption)
         left = right + _GAP
     return strip
-
-
-def color_depth(depth: np.ndarray) -> np.ndarray:
-    """Color normalized inverse depth.
-
-    Args:
-        depth: ``(h, w)`` or ``(h, w, 1)`` in [0, 1]; NaN is unknown.
-
-    Returns:
-        ``(h, w, 3)`` uint8 RGB; near is bright, unknown is gray.
-    """
-    depth = np.asarray(depth, dtype=np.float32)
-    depth = depth.reshape(depth.shape[:2])
-    known = np.isfinite(depth)
-    level = to_uint8(np.where(known, depth, 0) * 255)
-    # OpenCV gives BGR.
-    picture = cv2.applyColorMap(level, cv2.COLORMAP_INFERNO)[..., ::-1].copy()
-    picture[~known] = _UNKNOWN
-    return picture
 
 
 def _scored(caption: str, image: np.ndarray, hr: np.ndarray | None) -> str:

@@ -21,7 +21,8 @@ from mmdsr.evidence.sidecar import (
     sidecar_path,
 )
 from mmdsr.io.checksums import digest
-from mmdsr.io.frames import natural_key, real_path, shown
+from mmdsr.io.frames import real_path, shown
+from mmdsr.io.listing import natural_order
 from mmdsr.io.manifest import MANIFEST
 
 #: Suffixes of the files that are written as results.
@@ -153,7 +154,7 @@ def _find_results(root: Path) -> list[Path]:
                 if any(f'{base}{end}' in names for end in ends):
                     continue
             found.add(path.relative_to(root))
-    return sorted(found, key=lambda path: natural_key(str(path)))
+    return natural_order(found)
 
 
 def _read_sidecar(

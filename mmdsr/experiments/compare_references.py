@@ -13,33 +13,26 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
-from PIL import Image
 from rich.progress import track
 from torch import Tensor, nn
 
-from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.errors import MissingDepthError
 from mmdsr.evaluation.functional import psnr, ssim, to_uint8, upscale
 from mmdsr.evaluation.match_accuracy import match_accuracy, match_errors
 from mmdsr.evaluation.strips import make_strip
+from mmdsr.experiments.references import USUAL_REFERENCES, open_dataset
 from mmdsr.experiments.references_table import Row
 from mmdsr.inference.sources import takes_none
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
-from mmdsr.io.images import soften, write_png
+from mmdsr.io.images import write_png
 from mmdsr.models.networks.flow_warp import FlowWarp
-from mmdsr.models.networks.padding import SCALE
 from mmdsr.models.networks.refsr_net import DSROutput
-from mmdsr.registry import MODELS, TRANSFORMS
+from mmdsr.registry import MODELS
 
-#: What may stand for the reference. 'soft' has only LR's resolution, as the
-#: next frame of one recording has. The last three are ways of having none:
-#: the enlarged LR image, LR itself (section 5.3) and a black picture.
-REFERENCES = ('adjacent', 'soft', 'wrong', 'upscaled', 'self', 'black')
-#: Those that are evaluated when none are named.
-USUAL_REFERENCES = ('adjacent', 'wrong', 'upscaled', 'self')
 DEPTHS = ('predicted', 'given', 'zero')
 _NAMES = {
     'adjacent': 'true reference',
+    'several': 'several references',
     'soft': 'soft reference',
     'wrong': 'wrong reference',
     'upscaled': 'upscaled reference',
@@ -90,7 +83,7 @@ def variants(
 
     Args:
         generator: The network.
-        references: Of :data:`REFERENCES`.
+        references: Of :data:`~mmdsr.experiments.references.REFERENCES`.
         depths: Of :data:`DEPTHS`; unusable ones are left out.
 
     Returns:
@@ -128,71 +121,6 @@ def variants(
     ]
 
 
-def _load_images(sample: dict[str, Any]) -> dict[str, Any]:
-    for key in ('img', 'gt', 'ref'):
-        with Image.open(sample[f'{key}_path']) as image:
-            sample[key] = np.asarray(image.convert('RGB'))
-    return sample
-
-
-def _enlarge_reference(sample: dict[str, Any]) -> dict[str, Any]:
-    sample['ref'] = upscale(sample['img'], SCALE)
-    return sample
-
-
-def _blacken_reference(sample: dict[str, Any]) -> dict[str, Any]:
-    sample['ref'] = np.zeros_like(upscale(sample['img'], SCALE))
-    return sample
-
-
-def _soften_reference(sample: dict[str, Any]) -> dict[str, Any]:
-    sample['ref'] = soften(sample['ref'], SCALE)
-    return sample
-
-
-_STAND_INS = {'upscaled': _enlarge_reference, 'black': _blacken_reference}
-
-
-def open_dataset(
-    cfg: Config,
-    data_root: Path | str,
-    reference: str,
-    split: str = 'test',
-    max_samples: int | None = None,
-) -> RefSRDataset:
-    """Open a data set with the depth normalization of a config.
-
-    Args:
-        cfg: Config whose test pipeline has ``mmdsr.LoadDepth``.
-        data_root: Data set in the layout of :class:`mmdsr.RefSRDataset`.
-        reference: Of :data:`REFERENCES`, or ``'none'``.
-        split: Defaults to 'test'.
-        max_samples: Defaults to None, all.
-
-    Returns:
-        Gives dicts with RGB uint8 ``img``, ``gt``, ``ref``, the true ``flow``
-        with what is ``visible``, and the depth maps.
-    """
-    pipeline = [_load_images, TRANSFORMS.build(dict(type='mmdsr.LoadFlow'))]
-    if reference in _STAND_INS:
-        # Depth maps are those of 'self', whose size is that of Ref-down.
-        pipeline.append(_STAND_INS[reference])
-        reference = 'self'
-    elif reference == 'soft':
-        pipeline.append(_soften_reference)
-    for step in cfg.test_dataloader.dataset.pipeline:
-        if step['type'] == 'mmdsr.LoadDepth':
-            pipeline.append(TRANSFORMS.build(step))
-    return RefSRDataset(
-        data_root,
-        split=split,
-        pipeline=pipeline,
-        reference='adjacent' if reference in ('none', 'soft') else reference,
-        max_samples=max_samples,
-        test_mode=True,
-    )
-
-
 @torch.no_grad()
 def super_resolve(
     generator: nn.Module,
@@ -204,8 +132,9 @@ def super_resolve(
 
     Args:
         generator: The network.
-        sample: ``img`` (h, w, 3) and ``ref`` (Hr, Wr, 3) RGB uint8, and depth
-            maps (., ., 1) for ``depth='given'``.
+        sample: ``img`` (h, w, 3) and ``ref`` (Hr, Wr, 3) RGB uint8, or a
+            list of them, ``refs``, and depth maps (., ., 1) for
+            ``depth='given'``.
         depth: Of :data:`DEPTHS`. Defaults to None, for networks without depth.
         reference: Whether the network gets the reference.
 
@@ -224,6 +153,8 @@ def super_resolve(
         return torch.from_numpy(array)[None].float().to(device)
 
     lr, ref = batch(sample['img']) / 255, batch(sample['ref']) / 255
+    if 'refs' in sample:
+        ref = torch.stack([batch(r) / 255 for r in sample['refs']], 1)
     maps = {}
     if depth in ('given', 'zero'):
         for key, field, image in zip(
@@ -294,8 +225,10 @@ def _match_of(sample: dict[str, Any], output: DSROutput) -> np.ndarray:
     """Errors of the match where the truth is known (n,)."""
     if output.flow is None or not sample['visible'].any():
         return np.zeros(0, np.float32)
+    # Of several references the first one is the true one.
+    flow = output.flow[0] if output.flow.ndim == 4 else output.flow[0, 0]
     return match_errors(
-        output.flow[0].cpu().numpy(),
+        flow.cpu().numpy(),
         sample['flow'].transpose(2, 0, 1),
         sample['visible'],
     )
@@ -319,7 +252,7 @@ def evaluate(
         cfg: Config of the network.
         generator: The network, see :func:`build_generator`.
         data_root: The data set.
-        references: Of :data:`REFERENCES`.
+        references: Of :data:`~mmdsr.experiments.references.REFERENCES`.
         depths: Of :data:`DEPTHS`.
         split: Defaults to 'test'.
         max_samples: Evenly spread samples. Defaults to None, all.
@@ -356,6 +289,11 @@ def evaluate(
     if flow_warp and 'adjacent' in references:
         runs.insert(0, (Row('flow-warp', 'adjacent'), FlowWarp()))
     for row, network in runs:
+        if row.reference == 'several' and not getattr(
+            network, 'takes_several_references', False
+        ):
+            row.note = 'This network takes one reference.'
+            continue
         try:
             dataset = open_dataset(
                 cfg,

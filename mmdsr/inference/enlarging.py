@@ -39,17 +39,20 @@ def enlarge(
     """
     results: dict[int, Enlarged] = {}
     whole: dict[
-        tuple[torch.device, tuple[int, int], tuple[int, int]], list[int]
+        tuple[torch.device, tuple[int, int], tuple[int, int], int], list[int]
     ] = {}
     for number, pair in enumerate(pairs):
         tile = _choose(network, pair, settings)
         if tile is not None and max(pair.size) > tile:
             results[number] = _one(network, pair, tile, settings)
         else:
-            key = pair.lr.device, pair.size, pair.ref_size(settings.scale)
+            ref_size = pair.ref_size(settings.scale)
+            key = pair.lr.device, pair.size, ref_size, pair.count
             whole.setdefault(key, []).append(number)
-    for (device, size, ref_size), numbers in whole.items():
-        takes = budget.need(network, size, ref_size, settings.multiple)
+    for (device, size, ref_size, several), numbers in whole.items():
+        takes = several * budget.need(
+            network, size, ref_size, settings.multiple
+        )
         count = _batch(settings, device, takes)
         for start in range(0, len(numbers), count):
             part = numbers[start : start + count]
@@ -83,7 +86,8 @@ def _choose(
             else min(full, (side + 2 * margin) * full // length)
             for side, length, full in sides
         ]
-        return budget.need(network, size, seen, settings.multiple)
+        one = budget.need(network, size, seen, settings.multiple)
+        return pair.count * one
 
     try:
         return budget.choose_tile(
@@ -229,7 +233,9 @@ def _in_tiles(
             flush()
         waiting.append((place, part))
         size, ref_size = (shape[-2:] for shape in shapes)
-        takes = budget.need(network, size, ref_size, settings.multiple)
+        takes = pair.count * budget.need(
+            network, size, ref_size, settings.multiple
+        )
         if len(waiting) >= _batch(settings, pair.lr.device, takes):
             flush()
     flush()

@@ -11,39 +11,27 @@ from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.evidence.sidecar import overlay_path
 from mmdsr.inference.export_target import ExportTarget
 from mmdsr.inference.jobs import Job, attach_references, list_jobs
-from mmdsr.inference.journal import (
-    Journal,
-    Record,
-    Stamp,
-    is_same,
-    remove_leftovers,
-    stamp,
-)
+from mmdsr.inference.journal import Journal, Record
 from mmdsr.inference.outputs import ResultWriter
 from mmdsr.inference.pairs import Enlarged
 from mmdsr.inference.super_resolver import SuperResolver
+from mmdsr.io.files import remove_leftovers
+from mmdsr.io.folder_job import JobReport
 from mmdsr.io.frames import real_path, shown
 from mmdsr.io.manifest import MANIFEST
 from mmdsr.io.pictures import Picture, read_picture
+from mmdsr.io.stamps import Stamp, is_same, stamp
 
 
 @dataclass
-class ExportReport:
-    """What became of the images.
+class ExportReport(JobReport):
+    """What became of the images; the totals are those of this process.
 
     Attributes:
-        total: Images of this process.
-        written: Files written now.
-        kept: Files that were there already.
-        failed: Image to the reason why it has no file.
         partial: Image to which of its pictures were left out.
         notes: Image to what was converted in reading it.
     """
 
-    total: int = 0
-    written: int = 0
-    kept: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
     partial: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 

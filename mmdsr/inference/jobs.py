@@ -7,11 +7,11 @@ from pathlib import Path
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.frames import (
     SUFFIXES,
-    natural_key,
     real_path,
     shown,
     walk_folders,
 )
+from mmdsr.io.listing import natural_order
 from mmdsr.io.pictures import is_image_name
 
 
@@ -61,7 +61,7 @@ def list_jobs(source: Path, target: Path) -> tuple[list[Job], list[Path]]:
         names, unknown = _find_images(source, target)
     jobs: list[Job] = []
     sources: dict[Path, Path] = {}
-    for name in sorted(names, key=lambda name: natural_key(str(name))):
+    for name in natural_order(names):
         goal = name.with_suffix('.png')
         if goal in sources:
             raise ValueError(
@@ -93,7 +93,7 @@ def _find_images(source: Path, target: Path) -> tuple[list[Path], list[Path]]:
                 names.append(path.relative_to(source))
             elif is_image_name(path):
                 unknown.append(path)
-    unknown.sort(key=lambda path: natural_key(str(path)))
+    unknown = natural_order(unknown)
     if not names:
         others = (
             f' The format of {shown(unknown[0])} is not supported.'

@@ -16,12 +16,13 @@ from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.evidence.overlay import draw_confidence
 from mmdsr.evidence.sidecar import overlay_path, sidecar_path
 from mmdsr.inference.jobs import Job
-from mmdsr.inference.journal import Journal, Record, Stamp, stamp
+from mmdsr.inference.journal import Journal, Record
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.files import whole_file
 from mmdsr.io.frames import shown
 from mmdsr.io.images import save_png
 from mmdsr.io.pictures import Picture
+from mmdsr.io.stamps import Stamp, stamp
 
 #: Why there is no reference, by the policy.
 _WHY_NONE = {

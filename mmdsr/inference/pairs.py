@@ -78,7 +78,8 @@ class ImagePair:
 
     Args:
         image: BGR (3, H, W) in 0..255.
-        reference: Likewise, or what replaces it: ``'upscaled'``, ``'self'``,
+        reference: Likewise; several of one size (K, 3, Hr, Wr) for a network
+            that takes them; or what replaces it: ``'upscaled'``, ``'self'``,
             or ``'none'`` for a network that does without one: it gets LR
             itself instead.
         name: What to call the image in messages.
@@ -103,6 +104,13 @@ class ImagePair:
         """Height and width of what the network sees."""
         height, width = self.lr.shape[-2:]
         return height, width
+
+    @property
+    def count(self) -> int:
+        """How many references there are; 1 for what replaces one."""
+        if isinstance(self.reference, Tensor) and self.reference.ndim == 4:
+            return len(self.reference)
+        return 1
 
     def ref_size(self, scale: int) -> tuple[int, int]:
         """Return height and width of the reference."""
@@ -163,7 +171,7 @@ class ImagePair:
 
 def _to_rgb(image: Tensor) -> Tensor:
     """Turn BGR in 0..255 into RGB in 0..1."""
-    return image.flip(0).float().clamp(0, 255) / 255
+    return image.flip(-3).float().clamp(0, 255) / 255
 
 
 def _grow(image: Tensor) -> Tensor:
@@ -171,5 +179,7 @@ def _grow(image: Tensor) -> Tensor:
     bottom, right = (max(0, MIN_SIZE - side) for side in image.shape[-2:])
     if not bottom and not right:
         return image
-    grown = F.pad(image[None].float(), (0, right, 0, bottom), mode='replicate')
-    return grown[0].to(image.dtype)
+    batch = image.float().reshape(-1, *image.shape[-3:])
+    grown = F.pad(batch, (0, right, 0, bottom), mode='replicate')
+    shape = *image.shape[:-2], *grown.shape[-2:]
+    return grown.reshape(shape).to(image.dtype)

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmdsr.io.frames import SUFFIXES, natural_key, read_rgb
+from mmdsr.io.frames import SUFFIXES, read_rgb
+from mmdsr.io.listing import natural_order
 
 #: A data sample or its metainfo.
 Sample: TypeAlias = BaseDataElement | dict[str, Any]
@@ -173,7 +174,7 @@ def _list_sequences(folder: Path) -> dict[str | None, list[str]]:
         if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')
     ]
     sequences: dict[str | None, list[str]] = {}
-    for name in sorted(names, key=natural_key):
+    for name in natural_order(names):
         sequences.setdefault(sequence_of(Path(name).stem), []).append(name)
     return sequences
 

@@ -211,6 +211,11 @@ class SuperResolver:
             return None
         return confidence_kind(self._network.module)
 
+    @property
+    def takes_several(self) -> bool:
+        """Whether an image may have several references at once."""
+        return self._network is not None and takes_none(self._network.module)
+
     def check_device(self, device: str | torch.device) -> None:
         """Refuse a device that cannot compute in the chosen precision.
 
@@ -402,8 +407,10 @@ class SuperResolver:
             images: As of :meth:`__call__`.
             samples: Likewise.
             references: A reference for each image, BGR (3, Hr, Wr) of any
-                size in 0..255; ``None`` for an image where the resolver is to
-                find one. Defaults to None, for all images.
+                size in 0..255, or several (K, 3, Hr, Wr) at full size, if
+                the network :attr:`takes_several`; ``None`` for an image
+                where the resolver is to find one. Defaults to None, for all
+                images.
 
         Returns:
             What :meth:`pixels` gives, and the confidence of each image.

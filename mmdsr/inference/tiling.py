@@ -122,13 +122,13 @@ def crop(image: Tensor, tile: Tile) -> Tensor:
     """Cut a tile out.
 
     Args:
-        image: Image (C, H, W).
+        image: Image (C, H, W), or several (K, C, H, W).
         tile: The tile.
 
     Returns:
         A view of the image.
     """
-    return image[:, slice(*tile.y), slice(*tile.x)]
+    return image[..., slice(*tile.y), slice(*tile.x)]
 
 
 class Canvas:

@@ -10,7 +10,6 @@ resuming nor testing needs full unpickling or an environment variable.
 
 import errno
 import json
-import os
 import pickle
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmdsr.errors import CheckpointError, RefusedTypeError
+from mmdsr.io.files import whole_file
 from mmdsr.io.finite import describe, non_finite
 from mmdsr.io.unpickling import RESTRICTED_PICKLE
 
@@ -373,14 +373,8 @@ def save_weights(state_dict: dict[str, Tensor], path: str | Path) -> None:
         state_dict: Weights.
         path: Target.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
+    with whole_file(Path(path)) as temporary:
         torch.save(
             {key: value.detach().cpu() for key, value in state_dict.items()},
             temporary,
         )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

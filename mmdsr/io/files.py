@@ -2,9 +2,12 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_TEMPORARY = re.compile(r'(\.[0-9a-f]{16})\.\d+\.tmp')
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -65,3 +68,20 @@ def temporary_name(path: Path, process: int | None = None) -> Path:
     """
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     return path.with_name(f'.{digest}.{process or os.getpid()}.tmp')
+
+
+def remove_leftovers(targets: Iterable[Path]) -> None:
+    """Remove the unfinished files that killed processes have left.
+
+    Args:
+        targets: The files.
+    """
+    prefixes: dict[Path, set[str]] = {}
+    for target in targets:
+        prefix = temporary_name(target).name.rsplit('.', 2)[0]
+        prefixes.setdefault(target.parent, set()).add(prefix)
+    for folder, wanted in prefixes.items():
+        for path in folder.iterdir() if folder.is_dir() else ():
+            found = _TEMPORARY.fullmatch(path.name)
+            if found and found[1] in wanted:
+                path.unlink(missing_ok=True)

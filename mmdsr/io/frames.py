@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from mmdsr.io.images import read_depth
+from mmdsr.io.listing import natural_order
 from mmdsr.io.pictures import read_picture
 
 SUFFIXES = {
@@ -67,22 +68,6 @@ class Run:
     frames: list[Frame] = field(default_factory=list)
 
 
-def natural_key(text: str) -> list:
-    """Return a key that sorts ``frame2`` before ``frame10``.
-
-    Args:
-        text: A name.
-
-    Returns:
-        Its parts; runs of digits as numbers.
-    """
-    parts = re.split(r'(\d+)', text)
-    return [
-        (1, int(part), part) if part.isdecimal() else (0, 0, part.lower())
-        for part in parts
-    ]
-
-
 def find_runs(root: str | Path, exclude: Iterable[Path] = ()) -> list[Run]:
     """Collect the runs below a folder.
 
@@ -107,17 +92,16 @@ def find_runs(root: str | Path, exclude: Iterable[Path] = ()) -> list[Run]:
     skip = {real_path(folder) for folder in exclude}
     found = []
     for folder in walk_folders(root, skip):
-        files = [
+        files = natural_order(
             path
             for path in folder.iterdir()
             if path.suffix.lower() in SUFFIXES
             and not path.name.startswith('.')
             and not path.is_dir()
-        ]
+        )
         if not files:
             continue
         below = folder.relative_to(root).parts or (root.resolve().name,)
-        files.sort(key=lambda path: natural_key(path.name))
         run = Run(clean_name('-'.join(below)), [Frame(p) for p in files])
         _refuse_twins(run, folder)
         found.append((folder, run))
@@ -130,7 +114,7 @@ def find_runs(root: str | Path, exclude: Iterable[Path] = ()) -> list[Run]:
             f'{root} holds images itself and in subfolders. Give a folder '
             'of frames, or one with a subfolder for each run.'
         )
-    runs = sorted((run for _, run in found), key=lambda r: natural_key(r.name))
+    runs = natural_order((run for _, run in found), lambda run: run.name)
     for one, other in pairwise(runs):
         if one.name == other.name:
             raise ValueError(f'Two runs would be named {one.name}.')

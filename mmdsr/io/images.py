@@ -1,8 +1,9 @@
 """Images and depth maps of the layout: reduce, encode, read and write."""
 
 import warnings
+from io import BytesIO
 from pathlib import Path
-from typing import Literal, overload
+from typing import BinaryIO, Literal, overload
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -300,8 +301,22 @@ def write_png(path: Path, image: np.ndarray) -> None:
         save_png(temporary, image)
 
 
+def encode_png(image: np.ndarray) -> bytes:
+    """Return an image as the content of a PNG file.
+
+    Args:
+        image: As of :func:`write_png`.
+
+    Returns:
+        What :func:`write_png` would write.
+    """
+    buffer = BytesIO()
+    save_png(buffer, image)
+    return buffer.getvalue()
+
+
 def save_png(
-    path: Path, image: np.ndarray, texts: PngInfo | None = None
+    path: Path | BinaryIO, image: np.ndarray, texts: PngInfo | None = None
 ) -> None:
     """Write an image straight into a file: it needs no second copy.
 

@@ -1,8 +1,29 @@
-"""Which of the listed images are there."""
+"""Lists of files: their natural order, which are missing, the first few."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
+
+from natsort import natsorted, ns
+
+T = TypeVar('T')
+
+
+def natural_order(
+    items: Iterable[T], key: Callable[[T], str] = str
+) -> list[T]:
+    """Sort ``frame2`` before ``frame10``, without regard to case.
+
+    Args:
+        items: What to sort.
+        key: Text to sort an item by. Defaults to the item as text.
+
+    Returns:
+        The items. Their order does not depend on the one they came in, for
+        ``f1``, ``F1`` and ``f01`` are sorted as texts.
+    """
+    return natsorted(items, key, alg=ns.IGNORECASE | ns.PRESORT)
 
 
 def missing_files(folder: str | Path, names: Iterable[str]) -> list[str]:

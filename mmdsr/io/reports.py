@@ -1,6 +1,5 @@
 """Results as files: tables, JSON and figures, each whole or absent."""
 
-import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from mmdsr.io.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 
 def markdown_table(
@@ -25,25 +25,34 @@ def markdown_table(
     Returns:
         The lines of the table, without a last line break.
     """
-    rule = ['---', *['---:'] * (len(header) - 1)]
-    return '\n'.join(f'| {" | ".join(c)} |' for c in (header, rule, *rows))
+    sides = ['left', *['right'] * (len(header) - 1)]
+    # Cells are text already: 31.20 must not become 31.2.
+    return _frame(header, rows).to_markdown(
+        index=False, colalign=sides, disable_numparse=True
+    )
 
 
-def csv_text(header: Sequence[str], rows: Iterable[Sequence]) -> str:
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Lay out a table as CSV.
 
     Args:
         header: Titles of the columns.
-        rows: Cells; None becomes an empty one.
+        rows: Cells; None and NaN become empty ones.
 
     Returns:
         The text.
     """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator='\n')
-    writer.writerow(header)
-    writer.writerows(rows)
-    return buffer.getvalue()
+    return _frame(header, rows).to_csv(index=False, lineterminator='\n')
+
+
+def _frame(
+    header: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> 'DataFrame':
+    # Here, for it takes half a second that most commands need not spend.
+    from pandas import DataFrame
+
+    # As objects: whole numbers stay whole beside an empty cell.
+    return DataFrame(list(rows), columns=list(header), dtype=object)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

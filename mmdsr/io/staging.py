@@ -1,13 +1,12 @@
 """A data set in the making: beside its place until it is complete."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mmdsr.io.checksums import write_checksums
-from mmdsr.io.files import write_bytes
+from mmdsr.io.folder_job import FolderJob
 from mmdsr.io.manifest import FORMAT, MANIFEST, write_manifest
 
 _NOTE, _WORK = 'writer.json', '.work'
@@ -32,11 +31,13 @@ class Staging:
     Attributes:
         out: The final place.
         tmp_dir: The temporary folder.
+        job: Fills it.
         work_dir: A folder in it for what is not published.
 
     Raises:
-        FileExistsError: If ``out`` exists and may not be replaced, or a
-            partial data set with other settings is in the way.
+        FileExistsError: If ``out`` exists and may not be replaced.
+        OtherSettingsError: If a partial data set with other settings is in
+            the way.
     """
 
     def __init__(
@@ -52,8 +53,14 @@ class Staging:
         self.tmp_dir = self.out.parent / f'.{self.out.name}.partial'
         self.work_dir = self.tmp_dir / _WORK
         self._check_out()
-        # Through JSON, so that tuples compare equal to what is read back.
-        self._open(json.loads(json.dumps(settings)))
+        self.job = FolderJob(
+            self.tmp_dir,
+            settings,
+            _NOTE,
+            'it is left over from an interrupted run; repeat that run, delete '
+            'the folder, or ask for overwriting',
+        )
+        self._open()
 
     def _check_out(self) -> None:
         if not self.out.exists() and not self.out.is_symlink():
@@ -75,24 +82,13 @@ class Staging:
                 'another place.'
             )
 
-    def _open(self, settings: dict[str, Any]) -> None:
-        note = self.tmp_dir / _NOTE
-        if self.tmp_dir.exists():
-            try:
-                same = json.loads(note.read_text()) == settings
-            except (OSError, ValueError):
-                same = False
-            if self.resumable and same:
-                return
-            if self.resumable and not self.overwrite and note.is_file():
-                raise FileExistsError(
-                    f'{self.tmp_dir} is left over from an interrupted run '
-                    'with other settings. Repeat that run, delete the '
-                    'folder, or ask for overwriting.'
-                )
+    def _open(self) -> None:
+        # A run that was killed at once has left no note.
+        if self.tmp_dir.exists() and not (
+            self.resumable and self.job.note.is_file()
+        ):
             shutil.rmtree(self.tmp_dir)
-        self.tmp_dir.mkdir(parents=True)
-        write_bytes(note, json.dumps(settings).encode())
+        self.job.open(self.overwrite)
 
     def publish(
         self,

@@ -27,6 +27,7 @@ from mmdsr.video.reader import (
     Damage,
     Stats,
 )
+from mmdsr.video.spans import Spans
 from mmdsr.video.stamps import Sampler
 
 _PIPE_BYTES = 2**20
@@ -74,7 +75,7 @@ def _answer(
     task: str,
     path: str,
     sar: str,
-    sampler: list[Any] | None = None,
+    sampler: dict[str, Any] | None = None,
     deinterlace: str = 'auto',
     key_frames: bool = False,
 ) -> None:
@@ -89,7 +90,7 @@ def _answer(
         path,
         deinterlace=deinterlace,
         sar=sar,
-        sampler=None if sampler is None else Sampler(*sampler),
+        sampler=None if sampler is None else _sampler(sampler),
         problems=problems,
         key_frames=key_frames,
         stats=stats,
@@ -104,6 +105,11 @@ def _answer(
         text = f'damaged at frame {last + 1}: {short(error)}; the rest is '
         problems.append((round(time, 3), f'{text}not read'))
     _report(pipe, stats=stats)
+
+
+def _sampler(request: dict[str, Any]) -> Sampler | Spans:
+    kind = Spans if 'length' in request else Sampler
+    return kind(**request)
 
 
 class _Problems(list[Damage]):

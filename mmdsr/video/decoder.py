@@ -29,6 +29,7 @@ from mmdsr.video.pictures import (
     square_size,
 )
 from mmdsr.video.reader import Damage, Stats, VideoInfo
+from mmdsr.video.spans import Spans
 from mmdsr.video.stamps import Sampler, Timeline, starts_anew
 from mmdsr.video.tracks import (
     film_length,
@@ -94,11 +95,33 @@ def inspect_video(path: Path | str, sar: str = 'square') -> VideoInfo:
         )
 
 
+@contextmanager
+def at_first_frame(
+    path: Path | str,
+) -> Iterator[tuple[InputContainer, VideoStream, VideoFrame | None, float]]:
+    """Open a video and decode its first intact frame.
+
+    Args:
+        path: The file.
+
+    Yields:
+        Container, stream, frame (None without any) and its stamp in seconds,
+        from which :func:`decode_video` counts.
+
+    Raises:
+        VideoError: If the file is not a video.
+    """
+    with _opened(path) as (container, stream, _):
+        decoder = _Decoder(container, stream, [], [])
+        frame = next(iter(decoder), None)
+        yield container, stream, frame, decoder.line.first or 0.0
+
+
 def decode_video(
     path: Path | str,
     deinterlace: str = 'auto',
     sar: str = 'square',
-    sampler: Sampler | None = None,
+    sampler: Sampler | Spans | None = None,
     problems: list[Damage] | None = None,
     key_frames: bool = False,
     stats: Stats | None = None,

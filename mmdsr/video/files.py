@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mmdsr.io.frames import clean_name, natural_key
+from mmdsr.io.frames import clean_name
+from mmdsr.io.listing import natural_order
 
 _ENDINGS = (
     '264 265 3g2 3gp asf avc avi divx dv f4v flv gxf h264 h265 hevc ivf m1v '
@@ -56,16 +57,15 @@ def find_videos(
     found: dict[str, Path] = {}
     for path in map(Path, paths):
         if path.is_dir():
-            files = [
+            files = natural_order(
                 Path(folder) / name
                 for folder, _, names in os.walk(path)
                 for name in names
                 if not name.startswith('.')
-            ]
-            files.sort(key=lambda file: natural_key(str(file)))
+            )
             inside = []
             for file in files:
-                if file.is_file() and _is_video(file):
+                if file.is_file() and is_video(file):
                     inside.append(file)
                 elif others is not None:
                     others.append(file)
@@ -86,7 +86,8 @@ def find_videos(
     return list(found.values())
 
 
-def _is_video(path: Path) -> bool:
+def is_video(path: Path) -> bool:
+    """Tell whether a file is named like a video, or begins like one."""
     if path.suffix.lower() in SUFFIXES:
         return True
     try:

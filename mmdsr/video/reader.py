@@ -16,7 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypedDict, cast
@@ -25,6 +25,7 @@ import numpy as np
 
 from mmdsr.errors import VideoError
 from mmdsr.extras import require
+from mmdsr.video.spans import Spans
 from mmdsr.video.stamps import Sampler
 
 DEINTERLACE = ('auto', 'on', 'off')
@@ -131,10 +132,11 @@ def read_video(
     path: Path | str,
     deinterlace: str = 'auto',
     sar: str = 'square',
-    sampler: Sampler | None = None,
+    sampler: Sampler | Spans | None = None,
     problems: list[Damage] | None = None,
     key_frames: bool = False,
     stats: Stats | None = None,
+    watch: Callable[[int, float], bool] | None = None,
 ) -> Generator[tuple[int, float, np.ndarray], None, None]:
     """Decode a video frame by frame; memory does not grow with its length.
 
@@ -153,6 +155,8 @@ def read_video(
         problems: Each damage is appended to it.
         key_frames: Decode key frames only.
         stats: Filled while the video is read.
+        watch: Gets the index and the seconds of each frame, returned or not;
+            reading ends when it returns False.
 
     Yields:
         The index of the frame, its time in seconds since the first frame, and
@@ -169,7 +173,7 @@ def read_video(
         'task': 'decode',
         'deinterlace': deinterlace,
         'sar': sar,
-        'sampler': sampler and [sampler.every, sampler.step_seconds],
+        'sampler': sampler and sampler.request(),
         'key_frames': key_frames,
     }
     seen, last = -1, 0.0
@@ -184,6 +188,8 @@ def read_video(
                 return
             seen, last = index, time
             stats['decoded'], stats['interlaced'] = child.counts
+            if watch is not None and not watch(index, time):
+                return
             if picture is not None:
                 yield index, time, picture
         if seen < 0:

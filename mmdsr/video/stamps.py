@@ -1,5 +1,7 @@
 """When the frames of a video are, and which of them to look at."""
 
+from typing import Any
+
 _BACK = 0.5
 """Seconds; a smaller step back is a flaw of the file, not a new start."""
 _RETURN = 1.0
@@ -108,6 +110,10 @@ class Sampler:
     ) -> None:
         self.every, self.step_seconds = every, step_seconds
         self.next_index, self.next_time = 0, 0.0
+
+    def request(self) -> dict[str, Any]:
+        """Return the arguments that make the same in another process."""
+        return {'every': self.every, 'step_seconds': self.step_seconds}
 
     def __call__(self, index: int, time: float) -> bool:
         """Tell whether to look at a frame; ask in the order of frames.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mmdsr.evaluation import make_strip, psnr, upscale
-from mmdsr.evaluation.strips import color_depth
+from mmdsr.io.depth_colors import color_nearness
 
 
 def colours(seed, height, width):
@@ -32,7 +32,7 @@ def test_panels_are_the_images():
     np.testing.assert_array_equal(found[2], ref)
     np.testing.assert_array_equal(found[3], sr)
     np.testing.assert_array_equal(found[4], hr)
-    np.testing.assert_array_equal(found[5][::4, ::4], color_depth(depth))
+    np.testing.assert_array_equal(found[5][::4, ::4], color_nearness(depth))
 
 
 def test_captions_are_above_and_change_nothing_below():
@@ -72,16 +72,6 @@ def test_references_of_other_sizes_are_fitted():
         ref = np.full((height, width, 3), 77, np.uint8)
         strip = make_strip(lr, ref, sr, captions=False)
         assert (panels(strip, [32, 32, 64, 32])[2] == 77).all()
-
-
-def test_depth_colours():
-    depth = np.array([[0, 0.5, 1, np.nan]])
-    picture = color_depth(depth).astype(int)
-    brightness = picture.sum(axis=2)[0]
-    assert brightness[0] < brightness[1] < brightness[2]
-    assert picture[0, 3].tolist() == [96, 96, 96]
-    red, _, blue = picture[0, 1]
-    assert red > blue  # RGB, not BGR
 
 
 def test_refuses():

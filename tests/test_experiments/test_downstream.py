@@ -11,7 +11,6 @@ from rich.console import Console
 
 from mmdsr.errors import UsageError
 from mmdsr.experiments.downstream.experiment import (
-    check_settings,
     find_data,
     make_runs,
 )
@@ -236,7 +235,7 @@ def test_export(root, tmp_path):
     assert kept.read_bytes() == b'kept'
     assert np.array_equal(np.asarray(Image.open(gone)), shown)
     (root / 'manifest.json').write_text('{"other": 1}')
-    with pytest.raises(UsageError, match='other data or weights'):
+    with pytest.raises(UsageError, match='manifest was'):
         export(root, folders, versions, out, QUIET, others)
 
 
@@ -317,11 +316,6 @@ def test_runs_are_kept_and_not_mixed(tmp_path):
     options = {'train_cfg.max_iters': 5}
     with pytest.raises(UsageError, match='another config'):
         make_runs(*args, tmp_path, options=options)
-    settings = dict(protocol='hr', options={'pipeline.1.scale': (8, 6)})
-    check_settings(tmp_path, settings)
-    check_settings(tmp_path, settings)
-    with pytest.raises(UsageError, match="protocol 'hr', not 'same'"):
-        check_settings(tmp_path, {**settings, 'protocol': 'same'})
 
 
 def test_images_that_show_the_classes_evenly():

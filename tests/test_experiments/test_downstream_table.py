@@ -106,7 +106,7 @@ def test_mean_and_spread_over_seeds_by_hand():
     # Mean of JO and IL: gains (4 + 10) / 2 and (6 + 10) / 2.
     assert mean.deltas['ΔSR(x)'].mean == 7.5
     assert mean.deltas['ΔSR(x)'].spread == pytest.approx(math.sqrt(0.5))
-    text = markdown(table)
+    text = ' '.join(markdown(table).split())
     assert '| JO | 41.00 ± 1.41 | 42.00 ± 1.41 | 46.00 ± 2.83 |' in text
     assert '| **+7.50 ± 0.71** |' in text
     rows = list(csv.DictReader(io.StringIO(table_csv(table))))
@@ -126,7 +126,7 @@ def test_a_class_without_a_value_is_not_in_the_mean():
     assert not il.deltas
     assert 'SR(A)' not in il.values
     assert 'LR' not in infiltration.values
-    text = markdown(table)
+    text = ' '.join(markdown(table).split())
     assert '| IL | 27.02 | 41.42 | - | 46.01 | - |' in text
     assert 'not in the mean: IL, IN.' in text
 

@@ -15,10 +15,10 @@ from PIL import Image
 from mmdsr.inference import (
     SuperResolver,
     export_folder,
-    export_target,
     outputs,
 )
 from mmdsr.inference.ranks import Place, find_place
+from mmdsr.io import folder_job
 from mmdsr.io.images import write_png
 from mmdsr.transforms import SuperResolve
 
@@ -374,7 +374,7 @@ def test_references_from_a_folder(frames, tmp_path):
 
 def test_processes_share_the_images(frames, tmp_path, monkeypatch):
     out = tmp_path / 'out'
-    monkeypatch.setattr(export_target, '_PATIENCE', 0)
+    monkeypatch.setattr(folder_job, '_PATIENCE', 0)
     with pytest.raises(TimeoutError, match='Process 0 has not made'):
         export_folder(plain(), frames, out, rank=1, world_size=2)
     first = export_folder(plain(), frames, out, rank=0, world_size=2)

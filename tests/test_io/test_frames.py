@@ -9,7 +9,6 @@ from mmdsr.converters.frames_to_refsr import find_reference, frames_to_refsr
 from mmdsr.io.frames import (
     Frame,
     find_runs,
-    natural_key,
     read_rgb,
     sharpness,
 )
@@ -40,12 +39,6 @@ def stems(out, split):
 
 def content(out, split, key, stem):
     return read(out / split / key / f'{stem}.png')
-
-
-def test_natural_order():
-    names = ['f10', 'f9', '10', '9', 'F8', 'f9b']
-    order = sorted(names, key=natural_key)
-    assert order == ['9', '10', 'F8', 'f9', 'f9b', 'f10']
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,19 @@ from mmdsr.io.reports import (
 
 
 def test_tables():
-    text = markdown_table(['', 'a'], iter([['x', '1'], ['y', '-']]))
+    text = markdown_table(['', 'a'], iter([['x', '1.20'], ['y', '-']]))
     assert text.split('\n') == [
-        '|  | a |', '| --- | ---: |', '| x | 1 |', '| y | - |',
-    ]  # fmt: skip
-    text = csv_text(['a', 'b'], [['x, y', None], ['"', 0.5]])
+        '|    |    a |',
+        '|:---|-----:|',
+        '| x  | 1.20 |',
+        '| y  |    - |',
+    ]
+    rows = [['x, y', None, 2], ['"', 0.1 + 0.2, None]]
+    text = csv_text(['a', 'b', 'c'], rows)
     assert list(csv.DictReader(io.StringIO(text))) == [
-        dict(a='x, y', b=''), dict(a='"', b='0.5'),
-    ]  # fmt: skip
+        dict(a='x, y', b='', c='2'),
+        dict(a='"', b='0.30000000000000004', c=''),
+    ]
 
 
 def test_files(tmp_path):

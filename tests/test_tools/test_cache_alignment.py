@@ -87,6 +87,50 @@ def test_a_trained_aligner(root, tmp_path):
     assert not (root / 'test/align-other').exists()
 
 
+def test_a_cache_holds_the_results_of_one_aligner(root, tmp_path):
+    config = tmp_path / 'flow.py'
+    for seed in range(2):
+        torch.manual_seed(seed)
+        net = MODELS.build(dict(FLOWNET))
+        for parameter in net.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+        state = {f'generator.{k}': v for k, v in net.state_dict().items()}
+        torch.save(state, tmp_path / f'{seed}.pth')
+    text = "model = dict(type='mmdsr.FlowEditor', generator=dict({}))\n"
+    config.write_text(text.format(FLOWNET))
+    args = [root, '--name', 'mine', '--config', config, '--checkpoint']
+    shutil.copy(tmp_path / '0.pth', tmp_path / 'same.pth')
+    run(*args, tmp_path / 'same.pth')
+    path = alignment_path(root, 'train', 'mine', 'train0_0000')
+    content = path.read_bytes()
+    # The same weights in another file are the same aligner.
+    _, out, _ = run(*args, tmp_path / '0.pth')
+    assert 'train: 0 samples aligned' in out
+    code, _, message = run(*args, tmp_path / '1.pth')
+    assert code == 2
+    assert 'align-mine was made with other settings (weights was' in message
+    assert message.count('\n') == 1
+    assert path.read_bytes() == content
+    # Half of the old results, half of the new ones: never.
+    other = alignment_path(root, 'train', 'mine', 'train1_0000')
+    other.write_bytes(b'old')
+    image = root / 'train/lr/train0_0000.png'
+    good = image.read_bytes()
+    image.write_bytes(b'no picture')
+    code, *_ = run(*args, tmp_path / '1.pth', '--overwrite')
+    assert code == 2
+    assert not other.exists()
+    image.write_bytes(good)
+    _, out, _ = run(*args, tmp_path / '1.pth', '--splits', 'train')
+    assert 'train: 4 samples aligned' in out
+    assert path.read_bytes() != content
+    # Made by nobody knows whom.
+    (path.parent / 'settings.json').unlink()
+    code, _, message = run(*args, tmp_path / '1.pth')
+    assert code == 2
+    assert 'holds files but no settings.json' in message
+
+
 def test_an_aligner_that_takes_depth(root, tmp_path):
     torch.manual_seed(0)
     flownet = dict(FLOWNET, depth_input=True)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mmdsr.datasets.alignment_cache import write_alignment
+from mmdsr.datasets.alignment_cache import alignment_path, encode_alignment
+from mmdsr.io.files import write_bytes
 from mmdsr.io.flow_values import write_flow
 from mmdsr.models.networks.flow import enlarge_flow, warp
 from mmdsr.transforms import (
@@ -301,7 +302,8 @@ def test_soft_references_have_the_resolution_of_lr():
 def test_load_alignment(tmp_path):
     before = sample()
     place = (tmp_path, 'train', 'dis', 'a')
-    write_alignment(*place, before['flow'], before['confidence'])
+    data = encode_alignment(before['flow'], before['confidence'])
+    write_bytes(alignment_path(*place), data)
     info = dict(
         img=before['img'], data_root=str(tmp_path), split='train', stem='a'
     )

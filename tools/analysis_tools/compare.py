@@ -21,12 +21,9 @@ from rich.console import Console
 from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
-from mmdsr.experiments.compare_references import (
-    DEPTHS,
-    REFERENCES,
-    USUAL_REFERENCES,
-)
+from mmdsr.experiments.compare_references import DEPTHS
 from mmdsr.experiments.comparison import compare
+from mmdsr.experiments.references import REFERENCES, USUAL_REFERENCES
 
 
 def parse_args(

@@ -2,7 +2,8 @@
 
 An aligner that is not trained itself need not run at every training step:
 mmdsr.LoadAlignment reads what this writes, SPLIT/align-NAME/STEM.npy. Repeat
-an interrupted call to resume it.
+an interrupted call to resume it. A name holds the results of one aligner:
+another one is refused.
 
 Examples:
     mmdsr convert alignment data/photos-refsr \
@@ -16,6 +17,7 @@ import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.dataset import Compose
@@ -72,14 +74,16 @@ def parse_args(
 
 def build_aligner(
     config: str | None, checkpoint: str | None = None
-) -> tuple[nn.Module, Compose | None]:
+) -> tuple[nn.Module, Compose | None, dict[str, Any]]:
     """Build the aligner of a training, or OpenCV's.
 
     Returns:
-        The aligner, and what loads the depth maps if it takes any.
+        The aligner, what loads the depth maps if it takes any, and their
+        configs.
     """
     if config is None or checkpoint is None:
-        return MODELS.build(dict(type='mmdsr.DISAligner')).eval(), None
+        dis = dict(type='mmdsr.DISAligner')
+        return MODELS.build(dis).eval(), None, dict(aligner=dis)
     if not Path(config).is_file():
         raise FileNotFoundError(f'There is no config {config}.')
     cfg = Config.fromfile(config)
@@ -87,13 +91,14 @@ def build_aligner(
     load_generator(aligner, find_checkpoint(checkpoint))
     aligner.eval()
     if not getattr(aligner, 'depth_input', False):
-        return aligner, None
+        return aligner, None, dict(aligner=cfg.model.generator)
     steps = [
         step
         for step in cfg.test_dataloader.dataset.pipeline
         if step['type'] == 'mmdsr.LoadDepth'
     ]
-    return aligner, Compose([TRANSFORMS.build(step) for step in steps])
+    load_depth = Compose([TRANSFORMS.build(step) for step in steps])
+    return aligner, load_depth, dict(aligner=cfg.model.generator, depth=steps)
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
@@ -106,7 +111,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
                 f'{args.data_root} has no folder {" or ".join(args.splits)}: '
                 'it is not a data set.'
             )
-        aligner, load_depth = build_aligner(args.config, args.checkpoint)
+        aligner, load_depth, settings = build_aligner(
+            args.config, args.checkpoint
+        )
         for split in splits:
             made = 0
             for new in track(
@@ -117,6 +124,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
                     args.name,
                     args.overwrite,
                     load_depth,
+                    settings,
                 ),
                 description=split,
                 console=Console(stderr=True),

@@ -1,6 +1,5 @@
 """Tasks from their configs to their tables: exported, run, reported."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,44 +31,12 @@ from mmdsr.experiments.downstream.versions import (
     version_roots,
 )
 from mmdsr.experiments.runs import TrainingRun, prepare_runs, run_all
-from mmdsr.io.reports import write_json
+from mmdsr.io.folder_job import FolderJob
 
 _PROTOCOLS = {
     'hr': 'trained on HR images, tested on each version',
     'same': 'trained and tested on the same version',
 }
-
-
-def check_settings(out: Path, settings: dict[str, Any]) -> None:
-    """Refuse a folder of other settings, else note them.
-
-    Args:
-        out: Folder of the experiment.
-        settings: What has to be equal; anything JSON can hold.
-
-    Raises:
-        UsageError: If they differ.
-    """
-    path = out / 'settings.json'
-    # As they are read again: a tuple of the command line becomes a list.
-    settings = json.loads(json.dumps(settings))
-    if path.is_file():
-        old = json.loads(path.read_text())
-        differ = [
-            key
-            for key in sorted(old.keys() | settings.keys())
-            if old.get(key) != settings.get(key)
-        ]
-        if differ:
-            text = ', '.join(
-                f'{key} {old.get(key)!r}, not {settings.get(key)!r}'
-                for key in differ
-            )
-            raise UsageError(
-                f'{out} was made with other settings ({text}): choose '
-                'another --out.'
-            )
-    write_json(path, settings)
 
 
 def find_data(
@@ -214,10 +181,11 @@ def run_tasks(
     versions = make_versions(models)
     places, folders, images = find_data(tasks, protocol, data_root, options)
     seeds = list(dict.fromkeys(seeds))
-    check_settings(
+    FolderJob(
         out,
         dict(protocol=protocol, scale=scale, options=read_options(options)),
-    )
+        remedy='choose another --out',
+    ).open()
     runs = {
         task.name: make_runs(
             task,

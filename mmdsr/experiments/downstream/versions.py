@@ -1,6 +1,5 @@
 """The versions of a data set: its images made anew, the rest linked."""
 
-import json
 import os
 import re
 import shutil
@@ -20,9 +19,10 @@ from mmdsr.errors import CheckpointError, UsageError
 from mmdsr.inference import SuperResolver
 from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.io.checksums import digest
-from mmdsr.io.frames import SUFFIXES, natural_key, read_rgb
-from mmdsr.io.images import downscale, write_png
-from mmdsr.io.reports import write_json
+from mmdsr.io.folder_job import FolderJob, open_all
+from mmdsr.io.frames import SUFFIXES, read_rgb
+from mmdsr.io.images import downscale, encode_png, write_png
+from mmdsr.io.listing import natural_order
 from mmdsr.models.networks.padding import SCALE
 from mmdsr.weights.index import weight_path
 from mmdsr.weights.load import SUFFIXES as WEIGHT_SUFFIXES
@@ -146,13 +146,10 @@ def list_images(folder: Path) -> list[Path]:
             f'There is no folder {folder}: set --data-root, or the data_root '
             'and data_prefix of the config.'
         )
-    found = sorted(
-        (
-            path.relative_to(folder)
-            for path in folder.rglob('*')
-            if path.suffix.lower() in SUFFIXES and path.is_file()
-        ),
-        key=lambda path: natural_key(str(path)),
+    found = natural_order(
+        path.relative_to(folder)
+        for path in folder.rglob('*')
+        if path.suffix.lower() in SUFFIXES and path.is_file()
     )
     if not found:
         raise UsageError(f'{folder} has no images.')
@@ -275,13 +272,14 @@ def export(
         batch: Images at a time.
 
     Raises:
-        UsageError: If a folder holds another version, or an image cannot be
-            read.
+        OtherSettingsError: If a folder holds another version.
+        UsageError: If an image cannot be read.
     """
     base = out / root.name
     roots = version_roots(root, out, versions)
     made = [version for version in versions if version.resolver]
-    _check_notes(root, base, made)
+    jobs = _folder_jobs(root, base, made)
+    open_all(jobs.values())
     link = base / HR.name
     if not os.path.lexists(link):
         _link(root, link)
@@ -290,19 +288,22 @@ def export(
         for folder in folders
         for name in list_images(root / folder)
     ]
-    small = base / _SMALL
-    for name in track(
-        [name for name in names if not (small / name).is_file()],
+    left = track(
+        names,
         description=f'{root.name}: small images',
         console=console,
         transient=True,
-    ):
-        write_png(small / name, shrink(read_image(root / name)))
+    )
+    small = jobs[_SMALL].root
+    jobs[_SMALL].run(
+        ((name, root / name) for name in left),
+        lambda path: encode_png(shrink(read_image(path))),
+    )
     every = {root / folder for folder in (*folders, *others)}
     for version in made:
         target = Path(roots[version.name])
         link_rest(root, target, every)
-        left = [name for name in names if not (target / name).is_file()]
+        left = jobs[version.name].missing(names)
         if not left:
             continue
         resolver = SuperResolver(**(version.resolver or {}))
@@ -336,24 +337,22 @@ def _enlarge(
         write_png(target / name, image[:height, :width, ::-1].copy())
 
 
-def _check_notes(root: Path, base: Path, versions: Sequence[Version]) -> None:
-    """Refuse folders that hold something else; note what they hold."""
+def _folder_jobs(
+    root: Path, base: Path, versions: Sequence[Version]
+) -> dict[str, FolderJob]:
+    """Return the folders of the small images and of all versions by name."""
     manifest = root / 'manifest.json'
     source = digest(manifest) if manifest.is_file() else None
-    notes = {}
+    makers = {_SMALL: _SMALL}
     for version in versions:
         interpolation = (version.resolver or {}).get('interpolation')
-        note = dict(
-            root=str(root),
-            manifest=source,
-            made_by=interpolation or version.identity,
+        makers[version.name] = interpolation or version.identity
+    return {
+        name: FolderJob(
+            base / name,
+            dict(root=str(root), manifest=source, made_by=maker),
+            _NOTE,
+            'choose another --out, or remove that folder',
         )
-        path = base / version.name / _NOTE
-        if path.is_file() and json.loads(path.read_text()) != note:
-            raise UsageError(
-                f'{path.parent} holds images of other data or weights: '
-                'choose another --out, or remove that folder.'
-            )
-        notes[path] = note
-    for path, note in notes.items():
-        write_json(path, note)
+        for name, maker in makers.items()
+    }

@@ -83,6 +83,8 @@ class DSRNetX(nn.Module):
     scale = SCALE
     #: Depth may be unknown (NaN) in some or all pixels.
     takes_unknown_depth = True
+    #: K references per image may be given.
+    takes_several_references = True
     #: Required divisor of the LR size; any size will do.
     lr_multiple = 1
     #: The search starts with the centers of LR and Ref aligned, so that tiles

@@ -12,6 +12,8 @@ from mmdsr.models.networks.padding import SCALE
 
 #: Scales details and differences, a few hundredths, to the order of one.
 _GAIN = 4.0
+#: How much the better of two references prevails.
+_SHARPNESS = 4
 #: Channels of a full-size image that is folded to LR size.
 FOLDED = 3 * SCALE**2
 
@@ -76,10 +78,13 @@ def gather_evidence(lr: Tensor, ref: Tensor, flow: Tensor) -> Evidence:
 class ReferenceFusion(nn.Module):
     """Fuse the evidence of several references, in any order.
 
-    Each reference k gets a weight ``c_k exp(g_k) / (1 + sum_j c_j exp(g_j))``
-    per pixel, where c is the confidence of its flow and g is learned from its
-    evidence. The 1 stands for no reference: with confidence 0 everywhere, no
-    reference contributes.
+    Each reference k gets a weight ``w_k = c_k exp(g_k)`` per pixel, where c is
+    the confidence of its flow and g is learned from its evidence. References
+    together get the share ``W / (1 + W)``, where W is the largest weight and
+    the 1 stands for no reference: with confidence 0 everywhere, no reference
+    contributes. Reference k gets the part ``w_k^4 / sum_j w_j^4`` of it: a
+    mean of two warped references, neither of them quite exact, is softer than
+    the better one.
 
     Args:
         channels: Width of the features.
@@ -129,7 +134,11 @@ class ReferenceFusion(nn.Module):
             part.unflatten(0, (-1, count))
             for part in (weight, feat, evidence.detail)
         )
-        share = weight / (1 + weight.sum(1, keepdim=True))
+        largest = weight.amax(1, keepdim=True)
+        # Of all-zero weights, any parts will do.
+        part = (weight / largest.clamp_min(1e-12)) ** _SHARPNESS
+        part = part / part.sum(1, keepdim=True).clamp_min(1)
+        share = part * (largest / (1 + largest))
         return (
             (share * feat).sum(1),
             (share * detail).sum(1),

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from mmdsr.io.depth_colors import color_nearness
+
 Color = tuple[int, int, int]
 """RGB, 0 to 255."""
 
@@ -118,21 +120,17 @@ def contact_sheet(rows: Sequence[Row], width: int = 320) -> np.ndarray:
     return np.concatenate(sheet)
 
 
-def color_depth(depth: np.ndarray) -> np.ndarray:
-    """Color a depth map, near warm and far cold, by the log of the depth.
+def nearness(depth: np.ndarray) -> np.ndarray:
+    """Tell how near things are, by the log of the depth.
 
     Args:
         depth: Meters ``(H, W)``, NaN unknown.
 
     Returns:
-        uint8 RGB ``(H, W, 3)``, black where unknown.
+        Float ``(H, W)``; 0 is FAR, 1 is NEAR, NaN is unknown.
     """
-    known = depth > 0
-    safe = np.where(known, depth, FAR)
-    share = np.log(FAR / safe) / np.log(FAR / NEAR)
-    level = np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
-    colors = cv2.applyColorMap(level, cv2.COLORMAP_TURBO)[..., ::-1]
-    return np.where(known[..., None], colors, 0).astype(np.uint8)
+    known = np.where(depth > 0, depth, np.nan)
+    return np.log(FAR / known) / np.log(FAR / NEAR)
 
 
 def draw_marks(
@@ -173,7 +171,7 @@ def _depth_cell(row: Row, width: int) -> np.ndarray:
     if row.depth is None:
         return _empty(row, width, 'no depth')
     size = _fit(row.image, width).shape[1::-1]
-    colors = color_depth(row.depth)
+    colors = color_nearness(nearness(row.depth))
     return cv2.resize(colors, size, interpolation=cv2.INTER_NEAREST)
 
 

@@ -16,9 +16,9 @@ from mmdsr.sim.preview.contact_sheet import (
     NEAR,
     Mark,
     Row,
-    color_depth,
     contact_sheet,
     draw_marks,
+    nearness,
 )
 
 
@@ -39,13 +39,10 @@ def test_spread():
     assert spread('ab', 5) == ['a', 'b']
 
 
-def test_depth_colours_tell_near_from_far():
-    depth = np.geomspace(NEAR, FAR, 32)[None]
-    colors = color_depth(depth)[0].astype(int)
-    assert colors[4, 0] > colors[4, 2] + 100  # near is red
-    assert colors[-6, 2] > colors[-6, 0] + 100  # far is blue
-    assert len({tuple(color) for color in colors}) == 32
-    np.testing.assert_array_equal(color_depth(np.array([[np.nan]])), 0)
+def test_nearness_is_by_the_log_of_the_depth():
+    depth = np.array([[NEAR, np.sqrt(NEAR * FAR), FAR, np.nan, 0]])
+    expected = [[1, 0.5, 0, np.nan, np.nan]]
+    np.testing.assert_allclose(nearness(depth), expected, atol=1e-6)
 
 
 def test_marks_are_drawn_where_they_are():

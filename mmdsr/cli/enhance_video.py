@@ -1,0 +1,296 @@
+"""``mmdsr enhance`` of a recording: its options, and what it says."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from mmdsr.cli.evidence_options import evidence_options
+from mmdsr.errors import MissingExtraError, VideoError
+from mmdsr.inference import SuperResolver
+from mmdsr.inference.ranks import Place
+from mmdsr.recording.export import Hooks, RecordingReport, enhance_recording
+from mmdsr.recording.neighbors import POLICIES
+from mmdsr.recording.options import (
+    RecordingOptions,
+    film_suffix,
+    parse_time,
+)
+from mmdsr.recording.painter import SHOWS
+from mmdsr.recording.trial import Trial, try_frames, write_preview
+from mmdsr.recording.writer import CRF
+from mmdsr.video.files import SUFFIXES, is_video
+from mmdsr.video.reader import DEINTERLACE
+
+#: Names of the options that are for recordings only.
+OWN = (
+    'region',
+    'show',
+    'text',
+    'deinterlace',
+    'start',
+    'end',
+    'every',
+    'crf',
+    'audio',
+    'side_by_side',
+    'preview',
+    'dry_run',
+    'part',
+)
+#: Those that are for images only.
+_IMAGES = ('refs', 'confidence')
+
+
+def add_video_options(parser: argparse.ArgumentParser) -> None:
+    """Add what is for recordings only; each is None if it is not given."""
+    group = parser.add_argument_group('recordings')
+    group.add_argument(
+        '--region',
+        metavar='whole|far|X,Y,W,H',
+        help='what is enhanced: all, the part around the vanishing point of '
+        'the pipe, or a box in pixels of the recording (default: whole)',
+    )
+    group.add_argument(
+        '--show',
+        choices=SHOWS,
+        help='the region alone, in a corner of the picture, or back in its '
+        'place in the enlarged picture (default: zoom)',
+    )
+    group.add_argument(
+        '--text',
+        metavar='auto|none|X,Y,W,H[;...]',
+        help='burned-in text, which is interpolated and never enhanced: '
+        'found, none, or these boxes (default: auto)',
+    )
+    group.add_argument(
+        '--deinterlace',
+        choices=DEINTERLACE,
+        help='frames that are flagged as interlaced, all, or none (default: '
+        'auto)',
+    )
+    group.add_argument(
+        '--start', metavar='TIME', help='where to begin: s or hh:mm:ss'
+    )
+    group.add_argument('--end', metavar='TIME', help='where to end, likewise')
+    group.add_argument(
+        '--every', type=int, metavar='N', help='use every N-th frame only'
+    )
+    group.add_argument(
+        '--crf',
+        type=int,
+        help=f'quality of an MP4, 0 to 51, less is better (default: {CRF})',
+    )
+    group.add_argument(
+        '--audio', choices=('copy', 'none'), help='(default: copy)'
+    )
+    group.add_argument(
+        '--side-by-side',
+        action='store_true',
+        default=None,
+        help='interpolated at the left, enhanced at the right',
+    )
+    group.add_argument(
+        '--preview',
+        action='store_true',
+        default=None,
+        help='three frames only, as OUT.preview1.png and so on, and how long '
+        'the whole takes',
+    )
+    group.add_argument(
+        '--dry-run',
+        action='store_true',
+        default=None,
+        help='write nothing: what the recording is, and how long it takes',
+    )
+    group.add_argument(
+        '--part',
+        metavar='I/N',
+        help='the I-th of N processes that share the recording, from 1',
+    )
+
+
+def is_recording(source: str) -> bool:
+    """Tell whether a source is a video file."""
+    path = Path(source)
+    if path.is_file():
+        return is_video(path)
+    return not path.is_dir() and path.suffix.lower() in SUFFIXES
+
+
+def refuse_misfits(args: argparse.Namespace, recording: bool) -> None:
+    """Refuse options that are for the other kind of source.
+
+    Raises:
+        ValueError: In one line.
+    """
+    wrong = _IMAGES if recording else OWN
+    given = [
+        name for name in wrong if getattr(args, name) not in (None, False)
+    ]
+    if given:
+        option = '--' + given[0].replace('_', '-')
+        kinds = (
+            ('images', 'a recording')
+            if recording
+            else ('recordings', 'no recording')
+        )
+        raise ValueError(
+            f'{option} is for {kinds[0]}, and {args.source} is {kinds[1]}: '
+            'leave it out.'
+        )
+
+
+def recording_options(args: argparse.Namespace) -> RecordingOptions:
+    """Return what the command line asks for.
+
+    Raises:
+        ValueError: If a value makes no sense.
+    """
+    same = {one.name for one in fields(RecordingOptions)}
+    given = {
+        name: value
+        for name, value in vars(args).items()
+        if name in same and value is not None
+    }
+    for name in ('start', 'end'):
+        if getattr(args, name) is not None:
+            given[name] = parse_time(getattr(args, name))
+    if given.get('reference') in ('upscaled', 'self', 'file', 'neighbor'):
+        raise ValueError(
+            f'--reference {given["reference"]} is for images; of a recording '
+            f'it is {", ".join(POLICIES)} or an image file.'
+        )
+    return RecordingOptions(**given)
+
+
+def parse_part(text: str | None, place: Place) -> tuple[int, int]:
+    """Return which of how many processes this is, from 0.
+
+    Raises:
+        ValueError: If a part makes no sense, or a launcher says it, too.
+    """
+    if text is None:
+        return place.rank, place.world_size
+    if place.launcher:
+        raise ValueError(
+            f'--part and {place.launcher} both share the work: leave --part '
+            'out.'
+        )
+    one, _, all_of = text.partition('/')
+    if not (one.isdecimal() and all_of.isdecimal()) or not (
+        1 <= int(one) <= int(all_of)
+    ):
+        raise ValueError(
+            f'--part {text} makes no sense: give I/N with I from 1 to N, '
+            'such as 2/4.'
+        )
+    return int(one) - 1, int(all_of)
+
+
+class _Rate(ProgressColumn):
+    """Frames per second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f'{speed:.2f} frames/s' if speed else '- frames/s')
+
+
+def run_recording(
+    args: argparse.Namespace,
+    place: Place,
+    console: Console,
+    make_resolver: Callable[[], SuperResolver],
+) -> int:
+    """Enhance a recording; return the exit code.
+
+    Raises:
+        ValueError: If it cannot be done; in one line.
+        OSError: Likewise.
+    """
+    refuse_misfits(args, recording=True)
+    options = recording_options(args)
+    part, parts = parse_part(args.part, place)
+    resolver = make_resolver()
+    device = args.device or place.device
+    resolver.check_device(device)
+    source, target = Path(args.source), Path(args.target)
+    try:
+        if args.dry_run or args.preview:
+            suffix = film_suffix(target)
+            trial = try_frames(resolver, source, options, suffix, device)
+            if args.preview:
+                trial.paths = write_preview(trial, target)
+            _show_trial(trial, console)
+            return 0
+        with Progress(
+            TextColumn('{task.description}'),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=bool(part) or not console.is_terminal,
+        ) as bar:
+            task = bar.add_task('Reading', total=None)
+            report = enhance_recording(
+                resolver,
+                source,
+                target,
+                options,
+                device,
+                args.overwrite,
+                part,
+                parts,
+                hooks=Hooks(
+                    progress=lambda done, total: bar.update(
+                        task, completed=done, total=max(done, total)
+                    ),
+                    status=lambda text: bar.update(task, description=text),
+                ),
+                evidence=evidence_options(args),
+            )
+    except VideoError as error:
+        raise ValueError(f'{source}: {error}.') from error
+    except MissingExtraError as error:
+        raise ValueError(str(error)) from error
+    return _show(report, console)
+
+
+def _show(report: RecordingReport, console: Console) -> int:
+    for note in report.notes:
+        console.print(note, style='yellow', markup=False)
+    for seconds, text in report.problems:
+        console.print(
+            f'Problem at {seconds} s: {text}', style='yellow', markup=False
+        )
+    if report.finished:
+        kept = report.total - report.written
+        more = f', {kept} of them were there already' if kept > 0 else ''
+        line = f'{report.total} frames written to {report.target}{more}'
+    else:
+        line = (
+            f'{report.written} frames are finished; {report.missing or "some"}'
+            ' segments are left to other processes, and the last of them '
+            f'makes {report.target}. If they were stopped, repeat their '
+            'commands.'
+        )
+    console.print(line, markup=False, highlight=False)
+    return 1 if report.problems else 0
+
+
+def _show_trial(trial: Trial, console: Console) -> None:
+    for line in trial.lines():
+        console.print(line, markup=False, highlight=False)

@@ -1,0 +1,129 @@
+"""What may stand for the reference, and data sets that show it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+from PIL import Image
+
+from mmdsr.datasets.refsr_dataset import RefSRDataset
+from mmdsr.evaluation.functional import upscale
+from mmdsr.io.images import soften
+from mmdsr.models.networks.padding import SCALE
+from mmdsr.registry import TRANSFORMS
+
+#: What may stand for the reference. 'several' are the true one and those of
+#: the frames beside it. 'soft' has only LR's resolution, as the next frame of
+#: one recording has. The last three are ways of having none: the enlarged LR
+#: image, LR itself (section 5.3) and a black picture.
+REFERENCES = (
+    'adjacent',
+    'several',
+    'soft',
+    'wrong',
+    'upscaled',
+    'self',
+    'black',
+)
+#: Those that are evaluated when none are named.
+USUAL_REFERENCES = ('adjacent', 'wrong', 'upscaled', 'self')
+#: Which samples of the run have further references: the truth of the frame
+#: before, and the reference of the next frame.
+_BESIDE = ((-1, 'gt_path'), (1, 'ref_path'))
+
+
+def _load_images(sample: dict[str, Any]) -> dict[str, Any]:
+    for key in ('img', 'gt', 'ref'):
+        with Image.open(sample[f'{key}_path']) as image:
+            sample[key] = np.asarray(image.convert('RGB'))
+    return sample
+
+
+def _enlarge_reference(sample: dict[str, Any]) -> dict[str, Any]:
+    sample['ref'] = upscale(sample['img'], SCALE)
+    return sample
+
+
+def _blacken_reference(sample: dict[str, Any]) -> dict[str, Any]:
+    sample['ref'] = np.zeros_like(upscale(sample['img'], SCALE))
+    return sample
+
+
+def _soften_reference(sample: dict[str, Any]) -> dict[str, Any]:
+    sample['ref'] = soften(sample['ref'], SCALE)
+    return sample
+
+
+def _add_neighbors(
+    dataset: RefSRDataset,
+) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what adds ``refs``, the true reference and those beside it."""
+    samples = [dataset.get_data_info(i) for i in range(len(dataset))]
+    places = {sample['stem']: i for i, sample in enumerate(samples)}
+
+    def add(sample: dict[str, Any]) -> dict[str, Any]:
+        sample['refs'] = [sample['ref']]
+        for step, key in _BESIDE:
+            place = places[sample['stem']] + step
+            if not 0 <= place < len(samples):
+                continue
+            if samples[place]['run'] != sample['run']:
+                continue
+            with Image.open(samples[place][key]) as image:
+                ref = np.asarray(image.convert('RGB'))
+            if ref.shape == sample['ref'].shape:
+                sample['refs'].append(ref)
+        return sample
+
+    return add
+
+
+_STAND_INS = {'upscaled': _enlarge_reference, 'black': _blacken_reference}
+
+
+def open_dataset(
+    cfg: Config,
+    data_root: Path | str,
+    reference: str,
+    split: str = 'test',
+    max_samples: int | None = None,
+) -> RefSRDataset:
+    """Open a data set with the depth normalization of a config.
+
+    Args:
+        cfg: Config whose test pipeline has ``mmdsr.LoadDepth``.
+        data_root: Data set in the layout of :class:`mmdsr.RefSRDataset`.
+        reference: Of :data:`REFERENCES`, or ``'none'``.
+        split: Defaults to 'test'.
+        max_samples: Defaults to None, all.
+
+    Returns:
+        Gives dicts with RGB uint8 ``img``, ``gt``, ``ref``, the true ``flow``
+        with what is ``visible``, and the depth maps.
+    """
+    pipeline = [_load_images, TRANSFORMS.build(dict(type='mmdsr.LoadFlow'))]
+    if reference in _STAND_INS:
+        # Depth maps are those of 'self', whose size is that of Ref-down.
+        pipeline.append(_STAND_INS[reference])
+        reference = 'self'
+    elif reference == 'soft':
+        pipeline.append(_soften_reference)
+    elif reference == 'several':
+        pipeline.append(_add_neighbors(RefSRDataset(data_root, split)))
+    for step in cfg.test_dataloader.dataset.pipeline:
+        if step['type'] == 'mmdsr.LoadDepth':
+            pipeline.append(TRANSFORMS.build(step))
+    return RefSRDataset(
+        data_root,
+        split=split,
+        pipeline=pipeline,
+        reference=(
+            'adjacent'
+            if reference in ('none', 'soft', 'several')
+            else reference
+        ),
+        max_samples=max_samples,
+        test_mode=True,
+    )

@@ -1,0 +1,390 @@
+"""What the page's addresses do."""
+
+import json
+import shutil
+import threading
+import zipfile
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from mmdsr.errors import MissingExtraError, RefusedRequestError
+from mmdsr.evidence.sidecar import overlay_path, sidecar_path
+from mmdsr.page.enhance import BEFORE, DEPTH, list_weights
+from mmdsr.page.guard import Guard
+from mmdsr.page.jobs import Job, JobQueue
+from mmdsr.page.limits import Limits
+from mmdsr.page.orders import read_order
+from mmdsr.page.sessions import Session, Sessions, Upload
+from mmdsr.page.uploads import receive
+from mmdsr.page.videos import prepare
+from mmdsr.page.worker import Worker
+from mmdsr.version import __version__
+
+STATIC = Path(__file__).parent / 'static'
+COOKIE = 'mmdsr_session'
+#: Bytes of a request in JSON.
+_LARGEST = 2**16
+#: Seconds between two looks for sessions that have ended.
+_SWEEP = 30.0
+
+
+class Page:
+    """The page and all that it holds.
+
+    Args:
+        root: Folder for the visitors' files; it must exist.
+        limits: How much is taken.
+    """
+
+    def __init__(self, root: Path, limits: Limits) -> None:
+        self.limits = limits
+        self.enlarging = JobQueue('enlarging')
+        self.preparing = JobQueue('preparing')
+        self.sessions = Sessions(
+            root, limits, (self.enlarging, self.preparing)
+        )
+        self.worker = Worker()
+        self._ended = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep, daemon=True)
+        self._sweeper.start()
+
+    def _sweep(self) -> None:
+        while not self._ended.wait(min(_SWEEP, self.limits.idle)):
+            self.sessions.sweep()
+
+    def close(self) -> None:
+        """End all jobs."""
+        self._ended.set()
+        self.enlarging.close()
+        self.preparing.close()
+        self.worker.close()
+
+    def session(self, request: HttpRequest) -> Session:
+        """Return the session of a visitor.
+
+        Args:
+            request: What the browser sends.
+
+        Raises:
+            RefusedRequestError: If there is none.
+        """
+        found = self.sessions.find(request.cookies.get(COOKIE))
+        if found is None:
+            raise RefusedRequestError(
+                'Your session has ended: reload the page.', 401
+            )
+        return found
+
+    async def index(self, request: HttpRequest) -> Response:
+        """Give the page, and a session to who has none."""
+        response = FileResponse(STATIC / 'index.html')
+        if self.sessions.find(request.cookies.get(COOKIE)) is None:
+            response.set_cookie(
+                COOKIE,
+                self.sessions.start().token,
+                httponly=True,
+                samesite='strict',
+            )
+        return response
+
+    async def setup(self, request: HttpRequest) -> Response:
+        """Say what can be chosen."""
+        self.session(request)
+        weights = await run_in_threadpool(list_weights)
+        return JSONResponse(
+            {
+                'version': __version__,
+                'weights': [asdict(one) for one in weights],
+                'upload': self.limits.upload,
+                'region': self.limits.region,
+            }
+        )
+
+    async def end(self, request: HttpRequest) -> Response:
+        """Remove all that belongs to a visitor."""
+        session = self.session(request)
+        await run_in_threadpool(self.sessions.end, session)
+        response = Response(status_code=204)
+        response.delete_cookie(COOKIE, httponly=True, samesite='strict')
+        return response
+
+    async def add_file(self, request: HttpRequest) -> Response:
+        """Take a file, the body of the request."""
+        session = self.session(request)
+        upload = await receive(
+            self.sessions,
+            session,
+            request.query_params.get('name', ''),
+            _announced(request),
+            request.stream(),
+        )
+        if upload.kind == 'video':
+            work = partial(
+                prepare, upload, self.limits.previews, session.new_path
+            )
+            upload.preparing = Job(session.token, upload.name, work)
+            self.preparing.add(upload.preparing)
+        return JSONResponse(_describe_file(upload), 201)
+
+    async def files(self, request: HttpRequest) -> Response:
+        """List the files of a visitor."""
+        uploads = self.session(request).uploads.values()
+        return JSONResponse([_describe_file(one) for one in uploads])
+
+    async def file(self, request: HttpRequest) -> Response:
+        """Describe a file."""
+        upload = self.session(request).upload(request.path_params['token'])
+        return JSONResponse(_describe_file(upload))
+
+    async def remove_file(self, request: HttpRequest) -> Response:
+        """Forget a file; jobs that still need it fail."""
+        session = self.session(request)
+        upload = session.upload(request.path_params['token'])
+        del session.uploads[upload.token]
+        await run_in_threadpool(self._remove, upload)
+        return Response(status_code=204)
+
+    def _remove(self, upload: Upload) -> None:
+        if upload.preparing is not None:
+            self.preparing.cancel(upload.preparing)
+            self.preparing.wait_for(upload.preparing)
+        for preview in upload.previews:
+            preview.path.unlink(missing_ok=True)
+        upload.path.unlink(missing_ok=True)
+
+    async def picture(self, request: HttpRequest) -> Response:
+        """Show a picture, or a frame of a video."""
+        upload = self.session(request).upload(request.path_params['token'])
+        number = request.query_params.get('number', '0')
+        previews = upload.previews
+        if not number.isdecimal() or int(number) >= len(previews):
+            raise RefusedRequestError('There is no such frame.', 404)
+        return FileResponse(previews[int(number)].path)
+
+    async def add_job(self, request: HttpRequest) -> Response:
+        """Put an order into the queue."""
+        session = self.session(request)
+        if len(session.jobs) >= self.limits.jobs:
+            raise RefusedRequestError(
+                f'There are {self.limits.jobs} results already: remove one.',
+                409,
+            )
+        order = read_order(await _json(request), session, self.limits)
+        title = order.source.name
+        if order.frame is not None:
+            title = f'{title}, frame {order.frame}'
+        job = Job(session.token, title, partial(self.worker.run, order))
+        session.jobs[job.token] = job
+        session.results[job.token] = order.target
+        self.enlarging.add(job)
+        return JSONResponse(self._describe_job(job), 201)
+
+    async def jobs(self, request: HttpRequest) -> Response:
+        """List the jobs of a visitor."""
+        jobs = self.session(request).jobs.values()
+        return JSONResponse([self._describe_job(job) for job in jobs])
+
+    async def remove_job(self, request: HttpRequest) -> Response:
+        """Cancel a job that is not finished, forget one that is."""
+        session = self.session(request)
+        job = session.job(request.path_params['token'])
+        if job.finished:
+            del session.jobs[job.token]
+            folder = session.results.pop(job.token)
+            await run_in_threadpool(_remove_folder, folder)
+        else:
+            self.enlarging.cancel(job)
+        return Response(status_code=204)
+
+    async def result(self, request: HttpRequest) -> Response:
+        """Give one of the pictures of a result."""
+        session = self.session(request)
+        job, folder = _finished(session, request.path_params['token'])
+        result = folder / str(job.outcome['name'])
+        path = {
+            'before': folder / BEFORE,
+            'after': result,
+            'confidence': overlay_path(result),
+            'depth': folder / DEPTH,
+        }.get(request.path_params['part'])
+        if path is None or not path.is_file():
+            raise RefusedRequestError('There is no such picture.', 404)
+        return FileResponse(path)
+
+    async def download(self, request: HttpRequest) -> Response:
+        """Give a result, its side-car and its confidence in one archive."""
+        session = self.session(request)
+        job, folder = _finished(session, request.path_params['token'])
+        result = folder / str(job.outcome['name'])
+        archive = folder / 'all.zip'
+        paths = [result, sidecar_path(result), overlay_path(result)]
+        await run_in_threadpool(_pack, archive, paths)
+        name = quote(f'{result.stem}.zip', safe='')
+        return FileResponse(
+            archive,
+            media_type='application/zip',
+            headers={
+                'content-disposition': f"attachment; filename*=utf-8''{name}"
+            },
+        )
+
+    def _describe_job(self, job: Job) -> dict[str, object]:
+        return {
+            'token': job.token,
+            'title': job.title,
+            'state': job.state,
+            'share': round(job.progress.share, 3),
+            'text': job.progress.text,
+            'before': self.enlarging.place(job),
+            'seconds': round(job.seconds, 1),
+            'error': job.error,
+            'outcome': job.outcome,
+        }
+
+
+def make_app(
+    root: Path,
+    limits: Limits | None = None,
+    host: str = '127.0.0.1',
+    names: Iterable[str] = (),
+) -> Starlette:
+    """Build the page.
+
+    Args:
+        root: Folder for the visitors' files; it must exist.
+        limits: How much is taken.
+        host: Where it is served.
+        names: Names by which the server is reached, too.
+
+    Returns:
+        The application for a server; ``state.page`` is the page.
+    """
+    page = Page(root, limits or Limits())
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        page.worker.start()
+        yield
+        await run_in_threadpool(page.close)
+
+    file, job = '/api/files/{token}', '/api/jobs/{token}'
+    app = Starlette(
+        routes=[
+            Route('/', page.index),
+            _route('/api/setup', GET=page.setup),
+            _route('/api/session', DELETE=page.end),
+            _route('/api/files', GET=page.files, POST=page.add_file),
+            _route(file, GET=page.file, DELETE=page.remove_file),
+            _route(f'{file}/picture', GET=page.picture),
+            _route('/api/jobs', GET=page.jobs, POST=page.add_job),
+            _route(job, DELETE=page.remove_job),
+            _route(f'{job}/download', GET=page.download),
+            _route(f'{job}/{{part}}', GET=page.result),
+            Mount('/static', StaticFiles(directory=STATIC)),
+        ],
+        middleware=[Middleware(Guard, host=host, names=tuple(names))],
+        exception_handlers={
+            RefusedRequestError: _refused,
+            MissingExtraError: _refused,
+            ClientDisconnect: _left,
+            HTTPException: _not_found,
+        },
+        lifespan=lifespan,
+    )
+    app.state.page = page
+    return app
+
+
+def _route(path: str, **handlers: Callable) -> Route:
+    """Give one address a handler for each method."""
+
+    async def answer(request: HttpRequest) -> Response:
+        method = 'GET' if request.method == 'HEAD' else request.method
+        return await handlers[method](request)
+
+    return Route(path, answer, methods=list(handlers))
+
+
+async def _refused(_: HttpRequest, error: Exception) -> Response:
+    status = getattr(error, 'status', 500)
+    # What is left of an upload is not read: the connection ends.
+    headers = {'connection': 'close'} if status in (408, 411, 413) else None
+    return JSONResponse({'error': str(error)}, status, headers)
+
+
+async def _left(_: HttpRequest, error: Exception) -> Response:
+    return Response(status_code=400)
+
+
+async def _not_found(_: HttpRequest, error: Exception) -> Response:
+    status = getattr(error, 'status_code', 500)
+    return JSONResponse({'error': 'There is nothing here.'}, status)
+
+
+def _announced(request: HttpRequest) -> int:
+    """Return how long the body is to be; without that, none is taken."""
+    text = request.headers.get('content-length', '')
+    if not (text.isascii() and text.isdecimal()):
+        raise RefusedRequestError('The upload must say how long it is.', 411)
+    return int(text)
+
+
+async def _json(request: HttpRequest) -> object:
+    body = b''
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST:
+            raise RefusedRequestError('The request is too large.', 413)
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise RefusedRequestError('The request is no JSON.') from error
+
+
+def _describe_file(upload: Upload) -> dict[str, object]:
+    job = upload.preparing
+    return {
+        'token': upload.token,
+        'name': upload.name,
+        'kind': upload.kind,
+        'width': upload.width,
+        'height': upload.height,
+        'duration': upload.duration,
+        'note': upload.note,
+        'frames': [[one.index, one.time] for one in list(upload.previews)],
+        'ready': job is None or job.state == 'done',
+        'share': 1.0 if job is None else round(job.progress.share, 3),
+        'error': '' if job is None else job.error,
+    }
+
+
+def _finished(session: Session, token: str) -> tuple[Job, Path]:
+    job = session.job(token)
+    if job.state != 'done':
+        raise RefusedRequestError('The result is not there yet.', 404)
+    return job, session.results[token]
+
+
+def _pack(archive: Path, paths: list[Path]) -> None:
+    if not archive.is_file():
+        with zipfile.ZipFile(archive, 'w') as file:
+            for path in paths:
+                file.write(path, path.name)
+
+
+def _remove_folder(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,311 @@
+"""One picture or frame: enlarged, with the record of how that was done."""
+
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path, PurePath
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+
+from mmdsr.evidence import record as evidence
+from mmdsr.evidence.collect import describe_frame, now, versions
+from mmdsr.evidence.digests import pixels_digest
+from mmdsr.evidence.embedding import png_texts
+from mmdsr.evidence.mark import MARK, draw_mark
+from mmdsr.evidence.overlay import draw_confidence
+from mmdsr.evidence.sidecar import overlay_path, sidecar_path
+from mmdsr.inference import SuperResolver
+from mmdsr.inference.outputs import describe_settings
+from mmdsr.io.checksums import digest
+from mmdsr.io.images import save_png
+from mmdsr.io.pictures import read_picture
+from mmdsr.models.networks.dsrnet import DSRNet
+from mmdsr.page.jobs import Outcome
+from mmdsr.page.videos import Box, Report, cut, read_moment
+from mmdsr.weights import available, load_published
+
+#: Enlarging without a network, to compare with.
+INTERPOLATION = 'bicubic'
+#: Pixels from which on depth is predicted of a reduced picture.
+_DEPTH_PIXELS = 500_000
+#: Names of what lies in the folder of a result.
+BEFORE, DEPTH = 'before.png', 'depth.png'
+
+
+@dataclass(frozen=True)
+class Given:
+    """A file of the visitor.
+
+    Attributes:
+        path: Where it is.
+        name: What the visitor calls it.
+        sha256: Of its content.
+        note: What was converted in reading it.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+    note: str = ''
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be done.
+
+    Attributes:
+        source: The picture or video.
+        frame: Number of the frame of a video; None for a picture.
+        box: The part of it.
+        weights: Name of published weights, or :data:`INTERPOLATION`.
+        reference: ``'none'``, ``'neighbors'`` or a picture.
+        shows: Whether a reference picture shows the same as the whole
+            source or as the part.
+        mark: Whether to write the visible mark.
+        target: Folder for the result.
+    """
+
+    source: Given
+    frame: int | None
+    box: Box
+    weights: str
+    reference: Given | Literal['none', 'neighbors']
+    shows: Literal['picture', 'region']
+    mark: bool
+    target: Path
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What can be chosen.
+
+    Attributes:
+        name: Name of published weights, or :data:`INTERPOLATION`.
+        reference: Whether they take a reference.
+        depth: Whether they predict depth.
+    """
+
+    name: str
+    reference: bool
+    depth: bool
+
+
+@lru_cache(maxsize=1)
+def list_weights() -> tuple[Weights, ...]:
+    """Return what pictures can be enlarged with."""
+    found = []
+    for name in available():
+        network = load_published(name)
+        if getattr(network, 'needs_depth', True):
+            continue
+        depth = isinstance(network, DSRNet)
+        found.append(Weights(name, True, depth))
+    return (*found, Weights(INTERPOLATION, False, False))
+
+
+def enhance(request: Request, report: Report) -> Outcome:
+    """Enlarge a picture or a frame, and write all that belongs to it.
+
+    Args:
+        request: What is to be done.
+        report: Gets how far it is.
+
+    Returns:
+        What the page shows about it, for JSON.
+
+    Raises:
+        OSError: If a file cannot be read or written.
+        ValueError: If one of the files cannot be used.
+        MemoryError: If there is too little memory.
+    """
+    given = _read(request, report)
+    report(0.3, 'loading the weights')
+    resolver = _resolver(request.weights)
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    report(0.35, 'enlarging')
+    found = resolver.explain(given.part, given.reference, device)
+    report(0.9, 'writing the result')
+    pixels = np.array(found.image)
+    before = SuperResolver(interpolation=INTERPOLATION, scale=resolver.scale)
+    request.target.mkdir(mode=0o700)
+    save_png(request.target / BEFORE, np.asarray(before.enhance(given.part)))
+    depth = _depth(request.weights, given.part)
+    if depth is not None:
+        save_png(request.target / DEPTH, depth)
+    kind = resolver.confidence_kind
+    frame = describe_frame(
+        given.named,
+        found.confidence,
+        kind,
+        found.tile,
+        request.frame or 0,
+        given.time,
+    )
+    result = request.target / result_name(request)
+    _write(request, resolver, device, pixels, found.confidence, frame, result)
+    height, width = pixels.shape[:2]
+    return {
+        'name': result.name,
+        'width': width,
+        'height': height,
+        'depth': depth is not None,
+        'confidence': found.confidence is not None,
+        'kind': kind,
+        'seen': frame.seen,
+        'reference': asdict(given.named),
+        'note': request.source.note,
+    }
+
+
+def result_name(request: Request) -> str:
+    """Name the result after its source.
+
+    Args:
+        request: What is done.
+    """
+    stem = PurePath(request.source.name).stem
+    frame = '' if request.frame is None else f'_frame{request.frame}'
+    return f'{stem}{frame}_{request.weights}.png'
+
+
+class _Read(NamedTuple):
+    """What there is to enlarge."""
+
+    part: np.ndarray
+    time: float | None
+    reference: np.ndarray | None
+    named: evidence.Reference
+
+
+def _read(request: Request, report: Report) -> _Read:
+    """Read the picture and its reference, cut as the region is."""
+    source, reference, box = request.source, request.reference, request.box
+    report(0.0, 'reading')
+    files = [one for one in (source, reference) if isinstance(one, Given)]
+    if not all(one.path.is_file() for one in files):
+        raise ValueError('The file was removed: upload it again.')
+    time, found, why = None, None, 'none was asked for'
+    if request.frame is None:
+        picture = read_picture(source.path).rgb
+    else:
+        moment = read_moment(
+            source.path,
+            request.frame,
+            box,
+            reference == 'neighbors',
+            lambda share, text: report(0.3 * share, text),
+        )
+        picture, time = moment.picture, moment.time
+        if reference == 'neighbors':
+            found, why = next(iter(moment.references), None), moment.why
+    part = cut(picture, box)
+    if isinstance(reference, Given):
+        other = read_picture(reference.path).rgb
+        if request.shows == 'picture':
+            other = cut(other, _scaled(box, picture, other))
+        named = evidence.Reference(
+            reference.name, reference.sha256, 'the picture that was given'
+        )
+        return _Read(part, time, other, named)
+    if found is None:
+        return _Read(part, time, None, evidence.Reference(None, None, why))
+    named = evidence.Reference(f'frame {found.index}', None, why)
+    return _Read(part, time, cut(found.picture, box), named)
+
+
+def _scaled(box: Box, picture: np.ndarray, other: np.ndarray) -> Box:
+    """Return the same part of another picture of the same scene."""
+    y_ratio = other.shape[0] / picture.shape[0]
+    x_ratio = other.shape[1] / picture.shape[1]
+    left, top = int(box[0] * x_ratio), int(box[1] * y_ratio)
+    right = round((box[0] + box[2]) * x_ratio)
+    bottom = round((box[1] + box[3]) * y_ratio)
+    return left, top, max(1, right - left), max(1, bottom - top)
+
+
+@lru_cache(maxsize=2)
+def _resolver(weights: str) -> SuperResolver:
+    if weights == INTERPOLATION:
+        return SuperResolver(interpolation=weights)
+    return SuperResolver(weights=weights)
+
+
+@lru_cache(maxsize=2)
+def _depth_network(weights: str) -> DSRNet | None:
+    network = None if weights == INTERPOLATION else load_published(weights)
+    return network.eval() if isinstance(network, DSRNet) else None
+
+
+@torch.no_grad()
+def _depth(weights: str, part: np.ndarray) -> np.ndarray | None:
+    """Predict depth: a picture (h, w, 3), bright is near; None without."""
+    network = _depth_network(weights)
+    if network is None:
+        return None
+    shrink = min(1.0, (_DEPTH_PIXELS / (part.shape[0] * part.shape[1])) ** 0.5)
+    if shrink < 1:
+        part = cv2.resize(
+            part, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA
+        )
+    lr = torch.from_numpy(part).permute(2, 0, 1)[None].float() / 255
+    # The second one is that of a reference, of which nothing is shown here.
+    depth, _ = network.extract_depths(lr, lr[..., :16, :16], None, None)
+    values = depth[0, 0].clamp(0, 1).nan_to_num(0).numpy()
+    low, high = float(values.min()), float(values.max())
+    scaled = (values - low) / max(high - low, 1e-6)
+    levels = np.rint(scaled * 255).astype(np.uint8)
+    return cv2.cvtColor(
+        cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB
+    )
+
+
+def _write(
+    request: Request,
+    resolver: SuperResolver,
+    device: str,
+    pixels: np.ndarray,
+    confidence: np.ndarray | None,
+    frame: evidence.Frame,
+    result: Path,
+) -> None:
+    """Write the result with its record, its side-car and its confidence."""
+    mark = MARK if request.mark else None
+    if mark is not None:
+        draw_mark(pixels, mark)
+    seen_in, kind = frame.reference, resolver.confidence_kind
+    overlay = overlay_path(result)
+    name = seen_in.name or f'none ({seen_in.why})'
+    save_png(overlay, draw_confidence(pixels, confidence, kind, name))
+    weights = resolver.weights_file
+    settings = describe_settings(resolver, device)
+    # The resolver's own way to find one is not used here.
+    settings.pop('reference', None)
+    settings['region'] = ','.join(map(str, request.box))
+    if isinstance(request.reference, Given):
+        settings['reference_shows'] = request.shows
+    height, width = pixels.shape[:2]
+    output = evidence.Output(
+        result.name,
+        'image',
+        width,
+        height,
+        pixels_digest(pixels),
+        confidence=evidence.NamedFile(overlay.name, digest(overlay)),
+    )
+    source = request.source
+    record = evidence.Record(
+        now(),
+        evidence.Source(source.name, source.sha256, source.note),
+        weights and evidence.NamedFile(*weights),
+        versions(video=request.frame is not None),
+        settings,
+        mark,
+        output,
+        (frame,),
+    )
+    save_png(result, pixels, png_texts(record))
+    output = replace(output, file_sha256=digest(result))
+    text = evidence.to_json(replace(record, output=output))
+    sidecar_path(result).write_text(f'{text}\n', encoding='ascii')

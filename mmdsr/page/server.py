@@ -1,0 +1,127 @@
+"""Serving the page, and leaving nothing behind."""
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import uvicorn
+
+from mmdsr.errors import UsageError
+from mmdsr.page.app import make_app
+from mmdsr.page.limits import Limits
+
+_PREFIX, _LOCK = 'mmdsr-page-', '.lock'
+#: Requests at a time.
+_CONNECTIONS = 64
+
+
+def serve(
+    host: str,
+    port: int,
+    limits: Limits,
+    names: Sequence[str] = (),
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the page until Ctrl-C or a signal to end.
+
+    Args:
+        host: Address to listen at.
+        port: Its port; 0 for any free one.
+        limits: How much is taken.
+        names: Names by which the server is reached, too.
+        ready: Gets the address of the page once it is there.
+
+    Raises:
+        UsageError: If the address cannot be used.
+    """
+    listener = _listen(host, port)
+    with listener, private_folder() as root:
+        config = uvicorn.Config(
+            make_app(root, limits, host, names),
+            ws='none',
+            # An address in a header says nothing: there is no proxy.
+            proxy_headers=False,
+            server_header=False,
+            access_log=False,
+            log_level='warning',
+            limit_concurrency=_CONNECTIONS,
+            timeout_graceful_shutdown=3,
+        )
+        if ready is not None:
+            ready(_address(host, listener.getsockname()[1]))
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """Make a folder for the files of visitors, and remove it at the end.
+
+    Those of servers that were killed are removed, too.
+
+    Yields:
+        The folder, which nobody else may read.
+    """
+    base = Path(tempfile.gettempdir())
+    _remove_leftovers(base)
+    root = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    lock = (root / _LOCK).open('w')
+    _try_lock(lock.fileno())
+    try:
+        yield root
+    finally:
+        lock.close()
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        if os.name == 'posix':
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        # Whoever comes before the server is ready waits, and is not refused.
+        listener.listen()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, 'strerror', None) or error
+        raise UsageError(
+            f'{host}:{port} cannot be listened at ({reason}): choose another '
+            '--port or --host.'
+        ) from error
+    return listener
+
+
+def _address(host: str, port: int) -> str:
+    shown = f'[{host}]' if ':' in host else host
+    return f'http://{shown}:{port}/'
+
+
+def _remove_leftovers(base: Path) -> None:
+    """Remove the folders whose server does not run any more."""
+    for folder in base.glob(f'{_PREFIX}*'):
+        with contextlib.suppress(OSError):
+            own = folder.lstat().st_uid == os.getuid()
+            if folder.is_symlink() or not own:
+                continue
+            with (folder / _LOCK).open('r+') as lock:
+                if _try_lock(lock.fileno()):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _try_lock(file: int) -> bool:
+    """Lock a file for this process; tell whether that was possible."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: its leftovers stay
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,204 @@
+"""Taking a file from a visitor, as far as the limits and its kind allow."""
+
+import asyncio
+import hashlib
+import warnings
+from collections.abc import AsyncIterator
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from PIL import Image
+from starlette.concurrency import run_in_threadpool
+
+from mmdsr.errors import MissingExtraError, RefusedRequestError, VideoError
+from mmdsr.io.frames import MIN_LR_SIDE
+from mmdsr.io.frames import SUFFIXES as IMAGE_SUFFIXES
+from mmdsr.io.images import short_reason
+from mmdsr.io.pictures import read_picture
+from mmdsr.page.limits import Limits
+from mmdsr.page.sessions import Preview, Session, Sessions, Upload
+from mmdsr.page.videos import save_small
+from mmdsr.video.files import SUFFIXES as VIDEO_SUFFIXES
+from mmdsr.video.reader import probe
+
+#: What Pillow may take a file for. Others are refused before they are read:
+#: PostScript, for one, is a program.
+_FORMATS = ('PNG', 'JPEG', 'TIFF', 'WEBP', 'BMP', 'GIF', 'PPM')
+_LONGEST_NAME = 120
+_LONGEST_SUFFIX = 12
+
+
+def clean_name(name: str) -> str:
+    """Return a file name as it may be shown and written into records.
+
+    Args:
+        name: As the browser gives it: anything may be in it.
+
+    Returns:
+        The last part without control characters, 1 to 120 characters.
+    """
+    last = PureWindowsPath(PurePosixPath(name).name).name
+    kept = ''.join(c for c in last if c.isprintable()).strip(' .')
+    stem, suffix = Path(kept).stem, Path(kept).suffix[:_LONGEST_SUFFIX]
+    return f'{stem[: _LONGEST_NAME - len(suffix)]}{suffix}' or 'unnamed'
+
+
+async def receive(
+    sessions: Sessions,
+    session: Session,
+    name: str,
+    announced: int,
+    chunks: AsyncIterator[bytes],
+) -> Upload:
+    """Store a file and find out what it is.
+
+    Args:
+        sessions: All visitors.
+        session: Whose file it is.
+        name: How the visitor calls it.
+        announced: Bytes that are to come.
+        chunks: The file.
+
+    Returns:
+        The file, which is then one of the session's.
+
+    Raises:
+        RefusedRequestError: If it is too large or of another kind; nothing
+            of it is kept.
+    """
+    limits, shown = sessions.limits, clean_name(name)
+    suffix = Path(shown).suffix.lower()
+    if suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
+        raise RefusedRequestError(
+            f'{shown} is named neither like a picture nor like a video: use '
+            'PNG, JPEG, TIFF, WebP or BMP, or MP4, MPG, MOV, AVI, MKV, WMV '
+            'or TS.',
+            415,
+        )
+    # Before anything is stored.
+    sessions.check_room(session, announced)
+    # The suffix is one of a fixed set; nothing else of the name is used.
+    path = session.new_path(suffix)
+    session.incoming += announced
+    try:
+        sha256 = await _store(path, chunks, announced, limits.stall)
+        upload = await run_in_threadpool(
+            _inspect, path, shown, announced, sha256, limits
+        )
+        if session.ended:
+            raise RefusedRequestError('Your session has ended.', 401)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        session.incoming -= announced
+    session.uploads[upload.token] = upload
+    return upload
+
+
+async def _store(
+    path: Path, chunks: AsyncIterator[bytes], announced: int, stall: float
+) -> str:
+    """Write what comes; return its SHA-256."""
+    size, total = 0, hashlib.sha256()
+    steps = aiter(chunks)
+    with path.open('xb') as file:
+        while True:
+            try:
+                chunk = await asyncio.wait_for(anext(steps, None), stall)
+            except asyncio.TimeoutError as error:
+                raise RefusedRequestError(
+                    'The upload stands still: try again.', 408
+                ) from error
+            if chunk is None:
+                break
+            size += len(chunk)
+            if size > announced:
+                break
+            file.write(chunk)
+            total.update(chunk)
+    if size != announced:
+        raise RefusedRequestError('The upload was cut short: try again.')
+    if not size:
+        raise RefusedRequestError('The file is empty: choose another one.')
+    return total.hexdigest()
+
+
+def _inspect(
+    path: Path, name: str, size: int, sha256: str, limits: Limits
+) -> Upload:
+    """Find out what a file is."""
+    if path.suffix in IMAGE_SUFFIXES:
+        check_pixels(path, name, limits)
+        try:
+            picture = read_picture(path)
+        except ValueError as error:
+            raise RefusedRequestError(
+                f'{name} cannot be read as a picture: {error}.', 415
+            ) from error
+        height, width = picture.rgb.shape[:2]
+        upload = Upload(name, path, 'image', size, sha256, width, height)
+        upload.note = picture.note
+    else:
+        try:
+            info = probe(path)
+        except (VideoError, MissingExtraError) as error:
+            raise RefusedRequestError(
+                f'{name} cannot be read as a video: {error}', 415
+            ) from error
+        upload = Upload(
+            name,
+            path,
+            'video',
+            size,
+            sha256,
+            info.width,
+            info.height,
+            info.duration,
+        )
+        if info.width * info.height > limits.pixels:
+            raise RefusedRequestError(_too_many(name, limits), 413)
+    if min(upload.width, upload.height) < MIN_LR_SIDE:
+        raise RefusedRequestError(
+            f'{name} is too small: both sides must have at least '
+            f'{MIN_LR_SIDE} pixels.'
+        )
+    if upload.kind == 'image':
+        # Last, as nothing of a refused file is kept.
+        small = path.with_name(f'{path.stem}_small.jpg')
+        save_small(picture.rgb, small)
+        upload.previews.append(Preview(0, 0.0, small))
+    return upload
+
+
+def check_pixels(path: Path, name: str, limits: Limits) -> None:
+    """Look at the start of a picture before all of it is decoded.
+
+    Args:
+        path: The file.
+        name: What to call it.
+        limits: How many pixels it may have.
+
+    Raises:
+        RefusedRequestError: If it is no picture, or too large a one.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            with Image.open(path, formats=_FORMATS) as image:
+                width, height = image.size
+    # Pillow raises many kinds of errors on broken files.
+    except Image.DecompressionBombError as error:
+        raise RefusedRequestError(_too_many(name, limits), 413) from error
+    except Exception as error:
+        raise RefusedRequestError(
+            f'{name} cannot be read as a picture: {short_reason(error)}.', 415
+        ) from error
+    if width * height > limits.pixels:
+        raise RefusedRequestError(_too_many(name, limits), 413)
+
+
+def _too_many(name: str, limits: Limits) -> str:
+    return (
+        f'{name} has too many pixels: {limits.pixels // 10**6} million at '
+        'most. Cut out the part to look at.'
+    )

@@ -1,0 +1,136 @@
+"""Frames of a video: to choose from, and beside the chosen one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mmdsr.errors import VideoError
+from mmdsr.page.jobs import Outcome, Progress
+from mmdsr.page.sessions import Preview, Upload
+from mmdsr.recording.neighbors import Moment, find_references, reach_of
+from mmdsr.video.reader import probe, read_video
+from mmdsr.video.stamps import Sampler
+
+#: Longest side of the small pictures.
+_SIDE = 1280
+#: ``report(share, text)`` notes how far a job is.
+Report = Callable[[float, str], None]
+#: A part of a picture: x, y, width, height.
+Box = tuple[int, int, int, int]
+
+
+def prepare(
+    upload: Upload,
+    most: int,
+    new_path: Callable[[str], Path],
+    progress: Progress,
+) -> Outcome:
+    """Make small pictures of frames that are spread over a video.
+
+    Args:
+        upload: The video; gets them one by one.
+        most: How many there may be.
+        new_path: Gives a path for a file with a suffix.
+        progress: Of the job.
+
+    Returns:
+        Nothing more.
+
+    Raises:
+        VideoError: If no frame can be read.
+        CanceledJobError: If the job is to end.
+    """
+    info = probe(upload.path)
+    duration = info.duration or 0.0
+    # Unknown: a frame a second, up to the most.
+    step = max(duration / most, 1 / info.rate) if duration else 1.0
+    sampler = Sampler(step_seconds=step if step > 1 / info.rate else 0.0)
+    frames = read_video(upload.path, sampler=sampler)
+    for index, time, picture in frames:
+        share = time / duration if duration else len(upload.previews) / most
+        progress.report(share, 'looking through the video')
+        path = new_path('.jpg')
+        save_small(picture, path)
+        upload.previews.append(Preview(index, time, path))
+        if len(upload.previews) >= most:
+            frames.close()
+            break
+    if not upload.previews:
+        raise VideoError(f'no frame of {upload.name} can be read')
+    return {}
+
+
+def save_small(picture: np.ndarray, path: Path) -> None:
+    """Write a picture as small as the page shows it.
+
+    Args:
+        picture: RGB (H, W, 3) uint8.
+        path: A JPEG file.
+    """
+    small = Image.fromarray(picture)
+    small.thumbnail((_SIDE, _SIDE))
+    small.save(path, quality=90)
+
+
+def read_moment(
+    path: Path, index: int, box: Box, neighbors: bool, report: Report
+) -> Moment:
+    """Read a frame, and find its reference among those around it.
+
+    Args:
+        path: The video.
+        index: Number of the frame.
+        box: The part that is to be enlarged; the reference must fit there.
+        neighbors: Whether a reference is wanted.
+        report: Gets how far it is.
+
+    Returns:
+        The frame and the frames that it may take detail from.
+
+    Raises:
+        VideoError: If there is no such frame, or it cannot be read.
+    """
+    rate = probe(path).rate
+    policy = 'auto' if neighbors else 'none'
+    moments = find_references(
+        _around(path, index, reach_of(policy, rate), report),
+        policy,
+        lambda number, _: number == index,
+        lambda picture, _: cut(picture, box),
+        rate,
+    )
+    moment = next(moments, None)
+    moments.close()
+    if moment is None:
+        raise VideoError(
+            f'frame {index} of the video cannot be read: choose another one'
+        )
+    return moment
+
+
+def _around(
+    path: Path, index: int, reach: int, report: Report
+) -> Iterator[tuple[int, float, np.ndarray]]:
+    """Yield the frames up to so many before and after one."""
+    last = index + reach
+    with closing(read_video(path)) as frames:
+        for number, time, picture in frames:
+            report(number / (last + 1), 'reading the video')
+            if number >= index - reach:
+                yield number, time, picture
+            if number >= last:
+                return
+
+
+def cut(picture: np.ndarray, box: Box) -> np.ndarray:
+    """Return a part of a picture (H, W, 3) as an array of its own.
+
+    Args:
+        picture: Any picture.
+        box: The part.
+    """
+    x, y, width, height = box
+    return np.ascontiguousarray(picture[y : y + height, x : x + width])

@@ -1,0 +1,1 @@
+"""Recordings: a video in, the same video enhanced out."""

@@ -1,0 +1,56 @@
+"""What touches the source file itself is done in a process of its own.
+
+FFmpeg is C code that a damaged file can crash; see
+:mod:`mmdsr.video.reader`, which does the same for decoding. The request is a
+line of JSON, the answer another one.
+"""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from mmdsr.errors import VideoError
+from mmdsr.extras import require
+
+
+def ask(task: str, request: dict[str, Any]) -> dict:
+    """Have a task done.
+
+    Args:
+        task: ``'facts'`` (:mod:`mmdsr.recording.scan`), ``'sound'`` or
+            ``'join'`` (:mod:`mmdsr.recording.join`).
+        request: Arguments of the task, by name.
+
+    Returns:
+        What it gives.
+
+    Raises:
+        VideoError: If the file cannot be used.
+        MissingExtraError: Without PyAV.
+    """
+    require('video', 'av')
+    code = (
+        f'import sys; sys.path[:] = {[*map(str, sys.path)]!r}; '
+        'from mmdsr.recording.child import main; main()'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        input=json.dumps({'task': task, 'request': request}).encode(),
+        capture_output=True,
+        check=False,
+        # Ctrl-C is for the parent, which ends this one.
+        start_new_session=True,
+    )
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError as error:
+        said = done.stderr.decode(errors='replace').strip().split('\n')[-1]
+        raise VideoError(
+            f'FFmpeg stopped with {done.returncode} ({said or "no word"})'
+        ) from error
+    if 'refused' in answer:
+        raise VideoError(answer['refused'])
+    if 'fault' in answer:
+        raise RuntimeError(answer['fault'])
+    return answer['result']

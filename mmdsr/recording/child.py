@@ -1,0 +1,48 @@
+"""The process that answers :func:`mmdsr.recording.ask.ask`."""
+
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from mmdsr.errors import VideoError
+from mmdsr.recording.join import check_sound, join
+from mmdsr.recording.scan import scan
+
+
+def main() -> None:
+    """Answer one request."""
+    pipe = os.dup(1)
+    # What others print goes to the errors.
+    os.dup2(2, 1)
+    request = json.loads(sys.stdin.buffer.read())
+    threading.Thread(
+        target=_end_with, args=[os.getppid()], daemon=True
+    ).start()
+    answer: dict[str, Any]
+    try:
+        answer = {'result': _answer(**request)}
+    except (VideoError, OSError) as error:
+        answer = {'refused': str(error)}
+    except Exception:  # a fault of ours, to be seen where it was asked
+        answer = {'fault': traceback.format_exc()}
+    with os.fdopen(pipe, 'wb') as file:
+        file.write(json.dumps(answer).encode())
+    # Without the cleaning up of C libraries, whose crash would mean nothing.
+    os._exit(0)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _answer(task: str, request: dict[str, Any]) -> dict:
+    if task == 'facts':
+        return scan(Path(request['path'])).as_dict()
+    return (join if task == 'join' else check_sound)(**request)

@@ -1,0 +1,447 @@
+"""A recording in, the enhanced one out: whole, resumable, shared."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from mmdsr.errors import VideoError
+from mmdsr.evidence.options import EvidenceOptions
+from mmdsr.extras import require
+from mmdsr.inference.super_resolver import SuperResolver
+from mmdsr.io.files import write_bytes
+from mmdsr.io.folder_job import differences
+from mmdsr.io.frames import real_path
+from mmdsr.io.stamps import Stamp, stamp
+from mmdsr.recording.ask import ask
+from mmdsr.recording.evidence import FilmEvidence
+from mmdsr.recording.facts import Facts, read_facts
+from mmdsr.recording.film import Film, Observer
+from mmdsr.recording.neighbors import Moment
+from mmdsr.recording.options import RecordingOptions, film_suffix
+from mmdsr.recording.painter import Painted
+from mmdsr.recording.plan import Plan, make_plan
+from mmdsr.recording.staging import (
+    Staging,
+    film_in,
+    pictures_in,
+    staging_root,
+)
+from mmdsr.recording.writer import picture_name
+
+FORMAT, VERSION = 'mmdsr-recording', 1
+_REPORT = '.report.json'
+_JOINED = 'joined'
+
+
+@dataclass
+class RecordingReport:
+    """What became of a recording.
+
+    Attributes:
+        target: The file or folder that was made.
+        finished: Whether it is there; False as long as other processes have
+            parts of it to do.
+        written: Frames enhanced by this call.
+        total: Frames of the film, once it is there.
+        missing: Segments that other processes have to do.
+        notes: What is to be said about it.
+        problems: Damage of the source: seconds and text.
+    """
+
+    target: Path
+    finished: bool = False
+    written: int = 0
+    total: int = 0
+    missing: int = 0
+    notes: list[str] = field(default_factory=list)
+    problems: list[tuple[float, str]] = field(default_factory=list)
+
+
+@dataclass
+class Hooks:
+    """Who is told what.
+
+    Attributes:
+        frame: Is told of each frame, see
+            :data:`mmdsr.recording.film.Observer`.
+        progress: ``progress(done, total)`` counts frames of this process.
+        status: Is told what is being done, in a few words.
+    """
+
+    frame: Observer | None = None
+    progress: Callable[[int, int], None] = lambda done, total: None
+    status: Callable[[str], None] = lambda text: None
+
+
+def report_path(target: Path) -> Path:
+    """Return the report of a film: ``NAME.mp4.report.json``."""
+    return target.with_name(f'{target.name}{_REPORT}')
+
+
+def enhance_recording(
+    resolver: SuperResolver,
+    source: str | Path,
+    target: str | Path,
+    options: RecordingOptions | None = None,
+    device: str | torch.device | None = None,
+    overwrite: bool = False,
+    part: int = 0,
+    parts: int = 1,
+    overlap: bool = True,
+    hooks: Hooks | None = None,
+    evidence: EvidenceOptions | None = None,
+) -> RecordingReport:
+    """Enhance a recording; memory does not grow with its length.
+
+    The film is made in segments beside ``target`` and appears there when all
+    are finished. An interrupted call, however it ended, is resumed by the
+    same call.
+
+    Args:
+        resolver: What to enhance with; it must enlarge by 4.
+        source: The recording.
+        target: ``NAME.mp4`` (H.264), ``NAME.mkv`` (FFV1, lossless), or a
+            folder for the frames as PNG files.
+        options: What is wanted. Defaults to None: as
+            :class:`RecordingOptions` has it.
+        device: Where to compute. Defaults to None, a GPU if any.
+        overwrite: Replace ``target``, and drop what was begun with other
+            settings.
+        part: Which of ``parts`` processes this is, from 0; each takes its
+            share of the segments, and the last one joins them.
+        parts: How many there are.
+        overlap: Whether decoding, matching, enhancing and encoding run
+            beside each other.
+        hooks: Who is told what.
+        evidence: What is recorded of how it was made. Defaults to None: a
+            side-car and tags.
+
+    Returns:
+        What became of it.
+
+    Raises:
+        VideoError: If the source is no video that can be decoded.
+        FileExistsError: If ``target`` is there, or was begun with other
+            settings.
+        ValueError: If the arguments do not fit.
+        OSError: If a file cannot be read or written.
+        MissingExtraError: Without PyAV.
+    """
+    require('video', 'av', 'filelock')
+    source, target = Path(source), Path(target)
+    options, hooks = options or RecordingOptions(), hooks or Hooks()
+    if not 0 <= part < parts:
+        raise ValueError(
+            f'part must be in 0..{parts - 1}, not {part} (of {parts}).'
+        )
+    if resolver.scale != 4:
+        raise ValueError(
+            f'The resolver must enlarge by 4, not by {resolver.scale}: leave '
+            'its scale out and set that of the options.'
+        )
+    device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    suffix = film_suffix(target)
+    hooks.status('Reading')
+    shown = evidence or EvidenceOptions()
+    settings = film_settings(resolver, source, target, options)
+    settings['mark'] = shown.mark
+    staging = Staging(target, settings)
+    if not overwrite or staging.root.exists():
+        kept = _finished(staging)
+        if kept is not None:
+            return kept
+    _check_target(target, staging, overwrite)
+    facts = read_facts(source)
+    sounds = _copied(facts, options)
+    if suffix and sounds:
+        ask('sound', dict(source=str(source), sounds=sounds, suffix=suffix))
+    staging.open(overwrite)
+    plan = Plan.from_dict(
+        staging.plan(
+            lambda: make_plan(
+                source,
+                facts,
+                options,
+                lambda seconds: hooks.status(
+                    f'Looking for text and the far end: {seconds:.0f} of '
+                    f'{facts.duration:.0f} s'
+                ),
+            ).as_dict()
+        )
+    )
+    reference = Path(options.reference) if options.policy == 'file' else None
+    record = FilmEvidence(resolver, target, shown, str(device), reference)
+
+    def observe(moment: Moment, painted: Painted) -> dict:
+        kept = record.frame(moment, painted)
+        return {
+            **kept,
+            **(hooks.frame(moment, painted) if hooks.frame else {}),
+        }
+
+    film = Film(
+        resolver, source, facts, plan, options, device, overlap, observe
+    )
+    report = RecordingReport(target)
+    expected = expected_frames(facts, options)
+    own = max(1, expected // parts)
+
+    def count(more: int) -> None:
+        report.written += more
+        hooks.progress(report.written, own)
+
+    hooks.status('Enhancing')
+    film.make(staging, suffix, part, parts, count)
+    hooks.status('Joining')
+    return _join(film, staging, suffix, report, record)
+
+
+def film_settings(
+    resolver: SuperResolver,
+    source: Path,
+    target: Path,
+    options: RecordingOptions,
+) -> dict:
+    """Return all that decides about a film.
+
+    The digest of the source is taken over from what was begun, if the file
+    has not changed.
+    """
+    begun = _read_json(staging_root(target) / 'settings.json') or {}
+    done = (_read_json(report_path(target)) or {}).get('settings', {})
+    settings = dict(
+        source=_stamp(source, begun.get('source'), done.get('source')),
+        network=resolver.describe(),
+        options=options.as_dict(),
+    )
+    if options.policy == 'file':
+        settings['reference'] = stamp(Path(options.reference))._asdict()
+    return settings
+
+
+def _stamp(path: Path, *known: dict | None) -> dict:
+    status = path.stat()
+    glance = str(real_path(path)), status.st_size, status.st_mtime_ns
+    for one in known:
+        if one and (one['path'], one['size'], one['mtime_ns']) == glance:
+            return Stamp(**one)._asdict()
+    return stamp(path)._asdict()
+
+
+def expected_frames(facts: Facts, options: RecordingOptions) -> int:
+    """Return how many frames a film will about have."""
+    end = facts.duration if options.end is None else options.end
+    seconds = max(0.0, min(end, facts.duration) - options.start)
+    share = min(1.0, seconds / max(facts.duration, 1e-6))
+    return max(1, round(facts.frames * share / options.every))
+
+
+def _finished(staging: Staging) -> RecordingReport | None:
+    """Return the report of a film that is finished, and clear up after it.
+
+    A process may have been killed between its last steps.
+    """
+    if staging.root.exists():
+        with staging.lock():
+            joined = staging.read(_JOINED)
+            if joined is None or staging.read('settings') != staging.settings:
+                return None
+            _place(staging, joined)
+    report = _read_json(report_path(staging.target)) or {}
+    made = report.get('settings')
+    if made != json.loads(json.dumps(staging.settings)):
+        return None
+    if not staging.target.exists():
+        return None
+    return RecordingReport(
+        staging.target,
+        True,
+        0,
+        len(report['frames']),
+        notes=report['notes'],
+        problems=[tuple(one) for one in report['problems']],
+    )
+
+
+def _check_target(target: Path, staging: Staging, overwrite: bool) -> None:
+    """Refuse to replace what may be somebody's."""
+    there = target.exists() or target.is_symlink()
+    if not there or (target.is_dir() and not any(target.iterdir())):
+        return
+    report = _read_json(report_path(target)) or {}
+    if report.get('format') != FORMAT:
+        raise FileExistsError(
+            f'{target} is there and was not made by this command: name '
+            'another OUT, or move it away.'
+        )
+    if not overwrite:
+        changes = differences(report['settings'], staging.settings)
+        raise FileExistsError(
+            f'{target} was made with other settings ({changes}): name '
+            'another OUT, or replace it with --overwrite.'
+        )
+
+
+def _join(
+    film: Film,
+    staging: Staging,
+    suffix: str,
+    report: RecordingReport,
+    record: FilmEvidence,
+) -> RecordingReport:
+    """Join the segments if all are there, and put the film in its place."""
+    if not staging.root.exists():
+        # Another process has joined them meanwhile.
+        return _finished(staging) or report
+    with staging.lock():
+        joined = staging.read(_JOINED)
+        if joined is None:
+            missing = staging.missing()
+            if missing is None or missing:
+                report.missing = len(missing or ())
+                return report
+            joined = _make_whole(film, staging, suffix, record)
+        _place(staging, joined)
+    report.finished, report.total = True, joined['total']
+    report.notes = joined['notes']
+    report.problems = [tuple(one) for one in joined['problems']]
+    return report
+
+
+def _make_whole(
+    film: Film, staging: Staging, suffix: str, record: FilmEvidence
+) -> dict:
+    """Join the segments under a temporary name and write the report."""
+    segments, found = staging.segments(), staging.found()
+    if not segments:
+        raise VideoError('no frame of it can be decoded')
+    frames = [one for _, content in segments for one in content['frames']]
+    facts, plan = film.facts, film.plan.as_dict()
+    content = dict(
+        format=FORMAT,
+        version=VERSION,
+        created=time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
+        settings=staging.settings,
+        facts=facts.as_dict(),
+        plan=plan,
+        notes=[*plan['notes'], *_said(facts, found)],
+        problems=found.get('problems', []),
+        size=segments[0][1]['size'],
+        seconds=round(sum(one['seconds'] for _, one in segments), 3),
+        cuts=[one['time'] for one in frames if one['cut']],
+        frames=frames,
+    )
+    if suffix:
+        path = staging.root / f'{_JOINED}{suffix}'
+        request = dict(
+            target=str(path),
+            segments=[str(film_in(staging.root, n)) for n, _ in segments],
+            tags=record.tags(content),
+            **_sound(film),
+        )
+        done = ask('join', request)
+        content['notes'] += done['notes']
+        content['sound_packets'] = done['packets']
+    else:
+        path = pictures_in(staging.root)
+        _drop_others(path, frames)
+    beside = record.beside(path, content)
+    beside[_REPORT] = json.dumps(content, indent=1).encode()
+    for number, data in enumerate(beside.values()):
+        write_bytes(staging.root / f'beside{number}', data)
+    joined = dict(
+        film=path.name,
+        beside=list(beside),
+        total=len(frames),
+        notes=content['notes'],
+        problems=content['problems'],
+    )
+    staging.write(_JOINED, joined)
+    return joined
+
+
+def _said(facts: Facts, found: dict) -> list[str]:
+    """Return what the report says of the source."""
+    notes = []
+    stats = found.get('stats', {})
+    if facts.turned:
+        notes.append(
+            f'The pictures were turned upright (by {facts.turned} degrees to '
+            'the left); the film needs no turning.'
+        )
+    if stats.get('restarts'):
+        notes.append(
+            'Its time stamps start anew, as of joined recordings; the times '
+            'of the film follow each other.'
+        )
+    if facts.tracks > 1:
+        notes.append(
+            f'It holds {facts.tracks} films; the one of '
+            f'{facts.width}x{facts.height} is used.'
+        )
+    return notes
+
+
+def _sound(film: Film) -> dict:
+    """Return the arguments of :func:`mmdsr.recording.join.join` on time."""
+    facts, options = film.facts, film.options
+    sounds = _copied(facts, options)
+    lead = 0.0
+    if sounds and not options.start:
+        # Before zero of the source lies what decoders need to get going.
+        zero = -facts.first * float(facts.tick)
+        lead = max(0.0, *(-max(one.start, zero) for one in facts.sounds))
+    return dict(
+        source=str(film.source),
+        tick=facts.time_base,
+        begin=facts.first,
+        frame=max(1, facts.ticks(options.every / facts.rate)),
+        start=options.start,
+        end=options.end,
+        sounds=sounds,
+        lead=lead,
+        sar=facts.sar,
+    )
+
+
+def _copied(facts: Facts, options: RecordingOptions) -> list[int]:
+    """Return the numbers of the audio tracks that the film gets."""
+    return [sound.track for sound in facts.sounds if options.audio == 'copy']
+
+
+def _drop_others(folder: Path, frames: list[dict]) -> None:
+    """Remove what does not belong to the frames of a finished folder."""
+    wanted = {picture_name(one['index']) for one in frames}
+    for path in folder.iterdir():
+        if path.name not in wanted:
+            path.unlink()
+
+
+def _place(staging: Staging, joined: dict) -> None:
+    """Put the film and what lies beside it in its place.
+
+    Each step may have been done before.
+    """
+    target, made = staging.target, staging.root / joined['film']
+    for number, ending in enumerate(joined['beside']):
+        path = staging.root / f'beside{number}'
+        if path.exists():
+            path.replace(target.with_name(f'{target.name}{ending}'))
+    if made.exists():
+        if target.is_dir():
+            shutil.rmtree(target)
+        made.replace(target)
+    staging.remove()
+
+
+def _read_json(path: Path) -> dict | None:
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

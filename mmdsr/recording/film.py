@@ -1,0 +1,253 @@
+"""From a recording to the enhanced one: the command's engine."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mmdsr.inference.super_resolver import SuperResolver
+from mmdsr.io.frames import read_rgb
+from mmdsr.recording.facts import Facts
+from mmdsr.recording.neighbors import Moment, find_references, reach_of
+from mmdsr.recording.options import RecordingOptions
+from mmdsr.recording.painter import Look, Painted, Painter
+from mmdsr.recording.plan import Plan
+from mmdsr.recording.stages import Flow, steps
+from mmdsr.recording.staging import Staging, film_in, pictures_in
+from mmdsr.recording.writer import FilmWriter, PictureWriter, Writer
+from mmdsr.video.reader import Stats, read_video
+from mmdsr.video.spans import Spans
+
+#: Is told of a frame and its picture, which it may draw on; what it returns
+#: is kept with the frame, JSON must hold it.
+Observer = Callable[[Moment, Painted], dict]
+
+
+@dataclass
+class Watch:
+    """What became of the frames of the source.
+
+    Attributes:
+        first: First frame between start and end; None without any.
+        last: Last one.
+        problems: Seconds and text of each damage.
+        stats: What the reader counts.
+    """
+
+    first: int | None = None
+    last: int | None = None
+    problems: list[tuple[float, str]] = field(default_factory=list)
+    stats: Stats = field(default_factory=lambda: Stats())
+
+
+class Film:
+    """One recording on its way to the enhanced one.
+
+    Args:
+        resolver: What to enhance with; it enlarges by 4.
+        source: The recording.
+        facts: What it says of itself.
+        plan: What was found in it beforehand.
+        options: What is wanted.
+        device: Where to compute.
+        overlap: Whether decoding, matching, enhancing and encoding run
+            beside each other, or one after the other.
+        observer: Is told of each frame.
+    """
+
+    def __init__(
+        self,
+        resolver: SuperResolver,
+        source: Path,
+        facts: Facts,
+        plan: Plan,
+        options: RecordingOptions,
+        device: str | torch.device,
+        overlap: bool = True,
+        observer: Observer | None = None,
+    ) -> None:
+        self.resolver, self.source, self.facts = resolver, source, facts
+        self.plan = plan
+        self.options, self.overlap, self.observer = options, overlap, observer
+        look = Look(
+            options.scale, options.show, plan.texts, options.side_by_side
+        )
+        self.painter = Painter(resolver, look, plan.track, device)
+        self.policy = 'none' if resolver.interpolation else options.policy
+        self.reach = reach_of(self.policy, facts.rate)
+        self._file = None
+        if self.policy == 'file':
+            self._file, _ = read_rgb(Path(options.reference))
+
+    def spans(
+        self, part: int = 0, parts: int = 1, done: tuple[int, ...] = ()
+    ) -> Spans:
+        """Return which frames are to be looked at."""
+        options = self.options
+        return Spans(
+            options.segment * options.every,
+            part,
+            parts,
+            done,
+            options.every,
+            self.reach,
+            options.start,
+            options.end,
+        )
+
+    def moments(self, spans: Spans, watch: Watch) -> Flow[Moment]:
+        """Yield the wanted frames with their references."""
+        frames = steps(self._decode(spans, watch), self.overlap, 8)
+        found = find_references(
+            frames,
+            self.policy,
+            lambda index, time: spans.selects(index) and spans.within(time),
+            self.painter.part,
+            self.facts.rate,
+            self._file,
+        )
+        with closing(found):
+            yield from found
+
+    def _decode(
+        self, spans: Spans, watch: Watch
+    ) -> Flow[tuple[int, float, np.ndarray]]:
+        size = self.facts.height, self.facts.width
+
+        def follow(index: int, time: float) -> bool:
+            if spans.within(time) and index % spans.every == 0:
+                watch.first = index if watch.first is None else watch.first
+                watch.last = index
+            return spans.end is None or time < spans.end
+
+        frames = read_video(
+            self.source,
+            self.options.deinterlace,
+            'keep',
+            spans,
+            watch.problems,
+            stats=watch.stats,
+            watch=follow,
+        )
+        with closing(frames):
+            for index, seconds, picture in frames:
+                if picture.shape[:2] != size:
+                    watch.problems.append(
+                        (
+                            round(seconds, 3),
+                            'the picture changes its size to '
+                            f'{picture.shape[1]}x{picture.shape[0]}; the '
+                            'rest is not used',
+                        )
+                    )
+                    return
+                yield index, seconds, picture
+
+    def pictures(
+        self, moments: Iterator[Moment]
+    ) -> Flow[tuple[Moment, np.ndarray, dict]]:
+        """Yield the frames with their pictures and what is kept of them."""
+        for moment in moments:
+            painted = self.painter.paint(moment)
+            kept = self.observer(moment, painted) if self.observer else {}
+            yield moment, painted.picture, kept
+
+    def make(
+        self,
+        staging: Staging,
+        suffix: str,
+        part: int,
+        parts: int,
+        progress: Callable[[int], None],
+    ) -> None:
+        """Make the missing segments of a part.
+
+        Args:
+            staging: Where they go.
+            suffix: Of the film, '' for a folder of frames.
+            part: Which of ``parts`` processes this is, from 0.
+            parts: How many there are.
+            progress: Is told how many frames more are finished.
+
+        Raises:
+            ValueError: If there is no frame to be enhanced.
+        """
+        missing = staging.missing()
+        if missing is not None and not any(n % parts == part for n in missing):
+            return
+        spans = self.spans(part, parts, tuple(staging.done()))
+        watch = Watch()
+        # Each step asks the one before it from a thread of its own.
+        moments = steps(self.moments(spans, watch), self.overlap)
+        painted = steps(self.pictures(moments), self.overlap)
+        with closing(painted):
+            self._write(staging, suffix, spans, painted, progress)
+        if watch.first is None or watch.last is None:
+            raise ValueError(
+                f'{self.source} has no frame between {self.options.start} s '
+                f'and {self.options.end or "its end"}: set --start and --end '
+                f'within its {self.facts.duration:.1f} s.'
+            )
+        first, last = map(spans.segment, (watch.first, watch.last))
+        # Of some segments every frame may be damaged.
+        for number in set(range(first, last + 1)).difference(staging.done()):
+            if number % parts == part:
+                staging.finish(number, [])
+        staging.end(
+            first, last, dict(problems=watch.problems, stats=watch.stats)
+        )
+
+    def _write(
+        self,
+        staging: Staging,
+        suffix: str,
+        spans: Spans,
+        painted: Iterator[tuple[Moment, np.ndarray, dict]],
+        progress: Callable[[int], None],
+    ) -> None:
+        item = next(painted, None)
+        while item is not None:
+            number, begun = spans.segment(item[0].index), time.monotonic()
+            staging.clear_leftovers([number])
+            lines = []
+            with self.writer(staging.root, suffix, number) as writer:
+                while (
+                    item is not None and spans.segment(item[0].index) == number
+                ):
+                    moment, picture, kept = item
+                    writer.add(moment.index, picture)
+                    lines.append({**self._line(moment), **kept})
+                    size = picture.shape[1], picture.shape[0]
+                    progress(1)
+                    item = next(painted, None)
+            staging.finish(number, lines, time.monotonic() - begun, size)
+
+    def writer(self, folder: Path, suffix: str, number: int) -> Writer:
+        """Return what writes a segment into a folder."""
+        if not suffix:
+            return PictureWriter(pictures_in(folder))
+        return FilmWriter(
+            film_in(folder, number), suffix, self.facts, self.options.crf
+        )
+
+    def _line(self, moment: Moment) -> dict:
+        """Return what the report says of a frame."""
+        line = dict(
+            index=moment.index,
+            time=round(moment.time, 6),
+            ticks=self.facts.ticks(moment.time),
+            references=[
+                dict(frame=one.index, score=one.score)
+                for one in moment.references
+            ],
+            why=moment.why,
+            cut=moment.cut,
+        )
+        if self.painter.track is not None:
+            box = self.painter.box(moment.picture, moment.time)
+            line['region'] = list(box)
+        return line

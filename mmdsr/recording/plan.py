@@ -1,0 +1,105 @@
+"""What is found in a recording before the first frame is enhanced."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdsr.recording.facts import Facts
+from mmdsr.recording.options import RecordingOptions
+from mmdsr.recording.region import Track, follow, parse_box, still
+from mmdsr.recording.survey import survey
+
+#: Smallest side of a region.
+_LEAST = 16
+#: Share of the picture under text beyond which that is doubted.
+_DOUBTED = 0.25
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all processes that share a film must agree on.
+
+    Attributes:
+        texts: Boxes ``(x, y, w, h)`` of burned-in text.
+        track: Where the region is; None for the whole picture.
+        notes: What is to be said about them.
+    """
+
+    texts: tuple[tuple[int, int, int, int], ...]
+    track: Track | None
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict:
+        """Return what JSON can hold."""
+        track = self.track and self.track.as_dict()
+        return dict(texts=self.texts, track=track, notes=self.notes)
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> 'Plan':
+        """Make the same of what :meth:`as_dict` gives."""
+        track = fields['track'] and Track.from_dict(fields['track'])
+        texts = tuple(map(tuple, fields['texts']))
+        return cls(texts, track, tuple(fields['notes']))
+
+
+def make_plan(
+    source: Path,
+    facts: Facts,
+    options: RecordingOptions,
+    progress: Callable[[float], None] | None = None,
+) -> Plan:
+    """Find text and region.
+
+    Args:
+        source: The recording.
+        facts: What it says of itself.
+        options: What is wanted.
+        progress: Is told the seconds that are read.
+
+    Raises:
+        ValueError: If a box reaches out of the picture or is too small.
+    """
+    box = None
+    if options.region not in ('whole', 'far'):
+        box = _checked(parse_box(options.region), facts)
+    for one in options.texts():
+        _checked(one, facts, least=1)
+    texts, points, notes = survey(
+        source,
+        facts.duration,
+        options.deinterlace,
+        options.text == 'auto',
+        options.region == 'far',
+        progress,
+    )
+    texts = texts or options.texts()
+    track = still(box) if box else None
+    if options.region == 'far':
+        track, note = follow(points, facts.width, facts.height)
+        notes += [note] if note else []
+    covered = sum(w * h for _, _, w, h in texts)
+    if covered > _DOUBTED * facts.width * facts.height:
+        notes.append(
+            'More than a quarter of the picture is taken for burned-in text '
+            'and only interpolated. See whether that is right; --text none '
+            'or boxes overrule it.'
+        )
+    return Plan(tuple(texts), track, tuple(notes))
+
+
+def _checked(
+    box: tuple[int, int, int, int], facts: Facts, least: int = _LEAST
+) -> tuple[int, int, int, int]:
+    x, y, w, h = box
+    shown = ','.join(map(str, box))
+    if x + w > facts.width or y + h > facts.height:
+        raise ValueError(
+            f'The box {shown} reaches out of the picture: it must lie within '
+            f'{facts.width}x{facts.height} pixels.'
+        )
+    if min(w, h) < least:
+        raise ValueError(
+            f'The box {shown} is too small: width and height must be at '
+            f'least {least} pixels.'
+        )
+    return box

@@ -1,0 +1,184 @@
+"""The film in the making: finished segments beside OUT.
+
+``.OUT.partial`` holds what the film is made with, the plan, and for each
+finished segment ``000012.mkv`` and ``000012.json``; the second comes last
+and says that both are whole. A process that is killed leaves at most files
+under temporary names. The last step is to join the segments and rename.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmdsr.io.files import remove_leftovers, write_bytes
+from mmdsr.io.folder_job import FolderJob
+
+_SETTINGS, _PLAN, _RANGE, _LOCK = 'settings', 'plan', 'range', '.lock'
+
+
+class Staging:
+    """Finished segments of one film; several processes may share it.
+
+    Args:
+        target: File or folder to be made.
+        settings: What has to be equal for segments to be kept; anything
+            JSON can hold.
+    """
+
+    def __init__(self, target: Path, settings: dict) -> None:
+        self.target = target
+        self.root = staging_root(target)
+        self.job = _Segments(
+            self.root,
+            settings,
+            f'{_SETTINGS}.json',
+            'repeat that command to finish it, name another OUT, or drop it '
+            'with --overwrite',
+        )
+        self.settings = self.job.settings
+
+    def open(self, overwrite: bool = False) -> None:
+        """Make the folder, or make sure that its segments may be kept.
+
+        Args:
+            overwrite: Drop what was begun with other settings.
+
+        Raises:
+            OtherSettingsError: If it was begun with other settings.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with self.lock():
+            self.job.open(overwrite)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes out; a killed one lets them in."""
+        from filelock import FileLock  # of the extra "video"
+
+        with FileLock(self.root / _LOCK):
+            yield
+
+    def read(self, name: str) -> dict | None:
+        """Read a note of the film; None if there is none."""
+        try:
+            return json.loads((self.root / f'{name}.json').read_text())
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: dict) -> None:
+        """Write a note so that it is whole or absent."""
+        write_bytes(self.root / f'{name}.json', json.dumps(content).encode())
+
+    def plan(self, make: Callable[[], dict]) -> dict:
+        """Return the plan that all processes share.
+
+        Args:
+            make: Makes it, if no process has.
+        """
+        with self.lock():
+            plan = self.read(_PLAN)
+            if plan is None:
+                plan = make()
+                self.write(_PLAN, plan)
+        return plan
+
+    def finish(
+        self,
+        number: int,
+        frames: list[dict],
+        seconds: float = 0.0,
+        size: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Note that a segment is finished.
+
+        Args:
+            number: Of the segment.
+            frames: What is known about its frames, in order.
+            seconds: How long it took.
+            size: Width and height of its pictures.
+        """
+        content = dict(frames=frames, seconds=round(seconds, 3), size=size)
+        self.write(f'{number:06d}', content)
+
+    def segments(self) -> list[tuple[int, dict]]:
+        """Return the finished segments of the film and what is known.
+
+        Those without any frame are left out.
+        """
+        known = self.read(_RANGE) or dict(first=0, last=-1)
+        found = []
+        for number in range(known['first'], known['last'] + 1):
+            content = self.read(f'{number:06d}')
+            if content is not None and content['frames']:
+                found.append((number, content))
+        return found
+
+    def done(self) -> list[int]:
+        """List the finished segments, in order."""
+        return sorted(
+            int(path.stem)
+            for path in self.root.glob('*.json')
+            if path.stem.isdecimal()
+        )
+
+    def end(self, first: int, last: int, found: dict) -> None:
+        """Note what is known once the source was read to its end.
+
+        Args:
+            first: First segment of the film.
+            last: Last one.
+            found: What else there is to say about the source.
+        """
+        self.write(_RANGE, {'first': first, 'last': last, **found})
+
+    def found(self) -> dict:
+        """Return what :meth:`end` has noted."""
+        return self.read(_RANGE) or {}
+
+    def missing(self) -> list[int] | None:
+        """List what is to be done; None if the length is not known yet."""
+        known = self.read(_RANGE)
+        if known is None:
+            return None
+        whole = range(known['first'], known['last'] + 1)
+        return sorted(set(whole).difference(self.done()))
+
+    def clear_leftovers(self, numbers: list[int]) -> None:
+        """Remove what killed processes have left of segments.
+
+        Args:
+            numbers: Segments that nobody else is at.
+        """
+        remove_leftovers(film_in(self.root, n) for n in numbers)
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+class _Segments(FolderJob):
+    """The folder of the segments."""
+
+    def drop(self) -> None:
+        for path in self.root.iterdir():
+            # It is held now.
+            if path.name == _LOCK:
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def film_in(root: Path, number: int) -> Path:
+    """Return the file of a segment."""
+    return root / f'{number:06d}.mkv'
+
+
+def pictures_in(root: Path) -> Path:
+    """Return the folder of the frames, if they become files of their own."""
+    return root / 'pictures'
+
+
+def staging_root(target: Path) -> Path:
+    """Return where a film is made."""
+    return target.parent / f'.{target.name}.partial'

@@ -1,0 +1,181 @@
+"""A few frames beforehand: what comes out, and how long the whole takes."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mmdsr.errors import VideoError
+from mmdsr.inference.super_resolver import SuperResolver
+from mmdsr.io.images import write_png
+from mmdsr.recording.export import expected_frames
+from mmdsr.recording.facts import Facts, read_facts
+from mmdsr.recording.film import Film, Watch
+from mmdsr.recording.neighbors import Moment, offsets
+from mmdsr.recording.options import RecordingOptions
+from mmdsr.recording.plan import Plan, make_plan
+from mmdsr.video.matching import find_features, match_features
+from mmdsr.video.spans import Spans
+
+#: Where the frames are, as shares of the film.
+_PLACES = (0.1, 0.5, 0.9)
+
+
+@dataclass
+class Trial:
+    """What a few frames tell.
+
+    Attributes:
+        source: The recording.
+        facts: What it says of itself.
+        plan: What was found in it.
+        frames: How many the film will about have.
+        seconds: What a frame takes, one step after the other.
+        pictures: The frames: seconds and RGB (H, W, 3) uint8.
+        paths: Their files, if they were written.
+    """
+
+    source: Path
+    facts: Facts
+    plan: Plan
+    frames: int
+    seconds: float
+    pictures: list[tuple[float, np.ndarray]]
+    paths: list[Path] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        """Yield what there is to say."""
+        facts = self.facts
+        rate = f'{facts.rate:.3f}'.rstrip('0').rstrip('.')
+        extra = [f'{facts.width}x{facts.height}', f'{rate} frames/s']
+        if facts.variable:
+            extra[-1] += ' on average (variable)'
+        if facts.aspect != 1:
+            extra.append(f'pixels {facts.sar}')
+        if facts.turned:
+            extra.append(f'turned by {facts.turned} degrees')
+        extra += ['interlaced'] if facts.interlaced else []
+        sounds = ', '.join(sound.codec for sound in facts.sounds)
+        extra.append(f'sound: {sounds}' if sounds else 'no sound')
+        yield (
+            f'{self.source}: {facts.codec} in {facts.container}, '
+            f'{", ".join(extra)}, {facts.duration:.1f} s'
+        )
+        height, width = self.pictures[0][1].shape[:2]
+        yield f'About {self.frames} frames of {width}x{height} to be written'
+        for x, y, w, h in self.plan.texts:
+            yield f'Burned-in text at {x},{y},{w},{h}'
+        yield from self.plan.notes
+        yield (
+            f'{self.seconds:.2f} s a frame, about '
+            f'{clock(self.seconds * self.frames)} for all'
+        )
+        for (seconds, _), path in zip(self.pictures, self.paths, strict=False):
+            yield f'{path}: the frame at {seconds:.2f} s'
+
+
+def clock(seconds: float) -> str:
+    """Write a duration as ``h:mm:ss``."""
+    whole = round(seconds)
+    return f'{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}'
+
+
+def try_frames(
+    resolver: SuperResolver,
+    source: Path,
+    options: RecordingOptions,
+    suffix: str,
+    device: str | torch.device,
+) -> Trial:
+    """Enhance a few frames from all over a recording.
+
+    Args:
+        resolver: What to enhance with.
+        source: The recording.
+        options: What is wanted.
+        suffix: Of the film, '' for a folder of frames.
+        device: Where to compute.
+
+    Raises:
+        VideoError: If there is no frame.
+    """
+    facts = read_facts(source)
+    plan = make_plan(source, facts, options)
+    film = Film(resolver, source, facts, plan, options, device, overlap=False)
+    frames = expected_frames(facts, options)
+    watch = Watch()
+    with closing(film.moments(_spread(film, frames), watch)) as found:
+        moments = list(found)
+    if not moments:
+        raise VideoError('there is no frame between start and end')
+    pictures, took = [], []
+    for moment in moments:
+        begun = time.monotonic()
+        painted = film.painter.paint(moment)
+        pictures.append((moment.time, painted.picture))
+        took.append(time.monotonic() - begun)
+    # The first one starts libraries up.
+    seconds = float(np.mean(took[1:] or took))
+    if film.policy == 'auto':
+        seconds += _matching(film, moments[-1])
+    seconds += _encoding(film, suffix, pictures)
+    return Trial(source, facts, plan, frames, seconds, pictures)
+
+
+def _spread(film: Film, frames: int) -> Spans:
+    """Return the spans of three frames from all over the film."""
+    options, spans = film.options, film.spans()
+    first = options.start * film.facts.rate
+    steps = frames * options.every
+    # Segments of one frame each.
+    spans.length = options.every
+    spans.only = sorted(
+        {round(first + share * steps) // options.every for share in _PLACES}
+    )
+    return spans
+
+
+def _matching(film: Film, moment: Moment) -> float:
+    """Return the seconds that matching takes for each frame."""
+    begun = time.monotonic()
+    part = film.painter.part(moment.picture, moment.time)
+    features = find_features(part)
+    found = time.monotonic()
+    match_features(features, features)
+    matched = time.monotonic() - found
+    return found - begun + matched * len(offsets(film.facts.rate)) / 2
+
+
+def _encoding(
+    film: Film, suffix: str, pictures: list[tuple[float, np.ndarray]]
+) -> float:
+    """Return the seconds that encoding takes for each frame."""
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.monotonic()
+        with film.writer(Path(folder), suffix, 0) as writer:
+            for number, (_, picture) in enumerate(pictures):
+                writer.add(number, picture)
+        return (time.monotonic() - begun) / len(pictures)
+
+
+def write_preview(trial: Trial, target: Path) -> list[Path]:
+    """Write the frames as PNG files.
+
+    Args:
+        trial: The frames.
+        target: The film; its name begins theirs.
+
+    Returns:
+        The files: ``NAME.mp4.preview1.png`` and so on.
+    """
+    paths = []
+    for number, (_, picture) in enumerate(trial.pictures, 1):
+        path = target.with_name(f'{target.name}.preview{number}.png')
+        write_png(path, picture)
+        paths.append(path)
+    return paths

@@ -1,0 +1,182 @@
+"""Encoding enhanced frames: segments of a film, or a picture each."""
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, cast
+
+import numpy as np
+
+from mmdsr.extras import require
+from mmdsr.io.files import whole_file
+from mmdsr.io.images import write_png
+from mmdsr.recording.facts import Facts
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
+
+FILMS = ('.mp4', '.mkv')
+CRF = 18
+#: Fastest rate that Matroska, which counts milliseconds, can hold.
+_MOST_RATE = 500
+_RGB = 0
+
+
+class Writer(Protocol):
+    """Takes the frames of a segment, one after the other."""
+
+    def __enter__(self) -> 'Writer':
+        """Begin."""
+
+    def add(self, index: int, picture: np.ndarray) -> None:
+        """Write frame ``index``: RGB (H, W, 3) uint8."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End; after an error nothing is left."""
+
+
+class FilmWriter:
+    """Encodes a segment into a Matroska file that is whole or absent.
+
+    H.264 for an MP4: chroma at half the size, matrix and range of the
+    source. FFV1 for an MKV: the very RGB pixels, with the source's
+    primaries and curve. Pictures are counted from 0; their times are not in
+    this file.
+
+    Args:
+        path: The file.
+        suffix: Of the film: ``'.mp4'`` or ``'.mkv'``.
+        facts: Of the source.
+        crf: Quality of H.264, 0 to 51; less is better.
+        threads: Of the encoder; 0 for as many as there are cores.
+    """
+
+    def __init__(
+        self, path: Path, suffix: str, facts: Facts, crf: int, threads: int = 0
+    ) -> None:
+        require('video', 'av')
+        self.path, self.lossy, self.facts = path, suffix == '.mp4', facts
+        self.crf, self.threads = crf, threads
+        self._count = 0
+        self._stream: VideoStream | None = None
+
+    def __enter__(self) -> 'FilmWriter':
+        """Begin the file."""
+        import av
+
+        self._file = whole_file(self.path)
+        temporary = self._file.__enter__()
+        self._container = av.open(str(temporary), 'w', format='matroska')
+        return self
+
+    def _open(self, width: int, height: int) -> 'VideoStream':
+        facts, colors = self.facts, self.facts.colors
+        rate = Fraction(min(max(facts.rate, 1), _MOST_RATE)).limit_denominator(
+            1001
+        )
+        if self.lossy:
+            options = {'crf': str(self.crf), 'preset': 'medium'}
+            stream = self._container.add_stream(
+                'libx264', rate=rate, options=options
+            )
+            even = width % 2 == 0 and height % 2 == 0
+            stream.pix_fmt = 'yuv420p' if even else 'yuv444p'
+        else:
+            stream = cast(
+                'VideoStream', self._container.add_stream('ffv1', rate=rate)
+            )
+            stream.pix_fmt = 'bgr0'
+        context = stream.codec_context
+        context.width, context.height = width, height
+        context.time_base = self._tick = 1 / rate
+        context.sample_aspect_ratio = facts.aspect
+        context.thread_count = self.threads
+        context.colorspace = colors.matrix if self.lossy else _RGB
+        context.color_range = colors.range if self.lossy else 2
+        context.color_primaries = colors.primaries
+        context.color_trc = colors.transfer
+        return stream
+
+    def add(self, index: int, picture: np.ndarray) -> None:
+        """Encode a frame.
+
+        Args:
+            index: Which frame of the source, for messages only.
+            picture: RGB (H, W, 3) uint8.
+        """
+        import av
+        from av.video.reformatter import Interpolation, VideoReformatter
+
+        if self._stream is None:
+            self._reformatter = VideoReformatter()
+            self._stream = self._open(picture.shape[1], picture.shape[0])
+        frame = av.VideoFrame.from_ndarray(
+            np.ascontiguousarray(picture), 'rgb24'
+        )
+        colors = self.facts.colors
+        frame = self._reformatter.reformat(
+            frame,
+            format=self._stream.pix_fmt,
+            dst_colorspace=colors.matrix if self.lossy else None,
+            dst_color_range=colors.range if self.lossy else None,
+            interpolation=Interpolation.BICUBIC,
+        )
+        frame.pts, frame.time_base = self._count, self._tick
+        self._count += 1
+        self._container.mux(self._stream.encode(frame))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the file; after an error remove it."""
+        try:
+            if error is None and self._stream is not None:
+                self._container.mux(self._stream.encode())
+        finally:
+            self._container.close()
+            self._file.__exit__(kind, error, trace)
+
+
+class PictureWriter:
+    """Writes each frame as a PNG file of its own, whole or absent.
+
+    Args:
+        folder: Where to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> 'PictureWriter':
+        """Begin; there is nothing to do."""
+        return self
+
+    def add(self, index: int, picture: np.ndarray) -> None:
+        """Write a frame.
+
+        Args:
+            index: Which frame of the source; the name is made of it.
+            picture: RGB (H, W, 3) uint8.
+        """
+        write_png(self.folder / picture_name(index), picture)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End; each picture is there already."""
+
+
+def picture_name(index: int) -> str:
+    """Return the file name of a frame."""
+    return f'frame_{index:06d}.png'

@@ -1,0 +1,150 @@
+"""The command, given a recording."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from recording_cases import frames, record, show
+
+from mmdsr.cli.main import main
+
+FAST = ['--interpolation', 'bicubic', '--text', 'none', '--device', 'cpu']
+
+
+@pytest.fixture(scope='module')
+def source(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('source')
+    return record(folder / 'in.mp4', frames(20), sound=True)
+
+
+def run(capsys, *words):
+    """Run the command: exit code and what it says in one line."""
+    try:
+        code = main(['enhance', *map(str, words)])
+    except SystemExit as stopped:
+        code = stopped.code
+    said = capsys.readouterr()
+    return code, said.err + said.out
+
+
+def test_a_recording_becomes_a_film(source, tmp_path, capsys):
+    target = tmp_path / 'out.mp4'
+    code, said = run(capsys, source, target, *FAST, '--scale', 2)
+    assert code == 0
+    assert said == f'20 frames written to {target}\n'
+    assert show(target).pictures[0].shape == (96, 128, 3)
+    code, said = run(capsys, source, target, *FAST, '--scale', 2)
+    assert code == 0
+    assert said.endswith('20 of them were there already\n')
+    code, said = run(capsys, source, target, *FAST)
+    assert code == 2
+    assert 'scale was 2, is 4' in said
+    assert said.count('\n') == 1
+    assert '--overwrite' in said
+    code, _ = run(capsys, source, target, *FAST, '--every', 5, '--overwrite')
+    assert code == 0
+    assert len(show(target).times) == 4
+
+
+def test_a_part_of_time_by_clock(source, tmp_path, capsys):
+    target = tmp_path / 'out'
+    when = ['--start', '00:00:00.2', '--end', '0:00.4']
+    assert run(capsys, source, target, *FAST, *when, '--scale', 1)[0] == 0
+    assert [path.name for path in sorted(target.iterdir())] == [
+        f'frame_{n:06d}.png' for n in range(5, 10)
+    ]
+
+
+def test_parts(source, tmp_path, capsys):
+    target = tmp_path / 'out.mkv'
+    words = [source, target, *FAST, '--scale', 1]
+    code, said = run(capsys, *words, '--part', '2/2')
+    assert code == 0
+    assert 'are left to other processes' in said
+    assert run(capsys, *words, '--part', '1/2')[0] == 0
+    assert len(show(target).times) == 20
+
+
+def test_dry_run_and_preview(source, tmp_path, capsys):
+    target = tmp_path / 'out.mp4'
+    words = [source, target, *FAST, '--scale', 2]
+    code, said = run(capsys, *words, '--dry-run')
+    assert code == 0
+    assert 'h264 in mov' in said
+    assert '64x48, 25 frames/s, sound: aac, 0.8 s' in said
+    assert 'About 20 frames of 128x96' in said
+    assert 's a frame, about 0:00:' in said
+    assert not list(tmp_path.iterdir())
+    code, said = run(capsys, *words, '--preview')
+    assert code == 0
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f'out.mp4.preview{n}.png' for n in (1, 2, 3)]
+    run(capsys, source, tmp_path / 'whole.mkv', *FAST, '--scale', 2)
+    shown = show(tmp_path / 'whole.mkv').pictures
+    for name, index in zip(names, (2, 10, 18), strict=True):
+        picture = np.asarray(Image.open(tmp_path / name))
+        np.testing.assert_array_equal(picture, shown[index])
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['--refs', 'a'], '--refs is for images'),
+        (['--confidence'], '--confidence is for images'),
+        (['--reference', 'neighbor'], 'neighbor is for images'),
+        (['--reference', 'none.png'], 'there is no file none.png'),
+        (['--scale', '3'], 'scale must be one of 1, 2, 4'),
+        (['--crf', '99'], 'crf must be at least 0 and at most 51'),
+        (['--every', '0'], 'every must be at least 1'),
+        (['--start', 'soon'], "'soon' is no time"),
+        (['--start', '5', '--end', '4'], 'end must come after start'),
+        (['--start', '60'], 'no frame between 60.0 s and its end'),
+        (['--region', 'near'], "'near' is no box"),
+        (['--region', '0,0,500,500'], 'reaches out of the picture'),
+        (['--show', 'inset'], 'is for a part of the picture'),
+        (['--text', '1,2'], "'1,2' is no box"),
+        (['--part', '3/2'], 'makes no sense'),
+    ],
+)
+def test_wrong_options_take_one_line(source, tmp_path, capsys, words, message):
+    target = tmp_path / 'out.mp4'
+    base = ['--interpolation', 'bicubic', '--device', 'cpu']
+    code, said = run(capsys, source, target, *base, *words)
+    assert code == 2
+    assert message in said
+    assert said.startswith('Error: ')
+    assert said.count('\n') == 1
+    assert not target.exists()
+
+
+def test_out_and_in_that_do_not_fit(source, tmp_path, capsys):
+    code, said = run(capsys, source, tmp_path / 'out.wmv', *FAST)
+    assert code == 2
+    assert 'end it in .mp4' in said
+    code, said = run(capsys, tmp_path / 'no.mp4', tmp_path / 'out.mp4', *FAST)
+    assert code == 2
+    assert 'no.mp4' in said
+    broken = tmp_path / 'broken.mp4'
+    broken.write_bytes(source.read_bytes()[:200])
+    code, said = run(capsys, broken, tmp_path / 'out.mp4', *FAST)
+    assert code == 2
+    assert 'no video' in said
+    image = tmp_path / 'a.png'
+    Image.fromarray(frames(1)[0]).save(image)
+    code, said = run(capsys, image, tmp_path / 'o', '--region', 'far')
+    assert code == 2
+    assert '--region is for recordings' in said
+
+
+def test_the_report_has_a_line_for_each_frame(source, tmp_path, capsys):
+    target = tmp_path / 'out.mkv'
+    words = ['--weights', 'dsrnet_x_nano', '--text', 'none', '--scale', 1]
+    assert run(capsys, source, target, *words, '--every', 4)[0] == 0
+    report = json.loads((tmp_path / 'out.mkv.report.json').read_text())
+    assert [one['index'] for one in report['frames']] == [0, 4, 8, 12, 16]
+    assert all(one['why'] for one in report['frames'])
+    assert any(one['references'] for one in report['frames'])
+    assert report['facts']['sounds'][0]['codec'] == 'aac'
+    assert report['cuts'] == []
+    assert report['seconds'] > 0

@@ -1,0 +1,209 @@
+"""A film is whole or absent, however often its making is interrupted."""
+
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from recording_cases import bicubic, enhance, frames, record, show
+from tool_runs import ROOT, environment
+
+from mmdsr.recording.export import Hooks, enhance_recording, report_path
+from mmdsr.recording.options import RecordingOptions
+from mmdsr.recording.staging import staging_root
+
+COUNT = 40
+
+
+@pytest.fixture(scope='module')
+def source(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('source')
+    return record(folder / 'in.mp4', frames(COUNT), sound=True)
+
+
+@pytest.fixture(scope='module')
+def whole(source):
+    """The film made in one go."""
+    target = source.with_name('whole.mkv')
+    enhance(source, target, scale=1)
+    return show(target)
+
+
+def same(path, whole):
+    made = show(path)
+    assert made.times == whole.times
+    # What AAC needs to get going lies before the first picture.
+    assert [time - made.times[0] for time in made.times] == [
+        Fraction(n, 25) for n in range(COUNT)
+    ]
+    assert made.sounds == whole.sounds
+    for one, other in zip(made.pictures, whole.pictures, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+SCRIPT = """
+import sys
+sys.path[:0] = {paths!r}
+from recording_cases import enhance
+enhance(sys.argv[1], sys.argv[2], scale=1)
+"""
+
+
+def start(source, target):
+    paths = [str(ROOT / 'tests'), str(ROOT / 'tests/test_recording')]
+    return subprocess.Popen(
+        [sys.executable, '-c', SCRIPT.format(paths=paths), source, target],
+        env=environment(),
+        cwd=ROOT,
+        start_new_session=True,
+    )
+
+
+def killed(source, target, ready):
+    """Kill a run once ``ready()`` says so; tell whether it was killed."""
+    process = start(source, target)
+    limit = time.monotonic() + 120
+    while process.poll() is None and not ready():
+        assert time.monotonic() < limit
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    return process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment(source, whole, tmp_path):
+    target = tmp_path / 'out.mkv'
+    root = staging_root(target)
+
+    def segments(count):
+        return lambda: len(list(root.glob('0*.json'))) >= count
+
+    moments = [
+        lambda: (root / 'settings.json').exists(),
+        lambda: (root / 'plan.json').exists(),
+        lambda: any(root.glob('.*.tmp')),
+        segments(1),
+        segments(3),
+        segments(6),
+        lambda: (root / 'range.json').exists(),
+        lambda: (root / 'joined.mkv').exists(),
+        lambda: (root / 'joined.json').exists(),
+        lambda: target.exists(),
+    ]
+    stopped = sum(killed(source, target, ready) for ready in moments)
+    assert stopped >= 6
+    assert start(source, target).wait(120) == 0
+    same(target, whole)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ['out.mkv', 'out.mkv.report.json']
+
+
+def test_an_interrupted_film_is_resumed(source, whole, tmp_path):
+    target = tmp_path / 'out.mkv'
+    seen = []
+
+    def stop(moment, picture):
+        seen.append(moment.index)
+        if len(seen) == 17:
+            raise KeyboardInterrupt
+        return {}
+
+    options = RecordingOptions(
+        text='none', scale=1, reference='none', segment=5
+    )
+    with pytest.raises(KeyboardInterrupt):
+        enhance_recording(
+            bicubic(), source, target, options, 'cpu', hooks=Hooks(frame=stop)
+        )
+    assert not target.exists()
+    done = list(staging_root(target).glob('0*.mkv'))
+    assert len(done) >= 2
+    assert not list(staging_root(target).glob('.*.tmp'))
+    times = {path.name: path.stat().st_mtime_ns for path in done}
+    with pytest.raises(FileExistsError, match='made with other settings'):
+        enhance(source, target, scale=2)
+    seen.clear()
+    hooks = Hooks(frame=lambda moment, _: seen.append(moment.index) or {})
+    report = enhance_recording(
+        bicubic(), source, target, options, 'cpu', hooks=hooks
+    )
+    assert report.total == COUNT
+    assert seen == list(range(5 * len(times), COUNT))
+    same(target, whole)
+
+
+def test_parts_make_one_film(source, whole, tmp_path):
+    target = tmp_path / 'out.mkv'
+    first = enhance(source, target, part=1, parts=3)
+    assert not first.finished
+    assert first.written == 15
+    assert first.missing == 5
+    assert not target.exists()
+    second = enhance(source, target, part=0, parts=3)
+    assert not second.finished
+    last = enhance(source, target, part=2, parts=3)
+    assert last.finished
+    assert first.written + second.written + last.written == COUNT
+    same(target, whole)
+
+
+@pytest.mark.slow
+def test_parts_at_the_same_time(source, whole, tmp_path):
+    target = tmp_path / 'out.mkv'
+    processes = [start(source, target) for _ in range(2)]
+    assert [process.wait(120) for process in processes] == [0, 0]
+    same(target, whole)
+
+
+def test_a_finished_film_is_kept_or_replaced_on_demand(source, tmp_path):
+    target = tmp_path / 'out.mkv'
+    enhance(source, target, every=8)
+    before = target.stat().st_mtime_ns
+    again = enhance(source, target, every=8)
+    assert again.finished
+    assert again.written == 0
+    assert again.total == 5
+    assert target.stat().st_mtime_ns == before
+    with pytest.raises(FileExistsError, match='every was 8, is 10.*overwrite'):
+        enhance(source, target, every=10)
+    options = RecordingOptions(text='none', scale=1, every=10)
+    report = enhance_recording(
+        bicubic(), source, target, options, 'cpu', overwrite=True
+    )
+    assert report.total == 4
+    assert len(show(target).times) == 4
+
+
+def test_what_is_somebody_elses_is_not_touched(source, tmp_path):
+    target = tmp_path / 'mine.mp4'
+    target.write_bytes(b'precious')
+    with pytest.raises(FileExistsError, match='not made by this command'):
+        enhance(source, target)
+    with pytest.raises(FileExistsError, match='not made by this command'):
+        enhance_recording(
+            bicubic(),
+            source,
+            target,
+            RecordingOptions(scale=1),
+            overwrite=True,
+        )
+    assert target.read_bytes() == b'precious'
+    folder = tmp_path / 'full'
+    folder.mkdir()
+    (folder / 'a.txt').write_text('a')
+    with pytest.raises(FileExistsError, match='not made by this command'):
+        enhance(source, folder)
+    assert [path.name for path in folder.iterdir()] == ['a.txt']
+
+
+def test_a_changed_source_is_not_mixed_in(tmp_path):
+    source = record(tmp_path / 'in.mp4', frames(10))
+    target = tmp_path / 'out.mkv'
+    enhance(source, target, part=0, parts=2)
+    record(source, frames(11))
+    with pytest.raises(FileExistsError, match='other settings .source'):
+        enhance(source, target, part=1, parts=2)
+    assert not report_path(target).exists()

@@ -1,0 +1,63 @@
+"""Measure how fast a recording is enhanced.
+
+Each run enhances the same part of it, one step after the other and with the
+steps beside each other, in turns.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from mmdsr.analysis.benchmark_recording import time_recording
+from mmdsr.inference import SuperResolver
+from mmdsr.recording.options import RecordingOptions
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('source', type=Path, help='a recording')
+    parser.add_argument('--weights', default='dsrnet_x_nano')
+    parser.add_argument('--reference', default='auto')
+    parser.add_argument('--region', default='whole')
+    parser.add_argument('--scale', type=int, default=4)
+    parser.add_argument('--seconds', type=float, help='of the recording')
+    parser.add_argument('--suffix', default='.mp4', choices=('.mp4', '.mkv'))
+    parser.add_argument('--repeats', type=int, default=1)
+    parser.add_argument('--threads', type=int, help='of torch')
+    parser.add_argument('--device', default='cpu')
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run; return the exit code."""
+    args = parse_args(argv)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    options = RecordingOptions(
+        reference=args.reference,
+        region=args.region,
+        scale=args.scale,
+        end=args.seconds,
+    )
+    for one in time_recording(
+        SuperResolver(weights=args.weights),
+        args.source,
+        options,
+        args.suffix,
+        args.device,
+        args.repeats,
+    ):
+        print(
+            f'{"overlapped" if one.overlap else "one by one":>10}: '
+            f'{one.frames} frames in {one.seconds:.1f} s, '
+            f'{one.rate:.2f} frames/s, peak {one.peak:.0f} MiB',
+            flush=True,
+        )
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
