@@ -19,7 +19,7 @@ from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.version import __version__
 
 #: Counts the changes of graphs within a version: older files are not used.
-REVISION = 1
+REVISION = 2
 TORCH_PRECISIONS = ('fp32', 'bf16', 'fp16')
 ALL_PRECISIONS = (*TORCH_PRECISIONS, 'int8')
 #: Of what runs on a CPU, the fastest first; measured, see docs/deploy.md.

@@ -124,7 +124,10 @@ def fit_reference(
         them to get a flow on Ref-down.
     """
     height, width = ref_down.shape[-2:]
-    top, left = (height - size[0]) // 2, (width - size[1]) // 2
+    # Half the difference, rounded down. Exported graphs round a negative
+    # quotient up, so only positive numbers are divided.
+    top = height // 2 - (size[0] + 1 - height % 2) // 2
+    left = width // 2 - (size[1] + 1 - width % 2) // 2
     # By index, for an exported graph does not know sizes: cropping and
     # padding would have to be told apart beforehand.
     rows = torch.arange(padded[0], device=ref_down.device) + top
