@@ -34,9 +34,19 @@ def read_requirements(name: str) -> list[str]:
 def read_extras() -> dict[str, list[str]]:
     """Return the extras; ``all`` holds those of users, not tests and docs."""
     names = (
-        'video', 'serve', 'depth', 'peers', 'coco', 'train', 'seg', 'det',
+        'video',
+        'serve',
+        'depth',
+        'peers',
+        'coco',
+        'onnx',
+        'openvino',
+        'int8',
+        'train',
+        'seg',
+        'det',
         'cls',
-    )  # fmt: skip
+    )
     extras = {name: read_requirements(name) for name in names}
     extras['all'] = sorted({line for part in extras.values() for line in part})
     extras['tests'] = read_requirements('tests')

@@ -15,7 +15,7 @@ def require(extra: str, *modules: str) -> None:
     Raises:
         MissingExtraError: If one is missing; the message names the extra.
     """
-    missing = [name for name in modules if not _is_there(name)]
+    missing = [name for name in modules if not is_there(name)]
     if missing:
         raise MissingExtraError(
             f'{" and ".join(missing)} not installed: pip install '
@@ -24,7 +24,12 @@ def require(extra: str, *modules: str) -> None:
         )
 
 
-def _is_there(name: str) -> bool:
+def is_there(name: str) -> bool:
+    """Tell whether a module could be imported.
+
+    Args:
+        name: Name of the module.
+    """
     try:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):

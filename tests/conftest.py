@@ -1,5 +1,6 @@
 """Fixtures that several areas share."""
 
+import os
 import signal
 import socket
 
@@ -24,6 +25,14 @@ def no_download(monkeypatch):
 
     monkeypatch.setattr('torch.hub.download_url_to_file', refuse)
     monkeypatch.setattr('torch.hub.load_state_dict_from_url', refuse)
+
+
+@pytest.fixture(autouse=True, scope='session')
+def own_cache(tmp_path_factory):
+    """Models are converted for the tests, once for all their processes."""
+    # Those of pytest-xdist have folders side by side.
+    folder = tmp_path_factory.getbasetemp().parent / 'mmdsr-cache'
+    os.environ['MMDSR_CACHE'] = str(folder)
 
 
 def _smooth_noise(rng, height, width, channels):

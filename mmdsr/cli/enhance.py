@@ -19,9 +19,9 @@ from mmdsr.cli.enhance_video import (
     run_recording,
 )
 from mmdsr.cli.evidence_options import add_evidence_options, evidence_options
+from mmdsr.deploy.engine import ALL_PRECISIONS, BACKENDS
 from mmdsr.inference import ExportReport, SuperResolver, export_folder
 from mmdsr.inference.budget import cpu_count
-from mmdsr.inference.enlarging import PRECISIONS
 from mmdsr.inference.interpolation import INTERPOLATIONS
 from mmdsr.inference.jobs import Job
 from mmdsr.inference.ranks import Place, find_place
@@ -106,8 +106,13 @@ def parse_args(
         metavar='PIXELS',
         help='least overlap of neighboring tiles (default: 16)',
     )
+    parser.add_argument('--precision', choices=ALL_PRECISIONS, default='fp32')
     parser.add_argument(
-        '--precision', choices=tuple(PRECISIONS), default='fp32'
+        '--backend',
+        choices=BACKENDS,
+        default='auto',
+        help='runtime of the network (default: on a CPU the fastest that is '
+        'installed, see docs/deploy.md)',
     )
     parser.add_argument(
         '--batch-size',
@@ -154,6 +159,7 @@ def make_resolver(
         overlap=args.overlap,
         max_batch=args.batch_size,
         precision=args.precision,
+        backend=args.backend,
     )
 
 
@@ -250,7 +256,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             )
         refuse_misfits(args, recording=False)
         return enhance_images(args, console)
-    except (OSError, ValueError, MemoryError) as error:
+    except (OSError, ValueError, ImportError, MemoryError) as error:
         say(f'Error: {error}')
         return 2
     except KeyboardInterrupt:

@@ -17,6 +17,9 @@ COMMANDS = {
     'doctor': Command(
         'mmdsr.doctor.report', 'check the environment and say how to fix it'
     ),
+    'export': Command(
+        'mmdsr.cli.export', 'export weights for ONNX Runtime and OpenVINO'
+    ),
     'weights': Command('mmdsr.cli.weights', 'list published weights'),
     'simulate': Command(
         'mmdsr.cli.simulate', 'make a data set of simulated sewers'

@@ -8,16 +8,17 @@ exported files agree to the last bit of a pixel.
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import overload
+from typing import cast, overload
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from mmdsr.deploy.engine import ALL_PRECISIONS, Engine, make_engine
 from mmdsr.evidence.record import Kind
 from mmdsr.inference import budget, tiling
-from mmdsr.inference.enlarging import PRECISIONS, enlarge
+from mmdsr.inference.enlarging import enlarge
 from mmdsr.inference.inputs import (
     Enhanced,
     ImageLike,
@@ -80,8 +81,12 @@ class SuperResolver:
         max_batch: How many images or tiles of one size are computed at once.
             Defaults to None: one on a CPU, otherwise by the free memory.
         precision: ``'fp32'``, ``'bf16'`` or ``'fp16'`` of the network's
-            convolutions, whatever autocast says around it. Defaults to
-            'fp32'.
+            convolutions, whatever autocast says around it; other backends
+            have ``'fp32'``, ``'fp16'`` and ``'int8'``. Defaults to 'fp32'.
+        backend: Runtime of the network: ``'torch'``, ``'onnxruntime'``,
+            ``'openvino'``, or ``'auto'``: torch where there is a GPU, and
+            for a checkpoint, otherwise the fastest that is installed, see
+            :mod:`mmdsr.deploy.engine`. Defaults to 'auto'.
 
     Raises:
         ValueError: If the arguments or the files do not fit.
@@ -111,11 +116,12 @@ class SuperResolver:
         overlap: int = 16,
         max_batch: int | None = None,
         precision: str = 'fp32',
+        backend: str = 'auto',
     ) -> None:
         check_choice(config, checkpoint, weights, interpolation)
-        if precision not in PRECISIONS:
+        if precision not in ALL_PRECISIONS:
             raise ValueError(
-                f'precision must be one of {tuple(PRECISIONS)}, not '
+                f'precision must be one of {ALL_PRECISIONS}, not '
                 f'{precision!r}.'
             )
         if max_batch is not None and max_batch < 1:
@@ -147,6 +153,19 @@ class SuperResolver:
             side = budget.LARGEST if isinstance(tile, str) else tile
             tiling.check_tiling(side, overlap, network.lr_multiple)
         self._network = Hidden(network)
+        if backend == 'auto' and weights is None:
+            # Converting takes seconds, and a training has many checkpoints.
+            backend = 'torch'
+        self._engine = make_engine(
+            network, backend, precision, budget.cpu_count()
+        )
+
+    @property
+    def backend(self) -> str:
+        """Runtime of the network."""
+        if isinstance(self._engine, Engine):
+            return self._engine.backend
+        return 'torch'
 
     def __deepcopy__(self, memo: dict) -> 'SuperResolver':
         # Constant: an average of a model needs no second copy.
@@ -176,6 +195,7 @@ class SuperResolver:
             tile=self.tile,
             overlap=self.overlap if self.tile else None,
             precision=self.precision,
+            backend=self.backend,
         )
 
     @cached_property
@@ -207,8 +227,12 @@ class SuperResolver:
         Raises:
             ValueError: If it cannot.
         """
+        if self._network is None:
+            return
         kind = torch.device(device).type
-        if self.precision == 'fp16' and kind == 'cpu' and self._network:
+        if isinstance(self._engine, Engine):
+            self._engine.to(torch.device(device))
+        elif self.precision == 'fp16' and kind == 'cpu':
             raise ValueError(
                 "precision='fp16' needs a GPU; use 'fp32' or 'bf16' on a CPU."
             )
@@ -430,11 +454,13 @@ class SuperResolver:
             self.tile,
             self.overlap,
             self.max_batch,
-            self.precision,
+            self.precision if self.backend == 'torch' else 'fp32',
             network.searches_from_center,
             explain,
         )
-        return enlarge(network, pairs, settings) if pairs else []
+        # An engine has all of a network that is used.
+        engine = cast(Network, self._engine)
+        return enlarge(engine, pairs, settings) if pairs else []
 
     def _pair(
         self,

@@ -31,7 +31,7 @@ TINY = dict(
 
 @pytest.fixture(scope='module')
 def nano():
-    return SuperResolver(weights=NANO)
+    return SuperResolver(weights=NANO, backend='torch')
 
 
 @pytest.mark.parametrize('interpolation', ['nearest', 'bicubic'])
@@ -81,7 +81,8 @@ def test_network_sees_rgb_in_0_1_and_what_stands_for_a_reference(nano):
         large = SuperResolver(interpolation='bicubic')([image])[0]
         ref = large.flip(0)[None] / 255
         expected = (network(rgb, ref)[0] * 255).clamp(0, 255).round().flip(0)
-    own = SuperResolver(weights=NANO, reference='self')([image])[0]
+    resolver = SuperResolver(weights=NANO, reference='self', backend='torch')
+    own = resolver([image])[0]
     assert torch.equal(own, paper)
     found = nano([image])[0]
     assert found.dtype == torch.float32
@@ -168,7 +169,7 @@ def test_a_value_that_is_no_number_is_named(nano):
 
 
 def test_a_result_that_is_no_image_is_refused():
-    resolver = SuperResolver(weights=NANO)
+    resolver = SuperResolver(weights=NANO, backend='torch')
     next(resolver._network.module.decoder.parameters()).fill_(torch.nan)
     with pytest.raises(ValueError, match=r'values for a.png that are not col'):
         resolver([pipe(16, 20)], [dict(img_path='a.png')])
@@ -194,7 +195,7 @@ def test_precision_is_its_own(nano):
     low = SuperResolver(weights=NANO, precision='bf16')([image])[0]
     assert low.dtype == torch.float32
     assert 0 < (low - exact).abs().mean() < 1
-    half = SuperResolver(weights=NANO, precision='fp16')
+    half = SuperResolver(weights=NANO, precision='fp16', backend='torch')
     with pytest.raises(ValueError, match=r"fp16.*use 'fp32' or 'bf16'"):
         half([image])
 
@@ -206,7 +207,7 @@ def test_precision_is_its_own(nano):
         (dict(weights=NANO, interpolation='nearest'), 'weights, interpol'),
         (dict(weights=NANO, checkpoint='x.pth'), 'checkpoint goes with'),
         (dict(weights=NANO, scale=2), 'enlarges by 4'),
-        (dict(weights=NANO, precision='int8'), 'precision must be one of'),
+        (dict(weights=NANO, precision='int4'), 'precision must be one of'),
         (dict(weights=NANO, reference='other'), 'reference must be one of'),
         (dict(weights=NANO, max_batch=0), 'max_batch'),
         (dict(weights=NANO, tile=20), 'at least 32'),

@@ -1,4 +1,4 @@
-"""Time a config's network part by part, with its memory and throughput."""
+"""Time a config's network part by part, or networks in all backends."""
 
 import argparse
 import sys
@@ -7,17 +7,30 @@ from collections.abc import Sequence
 
 import torch
 from rich.console import Console
+from rich.progress import track
+from rich.table import Table
 
+from mmdsr.analysis.benchmark_backends import cells, measure, table
 from mmdsr.analysis.benchmark_report import DTYPES, Report
 from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
+from mmdsr.inference.budget import cpu_count
 
 
 def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config with a model.generator')
+    parser.add_argument(
+        'config', nargs='?', help='config with a model.generator'
+    )
+    parser.add_argument(
+        '--backends',
+        nargs='+',
+        metavar='NAME',
+        help='instead of a config: compare published weights, with a '
+        'reference, in every backend and precision that is installed',
+    )
     parser.add_argument(
         '--shape',
         type=int,
@@ -45,9 +58,32 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     )
     add_options_argument(parser)
     args = parser.parse_args(argv)
+    if (args.config is None) == (args.backends is None):
+        parser.error('give a config, or --backends with names of weights')
     if args.repeats < 1 or min(args.shape) < 16:
         parser.error('--repeats must be >= 1 and --shape at least 16 16')
     return args
+
+
+def compare(args: Namespace) -> Table:
+    """Measure every network, backend and precision.
+
+    Args:
+        args: Of :func:`parse_args`.
+    """
+    wanted = list(
+        cells(
+            args.backends,
+            repeats=args.repeats,
+            threads=args.threads or cpu_count(),
+        )
+    )
+    return table(
+        [
+            (cell, measure(cell))
+            for cell in track(wanted, console=Console(stderr=True))
+        ]
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -57,6 +93,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     try:
+        if args.backends:
+            console.print(compare(args))
+            return
         cfg = load_config(args.config, args.cfg_options)
         report = Report(
             cfg.model.generator,

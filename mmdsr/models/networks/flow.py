@@ -44,11 +44,13 @@ def sample(image: Tensor, place: Tensor, padding: str = 'border') -> Tensor:
         Map (N, C, H, W).
     """
     height, width = image.shape[-2:]
-    size = place.new_tensor([width, height]).view(1, 2, 1, 1)
-    grid = (2 * place + 1) / size - 1
+    x, y = place.unbind(1)
+    grid = torch.stack(
+        [(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1
+    )
     return F.grid_sample(
         image,
-        grid.permute(0, 2, 3, 1).to(image.dtype),
+        grid.to(image.dtype),
         mode='bilinear',
         padding_mode=padding,
         align_corners=False,
@@ -146,25 +148,17 @@ def fit_reference(
         >>> fitted.shape, offset
         (torch.Size([1, 3, 24, 32]), (4, -2))
     """
-    top, left = (
-        (have - want) // 2
-        for have, want in zip(ref_down.shape[-2:], size, strict=True)
-    )
-    bottom, right = (
-        want - have + start
-        for have, want, start in zip(
-            ref_down.shape[-2:], padded, (top, left), strict=True
-        )
-    )
-    # Negative padding crops; replication cannot do both at once.
-    cut = F.pad(
-        ref_down, [min(0, side) for side in (-left, right, -top, bottom)]
-    )
-    grown = F.pad(
-        cut,
-        [max(0, side) for side in (-left, right, -top, bottom)],
-        mode='replicate',
-    )
+    height, width = ref_down.shape[-2:]
+    # Half the difference, rounded down. Exported graphs round a negative
+    # quotient up, so only positive numbers are divided.
+    top = height // 2 - (size[0] + 1 - height % 2) // 2
+    left = width // 2 - (size[1] + 1 - width % 2) // 2
+    # By index, for an exported graph does not know sizes: cropping and
+    # padding would have to be told apart beforehand.
+    rows = torch.arange(padded[0], device=ref_down.device) + top
+    cols = torch.arange(padded[1], device=ref_down.device) + left
+    grown = ref_down[..., rows.clamp(0, height - 1), :]
+    grown = grown[..., cols.clamp(0, width - 1)]
     return grown, (left, top)
 
 

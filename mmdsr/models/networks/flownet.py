@@ -47,8 +47,14 @@ def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
     )
 
 
-class _Refine(nn.Module):
-    """Correct flow and confidence at one level."""
+class Refine(nn.Module):
+    """Correct flow and confidence at one level.
+
+    Args:
+        channels: Width of the features.
+        width: Width of the convolutions.
+        radius: Reach of the search, in pixels of the level.
+    """
 
     def __init__(self, channels: int, width: int, radius: int) -> None:
         super().__init__()
@@ -62,6 +68,16 @@ class _Refine(nn.Module):
         self.head = nn.Conv2d(width, 3, 3, 1, 1)
 
     def forward(self, feat: Tensor, other: Tensor, state: Tensor) -> Tensor:
+        """Correct.
+
+        Args:
+            feat: Features of LR (N, C, H, W).
+            other: Features of Ref-down (N, C, H, W).
+            state: Flow and logit of its confidence (N, 3, H, W).
+
+        Returns:
+            The corrected state.
+        """
         flow = state[:, :2]
         costs = local_correlation(
             feat, warp(other, flow, 'zeros'), self.radius
@@ -116,7 +132,7 @@ class FlowNet(nn.Module):
             )
             before = width
         parts = [
-            _Refine(*sizes)
+            Refine(*sizes)
             for sizes in zip(channels, widths, radii, strict=True)
         ]
         self.refine = nn.ModuleList(parts)
@@ -223,8 +239,10 @@ class FlowNet(nn.Module):
         ref_down, offset = fit_reference(ref_down, size, padded)
         feats = self.features(lr, depth)
         others = self.features(ref_down, depth_ref)
-        state = lr.new_zeros(len(lr), 3, *feats[-1].shape[-2:])
-        shift = lr.new_tensor(offset).view(1, 2, 1, 1)
+        state = lr.new_zeros(lr.shape[0], 3, *feats[-1].shape[-2:])
+        # As sums, which an exported graph computes for each size.
+        zero = lr.new_zeros(1, 1, 1, 1)
+        shift = torch.cat([zero + side for side in offset], 1)
         results = []
         for level in reversed(range(len(self.levels))):
             if level < len(self.levels) - 1:

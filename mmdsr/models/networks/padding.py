@@ -60,7 +60,7 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
         multiple: Required divisor of both sides.
 
     Returns:
-        The padded image, or ``image`` itself if nothing is missing.
+        The padded image.
 
     Examples:
         >>> import torch
@@ -72,8 +72,6 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
         [1.0, 2.0, 3.0, 3.0]
     """
     bottom, right = (-side % multiple for side in image.shape[-2:])
-    if not bottom and not right:
-        return image
     return F.pad(image, (0, right, 0, bottom), mode='replicate')
 
 

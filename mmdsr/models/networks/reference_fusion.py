@@ -53,7 +53,7 @@ def local_gain(target: Tensor, source: Tensor, window: int = 7) -> Tensor:
         )
         for image in (target, source)
     ]
-    return ((light[0] + 0.02) / (light[1] + 0.02)).clamp(0.25, 4)
+    return ((light[0] + 0.02) / (light[1] + 0.02)).clamp(0.25, 4.0)
 
 
 def gather_evidence(lr: Tensor, ref: Tensor, flow: Tensor) -> Evidence:

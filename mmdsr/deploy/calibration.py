@@ -1,0 +1,71 @@
+"""Samples that show what values occur in a network."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from mmdsr.deploy.onnx_export import LR, REF
+from mmdsr.io.images import downscale
+from mmdsr.io.manifest import read_manifest
+from mmdsr.io.pictures import read_picture
+from mmdsr.sim.pipe_run import PipeRun
+
+#: Inputs of a model by name.
+Sample: TypeAlias = dict[str, np.ndarray]
+#: Runs that are simulated, one frame of each with the next one as reference;
+#: their seed is not that of any published data set.
+_RUNS, _SEED = 8, 20200
+_SIZE = (448, 320)
+#: At most so many samples of a data set are read.
+_MOST = 32
+
+
+def simulate() -> Iterator[Sample]:
+    """Simulate samples; needs no data and takes seconds.
+
+    Yields:
+        LR (1, 3, 80, 112) and one reference (1, 1, 3, 320, 448).
+    """
+    for run in range(_RUNS):
+        view = PipeRun(_SEED, run, _SIZE)
+        hr, ref = (view.frame(index).image for index in (run, run + 1))
+        yield _sample(downscale(hr), ref)
+
+
+def read(root: Path) -> Iterator[Sample]:
+    """Read samples of the training split of a data set.
+
+    Args:
+        root: Root of the data set.
+
+    Yields:
+        LR (1, 3, H, W) and one reference (1, 1, 3, Hr, Wr); every n-th
+        sample, so that all runs are seen.
+
+    Raises:
+        ValueError: If there is no such data set, or a file is no image.
+    """
+    manifest = read_manifest(root)
+    names = sorted(manifest['splits'].get('train', ())) if manifest else ()
+    if not names:
+        raise ValueError(
+            f'{root} is no data set with a training split: make one with '
+            '"mmdsr simulate" or leave out --samples.'
+        )
+    for name in names[:: -(-len(names) // _MOST)]:
+        lr, ref = (
+            read_picture(root / 'train' / part / f'{name}.png').rgb
+            for part in ('lr', 'ref')
+        )
+        yield _sample(lr, ref)
+
+
+def _sample(lr: np.ndarray, ref: np.ndarray) -> Sample:
+    return {LR: _planes(lr)[None], REF: _planes(ref)[None, None]}
+
+
+def _planes(image: np.ndarray) -> np.ndarray:
+    """Turn bytes (H, W, 3) into (3, H, W) in [0, 1]."""
+    return image.transpose(2, 0, 1).astype(np.float32) / 255

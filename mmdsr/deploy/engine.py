@@ -1,0 +1,306 @@
+"""A network that computes in another runtime than torch."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mmdsr.deploy.cache import cached
+from mmdsr.deploy.onnx_export import LR, REF, has_alone, make_graph, to_onnx
+from mmdsr.deploy.precision import PRECISIONS, to_precision
+from mmdsr.deploy.runtimes import RUNTIMES, Runtime
+from mmdsr.extras import is_there, require
+from mmdsr.models.networks.dsrnet_x import DSRNetX
+from mmdsr.models.networks.refsr_net import RefSRNet
+from mmdsr.version import __version__
+
+#: Counts the changes of graphs within a version: older files are not used.
+REVISION = 2
+TORCH_PRECISIONS = ('fp32', 'bf16', 'fp16')
+ALL_PRECISIONS = (*TORCH_PRECISIONS, 'int8')
+#: Of what runs on a CPU, the fastest first; measured, see docs/deploy.md.
+FASTEST = ('openvino', 'onnxruntime', 'torch')
+BACKENDS = ('auto', 'torch', 'onnxruntime', 'openvino')
+#: What is needed to convert and to run.
+_NEEDS = {
+    'onnxruntime': ('onnx', 'onnxruntime'),
+    'openvino': ('onnx', 'openvino'),
+}
+
+_Net = TypeVar('_Net', bound=nn.Module)
+
+
+class Answer(NamedTuple):
+    """What a model gives.
+
+    Args:
+        sr: Images (N, 3, 4H, 4W), not clamped.
+        confidence: How far the references are trusted (N, 1, H, W).
+    """
+
+    sr: Tensor
+    confidence: Tensor
+
+
+def choose_backend(
+    backend: str, network: nn.Module, precision: str = 'fp32'
+) -> str:
+    """Choose what a network runs in.
+
+    Args:
+        backend: One of :data:`BACKENDS`; ``'auto'`` is torch if there is a
+            GPU, and otherwise the fastest that is installed and can.
+        network: The network.
+        precision: What it is to compute in. Defaults to 'fp32'.
+
+    Returns:
+        ``'torch'`` or one of
+        :data:`mmdsr.deploy.runtimes.RUNTIMES`.
+
+    Raises:
+        ValueError: If it is unknown.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(
+            f'backend must be one of {BACKENDS}, not {backend!r}.'
+        )
+    if backend != 'auto':
+        return backend
+    if torch.cuda.is_available() or precision not in PRECISIONS:
+        return 'torch'
+    if not can_export(network):
+        return 'torch'
+    return next(
+        name
+        for name in FASTEST
+        if all(is_there(module) for module in _NEEDS.get(name, ()))
+    )
+
+
+def make_engine(
+    network: _Net, backend: str, precision: str, threads: int
+) -> '_Net | Engine':
+    """Return what to call instead of a network: itself, or an engine.
+
+    Args:
+        network: The network, in evaluation mode.
+        backend: See :func:`choose_backend`.
+        precision: One of :data:`ALL_PRECISIONS`.
+        threads: How many threads an engine may use.
+
+    Raises:
+        MissingExtraError: If the runtime is not installed.
+        ValueError: If the network, the backend and the precision do not fit.
+    """
+    backend = choose_backend(backend, network, precision)
+    if backend != 'torch':
+        if not isinstance(network, (RefSRNet, DSRNetX)):
+            raise ValueError(
+                f'{type(network).__name__} runs in torch only: use backend='
+                "'torch'."
+            )
+        return Engine(network, backend, precision, threads)
+    if precision not in TORCH_PRECISIONS:
+        raise ValueError(
+            f"precision={precision!r} does not exist in backend='torch': use "
+            f'one of {TORCH_PRECISIONS}, or install ONNX Runtime or OpenVINO '
+            "(pip install 'mmdsr[onnx]' or 'mmdsr[openvino]')."
+        )
+    return network
+
+
+def can_export(network: nn.Module) -> bool:
+    """Tell whether a network can run in another runtime.
+
+    Args:
+        network: The network.
+    """
+    try:
+        make_graph(network)
+    except ValueError:
+        return False
+    return True
+
+
+def fingerprint(network: nn.Module) -> str:
+    """Return what tells the graph of one network from another's.
+
+    Args:
+        network: The network.
+
+    Returns:
+        16 hexadecimal digits of a digest of weights and settings.
+    """
+    total = hashlib.sha256()
+    for name, module in network.named_modules():
+        settings = {
+            key: value
+            for key, value in vars(module).items()
+            if isinstance(value, (bool, int, float, str, tuple))
+        }
+        total.update(f'{name} {type(module).__name__} {settings}'.encode())
+    for key, value in network.state_dict().items():
+        total.update(f'{key} {tuple(value.shape)}'.encode())
+        total.update(value.cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()[:16]
+
+
+def converted(
+    network: nn.Module, alone: bool = False, precision: str = 'fp32'
+) -> Path:
+    """Return the ONNX model of a network; convert it at the first call.
+
+    Args:
+        network: The network.
+        alone: Without a reference. Defaults to False.
+        precision: One of :data:`PRECISIONS`. Defaults to 'fp32'.
+
+    Returns:
+        A file in the user's cache.
+
+    Raises:
+        MissingExtraError: If a package for converting is not installed.
+        OSError: If it cannot be written.
+    """
+    parts = [
+        fingerprint(network),
+        'alone' if alone else 'ref',
+        precision,
+        f'mmdsr{__version__}.{REVISION}',
+        f'torch{torch.__version__}',
+    ]
+
+    def make() -> bytes:
+        model = to_precision(to_onnx(network, alone), precision)
+        return model.SerializeToString()
+
+    return cached(f'{"-".join(parts)}.onnx', make)
+
+
+class Engine:
+    """Stands in for a network: the same call, in another runtime.
+
+    Models are converted and loaded when they are first needed, in each
+    process for itself: a session survives neither copying nor forking.
+
+    Args:
+        network: The network.
+        backend: One of :data:`mmdsr.deploy.runtimes.RUNTIMES`.
+        precision: One of :data:`PRECISIONS`. Defaults to 'fp32'.
+        threads: How many threads it may use. Defaults to 1.
+
+    Raises:
+        MissingExtraError: If the runtime is not installed.
+        ValueError: If the network cannot run in it.
+    """
+
+    def __init__(
+        self,
+        network: RefSRNet | DSRNetX,
+        backend: str,
+        precision: str = 'fp32',
+        threads: int = 1,
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise ValueError(
+                f'precision={precision!r} does not exist in {backend}: use '
+                f'one of {PRECISIONS}.'
+            )
+        for module in _NEEDS[backend]:
+            require('onnx' if 'onnx' in module else module, module)
+        make_graph(network)
+        self.network = network
+        self.backend = backend
+        self.precision = precision
+        self.threads = threads
+        self._several = has_alone(network)
+        self._loaded: dict[tuple[int, bool], Runtime] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, '_loaded': {}}
+
+    def feature_channels(
+        self, feature_level: str = 'scale'
+    ) -> tuple[list[int], list[int] | None]:
+        """Return the widths of the network's features, as it does."""
+        return self.network.feature_channels(feature_level)
+
+    def to(self, device: torch.device) -> 'Engine':
+        """Refuse a device that the runtime does not compute on.
+
+        Args:
+            device: Where the images are.
+
+        Raises:
+            ValueError: If it is no CPU.
+        """
+        if torch.device(device).type != 'cpu':
+            raise ValueError(
+                f"backend={self.backend!r} computes on the CPU: use 'torch' "
+                f'for {device}.'
+            )
+        return self
+
+    def __call__(self, lr: Tensor, ref: Tensor) -> Tensor:
+        """Super-resolve; as the network.
+
+        Args:
+            lr: LR images (N, 3, H, W), RGB in [0, 1].
+            ref: References (N, 3, Hr, Wr) or (N, K, 3, Hr, Wr); LR itself
+                stands for none if the network does without.
+
+        Returns:
+            The images (N, 3, 4H, 4W), not clamped.
+        """
+        return self.explain(lr, ref).sr
+
+    def explain(self, lr: Tensor, ref: Tensor) -> Answer:
+        """Super-resolve, with confidence.
+
+        Args:
+            lr: As of :meth:`__call__`.
+            ref: Likewise.
+
+        Returns:
+            The images and the confidence.
+        """
+        if self._several:
+            own = [_is_own(*pair) for pair in zip(lr, ref, strict=True)]
+            if any(own):
+                # An image without a reference comes with itself.
+                answers = [
+                    self._run(image[None], None if alone else other[None])
+                    for image, other, alone in zip(lr, ref, own, strict=True)
+                ]
+                return Answer(
+                    *(torch.cat(p) for p in zip(*answers, strict=True))
+                )
+        return self._run(lr, ref)
+
+    def _run(self, lr: Tensor, ref: Tensor | None) -> Answer:
+        inputs = {LR: _array(lr)}
+        if ref is not None:
+            inputs[REF] = _array(ref if ref.ndim == 5 else ref[:, None])
+        runtime = self._runtime(alone=ref is None)
+        sr, confidence = map(torch.from_numpy, runtime(inputs))
+        return Answer(sr, confidence)
+
+    def _runtime(self, alone: bool) -> Runtime:
+        key = os.getpid(), alone
+        if key not in self._loaded:
+            path = converted(self.network, alone, self.precision)
+            self._loaded[key] = RUNTIMES[self.backend](path, self.threads)
+        return self._loaded[key]
+
+
+def _is_own(lr: Tensor, ref: Tensor) -> bool:
+    """Tell whether an image stands for its own reference."""
+    return ref.shape == lr.shape and torch.equal(ref, lr)
+
+
+def _array(image: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(image.float().numpy())

@@ -1,0 +1,94 @@
+"""Runtimes for exported models: one class each, loading and one call."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from mmdsr.deploy.cache import cache_folder
+from mmdsr.deploy.onnx_export import CONFIDENCE, SR
+from mmdsr.extras import require
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Runtime(Protocol):
+    """A loaded model: float32 arrays in, image and confidence out."""
+
+    def __call__(self, inputs: Arrays) -> tuple[np.ndarray, np.ndarray]:
+        """Run the model."""
+
+
+class OnnxRuntime:
+    """A model in ONNX Runtime, on the CPU.
+
+    Args:
+        path: The model.
+        threads: How many it may use.
+
+    Raises:
+        MissingExtraError: If onnxruntime is not installed.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        require('onnx', 'onnxruntime')
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Threads that wait by spinning take the time of others.
+        options.add_session_config_entry(
+            'session.intra_op.allow_spinning', '0'
+        )
+        self.session = onnxruntime.InferenceSession(
+            path, options, providers=['CPUExecutionProvider']
+        )
+
+    def __call__(self, inputs: Arrays) -> tuple[np.ndarray, np.ndarray]:
+        """Run the model."""
+        sr, confidence = self.session.run([SR, CONFIDENCE], dict(inputs))
+        return sr, confidence
+
+
+class OpenVINO:
+    """A model in OpenVINO, on the CPU.
+
+    Args:
+        path: The model, in OpenVINO's format or ONNX.
+        threads: How many it may use.
+
+    Raises:
+        MissingExtraError: If openvino is not installed.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        require('openvino', 'openvino')
+        # It would count its uses over the network.
+        os.environ.setdefault('OPENVINO_TELEMETRY_OPTOUT', '1')
+        import openvino
+
+        core = openvino.Core()
+        options = {
+            'INFERENCE_NUM_THREADS': threads,
+            'PERFORMANCE_HINT': 'LATENCY',
+            # Some processors would take bfloat16, unasked.
+            'INFERENCE_PRECISION_HINT': 'f32',
+            # Compiling takes seconds, reading what was compiled does not.
+            'CACHE_DIR': str(cache_folder() / 'openvino'),
+        }
+        self.model = core.compile_model(path, 'CPU', options)
+
+    def __call__(self, inputs: Arrays) -> tuple[np.ndarray, np.ndarray]:
+        """Run the model."""
+        found = self.model(dict(inputs))
+        # Its buffers are used again by the next call.
+        return found[SR].copy(), found[CONFIDENCE].copy()
+
+
+RUNTIMES: dict[str, Callable[[Path, int], Runtime]] = {
+    'onnxruntime': OnnxRuntime,
+    'openvino': OpenVINO,
+}
