@@ -35,10 +35,11 @@ def sizes(monkeypatch):
     """Enlarge by repeating pixels, which is quick; return what was seen."""
     seen = []
 
-    def forward(network, parts, settings):
+    def forward(network, parts, settings, explain):
         lr = torch.stack([lr for lr, _ in parts])
         seen.extend([tuple(lr.shape[-2:])] * len(lr))
-        return F.interpolate(lr, scale_factor=settings.scale)
+        large = F.interpolate(lr, scale_factor=settings.scale)
+        return [(image, None) for image in large]
 
     monkeypatch.setattr(enlarging, '_forward', forward)
     return seen
@@ -190,10 +191,10 @@ def test_smaller_tiles_when_memory_runs_out(monkeypatch, sizes, error):
     expected = SuperResolver(interpolation='nearest')([image])[0]
     spy = enlarging._forward
 
-    def fail(network, parts, settings):
+    def fail(network, parts, settings, explain):
         if max(parts[0][0].shape) > 64:
             raise error
-        return spy(network, parts, settings)
+        return spy(network, parts, settings, explain)
 
     monkeypatch.setattr(enlarging, '_forward', fail)
     resolver = SuperResolver(weights=NANO)
@@ -208,10 +209,10 @@ def test_a_batch_is_split_when_memory_runs_out(monkeypatch, sizes):
     expected = SuperResolver(weights=NANO)(images)
     spy = enlarging._forward
 
-    def fail(network, parts, settings):
+    def fail(network, parts, settings, explain):
         if len(parts) > 1:
             raise torch.OutOfMemoryError('CUDA out of memory')
-        return spy(network, parts, settings)
+        return spy(network, parts, settings, explain)
 
     monkeypatch.setattr(enlarging, '_forward', fail)
     monkeypatch.setattr(budget, 'batch_size', lambda device: 8)

@@ -8,7 +8,6 @@ import argparse
 import json
 from collections.abc import Sequence
 
-import torch
 from rich.progress import track
 
 from mmdsr import DSRNetX, load_weights
@@ -25,7 +24,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('--split', default='test', choices=['train', 'test'])
     args = parser.parse_args(argv)
-    torch.set_grad_enabled(False)
     try:
         for name in args.weights:
             network = load_weights(name)
