@@ -110,9 +110,9 @@ def parse_args(
     parser.add_argument(
         '--backend',
         choices=BACKENDS,
-        default='auto',
-        help='runtime of the network (default: on a CPU the fastest that is '
-        'installed, see docs/deploy.md)',
+        default='torch',
+        help='runtime of the network; auto: on a CPU the fastest that is '
+        'installed, see docs/deploy.md (default: torch)',
     )
     parser.add_argument(
         '--batch-size',

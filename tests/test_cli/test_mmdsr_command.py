@@ -58,7 +58,7 @@ def test_help_names_the_command(line, capsys):
 
 
 def test_tools_call_the_same(tmp_path):
-    own = {'doctor', 'sample', 'serve', 'verify', 'weights'}
+    own = {'doctor', 'export', 'sample', 'serve', 'verify', 'weights'}
     wanted = {*TOOLS, *(f'mmdsr {name}' for name in own)}
     assert wanted == set(every_command())
     for line, tool in TOOLS.items():

@@ -146,7 +146,7 @@ def test_a_port_in_use_is_named(capsys):
 
 def test_without_the_extra_it_is_named(monkeypatch, capsys):
     monkeypatch.setattr(
-        'mmdsr.extras._is_there', lambda name: name != 'uvicorn'
+        'mmdsr.extras.is_there', lambda name: name != 'uvicorn'
     )
     assert main([]) == 2
     assert "pip install 'mmdsr[serve]'" in capsys.readouterr().err

@@ -206,6 +206,6 @@ def test_a_changed_source_is_not_mixed_in(tmp_path):
     target = tmp_path / 'out.mkv'
     enhance(source, target, part=0, parts=2)
     record(source, frames(11))
-    with pytest.raises(FileExistsError, match=r'other settings \.source'):
+    with pytest.raises(FileExistsError, match=r'other settings \(source'):
         enhance(source, target, part=1, parts=2)
     assert not report_path(target).exists()
