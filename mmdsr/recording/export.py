@@ -196,9 +196,16 @@ def enhance_recording(
         hooks.progress(report.written, own)
 
     hooks.status('Enhancing')
-    film.make(staging, suffix, part, parts, count)
-    hooks.status('Joining')
-    return _join(film, staging, suffix, report, record)
+    try:
+        film.make(staging, suffix, part, parts, count)
+        hooks.status('Joining')
+        return _join(film, staging, suffix, report, record)
+    except FileNotFoundError:
+        # Another process may have finished the film and cleared up.
+        kept = None if staging.root.exists() else _finished(staging)
+        if kept is None:
+            raise
+        return kept
 
 
 def film_settings(
@@ -249,9 +256,9 @@ def _finished(staging: Staging) -> RecordingReport | None:
     if staging.root.exists():
         with staging.lock():
             joined = staging.read(_JOINED)
-            if joined is None or staging.read('settings') != staging.settings:
-                return None
-            _place(staging, joined)
+            same = staging.read('settings') == staging.settings
+            if joined is not None and same:
+                _place(staging, joined)
     report = _read_json(report_path(staging.target)) or {}
     made = report.get('settings')
     if made != json.loads(json.dumps(staging.settings)):
@@ -281,6 +288,9 @@ def _check_target(target: Path, staging: Staging, overwrite: bool) -> None:
         )
     if not overwrite:
         changes = differences(report['settings'], staging.settings)
+        if not changes:
+            # Another process has just finished the same film.
+            return
         raise FileExistsError(
             f'{target} was made with other settings ({changes}): name '
             'another OUT, or replace it with --overwrite.'

@@ -98,7 +98,7 @@ def test_killed_at_any_moment(source, whole, tmp_path):
     assert start(source, target).wait(120) == 0
     same(target, whole)
     left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == ['out.mkv', 'out.mkv.report.json']
+    assert left == ['out.mkv', 'out.mkv.json', 'out.mkv.report.json']
 
 
 def test_an_interrupted_film_is_resumed(source, whole, tmp_path):
