@@ -9,16 +9,6 @@ experiment_name = 'flownet_light_depth'
 
 model = dict(generator=dict(depth_input=True))
 
-load_depth = [
-    dict(type='mmdsr.LoadDepth', key='depth_lr', image_key='img', near=0.25),
-    dict(
-        type='mmdsr.LoadDepth',
-        key='depth_ref',
-        image_key='ref',
-        scale=_base_.scale,
-        near=0.25,
-    ),
-]
 pack_sample = dict(
     type='PackInputs',
     keys=['img', 'ref'],
@@ -30,7 +20,7 @@ train_pipeline = [
     dict(type='LoadImageFromFile', key='img', channel_order='rgb'),
     dict(type='LoadImageFromFile', key='ref', channel_order='rgb'),
     dict(type='mmdsr.LoadFlow', scale=_base_.scale),
-    *load_depth,
+    *_base_.load_depth,
     dict(type='mmdsr.PairedRefCrop', lr_size=(80, 80), ref='same'),
     dict(
         type='mmdsr.FlipTranspose',
@@ -41,7 +31,7 @@ train_pipeline = [
 val_pipeline = [
     *_base_.load_images,
     dict(type='mmdsr.LoadFlow', scale=_base_.scale),
-    *load_depth,
+    *_base_.load_depth,
     pack_sample,
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

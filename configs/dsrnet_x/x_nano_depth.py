@@ -11,20 +11,10 @@ experiment_name = 'dsrnet_x_nano_depth'
 
 model = dict(generator=dict(depth_cues=True))
 
-load_depth = [
-    dict(type='mmdsr.LoadDepth', key='depth_lr', image_key='img', near=0.25),
-    dict(
-        type='mmdsr.LoadDepth',
-        key='depth_ref',
-        image_key='ref',
-        scale=_base_.scale,
-        near=0.25,
-    ),
-]
 # As in x.py.
 train_pipeline = [
     *_base_.load_images,
-    *load_depth,
+    *_base_.load_depth,
     dict(type='mmdsr.LoadAlignment', name=_base_.alignment),
     dict(type='mmdsr.PairedRefCrop', lr_size=(32, 32), ref='whole'),
     dict(type='mmdsr.SpoilRef', missing=0.2, wrong=0.1, black=0.05, soft=0.1),
@@ -50,7 +40,7 @@ train_pipeline = [
 ]
 val_pipeline = [
     *_base_.load_images,
-    *load_depth,
+    *_base_.load_depth,
     dict(type='mmdsr.LoadFlow', scale=_base_.scale),
     dict(
         type='PackInputs',

@@ -21,13 +21,14 @@ from mmdsr.cli.evidence_options import evidence_options
 from mmdsr.errors import MissingExtraError, VideoError
 from mmdsr.inference import SuperResolver
 from mmdsr.inference.ranks import Place
-from mmdsr.recording.export import Hooks, RecordingReport, enhance_recording
+from mmdsr.recording.export import Hooks, enhance_recording
 from mmdsr.recording.neighbors import POLICIES
 from mmdsr.recording.options import (
     RecordingOptions,
     film_suffix,
     parse_time,
 )
+from mmdsr.recording.outcome import RecordingReport
 from mmdsr.recording.painter import SHOWS
 from mmdsr.recording.trial import Trial, try_frames, write_preview
 from mmdsr.recording.writer import CRF

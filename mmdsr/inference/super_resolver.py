@@ -216,7 +216,9 @@ class SuperResolver:
     @property
     def takes_several(self) -> bool:
         """Whether an image may have several references at once."""
-        return self._network is not None and takes_none(self._network.module)
+        return self._network is not None and getattr(
+            self._network.module, 'takes_several_references', False
+        )
 
     def check_device(self, device: str | torch.device) -> None:
         """Refuse a device that cannot compute in the chosen precision.

@@ -1,10 +1,9 @@
 """A recording in, the enhanced one out: whole, resumable, shared."""
 
 import json
-import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,52 +13,31 @@ from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.extras import require
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.files import write_bytes
-from mmdsr.io.folder_job import differences
-from mmdsr.io.frames import real_path
-from mmdsr.io.stamps import Stamp, stamp
 from mmdsr.recording.ask import ask
 from mmdsr.recording.evidence import FilmEvidence
 from mmdsr.recording.facts import Facts, read_facts
 from mmdsr.recording.film import Film, Observer
 from mmdsr.recording.neighbors import Moment
 from mmdsr.recording.options import RecordingOptions, film_suffix
+from mmdsr.recording.outcome import (
+    FORMAT,
+    JOINED,
+    REPORT,
+    VERSION,
+    RecordingReport,
+    check_target,
+    film_settings,
+    finished_report,
+    place_film,
+)
 from mmdsr.recording.painter import Painted
 from mmdsr.recording.plan import Plan, make_plan
 from mmdsr.recording.staging import (
     Staging,
     film_in,
     pictures_in,
-    staging_root,
 )
 from mmdsr.recording.writer import picture_name
-
-FORMAT, VERSION = 'mmdsr-recording', 1
-_REPORT = '.report.json'
-_JOINED = 'joined'
-
-
-@dataclass
-class RecordingReport:
-    """What became of a recording.
-
-    Attributes:
-        target: The file or folder that was made.
-        finished: Whether it is there; False as long as other processes have
-            parts of it to do.
-        written: Frames enhanced by this call.
-        total: Frames of the film, once it is there.
-        missing: Segments that other processes have to do.
-        notes: What is to be said about it.
-        problems: Damage of the source: seconds and text.
-    """
-
-    target: Path
-    finished: bool = False
-    written: int = 0
-    total: int = 0
-    missing: int = 0
-    notes: list[str] = field(default_factory=list)
-    problems: list[tuple[float, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -76,11 +54,6 @@ class Hooks:
     frame: Observer | None = None
     progress: Callable[[int, int], None] = lambda done, total: None
     status: Callable[[str], None] = lambda text: None
-
-
-def report_path(target: Path) -> Path:
-    """Return the report of a film: ``NAME.mp4.report.json``."""
-    return target.with_name(f'{target.name}{_REPORT}')
 
 
 def enhance_recording(
@@ -152,10 +125,10 @@ def enhance_recording(
     settings['mark'] = shown.mark
     staging = Staging(target, settings)
     if not overwrite or staging.root.exists():
-        kept = _finished(staging)
+        kept = finished_report(staging)
         if kept is not None:
             return kept
-    _check_target(target, staging, overwrite)
+    check_target(target, staging, overwrite)
     facts = read_facts(source)
     sounds = _copied(facts, options)
     if suffix and sounds:
@@ -202,42 +175,10 @@ def enhance_recording(
         return _join(film, staging, suffix, report, record)
     except FileNotFoundError:
         # Another process may have finished the film and cleared up.
-        kept = None if staging.root.exists() else _finished(staging)
+        kept = None if staging.root.exists() else finished_report(staging)
         if kept is None:
             raise
         return kept
-
-
-def film_settings(
-    resolver: SuperResolver,
-    source: Path,
-    target: Path,
-    options: RecordingOptions,
-) -> dict:
-    """Return all that decides about a film.
-
-    The digest of the source is taken over from what was begun, if the file
-    has not changed.
-    """
-    begun = _read_json(staging_root(target) / 'settings.json') or {}
-    done = (_read_json(report_path(target)) or {}).get('settings', {})
-    settings = dict(
-        source=_stamp(source, begun.get('source'), done.get('source')),
-        network=resolver.describe(),
-        options=options.as_dict(),
-    )
-    if options.policy == 'file':
-        settings['reference'] = stamp(Path(options.reference))._asdict()
-    return settings
-
-
-def _stamp(path: Path, *known: dict | None) -> dict:
-    status = path.stat()
-    glance = str(real_path(path)), status.st_size, status.st_mtime_ns
-    for one in known:
-        if one and (one['path'], one['size'], one['mtime_ns']) == glance:
-            return Stamp(**one)._asdict()
-    return stamp(path)._asdict()
 
 
 def expected_frames(facts: Facts, options: RecordingOptions) -> int:
@@ -248,55 +189,6 @@ def expected_frames(facts: Facts, options: RecordingOptions) -> int:
     return max(1, round(facts.frames * share / options.every))
 
 
-def _finished(staging: Staging) -> RecordingReport | None:
-    """Return the report of a film that is finished, and clear up after it.
-
-    A process may have been killed between its last steps.
-    """
-    if staging.root.exists():
-        with staging.lock():
-            joined = staging.read(_JOINED)
-            same = staging.read('settings') == staging.settings
-            if joined is not None and same:
-                _place(staging, joined)
-    report = _read_json(report_path(staging.target)) or {}
-    made = report.get('settings')
-    if made != json.loads(json.dumps(staging.settings)):
-        return None
-    if not staging.target.exists():
-        return None
-    return RecordingReport(
-        staging.target,
-        True,
-        0,
-        len(report['frames']),
-        notes=report['notes'],
-        problems=[tuple(one) for one in report['problems']],
-    )
-
-
-def _check_target(target: Path, staging: Staging, overwrite: bool) -> None:
-    """Refuse to replace what may be somebody's."""
-    there = target.exists() or target.is_symlink()
-    if not there or (target.is_dir() and not any(target.iterdir())):
-        return
-    report = _read_json(report_path(target)) or {}
-    if report.get('format') != FORMAT:
-        raise FileExistsError(
-            f'{target} is there and was not made by this command: name '
-            'another OUT, or move it away.'
-        )
-    if not overwrite:
-        changes = differences(report['settings'], staging.settings)
-        if not changes:
-            # Another process has just finished the same film.
-            return
-        raise FileExistsError(
-            f'{target} was made with other settings ({changes}): name '
-            'another OUT, or replace it with --overwrite.'
-        )
-
-
 def _join(
     film: Film,
     staging: Staging,
@@ -305,18 +197,15 @@ def _join(
     record: FilmEvidence,
 ) -> RecordingReport:
     """Join the segments if all are there, and put the film in its place."""
-    if not staging.root.exists():
-        # Another process has joined them meanwhile.
-        return _finished(staging) or report
     with staging.lock():
-        joined = staging.read(_JOINED)
+        joined = staging.read(JOINED)
         if joined is None:
             missing = staging.missing()
             if missing is None or missing:
                 report.missing = len(missing or ())
                 return report
             joined = _make_whole(film, staging, suffix, record)
-        _place(staging, joined)
+        place_film(staging, joined)
     report.finished, report.total = True, joined['total']
     report.notes = joined['notes']
     report.problems = [tuple(one) for one in joined['problems']]
@@ -347,7 +236,7 @@ def _make_whole(
         frames=frames,
     )
     if suffix:
-        path = staging.root / f'{_JOINED}{suffix}'
+        path = staging.root / f'{JOINED}{suffix}'
         request = dict(
             target=str(path),
             segments=[str(film_in(staging.root, n)) for n, _ in segments],
@@ -361,7 +250,7 @@ def _make_whole(
         path = pictures_in(staging.root)
         _drop_others(path, frames)
     beside = record.beside(path, content)
-    beside[_REPORT] = json.dumps(content, indent=1).encode()
+    beside[REPORT] = json.dumps(content, indent=1).encode()
     for number, data in enumerate(beside.values()):
         write_bytes(staging.root / f'beside{number}', data)
     joined = dict(
@@ -371,7 +260,7 @@ def _make_whole(
         notes=content['notes'],
         problems=content['problems'],
     )
-    staging.write(_JOINED, joined)
+    staging.write(JOINED, joined)
     return joined
 
 
@@ -430,28 +319,3 @@ def _drop_others(folder: Path, frames: list[dict]) -> None:
     for path in folder.iterdir():
         if path.name not in wanted:
             path.unlink()
-
-
-def _place(staging: Staging, joined: dict) -> None:
-    """Put the film and what lies beside it in its place.
-
-    Each step may have been done before.
-    """
-    target, made = staging.target, staging.root / joined['film']
-    for number, ending in enumerate(joined['beside']):
-        path = staging.root / f'beside{number}'
-        if path.exists():
-            path.replace(target.with_name(f'{target.name}{ending}'))
-    if made.exists():
-        if target.is_dir():
-            shutil.rmtree(target)
-        made.replace(target)
-    staging.remove()
-
-
-def _read_json(path: Path) -> dict | None:
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None

@@ -147,7 +147,7 @@ def test_removed_files_leave_nothing(client, root):
     [
         '../../../etc/passwd.png',
         '..\\..\\windows\\pipe.png',
-        '/tmp/pipe.png',
+        '/etc/pipe.png',
         'pipe\x00.png',
         'C:\\pipe.png',
     ],

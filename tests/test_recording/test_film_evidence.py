@@ -10,8 +10,9 @@ from mmdsr import SuperResolver
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.evidence.sidecar import read_sidecar, sidecar_path
 from mmdsr.evidence.verify import verify
-from mmdsr.recording.export import enhance_recording, report_path
+from mmdsr.recording.export import enhance_recording
 from mmdsr.recording.options import RecordingOptions
+from mmdsr.recording.outcome import report_path
 
 SMALL = RecordingOptions(text='none', scale=1, segment=4)
 

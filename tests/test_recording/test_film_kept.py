@@ -11,8 +11,8 @@ from recording_cases import enhance, frames, record, show
 from video_makers import psnr, write_video
 
 from mmdsr.errors import VideoError
-from mmdsr.recording.export import report_path
 from mmdsr.recording.facts import FULL, LIMITED, read_facts
+from mmdsr.recording.outcome import report_path
 
 VARIABLE = [0, 1, 2, 5, 6, 11, 12, 13, 20, 21, 22, 40]
 

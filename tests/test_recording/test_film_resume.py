@@ -11,8 +11,9 @@ import pytest
 from recording_cases import bicubic, enhance, frames, record, show
 from tool_runs import ROOT, environment
 
-from mmdsr.recording.export import Hooks, enhance_recording, report_path
+from mmdsr.recording.export import Hooks, enhance_recording
 from mmdsr.recording.options import RecordingOptions
+from mmdsr.recording.outcome import report_path
 from mmdsr.recording.staging import staging_root
 
 COUNT = 40

@@ -15,6 +15,17 @@ load_images = [
     dict(type='LoadImageFromFile', key='gt', channel_order='rgb'),
     dict(type='LoadImageFromFile', key='ref', channel_order='rgb'),
 ]
+# For networks that take depth: exact in SewerSim, unknown in photographs.
+load_depth = [
+    dict(type='mmdsr.LoadDepth', key='depth_lr', image_key='img', near=0.25),
+    dict(
+        type='mmdsr.LoadDepth',
+        key='depth_ref',
+        image_key='ref',
+        scale=scale,
+        near=0.25,
+    ),
+]
 meta_keys = ['ref_path', 'ref_channel_order', 'stem']
 
 val_pipeline = [

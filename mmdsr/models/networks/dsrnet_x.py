@@ -16,16 +16,16 @@ from mmdsr.models.networks.blocks import ResBlock, conv3x3, init_zeros
 from mmdsr.models.networks.depth_cues import DEPTH_PLANES, depth_evidence
 from mmdsr.models.networks.encoder import check_feature_level
 from mmdsr.models.networks.flow import inside
-from mmdsr.models.networks.padding import (
-    SCALE,
-    check_depth,
-    check_images,
-    upscale,
-)
+from mmdsr.models.networks.padding import SCALE, check_images, upscale
 from mmdsr.models.networks.reference_fusion import (
     FOLDED,
     ReferenceFusion,
     gather_evidence,
+)
+from mmdsr.models.networks.reference_inputs import (
+    find_own,
+    match_depths,
+    side_by_side,
 )
 from mmdsr.models.networks.refsr_net import DSROutput
 from mmdsr.registry import MODELS
@@ -292,7 +292,7 @@ class DSRNetX(nn.Module):
         Raises:
             ValueError: As in :meth:`forward`.
         """
-        own = None if ref is None else _find_own(lr, ref)
+        own = None if ref is None else find_own(lr, ref)
         if (
             ref is None
             or self.fusion is None
@@ -301,14 +301,12 @@ class DSRNetX(nn.Module):
             check_images(lr, lr, None)
             return None
         flow_shape = *ref.shape[:-3], 2, *lr.shape[-2:]
-        many, ref, ref_down, flow, confidence, count = _side_by_side(
+        many, ref, ref_down, flow, confidence, count = side_by_side(
             lr, ref, ref_down, flow, confidence
         )
         check_images(many, ref, ref_down)
         if self.needs_depth:
-            depth, depth_ref = _match_depths(
-                many, ref, depth, depth_ref, count
-            )
+            depth, depth_ref = match_depths(many, ref, depth, depth_ref, count)
         if flow is None:
             flow, confidence = self.align(
                 many, ref, ref_down, depth, depth_ref
@@ -345,68 +343,3 @@ class DSRNetX(nn.Module):
         if shown is not None and self.gate is not None:
             folded = folded + self.gate(feat).repeat(1, 3, 1, 1) * shown.detail
         return F.pixel_shuffle(folded, SCALE)
-
-
-def _find_own(lr: Tensor, ref: Tensor) -> Tensor | None:
-    """Return which references are LR itself, (N,) or (N, K); None if none."""
-    if ref.shape[-3:] != lr.shape[-3:] or len(ref) != len(lr):
-        return None
-    own = lr if ref.ndim == lr.ndim else lr[:, None]
-    return (ref == own).flatten(-3).all(-1)
-
-
-def _match_depths(
-    many: Tensor,
-    ref: Tensor,
-    depth: Tensor | None,
-    depth_ref: Tensor | None,
-    count: int,
-) -> tuple[Tensor, Tensor]:
-    """Put the depth maps beside the references, and check their shapes."""
-    if depth is None or depth_ref is None:
-        raise ValueError(
-            'this network needs depth maps of LR and Ref-down with a '
-            'reference: pass depth and depth_ref (NaN where unknown).'
-        )
-    depth = depth.repeat_interleave(count, 0)
-    check_depth('depth', depth, many)
-    depth_ref = depth_ref.flatten(0, 1) if depth_ref.ndim == 5 else depth_ref
-    check_depth('depth_ref', depth_ref, ref[..., ::SCALE, ::SCALE])
-    return depth, depth_ref
-
-
-def _side_by_side(
-    lr: Tensor,
-    ref: Tensor,
-    ref_down: Tensor | None,
-    flow: Tensor | None,
-    confidence: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None, int]:
-    """Put the K references of each image side by side in the batch."""
-    if ref.ndim == 5 and not ref.shape[1]:
-        raise ValueError(
-            'ref must have at least one reference per image, not the shape '
-            f'{tuple(ref.shape)}.'
-        )
-    count = ref.shape[1] if ref.ndim == 5 else 1
-    flow, confidence = _merge(flow), _merge(confidence)
-    for name, part, channels in (
-        ('flow', flow, 2),
-        ('confidence', confidence, 1),
-    ):
-        wanted = (count * len(lr), channels, *lr.shape[-2:])
-        if part is not None and tuple(part.shape) != wanted:
-            raise ValueError(
-                f'{name} must have the shape {wanted} (all references of the '
-                f'batch in a row, or K in a second dimension), not '
-                f'{tuple(part.shape)}.'
-            )
-    many = lr if count == 1 else lr.repeat_interleave(count, 0)
-    if ref.ndim == 5:
-        ref = ref.flatten(0, 1)
-    return many, ref, _merge(ref_down), flow, confidence, count
-
-
-def _merge(part: Tensor | None) -> Tensor | None:
-    """Merge the dimension of the references, if any, into the batch."""
-    return part if part is None or part.ndim != 5 else part.flatten(0, 1)

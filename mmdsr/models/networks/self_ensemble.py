@@ -70,17 +70,20 @@ class SelfEnsemble(nn.Module):
         return getattr(self.network, 'depth_net', None)
 
     def _turned(
-        self, maps: tuple[Tensor | None, ...], named: dict[str, Tensor | None]
-    ) -> Iterator[tuple[int, list[Tensor | None], dict[str, Tensor | None]]]:
+        self,
+        maps: tuple[Tensor | None, ...],
+        depth: Tensor | None,
+        depth_ref: Tensor | None,
+    ) -> Iterator[tuple[int, list[Tensor | None], dict[str, Tensor]]]:
         """All inputs, turned; while training, as they are."""
+        # A network that takes no depth has no such arguments.
+        given = {'depth': depth, 'depth_ref': depth_ref}
+        named = {key: x for key, x in given.items() if x is not None}
         for number in range(1 if self.training else 8):
             yield (
                 number,
                 [None if x is None else turn(x, number) for x in maps],
-                {
-                    name: None if x is None else turn(x, number)
-                    for name, x in named.items()
-                },
+                {key: turn(x, number) for key, x in named.items()},
             )
 
     def forward(
@@ -88,7 +91,8 @@ class SelfEnsemble(nn.Module):
         lr: Tensor,
         ref: Tensor | None = None,
         ref_down: Tensor | None = None,
-        **depth: Tensor | None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
     ) -> Tensor:
         """Super-resolve.
 
@@ -96,15 +100,16 @@ class SelfEnsemble(nn.Module):
             lr: LR images (N, 3, H, W), RGB in [0, 1].
             ref: References (N, 3, Hr, Wr), as the network needs them.
             ref_down: References reduced by 4.
-            **depth: ``depth`` (N, 1, H, W) and ``depth_ref`` (N, 1, h, w),
-                of a network that takes them.
+            depth: Depth of LR (N, 1, H, W), for a network that takes it.
+            depth_ref: Depth of Ref-down (N, 1, h, w), likewise.
 
         Returns:
             Mean (N, 3, 4H, 4W) of all results, not clamped.
         """
+        turned = self._turned((lr, ref, ref_down), depth, depth_ref)
         results = [
             turn_back(self.network(*maps, **named), number)
-            for number, maps, named in self._turned((lr, ref, ref_down), depth)
+            for number, maps, named in turned
         ]
         return torch.stack(results).mean(0)
 
@@ -113,8 +118,9 @@ class SelfEnsemble(nn.Module):
         lr: Tensor,
         ref: Tensor | None = None,
         ref_down: Tensor | None = None,
+        depth: Tensor | None = None,
+        depth_ref: Tensor | None = None,
         feature_level: str = 'scale',
-        **depth: Tensor | None,
     ) -> DSROutput:
         """Super-resolve, with all that the network computes.
 
@@ -122,13 +128,14 @@ class SelfEnsemble(nn.Module):
             lr: As of :meth:`forward`.
             ref: Likewise.
             ref_down: Likewise.
+            depth: Likewise.
+            depth_ref: Likewise.
             feature_level: As of the network.
-            **depth: As of :meth:`forward`.
 
         Returns:
             The mean image; the rest is of the image as it is.
         """
-        turned = self._turned((lr, ref, ref_down), depth)
+        turned = self._turned((lr, ref, ref_down), depth, depth_ref)
         outputs = [
             (
                 number,

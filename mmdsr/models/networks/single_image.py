@@ -1,5 +1,7 @@
 """What the compared networks that see no reference have in common."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -10,7 +12,7 @@ from mmdsr.models.networks.refsr_net import DSROutput
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 
 
-class SingleImageNet(nn.Module):
+class SingleImageNet(nn.Module, ABC):
     """A network that takes a reference like any other, and ignores it.
 
     A subclass says in :meth:`enlarge` what it computes. Editors, inference
@@ -23,6 +25,7 @@ class SingleImageNet(nn.Module):
     lr_multiple = 1
     searches_from_center = False
 
+    @abstractmethod
     def enlarge(self, lr: Tensor) -> Tensor:
         """Super-resolve.
 
@@ -32,7 +35,6 @@ class SingleImageNet(nn.Module):
         Returns:
             Images (N, 3, 4H, 4W), not clamped.
         """
-        raise NotImplementedError
 
     def forward(
         self,
