@@ -21,9 +21,9 @@ POLICIES = ('auto', 'none', 'previous', 'next')
 SECONDS = (0.24, 0.48)
 #: Frames away that are the most.
 _FARTHEST = 15
-#: References that a frame gets at most; more of them made it worse
+#: References that a frame gets at most; more cost time and gain nothing
 #: (docs/enhance_video.md).
-MOST = 2
+MOST = 1
 #: Matches that a reference must have at least, and the share of the picture
 #: that they must be spread over, as for training data.
 LEAST, SPREAD = 15, 0.18
@@ -105,6 +105,7 @@ def find_references(
     part: Cut,
     rate: float,
     file: np.ndarray | None = None,
+    most: int = MOST,
 ) -> Generator[Moment, None, None]:
     """Give each wanted frame its references; memory does not grow.
 
@@ -119,6 +120,7 @@ def find_references(
         rate: Frames per second.
         file: The reference of all frames for ``'file'``, RGB (H, W, 3)
             uint8.
+        most: References that a frame gets at most.
 
     Yields:
         The wanted frames, in order.
@@ -131,7 +133,7 @@ def find_references(
     def finished() -> Iterator[Moment]:
         number = waiting.popleft()
         near = {one.index: one for one in held}
-        yield _choose(near, number, policy, matches, file)
+        yield _choose(near, number, policy, matches, file, most)
         matches.forget(number)
 
     for index, time, picture in frames:
@@ -158,6 +160,7 @@ def _choose(
     policy: str,
     matches: '_Matches',
     file: np.ndarray | None,
+    most: int,
 ) -> Moment:
     own = near[index]
     moment = Moment(index, own.time, own.picture, cut=own.cut)
@@ -167,6 +170,7 @@ def _choose(
         moment.why = 'as asked'
     elif policy == 'auto':
         _best(moment, near, matches)
+        del moment.references[most:]
     else:
         offset = -1 if policy == 'previous' else 1
         other = near.get(index + offset)
@@ -209,7 +213,6 @@ def _best(moment: Moment, near: dict[int, _Held], matches: '_Matches') -> None:
                 Reference(other.picture, number, round(value, 4))
             )
     moment.references.sort(key=lambda one: -one.score)
-    del moment.references[MOST:]
     if moment.references:
         moment.why = 'best of the frames around'
     elif not there:

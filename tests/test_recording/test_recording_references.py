@@ -11,7 +11,7 @@ def numbered(pictures, start=0):
     return [(start + n, n / 25, p) for n, p in enumerate(pictures)]
 
 
-def moments(items, policy='auto', rate=25, wanted=None, file=None):
+def moments(items, policy='auto', rate=25, wanted=None, file=None, **options):
     found = find_references(
         iter(items),
         policy,
@@ -19,6 +19,7 @@ def moments(items, policy='auto', rate=25, wanted=None, file=None):
         lambda picture, time: picture,
         rate,
         file,
+        **options,
     )
     return list(found)
 
@@ -45,10 +46,13 @@ def test_offsets_follow_the_rate():
 def test_auto_takes_what_is_nearer(drive_in):
     found = moments(numbered(drive_in))
     assert [moment.index for moment in found] == list(range(30))
-    for moment in found[:17]:
+    pairs = moments(numbered(drive_in), most=2)
+    for moment, pair in zip(found[:17], pairs, strict=False):
         assert chosen(moment)[0] in (moment.index + 6, moment.index + 12)
-        assert len(moment.references) == 2
-        assert moment.references[0].score >= moment.references[1].score > 0
+        assert len(moment.references) == 1
+        assert chosen(pair)[0] == chosen(moment)[0]
+        assert len(pair.references) == 2
+        assert pair.references[0].score >= pair.references[1].score > 0
     # A camera that draws back has seen it nearer before.
     back = moments(numbered(drive_in[::-1]))
     for moment in back[13:]:
