@@ -7,6 +7,7 @@ from torch import nn
 
 from mmdsr.deploy.onnx_export import Size, fix_size, has_alone, to_onnx
 from mmdsr.deploy.precision import to_precision
+from mmdsr.deploy.runtimes import openvino_core
 from mmdsr.extras import require
 from mmdsr.io.files import write_bytes
 from mmdsr.weights import load_published
@@ -114,8 +115,7 @@ def _write_openvino(content: bytes, path: Path, half: bool) -> None:
     """Convert an ONNX model and write the two files of OpenVINO."""
     import openvino
 
-    core = openvino.Core()
-    model = core.read_model(content, b'')
+    model = openvino_core().read_model(content, b'')
     with TemporaryDirectory() as folder:
         made = Path(folder) / path.name
         openvino.save_model(model, made, compress_to_fp16=half)

@@ -138,11 +138,14 @@ def to_int8(
         MissingExtraError: If nncf is not installed.
         ValueError: If there are no samples at ``samples``.
     """
+    # A wrong folder is said first: it costs no installation to mend.
+    found = list(calibration.read(samples)) if samples else None
     require('int8', 'nncf')
     import nncf
 
     taken = {value.name for value in model.graph.input}
-    found = calibration.read(samples) if samples else calibration.simulate()
+    if found is None:
+        found = list(calibration.simulate())
     inputs = [
         {name: value for name, value in sample.items() if name in taken}
         for sample in found

@@ -2,14 +2,18 @@
 
 import os
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from mmdsr.deploy.cache import cache_folder
 from mmdsr.deploy.onnx_export import CONFIDENCE, SR
 from mmdsr.extras import require
+
+if TYPE_CHECKING:
+    import openvino
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -53,6 +57,24 @@ class OnnxRuntime:
         return sr, confidence
 
 
+@cache
+def openvino_core() -> 'openvino.Core':
+    """Return OpenVINO's core, the same one until the process ends.
+
+    With the last core OpenVINO unloads its plugins, and the next fork of the
+    process, such as that of a data loader, then ends in a segmentation fault.
+
+    Raises:
+        MissingExtraError: If openvino is not installed.
+    """
+    require('openvino', 'openvino')
+    # It would count its uses over the network.
+    os.environ.setdefault('OPENVINO_TELEMETRY_OPTOUT', '1')
+    import openvino
+
+    return openvino.Core()
+
+
 class OpenVINO:
     """A model in OpenVINO, on the CPU.
 
@@ -65,12 +87,6 @@ class OpenVINO:
     """
 
     def __init__(self, path: Path, threads: int) -> None:
-        require('openvino', 'openvino')
-        # It would count its uses over the network.
-        os.environ.setdefault('OPENVINO_TELEMETRY_OPTOUT', '1')
-        import openvino
-
-        core = openvino.Core()
         options = {
             'INFERENCE_NUM_THREADS': threads,
             'PERFORMANCE_HINT': 'LATENCY',
@@ -79,7 +95,7 @@ class OpenVINO:
             # Compiling takes seconds, reading what was compiled does not.
             'CACHE_DIR': str(cache_folder() / 'openvino'),
         }
-        self.model = core.compile_model(path, 'CPU', options)
+        self.model = openvino_core().compile_model(path, 'CPU', options)
 
     def __call__(self, inputs: Arrays) -> tuple[np.ndarray, np.ndarray]:
         """Run the model."""

@@ -7,6 +7,7 @@ from deploy_cases import pair
 from mmdsr.cli.enhance import main as enhance
 from mmdsr.cli.export import main
 from mmdsr.deploy.precision import to_precision
+from mmdsr.deploy.runtimes import openvino_core
 from mmdsr.evaluation.functional import psnr
 from mmdsr.io.images import write_png
 from mmdsr.models.networks.padding import upscale
@@ -59,10 +60,10 @@ def test_one_size(tmp_path):
 
 
 def test_openvino_files(tmp_path):
-    openvino = pytest.importorskip('openvino')
+    pytest.importorskip('openvino')
     args = ['--out', str(tmp_path), '--format', 'openvino']
     assert main(['dsrnet_x_nano', *args, '--precision', 'fp16']) == 0
-    model = openvino.Core().compile_model(
+    model = openvino_core().compile_model(
         tmp_path / 'dsrnet_x_nano-alone-fp16.xml', 'CPU'
     )
     lr, _ = pair((20, 24), (80, 96))
