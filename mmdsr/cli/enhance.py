@@ -110,9 +110,9 @@ def parse_args(
     parser.add_argument(
         '--backend',
         choices=BACKENDS,
-        default='torch',
+        default='auto',
         help='runtime of the network; auto: on a CPU the fastest that is '
-        'installed, see docs/deploy.md (default: torch)',
+        'installed, see docs/deploy.md (default: auto)',
     )
     parser.add_argument(
         '--batch-size',

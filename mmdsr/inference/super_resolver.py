@@ -86,7 +86,7 @@ class SuperResolver:
         backend: Runtime of the network: ``'torch'``, ``'onnxruntime'``,
             ``'openvino'``, or ``'auto'``: torch where there is a GPU, and
             for a checkpoint, otherwise the fastest that is installed, see
-            :mod:`mmdsr.deploy.engine`.
+            :mod:`mmdsr.deploy.engine`. Defaults to 'auto'.
 
     Raises:
         ValueError: If the arguments or the files do not fit.
@@ -116,7 +116,7 @@ class SuperResolver:
         overlap: int = 16,
         max_batch: int | None = None,
         precision: str = 'fp32',
-        backend: str = 'torch',
+        backend: str = 'auto',
     ) -> None:
         check_choice(config, checkpoint, weights, interpolation)
         if precision not in ALL_PRECISIONS:

@@ -410,7 +410,7 @@ def test_place_of_a_process():
 def test_device_is_tried_before_anything_is_written(frames, tmp_path):
     with pytest.raises(ValueError, match='device cow cannot be used'):
         export_folder(plain(), frames, tmp_path / 'out', device='cow')
-    half = SuperResolver(weights=NANO, precision='fp16')
+    half = SuperResolver(weights=NANO, precision='fp16', backend='torch')
     with pytest.raises(ValueError, match='fp16'):
         export_folder(half, frames, tmp_path / 'out', device='cpu')
     assert not (tmp_path / 'out').exists()
