@@ -48,8 +48,8 @@ def parse_args(
         default=['dsrnet_x_nano'],
         metavar='MODEL,...',
         help='super-resolution models: names or files of published weights, '
-        'or CONFIG:CHECKPOINT; LABEL=MODEL names a column (default: '
-        'dsrnet_x_nano)',
+        'or CONFIG:CHECKPOINT; LABEL=MODEL names a column, MODEL+neighbor '
+        'has the frame before as its reference (default: dsrnet_x_nano)',
     )
     parser.add_argument(
         '--protocol',

@@ -38,7 +38,9 @@ from mmdsr.experiments.downstream.versions import (
     shrink,
     version_roots,
 )
+from mmdsr.inference import SuperResolver
 from mmdsr.io.images import write_png
+from mmdsr.sim.pipe_run import PipeRun
 
 CONFIGS = Path(__file__).parents[2] / 'configs/downstream'
 FCN = Task('fcn', CONFIGS / 'mmseg/fcn_quick.py')
@@ -237,6 +239,31 @@ def test_export(root, tmp_path):
     (root / 'manifest.json').write_text('{"other": 1}')
     with pytest.raises(UsageError, match='manifest was'):
         export(root, folders, versions, out, QUIET, others)
+
+
+def test_the_frame_before_as_reference(tmp_path):
+    """It is what makes the difference, and each frame has its own."""
+    root = tmp_path / 'set'
+    view = PipeRun(7, 0, (96, 80))
+    for index in range(3):
+        frame = view.frame(index).image
+        write_png(root / f'images/test/run0000_{index:04d}.png', frame)
+    model = 'dsrnet_x_nano'
+    versions = make_versions([model, f'{model}+neighbor'])
+    assert versions[3].label == 'SR(dsrnet_x_nano, neighbor)'
+    export(root, ['images/test'], versions, tmp_path / 'out', QUIET)
+    small, alone, beside = (
+        sorted((tmp_path / 'out/set' / name).rglob('run*.png'))
+        for name in ('small', versions[2].name, versions[3].name)
+    )
+    for index, reference in enumerate((1, 0, 1)):
+        resolver = SuperResolver(weights=model)
+        wanted = resolver.enhance(
+            Image.open(small[index]), Image.open(small[reference])
+        )
+        shown = np.asarray(Image.open(beside[index]), int)
+        assert np.abs(shown - np.asarray(wanted)).max() <= 1
+        assert np.abs(shown - np.asarray(Image.open(alone[index]))).max() > 8
 
 
 def test_export_of_what_is_no_image(root, tmp_path):

@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor
 
 from mmdsr.engine.sr_input import INTERPOLATED
 from mmdsr.errors import CheckpointError, UsageError
@@ -32,6 +31,8 @@ _NOTE = 'version.json'
 _NOT_LINKED = {'manifest.json', 'SHA256SUMS'}
 _SMALL = 'small'
 _DIGITS = re.compile(r'-[0-9a-f]{8}$')
+#: Ends a model whose reference is the frame before.
+_NEIGHBOR = '+neighbor'
 
 
 @dataclass
@@ -67,7 +68,9 @@ def parse_sr(text: str) -> Version:
 
     Args:
         text: Name or file of published weights, or ``CONFIG:CHECKPOINT``; a
-            label and ``=`` may come before.
+            label and ``=`` may come before, and ``+neighbor`` after it: the
+            small image of the frame before, or of the next one for the
+            first, is the reference.
 
     Returns:
         The version that it makes.
@@ -75,7 +78,8 @@ def parse_sr(text: str) -> Version:
     Raises:
         UsageError: If it does not exist.
     """
-    label, _, source = text.rpartition('=')
+    model = text.removesuffix(_NEIGHBOR)
+    label, _, source = model.rpartition('=')
     config, colon, checkpoint = source.rpartition(':')
     try:
         if colon and config.endswith('.py'):
@@ -99,6 +103,10 @@ def parse_sr(text: str) -> Version:
             label = label or _DIGITS.sub('', Path(source).stem)
     except (CheckpointError, FileNotFoundError) as error:
         raise UsageError(f'--sr {text}: {error}') from error
+    if model != text:
+        resolver['reference'] = 'neighbor'
+        identity = f'{identity} neighbor'
+        label = f'{label}, neighbor'
     name = re.sub(r'[^a-z0-9_.]+', '-', label.lower()).strip('-.')
     return Version(f'sr-{name}', f'SR({label})', resolver, identity)
 
@@ -317,7 +325,7 @@ def export(
 
 
 def _enlarge(
-    resolver: Callable[[list[Tensor]], Sequence[Tensor]],
+    resolver: SuperResolver,
     root: Path,
     small: Path,
     target: Path,
@@ -330,7 +338,9 @@ def _enlarge(
         .to(device)
         for name in names
     ]
-    for name, result in zip(names, resolver(images), strict=True):
+    # Of a neighbor, too, only the small image is known.
+    samples = [dict(img_path=str(small / name)) for name in names]
+    for name, result in zip(names, resolver(images, samples), strict=True):
         height, width = read_image(root / name).shape[:2]
         image = result.cpu().permute(1, 2, 0).numpy().astype(np.uint8)
         # Without what shrink() added.
