@@ -3,6 +3,8 @@
 //   c++ -std=c++17 enhance.cpp -I$ORT/include -L$ORT/lib -lonnxruntime
 //   ./a.out dsrnet_x_nano.onnx frame.ppm result.ppm next_frame.ppm
 //
+// Built and run with headers of ONNX Runtime 1.21 and its library 1.32.
+//
 // Images are binary PPM (P6, 8 bits), so that nothing else is needed. The
 // last file is a reference, at full size; the model "...-alone.onnx" takes
 // none.
@@ -71,6 +73,12 @@ int main(int argc, char** argv) try {
   Ort::Env env(ORT_LOGGING_LEVEL_WARNING, "mmdsr");
   Ort::SessionOptions options;
   Ort::Session session(env, argv[1], options);
+  const size_t given = static_cast<size_t>(argc - 3);
+  if (session.GetInputCount() != given)
+    throw std::runtime_error(
+        std::string(argv[1]) + " takes " +
+        std::to_string(session.GetInputCount()) + " image(s), not " +
+        std::to_string(given) + ": IN alone, or IN and REF");
   auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeCPU);
 
   std::vector<Ort::Value> inputs;
