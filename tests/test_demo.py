@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from mmdsr import SuperResolver
-from mmdsr.cli.main import main as mmdsr
+from mmdsr.cli.export import main as export
 from mmdsr.samples import FOLDER
 
 DEMO = Path(__file__).parents[1] / 'demo'
@@ -62,8 +62,7 @@ def device(tmp_path_factory):
     pytest.importorskip('onnxruntime')
     pytest.importorskip('onnx')
     folder = tmp_path_factory.mktemp('device')
-    line = ['export', WEIGHTS, '--format', 'onnx', '--dynamic']
-    assert mmdsr([*line, '--out', str(folder)]) == 0
+    assert export([WEIGHTS, '--dynamic', '--out', str(folder)]) == 0
     for name in ('frame.png', 'reference.jpg'):
         with Image.open(FOLDER / name) as image:
             image.convert('RGB').save(folder / f'{Path(name).stem}.ppm')

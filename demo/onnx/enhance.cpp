@@ -3,8 +3,6 @@
 //   c++ -std=c++17 enhance.cpp -I$ORT/include -L$ORT/lib -lonnxruntime
 //   ./a.out dsrnet_x_nano.onnx frame.ppm result.ppm next_frame.ppm
 //
-// Built and run with headers of ONNX Runtime 1.21 and its library 1.32.
-//
 // Images are binary PPM (P6, 8 bits), so that nothing else is needed. The
 // last file is a reference, at full size; the model "...-alone.onnx" takes
 // none.
