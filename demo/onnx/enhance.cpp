@@ -71,6 +71,12 @@ int main(int argc, char** argv) try {
   Ort::Env env(ORT_LOGGING_LEVEL_WARNING, "mmdsr");
   Ort::SessionOptions options;
   Ort::Session session(env, argv[1], options);
+  const size_t given = static_cast<size_t>(argc - 3);
+  if (session.GetInputCount() != given)
+    throw std::runtime_error(
+        std::string(argv[1]) + " takes " +
+        std::to_string(session.GetInputCount()) + " image(s), not " +
+        std::to_string(given) + ": IN alone, or IN and REF");
   auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeCPU);
 
   std::vector<Ort::Value> inputs;

@@ -1,4 +1,6 @@
-"""Draw what the default weights make of the samples, for the front pages.
+"""Draw what published weights make of the samples, for the docs.
+
+The default ones' picture is for the front pages, the others' for their cards.
 
 Example:
     python tools/dev/draw_samples.py
@@ -11,13 +13,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmdsr import SuperResolver
+from mmdsr import SuperResolver, list_weights
 from mmdsr.cli.enhance import DEFAULT_WEIGHTS
 from mmdsr.evaluation.functional import psnr, upscale
 from mmdsr.io.files import write_bytes
 from mmdsr.samples import FOLDER
 
-PICTURE = Path(__file__).parents[2] / 'docs/_static/look_further.jpg'
+STATIC = Path(__file__).parents[2] / 'docs/_static'
 #: The cracked joint: left, top, width, height in pixels of the truth.
 WINDOW = (330, 80, 150, 120)
 ENLARGED = 2
@@ -37,28 +39,32 @@ def panel(image: np.ndarray, text: str) -> np.ndarray:
 
 
 def main() -> None:
-    """Draw the picture."""
+    """Draw the pictures."""
     argparse.ArgumentParser(description=__doc__.split('\n')[0]).parse_args()
     frame, reference, truth = (
         read(FOLDER / name)
         for name in ('frame.png', 'reference.jpg', 'truth.jpg')
     )
-    resolver = SuperResolver(weights=DEFAULT_WEIGHTS)
-    results = {
-        'bicubic': upscale(frame),
-        'mmdsr, no reference': resolver.enhance(frame),
-        'mmdsr, zoomed reference': resolver.enhance(frame, reference),
-    }
-    panels = [
-        panel(image, f'{name}: {psnr(image, truth):.1f} dB')
-        for name, image in results.items()
-    ]
-    picture = np.hstack([*panels, panel(truth, 'truth')])
-    ok, data = cv2.imencode(
-        '.jpg', picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92]
-    )
-    assert ok
-    write_bytes(PICTURE, data.tobytes())
+    for name in list_weights():
+        front = name == DEFAULT_WEIGHTS
+        title = 'mmdsr' if front else name
+        resolver = SuperResolver(weights=name)
+        results = {
+            'bicubic': upscale(frame),
+            f'{title}, no reference': resolver.enhance(frame),
+            f'{title}, zoomed': resolver.enhance(frame, reference),
+        }
+        panels = [
+            panel(image, f'{text}: {psnr(image, truth):.1f} dB')
+            for text, image in results.items()
+        ]
+        picture = np.hstack([*panels, panel(truth, 'truth')])
+        ok, data = cv2.imencode(
+            '.jpg', picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92]
+        )
+        assert ok
+        file = 'look_further.jpg' if front else f'card_{name}.jpg'
+        write_bytes(STATIC / file, data.tobytes())
 
 
 def read(path: Path) -> np.ndarray:

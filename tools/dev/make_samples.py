@@ -6,7 +6,9 @@ Example:
 
 import argparse
 import io
+from collections.abc import Iterable
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -31,11 +33,36 @@ def jpeg(image: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def write_recording(
+    target: Path, images: Iterable[np.ndarray], rate: Fraction
+) -> None:
+    """Write an MP4 as an inspection camera would: H.264, 4:2:0.
+
+    Args:
+        target: The file.
+        images: Of one size, (H, W, 3), RGB uint8.
+        rate: Frames per second.
+    """
+    import av
+
+    with (
+        whole_file(target) as path,
+        av.open(str(path), 'w', format='mp4') as container,
+    ):
+        stream = container.add_stream('libx264', rate, options={'crf': '20'})
+        stream.pix_fmt = 'yuv420p'
+        stream.time_base = 1 / rate
+        for index, image in enumerate(images):
+            stream.height, stream.width = image.shape[:2]
+            frame = av.VideoFrame.from_ndarray(image, 'rgb24')
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
 def main() -> None:
     """Make all files."""
     argparse.ArgumentParser(description=__doc__.split('\n')[0]).parse_args()
-    import av
-
     run = PipeRun(SEED, STILL, SIZE, steps='video')
     truth = run.frame(FRAME).image
     write_png(FOLDER / 'frame.png', downscale(truth))
@@ -44,20 +71,14 @@ def main() -> None:
     write_bytes(FOLDER / 'reference.jpg', jpeg(reference))
 
     run = PipeRun(SEED, MOVING, SIZE, steps='video')
-    with (
-        whole_file(FOLDER / 'recording.mp4') as path,
-        av.open(str(path), 'w', format='mp4') as container,
-    ):
-        stream = container.add_stream('libx264', RATE, options={'crf': '20'})
-        stream.width, stream.height = (side // 4 for side in SIZE)
-        stream.pix_fmt = 'yuv420p'
-        stream.time_base = Fraction(1, RATE)
-        for index in track(range(RATE * SECONDS), 'recording'):
-            image = downscale(run.frame(index).image)
-            frame = av.VideoFrame.from_ndarray(image, 'rgb24')
-            frame.pts = index
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+    write_recording(
+        FOLDER / 'recording.mp4',
+        (
+            downscale(run.frame(index).image)
+            for index in track(range(RATE * SECONDS), 'recording')
+        ),
+        Fraction(RATE),
+    )
 
 
 if __name__ == '__main__':

@@ -1,0 +1,106 @@
+"""Make the films of the docs: a simulated drive, enhanced.
+
+A crawler of SewerSim drives for ten seconds. `mmdsr enhance` makes two films
+of it with interpolation at the left: the whole picture of a small recording,
+and the far region of one of twice its size.
+
+Example:
+    python tools/dev/draw_film.py work_dirs/film
+"""
+
+import argparse
+import io
+import shutil
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import av
+import numpy as np
+from make_samples import write_recording
+from PIL import Image
+from rich.progress import track
+
+from mmdsr.cli.enhance import main as enhance
+from mmdsr.io.files import write_bytes
+from mmdsr.io.images import downscale
+from mmdsr.sim import PipeRun
+
+STATIC = Path(__file__).parents[2] / 'docs/_static'
+SEED, RUN, SIZE = 4242, 14, (768, 576)
+#: Every second frame of ten seconds with 25 frames a second.
+EVERY, FRAMES = 2, 125
+#: Film: how far the recording is reduced, and what is asked for. The sizes
+#: allow for a page that loads at once.
+FILMS = {
+    'drive': (4, ['--crf', '30']),
+    'drive_far': (2, ['--region', 'far', '--crf', '27']),
+}
+#: Frame of the still picture.
+STILL = 90
+
+
+def simulate(folder: Path) -> Iterator[np.ndarray]:
+    """Give the frames at full size, (H, W, 3), RGB uint8.
+
+    Args:
+        folder: Where they are kept, as the two recordings need them.
+    """
+    run = PipeRun(SEED, RUN, SIZE, steps='video')
+    for index in track(range(FRAMES), 'simulate'):
+        path = folder / f'{index:03d}.npy'
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            np.save(path, run.frame(EVERY * index).image)
+        yield np.load(path)
+
+
+def still(film: Path, target: Path) -> None:
+    """Take one frame of a film out as a JPEG.
+
+    Args:
+        film: The film.
+        target: The picture.
+    """
+    with av.open(str(film)) as container:
+        frame = next(islice(container.decode(video=0), STILL, None))
+    buffer = io.BytesIO()
+    Image.fromarray(frame.to_ndarray(format='rgb24')).save(
+        buffer, 'JPEG', quality=85
+    )
+    write_bytes(target, buffer.getvalue())
+
+
+def main() -> None:
+    """Make the recordings, the films and their stills."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('work', type=Path, help='folder for what is between')
+    args = parser.parse_args()
+    for name, (reduced, options) in FILMS.items():
+        recording = args.work / f'{name}_recording.mp4'
+        if not recording.exists():
+            write_recording(
+                recording,
+                (
+                    downscale(image, reduced)
+                    for image in simulate(args.work / 'frames')
+                ),
+                Fraction(25, EVERY),
+            )
+        film = args.work / f'{name}.mp4'
+        failed = enhance(
+            [
+                *(str(recording), str(film), '--side-by-side'),
+                *('--backend', 'auto', *options),
+            ]
+        )
+        if failed:
+            sys.exit(failed)
+        shutil.copyfile(film, STATIC / film.name)
+        still(film, STATIC / f'{name}.jpg')
+
+
+if __name__ == '__main__':
+    main()
