@@ -61,7 +61,8 @@ class LaneTable(SphinxDirective):
         for name, spec in lane.specs.items():
             parts = [part for part in HOSTS if name in lane.needs[part]]
             used = ', '.join(parts) if parts else 'development'
-            rows.append(f'| {name} | {spec.removeprefix("==")} | {used} |')
+            version = str(spec).removeprefix('==')
+            rows.append(f'| {name} | {version} | {used} |')
         return self.parse_text_to_nodes('\n'.join(rows))
 
 

@@ -18,8 +18,8 @@ from mmdsr.cli.enhance_video import (
     refuse_misfits,
     run_recording,
 )
-from mmdsr.cli.evidence_options import add_evidence_options, evidence_options
 from mmdsr.deploy.engine import ALL_PRECISIONS, BACKENDS
+from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.inference import ExportReport, SuperResolver, export_folder
 from mmdsr.inference.budget import cpu_count
 from mmdsr.inference.interpolation import INTERPOLATIONS
@@ -130,7 +130,8 @@ def parse_args(
         action='store_true',
         help='delete what this command wrote to OUT with other settings',
     )
-    add_evidence_options(parser)
+    evidence = parser.add_argument_group('evidence (docs/evidence.md)')
+    EvidenceOptions.add_to(evidence)
     add_video_options(parser)
     return parser.parse_args(argv)
 
@@ -229,7 +230,7 @@ def enhance_images(args: argparse.Namespace, console: Console) -> int:
         rank=place.rank,
         world_size=place.world_size,
         progress=None if place.rank else progress,
-        evidence=evidence_options(args),
+        evidence=EvidenceOptions.read(args),
     )
     show_report(report, place, args.target, console)
     return 1 if report.failed or report.partial else 0

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 from rich.console import Console
@@ -17,92 +16,26 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from mmdsr.cli.evidence_options import evidence_options
 from mmdsr.errors import MissingExtraError, VideoError
+from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.inference import SuperResolver
 from mmdsr.inference.ranks import Place
 from mmdsr.recording.export import Hooks, enhance_recording
 from mmdsr.recording.neighbors import POLICIES
-from mmdsr.recording.options import (
-    RecordingOptions,
-    film_suffix,
-    parse_time,
-)
+from mmdsr.recording.options import RecordingOptions, film_suffix
 from mmdsr.recording.outcome import RecordingReport
-from mmdsr.recording.painter import SHOWS
 from mmdsr.recording.trial import Trial, try_frames, write_preview
-from mmdsr.recording.writer import CRF
 from mmdsr.video.files import SUFFIXES, is_video
-from mmdsr.video.reader import DEINTERLACE
 
-#: Names of the options that are for recordings only.
-OWN = (
-    'region',
-    'show',
-    'text',
-    'deinterlace',
-    'start',
-    'end',
-    'every',
-    'crf',
-    'audio',
-    'side_by_side',
-    'preview',
-    'dry_run',
-    'part',
-)
-#: Those that are for images only.
+#: Names of the options that are for recordings only, and for images only.
+_RECORDINGS = (*RecordingOptions.options(), 'preview', 'dry_run', 'part')
 _IMAGES = ('refs', 'confidence')
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
     """Add what is for recordings only; each is None if it is not given."""
     group = parser.add_argument_group('recordings')
-    group.add_argument(
-        '--region',
-        metavar='whole|far|X,Y,W,H',
-        help='what is enhanced: all, the part around the vanishing point of '
-        'the pipe, or a box in pixels of the recording (default: whole)',
-    )
-    group.add_argument(
-        '--show',
-        choices=SHOWS,
-        help='the region alone, in a corner of the picture, or back in its '
-        'place in the enlarged picture (default: zoom)',
-    )
-    group.add_argument(
-        '--text',
-        metavar='auto|none|X,Y,W,H[;...]',
-        help='burned-in text, which is interpolated and never enhanced: '
-        'found, none, or these boxes (default: auto)',
-    )
-    group.add_argument(
-        '--deinterlace',
-        choices=DEINTERLACE,
-        help='frames that are flagged as interlaced, all, or none (default: '
-        'auto)',
-    )
-    group.add_argument(
-        '--start', metavar='TIME', help='where to begin: s or hh:mm:ss'
-    )
-    group.add_argument('--end', metavar='TIME', help='where to end, likewise')
-    group.add_argument(
-        '--every', type=int, metavar='N', help='use every N-th frame only'
-    )
-    group.add_argument(
-        '--crf',
-        type=int,
-        help=f'quality of an MP4, 0 to 51, less is better (default: {CRF})',
-    )
-    group.add_argument(
-        '--audio', choices=('copy', 'none'), help='(default: copy)'
-    )
-    group.add_argument(
-        '--side-by-side',
-        action='store_true',
-        default=None,
-        help='interpolated at the left, enhanced at the right',
-    )
+    RecordingOptions.add_to(group)
     group.add_argument(
         '--preview',
         action='store_true',
@@ -137,7 +70,7 @@ def refuse_misfits(args: argparse.Namespace, recording: bool) -> None:
     Raises:
         ValueError: In one line.
     """
-    wrong = _IMAGES if recording else OWN
+    wrong = _IMAGES if recording else _RECORDINGS
     given = [
         name for name in wrong if getattr(args, name) not in (None, False)
     ]
@@ -160,21 +93,12 @@ def recording_options(args: argparse.Namespace) -> RecordingOptions:
     Raises:
         ValueError: If a value makes no sense.
     """
-    same = {one.name for one in fields(RecordingOptions)}
-    given = {
-        name: value
-        for name, value in vars(args).items()
-        if name in same and value is not None
-    }
-    for name in ('start', 'end'):
-        if getattr(args, name) is not None:
-            given[name] = parse_time(getattr(args, name))
-    if given.get('reference') in ('upscaled', 'self', 'file', 'neighbor'):
+    if args.reference in ('upscaled', 'self', 'file', 'neighbor'):
         raise ValueError(
-            f'--reference {given["reference"]} is for images; of a recording '
-            f'it is {", ".join(POLICIES)} or an image file.'
+            f'--reference {args.reference} is for images; of a recording it '
+            f'is {", ".join(POLICIES)} or an image file.'
         )
-    return RecordingOptions(**given)
+    return RecordingOptions.read(args)
 
 
 def parse_part(text: str | None, place: Place) -> tuple[int, int]:
@@ -261,7 +185,7 @@ def run_recording(
                     ),
                     status=lambda text: bar.update(task, description=text),
                 ),
-                evidence=evidence_options(args),
+                evidence=EvidenceOptions.read(args),
             )
     except VideoError as error:
         raise ValueError(f'{source}: {error}.') from error

@@ -15,7 +15,7 @@ COMMANDS = {
         'mmdsr.cli.sample', 'write simulated pictures to try things on'
     ),
     'doctor': Command(
-        'mmdsr.doctor.report', 'check the environment and say how to fix it'
+        'mmdsr.doctor.command', 'check the environment and say how to fix it'
     ),
     'export': Command(
         'mmdsr.cli.export', 'export weights for ONNX Runtime and OpenVINO'

@@ -2,6 +2,7 @@
 
 Run ``python -m mmdsr.doctor``. The versions come from
 ``requirements/constraints.txt``, which an installed mmdsr carries in
-``mmdsr/.mim``. Only the standard library is needed, because this must still
-run where the environment is broken; rich makes the table if it is there.
+``mmdsr/.mim``. The standard library and packaging are enough, because this
+must still run where the environment is broken; rich makes the table if it is
+there. Without packaging, one line says how to install it.
 """

@@ -1,6 +1,6 @@
 import sys
 
-from mmdsr.doctor.report import main
+from mmdsr.doctor.command import main
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -1,20 +1,23 @@
 """What can be wrong with an environment, one pure function for each.
 
-Standard library only: this must run where the environment is broken.
+Standard library and packaging only: this must run where the environment is
+broken.
 """
 
 import importlib.util
-import re
 import sys
 from collections.abc import Container
 from importlib import metadata
 from typing import Any, NamedTuple
 
+from packaging.specifiers import SpecifierSet
+
 from mmdsr.doctor.lane import (
     Lane,
+    bound,
     install_command,
     pip_command,
-    release,
+    read_version,
     satisfies,
 )
 
@@ -121,8 +124,8 @@ def check_package(name: str, lane: Lane, hosted: bool = True) -> Finding:
     Returns:
         The result.
     """
-    spec = lane.specs.get(name, '')
-    wanted = spec.removeprefix('==') or 'any'
+    spec = lane.specs.get(name, SpecifierSet())
+    wanted = str(spec).removeprefix('==') or 'any'
     version = installed_version(name)
     if version is None:
         message = MMCV_BUILD if name == 'mmcv' else 'Not installed.'
@@ -131,7 +134,7 @@ def check_package(name: str, lane: Lane, hosted: bool = True) -> Finding:
     if satisfies(version, spec):
         return Finding(name, version, wanted)
     fix = install_command(lane, name)
-    own = lane.core.get(name, '')
+    own = lane.core.get(name)
     open_ = name in OPEN or not hosted
     if own and open_ and satisfies(version, own):
         message = 'Not the release that all tests run with; it should work.'
@@ -139,11 +142,10 @@ def check_package(name: str, lane: Lane, hosted: bool = True) -> Finding:
             message += ' mmcv must have been built against this torch.'
         return Finding(name, version, wanted, WARN, message, fix)
     message = REASONS.get(name, 'Not the release of the lane.')
-    if release(version) < release(re.sub('[<>=!]', '', spec)):
+    if read_version(version) < bound(spec):
         message = 'Older than the lane.'
     if own and open_:
-        oldest = own.removeprefix('>=')
-        message = f'Too old: mmdsr needs {oldest} or later.'
+        message = f'Too old: mmdsr needs {bound(own)} or later.'
     return Finding(name, version, wanted, ERROR, message, fix)
 
 

@@ -1,15 +1,20 @@
 """The version lane: read it, compare with it, say how to get into it.
 
-Standard library only: this must run where the environment is broken.
+Needs the standard library and packaging only: this must run where the
+environment is broken.
 """
 
 import os
-import re
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 # The parts, and what each needs besides its requirements file. Neither can be
 # in an extra: mmcv is built with --no-build-isolation, mmagic is added with
@@ -42,44 +47,40 @@ class Lane(NamedTuple):
 
     Attributes:
         path: The constraints file.
-        specs: Normalised name to specifier, for example ``'==2.9.1'``; the
-            empty string where any version will do.
+        specs: Canonical name to the versions of the lane; an empty set of
+            conditions where any version will do.
         needs: Part (a key of ``HOSTS``) to the names that it needs.
-        core: What the core works with: name to specifier.
+        core: What the core works with: name to versions.
     """
 
     path: Path
-    specs: dict[str, str]
+    specs: dict[str, SpecifierSet]
     needs: dict[str, tuple[str, ...]]
-    core: dict[str, str]
+    core: dict[str, SpecifierSet]
 
 
-def normalise(name: str) -> str:
-    """Return a distribution name as the package index spells it."""
-    return re.sub(r'[-_.]+', '-', name).lower()
-
-
-def parse_requirements(text: str) -> dict[str, str]:
+def parse_requirements(text: str) -> dict[str, SpecifierSet]:
     """Read the lines of a requirements file.
 
     Args:
         text: The file's text; ``#`` starts a comment.
 
     Returns:
-        Normalised name to specifier.
+        Canonical name to versions.
 
     Raises:
-        ValueError: If a line is not a name with an optional specifier.
+        ValueError: If a line is not a name with optional conditions.
     """
-    specs = {}
+    specs: dict[str, SpecifierSet] = {}
     for line in text.splitlines():
         line = line.split('#')[0].strip()
         if not line:
             continue
-        match = re.fullmatch(r'([\w.-]+)\s*([<>=!~].*)?', line)
-        if match is None:
-            raise ValueError(f'Not a requirement: {line!r}')
-        specs[normalise(match[1])] = (match[2] or '').replace(' ', '')
+        try:
+            found = Requirement(line)
+        except InvalidRequirement as error:
+            raise ValueError(f'Not a requirement: {line!r}') from error
+        specs[canonicalize_name(found.name)] = found.specifier
     return specs
 
 
@@ -124,51 +125,29 @@ def read_lane(folder: Path | None = None) -> Lane:
     return Lane(path, specs, needs, parse_requirements(text))
 
 
-def release(version: str) -> tuple[int, ...]:
-    """Return the numbers of a version: ``'2.9.1+cpu'`` gives (2, 9, 1)."""
-    numbers = re.match(r'\d+(\.\d+)*', version)
-    if numbers is None:
-        return (0,)
-    parts = [int(part) for part in numbers[0].split('.')]
-    while len(parts) > 1 and parts[-1] == 0:
-        parts.pop()
-    return tuple(parts)
+def read_version(text: str) -> Version:
+    """Read a version; one that breaks the rules is older than all others."""
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return Version('0.dev0')
 
 
-def satisfies(version: str, spec: str) -> bool:
+def satisfies(version: str, spec: SpecifierSet) -> bool:
     """Tell whether a version is in the lane.
 
     A local part (``+cpu``) does not matter; a pre-release is not the release.
 
     Args:
         version: An installed version.
-        spec: ``'==1.2.0'``, ``'<81'``, ``'>=1,<2'`` or ``''``.
-
-    Returns:
-        Whether all the conditions hold.
-
-    Raises:
-        ValueError: If a condition is none of ``== < <= > >= !=``.
+        spec: The conditions, all of which must hold.
     """
-    tests = {
-        '==': lambda a, b: a == b,
-        '!=': lambda a, b: a != b,
-        '<=': lambda a, b: a <= b,
-        '>=': lambda a, b: a >= b,
-        '<': lambda a, b: a < b,
-        '>': lambda a, b: a > b,
-    }
-    public = version.split('+')[0]
-    final = re.fullmatch(r'[\d.]+(\.?post\d+)?', public) is not None
-    for part in filter(None, spec.split(',')):
-        match = re.fullmatch(r'(==|!=|<=|>=|<|>)([\w.]+)', part)
-        if match is None:
-            raise ValueError(f'Cannot read the condition {part!r}.')
-        if not tests[match[1]](release(public), release(match[2])):
-            return False
-        if match[1] == '==' and not final:
-            return False
-    return True
+    return spec.contains(read_version(version), prereleases=True)
+
+
+def bound(spec: SpecifierSet) -> Version:
+    """Return the lowest version that conditions name."""
+    return min(Version(one.version) for one in spec)
 
 
 def shown(path: Path | str) -> str:

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from mmdsr.doctor.checks import ERROR, MMCV_BUILD, OK, Finding
 from mmdsr.doctor.lane import (
     PIP_FLAGS,
     Lane,
     install_command,
-    normalise,
     pip_command,
 )
 
@@ -120,7 +121,7 @@ def check_import(
     host = IMPORTS[part]
     error = probe(PROBES[host])
     missing = re.search(r"No module named '(\w+)", error)
-    lacking = normalise(missing[1]) if missing else host
+    lacking = canonicalize_name(missing[1]) if missing else host
     fix = install_command(lane, lacking)
     return judge(f'import {host}', error, error, fix)
 

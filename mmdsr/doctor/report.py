@@ -1,7 +1,5 @@
 """Run the checks and print what they found."""
 
-import argparse
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -102,30 +100,3 @@ def report(findings: list[Finding]) -> int:
         'need attention. Run the commands above in their order.'
     )
     return 1
-
-
-def main(
-    argv: Sequence[str] | None = None, prog: str = 'python -m mmdsr.doctor'
-) -> int:
-    """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description='Check the environment against the version lane; exit '
-        'code 0 only when it is whole.',
-    )
-    parser.add_argument(
-        '--for',
-        dest='part',
-        default='all',
-        choices=[*HOSTS, 'all'],
-        help='the part of mmdsr that is to work here (default: all)',
-    )
-    args = parser.parse_args(argv)
-    parts = list(HOSTS) if args.part == 'all' else [args.part]
-    try:
-        lane = read_lane()
-    except (OSError, ValueError) as error:
-        print(f'mmdsr.doctor: {error}', file=sys.stderr)
-        return 1
-    print('Trying the imports, up to a minute ...', file=sys.stderr)
-    return report(examine(parts, lane))

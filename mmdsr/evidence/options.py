@@ -2,18 +2,28 @@
 
 from dataclasses import dataclass
 
+from mmdsr.evidence.mark import MARK
+from mmdsr.settings import Settings, setting
+
 
 @dataclass(frozen=True)
-class EvidenceOptions:
+class EvidenceOptions(Settings):
     """What is written of how a result was made.
 
-    Attributes:
-        sidecar: Whether to write a side-car; the record is in the metadata
-            of the result in any case.
-        confidence: Whether to write a confidence picture.
-        mark: Text to write on the result; ``None`` for nothing.
+    ``mark`` may be any text. The record is in the metadata of a result in any
+    case.
     """
 
-    sidecar: bool = True
-    confidence: bool = False
-    mark: str | None = None
+    mark: str | None = setting(
+        None, f'write "{MARK}" into a corner of each result', const=MARK
+    )
+    confidence: bool = setting(
+        False,
+        'write a picture beside each result of where its detail was seen in '
+        'the reference and where it is inferred',
+    )
+    sidecar: bool = setting(
+        True,
+        'write no NAME.json beside each result; the record in its metadata '
+        'stays',
+    )

@@ -1,88 +1,114 @@
 """How a recording is to be enhanced."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from mmdsr.recording.neighbors import POLICIES
 from mmdsr.recording.painter import SCALES, SHOWS
 from mmdsr.recording.region import parse_box
 from mmdsr.recording.writer import CRF, FILMS
+from mmdsr.settings import Settings, setting
 from mmdsr.video.reader import DEINTERLACE
 
-SOUND = ('copy', 'none')
 #: Frames of a segment: what a killed process has to do again at most.
 SEGMENT = 24
 _TIME = re.compile(r'(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)')
 
 
-@dataclass(frozen=True)
-class RecordingOptions:
-    """What is enhanced of a recording, and how it is written.
+def parse_time(text: str) -> float:
+    """Read seconds, ``mm:ss`` or ``hh:mm:ss``, with a fraction or without.
 
-    Attributes:
-        reference: One of :data:`mmdsr.recording.neighbors.POLICIES`, or the
-            path of an image.
-        region: ``'whole'``, ``'far'`` or ``'x,y,w,h'`` in pixels of the
-            recording.
-        show: How a region is shown: ``'zoom'`` alone, ``'inset'`` in a
-            corner of the picture, ``'back'`` in its place.
-        scale: How many times as many rows and columns: 1, 2 or 4.
-        text: Burned-in text: ``'auto'`` to find it, ``'none'``, or boxes
-            ``'x,y,w,h'`` divided by ``;``.
-        deinterlace: ``'auto'``, ``'on'`` or ``'off'``.
-        start: Seconds at which to begin.
-        end: Seconds at which to end; None for the end.
-        every: Every so many-th frame is used.
-        crf: Quality of H.264, 0 to 51, less is better.
-        audio: ``'copy'`` or ``'none'``.
-        side_by_side: Whether the interpolated picture stands at the left.
-        segment: Frames of a segment, of which an interrupted run keeps the
-            finished ones.
+    Raises:
+        ValueError: If it is something else.
+    """
+    found = _TIME.fullmatch(text.strip())
+    if not found:
+        raise ValueError(
+            f'{text!r} is no time: give seconds (12.5) or hh:mm:ss.'
+        )
+    hours, minutes, seconds = found.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+
+
+@dataclass(frozen=True)
+class RecordingOptions(Settings):
+    """What is enhanced of a recording, and how it is written.
 
     Raises:
         ValueError: If a value is out of its range.
     """
 
-    reference: str = 'auto'
-    region: str = 'whole'
-    show: str = 'zoom'
-    scale: int = 4
-    text: str = 'auto'
-    deinterlace: str = 'auto'
-    start: float = 0.0
-    end: float | None = None
-    every: int = 1
-    crf: int = CRF
-    audio: str = 'copy'
-    side_by_side: bool = False
-    segment: int = SEGMENT
+    reference: str = setting(
+        'auto',
+        f'one of {", ".join(POLICIES)}, or the path of an image',
+        option=False,
+    )
+    region: str = setting(
+        'whole',
+        'what is enhanced: all, the part around the vanishing point of the '
+        'pipe, or a box in pixels of the recording (default: %(default)s)',
+        metavar='whole|far|X,Y,W,H',
+    )
+    show: str = setting(
+        'zoom',
+        'the region alone, in a corner of the picture, or back in its place '
+        'in the enlarged picture (default: %(default)s)',
+        choices=SHOWS,
+    )
+    scale: int = setting(
+        4,
+        'how many times as many rows and columns: 1, 2 or 4',
+        choices=SCALES,
+        option=False,
+    )
+    text: str = setting(
+        'auto',
+        'burned-in text, which is interpolated and never enhanced: found, '
+        'none, or these boxes (default: %(default)s)',
+        metavar='auto|none|X,Y,W,H[;...]',
+    )
+    deinterlace: str = setting(
+        'auto',
+        'frames that are flagged as interlaced, all, or none (default: '
+        '%(default)s)',
+        choices=DEINTERLACE,
+    )
+    start: float = setting(
+        0.0,
+        'where to begin: s or hh:mm:ss',
+        least=0,
+        metavar='TIME',
+        parse=parse_time,
+    )
+    end: float | None = setting(
+        None, 'where to end, likewise', metavar='TIME', parse=parse_time
+    )
+    every: int = setting(1, 'use every N-th frame only', least=1, metavar='N')
+    crf: int = setting(
+        CRF,
+        'quality of an MP4, 0 to 51, less is better (default: %(default)s)',
+        least=0,
+        most=51,
+    )
+    audio: str = setting(
+        'copy',
+        'copy the sound, or leave it out (default: %(default)s)',
+        choices=('copy', 'none'),
+    )
+    side_by_side: bool = setting(
+        False, 'interpolated at the left, enhanced at the right'
+    )
+    segment: int = setting(
+        SEGMENT,
+        'frames of a segment, of which an interrupted run keeps the finished '
+        'ones',
+        least=1,
+        option=False,
+    )
 
     def __post_init__(self) -> None:
-        for name, choices in (
-            ('show', SHOWS),
-            ('scale', SCALES),
-            ('deinterlace', DEINTERLACE),
-            ('audio', SOUND),
-        ):
-            if getattr(self, name) not in choices:
-                raise ValueError(
-                    f'{name} must be one of {", ".join(map(str, choices))}, '
-                    f'not {getattr(self, name)!r}.'
-                )
-        for name, least, most in (
-            ('every', 1, None),
-            ('crf', 0, 51),
-            ('segment', 1, None),
-            ('start', 0, None),
-        ):
-            value = getattr(self, name)
-            # Written so that NaN is refused, too.
-            if not (value >= least and (most is None or value <= most)):
-                upper = '' if most is None else f' and at most {most}'
-                raise ValueError(
-                    f'{name} must be at least {least}{upper}, not {value}.'
-                )
+        super().__post_init__()
         if self.end is not None and not self.end > self.start:
             raise ValueError(
                 f'end must come after start: {self.end} is not above '
@@ -115,25 +141,6 @@ class RecordingOptions:
     def policy(self) -> str:
         """Which references: a policy, or ``'file'``."""
         return self.reference if self.reference in POLICIES else 'file'
-
-    def as_dict(self) -> dict:
-        """Return what JSON can hold."""
-        return asdict(self)
-
-
-def parse_time(text: str) -> float:
-    """Read seconds, ``mm:ss`` or ``hh:mm:ss``, with a fraction or without.
-
-    Raises:
-        ValueError: If it is something else.
-    """
-    found = _TIME.fullmatch(text.strip())
-    if not found:
-        raise ValueError(
-            f'{text!r} is no time: give seconds (12.5) or hh:mm:ss.'
-        )
-    hours, minutes, seconds = found.groups()
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
 
 def film_suffix(target: Path) -> str:

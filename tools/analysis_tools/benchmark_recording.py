@@ -36,12 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
-    options = RecordingOptions(
-        reference=args.reference,
-        region=args.region,
-        scale=args.scale,
-        end=args.seconds,
-    )
+    options = RecordingOptions.read(args, end=args.seconds)
     for one in time_recording(
         SuperResolver(weights=args.weights),
         args.source,
