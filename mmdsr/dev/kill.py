@@ -13,14 +13,20 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from mmdsr.evidence import record as evidence
 from mmdsr.io.checkpoint import read_checkpoint
+from mmdsr.recording import outcome
+from mmdsr.recording.writer import FILMS
+
+#: Formats of what lies beside a film.
+_NOTES = (evidence.FORMAT, outcome.FORMAT)
 
 
 @dataclass
@@ -123,7 +129,8 @@ def contents(
 
     Returns:
         By path; of a checkpoint its weights, of a journal its lines without
-        the times of files.
+        the times of files, of a film and what lies beside it all but when it
+        was made.
     """
     found: dict[str, bytes | dict[str, Any]] = {}
     for path in sorted(folder.rglob('*')):
@@ -134,13 +141,38 @@ def contents(
             found[name] = b''
         elif path.suffix == '.pth':
             found[name] = read_checkpoint(path)['state_dict']
+        elif path.suffix in FILMS:
+            found[name] = _film(path)
         else:
             # Where it was made may be noted.
             content = path.read_bytes().replace(os.fsencode(folder), b'FOLDER')
             if path.suffix == '.jsonl':
                 content = b'\n'.join(_journal(content))
+            elif path.suffix == '.json':
+                content = _timeless(content)
             found[name] = content
     return found
+
+
+def _film(path: Path) -> dict[str, Any]:
+    """Return what is in a film."""
+    from mmdsr.dev.films import contents_of
+
+    found = asdict(contents_of(path))
+    # Holds the record of how and when it was made, which is beside it, too.
+    return {**found, 'tags': sorted(found['tags'])}
+
+
+def _timeless(content: bytes) -> bytes:
+    """Leave out of a note of a film when it was made, and how fast."""
+    note = json.loads(content)
+    if isinstance(note, dict) and note.get('format') in _NOTES:
+        for key in ('created', 'seconds'):
+            note.pop(key, None)
+        # The time is in the tags of the file.
+        note.get('output', {}).pop('file_sha256', None)
+        content = json.dumps(note).encode()
+    return content
 
 
 def _journal(content: bytes) -> list[bytes]:
@@ -182,8 +214,10 @@ def differences(
 def _equal(one: object, other: object) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(
-            torch.equal(value, other[key]) for key, value in one.items()
+            _equal(value, other[key]) for key, value in one.items()
         )
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return torch.equal(one, other)
     return one == other
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from mmdsr.dev import mutate
 from mmdsr.dev.case import NAME, Case, encode, picture
+from mmdsr.dev.kinds_recordings import recordings
 from mmdsr.dev.kinds_weights import checkpoints, weights
 
 
@@ -329,4 +330,5 @@ KINDS = {
     'csv': tables,
     'coco': coco,
     'videos': videos,
+    'recordings': recordings,
 }

@@ -8,14 +8,11 @@ import numpy as np
 from video_makers import drive, texture
 
 from mmdsr import SuperResolver
+from mmdsr.dev.recordings import write_recording
 from mmdsr.recording.export import enhance_recording
 from mmdsr.recording.options import RecordingOptions
 
-SOUNDS = {'.mp4': 'aac', '.mov': 'aac', '.mkv': 'aac', '.mpg': 'mp2'}
-SOUNDS |= {'.avi': 'mp2', '.ts': 'mp2', '.wmv': 'wmav2'}
-CODECS = {'.mp4': 'libx264', '.mov': 'libx264', '.mkv': 'libx264'}
-CODECS |= {'.mpg': 'mpeg2video', '.avi': 'mpeg4', '.ts': 'mpeg2video'}
-CODECS |= {'.wmv': 'wmv2'}
+record = write_recording
 
 
 class Shown(NamedTuple):
@@ -28,74 +25,6 @@ class Shown(NamedTuple):
 
 def frames(count=12, size=(64, 48), growth=1.03):
     return drive(texture(), count, growth, size=size)
-
-
-def record(
-    path,
-    pictures,
-    rate=25,
-    stamps=None,
-    sound=False,
-    sar=None,
-    interlaced=False,
-    colors=None,
-    pix_fmt='yuv420p',
-    delay=0.0,
-):
-    """Encode a recording; the suffix tells how."""
-    suffix = path.suffix
-    with av.open(str(path), 'w') as container:
-        options = {'crf': '8'} if CODECS[suffix] == 'libx264' else {}
-        film = container.add_stream(CODECS[suffix], rate=rate, options=options)
-        film.height, film.width = pictures[0].shape[:2]
-        film.pix_fmt, film.bit_rate = pix_fmt, 4_000_000
-        context = film.codec_context
-        context.gop_size = 6
-        if sar:
-            context.sample_aspect_ratio = Fraction(sar)
-        if interlaced:
-            context.flags |= 0x40000 | 0x20000000
-        for name, value in (colors or {}).items():
-            setattr(context, name, value)
-        track = None
-        if sound:
-            track = container.add_stream(SOUNDS[suffix], rate=48000)
-            track.codec_context.layout = 'stereo'
-            track.codec_context.bit_rate = 128_000
-        for number, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(picture, 'rgb24')
-            if colors:
-                frame = frame.reformat(
-                    format=pix_fmt,
-                    dst_colorspace=colors['colorspace'],
-                    dst_color_range=colors['color_range'],
-                )
-            stamp = number if stamps is None else stamps[number]
-            frame.pts = stamp + round(delay * rate)
-            frame.time_base = Fraction(1, rate)
-            container.mux(film.encode(frame))
-        container.mux(film.encode())
-        if track is not None:
-            last = len(pictures) if stamps is None else stamps[-1] + 1
-            for packet in hum(track, last / rate):
-                container.mux(packet)
-    return path
-
-
-def hum(track, seconds):
-    """Yield packets of a tone that rises."""
-    size = track.codec_context.frame_size or 1152
-    count = int(seconds * 48000) // size
-    for number in range(count):
-        t = (np.arange(size) + number * size) / 48000
-        wave = (8000 * np.sin(2 * np.pi * (300 + 200 * t) * t)).astype('i2')
-        block = av.AudioFrame.from_ndarray(
-            np.repeat(wave, 2)[None], 's16', 'stereo'
-        )
-        block.sample_rate, block.pts = 48000, number * size
-        block.time_base = Fraction(1, 48000)
-        yield from track.encode(block)
-    yield from track.encode()
 
 
 def show(path):

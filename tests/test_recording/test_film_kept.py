@@ -3,13 +3,13 @@
 import json
 from fractions import Fraction
 
-import av
 import numpy as np
 import pytest
 from PIL import Image
 from recording_cases import enhance, frames, record, show
 from video_makers import psnr, write_video
 
+from mmdsr.dev.recordings import turn as turn_by
 from mmdsr.errors import VideoError
 from mmdsr.recording.facts import FULL, LIMITED, read_facts
 from mmdsr.recording.outcome import report_path
@@ -127,14 +127,7 @@ def test_pixels_that_are_not_square(tmp_path):
 def test_a_turned_recording_comes_out_upright(tmp_path, turn, sar):
     pictures = frames()
     plain = record(tmp_path / 'plain.mp4', pictures, sar='4/3')
-    source = tmp_path / 'in.mp4'
-    with av.open(str(plain)) as old, av.open(str(source), 'w') as new:
-        film = new.add_stream_from_template(old.streams.video[0])
-        film.set_display_rotation(turn)
-        for packet in old.demux(video=0):
-            if packet.size:
-                packet.stream = film
-                new.mux(packet)
+    source = turn_by(plain, tmp_path / 'in.mp4', turn)
     facts = read_facts(source)
     assert facts.turned in (turn, 360 - turn)
     target = tmp_path / 'out.mp4'

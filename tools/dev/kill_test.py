@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from mmdsr.dev.kill import kill_test, small_files
+from mmdsr.dev.recordings import drive, write_recording
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Files of mmengine's that differ in any two trainings.
@@ -64,6 +65,22 @@ def video_to_refsr(folder: Path) -> Callable[[Path], list[str]]:
     ]
 
 
+def enhance_recording(folder: Path) -> Callable[[Path], list[str]]:
+    """A recording with sound, enlarged into a film of ten segments."""
+    source = folder / 'sound.mp4'
+    write_recording(source, drive(240), sound=True)
+    options = ['--interpolation', 'bicubic', '--text', 'none']
+    return lambda out: [
+        sys.executable,
+        '-m',
+        'mmdsr',
+        'enhance',
+        str(source),
+        str(out.with_suffix('.mp4')),
+        *options,
+    ]
+
+
 def train(folder: Path) -> Callable[[Path], list[str]]:
     """A training of eight iterations with a checkpoint after each two."""
     from mmdsr.io.layout import RefSRWriter
@@ -104,7 +121,13 @@ def train(folder: Path) -> Callable[[Path], list[str]]:
 
 TOOLS = {
     tool.__name__: tool
-    for tool in (make_sewersim, super_resolve, video_to_refsr, train)
+    for tool in (
+        make_sewersim,
+        super_resolve,
+        video_to_refsr,
+        enhance_recording,
+        train,
+    )
 }
 
 

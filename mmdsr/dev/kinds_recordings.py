@@ -1,0 +1,87 @@
+"""Recordings that are mutated, and the command that enhances them."""
+
+import contextlib
+import io
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mmdsr.dev import mutate
+from mmdsr.dev.case import NAME, Case
+
+_OPTIONS = ('--interpolation', 'bicubic', '--scale', '1', '--device', 'cpu')
+_FRAMES = 30
+
+
+def _enhance(path: Path, out: Path) -> None:
+    """Enhance a recording by the command, and look at what it has made."""
+    from mmdsr.cli.main import main
+
+    # Of either format that is written.
+    lossless = path.suffix in ('.mkv', '.avi', '.ts')
+    target = out.with_suffix('.mkv' if lossless else '.mp4')
+    # A look for text takes as long as all the rest.
+    text = 'auto' if path.suffix in ('.mp4', '.ts') else 'none'
+    options = (*_OPTIONS, '--text', text)
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        code = main(['enhance', str(path), str(target), *options])
+    line = said.getvalue().removesuffix('\n')
+    if code == 2:
+        if not line.startswith('Error: '):
+            raise RuntimeError(f'refused without a reason: {line}')
+        raise ValueError(line)
+    if code not in (0, 1):
+        raise RuntimeError(f'exit code {code}: {line}')
+    problem = film_problem(target)
+    if problem:
+        raise RuntimeError(problem)
+
+
+def film_problem(target: Path) -> str:
+    """Say what is wrong with a film that is said to be finished.
+
+    Args:
+        target: The film; its report lies beside it.
+
+    Returns:
+        Nothing if all is well.
+    """
+    from mmdsr.dev.films import contents_of
+    from mmdsr.evidence.verify import verify
+
+    names = [f'{target.name}{more}' for more in ('', '.json', '.report.json')]
+    found = sorted(path.name for path in target.parent.iterdir())
+    if found != names:
+        return f'{", ".join(found)} instead of {", ".join(names)}'
+    report = json.loads(target.with_name(names[2]).read_text())
+    film = contents_of(target)
+    if len(film.times) != len(report['frames']):
+        return f'{len(film.times)} of {len(report["frames"])} frames are there'
+    if any(a >= b for a, b in zip(film.times, film.times[1:], strict=False)):
+        return 'the times go back'
+    return '; '.join(verify(target).problems)
+
+
+def recordings() -> list[Case]:
+    """Short recordings, most of them with sound, for the command."""
+    from mmdsr.dev.recordings import CODECS, drive, write_recording
+
+    pictures = drive(_FRAMES)
+    with TemporaryDirectory() as folder:
+        files = [
+            write_recording(
+                Path(folder, f'{NAME}{suffix}'),
+                pictures,
+                # What Windows Media has for sound is refused as it is.
+                sound=suffix != '.wmv',
+                interlaced=suffix in ('.mpg', '.ts'),
+            )
+            for suffix in CODECS
+        ]
+        return [
+            Case(
+                path.name, path.read_bytes(), (mutate.mutate_bytes,), _enhance
+            )
+            for path in files
+        ]
