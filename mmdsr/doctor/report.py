@@ -95,11 +95,12 @@ def report(findings: list[Finding]) -> int:
         print(f'\n{head} (lane: {item.wanted}). {item.message}')
         print(f'  {item.fix}')
     if not faults:
-        print('The lane is whole.')
+        print('The environment matches the lane.')
         return 0
     print(
-        f'\nThe lane is not whole: {len(faults)} of {len(findings)} lines '
-        'need attention. Run the commands above in their order.'
+        f'\nThe environment does not match the lane: {len(faults)} of '
+        f'{len(findings)} lines need attention. Run the commands above in '
+        'this order.'
     )
     return 1
 
@@ -110,15 +111,17 @@ def main(
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog=prog,
-        description='Check the environment against the version lane; exit '
-        'code 0 only when it is whole.',
+        description=(
+            'Check the environment against the version lane; the exit code '
+            'is 0 only if it matches.'
+        ),
     )
     parser.add_argument(
         '--for',
         dest='part',
         default='all',
         choices=[*HOSTS, 'all'],
-        help='the part of mmdsr that is to work here (default: all)',
+        help='the part of mmdsr that should work (default: all)',
     )
     args = parser.parse_args(argv)
     parts = list(HOSTS) if args.part == 'all' else [args.part]
@@ -127,5 +130,7 @@ def main(
     except (OSError, ValueError) as error:
         print(f'mmdsr.doctor: {error}', file=sys.stderr)
         return 1
-    print('Trying the imports, up to a minute ...', file=sys.stderr)
+    print(
+        'Trying the imports, which takes up to a minute ...', file=sys.stderr
+    )
     return report(examine(parts, lane))
