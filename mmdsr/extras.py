@@ -18,7 +18,7 @@ def require(extra: str, *modules: str) -> None:
     missing = [name for name in modules if not is_there(name)]
     if missing:
         raise MissingExtraError(
-            f'{" and ".join(missing)} not installed: pip install '
+            f'{" and ".join(missing)} not installed: run pip install '
             f"'mmdsr[{extra}]' (in a checkout: pip install -c "
             f'requirements/constraints.txt -r requirements/{extra}.txt).'
         )

@@ -62,8 +62,8 @@ class HostRegistry(Registry):
             # The hosts raise AssertionError for a version they do not support.
             except (ImportError, AssertionError) as error:
                 raise ImportError(
-                    f'mmdsr.{name} cannot be used here: {error}. '
-                    'Run "python -m mmdsr.doctor" to see what to install.'
+                    f'mmdsr.{name} cannot be used: {error}. Run "python -m '
+                    'mmdsr.doctor" to see what to install.'
                 ) from error
         return super().get(key)
 

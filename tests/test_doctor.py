@@ -36,7 +36,7 @@ def faults(parts=tuple(lane.HOSTS), probe=lambda code: ''):
 def test_a_whole_lane_has_no_fault(whole, capsys):
     assert faults() == {}
     assert report.report(report.examine(lane.HOSTS, probe=lambda c: '')) == 0
-    assert 'The lane is whole.' in capsys.readouterr().out
+    assert 'The environment matches the lane.' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_report_prints_every_fix(whole, capsys):
     shown = capsys.readouterr().out
     for finding in findings:
         assert finding.fix in shown
-    assert 'not whole: 2 of' in shown
+    assert 'not match the lane: 2 of' in shown
 
 
 def test_plain_table_needs_no_rich(whole, capsys, monkeypatch):
@@ -258,4 +258,4 @@ def test_command_line_on_this_environment():
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert 'The lane is whole.' in done.stdout
+    assert 'The environment matches the lane.' in done.stdout

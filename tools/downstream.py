@@ -66,14 +66,18 @@ def parse_args(
     parser.add_argument(
         '--data-root',
         metavar='DIR',
-        help='the data set, or the folder that has it under its name '
-        '(default: as in the configs)',
+        help=(
+            'the data set, or the folder that contains it under its name '
+            '(default: as in the configs)'
+        ),
     )
     parser.add_argument(
         '--full',
         action='store_true',
-        help='the networks and schedules of paper scale instead of the quick '
-        'ones',
+        help=(
+            'use the paper-scale networks and schedules instead of the quick '
+            'ones'
+        ),
     )
     add_run_arguments(parser)
     return parser, parser.parse_args(argv)

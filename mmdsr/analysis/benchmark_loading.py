@@ -239,8 +239,8 @@ def measure_loading(
     """
     if min(samples, steps, rounds) < 1 or min(*workers, warmup, 0) < 0:
         raise ValueError(
-            'samples, steps and rounds must be at least 1, workers and '
-            'warm-up not negative.'
+            'samples, steps and rounds must be at least 1, and workers and '
+            'warm-up must not be negative.'
         )
     say = progress or (lambda text: None)
     prepare(cfg)

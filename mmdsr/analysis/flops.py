@@ -169,7 +169,7 @@ def count_cost(
     """
     if convention not in CONVENTIONS:
         raise ValueError(
-            f'convention must be one of {CONVENTIONS}, got {convention!r}'
+            f'convention must be one of {CONVENTIONS}, not {convention!r}.'
         )
     counter = FlopCounterMode(
         display=False, custom_mapping=_FORMULAS[convention]

@@ -146,8 +146,8 @@ def measure_simulation(
     """
     if min(runs, frames, workers) < 1 or seed < 0:
         raise ValueError(
-            'runs, frames and workers must be at least 1 and the seed not '
-            f'negative, not {runs}, {frames}, {workers} and {seed}.'
+            'runs, frames and workers must be at least 1 and the seed at '
+            f'least 0, not {runs}, {frames}, {workers} and {seed}.'
         )
     if min(size) < MIN_SIDE:
         raise ValueError(

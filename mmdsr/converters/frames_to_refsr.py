@@ -25,7 +25,7 @@ from mmdsr.io.images import DEPTH_UNIT, read_depth
 from mmdsr.io.layout import RefSRWriter
 
 REFERENCES = ('next', 'previous', 'nearest-sharp')
-_OTHER_SIZE = 'its reference has another size'
+_OTHER_SIZE = 'its reference has a different size'
 
 
 @dataclass
@@ -157,7 +157,7 @@ def frames_to_refsr(
     frames, out = Path(frames), Path(out)
     if real_path(out).is_relative_to(real_path(frames)):
         raise ValueError(
-            f'{out} lies in the folder of the frames; choose another place.'
+            f'{out} is inside the folder of the frames: choose another folder.'
         )
     show = progress or (lambda items, text, total: items)
     settings = {
@@ -184,12 +184,12 @@ def frames_to_refsr(
                     f'{name}: {_OTHER_SIZE}'
                     for name in summary.dropped.get(_OTHER_SIZE, ())
                 ],
-                'Turn or resize the frames of a run alike, or leave such '
-                'pairs out (--on-error skip).',
+                'Give all frames of a run the same size, or leave such pairs '
+                'out (--on-error skip).',
             )
         if not jobs:
             raise ValueError(
-                f'No sample is left of {summary.frames} frames: '
+                f'No sample is left from {summary.frames} frames: '
                 + '; '.join(
                     f'{k}: {len(v)}' for k, v in summary.dropped.items()
                 )
@@ -232,7 +232,7 @@ def split_runs(
         unknown = [name for name in holdout if name not in names]
         raise ValueError(
             f'There is no run {", ".join(unknown)}; the runs are '
-            f'{", ".join(names)}. Or give a fraction from 0 to 1.'
+            f'{", ".join(names)}. You can also give a fraction from 0 to 1.'
         )
     if fraction in (0, 1):
         split = 'test' if fraction else 'train'
@@ -250,7 +250,7 @@ def split_runs(
     cut = max(len(run.frames) - count, 0)
     start = max(cut - gap, 0)
     for frame in run.frames[start:cut]:
-        summary.drop('between the training and the test part', frame.path)
+        summary.drop('between the training and the test split', frame.path)
     return [
         ('train', Run(f'{run.name}-train', run.frames[:start])),
         ('test', Run(f'{run.name}-test', run.frames[cut:])),
@@ -346,8 +346,8 @@ def _check_frames(
             refused.append(f'{shown(frame.path)}: {frame.problem}')
     refuse(
         refused,
-        'Mend or remove them, or ask for skipping (--on-error skip, '
-        '--odd-size crop|skip).',
+        'Fix or remove them, or skip them (--on-error skip, --odd-size '
+        'crop|skip).',
     )
 
 

@@ -100,8 +100,8 @@ def masks_to_coco(
     images, masks, out = Path(images), Path(masks), Path(out)
     if out.is_dir() or (out.exists() and not overwrite):
         raise FileExistsError(
-            f'{out} exists already; ask for overwriting or choose another '
-            'name.'
+            f'{out} already exists: allow overwriting (--overwrite) or choose '
+            'another name.'
         )
     show = progress or (lambda items, text, total: items)
     summary = CocoSummary(out)
@@ -142,15 +142,15 @@ def masks_to_coco(
             )
             summary.instances[name] += 1
     if on_error == 'refuse':
-        refuse(problems, 'Mend them, or leave them out with --on-error skip.')
+        refuse(problems, 'Fix them, or leave them out with --on-error skip.')
     summary.left_out = problems
     summary.images = len(coco['images'])
     if not coco['annotations']:
         raise ValueError(
-            f'No mask in {masks} has a component of a class: the ids are '
+            f'No mask in {masks} has a component of any class: the ids are '
             + ', '.join(f'{name}={number}' for name, number in ids.items())
-            + f', the smallest area {min_area}. Give the ids that the masks '
-            'use.'
+            + f'and the smallest area is {min_area}. Give the ids that the '
+            'masks use.'
         )
     write_bytes(out, (json.dumps(coco, indent=1) + '\n').encode())
     return summary
@@ -223,13 +223,13 @@ def _read_mask(
         raise ValueError(f'{shown(mask)}: {error}') from error
     if picture.size != size:
         raise ValueError(
-            f'{shown(mask)} is {picture.width}x{picture.height}, its image '
-            f'{size[0]}x{size[1]}'
+            f'{shown(mask)} is {picture.width}x{picture.height}, but its '
+            f'image is {size[0]}x{size[1]}'
         )
     if picture.mode not in ('1', 'L', 'P', 'LA', 'RGB', 'RGBA', *UINT16_MODES):
         raise ValueError(
-            f'{shown(mask)} is of the kind {picture.mode!r}, which holds no '
-            'ids'
+            f'{shown(mask)} has the mode {picture.mode!r}, which cannot '
+            'contain ids'
         )
     values = np.asarray(picture)
     if values.ndim == 3:
@@ -238,8 +238,8 @@ def _read_mask(
     wrong = np.setdiff1d(values, known)
     if wrong.size and other == 'refuse':
         raise ValueError(
-            f'{shown(mask)} holds {wrong[:5].tolist()}, which are no ids; '
-            'give the ids with --classes, or take others as background with '
+            f'{shown(mask)} holds {wrong[:5].tolist()}, which are not ids; '
+            'give the ids with --classes, or treat others as background with '
             '--other skip'
         )
     return values
@@ -251,7 +251,7 @@ def _pairs(
     """Pair images and masks by sub-folder and stem, in natural order."""
     one, other = _list(images), _list(masks)
     if not one:
-        raise FileNotFoundError(f'{images} holds no images.')
+        raise FileNotFoundError(f'{images} contains no images.')
     for name in one:
         if name not in other:
             problems.append(f'{shown(one[name])} has no mask in {masks}')
@@ -277,7 +277,7 @@ def _list(root: Path) -> dict[str, Path]:
             if name in found:
                 raise ValueError(
                     f'{shown(path)} has the stem of '
-                    f'{shown(found[name].name)}; remove one.'
+                    f'{shown(found[name].name)}: remove one.'
                 )
             found[name] = path
     return {name: found[name] for name in natural_order(found)}
@@ -288,7 +288,7 @@ def _check(
 ) -> None:
     numbers = list(ids.values())
     if not numbers or len(set(numbers)) != len(numbers):
-        raise ValueError(f'Every class needs an id of its own, not {ids}.')
+        raise ValueError(f'Every class needs a different id, not {ids}.')
     if not all(0 < number < 65536 and number != IGNORED for number in numbers):
         raise ValueError(
             f'Ids must be from 1 to 65535 and not {IGNORED}, not {numbers}.'

@@ -151,8 +151,8 @@ def _match(inputs: Path, refs: Path, by: str) -> list[tuple[Path, Path]]:
     if by == 'order':
         if len(one) != len(other):
             raise ValueError(
-                f'{inputs} holds {len(one)} images and {refs} {len(other)}; '
-                'they cannot be paired in order.'
+                f'{inputs} contains {len(one)} images and {refs} '
+                f'{len(other)}: only equal numbers can be paired in order.'
             )
         return list(zip(one.values(), other.values(), strict=True))
     alone = [shown(one[stem]) for stem in one if stem not in other]
@@ -177,7 +177,7 @@ def _files(folder: Path, suffixes: Container[str]) -> dict[str, Path]:
         if path.stem in found:
             raise ValueError(
                 f'{shown(path)} has the stem of '
-                f'{shown(found[path.stem].name)}; remove one.'
+                f'{shown(found[path.stem].name)}: remove one.'
             )
         found[path.stem] = path
     return found
@@ -212,6 +212,6 @@ def _cufed5(folder: Path, references: Sequence[int] | str) -> list[Pair]:
             ]
     if not pairs:
         raise ValueError(
-            f'{folder} holds no NNN_0.png with references NNN_1.png ...'
+            f'{folder} contains no NNN_0.png with references NNN_1.png ...'
         )
     return pairs

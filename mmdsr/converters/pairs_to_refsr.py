@@ -97,10 +97,10 @@ def pairs_to_refsr(
             # A test takes one pair at a time, whatever its reference.
             if pair.split == 'train' and ref.shape != hr.shape:
                 refused.append(
-                    f'{shown(pair.hr)} is {hr.shape[1]}x{hr.shape[0]}, its '
-                    f'reference {ref.shape[1]}x{ref.shape[0]}'
+                    f'{shown(pair.hr)} is {hr.shape[1]}x{hr.shape[0]}, but '
+                    f'its reference is {ref.shape[1]}x{ref.shape[0]}'
                 )
-                summary.drop('its reference has another size', pair.hr)
+                summary.drop('its reference has a different size', pair.hr)
                 continue
             # After the first refused pair only the others are looked at.
             if refused and on_error == 'refuse':
@@ -111,7 +111,7 @@ def pairs_to_refsr(
         if on_error == 'refuse':
             refuse(
                 refused,
-                'Mend them, or leave the pairs out with --on-error skip.',
+                'Fix them, or leave the pairs out with --on-error skip.',
             )
         if not summary.samples:
             raise ValueError(f'None of the pairs is usable: {refused[0]}.')
@@ -140,8 +140,8 @@ def _check(
         key = pair.split, pair.stem
         if key in seen:
             raise ValueError(
-                f'{shown(seen[key])} and {shown(pair.hr)} would both be '
-                f'sample {pair.stem}; rename one.'
+                f'{shown(seen[key])} and {shown(pair.hr)} would both become '
+                f'sample {pair.stem}: rename one.'
             )
         seen[key] = pair.hr
 
@@ -183,7 +183,7 @@ def _load(
     if min(height, width) // scale < MIN_LR_SIDE:
         raise ValueError(
             f'{shown(paths[0])}: {image.shape[1]}x{image.shape[0]} is too '
-            f'small, both sides must be at least {MIN_LR_SIDE * scale}'
+            f'small; both sides must be at least {MIN_LR_SIDE * scale}'
         )
     if (height, width) != image.shape[:2]:
         summary.note(f'cropped to a multiple of {scale}', paths[0])

@@ -125,7 +125,7 @@ def find_photos(root: Path | str, exclude: Iterable[Path] = ()) -> list[Photo]:
     ]
     if not paths:
         raise FileNotFoundError(
-            f'{root} holds no images ({", ".join(sorted(SUFFIXES))}).'
+            f'{root} contains no images ({", ".join(sorted(SUFFIXES))}).'
         )
     photos: dict[str, Photo] = {}
     for path in natural_order(paths):
@@ -134,7 +134,7 @@ def find_photos(root: Path | str, exclude: Iterable[Path] = ()) -> list[Photo]:
         if name in photos:
             raise ValueError(
                 f'{shown(photos[name].path)} and {shown(path)} would both '
-                f'be {name}; rename one.'
+                f'become {name}: rename one.'
             )
         photos[name] = Photo(path, name, scene=name)
     return list(photos.values())
@@ -167,13 +167,13 @@ def read_attribution(path: Path | str) -> dict[str, dict[str, str]]:
         if 'file' not in columns or not columns & {'license', 'licence'}:
             raise ValueError(
                 f'{path} needs a header with the columns "file" and '
-                '"license"; "author" and "source" belong there, too.'
+                '"license", and should have "author" and "source", too.'
             )
         for row in reader:
             if None in row or None in row.values():
                 raise ValueError(
-                    f'{path}, line {reader.line_num}: not as many values as '
-                    'the header has columns.'
+                    f'{path}, line {reader.line_num}: the number of values '
+                    'differs from the number of columns in the header.'
                 )
             if row['file'] in rows:
                 raise ValueError(f'{path} names {row["file"]} twice.')
@@ -220,7 +220,7 @@ def attribute(
             photo.problem = f'no row in {ATTRIBUTION}'
         elif name is None and not any_license:
             photo.problem = (
-                f'license {text!r} is none of {", ".join(LICENSES)}'
+                f'license {text!r} is not one of {", ".join(LICENSES)}'
             )
         if not photo.problem:
             usable.append(photo)
@@ -315,9 +315,9 @@ def survey(
         return photo
     room = [image.shape[1] - size[0], image.shape[0] - size[1]]
     if min(room) < 0:
+        halved = ' when halved' if factor > 1 else ''
         photo.problem = (
-            f'{image.shape[1]}x{image.shape[0]}'
-            f'{" when halved" if factor > 1 else ""} is less than '
+            f'{image.shape[1]}x{image.shape[0]}{halved} is smaller than '
             f'{size[0]}x{size[1]}'
         )
         return photo
@@ -365,9 +365,9 @@ def split_photos(
     if 0 < test_share < 1:
         if len(scenes) < 2:
             raise ValueError(
-                'The photographs that can be used show one scene only, '
-                'which cannot be in both splits. Add others, or ask for '
-                'pairs of one split only.'
+                'The usable photographs show only one scene, which cannot be '
+                'in both splits: add others, or request pairs for one split '
+                'only.'
             )
         count = min(max(count, 1), len(scenes) - 1)
     order = np.random.default_rng([seed, 1]).permutation(len(scenes))

@@ -67,7 +67,7 @@ class Recipe:
             )
         if not 0 <= self.spread.occluded <= 1:
             raise ValueError(
-                'the share of occluded references must lie in 0..1, not '
+                'the share of occluded references must be in 0..1, not '
                 f'{self.spread.occluded}.'
             )
 

@@ -113,9 +113,9 @@ def photos_to_refsr(
         attribution = Path(root) / ATTRIBUTION
     if attribution is None and not any_license:
         raise ValueError(
-            f'{root} has no {ATTRIBUTION}, so the licenses of its '
-            'photographs are not known. Name one with --attribution, or '
-            'take all with --any-license.'
+            f'{root} has no {ATTRIBUTION}, so the licenses of its photographs '
+            'are unknown: give a file with --attribution, or use all '
+            'photographs with --any-license.'
         )
     rows = {} if attribution is None else read_attribution(attribution)
     usable = attribute(photos, root, rows, exclude, any_license)
@@ -190,12 +190,12 @@ class _Job:
 def _check(pairs: Sequence[int], test_share: float, workers: int) -> None:
     if len(pairs) != 2 or min(pairs) < 0 or not sum(pairs):
         raise ValueError(
-            'pairs must be two numbers, for training and test, of which one '
-            f'may be 0, not {" ".join(map(str, pairs))}.'
+            'pairs must be two numbers, for training and testing, at most '
+            f'one of them 0, not {" ".join(map(str, pairs))}.'
         )
     if not 0 < test_share < 1:
         raise ValueError(
-            f'the test share must lie between 0 and 1, not {test_share}.'
+            f'the test share must be between 0 and 1, not {test_share}.'
         )
     if workers < 1:
         raise ValueError(f'workers must be at least 1, not {workers}.')
@@ -316,8 +316,8 @@ class _Pool:
                 yield future.result()
         except BrokenProcessPool as error:
             raise RuntimeError(
-                'a worker process was killed (too little memory?); the same '
-                'call continues from here: try fewer workers'
+                'a worker process was killed (too little memory?); repeat '
+                'the command to resume, with fewer workers'
             ) from error
 
     def __enter__(self) -> '_Pool':

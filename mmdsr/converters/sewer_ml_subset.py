@@ -118,9 +118,11 @@ def _check(
     if label_set not in ('15', '17'):
         raise ValueError(f"label_set must be '15' or '17', not {label_set!r}.")
     if out.exists() and table.exists() and out.samefile(table):
-        raise FileExistsError(f'{out} is the table itself.')
+        raise FileExistsError(
+            f'{out} is the table itself: choose another name.'
+        )
     if out.is_dir() or (out.exists() and not overwrite):
         raise FileExistsError(
-            f'{out} exists already; ask for overwriting or choose another '
-            'name.'
+            f'{out} already exists: allow overwriting (--overwrite) or choose '
+            'another name.'
         )

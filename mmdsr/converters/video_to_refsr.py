@@ -134,7 +134,7 @@ def video_to_refsr(
             'One file is' if len(others) == 1 else f'{len(others)} files are'
         )
         summary.notes.append(
-            f'{count} left out, being no readable video: '
+            f'{count} left out as unreadable: '
             f'{some([shown(path) for path in others])}.'
         )
     jobs = natural_order(
@@ -249,9 +249,9 @@ def _split(
     if len(parts) > len(runs):
         # The parts of a single run; frames of one video are too much alike.
         summary.notes.append(
-            'There is one video, and a video is never divided: all of it is '
-            'for training, nothing is held out. Give more videos, or '
-            '--holdout 1 to make it the test split.'
+            'There is only one video, and a video is never divided: all of '
+            'it is used for training, and nothing is held out. Give more '
+            'videos, or use --holdout 1 to make it the test split.'
         )
         return {runs[0].name: 'train'}
     return {run.name: split for split, run in parts}
@@ -331,7 +331,7 @@ def _nothing_left(summary: VideoSummary) -> str:
     reasons = [f'{why}: {count}' for why, count in summary.dropped.items()]
     reasons += [f'{file}: {text}' for file, _, text in summary.problems]
     return (
-        f'No sample is left of {summary.looked_at} frames looked at ('
+        f'No sample is left of {summary.looked_at} examined frames ('
         + '; '.join(reasons)
         + ').'
     )

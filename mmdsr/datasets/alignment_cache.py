@@ -75,15 +75,15 @@ def read_alignment(
     path = alignment_path(root, split, name, stem)
     if not path.is_file():
         raise FileNotFoundError(
-            f'There is no alignment {path}. Make it with '
-            f'tools/dataset_converters/cache_alignment.py {root} '
-            f'--name {name}.'
+            f'There is no alignment {path}: compute it with '
+            f'tools/dataset_converters/cache_alignment.py {root} --name '
+            f'{name}.'
         )
     array = read_npy(path)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.float16:
         raise ValueError(
-            f'{path} must hold float16 (h, w, 3), not {array.dtype} '
-            f'{array.shape}. Make it again with cache_alignment.py.'
+            f'{path} must contain float16 (h, w, 3), not {array.dtype} '
+            f'{array.shape}: compute it again with cache_alignment.py.'
         )
     array = array.astype(np.float32)
     return array[..., :2], array[..., 2:]
@@ -129,7 +129,7 @@ class Alignments:
         self.job = _Cache(
             alignment_path(root, split, name, '').parent,
             dict(settings or {}, weights=_weights_digest(aligner)),
-            remedy='choose another name or ask for overwriting',
+            remedy='choose another name or allow overwriting (--overwrite)',
             strict=True,
         )
 

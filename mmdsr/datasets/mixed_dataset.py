@@ -34,12 +34,12 @@ class MixedDataset(Dataset):
     ) -> None:
         if len(datasets) != len(shares) or not datasets:
             raise ValueError(
-                'shares must have one value per data set, got '
-                f'{len(shares)} for {len(datasets)}.'
+                f'shares must have one value per data set, not {len(shares)} '
+                f'for {len(datasets)}.'
             )
         if min(shares) <= 0 or not math.isclose(sum(shares), 1):
             raise ValueError(
-                f'shares must be above 0 and sum up to 1, got {list(shares)}.'
+                f'shares must be > 0 and sum to 1, not {list(shares)}.'
             )
         default = {} if pipeline is None else {'pipeline': pipeline}
         self.datasets = [

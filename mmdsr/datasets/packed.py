@@ -51,7 +51,7 @@ def _samples(
             ]
     if not samples:
         raise FileNotFoundError(
-            f'{root} is no data set: it has no folder '
+            f'{root} is not a data set: it has no folder '
             f'{" or ".join(SPLITS)}. See docs/data.md for the layout.'
         )
     return manifest, samples
@@ -122,7 +122,7 @@ def _check_space(files: dict[Path, Path], folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if wanted > free:
         raise OSError(
-            f'The copy takes {wanted / 1e9:.1f} GB, {folder} has '
+            f'The copy needs {wanted / 1e9:.1f} GB, {folder} has '
             f'{free / 1e9:.1f} GB left.'
         )
 
@@ -157,7 +157,7 @@ def pack(
     """
     root, out = Path(data_root).resolve(), Path(out).resolve()
     if root == out or root in out.parents or out in root.parents:
-        raise ValueError(f'{out} must lie beside the data set {root}.')
+        raise ValueError(f'{out} must be beside the data set {root}.')
     manifest, samples = _samples(root)
     files = _files(root, samples)
     splits = {

@@ -81,8 +81,8 @@ class PipeSegDataset(BaseSegDataset):
         lacking = [name for name in classes if name not in source]
         if lacking or len(set(source)) != len(source):
             raise ValueError(
-                f'source_classes {source} must name each id once, and each '
-                f'of {classes} must be there.'
+                f'source_classes {source} must list each id once and contain '
+                f'each of {classes}.'
             )
         rest = IGNORED
         if other == 'background' and 'background' in classes:
@@ -107,7 +107,7 @@ class PipeSegDataset(BaseSegDataset):
         folder = self.data_prefix.get('img_path')
         if not folder or not Path(folder).is_dir():
             raise FileNotFoundError(
-                f'There is no folder {folder}; set data_root and '
+                f'There is no folder {folder}: set data_root and '
                 'data_prefix=dict(img_path=..., seg_map_path=...).'
             )
         try:
@@ -119,7 +119,7 @@ class PipeSegDataset(BaseSegDataset):
             ) from error
         if not samples:
             raise FileNotFoundError(
-                f'{folder} has no images *{self.img_suffix}; set img_suffix.'
+                f'{folder} has no images *{self.img_suffix}: set img_suffix.'
             )
         masks = self.data_prefix.get('seg_map_path')
         if masks is not None:
@@ -130,8 +130,8 @@ class PipeSegDataset(BaseSegDataset):
             lost = missing_files(masks, names)
             if lost:
                 raise FileNotFoundError(
-                    f'{masks} lacks {len(lost)} masks of the {len(names)} '
-                    f'images of {folder}: {some(lost)}. A mask has the stem '
-                    'of its image.'
+                    f'{masks} lacks masks for {len(lost)} of the {len(names)} '
+                    f'images of {folder}: {some(lost)}. A mask must have the '
+                    'stem of its image.'
                 )
         return samples

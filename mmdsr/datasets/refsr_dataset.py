@@ -103,7 +103,7 @@ class RefSRDataset(BaseDataset):
         if not folder.is_dir():
             raise FileNotFoundError(
                 f'There is no folder {folder}. Set data_root to a data set '
-                'made by tools/dataset_converters, or make one: see '
+                'made by tools/dataset_converters, or create one: see '
                 'docs/data.md.'
             )
         files = {
@@ -197,7 +197,8 @@ class RefSRDataset(BaseDataset):
                     )
         if not stems:
             raise ValueError(
-                f'{folder} has no sample: no stem is in all of lr, hr and ref.'
+                f'{folder} has no samples: no stem is in all of lr, hr and '
+                'ref.'
             )
         return sorted(stems)
 
@@ -210,7 +211,7 @@ def _list(
         if optional:
             return {}
         raise FileNotFoundError(
-            f'There is no folder {folder}; a split needs lr, hr and ref.'
+            f'There is no folder {folder}: a split needs lr, hr and ref.'
         )
     files = {}
     with os.scandir(folder) as entries:
@@ -248,7 +249,7 @@ def _damaged(sample: dict[str, Any]) -> list[str]:
 def _refuse_missing(folder: Path, stems: Collection[str]) -> None:
     if stems:
         raise FileNotFoundError(
-            f'{folder} lacks {len(stems)} images of the manifest: '
+            f'{folder} lacks {len(stems)} images listed in the manifest: '
             f'{_some(sorted(stems))}. Write the data set again.'
         )
 
@@ -267,8 +268,8 @@ def _with_wrong_references(
         runs.setdefault(sample['run'], []).append(sample)
     if len(runs) < 2:
         raise ValueError(
-            "reference='wrong' needs at least two runs in the split, there "
-            f'is only {next(iter(runs))!r}.'
+            "reference='wrong' needs at least two runs in the split, but "
+            f'there is only {next(iter(runs))!r}.'
         )
     names = sorted(runs)
     paired = []

@@ -87,15 +87,15 @@ class SewerMLDataset(MultiLabelDataset):
             )
             if self.missing == 'error':
                 raise FileNotFoundError(
-                    f"{text} Set data_prefix, or missing='skip' to use those "
-                    'that are there.'
+                    f"{text} Set data_prefix, or use missing='skip' to use "
+                    'only existing images.'
                 )
-            print_log(f'{text} They are left out.', 'current', logging.WARNING)
+            print_log(f'{text} They are skipped.', 'current', logging.WARNING)
             for name in lost:
                 del labels[name]
         if not labels:
             raise ValueError(
-                f'{self.ann_file} leaves no image to use in {self.img_prefix}.'
+                f'{self.ann_file} lists no usable image in {self.img_prefix}.'
             )
         return [
             {

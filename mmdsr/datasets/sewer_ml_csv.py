@@ -102,8 +102,8 @@ def read_rows(path: str | Path) -> Iterator[dict[str, str]]:
                     raise ValueError(f'{where}: too few or too many values.')
                 if not name or name in seen:
                     raise ValueError(
-                        f'{where}: the file name {name!r} is empty or given '
-                        'before.'
+                        f'{where}: the file name {name!r} is empty or a '
+                        'duplicate.'
                     )
                 seen.add(name)
                 for column in labels:
@@ -114,7 +114,7 @@ def read_rows(path: str | Path) -> Iterator[dict[str, str]]:
                         )
                 yield row
         except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f'{path} is no CSV text: {error}.') from error
+            raise ValueError(f'{path} is not a CSV file: {error}.') from error
 
 
 def write_rows(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:

@@ -54,7 +54,7 @@ def cached(name: str, make: Callable[[], bytes]) -> Path:
     except OSError as error:
         raise OSError(
             f'The converted model cannot be kept in {path.parent} '
-            f'({error.strerror}): set {VARIABLE} to a folder that can be '
-            "written, or use backend='torch'."
+            f'({error.strerror}): set {VARIABLE} to a writable folder, or use '
+            "backend='torch'."
         ) from error
     return path

@@ -51,7 +51,7 @@ def read(root: Path) -> Iterator[Sample]:
     names = sorted(manifest['splits'].get('train', ())) if manifest else ()
     if not names:
         raise ValueError(
-            f'{root} is no data set with a training split: make one with '
+            f'{root} is not a data set with a training split: create one with '
             '"mmdsr simulate" or leave out --samples.'
         )
     for name in names[:: -(-len(names) // _MOST)]:

@@ -100,15 +100,15 @@ def make_engine(
     if backend != 'torch':
         if not isinstance(network, (RefSRNet, DSRNetX)):
             raise ValueError(
-                f'{type(network).__name__} runs in torch only: use backend='
-                "'torch'."
+                f'{type(network).__name__} runs only in torch: use '
+                "backend='torch'."
             )
         return Engine(network, backend, precision, threads)
     if precision not in TORCH_PRECISIONS:
         raise ValueError(
-            f"precision={precision!r} does not exist in backend='torch': use "
-            f'one of {TORCH_PRECISIONS}, or install ONNX Runtime or OpenVINO '
-            "(pip install 'mmdsr[onnx]' or 'mmdsr[openvino]')."
+            f"precision={precision!r} is not available with backend='torch': "
+            f'use one of {TORCH_PRECISIONS}, or install ONNX Runtime or '
+            "OpenVINO (pip install 'mmdsr[onnx]' or 'mmdsr[openvino]')."
         )
     return network
 
@@ -207,8 +207,8 @@ class Engine:
     ) -> None:
         if precision not in PRECISIONS:
             raise ValueError(
-                f'precision={precision!r} does not exist in {backend}: use '
-                f'one of {PRECISIONS}.'
+                f'precision={precision!r} is not available with {backend}: '
+                f'use one of {PRECISIONS}.'
             )
         for module in _NEEDS[backend]:
             require('onnx' if 'onnx' in module else module, module)
@@ -240,8 +240,8 @@ class Engine:
         """
         if torch.device(device).type != 'cpu':
             raise ValueError(
-                f"backend={self.backend!r} computes on the CPU: use 'torch' "
-                f'for {device}.'
+                f"backend={self.backend!r} runs on the CPU: use 'torch' for "
+                f'{device}.'
             )
         return self
 

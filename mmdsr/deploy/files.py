@@ -62,8 +62,8 @@ def export(
         path = folder / f'{name}{suffix}'
         if path.exists() and not overwrite:
             raise FileExistsError(
-                f'{path} exists already: choose another --out, or --overwrite '
-                'it.'
+                f'{path} already exists: choose another --out, or pass '
+                '--overwrite.'
             )
         plan[path] = alone
     return {

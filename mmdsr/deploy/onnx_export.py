@@ -66,7 +66,8 @@ def make_graph(network: nn.Module, alone: bool = False) -> nn.Module:
     name = type(network).__name__
     if alone and not has_alone(network):
         raise ValueError(
-            f'{name} always takes a reference: leave out the model without.'
+            f'{name} always uses a reference: do not export the model without '
+            'one.'
         )
     if isinstance(network, DSRNetX):
         if alone:
@@ -80,8 +81,8 @@ def make_graph(network: nn.Module, alone: bool = False) -> nn.Module:
         ):
             return GraphX(network)
         raise ValueError(
-            f'This {name} has no FlowNet without depth as its aligner: '
-            'export one that has, or the model without a reference.'
+            f'This {name} has an aligner other than a FlowNet without depth: '
+            'export a network with one, or the model without a reference.'
         )
     if isinstance(network, DSRNet):
         if network.depth_net is not None and network.dmm.drimm.dilations == (
@@ -89,8 +90,8 @@ def make_graph(network: nn.Module, alone: bool = False) -> nn.Module:
         ):
             return GraphDSR(network)
         raise ValueError(
-            f'This {name} takes depth maps, or searches with other dilations '
-            "than 1: export one of variant='paper'."
+            f'This {name} takes depth maps, or searches with dilations other '
+            "than 1: export a network with variant='paper'."
         )
     raise ValueError(f'{name} cannot be exported: use a DSRNetX or a DSRNet.')
 

@@ -58,7 +58,7 @@ class DepthProvider(ABC):
             or image.shape[2] != 3
             or not image.size
         ):
-            raise ValueError('A frame must be (H, W, 3) uint8, RGB.')
+            raise ValueError('A frame must be an RGB uint8 array (H, W, 3).')
         return self._predict(image, path)
 
     @abstractmethod

@@ -32,7 +32,7 @@ def build_provider(name: str, **options: object) -> DepthProvider:
     """
     if name not in PROVIDERS:
         raise ValueError(
-            f'There is no depth provider {name!r}; there are '
+            f'There is no depth provider {name!r}: choose one of '
             f'{", ".join(PROVIDERS)}.'
         )
     known = inspect.signature(PROVIDERS[name]).parameters
@@ -40,7 +40,7 @@ def build_provider(name: str, **options: object) -> DepthProvider:
     if unknown:
         raise ValueError(
             f'The depth provider {name!r} has no option '
-            f'{", ".join(unknown)}; it has {", ".join(known)}.'
+            f'{", ".join(unknown)}: it has {", ".join(known)}.'
         )
     missing = [
         option

@@ -61,8 +61,10 @@ def dataset_depth(
     job = FolderJob(
         root / _PARTIAL,
         settings,
-        remedy='it is left over from an interrupted run; repeat that run, '
-        'delete the folder, or ask for overwriting',
+        remedy=(
+            'it is left over from an interrupted run; repeat that run, '
+            'delete the folder, or allow overwriting (--overwrite)'
+        ),
     )
     images = _jobs(root, manifest)
     report = Report(total=len(images))
@@ -128,7 +130,7 @@ def _jobs(root: Path, manifest: dict[str, Any] | None) -> dict[Path, Path]:
                     jobs[Path(split, key, f'{stem}.png')] = path
     if not jobs:
         raise FileNotFoundError(
-            f'{root} is no data set: there is no image in train/hr, '
+            f'{root} is not a data set: there is no image in train/hr, '
             'train/ref, test/hr or test/ref.'
         )
     return jobs
@@ -154,8 +156,8 @@ def _check_there(root: Path, overwrite: bool) -> None:
     ]
     if there and not overwrite:
         raise FileExistsError(
-            f'{root} has depth already ({", ".join(there)}); ask for '
-            'overwriting to replace it.'
+            f'{root} already has depth ({", ".join(there)}): allow '
+            'overwriting (--overwrite) to replace it.'
         )
 
 

@@ -111,7 +111,7 @@ def dataset_cases(
     ]
     if not pairs:
         raise FileNotFoundError(
-            f'{folder} holds no image in hr with a map in depth_lr.'
+            f'{folder} contains no image in hr with a map in depth_lr.'
         )
     take = min(max_samples or len(pairs), len(pairs))
     for i in range(take):
@@ -160,14 +160,16 @@ def evaluate(
     """
     options = dict(options or {})
     if use_camera and name != 'pipe':
-        raise ValueError("Only 'pipe' can be given the camera of each frame.")
+        raise ValueError(
+            "Only the provider 'pipe' can use the camera of each frame."
+        )
     fixed = None if use_camera else build_provider(name, **options)
     table: dict[str, list[dict[str, float] | None]] = {}
     for case in cases:
         provider = fixed
         if provider is None:
             if case.camera is None:
-                raise ValueError('The camera of these frames is not known.')
+                raise ValueError('The camera of these frames is unknown.')
             radius, hfov = case.camera
             provider = build_provider(
                 name, **{**options, 'radius': radius, 'hfov': hfov}
@@ -217,7 +219,7 @@ def _fit(depth: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Reduce a map to a shape, a whole part of its own."""
     scale = round(depth.shape[0] / shape[0])
     if (shape[0] * scale, shape[1] * scale) != depth.shape:
-        raise ValueError(f'{depth.shape} is no multiple of {shape}.')
+        raise ValueError(f'{depth.shape} is not a multiple of {shape}.')
     return depth if scale == 1 else downscale_depth(depth, scale)
 
 

@@ -57,8 +57,9 @@ class FileDepth(DepthProvider):
             attach_depth([Run('', [frame])], root, self.folder)
         except FileNotFoundError as error:
             raise ValueError(
-                f'no depth map of {frame.path.name} in {self.folder}; it '
-                'must lie like the frame and have its name, with .png or .npy'
+                f'no depth map of {frame.path.name} in {self.folder}; it must '
+                'have the folder and name of the frame, with the suffix .png '
+                'or .npy'
             ) from error
         assert frame.depth_path is not None, 'no map and no error'
         depth = read_depth(frame.depth_path, self.unit)

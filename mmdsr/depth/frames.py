@@ -108,7 +108,7 @@ def frames_depth(
     frames, out = Path(frames), Path(out)
     if out.resolve().is_relative_to(frames.resolve()):
         raise ValueError(
-            f'{out} lies in the folder of the frames; choose another place.'
+            f'{out} is inside the folder of the frames: choose another folder.'
         )
     show = progress or (lambda items, text, total: items)
     jobs = {

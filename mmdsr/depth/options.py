@@ -24,24 +24,28 @@ def add_provider_options(parser: argparse.ArgumentParser) -> None:
         'transformers: checkpoint, allow-download, output, near, far, device.',
         argument_default=argparse.SUPPRESS,
     )
-    group.add_argument('--radius', type=float, help='of the pipe, meters')
     group.add_argument(
-        '--hfov', type=float, help='horizontal field of view, degrees'
+        '--radius', type=float, help=('radius of the pipe in meters')
     )
-    group.add_argument('--far', type=float, help='largest depth, meters')
     group.add_argument(
-        '--water', choices=('auto', 'none'), help='look for water or not'
+        '--hfov', type=float, help='horizontal field of view in degrees'
+    )
+    group.add_argument('--far', type=float, help='largest depth in meters')
+    group.add_argument(
+        '--water', choices=('auto', 'none'), help='whether to look for water'
     )
     group.add_argument(
         '--folder',
-        help='maps (16-bit PNG or .npy) that lie and are named like the '
-        'images',
+        help=(
+            'maps (16-bit PNG or .npy) with the folders and names of the '
+            'images'
+        ),
     )
     group.add_argument(
         '--unit', type=float, help='meters per step of a 16-bit PNG'
     )
     group.add_argument(
-        '--kind', choices=('metric', 'relative'), help='what the maps hold'
+        '--kind', choices=('metric', 'relative'), help='content of the maps'
     )
     group.add_argument(
         '--checkpoint', help='folder of a depth-estimation checkpoint'
@@ -49,17 +53,19 @@ def add_provider_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--allow-download',
         action='store_true',
-        help='fetch the checkpoint if it is not here',
+        help='download the checkpoint if it does not exist',
     )
     group.add_argument(
         '--output',
         choices=('auto', 'inverse', 'metric'),
-        help='what the network gives',
+        help='output of the network',
     )
     group.add_argument(
         '--near',
         type=float,
-        help='meters given to the nearest surface where the network gives '
-        'inverse depth',
+        help=(
+            'depth of the nearest surface in meters if the network returns '
+            'inverse depth'
+        ),
     )
     group.add_argument('--device', help='such as cpu or cuda')

@@ -120,10 +120,10 @@ class PipeDepth(DepthProvider):
             raise ValueError(f'radius must be > 0, not {radius}.')
         if not 0 < self.hfov < 180:
             raise ValueError(
-                f'hfov must lie between 0 and 180 degrees, not {hfov}.'
+                f'hfov must be between 0 and 180 degrees, not {hfov}.'
             )
         if not self.radius < far < float('inf'):
-            raise ValueError(f'far must be beyond the radius, not {far}.')
+            raise ValueError(f'far must be larger than the radius, not {far}.')
         if water not in WATER:
             raise ValueError(f'water must be one of {WATER}, not {water!r}.')
 

@@ -83,7 +83,8 @@ class TransformersDepth(DepthProvider):
             )
         if not 0 < near < far < float('inf'):
             raise ValueError(
-                f'near and far must be 0 < near < far, not {near} and {far}.'
+                f'near and far must satisfy 0 < near < far, not {near} and '
+                f'{far}.'
             )
         self.checkpoint = str(checkpoint)
         if not allow_download:
@@ -116,7 +117,8 @@ class TransformersDepth(DepthProvider):
             depth = from_inverse(values, self.near, self.far)
         else:
             depth = np.where(values > 0, np.minimum(values, self.far), np.nan)
-        problem = '' if np.isfinite(depth).any() else 'the network saw nothing'
+        found_any = np.isfinite(depth).any()
+        problem = '' if found_any else 'the network returned no depth'
         return DepthMap(
             depth.astype(np.float32), self.kind, float(not problem), problem
         )
@@ -139,7 +141,7 @@ def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise FileNotFoundError(
             f'There is no folder {folder}. Give a folder with a '
-            'depth-estimation checkpoint, or ask for a download '
+            'depth-estimation checkpoint, or allow a download '
             '(--allow-download).'
         )
     missing = [name for name in _FILES if not (folder / name).is_file()]
@@ -147,7 +149,7 @@ def _check_folder(folder: Path) -> None:
         missing.append('the weights (model.safetensors)')
     if missing:
         raise FileNotFoundError(
-            f'{folder} is no complete checkpoint: {", ".join(missing)} '
+            f'{folder} is not a complete checkpoint: {", ".join(missing)} '
             'missing. Copy the whole repository of the model.'
         )
 
@@ -175,9 +177,9 @@ def _load(
         hint = ''
         if allow_download and not Path(checkpoint).is_dir():
             hint = (
-                f' Without a connection, copy https://huggingface.co/'
-                f'{checkpoint} to a folder elsewhere and give that folder '
-                'instead of the name.'
+                ' Without a connection, copy '
+                f'https://huggingface.co/{checkpoint} to a folder on another '
+                'machine and give that folder instead of the name.'
             )
         raise ValueError(
             f'{checkpoint} cannot be loaded as a depth-estimation '
@@ -187,7 +189,7 @@ def _load(
         raise ValueError(
             f'{checkpoint} lacks weights of the model: '
             f'{", ".join(list(report["missing_keys"])[:3])}, ...; without '
-            'them the depth would be random. Copy the whole repository.'
+            'them, the depth would be random. Copy the whole repository.'
         )
     # ZoeDepth pads its input, which would have to be cut off again.
     if hasattr(processor, 'do_pad') and model.config.model_type == 'zoedepth':
@@ -208,7 +210,7 @@ def _output_of(config: 'PretrainedConfig') -> str:
         kind = _OF_MODEL.get(config.model_type)
     if kind is None:
         raise ValueError(
-            f'It is not known what a {config.model_type!r} model gives; say '
+            f'The output of a {config.model_type!r} model is unknown: set '
             "output='inverse' or output='metric' (--output)."
         )
     return 'metric' if kind == 'metric' else 'inverse'

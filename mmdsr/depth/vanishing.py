@@ -81,7 +81,7 @@ def find_vanishing_point(image: np.ndarray) -> VanishingPoint:
         return give_up(0.0, 'the frame has no structure')
     start, confidence = _search(luma, edges)
     if confidence < LEAST_CONFIDENCE:
-        return give_up(confidence, 'the frame shows no pipe to look down')
+        return give_up(confidence, 'the frame does not look down a pipe')
     point, ring = _refine(edges, start, luma.shape)
     scale = np.array([width, height]) / luma.shape[::-1]
     x, y = (point + 0.5) * scale

@@ -40,17 +40,20 @@ FORKS = {
     'onedl-mmsegmentation': ('mmsegmentation', ONEDL),
     'onedl-mmpretrain': ('mmpretrain', ONEDL),
 }
-MMCV_BUILD = 'Without a ready wheel it is built, 23 minutes on 2 cores.'
+MMCV_BUILD = (
+    'Without a prebuilt wheel it is compiled, which takes 23 minutes on 2 '
+    'cores.'
+)
 # Why a version outside the lane does not work, by package.
 REASONS = {
     'numpy': 'mmagic uses np.bool8, which NumPy 2 removed.',
-    'setuptools': 'From 81 on pkg_resources warns, then is gone; building '
-    'mmcv and running mmengine need it.',
+    'setuptools': 'From version 81, pkg_resources warns and is later '
+    'removed; building mmcv and running mmengine need it.',
     'diffusers': 'mmagic imports diffusers.models.unet_2d_condition, which '
-    '0.29 removed; 0.25 to 0.27 break it too.',
+    '0.29 removed; 0.25 to 0.27 also break it.',
     'huggingface-hub': 'diffusers up to 0.28 imports cached_download, which '
     '0.26 removed.',
-    'transformers': 'From 4.49 on it needs a huggingface_hub that this '
+    'transformers': 'From version 4.49, it needs a huggingface_hub that this '
     'diffusers cannot use.',
     'mmcv': 'mmagic, mmdet and mmseg refuse 2.2 and later. ' + MMCV_BUILD,
 }
@@ -137,11 +140,11 @@ def check_package(name: str, lane: Lane, hosted: bool = True) -> Finding:
     own = lane.core.get(name)
     open_ = name in OPEN or not hosted
     if own and open_ and satisfies(version, own):
-        message = 'Not the release that all tests run with; it should work.'
+        message = 'Not the release used in the tests; it should work.'
         if hosted:
             message += ' mmcv must have been built against this torch.'
         return Finding(name, version, wanted, WARN, message, fix)
-    message = REASONS.get(name, 'Not the release of the lane.')
+    message = REASONS.get(name, 'Not the version of the lane.')
     if read_version(version) < bound(spec):
         message = 'Older than the lane.'
     if own and open_:

@@ -25,15 +25,15 @@ def main(
 
     parser = argparse.ArgumentParser(
         prog=prog,
-        description='Check the environment against the version lane; exit '
-        'code 0 only when it is whole.',
+        description='Check the environment against the version lane; the exit '
+        'code is 0 only if it matches.',
     )
     parser.add_argument(
         '--for',
         dest='part',
         default='all',
         choices=[*HOSTS, 'all'],
-        help='the part of mmdsr that is to work here (default: all)',
+        help='the part of mmdsr that should work (default: all)',
     )
     args = parser.parse_args(argv)
     parts = list(HOSTS) if args.part == 'all' else [args.part]

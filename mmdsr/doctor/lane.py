@@ -97,7 +97,7 @@ def find_requirements() -> Path:
         if (folder / 'constraints.txt').is_file():
             return folder
     raise FileNotFoundError(
-        'requirements/constraints.txt is neither beside nor inside the '
+        'requirements/constraints.txt is missing, both beside and inside the '
         'package: reinstall mmdsr.'
     )
 

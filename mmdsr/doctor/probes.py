@@ -84,7 +84,7 @@ def check_cv2(lane: Lane, probe: Callable[[str], str] = run_probe) -> Finding:
     error = probe(PROBES['cv2'])
     message = error
     if 'libGL' in error:
-        message = f'{error}. The headless build does without libGL.'
+        message = f'{error}. The headless build does not need libGL.'
     fix = install_command(lane, 'opencv-python-headless')
     return judge('import cv2', error, message, fix)
 

@@ -93,10 +93,11 @@ def report(findings: list[Finding]) -> int:
         print(f'\n{head} (lane: {item.wanted}). {item.message}')
         print(f'  {item.fix}')
     if not faults:
-        print('The lane is whole.')
+        print('The environment matches the lane.')
         return 0
     print(
-        f'\nThe lane is not whole: {len(faults)} of {len(findings)} lines '
-        'need attention. Run the commands above in their order.'
+        f'\nThe environment does not match the lane: {len(faults)} of '
+        f'{len(findings)} lines need attention. Run the commands above in '
+        'this order.'
     )
     return 1

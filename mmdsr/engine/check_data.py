@@ -45,8 +45,8 @@ def check_data(cfg: Config, loaders: Sequence[str]) -> None:
             path = metric.get('ann_file')
             if _is_local(path, metric) and not Path(path).is_file():
                 raise UsageError(
-                    f'The file with annotations {path} ({option}) does not '
-                    f'exist: set --cfg-options {option}.ann_file=FILE.'
+                    f'The annotation file {path} ({option}) does not exist: '
+                    f'set --cfg-options {option}.ann_file=FILE.'
                 )
 
 
@@ -115,8 +115,8 @@ def _check_dataset(name: str, dataset: Mapping[str, Any], loader: str) -> None:
     path = dataset.get('ann_file')
     if _is_local(path, dataset) and not Path(root, path).exists():
         raise UsageError(
-            f'The file with annotations {Path(root, path)} ({loader}) does '
-            f'not exist: set --cfg-options {name}.ann_file=FILE.'
+            f'The annotation file {Path(root, path)} ({loader}) does not '
+            f'exist: set --cfg-options {name}.ann_file=FILE.'
         )
     prefix = dataset.get('data_prefix')
     prefixes = prefix if isinstance(prefix, Mapping) else {'': prefix}
@@ -143,7 +143,7 @@ def _how_to_make(root: Path | str, kind: str) -> str:
     name = Path(root).name
     tool = f'"python tools/dataset_converters/make_sewersim.py {root}'
     if name in _SIMULATED:
-        return f'make it with {tool} --name {name} --subset mini", or '
+        return f'create it with {tool} --name {name} --subset mini", or '
     if kind == 'RefSRDataset':
-        return f'make it with "make data" or {tool}", or '
+        return f'create it with "make data" or {tool}", or '
     return ''

@@ -138,7 +138,7 @@ def _check_crop(
         ref = sizes[sample['ref_path']]
         if crop.get('ref', 'same') == 'same' and ref != large:
             raise ValueError(
-                f'{sample["ref_path"]} is {_shown(ref)}, its image '
+                f'{sample["ref_path"]} is {_shown(ref)}, but its image is '
                 f"{_shown(large)}: use ref='whole' in PairedRefCrop and "
                 f'batch_size=1, or {_REMEDY}.'
             )
@@ -162,22 +162,23 @@ def _check_batch(
         for sample in samples:
             if sizes[sample[key]] != common:
                 raise ValueError(
-                    f'{sample[key]} is {_shown(sizes[sample[key]])}, others '
-                    f'are {_shown(common)}; a batch of {batch_size} needs '
-                    'one size: set batch_size=1, cut windows with '
+                    f'{sample[key]} is {_shown(sizes[sample[key]])}, but '
+                    f'others are {_shown(common)}; a batch of {batch_size} '
+                    'needs one size: set batch_size=1, cut windows with '
                     f"PairedRefCrop (ref='same'), or {_REMEDY}."
                 )
         if transposes and common[0] != common[1]:
             raise ValueError(
                 f'{samples[0][key]} is {_shown(common)}: a batch of '
-                f'{batch_size} needs squares, as RandomTransposeHW turns '
-                'some of them: set batch_size=1, cut square windows with '
-                "PairedRefCrop (ref='same'), or leave RandomTransposeHW out."
+                f'{batch_size} needs square images, because RandomTransposeHW '
+                'transposes some of them: set batch_size=1, cut square '
+                "windows with PairedRefCrop (ref='same'), or remove "
+                'RandomTransposeHW.'
             )
     if crop is not None and transposes and len(set(crop['lr_size'])) > 1:
         height, width = crop['lr_size']
         raise ValueError(
             f'The window {width}x{height} (lr_size of PairedRefCrop) must be '
-            f'square for a batch of {batch_size}, as RandomTransposeHW turns '
-            'some of them.'
+            f'square for a batch of {batch_size}, because RandomTransposeHW '
+            'transposes some of its samples.'
         )

@@ -168,7 +168,7 @@ def start_distributed(cfg: Config) -> None:
     ]
     if missing:
         raise UsageError(
-            f'--launcher pytorch: {", ".join(missing)} not set; start with '
+            f'--launcher pytorch: {", ".join(missing)} not set: start with '
             'tools/dist_train.sh or torchrun.'
         )
     if not is_distributed():
@@ -232,8 +232,8 @@ def enable_tta(cfg: Config) -> None:
     ]
     if missing:
         raise UsageError(
-            f'--tta needs {" and ".join(missing)} in the config: see the test '
-            'page of the host.'
+            f'--tta needs {" and ".join(missing)} in the config: see the '
+            "host's documentation on testing."
         )
     dataset = cfg.test_dataloader.dataset
     while 'pipeline' not in dataset and isinstance(

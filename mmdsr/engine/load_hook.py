@@ -80,9 +80,9 @@ class CheckStartHook(Hook):
         ]
         if wrong:
             raise CheckpointError(
-                f'{self.source} is not a checkpoint of a training, which '
+                f'{self.source} is not a training checkpoint, which '
                 f'--resume needs: it lacks {", ".join(wrong)}. To start from '
-                'its weights use --cfg-options load_from=FILE.'
+                'its weights, use --cfg-options load_from=FILE.'
             )
 
     def _check_weights(
@@ -114,7 +114,7 @@ class CheckStartHook(Hook):
         if fitting < len(own) or unexpected:
             print_log(
                 f'{self.source}: {fitting} of {len(own)} keys of the model '
-                f'fit; {len(missing)} are missing, {len(shapes)} of another '
-                f'shape, {len(unexpected)} unexpected.',
+                f'fit; {len(missing)} are missing, {len(shapes)} have another '
+                f'shape, and {len(unexpected)} are unexpected.',
                 'current',
             )

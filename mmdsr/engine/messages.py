@@ -61,8 +61,8 @@ def usage_errors(work_dir: Path | str) -> Iterator[None]:
         raise UsageError(one_line(error)) from error
     except torch.cuda.OutOfMemoryError as error:
         raise UsageError(
-            'The device is out of memory: lower batch_size or '
-            'the size of the images.'
+            'The device is out of memory: reduce batch_size or the size of '
+            'the images.'
         ) from error
     except (ValueError, OSError) as error:
         where = _note(work_dir)
@@ -71,8 +71,8 @@ def usage_errors(work_dir: Path | str) -> Iterator[None]:
         if not _KILLED.search(str(error)):
             raise
         raise UsageError(
-            'A process that loads data was killed, perhaps for lack of '
-            f'memory: lower num_workers or batch_size{_note(work_dir)}'
+            'A data loading process was killed, perhaps for lack of memory: '
+            f'reduce num_workers or batch_size{_note(work_dir)}'
         ) from error
 
 

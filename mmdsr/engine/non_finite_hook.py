@@ -130,9 +130,8 @@ def _check(runner: Runner) -> None:
     )
     if broken:
         raise DivergedError(
-            f'Weights are not finite at {_place(runner)}: '
-            f'{describe(broken)}. No checkpoint of them was written. '
-            f'{_advice(runner)}'
+            f'Weights are not finite at {_place(runner)}: {describe(broken)}. '
+            f'They were not saved to a checkpoint. {_advice(runner)}'
         )
 
 
@@ -161,5 +160,6 @@ def _advice(runner: Runner) -> str:
     )
     return (
         f'{kept} Try a lower learning rate (optim_wrapper.optimizer.lr), a '
-        'longer warm-up, optim_wrapper.clip_grad.max_norm=1, or no --amp.'
+        'longer warm-up, optim_wrapper.clip_grad.max_norm=1, or training '
+        'without --amp.'
     )

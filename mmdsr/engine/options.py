@@ -89,7 +89,7 @@ def merge_options(
         cfg.merge_from_dict(read_options(options, cfg))
     except (KeyError, TypeError, IndexError, AssertionError) as error:
         raise UsageError(
-            f'--cfg-options do not fit the config {source}: {error}'
+            f'--cfg-options does not fit the config {source}: {error}'
         ) from error
 
 

@@ -43,10 +43,9 @@ def add_input_argument(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--input',
         choices=INPUTS,
-        help="picture that the network of a host's config on HR images sees: "
-        'the image reduced by 4 and enlarged bilinearly (lr), bicubically, '
-        'or by the network that "sr" of the config names (default: the '
-        'config as it is)',
+        help="input of the network, for a host's config on HR images: the "
+        'image reduced by 4 and enlarged bilinearly (lr), bicubically, or by '
+        'the network in "sr" of the config (default: the unchanged config)',
     )
 
 
@@ -71,7 +70,7 @@ def enable_sr(
     """
     if picture not in INPUTS:
         raise UsageError(
-            f'There is no input {picture!r}: choose one of '
+            f'The input {picture!r} does not exist: choose one of '
             f'{", ".join(INPUTS)}.'
         )
     preprocessor = find_preprocessor(cfg)
@@ -83,8 +82,8 @@ def enable_sr(
         sr = sr or cfg.get('sr')
     if not sr:
         raise UsageError(
-            'The super-resolution is not set: use "--cfg-options sr.weights='
-            'dsrnet_x_nano", or sr=dict(...) at the top of '
+            'The super-resolution network is not set: use "--cfg-options '
+            'sr.weights=dsrnet_x_nano", or sr=dict(...) at the top of '
             f'{cfg.filename}.'
         )
     own = _PREPROCESSORS[cfg.default_scope][1]
@@ -93,7 +92,7 @@ def enable_sr(
         if cfg.get(loader) and not _reduce(cfg[loader].get('dataset')):
             raise UsageError(
                 f'{cfg.filename}: no pipeline of {loader} ends with Pack..., '
-                'before which the images would be reduced.'
+                'so there is no place to reduce the images.'
             )
     if cfg.get('tta_pipeline'):
         # Each list holds alternatives; the last one packs.
@@ -137,9 +136,9 @@ def find_preprocessor(cfg: Config) -> ConfigDict:
     kind = found.get('type', _PREPROCESSORS[scope][0])
     if kind.split('.')[-1] != _PREPROCESSORS[scope][0]:
         raise UsageError(
-            f'{cfg.filename}: there is no super-resolution for the '
-            f'data preprocessor {kind}; docs/preprocessing.md says how to '
-            'make one ("Another host").'
+            f'{cfg.filename}: there is no super-resolution for the data '
+            f'preprocessor {kind}; see "Another host" in '
+            'docs/preprocessing.md to write one.'
         )
     return found
 

@@ -38,8 +38,8 @@ def refuse_used(work_dir: Path | str) -> None:
     found = checkpoints(work_dir)
     if found:
         raise UsageError(
-            f'{work_dir} already holds a training ({found[-1].name}): '
-            'continue it with --resume, choose another --work-dir, or remove '
+            f'{work_dir} already contains a training run ({found[-1].name}): '
+            'resume it with --resume, choose another --work-dir, or remove '
             'the folder.'
         )
 
@@ -125,8 +125,8 @@ def hold(work_dir: Path | str) -> Iterator[None]:
         file = _lock(Path(work_dir, LOCK))
     except OSError as error:
         raise UsageError(
-            f'{work_dir} cannot be written ({error.strerror}): choose '
-            'another --work-dir.'
+            f'{work_dir} is not writable ({error.strerror}): choose another '
+            '--work-dir.'
         ) from error
     try:
         yield
@@ -149,8 +149,8 @@ def _lock(path: Path) -> TextIO:
             owner = file.read().strip() or 'unknown'
             file.close()
             raise UsageError(
-                f'Another training ({owner}) writes to {path.parent}: wait '
-                'for it, or choose another --work-dir.'
+                f'Another training run ({owner}) is writing to {path.parent}: '
+                'wait for it, or choose another --work-dir.'
             ) from error
         # The file may have been removed between opening and locking.
         if path.exists() and os.path.samestat(

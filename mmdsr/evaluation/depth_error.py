@@ -83,9 +83,8 @@ class DepthError(SampleMetric):
             found = sample['output'].get('pred_depth')
             if 'depth_lr' not in sample:
                 raise KeyError(
-                    'DepthError needs the true depth: put mmdsr.LoadDepth '
-                    "in the pipeline and 'depth_lr' in data_keys of "
-                    'PackInputs.'
+                    'DepthError needs the true depth: add mmdsr.LoadDepth to '
+                    "the pipeline and 'depth_lr' to data_keys of PackInputs."
                 )
             if found is None:
                 raise KeyError(

@@ -33,7 +33,8 @@ def match_errors(
     shown = np.asarray(visible).reshape(truth.shape[-2:]) > 0
     if flow.shape != truth.shape:
         raise ValueError(
-            f'The flow has shape {flow.shape}, the truth {truth.shape}.'
+            f'The flow has shape {flow.shape}, but the truth has '
+            f'{truth.shape}.'
         )
     return np.hypot(*(flow - truth))[shown].astype(np.float32)
 
@@ -101,9 +102,9 @@ class MatchAccuracy(SampleMetric):
             found = sample['output'].get('pred_flow')
             if 'flow' not in sample or 'visible' not in sample:
                 raise KeyError(
-                    'MatchAccuracy needs the true flow: put mmdsr.LoadFlow '
-                    "in the pipeline and 'flow' and 'visible' in "
-                    'data_keys of PackInputs.'
+                    'MatchAccuracy needs the true flow: add mmdsr.LoadFlow '
+                    "to the pipeline and 'flow' and 'visible' to data_keys "
+                    'of PackInputs.'
                 )
             if not (sample['visible'] > 0).any():
                 # As without a reference, where there is no flow to find.

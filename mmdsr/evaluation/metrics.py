@@ -84,7 +84,7 @@ class SampleMetric(BaseMetric):
                 f'{self.name}.evaluate needs the size of the data set.'
             )
         if not self.results:
-            raise ValueError(f'{self.name}: there was no sample to compare.')
+            raise ValueError(f'{self.name}: there was no sample to evaluate.')
         return super().evaluate(size)
 
 

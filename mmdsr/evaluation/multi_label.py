@@ -187,8 +187,8 @@ class SewerMLMetric(BaseMetric):
         codes = self.dataset_meta['classes']
         if len(codes) != truth.shape[1]:
             raise ValueError(
-                f'The model has {truth.shape[1]} classes, the data set '
-                f'{len(codes)}: set num_classes of the head, or label_set.'
+                f'The model has {truth.shape[1]} classes, but the data set '
+                f'has {len(codes)}: set num_classes of the head, or label_set.'
             )
         counted = truth.any(0) | (self.absent == 'zero')
         if not counted.any():
@@ -198,7 +198,7 @@ class SewerMLMetric(BaseMetric):
                 code for code, c in zip(codes, counted, strict=True) if not c
             ]
             MMLogger.get_current_instance().info(
-                'Not in the test data, and not in the means: '
+                'Not in the test data and therefore not in the means: '
                 f'{", ".join(absent)}'
             )
         normal = f1_normal(predicted, truth)

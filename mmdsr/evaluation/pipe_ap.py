@@ -83,8 +83,9 @@ class PipeAPMetric(CocoMetric):
             'instances' not in sample for sample in data_samples
         ):
             raise KeyError(
-                'PipeAPMetric finds no truth in the samples: add "instances" '
-                'to the meta_keys of PackDetInputs, or give it an ann_file.'
+                'PipeAPMetric finds no ground truth in the samples: add '
+                '"instances" to the meta_keys of PackDetInputs, or give it '
+                'an ann_file.'
             )
         super().process(data_batch, data_samples)
 
@@ -115,9 +116,9 @@ class PipeAPMetric(CocoMetric):
             # mmdet numbers the classes in the order of the file.
             if found != classes:
                 raise ValueError(
-                    f'The data set has the classes {classes}, its annotation '
-                    f'file {found}: name the classes in the order of the '
-                    'file in metainfo.'
+                    f'The data set has the classes {classes}, but its '
+                    f'annotation file has {found}: list the classes in '
+                    'metainfo in the order of the file.'
                 )
             files = self.results2json(predictions, prefix)
             boxes = load(files['bbox'])

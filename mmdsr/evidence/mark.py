@@ -30,7 +30,7 @@ def draw_mark(image: np.ndarray, text: str = MARK) -> None:
     if rows > height or columns > width:
         raise ValueError(
             f'{width}x{height} pixels are too few for the mark {text!r}, '
-            f'which takes {columns}x{rows}: leave the mark out'
+            f'which needs {columns}x{rows}: leave the mark out'
         )
     corner = image[height - rows :, width - columns :]
     corner[..., :3] = label[..., None]

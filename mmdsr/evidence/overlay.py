@@ -55,7 +55,7 @@ def draw_confidence(
     )
     if confidence is not None and kind == 'score':
         ends = 'unlike the reference', 'like the reference'
-        said = 'what was taken from the reference is not known'
+        said = 'it is not known what was taken from the reference'
     else:
         ends = 'inferred', 'seen in the reference'
         mask = (seen >= SEEN).astype(np.uint8)

@@ -262,7 +262,9 @@ def from_json(text: str | bytes, name: str, edited: bool = False) -> Record:
         EditedRecordError: If it was changed after it was written.
     """
     if len(text) > _LARGEST:
-        raise EvidenceError(f'{name} is no record of a result: too large.')
+        raise EvidenceError(
+            f'{name} is not a record of a result: it is too large.'
+        )
     try:
         fields = json.loads(
             text, object_pairs_hook=_once, parse_constant=_refuse_constant
@@ -273,18 +275,17 @@ def from_json(text: str | bytes, name: str, edited: bool = False) -> Record:
             f'{name} is no record of a result: {_short(error)}.'
         ) from error
     if not isinstance(fields, dict) or fields.get('format') != FORMAT:
-        raise EvidenceError(f'{name} is no record of a result.')
+        raise EvidenceError(f'{name} is not a record of a result.')
     if fields.get('version') != VERSION:
         raise EvidenceError(
-            f'{name} has version {show(fields.get("version"))} of the '
-            f'record, this program reads {VERSION}: use another version of '
-            'mmdsr.'
+            f'{name} has version {show(fields.get("version"))} of the record, '
+            f'but this program reads {VERSION}: use another version of mmdsr.'
         )
     checksum = fields.pop(_CHECKSUM, None)
     record = _validate(fields, name)
     if checksum != _checksum(fields) and not edited:
         raise EditedRecordError(
-            f'{name} was edited: its checksum does not fit.'
+            f'{name} was edited: its checksum does not match.'
         )
     return record
 
@@ -344,12 +345,12 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Refuse a key that is there twice: readers would differ about it."""
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise ValueError('a key is there twice')
+        raise ValueError('a key occurs twice')
     return fields
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f'{name} is no number')
+    raise ValueError(f'{name} is not a number')
 
 
 def _short(error: BaseException) -> str:

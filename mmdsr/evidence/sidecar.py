@@ -57,9 +57,11 @@ def read_sidecar(path: Path, edited: bool = False) -> Record:
     """
     # A pipe would be waited for.
     if path.exists() and not path.is_file():
-        raise EvidenceError(f'{path.name} is no record of a result: no file.')
+        raise EvidenceError(
+            f'{path.name} is not a record of a result: it is not a file.'
+        )
     if path.stat().st_size > _LARGEST:
         raise EvidenceError(
-            f'{path.name} is no record of a result: too large.'
+            f'{path.name} is not a record of a result: it is too large.'
         )
     return from_json(path.read_bytes(), path.name, edited)

@@ -83,7 +83,7 @@ def verify(result: Path, source: Path | None = None) -> Verdict:
     if not result.is_file():
         if not sidecar_path(result).is_file():
             raise FileNotFoundError(f'There is no result {shown(result)}.')
-        say('the result is missing, its side-car is there')
+        say('the result is missing, but its side-car exists')
         return verdict
     sidecar, edited = _read_sidecar(result, say)
     found = _read_result(result, say)
@@ -92,7 +92,7 @@ def verify(result: Path, source: Path | None = None) -> Verdict:
     if sidecar is not None and own is not None:
         _compare(sidecar, own, say)
     elif sidecar is not None and found is not None:
-        say('its own metadata hold no record that can be read')
+        say('its own metadata contain no readable record')
     # Where the side-car was edited, the file itself is believed.
     trusted = own if edited and own is not None else sidecar or own
     if trusted is None:
@@ -124,7 +124,8 @@ def verify_folder(root: Path, source: Path | None = None) -> Iterator[Verdict]:
     results = _find_results(root)
     if not results:
         raise FileNotFoundError(
-            f'{shown(root)} holds no results ({", ".join(IMAGES + VIDEOS)}).'
+            f'{shown(root)} contains no results '
+            f'({", ".join(IMAGES + VIDEOS)}).'
         )
     for name in results:
         below = source
@@ -208,8 +209,8 @@ def _compare(sidecar: Record, own: Record, say: Callable[[str], None]) -> None:
     if found:
         more = f', and {len(found) - _MOST} more' if found[_MOST:] else ''
         say(
-            'side-car and metadata differ, one of them is of another result '
-            f'or was edited: {"; ".join(found[:_MOST])}{more} (there: '
+            'side-car and metadata differ: one of them belongs to another '
+            f'result or was edited: {"; ".join(found[:_MOST])}{more} (there: '
             'side-car, here: metadata)'
         )
 
@@ -240,7 +241,7 @@ def _check_file(
     if shown(result.name) != output.name:
         say(f'the result was renamed; it was {show(output.name)}')
     if output.file_sha256 is not None and digest(result) != output.file_sha256:
-        say('the file was changed: its SHA-256 is not that of the side-car')
+        say('the file was changed: its SHA-256 is not the one in the side-car')
 
 
 def _check_overlay(
@@ -265,7 +266,7 @@ def _check_source(
         if not path.is_file():
             say(f'there is no source {show(name)} in {shown(source)}')
         elif digest(path) != record.source.sha256:
-            say(f'the source is another one: {shown(real_path(path))}')
+            say(f'the source is a different file: {shown(real_path(path))}')
     except OSError as error:
         say(f'the source cannot be read: {_line(error)}')
 

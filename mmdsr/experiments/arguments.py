@@ -68,7 +68,7 @@ def run_experiment(
     except (UsageError, FileNotFoundError, ValueError) as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
     except KeyboardInterrupt:
-        parser.exit(130, 'Stopped. The same command continues.\n')
+        parser.exit(130, 'Stopped. Repeat the command to resume.\n')
     print(done)
     failed = [run for run in runs if run.error]
     if failed:

@@ -101,8 +101,8 @@ def variants(
         usable = [None]
     if not usable or not references:
         raise ValueError(
-            'Nothing to evaluate: this network needs depth maps, choose '
-            "'given' or 'zero'."
+            'There is nothing to evaluate: this network needs depth maps, so '
+            "choose 'given' or 'zero'."
         )
     if takes_none(generator):
         # Both of these stand for none.
@@ -292,7 +292,7 @@ def evaluate(
         if row.reference == 'several' and not getattr(
             network, 'takes_several_references', False
         ):
-            row.note = 'This network takes one reference.'
+            row.note = 'This network accepts only one reference.'
             continue
         try:
             dataset = open_dataset(

@@ -131,14 +131,14 @@ def measure(network: DSRNetX, samples: Iterable[Any]) -> FlowEvidence:
 def _check(sample: dict[str, Any]) -> None:
     if not sample['visible'].any() and not sample['flow'].any():
         raise ValueError(
-            f'{sample["stem"]} has no true flow: this needs a data set of the '
+            f'{sample["stem"]} has no true flow: use a data set of the '
             'simulator (mmdsr simulate), with depth and poses.'
         )
     for key in ('depth_lr', 'depth_ref'):
         if np.isnan(sample[key]).all():
             raise ValueError(
-                f'{sample["stem"]} has no depth map {key}: this needs a data '
-                'set of the simulator (mmdsr simulate).'
+                f'{sample["stem"]} has no depth map {key}: use a data set of '
+                'the simulator (mmdsr simulate).'
             )
 
 

@@ -59,12 +59,12 @@ _HEADER = ['', 'PSNR-Y', 'SSIM-Y', 'PSNR-RGB', 'gain', 'moving', 'resting']
 _MATCH_HEADER = ['match', *(f'<= {t:g} px' for t in THRESHOLDS), 'median']
 _NOTE = (
     'Gain: PSNR-Y over bicubic on all images, on those of a moving camera, '
-    'and on those of one at rest (the reference as it is, unaligned, is '
-    'closer to the truth than bicubic).'
+    'and on those of one at rest (the unaligned reference is closer to the '
+    'truth than bicubic).'
 )
 _MATCH_NOTE = (
-    'Match: of the LR pixels that the reference shows, how many percent are '
-    'found to a fraction of an LR pixel, and the median error.'
+    'Match: percentage of the LR pixels visible in the reference that are '
+    'found within a distance in LR pixels, and the median error.'
 )
 
 

@@ -127,7 +127,7 @@ def _write_configs(runs: Sequence[TrainingRun], texts: Sequence[str]) -> None:
         config = run.folder / 'config.py'
         if config.is_file() and config.read_text(encoding='utf-8') != text:
             raise UsageError(
-                f'{run.folder} holds a run with another config or budget: '
+                f'{run.folder} contains a run with another config or budget: '
                 'choose another --out, or remove that folder.'
             )
     for run, text in zip(runs, texts, strict=True):

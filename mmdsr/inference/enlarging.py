@@ -190,9 +190,9 @@ def _refuse_others(
     height, width = pair.size
     raise MemoryError(
         f'There is too little memory for {pair.name} of {width}x{height} '
-        'pixels with these settings: leave out tile (--tile) and max_batch '
-        '(--batch-size), so that they are chosen to fit the memory, or lower '
-        'them.'
+        'pixels with these settings: omit tile (--tile) and max_batch '
+        '(--batch-size), so that they are chosen to fit into memory, or '
+        'lower them.'
     ) from error
 
 
@@ -284,9 +284,9 @@ def _checked(result: Tensor, pair: ImagePair) -> Tensor:
     # NaN compares as false.
     if not bool((result.abs() <= _LARGEST).all()):
         raise ResultError(
-            f'The network gives values for {pair.name} that are not colors '
+            f'The network returns values for {pair.name} that are not colors '
             '(not finite, or far too large): its weights are damaged or do '
-            "not fit. Use other weights; with half precision, try 'fp32'."
+            "not fit. Use other weights, or with half precision try 'fp32'."
         )
     return result
 

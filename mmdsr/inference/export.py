@@ -52,7 +52,7 @@ class ExportReport(JobReport):
             )
             self.partial[image] = (
                 f'only the first of its {record.pictures} pictures is '
-                f'enlarged, {others} left out; save them as files of their own'
+                f'enlarged, {others} left out; save them as separate files'
             )
 
 
@@ -162,8 +162,7 @@ def export_folder(
     report = ExportReport(total=len(jobs))
     for path in [] if rank else unknown:
         report.failed[shown(path)] = (
-            f'{path.suffix} is a kind of image that is not read; save it as '
-            'PNG'
+            f'{path.suffix} is an unsupported image format; save it as PNG'
         )
     show = progress or (lambda items, text, total: items)
     _Exporter(writer, device, report).run(show, jobs)
@@ -177,8 +176,8 @@ def _refuse_overlaid(jobs: list[Job]) -> None:
         other = results.get(overlay_path(job.target))
         if other is not None:
             raise ValueError(
-                f'The confidence picture of {job.name} would take the name '
-                f'of the result of {other.name}: rename one of the images.'
+                f'The confidence picture of {job.name} would overwrite the '
+                f'result of {other.name}: rename one of the images.'
             )
 
 
@@ -189,7 +188,7 @@ def _try_device(device: str) -> None:
     # torch raises AssertionError if it was built without CUDA.
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
-            f'The device {device} cannot be used here: {_first_line(error)}'
+            f'The device {device} cannot be used: {_first_line(error)}'
         ) from error
 
 
@@ -230,7 +229,7 @@ class _Exporter:
         if references.policy == 'file' and job.reference is None:
             # A file that is no image is named as that.
             read_picture(job.source)
-            raise ValueError('there is no reference of that name')
+            raise ValueError('there is no reference with that name')
         reference = references.path(_metainfo(job))
         record = self.writer.journal.find(
             job.key, job.source, reference, self.writer.beside(job)

@@ -27,7 +27,8 @@ class ExportTarget(ManifestJob):
             root,
             settings,
             FORMAT,
-            'choose another folder, repeat that call, or ask for overwriting',
+            'choose another folder, repeat that command, or allow '
+            'overwriting (--overwrite)',
         )
 
     def drop(self) -> None:

@@ -62,8 +62,8 @@ def read_image(image: ImageLike) -> Tensor:
     elif isinstance(image, Image.Image):
         if image.mode not in _MODES:
             raise ValueError(
-                f'A Pillow image of mode {image.mode} has an unknown range: '
-                'save it and give the file, or convert it to RGB.'
+                f'A Pillow image of mode {image.mode} has an unknown value '
+                'range: save it and pass the file, or convert it to RGB.'
             )
         rgb = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
     elif isinstance(image, np.ndarray):
@@ -76,7 +76,7 @@ def read_image(image: ImageLike) -> Tensor:
     else:
         raise TypeError(
             'Give a file, a Pillow image or an RGB array, not '
-            f'{type(image).__name__}. Tensors go into the resolver itself: '
+            f'{type(image).__name__}. Pass tensors to the resolver itself: '
             'resolver([tensor]).'
         )
     if not rgb.size:
@@ -158,6 +158,6 @@ def _check_values(image: Tensor, path: str | None) -> None:
         raise ValueError(
             f'{path or "An image"} has the value '
             f'{image[channel, row, column].item()} at row {row}, column '
-            f'{column} of channel {channel} (BGR), which is not {wanted}. '
-            'Mend it or leave the image out.'
+            f'{column} of channel {channel} (BGR), which is not {wanted}. Fix '
+            'it or leave the image out.'
         )

@@ -80,8 +80,8 @@ def _find_images(source: Path, target: Path) -> tuple[list[Path], list[Path]]:
     one, other = real_path(source), real_path(target)
     if one.is_relative_to(other) or other.is_relative_to(one):
         raise ValueError(
-            f'One of {source} and {target} lies in the other: choose another '
-            'folder for the results.'
+            f'One of {source} and {target} is inside the other: choose '
+            'another folder for the results.'
         )
     names: list[Path] = []
     unknown: list[Path] = []
@@ -101,8 +101,8 @@ def _find_images(source: Path, target: Path) -> tuple[list[Path], list[Path]]:
             else ''
         )
         raise FileNotFoundError(
-            f'{source} holds no images ({", ".join(sorted(SUFFIXES))}).'
-            f'{others}'
+            f'{source} contains no images '
+            f'({", ".join(sorted(SUFFIXES))}).{others}'
         )
     return names, unknown
 
@@ -145,9 +145,9 @@ def attach_references(
         job.reference = folders[below.parent].get(below.stem)
     if not any(job.reference for job in jobs):
         raise FileNotFoundError(
-            f'{refs} holds no reference for any image: references must be '
-            'arranged like the images and have the same names, except for '
-            'the suffix.'
+            f'{refs} contains no reference for any image: references must '
+            'have the same folders and names as the images, except for the '
+            'suffix.'
         )
 
 

@@ -89,8 +89,8 @@ class Journal:
             target = self.root / file
             if os.path.lexists(target) and not self._is_own(name, file):
                 raise FileExistsError(
-                    f'{target} was not written by this tool, so it is left '
-                    'alone: move it away to have the image enlarged'
+                    f'{target} was not written by this tool and is therefore '
+                    'kept: move it away to enlarge the image'
                 )
         for record in self._records.get(name, ()):
             files = record.files()

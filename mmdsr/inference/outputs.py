@@ -26,14 +26,13 @@ from mmdsr.io.stamps import Stamp, stamp
 
 #: Why there is no reference, by the policy.
 _WHY_NONE = {
-    'upscaled': 'none was asked for; the image itself, enlarged, stands for '
-    'it',
-    'self': 'none was asked for; the image itself stands for it',
-    'neighbor': 'there is no frame beside it',
+    'upscaled': 'none was requested; the enlarged image itself is used',
+    'self': 'none was requested; the image itself is used',
+    'neighbor': 'there is no neighboring frame',
 }
 _WHY_THIS = {
-    'neighbor': 'the frame beside it',
-    'file': 'the file of that name',
+    'neighbor': 'the neighboring frame',
+    'file': 'the file with that name',
 }
 
 
@@ -83,7 +82,7 @@ def describe_reference(
         return evidence.Reference(name, sha256, _WHY_THIS[policy])
     why = _WHY_NONE.get(policy, '')
     if resolver.interpolation is not None:
-        why = 'an interpolation takes none'
+        why = 'an interpolation uses none'
     return evidence.Reference(None, None, why)
 
 

@@ -67,7 +67,7 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place:
         if not 0 <= number < count:
             raise ValueError(
                 f'{rank}={environment[rank]} and {size}={environment[size]} '
-                f'of {launcher} make no sense: unset them to run a single '
+                f'of {launcher} are not valid: unset them to run a single '
                 'process.'
             )
         return Place(number, count, local, launcher)

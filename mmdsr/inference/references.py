@@ -137,8 +137,8 @@ class References:
             if not self._warned:
                 self._warned = True
                 warnings.warn(
-                    f'{path} has no neighbor: like other lone frames, it '
-                    'is enlarged without a reference.',
+                    f'{path} has no neighbor: like other single frames, it is '
+                    'enlarged without a reference.',
                     stacklevel=2,
                 )
             return None
@@ -252,7 +252,7 @@ def _path(info: Mapping[str, Any], key: str, policy: str) -> Path:
     if not info.get(key):
         raise ValueError(
             f"reference={policy!r} needs {key} in each sample's metainfo: "
-            f"let the data set provide it, and add '{key}' to the meta_keys "
+            f"return it from the data set, and add '{key}' to the meta_keys "
             'of the Pack... transform.'
         )
     return Path(info[key])

@@ -42,7 +42,7 @@ def check_choice(
             f'interpolation, not {", ".join(given) or "none"}.'
         )
     if checkpoint is not None and config is None:
-        raise ValueError('checkpoint goes with config only.')
+        raise ValueError('checkpoint can only be used with config.')
 
 
 #: The networks that can be run.
@@ -82,13 +82,13 @@ def build_network(
         source, network = config, _from_config(config, checkpoint)
     if not isinstance(network, Network):
         raise ValueError(
-            f'{_name(source)} holds a {type(network).__name__}: use one of '
+            f'{_name(source)} contains a {type(network).__name__}: use one of '
             'the super-resolution networks of mmdsr.models.networks.'
         )
     if network.needs_depth:
         raise ValueError(
             f'{_name(source)} holds a {type(network).__name__} that needs '
-            'depth maps as inputs. Use one that predicts depth itself, such '
+            'depth maps as inputs: use one that predicts depth itself, such '
             'as configs/dsrnet/student.py.'
         )
     return network.eval()
@@ -167,8 +167,8 @@ def _from_config(
     if checkpoint is None:
         raise ValueError(
             f'There are no weights for {_name(config)}: set checkpoint to a '
-            'file or the working directory of its training. Its network '
-            'would otherwise run with random weights.'
+            'file or the working directory of its training run. Without it, '
+            'the network would run with random weights.'
         )
     try:
         path = find_checkpoint(checkpoint)
@@ -213,8 +213,8 @@ def _generator_config(config: ConfigLike | None) -> dict[str, Any]:
     generator = model.get('generator') if isinstance(model, dict) else None
     if not isinstance(generator, dict):
         raise ValueError(
-            f'{_name(config)} has no model.generator: it must be the config '
-            'of a super-resolution training, such as '
+            f'{_name(config)} has no model.generator: use a config that '
+            'trains a super-resolution network, such as '
             'configs/dsrnet/student.py.'
         )
     return generator

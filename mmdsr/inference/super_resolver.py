@@ -141,7 +141,7 @@ class SuperResolver:
         if scale not in (None, network.scale):
             raise ValueError(
                 f'scale={scale} does not fit: the network enlarges by '
-                f'{network.scale}. Leave scale out.'
+                f'{network.scale}. Omit scale.'
             )
         self.scale = network.scale
         if isinstance(tile, str) and tile != 'auto':
@@ -236,7 +236,7 @@ class SuperResolver:
             self._engine.to(torch.device(device))
         elif self.precision == 'fp16' and kind == 'cpu':
             raise ValueError(
-                "precision='fp16' needs a GPU; use 'fp32' or 'bf16' on a CPU."
+                "precision='fp16' needs a GPU: use 'fp32' or 'bf16' on a CPU."
             )
 
     def batch_size(self, device: str | torch.device) -> int:
@@ -314,12 +314,14 @@ class SuperResolver:
         policy, given = self.references.policy, None
         if reference is not None:
             if self._network is None:
-                raise ValueError('An interpolation takes no reference.')
+                raise ValueError(
+                    'An interpolation does not use a reference: omit it.'
+                )
             given = [read_image(reference)]
         elif policy == 'file' or (policy == 'neighbor' and not named):
             raise ValueError(
-                f'reference={policy!r} of the resolver tells no reference for '
-                'this image: give it as enhance(image, reference).'
+                f'reference={policy!r} of the resolver provides no reference '
+                'for this image: pass it as enhance(image, reference).'
             )
         samples = [dict(img_path=str(image))] if named else None
         (found,) = self.explain_pixels([lr], samples, given)

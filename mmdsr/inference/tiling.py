@@ -52,7 +52,7 @@ def check_tiling(tile: int, overlap: int, multiple: int) -> None:
         raise ValueError(f'overlap must be >= 0, not {overlap}.')
     if tile - overlap < multiple:
         raise ValueError(
-            f'tile={tile} with overlap={overlap} leaves no room: tile must '
+            f'tile={tile} with overlap={overlap} leaves no space: tile must '
             f'be at least {overlap + multiple} (overlap plus the block size '
             f'of {multiple} pixels).'
         )

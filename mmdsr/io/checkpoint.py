@@ -67,9 +67,9 @@ def read_checkpoint(
         raise CheckpointError(f'{path} is damaged: {error}.') from error
     if broken:
         raise CheckpointError(
-            f'{path} has weights that are not finite: {describe(broken)}. '
-            'The training that wrote it diverged, or the file is damaged: '
-            'use an earlier checkpoint.'
+            f'{path} contains weights that are not finite: '
+            f'{describe(broken)}. The training that wrote it diverged, or the '
+            'file is damaged: use an earlier checkpoint.'
         )
     return content
 

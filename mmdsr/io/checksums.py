@@ -76,18 +76,18 @@ def read_checksums(root: str | Path) -> dict[str, str]:
     root = Path(root)
     manifest = read_manifest(root, formats=None)
     if manifest is None:
-        raise ValueError(f'{root} has no {MANIFEST}: it is no data set.')
+        raise ValueError(f'{root} has no {MANIFEST}: it is not a data set.')
     note = manifest.get('checksums')
     if not isinstance(note, dict):
         raise ValueError(
-            f'{root / MANIFEST} names no checksums; make the data set again '
-            'to have them.'
+            f'{root / MANIFEST} contains no checksums: create the data set '
+            'again to add them.'
         )
     path = root / LIST
     if not path.is_file():
         raise ValueError(f'{path} is missing.')
     if digest(path) != note.get('sha256'):
-        raise ValueError(f'{path} is not the one that the manifest names.')
+        raise ValueError(f'{path} is not the file that the manifest lists.')
     pairs = (line.split('  ', 1) for line in path.read_text().splitlines())
     return {name: value for value, name in pairs}
 

@@ -72,7 +72,7 @@ def read_values(path: str | Path) -> np.ndarray:
             values = values[0]
         if values.ndim != 2 or values.dtype.kind not in 'fiu':
             raise ValueError(
-                f'{path} must hold (h, w) numbers, not {values.shape} '
+                f'{path} must contain (h, w) numbers, not {values.shape} '
                 f'{values.dtype}.'
             )
         return values
@@ -86,12 +86,11 @@ def read_values(path: str | Path) -> np.ndarray:
         if (values[..., :3] == values[..., :1]).all():
             return values[..., 0]
         raise ValueError(
-            f'{path} is a colored picture of depth, whose values are lost; '
-            'use the gray maps or the .npy files.'
+            f'{path} is a colored depth picture, which contains no depth '
+            'values: use the gray maps or the .npy files.'
         )
     if image.mode != 'L' and image.mode not in UINT16_MODES:
         raise ValueError(
-            f'{path} must be gray of 8 or 16 bits, not of the kind '
-            f'{image.mode!r}.'
+            f'{path} must be 8-bit or 16-bit gray, not of mode {image.mode!r}.'
         )
     return values

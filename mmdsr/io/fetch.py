@@ -39,8 +39,8 @@ _DIGITS = re.compile(r'-([0-9a-f]{8,})\.')
 _PATIENCE = 30
 _WITHOUT_VGG = (
     ', or to any file with model.perceptual_loss.weights=FILE; '
-    'configs/dsrnet/teacher_plus.py trains without L_per and needs no such '
-    'file'
+    'configs/dsrnet/teacher_plus.py trains without L_per and does not need '
+    'this file'
 )
 
 
@@ -66,7 +66,9 @@ def address(name: str) -> str | None:
     known = getattr(mmengine_checkpoint, lister)()
     model = mmengine_checkpoint.get_deprecated_model_names().get(model, model)
     if model not in known:
-        raise CheckpointError(f'{name}: {scheme} has no weights of that name.')
+        raise CheckpointError(
+            f'{name}: {scheme} has no weights with that name.'
+        )
     found = known[model]
     return found if '://' in found else None
 

@@ -23,7 +23,7 @@ def non_finite(content: dict[str, Any]) -> dict[str, int]:
         the layer; the key of a state dict around it is left out.
 
     Raises:
-        ValueError: If a tensor claims more values than it has.
+        ValueError: If a tensor claims more values than it contains.
     """
     found = {}
     for name, value in _tensors(content, ''):
@@ -78,7 +78,7 @@ def _count(value: Tensor, name: str) -> int:
         tuple(slice(None) if step else slice(1) for step in value.stride())
     ]
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
-        raise ValueError(f'{name} claims more values than it has')
+        raise ValueError(f'{name} claims more values than it contains')
     # No arithmetic is known for numbers of eight bits.
     if value.element_size() == 1:
         value = value.float()

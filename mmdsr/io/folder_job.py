@@ -62,7 +62,7 @@ class FolderJob:
         root: Path | str,
         settings: Mapping[str, Any],
         note: str = 'settings.json',
-        remedy: str = 'choose another folder or repeat that call',
+        remedy: str = 'choose another folder or repeat that command',
         strict: bool = False,
     ) -> None:
         self.root = Path(root)
@@ -85,8 +85,8 @@ class FolderJob:
         if not root.exists():
             if root.is_symlink():
                 raise FileExistsError(
-                    f'{root} is a link that leads nowhere: remove it or '
-                    'choose another folder.'
+                    f'{root} is a broken link: remove it or choose another '
+                    'folder.'
                 )
             return None
         if not root.is_dir():
@@ -97,17 +97,17 @@ class FolderJob:
                 not path.name.startswith('.') for path in root.iterdir()
             ):
                 raise FileExistsError(
-                    f'{root} holds files but no {note.name}, so nothing is '
+                    f'{root} contains files but no {note.name}, so nothing is '
                     'written there: choose another folder or empty this one.'
                 )
             return None
         try:
             found = self._read()
             if not isinstance(found, dict):
-                raise ValueError(f'{note} holds no settings.')
+                raise ValueError(f'{note} contains no settings.')
         except ValueError as error:
             raise FileExistsError(
-                f'{root} holds something else, so nothing is written there: '
+                f'{root} contains other files, so nothing is written there: '
                 f'choose another folder. ({error})'
             ) from error
         return found
@@ -258,7 +258,7 @@ class ManifestJob(FolderJob):
         root: Path | str,
         settings: Mapping[str, Any],
         format: str,
-        remedy: str = 'choose another folder or repeat that call',
+        remedy: str = 'choose another folder or repeat that command',
     ) -> None:
         super().__init__(root, settings, MANIFEST, remedy, strict=True)
         self.format = format

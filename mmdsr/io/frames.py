@@ -107,12 +107,12 @@ def find_runs(root: str | Path, exclude: Iterable[Path] = ()) -> list[Run]:
         found.append((folder, run))
     if not found:
         raise FileNotFoundError(
-            f'{root} holds no images ({", ".join(sorted(SUFFIXES))}).'
+            f'{root} contains no images ({", ".join(sorted(SUFFIXES))}).'
         )
     if len(found) > 1 and any(folder == root for folder, _ in found):
         raise ValueError(
-            f'{root} holds images itself and in subfolders. Give a folder '
-            'of frames, or one with a subfolder for each run.'
+            f'{root} contains images both directly and in subfolders: give a '
+            'folder of frames, or one with a subfolder for each run.'
         )
     runs = natural_order((run for _, run in found), lambda run: run.name)
     for one, other in pairwise(runs):
@@ -281,7 +281,7 @@ def check_frame(
     frame.size = width - width % scale, height - height % scale
     if min(height, width) // scale < MIN_LR_SIDE:
         frame.problem = (
-            f'{width}x{height} is too small, both sides must be at least '
+            f'{width}x{height} is too small; both sides must be at least '
             f'{MIN_LR_SIDE * scale}'
         )
     elif width % scale or height % scale:
@@ -290,7 +290,7 @@ def check_frame(
             notes = [frame.note, f'cropped to a multiple of {scale}']
             frame.note = ', '.join(filter(None, notes))
         else:
-            frame.problem = f'{width}x{height} is no multiple of {scale}'
+            frame.problem = f'{width}x{height} is not a multiple of {scale}'
     if with_sharpness and not frame.problem:
         frame.sharpness = sharpness(image)
 
@@ -324,8 +324,9 @@ def attach_depth(runs: list[Run], root: Path, depth_root: Path) -> int:
         total += 1
     if missing == total:
         raise FileNotFoundError(
-            f'{depth_root} has no depth map for any frame; they must lie '
-            'like the frames and have the same names, with .png or .npy.'
+            f'{depth_root} has no depth map for any frame: maps must have the '
+            'same folders and names as the frames, with the suffix .png or '
+            '.npy.'
         )
     return missing
 
@@ -346,6 +347,6 @@ def _refuse_twins(run: Run, folder: Path) -> None:
         if name in names:
             raise ValueError(
                 f'{folder}: {names[name].name} and {frame.path.name} would '
-                f'both be sample {name}; rename one.'
+                f'both become sample {name}: rename one.'
             )
         names[name] = frame.path

@@ -153,7 +153,7 @@ def read_depth(path: str | Path, unit: float = DEPTH_UNIT) -> np.ndarray:
             depth = depth[..., 0]
         if depth.ndim != 2 or depth.dtype.kind != 'f':
             raise ValueError(
-                f'{path} must hold (h, w) floats in meters, not '
+                f'{path} must contain (h, w) floats in meters, not '
                 f'{depth.shape} {depth.dtype}.'
             )
         depth = depth.astype(np.float32)
@@ -166,8 +166,9 @@ def read_depth(path: str | Path, unit: float = DEPTH_UNIT) -> np.ndarray:
         ) from error
     if image.mode not in UINT16_MODES:
         raise ValueError(
-            f'{path} must be a one-channel 16-bit image, not of the kind '
-            f'{image.mode!r}; an 8-bit image is a picture of depth, not depth.'
+            f'{path} must be a one-channel 16-bit image, not of mode '
+            f'{image.mode!r}; an 8-bit image shows depth but does not contain '
+            'its values.'
         )
     return decode_depth(np.asarray(image), unit)
 

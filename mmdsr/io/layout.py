@@ -122,8 +122,8 @@ def write_sample(
             continue
         if np.shape(depth) != image.shape[:2]:
             raise ValueError(
-                f'{stem}: the depth for {key} is {np.shape(depth)}, its '
-                f'image is {image.shape[:2]}; give both at full size.'
+                f'{stem}: the depth for {key} is {np.shape(depth)}, its image '
+                f'is {image.shape[:2]}: give both at full size.'
             )
         images[key] = encode_depth(downscale_depth(depth, scale))
     if flow is not None:
@@ -295,8 +295,7 @@ class RefSRWriter:
         """
         if not self.is_written(split, stem):
             raise ValueError(
-                f'{stem} is not (completely) written to '
-                f'{self.split_dir(split)}.'
+                f'{stem} is not completely written to {self.split_dir(split)}.'
             )
         stems = self._splits.setdefault(split, set())
         if stem in stems:

@@ -45,7 +45,7 @@ def missing_files(folder: str | Path, names: Iterable[str]) -> list[str]:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(
-            f'There is no folder {folder}; set data_root and data_prefix.'
+            f'There is no folder {folder}: set data_root and data_prefix.'
         )
     found, missing = {}, []
     for name in names:

@@ -31,7 +31,7 @@ def run_of(stem: str) -> str:
     """
     if not _STEM.fullmatch(stem):
         raise ValueError(
-            f'{stem!r} is no sample name: use RUN_FRAME without whitespace '
+            f'{stem!r} is not a sample name: use RUN_FRAME without whitespace '
             'or path separators, such as "run0003_0012".'
         )
     return stem.rpartition('_')[0]
@@ -102,19 +102,19 @@ def read_manifest(
     # JSON knows an infinite scale.
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise ValueError(
-            f'{path} is no manifest of this layout ({error!r}). Write the '
-            'data set again, or delete the file to use the folders as they '
-            'are.'
+            f'{path} is not a manifest of this layout ({error!r}). Create the '
+            'data set again, or delete the file to use the folders without a '
+            'manifest.'
         ) from error
     if formats is not None and found[0] not in formats:
         raise ValueError(
-            f'{path} has format {found[0]!r}, what is read here is '
-            f'{" or ".join(map(repr, formats))}. Name another data set.'
+            f'{path} has format {found[0]!r}, but this version reads '
+            f'{" or ".join(map(repr, formats))}. Choose another data set.'
         )
     if found[1] != VERSION:
         raise ValueError(
-            f'{path} has version {found[1]} of its format, this version '
-            f'reads {VERSION}. Write the data set again.'
+            f'{path} has version {found[1]} of its format, but this version '
+            f'reads {VERSION}. Create the data set again.'
         )
     if not all(
         isinstance(stems, list) and all(isinstance(s, str) for s in stems)

@@ -162,7 +162,7 @@ def _by_profile(
     # Also of a profile for another kind of image than this one.
     except (ImageCms.PyCMSError, OSError) as error:
         reason = str(error).split('\n')[0]
-        return None, f'its color profile ignored ({reason})'
+        return None, f'color profile ignored ({reason})'
     return converted, 'color profile to sRGB'
 
 

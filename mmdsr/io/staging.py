@@ -57,8 +57,8 @@ class Staging:
             self.tmp_dir,
             settings,
             _NOTE,
-            'it is left over from an interrupted run; repeat that run, delete '
-            'the folder, or ask for overwriting',
+            'it is left over from an interrupted run; repeat that run, '
+            'delete the folder, or allow overwriting (--overwrite)',
         )
         self._open()
 
@@ -67,19 +67,19 @@ class Staging:
             return
         if not self.out.is_dir() or self.out.is_symlink():
             raise FileExistsError(
-                f'{self.out} is not a plain folder; choose another place.'
+                f'{self.out} is not a plain folder: choose another folder.'
             )
         if not any(self.out.iterdir()):
             return
         if not (self.out / MANIFEST).is_file():
             raise FileExistsError(
-                f'{self.out} holds files but no {MANIFEST}, so it is not '
-                'replaced; choose another place or empty it yourself.'
+                f'{self.out} contains files but no {MANIFEST}, so it is not '
+                'replaced: choose another folder or empty it yourself.'
             )
         if not self.overwrite:
             raise FileExistsError(
-                f'{self.out} exists already; ask for overwriting or choose '
-                'another place.'
+                f'{self.out} already exists: allow overwriting '
+                '(--overwrite) or choose another folder.'
             )
 
     def _open(self) -> None:

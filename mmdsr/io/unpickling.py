@@ -37,7 +37,7 @@ def _method(owner: object, name: str) -> object:
     """The only attribute access that a checkpoint needs."""
     if not isinstance(owner, type) or name not in _METHODS.get(owner, ()):
         raise RefusedTypeError(
-            f'The checkpoint asks for the attribute {name!r} of {owner!r}.'
+            f'The checkpoint requests the attribute {name!r} of {owner!r}.'
         )
     return getattr(owner, name)
 
@@ -56,10 +56,10 @@ class _Unpickler(pickle.Unpickler):
         if name in _ALLOWED.get(module, ()):
             return super().find_class(module, name)
         raise RefusedTypeError(
-            f'The checkpoint contains {module}.{name}, which is not among '
-            'the types that a training checkpoint needs, so it is not '
-            'loaded. If you trust the file, keep only its "state_dict" with '
-            'torch.save and load that.'
+            f'The checkpoint contains {module}.{name}, which a training '
+            'checkpoint does not need, so it is not loaded. If you trust the '
+            'file, keep only its "state_dict" with torch.save and load the '
+            'result.'
         )
 
 

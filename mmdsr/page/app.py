@@ -172,7 +172,7 @@ class Page:
         number = request.query_params.get('number', '0')
         previews = upload.previews
         if not number.isdecimal() or int(number) >= len(previews):
-            raise RefusedRequestError('There is no such frame.', 404)
+            raise RefusedRequestError('This frame does not exist.', 404)
         return FileResponse(previews[int(number)].path)
 
     async def add_job(self, request: HttpRequest) -> Response:
@@ -180,7 +180,8 @@ class Page:
         session = self.session(request)
         if len(session.jobs) >= self.limits.jobs:
             raise RefusedRequestError(
-                f'There are {self.limits.jobs} results already: remove one.',
+                f'There are {self.limits.jobs} results already: remove one '
+                'first.',
                 409,
             )
         order = read_order(await _json(request), session, self.limits)
@@ -222,7 +223,7 @@ class Page:
             'depth': folder / DEPTH,
         }.get(request.path_params['part'])
         if path is None or not path.is_file():
-            raise RefusedRequestError('There is no such picture.', 404)
+            raise RefusedRequestError('This picture does not exist.', 404)
         return FileResponse(path)
 
     async def download(self, request: HttpRequest) -> Response:
@@ -332,14 +333,14 @@ async def _left(_: HttpRequest, error: Exception) -> Response:
 
 async def _not_found(_: HttpRequest, error: Exception) -> Response:
     status = getattr(error, 'status_code', 500)
-    return JSONResponse({'error': 'There is nothing here.'}, status)
+    return JSONResponse({'error': 'This page does not exist.'}, status)
 
 
 def _announced(request: HttpRequest) -> int:
     """Return how long the body is to be; without that, none is taken."""
     text = request.headers.get('content-length', '')
     if not (text.isascii() and text.isdecimal()):
-        raise RefusedRequestError('The upload must say how long it is.', 411)
+        raise RefusedRequestError('The upload must state its length.', 411)
     return int(text)
 
 
@@ -352,7 +353,7 @@ async def _json(request: HttpRequest) -> object:
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise RefusedRequestError('The request is no JSON.') from error
+        raise RefusedRequestError('The request is not JSON.') from error
 
 
 def _describe_file(upload: Upload) -> dict[str, object]:
@@ -375,7 +376,7 @@ def _describe_file(upload: Upload) -> dict[str, object]:
 def _finished(session: Session, token: str) -> tuple[Job, Path]:
     job = session.job(token)
     if job.state != 'done':
-        raise RefusedRequestError('The result is not there yet.', 404)
+        raise RefusedRequestError('The result is not ready yet.', 404)
     return job, session.results[token]
 
 

@@ -186,7 +186,7 @@ def _read(request: Request, report: Report) -> _Read:
     files = [one for one in (source, reference) if isinstance(one, Given)]
     if not all(one.path.is_file() for one in files):
         raise ValueError('The file was removed: upload it again.')
-    time, found, why = None, None, 'none was asked for'
+    time, found, why = None, None, 'none was requested'
     if request.frame is None:
         picture = read_picture(source.path).rgb
     else:
@@ -206,7 +206,7 @@ def _read(request: Request, report: Report) -> _Read:
         if request.shows == 'picture':
             other = cut(other, _scaled(box, picture, other))
         named = evidence.Reference(
-            reference.name, reference.sha256, 'the picture that was given'
+            reference.name, reference.sha256, 'the uploaded picture'
         )
         return _Read(part, time, other, named)
     if found is None:

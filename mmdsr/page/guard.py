@@ -90,8 +90,8 @@ class Guard:
         host = headers.get('host', '')
         if not self._is_ours(host):
             return 421, (
-                'This server is not reached by that name: use its address, '
-                'or start it with --name.'
+                'This server is not known by that name: use its address, or '
+                'start it with --name.'
             )
         if method in ('GET', 'HEAD'):
             return None

@@ -127,7 +127,7 @@ class JobQueue:
         """
         with self._changed:
             if self._closed:
-                raise RefusedRequestError('The server is about to end.', 503)
+                raise RefusedRequestError('The server is shutting down.', 503)
             self._waiting.append(job)
             self._changed.notify_all()
 
@@ -234,7 +234,7 @@ def _do(job: Job) -> tuple[State, str, Outcome]:
         return 'failed', str(error).split('\n')[0], {}
     except Exception:
         _log.exception('The job %s failed.', job.title)
-        text = 'The program has a fault: its log says more.'
+        text = 'An internal error occurred: see the server log.'
         return 'failed', text, {}
     job.progress.share = 1.0
     return 'done', '', outcome

@@ -29,7 +29,7 @@ def read_order(fields: object, session: Session, limits: Limits) -> Request:
         RefusedRequestError: If it cannot be done.
     """
     if not isinstance(fields, dict):
-        raise RefusedRequestError('The request is no JSON object.')
+        raise RefusedRequestError('The request is not a JSON object.')
     upload = session.upload(fields.get('file'))
     weights = _weights(fields.get('weights'))
     reference = _reference(fields.get('reference'), session, upload, weights)
@@ -52,7 +52,7 @@ def _weights(name: object) -> Weights:
     for one in list_weights():
         if one.name == name:
             return one
-    raise RefusedRequestError('There are no such weights: choose others.')
+    raise RefusedRequestError('These weights do not exist: choose others.')
 
 
 def _reference(
@@ -62,7 +62,8 @@ def _reference(
         return 'none'
     if not weights.reference:
         raise RefusedRequestError(
-            f'{weights.name} takes no reference: choose none, or weights.'
+            f'{weights.name} does not use a reference: choose none, or choose '
+            'weights.'
         )
     if value == 'neighbors':
         if upload.kind != 'video':
@@ -87,7 +88,9 @@ def _frame(number: object, upload: Upload) -> int | None:
     if upload.kind == 'image':
         return None
     if not _is_count(number) or number >= len(upload.previews):
-        raise RefusedRequestError('There is no such frame: choose one.')
+        raise RefusedRequestError(
+            'This frame does not exist: choose another one.'
+        )
     return upload.previews[number].index
 
 
@@ -100,13 +103,14 @@ def _box(region: object, upload: Upload, limits: Limits) -> Box:
             and all(map(_is_count, region))
         ):
             raise RefusedRequestError(
-                'A region must be x, y, width and height in whole pixels.'
+                'A region must be given as x, y, width and height in whole '
+                'pixels.'
             )
         box = region[0], region[1], region[2], region[3]
     x, y, width, height = box
     if x + width > upload.width or y + height > upload.height:
         raise RefusedRequestError(
-            'The region extends beyond the picture: draw it anew.'
+            'The region extends beyond the picture: draw it again.'
         )
     if min(width, height) < MIN_LR_SIDE:
         raise RefusedRequestError(
@@ -116,7 +120,7 @@ def _box(region: object, upload: Upload, limits: Limits) -> Box:
     if width * height > limits.region:
         raise RefusedRequestError(
             f'{width}x{height} pixels are too many at once: draw a region of '
-            f'{limits.region / 1e6:.1f} million at most.'
+            f'at most {limits.region / 1e6:.1f} million.'
         )
     return box
 

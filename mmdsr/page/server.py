@@ -91,7 +91,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         reason = getattr(error, 'strerror', None) or error
         raise UsageError(
-            f'{host}:{port} cannot be listened at ({reason}): choose another '
+            f'{host}:{port} is not available ({reason}): choose another '
             '--port or --host.'
         ) from error
     return listener

@@ -112,7 +112,9 @@ class Session:
             RefusedRequestError: If the session is over.
         """
         if self.ended:
-            raise RefusedRequestError('Your session has ended.', 401)
+            raise RefusedRequestError(
+                'Your session has ended: reload the page.', 401
+            )
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._folder / f'{secrets.token_hex(16)}{suffix}'
 
@@ -128,7 +130,7 @@ class Session:
         found = self.uploads.get(token) if isinstance(token, str) else None
         if found is None:
             raise RefusedRequestError(
-                'That file is not here any more: upload it again.', 404
+                'That file no longer exists: upload it again.', 404
             )
         return found
 
@@ -143,7 +145,7 @@ class Session:
         """
         found = self.jobs.get(token) if isinstance(token, str) else None
         if found is None:
-            raise RefusedRequestError('There is no such result.', 404)
+            raise RefusedRequestError('This result does not exist.', 404)
         return found
 
     def remove_files(self) -> None:
@@ -210,18 +212,21 @@ class Sessions:
             )
         if len(session.uploads) >= limits.files:
             raise RefusedRequestError(
-                f'There are {limits.files} files already: remove one.', 409
+                f'There are {limits.files} files already: remove one first.',
+                409,
             )
         stored = sum(one.size for one in session.uploads.values())
         if stored + session.incoming + size > limits.stored:
             raise RefusedRequestError(
-                f'Your files would take more than {in_mib(limits.stored)}: '
-                'remove one.',
+                f'Your files would need more than {in_mib(limits.stored)}: '
+                'remove one first.',
                 409,
             )
         if shutil.disk_usage(self.root).free - size < limits.free:
             raise RefusedRequestError(
-                'The disk of the server is nearly full: make room there.', 507
+                'The disk of the server is nearly full: free some space '
+                'there.',
+                507,
             )
         with self._lock:
             others = [
@@ -231,7 +236,7 @@ class Sessions:
             ]
         if len(others) >= limits.sessions:
             raise RefusedRequestError(
-                'Too many people use the page now: try again later.', 503
+                'Too many people are using the page: try again later.', 503
             )
 
     def end(self, session: Session) -> None:

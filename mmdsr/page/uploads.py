@@ -69,7 +69,7 @@ async def receive(
     suffix = Path(shown).suffix.lower()
     if suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
         raise RefusedRequestError(
-            f'{shown} is named neither like a picture nor like a video: use '
+            f'{shown} does not have the suffix of a picture or a video: use '
             'PNG, JPEG, TIFF, WebP or BMP, or MP4, MPG, MOV, AVI, MKV, WMV '
             'or TS.',
             415,
@@ -85,7 +85,9 @@ async def receive(
             _inspect, path, shown, announced, sha256, limits
         )
         if session.ended:
-            raise RefusedRequestError('Your session has ended.', 401)
+            raise RefusedRequestError(
+                'Your session has ended: reload the page.', 401
+            )
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -107,7 +109,7 @@ async def _store(
                 chunk = await asyncio.wait_for(anext(steps, None), stall)
             except asyncio.TimeoutError as error:
                 raise RefusedRequestError(
-                    'The upload stands still: try again.', 408
+                    'The upload has stalled: try again.', 408
                 ) from error
             if chunk is None:
                 break
@@ -117,7 +119,7 @@ async def _store(
             file.write(chunk)
             total.update(chunk)
     if size != announced:
-        raise RefusedRequestError('The upload was cut short: try again.')
+        raise RefusedRequestError('The upload was interrupted: try again.')
     if not size:
         raise RefusedRequestError('The file is empty: choose another one.')
     return total.hexdigest()
@@ -199,6 +201,6 @@ def check_pixels(path: Path, name: str, limits: Limits) -> None:
 
 def _too_many(name: str, limits: Limits) -> str:
     return (
-        f'{name} has too many pixels: {limits.pixels // 10**6} million at '
-        'most. Cut out the part to look at.'
+        f'{name} has too many pixels: at most {limits.pixels // 10**6} '
+        'million are allowed. Cut out the part to look at.'
     )

@@ -51,7 +51,7 @@ def prepare(
     frames = read_video(upload.path, sampler=sampler)
     for index, time, picture in frames:
         share = time / duration if duration else len(upload.previews) / most
-        progress.report(share, 'looking through the video')
+        progress.report(share, 'reading through the video')
         path = new_path('.jpg')
         save_small(picture, path)
         upload.previews.append(Preview(index, time, path))

@@ -72,8 +72,8 @@ class Worker:
         except (EOFError, OSError) as error:
             self.close()
             raise ValueError(
-                'The process that enlarges ended, most likely because the '
-                'memory ran out: choose a smaller region.'
+                'The worker process ended, most likely because memory ran '
+                'out: choose a smaller region.'
             ) from error
 
     def close(self) -> None:

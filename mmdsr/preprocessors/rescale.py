@@ -93,13 +93,14 @@ def rescale_sample(
     frame = frame_of(sample.get('img_shape'), size, scale)
     if frame is None and strict:
         raise FrameError(
-            f'{_name(sample)}is {_text(size)} where super-resolution begins, '
-            f'but its img_shape is {_text(sample.get("img_shape"))}: neither '
-            f'the same nor {scale} times as large, so its annotations and '
-            'predictions cannot be placed. A pipeline on HR files must end '
-            f'with dict(type="mmdsr.Downsample", scale=1/{scale}) right '
-            'before Pack*, after all other transforms. For other data, make '
-            'the SR images first (tools/super_resolve.py) and train on those.'
+            f'{_name(sample)}is {_text(size)} at the start of '
+            'super-resolution, but its img_shape is '
+            f'{_text(sample.get("img_shape"))}: neither the same nor {scale} '
+            'times as large, so its annotations and predictions cannot be '
+            'aligned. A pipeline on HR files must end with '
+            f'dict(type="mmdsr.Downsample", scale=1/{scale}) right before '
+            'Pack*, after all other transforms. For other data, create the '
+            'SR images first (tools/super_resolve.py) and train on those.'
         )
     if frame != 'LR':
         return sample
@@ -266,10 +267,11 @@ def _larger(
 ) -> FrameError:
     return FrameError(
         f'{_name(sample)}is {_text(size)}, but {name} is {_text(shape)}. '
-        'Annotations of HR images do not fit LR files: flips and crops of '
-        'the pipeline would move them elsewhere. Read the HR files and end '
-        'the pipeline with mmdsr.Downsample right before Pack*, or make the '
-        'SR images first (tools/super_resolve.py) and train on those.'
+        'Annotations of HR images do not fit LR files, because flips and '
+        'crops of the pipeline would misplace them. Read the HR files and '
+        'end the pipeline with mmdsr.Downsample right before Pack*, or '
+        'create the SR images first (tools/super_resolve.py) and train on '
+        'those.'
     )
 
 

@@ -33,7 +33,7 @@ def copy_samples(target: str | Path) -> list[Path]:
         path = Path(target, name)
         if path.exists() and path.read_bytes() != content:
             raise FileExistsError(
-                f'{path} is another file: choose a new folder.'
+                f'{path} is a different file: choose a new folder.'
             )
     paths = []
     for name, content in contents.items():

@@ -110,11 +110,11 @@ class PipeRun:
     ) -> None:
         if seed < 0 or run < 0:
             raise ValueError(
-                f'seed and run must not be negative, got {seed} and {run}'
+                f'seed and run must be at least 0, not {seed} and {run}'
             )
         width, height = size
         if min(size) < 16:
-            raise ValueError(f'frames must be at least 16x16, got {size}')
+            raise ValueError(f'frames must be at least 16x16, not {size}')
         self.seed, self.run, self.noise = seed, run, noise
         self.size = (int(width), int(height))
         own = defects is None
@@ -236,7 +236,7 @@ class PipeRun:
             ValueError: If the number is negative.
         """
         if index < 0:
-            raise ValueError(f'frame must not be negative, got {index}')
+            raise ValueError(f'frame must be at least 0, not {index}')
         with _one_thread():
             rng = None
             if self.noise:

@@ -47,7 +47,7 @@ class LoadAlignment(BaseTransform):
         if flow.shape[:2] != size:
             raise ValueError(
                 f'The alignment {self.name!r} of {results["stem"]} is '
-                f'{flow.shape[1]}x{flow.shape[0]}, the image '
+                f'{flow.shape[1]}x{flow.shape[0]}, but the image is '
                 f'{size[1]}x{size[0]}. Compute it again with '
                 'cache_alignment.py --overwrite.'
             )

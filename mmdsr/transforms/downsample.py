@@ -36,7 +36,7 @@ class Downsample(BaseTransform):
         factor = round(1 / scale) if 0 < scale <= 1 else 0
         if not factor or abs(factor * scale - 1) > 1e-6:
             raise ValueError(
-                'scale must be 1 over a whole number, such as 1/4, not '
+                'scale must be 1 divided by an integer, such as 1/4, not '
                 f'{scale}.'
             )
         self.factor = factor

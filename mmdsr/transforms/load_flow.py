@@ -83,8 +83,8 @@ class LoadFlow(BaseTransform):
         if flow.shape[:2] != size:
             raise ValueError(
                 f'The flow of {results.get("img_path")} is '
-                f'{flow.shape[1]}x{flow.shape[0]}, the image '
-                f'{size[1]}x{size[0]}. Write the data set again.'
+                f'{flow.shape[1]}x{flow.shape[0]}, but the image is '
+                f'{size[1]}x{size[0]}. Create the data set again.'
             )
         results['flow'] = flow
         results['visible'] = visible[..., None].astype(np.float32)

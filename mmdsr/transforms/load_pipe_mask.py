@@ -65,8 +65,8 @@ class LoadPipeMask(LoadAnnotations):
         wrong = np.unique(mask[(mask >= self.num_ids) & (mask != 255)])
         if wrong.size:
             raise ValueError(
-                f'{path} holds the values {wrong[:5].tolist()}; with num_ids='
-                f'{self.num_ids} they must be below that, or 255.'
+                f'{path} contains the values {wrong[:5].tolist()}; with '
+                f'num_ids={self.num_ids} they must be smaller, or 255.'
             )
         table = np.arange(256, dtype=np.uint8)
         for old, new in (results.get('label_map') or {}).items():

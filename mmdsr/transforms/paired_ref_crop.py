@@ -74,7 +74,9 @@ class PairedRefCrop(BaseTransform):
                 f'lr_size must be a height and a width, not {lr_size}.'
             )
         if ref_margin < 0 or (ref == 'whole' and ref_margin):
-            raise ValueError("ref_margin must be >= 0, and 0 with 'whole'.")
+            raise ValueError(
+                "ref_margin must be >= 0, and must be 0 with ref='whole'."
+            )
         self.lr_size = tuple(lr_size)
         self.ref = ref
         self.ref_margin = ref_margin
@@ -121,7 +123,7 @@ class PairedRefCrop(BaseTransform):
         if full[0] < self.lr_size[0] or full[1] < self.lr_size[1]:
             raise ValueError(
                 f'{name} is {full[1]}x{full[0]}, smaller than the window '
-                f'{self.lr_size[1]}x{self.lr_size[0]}; choose a smaller '
+                f'{self.lr_size[1]}x{self.lr_size[0]}: choose a smaller '
                 'lr_size.'
             )
         large = (full[0] * self.scale, full[1] * self.scale)

@@ -70,10 +70,9 @@ class SuperResolve(BaseTransform):
         if stated not in (size, large):
             raise ValueError(
                 f'SuperResolve: img is {size[1]}x{size[0]}, but img_shape '
-                f'says {stated[1]}x{stated[0]}. It must be the size of img '
-                f'or {scale} times that. Use the files that '
-                'tools/super_resolve.py writes where images and annotations '
-                'are of different sizes.'
+                f'says {stated[1]}x{stated[0]}. It must be the size of img or '
+                f'{scale} times that. If images and annotations differ in '
+                'size, use the files that tools/super_resolve.py writes.'
             )
         results['img'] = self._enlarge(image, results)
         if stated == size:
@@ -121,7 +120,7 @@ def _enlarge_annotations(results: dict[str, Any], scale: int) -> None:
     if results.get('gt_masks') is not None:
         if not hasattr(results['gt_masks'], 'resize'):
             raise ValueError(
-                'SuperResolve cannot enlarge gt_masks of the type '
+                'SuperResolve cannot enlarge gt_masks of type '
                 f'{type(results["gt_masks"]).__name__}: place it before the '
                 'transform that loads them.'
             )

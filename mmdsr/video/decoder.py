@@ -192,7 +192,7 @@ def _open(path: Path | str) -> InputContainer:
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
-            f'no video, or its start or index is missing ({short(error)})'
+            f'not a video, or its start or index is missing ({short(error)})'
         ) from error
 
 
@@ -290,7 +290,7 @@ class _Decoder:
             except StopIteration:
                 return
             except av.error.FFmpegError as error:
-                self._failure = f'reading stops: {short(error)}'
+                self._failure = f'reading stopped: {short(error)}'
                 return
             yield packet, self._begins(last, packet)
             last = packet
@@ -407,6 +407,6 @@ def _check_ends(
         problems.append(
             (
                 round(line.time, 3),
-                f'cut short: it ends at {end:.1f} s of {length:.1f} s',
+                f'truncated: it ends at {end:.1f} s of {length:.1f} s',
             )
         )

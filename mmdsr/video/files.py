@@ -71,14 +71,13 @@ def find_videos(
                     others.append(file)
             if not inside:
                 raise FileNotFoundError(
-                    f'{path} holds no videos ({", ".join(sorted(SUFFIXES))}).'
+                    f'{path} contains no videos '
+                    f'({", ".join(sorted(SUFFIXES))}).'
                 )
         elif path.is_file():
             inside = [path]
         elif path.is_symlink():
-            raise FileNotFoundError(
-                f'{path} is a link that leads nowhere or in a circle.'
-            )
+            raise FileNotFoundError(f'{path} is a broken or circular link.')
         else:
             raise FileNotFoundError(f'There is no file or folder {path}.')
         for video in inside:

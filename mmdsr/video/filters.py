@@ -125,7 +125,7 @@ def plan_framing(
         if w < size[0] or h < size[1]:
             raise ValueError(
                 f'only {w}x{h} of the picture of {width}x{height} can be '
-                f'used, which would have to be enlarged to '
+                'used, which is smaller than the requested size '
                 f'{size[0]}x{size[1]}'
             )
     else:

@@ -174,7 +174,8 @@ class VideoOptions(Settings):
             if x < 0 or y < 0 or w < 1 or h < 1:
                 raise ValueError(
                     f'The box {x} {y} {w} {h} must be X Y WIDTH HEIGHT: no '
-                    'value may be negative, width and height not 0.'
+                    'value may be negative, and width and height must not be '
+                    '0.'
                 )
         if self.size is None:
             return

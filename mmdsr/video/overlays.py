@@ -32,7 +32,9 @@ def detect_overlays(lumas: Sequence[np.ndarray]) -> tuple[list[Box], str]:
         The boxes, and why text cannot be detected ('' if it can).
     """
     if len(lumas) < 4:
-        return [], f'{len(lumas)} frames are too few to tell text from scene'
+        return [], (
+            f'{len(lumas)} frames are too few to separate text from the scene'
+        )
     if _change(lumas) < _MOVING:
         return [], 'the picture hardly changes, so text does not stand out'
     share = _lasting_edges(lumas)

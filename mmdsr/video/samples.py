@@ -204,9 +204,7 @@ class _Conversion:
             survey = self._survey(key_frames=False)
         boxes, why = detect_overlays(survey)
         if why:
-            self.record['notes'].append(
-                f'Overlays were not looked for: {why}.'
-            )
+            self.record['notes'].append(f'Overlays were not detected: {why}.')
         return boxes
 
     def _survey(self, key_frames: bool) -> list[np.ndarray]:
@@ -273,13 +271,13 @@ class _Conversion:
         notes = self.record['notes']
         if restarts:
             notes.append(
-                f'Its time stamps start over at {_places(restarts)}; times '
+                f'Its time stamps restart at {_places(restarts)}; times '
                 'continue there.'
             )
         if gaps:
             notes.append(
                 f'It skips some time at {_places(gaps)}: parts were joined '
-                'there, or some of it was never recorded.'
+                'there, or something was not recorded.'
             )
         if lost_start:
             notes.append(
@@ -288,7 +286,7 @@ class _Conversion:
             )
         if self.info.tracks > 1:
             notes.append(
-                f'It holds {self.info.tracks} films; the one with '
+                f'It contains {self.info.tracks} video tracks; the one with '
                 f'{self.info.width}x{self.info.height} pixels is read.'
             )
 

@@ -29,10 +29,10 @@ def picture_tracks(container: InputContainer) -> list[VideoStream]:
     """
     tracks = container.streams.video
     if not tracks:
-        raise VideoError('it holds no picture track')
+        raise VideoError('it contains no video track')
     known = [track for track in tracks if track.codec_context is not None]
     if not known:
-        raise VideoError('its codec is not known')
+        raise VideoError('its codec is unknown')
     return known
 
 

@@ -42,7 +42,7 @@ def read_index(folder: Path | str = FOLDER) -> dict[str, dict[str, Any]]:
                 or Path(entry['file']).name != entry['file']
                 or not isinstance(entry['sha256'], str)
             ):
-                raise ValueError(f'wrong entry {entry}')
+                raise ValueError(f'invalid entry {entry}')
     except (ValueError, AttributeError, TypeError) as error:
         raise CheckpointError(
             f'{path} cannot be read as a list of weights: {error}'
@@ -94,8 +94,7 @@ def weight_path(name: str, folder: Path | str = FOLDER) -> Path:
     path = Path(folder) / index[name]['file']
     if not path.is_file():
         raise CheckpointError(
-            f'{path}, the weights of {name!r}, is missing: install mmdsr '
-            'again.'
+            f'{path}, the weights of {name!r}, is missing: reinstall mmdsr.'
         )
     check_digest(path, index[name]['sha256'])
     return path

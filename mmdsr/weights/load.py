@@ -76,9 +76,8 @@ def read_published(
     meta = content.get('meta')
     if not isinstance(meta, dict) or meta.get('format') != FORMAT:
         raise UnknownNetworkError(
-            f'{path} does not describe its network. Make a published file '
-            'of it with tools/model_converters/publish.py, or load it with '
-            'its config.'
+            f'{path} does not describe its network. Publish it with '
+            'tools/model_converters/publish.py, or load it with its config.'
         )
     return Published(generator_weights(content), meta)
 
@@ -198,7 +197,7 @@ def check_types(generator: object, source: Path | str) -> dict[str, Any]:
     shown = ', '.join(repr(n) for n in wrong)[:_LONGEST]
     if not isinstance(generator, dict) or 'type' not in generator or wrong:
         raise CheckpointError(
-            f'{source} asks for {shown or "no network"}: only networks whose '
-            "types are written 'mmdsr.X' are published."
+            f'{source} requests {shown or "no network"}: only networks of '
+            "type 'mmdsr.X' can be published."
         )
     return generator

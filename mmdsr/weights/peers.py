@@ -99,30 +99,30 @@ def _load_peer(
         found = ModelLoader().load_from_state_dict(state)
     except UnsupportedModelError as error:
         raise CheckpointError(
-            f'{reason} Nor is it a network that spandrel knows.'
+            f'{reason} It is not a network that spandrel knows, either.'
         ) from error
     # Weights that look like those of a network and are not: anything.
     except Exception as error:
         lines = str(error).splitlines() or ['']
         raise CheckpointError(
-            f'{path} looks like the weights of a network that spandrel '
-            f'knows, but they do not fit ({type(error).__name__}: '
-            f'{lines[0][:100]}): get the file again.'
+            f'{path} looks like weights of a network that spandrel knows, but '
+            f'they do not fit ({type(error).__name__}: {lines[0][:100]}): get '
+            'the file again.'
         ) from error
     name = found.architecture.name
     if not isinstance(found, ImageModelDescriptor) or found.purpose != 'SR':
         raise CheckpointError(
-            f'{path} holds a {name} for something other than enlarging one '
-            'image: use a x4 super-resolution network.'
+            f'{path} contains a {name} that does not enlarge a single image: '
+            'use a x4 super-resolution network.'
         )
     if found.scale != SCALE:
         raise CheckpointError(
-            f'{path} holds a {name} that enlarges by {found.scale}: use its '
-            f'x{SCALE} weights.'
+            f'{path} contains a {name} that enlarges by {found.scale}: use '
+            f'its x{SCALE} weights.'
         )
     if (found.input_channels, found.output_channels) != (3, 3):
         raise CheckpointError(
-            f'{path} holds a {name} for images of {found.input_channels} '
+            f'{path} contains a {name} for images with {found.input_channels} '
             'channels: use one for RGB.'
         )
     size = found.size_requirements

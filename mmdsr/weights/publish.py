@@ -86,7 +86,7 @@ def publish(
     name = name or str(cfg.get('experiment_name') or '').replace('_', '-')
     if not _NAME.fullmatch(name):
         raise CheckpointError(
-            f'{name!r} cannot be the name of weights: use small letters, '
+            f'{name!r} cannot be the name of weights: use lower-case letters, '
             'digits, "-", "_" and ".", see --name.'
         )
     if index:

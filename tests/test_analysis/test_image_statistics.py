@@ -209,7 +209,7 @@ def test_simulation_does_not_depend_on_the_workers():
         (dict(size=(448, 60)), 'at least 64x64, not 448x60'),
         (dict(frames=0), 'at least 1'),
         (dict(workers=0), 'at least 1'),
-        (dict(seed=-1), 'not negative'),
+        (dict(seed=-1), 'at least 0'),
     ],
 )
 def test_simulation_refuses(kwargs, message):

@@ -199,7 +199,7 @@ def test_files_that_do_not_fit(pipe):
     assert '3 files refused' in done.stderr
     assert 'f2.png has no mask' in done.stderr
     assert 'f3.png has no image' in done.stderr
-    assert 'f10.png is 50x9, its image 50x40' in done.stderr
+    assert 'f10.png is 50x9, but its image is 50x40' in done.stderr
     assert not out.exists()
     done = call(images, masks, out, '--on-error', 'skip')
     assert done.returncode == 0, done.stderr
@@ -209,7 +209,7 @@ def test_files_that_do_not_fit(pipe):
     before = out.read_bytes()
     done = call(images, masks, out)
     assert done.returncode == 2
-    assert 'exists already' in done.stderr
+    assert 'already exists' in done.stderr
     assert out.read_bytes() == before
 
 
@@ -218,7 +218,7 @@ def test_wrong_arguments(pipe):
     for args, text in (
         (('--classes', 'JO'), 'is not NAME=ID'),
         (('--classes', 'JO=1', 'JO=2'), 'given twice'),
-        (('--classes', 'JO=1', 'IL=1'), 'an id of its own'),
+        (('--classes', 'JO=1', 'IL=1'), 'a different id'),
         (('--classes', 'JO=0'), 'must be from 1'),
         (('--classes', 'JO=255'), 'must be from 1'),
         (('--min-area', '0'), 'min_area must be'),
@@ -235,7 +235,7 @@ def test_wrong_arguments(pipe):
     (pipe / 'empty').mkdir()
     done = call(pipe / 'empty', masks, out)
     assert done.returncode == 2
-    assert 'holds no images' in done.stderr
+    assert 'contains no images' in done.stderr
 
 
 def test_without_pycocotools(pipe):

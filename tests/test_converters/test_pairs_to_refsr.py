@@ -107,7 +107,7 @@ def test_deep_sewer_at_the_authors_size(deep_sewer, tmp_path):
     assert read(out / 'train/depth_lr/train-a_8.png').shape == (80, 112)
     again = call('deep-sewer', deep_sewer, out, '--depth', 'none')
     assert again.returncode == 2
-    assert 'exists already' in again.stderr
+    assert 'already exists' in again.stderr
     args = ('--keep-size', '--depth', 'none', '--overwrite')
     assert call('deep-sewer', deep_sewer, out, *args).returncode == 0
     assert read(out / 'train/hr/train-a_8.png').shape == (64, 72, 3)
@@ -124,7 +124,7 @@ def test_a_turned_reference(deep_sewer, tmp_path):
     assert not out.exists()
     summary = pairs_to_refsr(pairs, out, on_error='skip')
     assert read_manifest(out)['splits']['train'] == ['train-b_1']
-    assert list(summary.dropped) == ['its reference has another size']
+    assert list(summary.dropped) == ['its reference has a different size']
     # Resizing makes them equal, as it does for the authors.
     pairs_to_refsr(pairs, out, size=(96, 64), overwrite=True)
     assert len(read_manifest(out)['splits']['train']) == 2
@@ -257,10 +257,10 @@ def test_kinds_of_depth(tmp_path):
     holes = save(tmp_path / 'b.npy', np.array([[np.nan, -1.0]]))
     assert np.isnan(to_metres(holes)).all()
     three[0, 0, 1] = 7
-    with pytest.raises(ValueError, match='colored picture'):
+    with pytest.raises(ValueError, match='colored depth picture'):
         to_metres(save(tmp_path / 'jet.png', three))
     for wrong in (np.zeros((2, 2, 2)), np.array('a'), np.zeros(3)):
-        with pytest.raises(ValueError, match='must hold'):
+        with pytest.raises(ValueError, match='must contain'):
             to_metres(save(tmp_path / 'c.npy', wrong))
     with pytest.raises(ValueError, match='kind'):
         to_metres(npy, 'disparity')

@@ -116,7 +116,7 @@ def test_the_tool(table, tmp_path):
     before = out.read_bytes()
     again = call(table, out)
     assert again.returncode == 2
-    assert 'exists already' in again.stderr
+    assert 'already exists' in again.stderr
     assert out.read_bytes() == before
     many = call(table, out, '--per-class', 200, '--overwrite')
     assert many.returncode == 0

@@ -254,11 +254,11 @@ def test_a_finished_call_is_not_done_again(tmp_path):
     assert content(out) == before
     # A part of it is gone: it is not taken for finished.
     next((out / 'train' / 'hr').iterdir()).unlink()
-    with pytest.raises(FileExistsError, match='exists already'):
+    with pytest.raises(FileExistsError, match='already exists'):
         video_to_refsr([tmp_path / 'in'], out, PLAIN)
     video_to_refsr([tmp_path / 'in'], out, PLAIN, overwrite=True)
     assert content(out) == before
-    with pytest.raises(FileExistsError, match='exists already'):
+    with pytest.raises(FileExistsError, match='already exists'):
         video_to_refsr([tmp_path / 'in'], out, VideoOptions())
 
 
@@ -340,7 +340,7 @@ def test_a_joined_recording(tmp_path):
     assert sorted(fates(record)) == list(range(0, 50, 5))
     assert not record['problems']
     assert record['notes'] == [
-        'Its time stamps start over at 0:01.00; times continue there.'
+        'Its time stamps restart at 0:01.00; times continue there.'
     ]
     for entry in record['samples']:
         assert (entry['frame'] < 25) == (entry['reference'] < 25)

@@ -168,7 +168,7 @@ def test_damaged_image_is_named_and_nothing_left(refsr_root, tmp_path):
 def test_too_small_a_disk(refsr_root, tmp_path, monkeypatch):
     usage = shutil._ntuple_diskusage(10**6, 10**6, 10**5)
     monkeypatch.setattr('shutil.disk_usage', lambda folder: usage)
-    with pytest.raises(OSError, match=r'The copy takes .* GB'):
+    with pytest.raises(OSError, match=r'The copy needs .* GB'):
         pack(refsr_root, tmp_path / 'packed')
 
 
@@ -191,7 +191,7 @@ def test_tool(refsr_root, tmp_path):
     assert len(RefSRDataset(out, 'train')) == 4
     again = call(refsr_root, out)
     assert again.returncode == 2
-    assert 'exists already' in again.stderr
+    assert 'already exists' in again.stderr
     assert 'Traceback' not in again.stderr
 
 
@@ -199,7 +199,7 @@ def test_tool_refuses(refsr_root, tmp_path):
     inside = call(refsr_root, refsr_root / 'packed')
     missing = call(tmp_path / 'none', tmp_path / 'out')
     for done, message in (
-        (inside, 'must lie beside'),
+        (inside, 'must be beside'),
         (missing, 'is no data set'),
     ):
         assert done.returncode == 2

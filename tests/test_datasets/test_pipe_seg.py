@@ -151,7 +151,7 @@ def test_errors(root, tmp_path):
     with pytest.raises(ValueError, match='source_classes'):
         build(SIMPLE, root, source_classes=('background', 'crack'))
     with pytest.raises(
-        FileNotFoundError, match=r'no folder .*; set data_root'
+        FileNotFoundError, match=r'no folder .*: set data_root'
     ):
         build(SIMPLE, tmp_path / 'nowhere')
     with pytest.raises(

@@ -193,9 +193,9 @@ def test_what_does_not_fit_is_refused(backend):
         make_engine(network, 'torch', 'int8', 1)
     with pytest.raises(ValueError, match="'bf16' does not exist"):
         make_engine(network, backend, 'bf16', 1)
-    with pytest.raises(ValueError, match='computes on the CPU'):
+    with pytest.raises(ValueError, match='runs on the CPU'):
         Engine(network, backend).to(torch.device('cuda'))
     resolver = SuperResolver(weights='dsrnet_x_nano', backend=backend)
     assert resolver.describe()['backend'] == backend
-    with pytest.raises(ValueError, match='computes on the CPU'):
+    with pytest.raises(ValueError, match='runs on the CPU'):
         resolver.check_device('cuda')

@@ -63,10 +63,10 @@ def test_dsr(size, ref_size):
 @pytest.mark.parametrize(
     ('network', 'alone', 'reason'),
     [
-        (DSRNetX(8, 1), False, 'no FlowNet'),
+        (DSRNetX(8, 1), False, 'other than a FlowNet'),
         (torch.nn.Conv2d(3, 3, 1), False, 'cannot be exported'),
-        (small_dsr(dilations=(1, 2)), False, 'other dilations'),
-        (small_dsr(), True, 'always takes a reference'),
+        (small_dsr(dilations=(1, 2)), False, 'dilations other'),
+        (small_dsr(), True, 'always uses a reference'),
     ],
 )
 def test_what_cannot_be_exported_is_refused(network, alone, reason):

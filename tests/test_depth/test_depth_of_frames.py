@@ -101,13 +101,13 @@ def test_only_what_is_missing_is_made(frames, tmp_path):
     provider = Mean()
     report = frames_depth(frames, out, provider)
     assert (report.kept, report.written, provider.calls) == (5, 1, 1)
-    with pytest.raises(FileExistsError, match='exists already'):
+    with pytest.raises(FileExistsError, match='already exists'):
         frames_depth(frames, out, Mean(setting=2))
     frames_depth(frames, out, Mean(setting=2), overwrite=True)
 
 
 def test_refuses_what_it_would_harm(frames, tmp_path):
-    with pytest.raises(ValueError, match='another place'):
+    with pytest.raises(ValueError, match='another folder'):
         frames_depth(frames, frames / 'depth', Mean())
     other = tmp_path / 'other'
     other.mkdir()

@@ -102,7 +102,7 @@ def test_batches_of_whole_images(tmp_path):
     message = r'lr/a_2\.png is 20x24, others are 24x20; a batch of 3'
     refused(root, message, batch_size=3)
     root = write(tmp_path / 'b', LYING)
-    refused(root, 'needs squares', TURN, batch_size=2)
+    refused(root, 'needs square images', TURN, batch_size=2)
     refused(root, 'must be square', crop(lr_size=(16, 8)), TURN, batch_size=2)
 
 

@@ -169,7 +169,8 @@ def test_what_does_not_fit_is_refused(change, message):
 
 def test_unknown_input():
     with pytest.raises(
-        UsageError, match="no input 'mr': choose one of lr, bicubic"
+        UsageError,
+        match="input 'mr' does not exist: choose one of lr, bicubic",
     ):
         enable_sr(detector(plain()), 'mr')
 

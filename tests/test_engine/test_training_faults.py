@@ -157,7 +157,7 @@ def test_weights_that_do_not_fit(good, start, tmp_path):
     with pytest.raises(UsageError, match=r'keys fit; .*of another shape'):
         start('a', resume=str(good), **wider)
     save_weights(read_checkpoint(good)['state_dict'], tmp_path / 'weights.pth')
-    with pytest.raises(UsageError, match='not a checkpoint of a training'):
+    with pytest.raises(UsageError, match='not a training checkpoint'):
         start('a', resume=str(tmp_path / 'weights.pth'))
     assert not list((tmp_path / 'a').glob('iter_*'))
 
@@ -184,7 +184,7 @@ def test_weights_that_other_programs_wrapped(good, start, tmp_path, capfd):
 
 def test_an_old_training_is_not_written_over(good, start, tmp_path):
     before = good.read_bytes()
-    with pytest.raises(UsageError, match=r'holds a training.*--resume'):
+    with pytest.raises(UsageError, match=r'contains a training run.*--resume'):
         start()
     assert good.read_bytes() == before
     # Noted names may be lost in a kill; the file is found all the same.

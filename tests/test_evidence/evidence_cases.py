@@ -15,7 +15,7 @@ from mmdsr.io.images import write_png
 
 def make_record(kind='image', name='a.png', **changes):
     """Make a record in which every kind of field is used."""
-    reference = Reference('b.png', 'b' * 64, 'the frame beside it')
+    reference = Reference('b.png', 'b' * 64, 'the neighboring frame')
     none = Reference(None, None, 'a cut')
     fields = dict(
         created='2026-01-31T12:00:00Z',

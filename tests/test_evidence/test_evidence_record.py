@@ -86,7 +86,7 @@ def changed(**fields):
         ('{"format": "mmdsr-evidence", "version": 1}', 'no record'),
         ('[' * 200_000, 'no record'),
         ('1' * 10_000, 'no record'),
-        ('{"a": 1, "a": 2}', 'a key is there twice'),
+        ('{"a": 1, "a": 2}', 'a key occurs twice'),
         (changed(source__name='../a'), 'source.name'),
         (changed(source__name='..'), 'source.name'),
         (changed(source__name='/'), 'source.name'),
@@ -99,7 +99,7 @@ def changed(**fields):
         (changed(mark='x\x1b[2J' * 2000), 'mark'),
         (changed(frames=[{}]), 'frames.0'),
         (changed().replace('0.31', '1.5'), 'frames.0.confidence'),
-        (changed().replace('0.31', 'NaN'), 'NaN is no number'),
+        (changed().replace('0.31', 'NaN'), 'NaN is not a number'),
         (changed(**{'evil\x1b[2J\n': 1}), 'no record'),
     ],
 )

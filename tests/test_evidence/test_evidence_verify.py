@@ -141,7 +141,10 @@ def rename(out):
     [
         (change_pixel, ['pixels were changed', 'file was changed']),
         (change_pixel_and_side_car, ['pixels were changed']),
-        (strip, ['own metadata hold no record', 'file was changed']),
+        (
+            strip,
+            ['own metadata contain no readable record', 'file was changed'],
+        ),
         (edit, ['f1.png.json was edited', 'mark is null there']),
         (edit_well, ['mark is null there and "enhanced" here']),
         (edit_metadata, ['mark is "enhanced" there and null', 'file was']),
@@ -191,13 +194,13 @@ def test_a_renamed_result(copy):
 def test_sources(copy):
     result, source = copy / 'out' / 'f1.png', copy / 'in'
     (problem,) = verify(result, source / 'f2.png').problems
-    assert 'the source is another one' in problem
+    assert 'the source is a different file' in problem
     path = source / 'f1.png'
     data = bytearray(path.read_bytes())
     data[-20] ^= 1
     path.write_bytes(data)
     (problem,) = verify(result, source).problems
-    assert 'the source is another one' in problem
+    assert 'the source is a different file' in problem
     path.unlink()
     (problem,) = verify(result, source).problems
     assert 'there is no source "f1.png"' in problem

@@ -127,7 +127,7 @@ def test_a_warm_up_longer_than_the_run_gets_its_share():
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('rows: [', 'no YAML'),
+        ('rows: [', 'not a YAML'),
         ('title: x', "no study: 'rows'"),
         ('rows: []', 'no rows'),
         ('rows: [{label: a}]', "'config'"),
@@ -160,7 +160,7 @@ def test_options_of_row_and_study(tmp_path):
     cfg = prepare(row, budget, 0)
     assert cfg.model.generator.channels == 8
     assert cfg.train_cfg.max_iters == 7
-    with pytest.raises(UsageError, match='--cfg-options do not fit'):
+    with pytest.raises(UsageError, match='--cfg-options does not fit'):
         prepare(row, Budget(options={'train_cfg.max_iters.x': 7}), 0)
 
 

@@ -173,7 +173,7 @@ def test_models_of_the_command_line(tmp_path):
     ):
         with pytest.raises(UsageError, match=message):
             parse_sr(text)
-    with pytest.raises(UsageError, match='write LABEL=MODEL'):
+    with pytest.raises(UsageError, match='use LABEL=MODEL'):
         make_versions(['a=dsrnet_student_quick', 'a=dsrnet_teacher_quick'])
     with pytest.raises(UsageError, match='at least one model'):
         make_versions([])

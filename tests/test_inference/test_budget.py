@@ -227,7 +227,7 @@ def test_settings_that_take_too_much_are_not_changed(monkeypatch, chosen):
 
     monkeypatch.setattr(enlarging, '_forward', fail)
     resolver = SuperResolver(weights=NANO, **chosen)
-    with pytest.raises(MemoryError, match=r'of 32x24 pixels.*leave out tile'):
+    with pytest.raises(MemoryError, match=r'of 32x24 pixels.*omit tile'):
         resolver([noise(24, 32)])
 
 

@@ -105,12 +105,16 @@ def test_interpolation():
     [
         ('none.png', FileNotFoundError, 'There is no image none.png'),
         (Path(__file__), ValueError, 'test_enhance.py: '),
-        (None, TypeError, 'not NoneType. Tensors go into'),
-        (torch.zeros(3, 8, 8), TypeError, 'not Tensor. Tensors go into'),
+        (None, TypeError, 'not NoneType. Pass tensors to'),
+        (torch.zeros(3, 8, 8), TypeError, 'not Tensor. Pass tensors to'),
         (np.zeros((8, 8), np.uint8), ValueError, r'\(H, W, 3\) of uint8'),
         (np.zeros((8, 8, 3)), ValueError, 'not .8, 8, 3. of float64'),
         (np.zeros((0, 8, 3), np.uint8), ValueError, 'without pixels'),
-        (Image.new('F', (8, 8)), ValueError, 'mode F has an unknown range'),
+        (
+            Image.new('F', (8, 8)),
+            ValueError,
+            'mode F has an unknown value range',
+        ),
     ],
 )
 def test_what_cannot_be_enhanced(nano, image, error, message):

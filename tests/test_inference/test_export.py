@@ -356,7 +356,7 @@ def test_references_from_a_folder(frames, tmp_path):
     with pytest.raises(FileNotFoundError, match=f'no folder {refs}'):
         export_folder(resolver, frames, tmp_path / 'out', refs=refs)
     refs.mkdir()
-    with pytest.raises(FileNotFoundError, match='arranged like the images'):
+    with pytest.raises(FileNotFoundError, match='the same folders and names'):
         export_folder(resolver, frames, tmp_path / 'out', refs=refs)
     rng = np.random.default_rng(0)
     # None for one/f11, whose batch must not suffer.

@@ -205,7 +205,10 @@ def test_precision_is_its_own(nano):
     [
         ({}, 'exactly one of config.*not none'),
         (dict(weights=NANO, interpolation='nearest'), 'weights, interpol'),
-        (dict(weights=NANO, checkpoint='x.pth'), 'checkpoint goes with'),
+        (
+            dict(weights=NANO, checkpoint='x.pth'),
+            'checkpoint can only be used with',
+        ),
         (dict(weights=NANO, scale=2), 'enlarges by 4'),
         (dict(weights=NANO, precision='int4'), 'precision must be one of'),
         (dict(weights=NANO, reference='other'), 'reference must be one of'),

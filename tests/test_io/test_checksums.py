@@ -75,7 +75,7 @@ def test_no_checksums(root, tmp_path):
     manifest = json.loads((root / 'manifest.json').read_text())
     del manifest['checksums']
     (root / 'manifest.json').write_text(json.dumps(manifest))
-    with pytest.raises(ValueError, match='names no checksums'):
+    with pytest.raises(ValueError, match='contains no checksums'):
         verify(root)
 
 

@@ -241,7 +241,7 @@ def test_a_turned_frame(tmp_path):
     kwargs = dict(holdout=[0], on_error='skip', overwrite=True)
     summary = frames_to_refsr(run, out, **kwargs)
     assert stems(out, 'train') == ['a_f11', 'a_f12', 'a_f8']
-    lost = summary.dropped['its reference has another size']
+    lost = summary.dropped['its reference has a different size']
     assert [Path(name.split(' (')[0]).name for name in lost] == [
         'f9.png',
         'f10.png',
@@ -367,11 +367,11 @@ def test_depth(tmp_path, suffix):
 def test_find_runs_refuses(tmp_path):
     with pytest.raises(FileNotFoundError, match='no folder'):
         find_runs(tmp_path / 'nowhere')
-    with pytest.raises(FileNotFoundError, match='holds no images'):
+    with pytest.raises(FileNotFoundError, match='contains no images'):
         find_runs(tmp_path)
     make_run(tmp_path / 'a', 2)
     Image.fromarray(picture(0)).save(tmp_path / 'x.png')
-    with pytest.raises(ValueError, match='itself and in subfolders'):
+    with pytest.raises(ValueError, match='directly and in subfolders'):
         find_runs(tmp_path)
     (tmp_path / 'x.png').unlink()
     Image.fromarray(picture(0)).save(tmp_path / 'a' / 'f8.jpg')
@@ -409,6 +409,6 @@ def test_arguments_are_checked(tmp_path):
     ):
         with pytest.raises(ValueError, match=reason):
             frames_to_refsr(frames, out, **wrong)
-    with pytest.raises(ValueError, match='lies in the folder'):
+    with pytest.raises(ValueError, match='is inside the folder'):
         frames_to_refsr(frames, frames / 'out')
     assert sorted(p.name for p in tmp_path.iterdir()) == ['cam']

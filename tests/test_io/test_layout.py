@@ -134,7 +134,7 @@ def test_existing_folders_are_safe(tmp_path):
     out.mkdir()
     with RefSRWriter(out) as writer:  # an empty one is no harm
         writer.add('train', 'run0_0001', image(), image())
-    with pytest.raises(FileExistsError, match='exists already'):
+    with pytest.raises(FileExistsError, match='already exists'):
         RefSRWriter(out)
     precious = tmp_path / 'precious'
     precious.mkdir()
@@ -261,7 +261,7 @@ def test_depth_must_fit(tmp_path):
     'stem', ['nounderscore', 'a_', '_1', 'a b_1', '../x_1', 'a/b_1', '.a_1']
 )
 def test_bad_names(stem):
-    with pytest.raises(ValueError, match='no sample name'):
+    with pytest.raises(ValueError, match='not a sample name'):
         run_of(stem)
 
 

@@ -41,7 +41,7 @@ def test_a_broken_profile_is_said(tmp_path):
     image.save(path, icc_profile=b'no profile')
     found = read_picture(path)
     assert (found.rgb == (60, 180, 0)).all()
-    assert found.note.startswith('its color profile ignored (')
+    assert found.note.startswith('color profile ignored (')
 
 
 def test_transparency(tmp_path):

@@ -242,7 +242,11 @@ def test_wrong_files_get_a_plain_message(visit):
     message = page.locator('#message')
     for content, name, text in (
         (b'no picture', 'pipe.png', 'cannot be read as a picture'),
-        (b'<b>no</b>', '<img src=x onerror=alert(1)>.html', 'named neither'),
+        (
+            b'<b>no</b>',
+            '<img src=x onerror=alert(1)>.html',
+            'does not have the suffix',
+        ),
         (b'no video', 'pipe.mp4', 'cannot be read as a video'),
         (bytes(3 * 2**20 + 1), 'pipe.png', 'is too large (3 MB): 3 MB'),
     ):

@@ -38,7 +38,7 @@ def test_on_loopback_only_its_names_are_taken(visitors, host, status):
         response = client.get(path, headers={'Host': host})
         assert response.status_code == status
     if status == 421:
-        assert 'not reached by that name' in response.json()['error']
+        assert 'not known by that name' in response.json()['error']
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_a_running_job_is_canceled_and_the_next_one_runs(queue):
     [
         (ValueError('A thing is wrong: mend it.\nmore'), 'A thing is wrong'),
         (MemoryError('too little'), 'too little'),
-        (KeyError('secret'), 'The program has a fault'),
+        (KeyError('secret'), 'An internal error occurred'),
     ],
 )
 def test_a_job_that_fails_says_why(queue, error, text, caplog):
@@ -135,7 +135,7 @@ def test_closing_cancels_all():
     assert gate.began.wait(10)
     queue.close()
     assert {running.state, waiting.state} == {'canceled'}
-    with pytest.raises(RefusedRequestError, match='about to end'):
+    with pytest.raises(RefusedRequestError, match='shutting down'):
         queue.add(Job('a', 'three', gate))
 
 

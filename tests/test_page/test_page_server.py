@@ -123,7 +123,7 @@ def test_two_servers_leave_each_other_alone(tmp_path, monkeypatch):
     [
         (['--port', '70000'], '--port must be 0 to 65535, not 70000.'),
         (['--max-upload', '0'], '--max-upload must be at least 1, not 0.'),
-        (['--host', '203.0.113.7'], 'cannot be listened at'),
+        (['--host', '203.0.113.7'], 'is not available'),
     ],
 )
 def test_wrong_options_get_one_line(argv, text, capsys):
@@ -140,7 +140,7 @@ def test_a_port_in_use_is_named(capsys):
         port = str(taken.getsockname()[1])
         assert main(['--port', port]) == 2
     said = capsys.readouterr().err
-    assert f'127.0.0.1:{port} cannot be listened at' in said
+    assert f'127.0.0.1:{port} is not available' in said
     assert 'choose another --port' in said
 
 

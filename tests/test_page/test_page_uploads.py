@@ -73,9 +73,9 @@ def eps():
         ('pipe.png', encoded(pixels(64, 12)), 400, 'is too small'),
         ('pipe.png', encoded(pixels())[:-90], 415, 'cannot be read'),
         ('pipe.jpg', eps(), 415, 'cannot be read as a picture'),
-        ('pipe.eps', eps(), 415, 'named neither like a picture'),
-        ('pipe.html', b'<script>', 415, 'named neither like a picture'),
-        ('pipe', encoded(pixels()), 415, 'named neither like a picture'),
+        ('pipe.eps', eps(), 415, 'does not have the suffix'),
+        ('pipe.html', b'<script>', 415, 'does not have the suffix'),
+        ('pipe', encoded(pixels()), 415, 'does not have the suffix'),
         ('pipe.mp4', b'no video', 415, 'cannot be read as a video'),
         ('pipe.mp4', b'#EXTM3U\nfile:///etc/passwd', 415, 'as a video'),
         ('pipe.png', bytes(300_001), 413, 'is too large'),
@@ -100,7 +100,7 @@ def test_a_length_is_asked_for(client, root):
 
     response = send(client, chunks())
     assert response.status_code == 411
-    assert 'how long it is' in response.json()['error']
+    assert 'its length' in response.json()['error']
     assert files_below(root) == []
 
 

@@ -47,7 +47,7 @@ def test_a_film_is_verified_against_its_source(tmp_path, nano, suffix):
     assert verify(target).problems
     record(source, pictures[:5])
     assert any(
-        'source is another' in p for p in verify(target, source).problems
+        'source is a different' in p for p in verify(target, source).problems
     )
 
 

@@ -44,5 +44,5 @@ def test_writes_and_tells(frames, tmp_path):
     assert '1.png' in done.stdout
     again = call(frames, out, *args, 'next')
     assert again.returncode == 2
-    assert 'exists already' in again.stderr
+    assert 'already exists' in again.stderr
     assert call(frames, out, *args, 'previous', '--overwrite').returncode == 0

@@ -40,14 +40,14 @@ def test_frames(frames, tmp_path):
     assert '3 of 3 maps written' in first.stdout
     # Noise is no pipe, and that is said.
     assert 'Fallback 3' in first.stdout
-    assert 'no pipe' in first.stdout
+    assert 'does not look down' in first.stdout
     assert read_depth(out / 'run 1/0.png').shape == (64, 96)
     again = call(*args)
     assert again.returncode == 0
     assert '3 existed already' in again.stdout
     other = call(*args[:-1], '0.4')
     assert other.returncode == 2
-    assert 'exists already' in other.stderr
+    assert 'already exists' in other.stderr
     assert call(*args[:-1], '0.4', '--overwrite').returncode == 0
 
 

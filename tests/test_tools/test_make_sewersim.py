@@ -114,7 +114,7 @@ def test_ctrl_c_leaves_what_the_next_call_goes_on_from(tmp_path):
         ),
         (
             ('--name', 'sewersim-ml', '--steps', 'even'),
-            'leave the steps out',
+            'omit the steps',
         ),
         (('--steps', 'odd'), 'invalid choice'),
         (('--name', 'sewersim-sr', '--seed', '-1'), 'negative'),

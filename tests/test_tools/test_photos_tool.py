@@ -28,7 +28,7 @@ def test_refuses_and_overwrites(tmp_path):
     before = (out / 'manifest.json').read_bytes()
     code, _, text = call(*args)
     assert code == 2
-    assert 'exists already' in text
+    assert 'already exists' in text
     assert (out / 'manifest.json').read_bytes() == before
     assert call(*args, '--occluded', 1, '--overwrite')[0] == 0
     assert (out / 'manifest.json').read_bytes() != before

@@ -52,7 +52,7 @@ def test_a_data_set_and_its_report(videos, tmp_path):
     assert (out / 'report.html').is_file()
     again = call(videos, out, '--every', 1)
     assert again.returncode == 2
-    assert 'exists already' in again.stderr
+    assert 'already exists' in again.stderr
     # Nothing is left to do for the same call, which may have been killed
     # when all was written.
     before = (out / 'report.json').stat().st_mtime_ns

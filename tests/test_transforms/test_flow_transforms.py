@@ -322,7 +322,7 @@ def test_load_alignment(tmp_path):
         load(dict(info, stem='b'))
     path = tmp_path / 'train/align-dis/a.npy'
     np.save(path, np.zeros((20, 28, 2), np.float16))
-    with pytest.raises(ValueError, match='must hold float16'):
+    with pytest.raises(ValueError, match='must contain float16'):
         load(dict(info))
     path.write_bytes(b'no array')
     with pytest.raises(ValueError, match=r'a\.npy'):

@@ -80,14 +80,14 @@ def test_links_in_circles(tmp_path):
     (tmp_path / 'in' / 'loop').symlink_to(tmp_path / 'in')
     (tmp_path / 'in' / 'self.mp4').symlink_to(tmp_path / 'in' / 'self.mp4')
     assert len(find_videos([tmp_path / 'in'])) == 1
-    with pytest.raises(FileNotFoundError, match='in a circle'):
+    with pytest.raises(FileNotFoundError, match='circular link'):
         find_videos([tmp_path / 'in' / 'self.mp4'])
 
 
 def test_what_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match='no file or folder'):
         find_videos([tmp_path / 'nowhere.mpg'])
-    with pytest.raises(FileNotFoundError, match='holds no videos'):
+    with pytest.raises(FileNotFoundError, match='contains no videos'):
         find_videos([tmp_path])
 
 

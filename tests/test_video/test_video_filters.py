@@ -149,7 +149,7 @@ def test_framing_of_a_crop_and_of_boxes():
     [
         ({'crop': (100, 0, 101, 100)}, 'extends beyond the picture'),
         ({'crop': (0, 0, 63, 100)}, 'too small'),
-        ({'size': (256, 256)}, 'enlarged to 256x256'),
+        ({'size': (256, 256)}, 'requested size 256x256'),
         ({'boxes': [(40, 40, 120, 120)]}, 'too small'),
         ({'boxes': [(0, 0, 200, 200)]}, 'too small'),
     ],

@@ -183,7 +183,7 @@ def test_a_cut_between_two_frames_is_noticed(tmp_path):
     read = list(read_video(path, problems=problems))
     assert len(read) == 30
     assert any(
-        'cut short: it ends at 3.0 s of 6.0 s' in p[1] for p in problems
+        'truncated: it ends at 3.0 s of 6.0 s' in p[1] for p in problems
     )
 
 
@@ -327,5 +327,5 @@ def test_a_codec_that_is_not_known(tmp_path):
     path, _ = make(tmp_path, 'avi', pan(6))
     path.write_bytes(path.read_bytes().replace(b'FMP4', b'ZZZZ'))
     for call in (probe, lambda path: list(read_video(path))):
-        with pytest.raises(VideoError, match='codec is not known'):
+        with pytest.raises(VideoError, match='codec is unknown'):
             call(path)

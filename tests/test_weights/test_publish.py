@@ -158,7 +158,7 @@ def test_wrong_weights_are_refused(cfg, checkpoint, tmp_path):
     with pytest.raises(CheckpointError, match='another shape'):
         publish(cfg, checkpoint, out)
     cfg.model.generator = dict(type='torch.nn.Identity')
-    with pytest.raises(CheckpointError, match=r"written 'mmdsr\.X'"):
+    with pytest.raises(CheckpointError, match=r"type 'mmdsr\.X'"):
         publish(cfg, checkpoint, out)
     cfg.model.generator = SMALL
     for name in ('', 'Nano', '../x', 'a b'):

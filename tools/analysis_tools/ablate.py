@@ -56,12 +56,16 @@ def parse_args(
         '--test-roots',
         nargs='+',
         metavar='DATA_ROOT',
-        help='data to test on, e.g. real frames besides the training data '
-        '(default: the data root)',
+        help=(
+            'data to test on, e.g. real frames in addition to the training '
+            'data (default: the data root)'
+        ),
     )
     parser.add_argument(
         '--teacher',
-        help='checkpoint or working directory for the rows that distil',
+        help=(
+            'checkpoint or working directory of the teacher for distilled rows'
+        ),
     )
     parser.add_argument(
         '--max-samples', type=positive, help='test images per data set'

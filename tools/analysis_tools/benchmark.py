@@ -28,8 +28,10 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
         '--backends',
         nargs='+',
         metavar='NAME',
-        help='instead of a config: compare published weights, with a '
-        'reference, in every backend and precision that is installed',
+        help=(
+            'instead of a config: compare published weights, with a '
+            'reference, in every installed backend and precision'
+        ),
     )
     parser.add_argument(
         '--shape',
@@ -43,9 +45,11 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--threads', type=int, help='CPU threads')
     parser.add_argument(
-        '--train', action='store_true', help='time a training step too'
+        '--train', action='store_true', help='also time a training step'
     )
-    parser.add_argument('--amp', choices=DTYPES, help='autocast to this type')
+    parser.add_argument(
+        '--amp', choices=DTYPES, help=('use autocast with this type')
+    )
     parser.add_argument(
         '--compile',
         action='store_true',

@@ -80,7 +80,7 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
         '--align',
         choices=ALIGNMENTS,
         default='none',
-        help='scale each map to the truth first; for relative depth',
+        help='scale each map to the truth first (for relative depth)',
     )
     parser.add_argument(
         '--use-camera',
@@ -92,7 +92,9 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
         '--max-depth',
         type=float,
         default=FAR,
-        help=f'largest true depth that counts, metres (default {FAR:g})',
+        help=(
+            f'largest true depth that is counted, in meters (default {FAR:g})'
+        ),
     )
     parser.add_argument('--json', type=Path, help='write the numbers here')
     add_provider_options(parser)
@@ -145,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             far,
         )
         if not results:
-            raise ValueError('There is no frame to compare; see --runs.')
+            raise ValueError('There is no frame to compare: see --runs.')
         if target:
             text = json.dumps(results, indent=1) + '\n'
             write_bytes(target, text.encode())

@@ -74,7 +74,7 @@ def parse_args(
         if not (name and equals and folder):
             parser.error(f'{text!r} must be NAME=FOLDER')
         if name in folders or name == report.SIMULATED:
-            parser.error(f'the name {name} is taken')
+            parser.error(f'the name {name} is used twice')
         folders[name] = folder
     args.groups = folders
     if not folders and not args.sim_runs:

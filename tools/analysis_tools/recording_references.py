@@ -29,14 +29,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--weights', default=DEFAULT_WEIGHTS)
     parser.add_argument('--rate', type=float, default=25.0)
     parser.add_argument(
-        '--every', type=positive, default=1, help='every n-th frame'
+        '--every', type=positive, default=1, help='use every N-th frame'
     )
     parser.add_argument(
         '--most',
         type=positive,
         nargs='+',
         default=[MOST],
-        help='references at most, for the policy auto',
+        help='largest number of references for the policy auto',
     )
     args = parser.parse_args(argv)
     try:

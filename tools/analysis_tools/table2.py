@@ -48,8 +48,10 @@ def parse_args(
     parser.add_argument(
         '--minutes',
         type=float,
-        help='time of every run instead: as many iterations as fit into it '
-        'by a measured step',
+        help=(
+            'time of every run instead: the number of iterations that fit '
+            'into it, from the measured time of a step'
+        ),
     )
     parser.add_argument(
         '--crop', type=positive, help='side of the square LR crops'

@@ -33,7 +33,7 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
         help=f'{", ".join(KINDS)} (default: all)',
     )
     parser.add_argument(
-        '--count', type=int, default=2500, help='inputs of each kind'
+        '--count', type=int, default=2500, help='number of inputs of each kind'
     )
     parser.add_argument('--out', type=Path, help='JSON file of the result')
     parser.add_argument(

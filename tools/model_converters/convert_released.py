@@ -19,8 +19,10 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     parser.add_argument(
         '--keep-channel-order',
         action='store_true',
-        help='keep the order of the color channels; by default the weights, '
-        'trained on BGR images, are changed to take and give RGB',
+        help=(
+            'keep the order of the color channels; by default the weights, '
+            'trained on BGR images, are converted to RGB'
+        ),
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace an existing output'
@@ -34,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         if Path(args.output).exists() and not args.overwrite:
             raise FileExistsError(
-                f'{args.output} exists; add --overwrite to replace it'
+                f'{args.output} already exists: add --overwrite to replace it'
             )
         state_dict = read_checkpoint(args.input)
         result = convert_released(
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if result.dropped:
         print(
             f'dropped {len(result.dropped)} weights of the decoder that the '
-            'original never runs:'
+            'original code never runs:'
         )
         for key in result.dropped:
             print(f'  {key}')

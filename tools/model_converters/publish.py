@@ -51,19 +51,21 @@ def parse_args(
     )
     add_options_argument(
         parser,
-        'more to store beside the weights, e.g. data=SewerSim',
+        'additional entries to store with the weights, e.g. data=SewerSim',
         '--note',
     )
     parser.add_argument(
         '--index',
         action='store_true',
-        help='put the first file on the list index.json of the folder; with '
-        '--out mmdsr/weights it comes with the package',
+        help=(
+            'add the first file to index.json of the folder; with --out '
+            'mmdsr/weights it becomes part of the package'
+        ),
     )
     parser.add_argument(
         '--replace',
         action='store_true',
-        help='replace the weights of this name on the list',
+        help='replace the weights with this name in the list',
     )
     add_options_argument(
         parser,

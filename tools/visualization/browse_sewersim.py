@@ -42,15 +42,20 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
         nargs='+',
         default=[],
         metavar='CODE',
-        help='of a data set: only samples with one of these labels; '
-        'rendered: the defects, one in each run by turns (default: what the '
-        'runs draw)',
+        help=(
+            'for a data set: only samples with one of these labels; for '
+            'rendered frames: the defects, one per run in turn (default: '
+            'random defects)'
+        ),
     )
     parser.add_argument(
         '--beside',
         type=Path,
         metavar='FOLDER',
-        help='show images of this folder beside, cut to equal size',
+        help=(
+            'show images of this folder beside the samples, cropped to equal '
+            'size'
+        ),
     )
     parser.add_argument(
         '--width',
@@ -82,12 +87,14 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
         metavar=('W', 'H'),
         help='size of the frames (default 448 320)',
     )
-    render.add_argument('--overlay', action='store_true', help='burn in text')
+    render.add_argument(
+        '--overlay', action='store_true', help=('add burned-in text')
+    )
     args = parser.parse_args(argv)
     if args.number < 1:
-        parser.error(f'--number must be at least 1, got {args.number}')
+        parser.error(f'--number must be at least 1, not {args.number}')
     if args.out.suffix.lower() != '.png':
-        parser.error(f'--out must be a .png file, got {args.out}')
+        parser.error(f'--out must be a .png file, not {args.out}')
     given = [key for key in RENDER if getattr(args, key) is not None]
     given += ['overlay'] if args.overlay else []
     if args.root is not None and given:
@@ -124,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.out.is_dir() or (args.out.exists() and not args.overwrite):
             raise FileExistsError(
-                f'{args.out} exists already; add --overwrite or choose '
+                f'{args.out} already exists: add --overwrite or choose '
                 'another name'
             )
         rows = rows_of(args)

@@ -41,7 +41,9 @@ class Costing:
 
     def __post_init__(self) -> None:
         if self.repeats < 0 or min(self.shape) < 16:
-            raise UsageError('--repeats must be >= 0, --shape at least 16 16')
+            raise UsageError(
+                '--repeats must be >= 0 and --shape at least 16 16.'
+            )
 
 
 def measure_costs(
@@ -124,7 +126,7 @@ def report(
         crop=budget.crop or 'as configured',
         batch=budget.batch_size or 'as configured',
         seeds=' '.join(map(str, seeds)),
-        tested='last weights, true reference'
+        tested='final weights, true reference'
         + (f', {max_samples} images' if max_samples else ''),
         timed=f'{device}, {torch.get_num_threads()} threads, median of '
         f'{costing.repeats}'
@@ -165,8 +167,8 @@ def write_tables(
     notes = [
         f'cost: LR {width}x{height}, Ref {4 * width}x{4 * height}, MACs as '
         'run, time of one image',
-        '±: sample standard deviation over seeds; delta: to the first row, '
-        'over pairs of runs with the same seed',
+        '±: sample standard deviation over seeds; delta: difference from the '
+        'first row, paired by seed',
     ]
     content = dict(
         title=title,

@@ -99,7 +99,7 @@ def read_study(path: Path | str) -> Study:
     try:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f'{path} is no YAML file: {error}') from error
+        raise UsageError(f'{path} is not a YAML file: {error}') from error
     try:
         rows = []
         for entry in content['rows']:
@@ -111,8 +111,8 @@ def read_study(path: Path | str) -> Study:
             rows.append(AblationRow(str(entry['label']), config, options))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UsageError(
-            f'{path} is no study: {error}. It needs "rows", each with '
-            '"label", "config" and perhaps "options".'
+            f'{path} is not a study: {error}. It needs "rows", each with '
+            '"label", "config" and optionally "options".'
         ) from error
     return check_study(Study(str(content.get('title', path.stem)), rows))
 
@@ -160,8 +160,8 @@ def find_study(names: Sequence[str], folder: Path) -> Study:
             if not path.is_file():
                 known = sorted(p.stem for p in Path(folder).glob('*.yml'))
                 raise UsageError(
-                    f'There is no study {name!r}; known: '
-                    f'{", ".join(known)}. A study of your own is a YAML file.'
+                    f'There is no study {name!r}; known: {", ".join(known)}. '
+                    'Write a YAML file for your own study.'
                 )
         studies.append(read_study(path))
     rows = [row for study in studies for row in study.rows]
@@ -232,8 +232,9 @@ def prepare(row: AblationRow, budget: Budget, seed: int) -> Config:
         if cfg.train_dataloader.dataset.type == 'mmdsr.MixedDataset':
             raise UsageError(
                 f'{row.config} mixes several data sets: set their roots with '
-                '--cfg-options train_dataloader.dataset.datasets.0.data_root='
-                'FOLDER and so on, not with one root.'
+                '--cfg-options '
+                'train_dataloader.dataset.datasets.0.data_root=FOLDER and so '
+                'on instead of a single root.'
             )
         cfg.train_dataloader.dataset.data_root = str(budget.data_root)
     if budget.batch_size:

@@ -25,8 +25,8 @@ from mmdsr.io.reports import markdown_table
 
 NOTES = (
     'ΔLR = LR - HR, ΔSR = SR - LR, ΔHR = HR - SR (Eq. 24-26); means of the '
-    'class rows; ± sample standard deviation over seeds, of a difference '
-    'over its values seed by seed'
+    'class rows; ± sample standard deviation over seeds (for differences, '
+    'over the differences of each seed)'
 )
 
 

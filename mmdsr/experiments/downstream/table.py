@@ -252,7 +252,7 @@ def markdown(table: Table) -> str:
     if table.left_out:
         lines += [
             '',
-            'No value in some column, so not in the mean: '
+            'Not in the mean, because a column has no value: '
             f'{", ".join(table.left_out)}.',
         ]
     return '\n'.join(lines) + '\n'

@@ -76,8 +76,8 @@ def find_tasks(
             else:
                 raise UsageError(
                     f'There is no task {part!r}; known: all, '
-                    f'{", ".join(TASKS)}. A task of your own is a config '
-                    'file.'
+                    f'{", ".join(TASKS)}. Give a config file for your own '
+                    'task.'
                 )
             if not path.is_file():
                 raise UsageError(f'The config {path} does not exist.')
@@ -142,14 +142,13 @@ def image_folders(
             if not root or not isinstance(prefix, str):
                 raise UsageError(
                     f'{cfg.filename}: the data set of {split}_dataloader '
-                    'needs data_root and data_prefix, to tell which files '
-                    'are the images.'
+                    'needs data_root and data_prefix to locate the images.'
                 )
             prefix = Path(prefix).as_posix()
             if masks is not None and Path(masks).as_posix() == prefix:
                 raise UsageError(
-                    f'{cfg.filename}: images and masks are both in {prefix}; '
-                    'they must be in two folders.'
+                    f'{cfg.filename}: images and masks are both in {prefix}: '
+                    'put them into two folders.'
                 )
             own = folders.setdefault(root, [])
             if prefix not in own:
@@ -183,8 +182,9 @@ def find_root(root: str, data_root: str | None = None) -> Path:
     if name in _SIMULATED:
         place = root if not data_root else Path(data_root, name)
         remedy = (
-            'make it with "python tools/dataset_converters/make_sewersim.py '
-            f'{place} --name {name} --subset mini", or set --data-root.'
+            'create it with "python '
+            f'tools/dataset_converters/make_sewersim.py {place} --name {name} '
+            '--subset mini", or set --data-root.'
         )
     raise UsageError(f'The data set {path} does not exist: {remedy}')
 
@@ -242,8 +242,8 @@ def prepare(
         'data_preprocessor'))  # fmt: skip
     if any((part or {}).get('sr') for part in preprocessors):
         raise UsageError(
-            f'{task.config} super-resolves by itself: give the plain config '
-            'of the network on HR images.'
+            f'{task.config} already super-resolves: give the plain config of '
+            'the network on HR images.'
         )
     cfg.experiment_name = f'{task.name}_seed{seed}'
     cfg.work_dir = None

@@ -129,7 +129,7 @@ def make_versions(models: Sequence[str]) -> list[Version]:
         other = found.setdefault(version.name, version)
         if other.identity != version.identity:
             raise UsageError(
-                f'--sr: two models are called {version.label}; write '
+                f'--sr: two models are called {version.label}: use '
                 'LABEL=MODEL.'
             )
     if not found:

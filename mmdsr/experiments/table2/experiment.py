@@ -66,7 +66,7 @@ class Options:
     def __post_init__(self) -> None:
         self.seeds = list(dict.fromkeys(self.seeds))
         if self.minutes is not None and not 0 < self.minutes < math.inf:
-            raise UsageError('--minutes must be a positive number.')
+            raise UsageError('--minutes must be positive.')
 
 
 def run_table2(
@@ -205,11 +205,11 @@ def _report(
     bicubic = {name: result['bicubic'] for name, result in warp.items()}
     same = budget.iters or 'as configured'
     origin = dict(
-        budget=f'{options.minutes:g} minutes of each training'
+        budget=f'{options.minutes:g} minutes of each training run'
         if iterations
         else f'iterations: {same}',
         seeds=' '.join(map(str, options.seeds)),
-        tested='last weights, true reference'
+        tested='final weights, true reference'
         + (f', {options.max_samples} images' if options.max_samples else ''),
     )
     if iterations:
@@ -217,13 +217,13 @@ def _report(
             f'{label} {number}' for label, number in iterations.items()
         )
     notes = [
-        "Y: MASA-SR's protocol, luma without border; RGB: that of EDSR, four "
-        'pixels cut off. The paper does not say which rows were measured how.',
-        '±: sample standard deviation over seeds; differences are of runs '
-        'with the same seed',
-        f'cost: LR {SHAPE[1]}x{SHAPE[0]}; MACs as run, all eight of RCAN+; '
-        "the paper's FLOPs are in MASA-SR's convention, without the attention "
-        'of ATD and without the eight of RCAN+',
+        "Y: MASA-SR's protocol, luma, uncropped; RGB: that of EDSR, four "
+        'pixels cropped. The paper does not say how each row was measured.',
+        '±: sample standard deviation over seeds; differences are paired by '
+        'seed',
+        f'cost: LR {SHAPE[1]}x{SHAPE[0]}; MACs as run, including all eight '
+        "passes of RCAN+; the paper's FLOPs follow MASA-SR's convention, "
+        'without the attention of ATD and the eight passes of RCAN+',
     ]
     content = dict(
         title=study.title,

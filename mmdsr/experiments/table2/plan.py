@@ -21,7 +21,7 @@ from mmdsr.registry import MODELS
 #: Share of a training in which a GAN's generator learns alone.
 _ALONE = 0.25
 #: What is added to the name of a data set where eight turns are tested.
-TURNED = ', eight turns'
+TURNED = ', eight flips and rotations'
 
 
 @dataclass
@@ -76,8 +76,8 @@ def make_plan(study: Study, budget: Budget) -> list[Entry]:
             teacher = by_network.get(str(cfg.model.teacher))
             if teacher is None:
                 raise UsageError(
-                    f'The teacher of {row.label!r} is no row of the study: '
-                    'add its config, in front of that row.'
+                    f'The teacher of {row.label!r} is not a row of the study: '
+                    'add its config before that row.'
                 )
         entries.append(Entry(row, inner or row, teacher))
     return entries

@@ -92,8 +92,8 @@ class TwoStageClassifier(BaseClassifier):
         self.level2 = MODELS.build(level2)
         if getattr(self.level1.head, 'num_classes', 1) != 1:
             raise ValueError(
-                'level1 tells defective from normal: set its num_classes=1, '
-                f'not {self.level1.head.num_classes}.'
+                'level1 separates defective from normal images: set its '
+                f'num_classes=1, not {self.level1.head.num_classes}.'
             )
         self.strategy = strategy
         self.threshold = threshold

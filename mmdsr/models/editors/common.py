@@ -55,7 +55,9 @@ def require_samples(data_samples: DataSample | None) -> DataSample:
         ValueError: If there are none.
     """
     if data_samples is None:
-        raise ValueError("mode='loss' needs data_samples with the truth.")
+        raise ValueError(
+            "mode='loss' needs data_samples with the ground truth."
+        )
     return data_samples
 
 
@@ -80,8 +82,8 @@ def given_depth(
     if depth is None:
         raise ValueError(
             'The generator needs depth maps, but the samples have no '
-            f"'{field}': load it with mmdsr.LoadDepth and name it in "
-            'data_keys of PackInputs.'
+            f"'{field}': load it with mmdsr.LoadDepth and add it to data_keys "
+            'of PackInputs.'
         )
     unknown = torch.isnan(depth).flatten(1).sum(1).tolist()
     if data_samples is not None and any(unknown) and not holes:

@@ -53,7 +53,7 @@ def load_teacher(
         ) from error
     except CheckpointError as error:
         raise CheckpointError(
-            f'The teacher cannot be loaded: {error} Its network is '
+            f'The teacher cannot be loaded: {error} Its config is '
             'model.teacher.'
         ) from error
     return network
@@ -120,7 +120,7 @@ class DSRDistiller(DSR):
         network = load_teacher(teacher, teacher_checkpoint)
         if network.scale != self.scale:
             raise ValueError(
-                f'The teacher enlarges by {network.scale}, the student by '
+                f'The teacher enlarges by {network.scale}, but the student by '
                 f'{self.scale}.'
             )
         self._teacher = Hidden(network)
@@ -180,7 +180,7 @@ class DSRDistiller(DSR):
             RuntimeError: If there is no teacher.
         """
         if self._teacher is None:
-            raise RuntimeError('There is no teacher: set kd_loss or adm.')
+            raise RuntimeError('The teacher is not used: set kd_loss or adm.')
         teacher = self._teacher.to(inputs['img'])
         depth = 'given' if teacher.needs_depth else 'predicted'
         return run_network(

@@ -82,8 +82,8 @@ class DSR(RefSRMixin, BaseEditModel):
         if match_loss and not isinstance(self.generator, RefSRNet):
             raise ValueError(
                 'match_loss is set, but the generator '
-                f'{type(self.generator).__name__} matches no blocks: remove '
-                'match_loss or use mmdsr.DSRNet or mmdsr.MASASRNet.'
+                f'{type(self.generator).__name__} does not match blocks: '
+                'remove match_loss or use mmdsr.DSRNet or mmdsr.MASASRNet.'
             )
         # Parts of the generator and the checkpoints of their weights.
         self.part_checkpoints = {
@@ -142,8 +142,8 @@ class DSR(RefSRMixin, BaseEditModel):
         flow, visible = (data_samples.get(key) for key in ('flow', 'visible'))
         if flow is None or visible is None:
             raise ValueError(
-                'match_loss needs the true flow: put mmdsr.LoadFlow in the '
-                "pipeline and 'flow' and 'visible' in data_keys of "
+                'match_loss needs the true flow: add mmdsr.LoadFlow to the '
+                "pipeline and 'flow' and 'visible' to data_keys of "
                 'PackInputs.'
             )
         losses['loss_match'] = self.match_loss(output.matched, flow, visible)

@@ -123,6 +123,6 @@ class FlowEditor(BaseEditModel):
             raise ValueError(
                 'The generator has depth_input=True, but the samples have no '
                 'depth_lr and depth_ref: load both with mmdsr.LoadDepth and '
-                'name them in data_keys of PackInputs.'
+                'add them to data_keys of PackInputs.'
             )
         return depths

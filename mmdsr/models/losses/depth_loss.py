@@ -25,9 +25,10 @@ def masked_l1(pred: Tensor, target: Tensor) -> Tensor:
     """
     if pred.shape != target.shape:
         raise ValueError(
-            f'The predicted depth has shape {tuple(pred.shape)}, its ground '
-            f'truth {tuple(target.shape)}: the depth maps of a sample must '
-            'have the size of LR and of Ref at a quarter of its size.'
+            f'The predicted depth has shape {tuple(pred.shape)}, but its '
+            f'ground truth has {tuple(target.shape)}: the depth maps of a '
+            'sample must have the size of LR and a quarter of the size of '
+            'Ref.'
         )
     error, known = _error(pred, target)
     return error.abs().sum() / known.sum().clamp(min=1)

@@ -33,7 +33,7 @@ def _load_vgg(weights: str | None, untrained: bool) -> nn.Sequential:
                 'PerceptualLoss needs VGG19 weights: weights="torchvision" '
                 'downloads them once (548 MB), weights="vgg19.pth" reads a '
                 "local state dict of torchvision's VGG19. untrained=True "
-                'uses random ones, for tests only.'
+                'uses random weights, for tests only.'
             )
         return features
     path = vgg19() if weights == 'torchvision' else weights

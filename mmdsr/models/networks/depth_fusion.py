@@ -92,8 +92,9 @@ class SharedDepthFusion(nn.Module):
         width, *others = level_widths(channels)
         if set(others) != {width}:
             raise ValueError(
-                'one convolution for all levels needs levels of one width, '
-                f"got channels={channels!r}: use variant='paper' for several."
+                'one convolution for all levels needs equal widths, not '
+                f"channels={channels!r}: use variant='paper' for different "
+                'widths.'
             )
         self.conv = conv3x3(2 * width, width)
         init_refsr_weights(self)

@@ -83,9 +83,9 @@ class DRIMM(nn.Module):
             block_size // 2 - 1
         ):
             raise ValueError(
-                f'dilations {tuple(dilations)} must lie between 1 and '
+                f'dilations {tuple(dilations)} must be between 1 and '
                 f'block_size // 2 - 1 = {block_size // 2 - 1}: the center '
-                'patch may not leave its block.'
+                'patch must not leave its block.'
             )
         if crop_ratio <= 0:
             raise ValueError(f'crop_ratio must be > 0, not {crop_ratio}.')

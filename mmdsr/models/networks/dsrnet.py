@@ -245,7 +245,8 @@ class DSRNet(RefSRNet):
             return depth
         if self.depth_net is None:
             raise ValueError(
-                f'{name} must be given, as this network has no depth network.'
+                f'{name} must be given because this network has no depth '
+                'network.'
             )
         # U pools four times; the padding is removed again.
         padded = pad_to_multiple(image, self.depth_net.min_size)

@@ -103,7 +103,7 @@ class DSRNetX(nn.Module):
         if (aligner or depth_cues) and not use_reference:
             unused = 'the aligner' if aligner else 'depth'
             raise ValueError(
-                f'{unused} is unused with use_reference=False: leave it out.'
+                f'{unused} is unused with use_reference=False: omit it.'
             )
         self.channels = channels
         self.depth_cues = depth_cues

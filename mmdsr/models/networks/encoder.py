@@ -103,8 +103,8 @@ class RefEncoder(nn.Module):
         super().__init__()
         if len(num_blocks) != len(self.strides):
             raise ValueError(
-                'num_blocks needs one number per level, three in all, '
-                f'not {tuple(num_blocks)}.'
+                'num_blocks needs three numbers, one per level, not '
+                f'{tuple(num_blocks)}.'
             )
         self.widths = level_widths(channels)
         self.num_blocks = tuple(num_blocks)

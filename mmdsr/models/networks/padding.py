@@ -123,7 +123,7 @@ def check_images(lr: Tensor, ref: Tensor, ref_down: Tensor | None) -> None:
     if ref_down is not None and tuple(ref_down.shape) != wanted:
         raise ValueError(
             f'ref_down must be ref reduced by {SCALE}, shape {wanted}, not '
-            f'{tuple(ref_down.shape)}: leave it out to have it computed.'
+            f'{tuple(ref_down.shape)}: omit it to have it computed.'
         )
 
 

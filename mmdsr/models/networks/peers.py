@@ -43,8 +43,8 @@ class RCAN(WrappedNet):
 
         if channels < reduction:
             raise ValueError(
-                f'channels={channels} divided by reduction={reduction} '
-                'leaves none: give more channels or a smaller reduction.'
+                f'channels={channels} divided by reduction={reduction} leaves '
+                'no channels: use more channels or a smaller reduction.'
             )
         super().__init__(
             Net(

@@ -80,8 +80,8 @@ def side_by_side(
     """
     if ref.ndim == 5 and not ref.shape[1]:
         raise ValueError(
-            'ref must have at least one reference per image, not the shape '
-            f'{tuple(ref.shape)}.'
+            'ref must contain at least one reference per image, not the '
+            f'shape {tuple(ref.shape)}.'
         )
     count = ref.shape[1] if ref.ndim == 5 else 1
     flow, confidence = _merge(flow), _merge(confidence)
@@ -93,7 +93,7 @@ def side_by_side(
         if part is not None and tuple(part.shape) != wanted:
             raise ValueError(
                 f'{name} must have the shape {wanted} (all references of the '
-                f'batch in a row, or K in a second dimension), not '
+                'batch concatenated, or K in a second dimension), not '
                 f'{tuple(part.shape)}.'
             )
     many = lr if count == 1 else lr.repeat_interleave(count, 0)

@@ -57,8 +57,8 @@ class SingleImageNet(nn.Module, ABC):
         """
         if lr.ndim != 4 or lr.shape[1] != 3:
             raise ValueError(
-                'lr must be RGB images of shape (N, 3, H, W), got '
-                f'{tuple(lr.shape)}'
+                'lr must be RGB images of shape (N, 3, H, W), not '
+                f'{tuple(lr.shape)}.'
             )
         return self.enlarge(lr)
 

@@ -127,7 +127,8 @@ def read_views(root: str | Path) -> dict[tuple[str, str, str], View]:
                     raise ValueError(f'{len(cells)} numbers, not 16')
             except ValueError as error:
                 raise ValueError(
-                    f'{path}, line {number}: {error}. Make the data set again.'
+                    f'{path}, line {number}: {error}. Create the data set '
+                    'again.'
                 ) from error
             views[split, stem, image] = View(
                 values[:4], values[4:13].reshape(3, 3), values[13:]

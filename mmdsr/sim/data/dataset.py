@@ -124,7 +124,7 @@ def write_dataset(
         RuntimeError: If a worker process was killed.
     """
     if workers < 1:
-        raise ValueError(f'workers must be at least 1, got {workers}')
+        raise ValueError(f'workers must be at least 1, not {workers}')
     if is_complete(out, plan):
         return False
     if plan.layout == 'pipe':
@@ -262,7 +262,7 @@ def _write_parallel(
     except BrokenProcessPool as error:
         raise RuntimeError(
             'a worker process was killed (too little memory?): repeat the '
-            'call with fewer workers, it continues from here'
+            'command with fewer workers to resume'
         ) from error
     finally:
         stop.set()

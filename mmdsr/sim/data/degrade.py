@@ -49,11 +49,11 @@ class Degradation:
         for name in ('blur', 'noise', 'shot', 'quality'):
             low, high = getattr(self, name)
             if not 0 <= low <= high:
-                raise ValueError(f'{name} must be 0 <= low <= high')
+                raise ValueError(f'{name} must satisfy 0 <= low <= high')
         if not self.filters or set(self.filters) - set(_FILTERS):
-            raise ValueError(f'filters must be some of {tuple(_FILTERS)}')
+            raise ValueError(f'filters must be a subset of {tuple(_FILTERS)}')
         if not 1 <= self.quality[0] <= self.quality[1] <= 100:
-            raise ValueError('quality must lie in 1..100')
+            raise ValueError('quality must be in 1..100')
 
 
 def _blur(

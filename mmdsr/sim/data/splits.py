@@ -189,20 +189,20 @@ def plan_custom(
     """
     if runs < 1 or frames < 1:
         raise ValueError(
-            f'runs and frames must be at least 1, got {runs} and {frames}'
+            f'runs and frames must be at least 1, not {runs} and {frames}'
         )
     _check_seed(seed)
     if len(size) != 2 or any(side % SCALE or side < 64 for side in size):
         raise ValueError(
-            f'width and height must be multiples of {SCALE} and at least '
-            f'64, got {tuple(size)}'
+            f'width and height must be multiples of {SCALE} and at least 64, '
+            f'not {tuple(size)}'
         )
     if test_runs is None:
         test_runs = max(1, runs // 8) if runs > 1 else 0
     if not 0 <= test_runs < runs:
         raise ValueError(
-            f'test_runs must leave a run to train on: between 0 and '
-            f'{runs - 1} of {runs} runs, got {test_runs}'
+            'test_runs must leave a run to train on: between 0 and '
+            f'{runs - 1} of {runs} runs, not {test_runs}'
         )
     size = (int(size[0]), int(size[1]))
     settings = {
@@ -253,20 +253,22 @@ def plan_named(
         ValueError: If a setting is not one of these.
     """
     if name not in NAMED:
-        raise ValueError(f'there is no {name!r}; there are {", ".join(NAMED)}')
+        raise ValueError(
+            f'there is no data set {name!r}: choose one of {", ".join(NAMED)}'
+        )
     if subset not in SUBSETS:
-        raise ValueError(f'subset must be one of {SUBSETS}, got {subset!r}')
+        raise ValueError(f'subset must be one of {SUBSETS}, not {subset!r}')
     _check_seed(seed)
     named = NAMED[name]
     if named.layout != 'refsr' and degradation != 'bicubic':
         raise ValueError(
-            f'{name} has no low-resolution images to degrade; leave the '
-            'degradation out'
+            f'{name} has no low-resolution images to degrade: omit the '
+            'degradation'
         )
     if named.layout != 'refsr' and steps is not None:
         raise ValueError(
-            f'{name} has even steps, at which its defects show; leave the '
-            'steps out'
+            f'{name} always has even steps, chosen to show its defects: omit '
+            'the steps'
         )
     if steps is None:
         steps = 'spread' if named.layout == 'refsr' else 'even'
@@ -344,7 +346,7 @@ def _degradation(name: str) -> dict[str, Any]:
     """Name and parameters of a degradation, for the manifest."""
     if name not in DEGRADATIONS:
         raise ValueError(
-            f'degradation must be one of {DEGRADATIONS}, got {name!r}'
+            f'degradation must be one of {DEGRADATIONS}, not {name!r}'
         )
     if name == 'bicubic':
         return {'name': name}
@@ -355,7 +357,7 @@ def _degradation(name: str) -> dict[str, Any]:
 def _steps(name: str) -> dict[str, Any]:
     """Name and ranges of the steps, for the manifest."""
     if name not in STEPS:
-        raise ValueError(f'steps must be one of {STEPS}, got {name!r}')
+        raise ValueError(f'steps must be one of {STEPS}, not {name!r}')
     if name == 'even':
         return {'name': name}
     if name == 'video':
@@ -369,4 +371,4 @@ def _steps(name: str) -> dict[str, Any]:
 
 def _check_seed(seed: int) -> None:
     if seed < 0:
-        raise ValueError(f'seed must not be negative, got {seed}')
+        raise ValueError(f'seed must not be negative, not {seed}')

@@ -70,13 +70,13 @@ def read_rows_of(
     formats = tuple(layout.format for layout in LAYOUTS.values())
     manifest = read_manifest(root, formats)
     if manifest is None:
-        raise ValueError(f'{root} has no {MANIFEST}: it is no data set')
+        raise ValueError(f'{root} has no {MANIFEST}: it is not a data set')
     stems = manifest['splits'][split]
     labels: dict[str, list[_Label]] = {}
     read: Callable[[Path, str, str, Sequence[_Label]], Row]
     if manifest['format'] == FORMAT:
         if kinds:
-            raise ValueError(f'{root} has no labels to choose by')
+            raise ValueError(f'{root} has no labels to select by')
         read = _read_refsr
     elif manifest['format'] == LAYOUTS['pipe'].format:
         labels, read = _coco_labels(root, split), _read_pipe
@@ -169,7 +169,7 @@ def place_beside(rows: Sequence[Row], folder: str | Path) -> list[Row]:
         if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')
     )
     if not paths:
-        raise ValueError(f'{folder} holds no images')
+        raise ValueError(f'{folder} contains no images')
     chosen = spread(paths, len(rows))
     return [
         row._replace(beside=_cover(read_rgb(path)[0], row.image.shape))

@@ -91,7 +91,7 @@ def contact_sheet(rows: Sequence[Row], width: int = 320) -> np.ndarray:
     if not rows:
         raise ValueError('there is no sample to show')
     if width < 96:
-        raise ValueError(f'cells must be at least 96 wide, got {width}')
+        raise ValueError(f'cells must be at least 96 pixels wide, not {width}')
     labelled = any(
         row.marks is not None or row.labels is not None for row in rows
     )

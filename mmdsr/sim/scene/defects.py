@@ -81,7 +81,7 @@ def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown:
         raise ValueError(
-            f'no such defects: {", ".join(unknown)}; there are '
+            f'unknown defects {", ".join(unknown)}: choose from '
             f'{", ".join(KINDS)}'
         )
     return tuple(kinds)

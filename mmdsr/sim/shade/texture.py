@@ -68,12 +68,12 @@ class MipAtlas:
         for side in image.shape[:2]:
             if side & (side - 1):
                 raise ValueError(
-                    f'texture sides must be powers of two, got {image.shape}'
+                    f'texture sides must be powers of two, not {image.shape}'
                 )
         if levels < 2 or image.shape[1] >> (levels - 1) < 1:
             raise ValueError(
-                f'levels must be between 2 and what halving the '
-                f'{image.shape[1]} columns allows, got {levels}'
+                f'levels must be at least 2 and fit into {image.shape[1]} '
+                f'columns halved at each level, not {levels}'
             )
         chain = [image]
         for level in range(1, levels):

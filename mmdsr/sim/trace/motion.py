@@ -43,7 +43,7 @@ def frame_times(
         ValueError: If ``steps`` is unknown.
     """
     if steps not in STEPS:
-        raise ValueError(f'steps must be one of {STEPS}, got {steps!r}')
+        raise ValueError(f'steps must be one of {STEPS}, not {steps!r}')
     if steps == 'even':
         return np.arange(count, dtype=np.float64)
     still = scene.motion == 'zoom'

@@ -220,7 +220,7 @@ def test_match_loss(generator):
     options = dict(match_loss=dict(type='mmdsr.MatchLoss', loss_weight=0.1))
     model = _model(generator, depth_loss, **options)
     batch = make_batch(2)
-    with pytest.raises(ValueError, match=r'put mmdsr\.LoadFlow'):
+    with pytest.raises(ValueError, match=r'add mmdsr\.LoadFlow'):
         model.train_step(batch, _optim(model))
     for index, sample in enumerate(batch['data_samples']):
         sample.set_tensor_data(
@@ -241,7 +241,7 @@ def test_match_loss(generator):
 
 
 def test_match_loss_needs_a_match():
-    with pytest.raises(ValueError, match='DSRNetX matches no blocks'):
+    with pytest.raises(ValueError, match='DSRNetX does not match blocks'):
         _model(
             dict(type='mmdsr.DSRNetX', channels=8, num_blocks=3),
             None,

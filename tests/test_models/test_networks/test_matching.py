@@ -297,7 +297,7 @@ def test_drimm_treats_the_samples_of_a_batch_alone():
     ('options', 'message'),
     [
         (dict(dilations=()), 'dilations'),
-        (dict(block_size=8, dilations=(4,)), 'may not leave its block'),
+        (dict(block_size=8, dilations=(4,)), 'must not leave its block'),
         (dict(crop_ratio=0), 'crop_ratio'),
         (dict(score_mode='nearest'), "'bicubic' or 'bilinear'"),
     ],

@@ -63,7 +63,7 @@ def test_encoder_levels():
     assert [f.shape[2:] for f in feats] == [(24, 16), (12, 8), (6, 4)]
     (alone,) = encoder(x, levels=1)
     torch.testing.assert_close(alone, feats[0])
-    with pytest.raises(ValueError, match='three in all'):
+    with pytest.raises(ValueError, match='three numbers'):
         RefEncoder(num_blocks=(4, 4))
 
 

@@ -165,7 +165,7 @@ def test_steps_of_the_named_sets():
         other = plan_named(name, 'mini')
         assert other.steps == 'even'
         assert 'steps' not in other.settings
-        with pytest.raises(ValueError, match='leave the steps out'):
+        with pytest.raises(ValueError, match='omit the steps'):
             plan_named(name, 'mini', steps='spread')
     assert plan_custom(2, 3).steps == 'even'
     assert plan_custom(2, 3, steps='spread').steps == 'spread'
