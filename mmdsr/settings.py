@@ -118,7 +118,7 @@ class Settings:
                 _check(one.name, getattr(self, one.name), one.metadata[_KEY])
 
     @classmethod
-    def options(cls) -> tuple[str, ...]:
+    def option_names(cls) -> tuple[str, ...]:
         """Return the names of the fields that have an option."""
         return tuple(
             one.name
@@ -139,7 +139,7 @@ class Settings:
         hints = get_type_hints(cls)
         groups: dict[str | None, _Group] = {None: parser}
         rivals: dict[str, _Group] = {}
-        shown = set(cls.options()).difference(leave_out)
+        shown = set(cls.option_names()).difference(leave_out)
         for one in (one for one in fields(cls) if one.name in shown):
             known = one.metadata[_KEY]
             if known.group not in groups:

@@ -52,7 +52,7 @@ def parse(*words, kind=Sample, **how):
 )
 def test_nothing_given_leaves_the_defaults(kind):
     args = parse(kind=kind)
-    assert set(vars(args)) == set(kind.options())
+    assert set(vars(args)) == set(kind.option_names())
     assert set(vars(args).values()) == {None}
     assert kind.read(args) == kind()
 

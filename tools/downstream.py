@@ -19,9 +19,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdsr.experiments.arguments import add_run_arguments, run_experiment
-from mmdsr.experiments.downstream.experiment import run_tasks
-from mmdsr.experiments.downstream.task import PROTOCOLS, TASKS, find_tasks
+from mmdsr.engine.options import add_options_argument
+from mmdsr.experiments.arguments import run_experiment
+from mmdsr.experiments.downstream.experiment import TaskOptions, run_tasks
+from mmdsr.experiments.downstream.task import TASKS, find_tasks
 
 CONFIGS = Path(__file__).parents[1] / 'configs/downstream'
 
@@ -52,34 +53,12 @@ def parse_args(
         'has the frame before as its reference (default: dsrnet_x_nano)',
     )
     parser.add_argument(
-        '--protocol',
-        choices=PROTOCOLS,
-        default='hr',
-        help='train on HR images and test each version, or train and test '
-        'on the same version (default: hr)',
-    )
-    parser.add_argument(
         '--out',
         default='work_dirs/downstream',
         help='folder (default: work_dirs/downstream)',
     )
-    parser.add_argument(
-        '--data-root',
-        metavar='DIR',
-        help=(
-            'the data set, or the folder that contains it under its name '
-            '(default: as in the configs)'
-        ),
-    )
-    parser.add_argument(
-        '--full',
-        action='store_true',
-        help=(
-            'use the paper-scale networks and schedules instead of the quick '
-            'ones'
-        ),
-    )
-    add_run_arguments(parser)
+    TaskOptions.add_to(parser)
+    add_options_argument(parser, 'override values of all configs')
     return parser, parser.parse_args(argv)
 
 
@@ -89,16 +68,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     run_experiment(
         parser,
         lambda console: run_tasks(
-            find_tasks(args.task, CONFIGS, args.full),
+            find_tasks(args.task, CONFIGS, bool(args.full)),
             args.sr,
             Path(args.out),
             console,
-            seeds=args.seeds,
-            jobs=args.jobs,
-            protocol=args.protocol,
-            scale='full' if args.full else 'quick',
-            data_root=args.data_root,
-            options=args.cfg_options,
+            TaskOptions.read(args),
+            args.cfg_options,
         ),
         f'Tables, plots and pictures are in {args.out}',
     )

@@ -28,7 +28,7 @@ from mmdsr.recording.trial import Trial, try_frames, write_preview
 from mmdsr.video.files import SUFFIXES, is_video
 
 #: Names of the options that are for recordings only, and for images only.
-_RECORDINGS = (*RecordingOptions.options(), 'preview', 'dry_run', 'part')
+_RECORDINGS = (*RecordingOptions.option_names(), 'preview', 'dry_run', 'part')
 _IMAGES = ('refs', 'confidence')
 
 

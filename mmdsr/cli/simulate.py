@@ -13,8 +13,8 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -27,6 +27,7 @@ from rich.progress import (
 )
 
 from mmdsr.io.checksums import verify
+from mmdsr.settings import Settings, setting
 from mmdsr.sim.data.dataset import write_dataset
 from mmdsr.sim.data.splits import (
     DEGRADATIONS,
@@ -38,12 +39,27 @@ from mmdsr.sim.data.splits import (
 )
 from mmdsr.sim.trace.motion import STEPS
 
-CUSTOM: dict[str, Any] = {
-    'runs': 16,
-    'frames': 24,
-    'size': (448, 320),
-    'test_runs': None,
-}
+
+@dataclass(frozen=True)
+class _Custom(Settings):
+    """How long and how large a data set without a name is."""
+
+    runs: int = setting(16, 'camera runs (default %(default)s)')
+    frames: int = setting(
+        24,
+        'samples per run (default %(default)s); the reference of each is the '
+        'next frame',
+    )
+    size: tuple[int, int] = setting(
+        (448, 320),
+        'size of hr and ref, multiples of 4 (default %(default)s)',
+        metavar=('W', 'H'),
+    )
+    test_runs: int | None = setting(
+        None,
+        'number of runs, the last ones, in the test split (default: an '
+        'eighth, at least one)',
+    )
 
 
 def parse_args(
@@ -100,35 +116,17 @@ def parse_args(
         action='store_true',
         help='only compare the data set with its checksums',
     )
-    custom = parser.add_argument_group('custom data sets')
-    custom.add_argument(
-        '--runs', type=int, help=f'camera runs (default {CUSTOM["runs"]})'
-    )
-    custom.add_argument(
-        '--frames',
-        type=int,
-        help=f'samples per run (default {CUSTOM["frames"]}); the reference '
-        'of each is the next frame',
-    )
-    custom.add_argument(
-        '--size',
-        type=int,
-        nargs=2,
-        metavar=('W', 'H'),
-        help='size of hr and ref, multiples of 4 (default 448 320)',
-    )
-    custom.add_argument(
-        '--test-runs',
-        type=int,
-        help='number of runs, the last ones, in the test split (default: an '
-        'eighth, at least one)',
-    )
+    _Custom.add_to(parser.add_argument_group('custom data sets'))
     args = parser.parse_args(argv)
     if args.name == 'custom':
         if args.subset is not None:
             parser.error('--subset needs a named data set: add --name')
     else:
-        given = [key for key in CUSTOM if getattr(args, key) is not None]
+        given = [
+            name
+            for name in _Custom.option_names()
+            if getattr(args, name) is not None
+        ]
         if given:
             options = ', '.join('--' + key.replace('_', '-') for key in given)
             parser.error(
@@ -147,15 +145,11 @@ def plan_of(args: argparse.Namespace) -> Plan:
             args.degradation,
             args.steps,
         )
-    chosen = {
-        key: default if getattr(args, key) is None else getattr(args, key)
-        for key, default in CUSTOM.items()
-    }
     return plan_custom(
         seed=args.seed,
         degradation=args.degradation,
         steps=args.steps or 'even',
-        **chosen,
+        **_Custom.read(args).as_dict(),
     )
 
 

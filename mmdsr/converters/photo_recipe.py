@@ -19,6 +19,7 @@ from mmdsr.converters.photo_pairs import (
     sense,
 )
 from mmdsr.io.frames import MIN_LR_SIDE
+from mmdsr.settings import Settings, setting
 from mmdsr.sim.data.degrade import degrade
 
 DEGRADATIONS = ('bicubic', 'realistic')
@@ -27,43 +28,40 @@ _TRIES = 20
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Settings):
     """How pairs are made.
 
-    Attributes:
-        size: Width and height of HR and Ref, multiples of 4.
-        seed: Seed of everything that is drawn.
-        halve_above: Photographs with a longer side than this are halved.
-        degradation: ``'bicubic'``, or ``'realistic'`` for blur, noise and
-            compression in LR; see :mod:`mmdsr.sim.data.degrade`.
-        gate: What a crop has to have.
-        spread: How far the views of a pair are apart.
+    ``gate`` says what a crop has to have, ``spread`` how far the views of a
+    pair are apart.
     """
 
-    size: tuple[int, int] = (320, 320)
-    seed: int = 0
-    halve_above: int = 1600
-    degradation: str = 'bicubic'
+    size: tuple[int, int] = setting(
+        (320, 320),
+        'size of hr and ref, multiples of 4 (default %(default)s)',
+        metavar=('W', 'H'),
+    )
+    seed: int = setting(0, 'seed of all draws (default %(default)s)', least=0)
+    halve_above: int = setting(
+        1600,
+        'halve photographs whose longer side exceeds this (default '
+        '%(default)s); most are soft at full size',
+        metavar='PIXELS',
+    )
+    degradation: str = setting(
+        'bicubic',
+        'how the low-resolution images are made (default %(default)s; '
+        'realistic adds blur, noise and compression)',
+        choices=DEGRADATIONS,
+    )
     gate: Gate = field(default_factory=Gate)
     spread: PairSpread = field(default_factory=PairSpread)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be.
-
-        Raises:
-            ValueError: Naming the value.
-        """
+        super().__post_init__()
         if any(s % SCALE or s < MIN_LR_SIDE * SCALE for s in self.size):
             raise ValueError(
                 f'size must be multiples of {SCALE} and at least '
                 f'{MIN_LR_SIDE * SCALE}, not {self.size[0]}x{self.size[1]}.'
-            )
-        if self.seed < 0:
-            raise ValueError(f'seed must be at least 0, not {self.seed}.')
-        if self.degradation not in DEGRADATIONS:
-            raise ValueError(
-                f'degradation must be one of {DEGRADATIONS}, not '
-                f'{self.degradation!r}.'
             )
         if not 0 <= self.spread.occluded <= 1:
             raise ValueError(

@@ -7,7 +7,6 @@ from typing import Any
 
 from rich.console import Console
 
-from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
 
 
@@ -27,27 +26,6 @@ def positive(text: str) -> int:
     if number < 1:
         raise ValueError
     return number
-
-
-def add_run_arguments(parser: ArgumentParser) -> None:
-    """Add what says how a set of runs is done.
-
-    Args:
-        parser: Gets ``--seeds``, ``--jobs`` and ``--cfg-options``.
-    """
-    parser.add_argument(
-        '--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='SEED'
-    )
-    parser.add_argument(
-        '--jobs',
-        type=positive,
-        default=1,
-        help='runs at a time; they share the cores (default: 1)',
-    )
-    add_options_argument(
-        parser,
-        'override values of all configs',
-    )
 
 
 def run_experiment(

@@ -29,6 +29,7 @@ from rich.progress import (
 )
 
 from mmdsr.errors import UsageError
+from mmdsr.experiments.options import RunOptions
 from mmdsr.inference.budget import cpu_count
 from mmdsr.io.files import write_bytes
 from mmdsr.io.reports import write_json
@@ -198,7 +199,7 @@ def iteration(run: TrainingRun) -> tuple[int, int]:
 
 def run_all(
     runs: list[TrainingRun],
-    jobs: int,
+    options: RunOptions,
     console: Console,
     report: Callable[[TrainingRun], str],
     poll: float = 0.5,
@@ -207,7 +208,7 @@ def run_all(
 
     Args:
         runs: The runs, changed in place.
-        jobs: Processes at a time; they share the CPU's cores.
+        options: How many processes at a time; they share the CPU's cores.
         console: Where the progress is shown.
         report: The results of a run in one line.
         poll: Seconds between two looks.
@@ -216,7 +217,8 @@ def run_all(
         KeyboardInterrupt: After the processes were ended.
     """
     waiting = [run for run in runs if run.results is None]
-    total, jobs = len(waiting), max(1, min(jobs, len(waiting)))
+    total = len(waiting)
+    jobs = max(1, min(options.jobs, total))
     threads = max(1, cpu_count() // jobs)
     if len(runs) > total:
         console.print(f'{len(runs) - total} of {len(runs)} runs are done.')

@@ -207,9 +207,9 @@ def test_data_sets_are_named_by_what_tells_them_apart(tmp_path):
 
 
 def test_costs_of_nothing_are_refused():
-    with pytest.raises(UsageError, match='at least 16'):
+    with pytest.raises(ValueError, match='shape must be at least 16'):
         Costing((16, 15))
-    with pytest.raises(UsageError, match='--repeats'):
+    with pytest.raises(ValueError, match='repeats must be at least 0'):
         Costing(repeats=-1)
 
 

@@ -60,7 +60,7 @@ def trained(monkeypatch):
     """Do the runs in this process; names those that were not done before."""
     names = []
 
-    def run_here(runs, jobs, console, report):
+    def run_here(runs, options, console, report):
         for item in runs:
             if item.results is None:
                 names.append(item.title)
@@ -86,7 +86,7 @@ def _lines(out, name='tiny'):
 def test_rows_to_tables_and_figures(study, tmp_path, refsr_root, trained):
     out = tmp_path / 'out'
     budget = Budget(iters=2, batch_size=1, data_root=str(refsr_root))
-    args = (read_study(study), budget, Options(out, seeds=[3]))
+    args = (read_study(study), budget, Options(out=out, seeds=(3,)))
     with (tmp_path / 'shown.txt').open('w') as shown:
         runs = run_table2(*args, Console(file=shown))
     # One training for RCAN and RCAN+, and the teacher before its student.
@@ -158,7 +158,7 @@ def test_equal_time(study, tmp_path, refsr_root, trained, monkeypatch):
     out.mkdir()
     (out / 'steps.json').write_text(json.dumps(measured))
     budget = Budget(batch_size=1, data_root=str(refsr_root))
-    options = Options(out, seeds=[0], minutes=1 / 60)
+    options = Options(out=out, seeds=(0,), minutes=1 / 60)
     rows = read_study(study)
     run_table2(
         Study(rows.title, rows.rows[:3]), budget, options, Console(quiet=True)
@@ -177,7 +177,7 @@ def test_equal_time(study, tmp_path, refsr_root, trained, monkeypatch):
         run_table2(
             rows,
             budget,
-            Options(tmp_path / 'out', seeds=[0], minutes=0.005),
+            Options(out=tmp_path / 'out', seeds=(0,), minutes=0.005),
             Console(quiet=True),
         )
 
@@ -224,7 +224,7 @@ def test_wrong_arguments_end_in_one_line(study, tmp_path, refsr_root):
         ([study, '--minutes', 'nan'], '--minutes must be positive'),
         ([study, '--minutes', 'inf'], '--minutes must be positive'),
         ([study, '--minutes', 1, '--iters', 2], '--iters or --minutes'),
-        ([study, '--iters', 0], 'invalid positive value'),
+        ([study, '--iters', 0], 'iters must be at least 1'),
         ([study, '--test-roots', tmp_path / 'no'], 'does not exist'),
         ([study, '--data-root', tmp_path / 'no'], 'does not exist'),
     ]

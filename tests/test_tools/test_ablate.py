@@ -157,7 +157,7 @@ def test_wrong_arguments(study, tmp_path, refsr_root):
         ([tmp_path / 'none.py'], 'none.py does not exist'),
         ([broken], 'is no study'),
         ([odd], "network of 'x' cannot be built"),
-        ([study, '--iters', 0], 'invalid positive value'),
+        ([study, '--iters', 0], 'iters must be at least 1'),
         ([study, '--test-roots', tmp_path / 'no'], 'data set'),
         ([study, '--data-root', tmp_path / 'no'], 'does not exist'),
         (['table11', '--teacher', tmp_path / 'no'], 'Set --teacher'),

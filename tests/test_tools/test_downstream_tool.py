@@ -238,7 +238,7 @@ def test_wrong_arguments(folder, tmp_path):
         ([task, '--sr', 'x.pth'], 'x.pth does not exist'),
         ([task, '--sr', 'x.py:y'], 'config x.py does not exist'),
         ([task, '--sr', ','], 'at least one model'),
-        ([task, '--jobs', '0'], 'invalid positive value'),
+        ([task, '--jobs', '0'], 'jobs must be at least 1'),
         ([task, '--protocol', 'both'], 'invalid choice'),
         ([task, '--cfg-options', 'train_cfg.max_iters.x=1'], 'do not fit'),
     ]

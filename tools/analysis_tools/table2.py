@@ -16,12 +16,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmdsr.engine.options import add_options_argument
 from mmdsr.experiments.ablation.study import Budget, find_study
-from mmdsr.experiments.arguments import (
-    add_run_arguments,
-    positive,
-    run_experiment,
-)
+from mmdsr.experiments.arguments import run_experiment
 from mmdsr.experiments.table2.experiment import Options, run_table2
 
 STUDIES = Path(__file__).parents[2] / 'configs/table2'
@@ -39,65 +36,24 @@ def parse_args(
         default=['quick'],
         help=f'name ({names}), YAML file, or configs (default: quick)',
     )
-    parser.add_argument('--out', help='folder (default: work_dirs/table2)')
-    parser.add_argument(
-        '--iters',
-        type=positive,
-        help="iterations of every run (default: each config's schedule)",
-    )
-    parser.add_argument(
-        '--minutes',
-        type=float,
-        help=(
-            'time of every run instead: the number of iterations that fit '
-            'into it, from the measured time of a step'
-        ),
-    )
-    parser.add_argument(
-        '--crop', type=positive, help='side of the square LR crops'
-    )
-    parser.add_argument('--batch-size', type=positive)
-    parser.add_argument('--data-root', help='training data')
-    parser.add_argument(
-        '--test-roots',
-        nargs='+',
-        metavar='DATA_ROOT',
-        help='data to test on (default: the data root)',
-    )
-    parser.add_argument(
-        '--max-samples', type=positive, help='test images per data set'
-    )
-    add_run_arguments(parser)
+    Budget.add_to(parser, leave_out=['teacher'])
+    Options.add_to(parser)
+    add_options_argument(parser, 'override values of all configs')
     return parser, parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Make the table."""
     parser, args = parse_args(argv)
-    out = Path(args.out or 'work_dirs/table2')
-    budget = Budget(
-        args.iters,
-        args.crop,
-        args.batch_size,
-        args.data_root and str(Path(args.data_root).resolve()),
-        options=args.cfg_options or {},
-    )
     run_experiment(
         parser,
         lambda console: run_table2(
             find_study(args.study, STUDIES),
-            budget,
-            Options(
-                out,
-                args.seeds,
-                args.jobs,
-                args.minutes,
-                args.test_roots,
-                args.max_samples,
-            ),
+            Budget.read(args, options=args.cfg_options or {}),
+            Options.read(args),
             console,
         ),
-        f'Table and figures are in {out}',
+        f'Table and figures are in {args.out or Options.out}',
     )
 
 

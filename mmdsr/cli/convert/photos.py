@@ -5,7 +5,6 @@ Repeat an interrupted call to resume it.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from rich.console import Console
@@ -13,7 +12,7 @@ from rich.progress import track
 
 from mmdsr.converters.photo_files import ATTRIBUTION, LICENSES
 from mmdsr.converters.photo_pairs import PairSpread
-from mmdsr.converters.photo_recipe import DEGRADATIONS, Recipe
+from mmdsr.converters.photo_recipe import Recipe
 from mmdsr.converters.photos_to_refsr import photos_to_refsr
 
 
@@ -30,14 +29,7 @@ def parse_args(
     )
     parser.add_argument('photos', help='folder of photographs')
     parser.add_argument('out', help='data set to be made')
-    parser.add_argument(
-        '--size',
-        type=int,
-        nargs=2,
-        default=(320, 320),
-        metavar=('W', 'H'),
-        help='size of hr and ref, multiples of 4 (default 320 320)',
-    )
+    Recipe.add_to(parser)
     parser.add_argument(
         '--pairs',
         type=int,
@@ -53,20 +45,11 @@ def parse_args(
         metavar='SHARE',
         help='share of the scenes that make the test split (default 0.1)',
     )
-    parser.add_argument('--seed', type=int, default=0, help='default 0')
     parser.add_argument(
         '--workers',
         type=int,
         default=1,
         help='number of processes (default 1); it does not change the files',
-    )
-    parser.add_argument(
-        '--halve-above',
-        type=int,
-        default=Recipe.halve_above,
-        metavar='PIXELS',
-        help='halve photographs whose longer side exceeds this (default '
-        f'{Recipe.halve_above}); most are soft at full size',
     )
     parser.add_argument(
         '--occluded',
@@ -75,13 +58,6 @@ def parse_args(
         metavar='SHARE',
         help='share of references with something in front of the scene '
         f'(default {PairSpread.occluded})',
-    )
-    parser.add_argument(
-        '--degradation',
-        choices=DEGRADATIONS,
-        default='bicubic',
-        help='how the low-resolution images are made (default bicubic; '
-        'realistic adds blur, noise and compression)',
     )
     parser.add_argument(
         '--attribution',
@@ -125,13 +101,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         summary = photos_to_refsr(
             args.photos,
             args.out,
-            Recipe(
-                size=tuple(args.size),
-                seed=args.seed,
-                halve_above=args.halve_above,
-                degradation=args.degradation,
-                spread=replace(PairSpread(), occluded=args.occluded),
-            ),
+            Recipe.read(args, spread=PairSpread(occluded=args.occluded)),
             tuple(args.pairs),
             args.test_share,
             args.attribution,

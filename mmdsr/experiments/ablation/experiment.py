@@ -16,6 +16,7 @@ from mmdsr.experiments.ablation.study import (
     has_teacher,
     prepare,
 )
+from mmdsr.experiments.options import StudyOptions
 from mmdsr.experiments.runs import TrainingRun, prepare_runs, run_all
 from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.registry import MODELS
@@ -132,12 +133,8 @@ def run_study(
     budget: Budget,
     out: Path,
     console: Console,
-    *,
-    seeds: Sequence[int] = (0, 1, 2),
-    jobs: int = 1,
-    test_roots: Sequence[str] | None = None,
-    max_samples: int | None = None,
-    costing: Costing | None = None,
+    options: StudyOptions,
+    costing: Costing,
 ) -> list[TrainingRun]:
     """Train and test all rows, and write tables and plot.
 
@@ -146,11 +143,8 @@ def run_study(
         budget: What all rows have in common.
         out: Folder of the study. What is done in it is kept.
         console: Where progress and table are shown.
-        seeds: Seeds of every row.
-        jobs: Runs at a time.
-        test_roots: Data sets to test on. Defaults to None, the data root.
-        max_samples: Test images of each. Defaults to None, all.
-        costing: How the cost is measured. Defaults to None, ``Costing()``.
+        options: How the runs are done.
+        costing: How the cost is measured.
 
     Returns:
         All runs; those that failed have an ``error``.
@@ -160,12 +154,10 @@ def run_study(
     """
     first = prepare(study.rows[0], budget, 0)
     own = budget.data_root or first.test_dataloader.dataset.data_root
-    roots = name_roots(test_roots or [own])
+    roots = name_roots(options.test_roots or [own])
     check_inputs(study, budget, roots)
-    seeds = list(dict.fromkeys(seeds))
-    runs = make_runs(study, budget, seeds, out, roots, max_samples)
-    run_all(runs, jobs, console, report_line)
-    report(
-        study, budget, runs, out, console, max_samples, costing or Costing()
-    )
+    most = options.max_samples
+    runs = make_runs(study, budget, options.seeds, out, roots, most)
+    run_all(runs, options, console, report_line)
+    report(study, budget, runs, out, console, most, costing)
     return runs

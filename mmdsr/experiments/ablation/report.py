@@ -9,7 +9,6 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from mmdsr.errors import UsageError
 from mmdsr.experiments.ablation.plot import plot
 from mmdsr.experiments.ablation.study import Budget, Study, prepare
 from mmdsr.experiments.ablation.table import (
@@ -22,28 +21,24 @@ from mmdsr.experiments.ablation.table import (
 )
 from mmdsr.experiments.report import heading, write_report
 from mmdsr.experiments.runs import TrainingRun
+from mmdsr.settings import Settings, setting
 
 
-@dataclass
-class Costing:
-    """How the cost of a row is measured.
+@dataclass(frozen=True)
+class Costing(Settings):
+    """How the cost of a row is measured."""
 
-    Args:
-        shape: Height and width of LR, at least 16.
-        repeats: Timed passes; 0 to leave the time out.
-
-    Raises:
-        UsageError: If one is too small.
-    """
-
-    shape: tuple[int, int] = (80, 112)
-    repeats: int = 5
-
-    def __post_init__(self) -> None:
-        if self.repeats < 0 or min(self.shape) < 16:
-            raise UsageError(
-                '--repeats must be >= 0 and --shape at least 16 16.'
-            )
+    shape: tuple[int, int] = setting(
+        (80, 112),
+        'LR size for the cost (default: %(default)s)',
+        least=16,
+        metavar=('H', 'W'),
+    )
+    repeats: int = setting(
+        5,
+        'timed passes per row at the end; 0: no timing (default: %(default)s)',
+        least=0,
+    )
 
 
 def measure_costs(

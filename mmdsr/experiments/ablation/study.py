@@ -19,6 +19,7 @@ from mmengine.config import Config
 from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import merge_options
 from mmdsr.errors import UsageError
+from mmdsr.settings import Settings, setting
 
 #: Schedules that end before the run and lead to its full learning rate.
 _WARM_UPS = ('LinearLR', 'ConstantLR')
@@ -60,24 +61,31 @@ class Study:
     rows: list
 
 
-@dataclass
-class Budget:
-    """What all rows have in common.
+def _absolute(path: str) -> str:
+    """Return a path that means the same in a run's folder."""
+    return str(Path(path).resolve())
 
-    Args:
-        iters: Iterations; ``None`` keeps each config's schedule.
-        crop: Side of the square LR crops; ``None`` keeps each config's.
-        batch_size: ``None`` keeps each config's.
-        data_root: Training data; ``None`` keeps each config's.
-        teacher: Checkpoint for rows that have a teacher.
-        options: Overrides of every config, keys with dots.
+
+@dataclass(frozen=True)
+class Budget(Settings):
+    """What all rows have in common; None keeps what each config says.
+
+    ``options`` overrides every config, keys with dots.
     """
 
-    iters: int | None = None
-    crop: int | None = None
-    batch_size: int | None = None
-    data_root: str | None = None
-    teacher: str | None = None
+    iters: int | None = setting(
+        None,
+        "iterations of every run (default: each config's schedule)",
+        least=1,
+    )
+    crop: int | None = setting(None, 'side of the square LR crops', least=1)
+    batch_size: int | None = setting(None, 'samples of a step', least=1)
+    data_root: str | None = setting(None, 'training data', parse=_absolute)
+    teacher: str | None = setting(
+        None,
+        'checkpoint or working directory of the teacher for distilled rows',
+        parse=_absolute,
+    )
     options: dict = field(default_factory=dict)
 
 

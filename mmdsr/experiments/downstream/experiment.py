@@ -1,6 +1,7 @@
 """Tasks from their configs to their tables: exported, run, reported."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mmdsr.experiments.downstream.report import (
     summary,
 )
 from mmdsr.experiments.downstream.task import (
+    PROTOCOLS,
     SPLITS,
     Task,
     find_root,
@@ -30,13 +32,37 @@ from mmdsr.experiments.downstream.versions import (
     make_versions,
     version_roots,
 )
+from mmdsr.experiments.options import RunOptions
 from mmdsr.experiments.runs import TrainingRun, prepare_runs, run_all
 from mmdsr.io.folder_job import FolderJob
+from mmdsr.settings import setting
 
 _PROTOCOLS = {
     'hr': 'trained on HR images, tested on each version',
     'same': 'trained and tested on the same version',
 }
+
+
+@dataclass(frozen=True)
+class TaskOptions(RunOptions):
+    """How tasks are trained and tested."""
+
+    protocol: str = setting(
+        'hr',
+        'train on HR images and test each version, or train and test on the '
+        'same version (default: %(default)s)',
+        choices=PROTOCOLS,
+    )
+    data_root: str | None = setting(
+        None,
+        'the data set, or the folder that contains it under its name '
+        '(default: as in the configs)',
+        metavar='DIR',
+    )
+    full: bool = setting(
+        False,
+        'use the paper-scale networks and schedules instead of the quick ones',
+    )
 
 
 def find_data(
@@ -148,13 +174,8 @@ def run_tasks(
     models: Sequence[str],
     out: Path,
     console: Console,
-    *,
-    seeds: Sequence[int] = (0, 1, 2),
-    jobs: int = 1,
-    protocol: str = 'hr',
-    scale: str = 'quick',
-    data_root: str | None = None,
-    options: dict[str, Any] | None = None,
+    options: TaskOptions,
+    overrides: dict[str, Any] | None = None,
 ) -> list[TrainingRun]:
     """Make the versions, train, test, and write tables and pictures.
 
@@ -164,13 +185,8 @@ def run_tasks(
             :func:`mmdsr.experiments.downstream.versions.parse_sr`.
         out: Folder of the experiment. What is done in it is kept.
         console: Where progress and tables are shown.
-        seeds: Seeds of every training.
-        jobs: Runs at a time.
-        protocol: Of :data:`mmdsr.experiments.downstream.task.PROTOCOLS`.
-        scale: ``'quick'`` or ``'full'``; a folder holds one of them.
-        data_root: Where the data sets are. Defaults to None, as in the
-            configs.
-        options: Overrides of all configs.
+        options: How the tasks are done; a folder holds those of one scale.
+        overrides: Overrides of all configs.
 
     Returns:
         All runs; those that failed have an ``error``.
@@ -179,11 +195,17 @@ def run_tasks(
         UsageError: If something is missing or does not fit.
     """
     versions = make_versions(models)
-    places, folders, images = find_data(tasks, protocol, data_root, options)
-    seeds = list(dict.fromkeys(seeds))
+    protocol = options.protocol
+    places, folders, images = find_data(
+        tasks, protocol, options.data_root, overrides
+    )
     FolderJob(
         out,
-        dict(protocol=protocol, scale=scale, options=read_options(options)),
+        dict(
+            protocol=protocol,
+            scale='full' if options.full else 'quick',
+            options=read_options(overrides),
+        ),
         remedy='choose another --out',
     ).open()
     runs = {
@@ -194,19 +216,20 @@ def run_tasks(
                 name: version_roots(root, out / 'data', versions)
                 for name, root in places[task.name].items()
             },
-            seeds,
+            options.seeds,
             out,
             protocol,
-            options,
+            overrides,
         )
         for task in tasks
     }
     for place, prefixes in folders.items():
         export(place, prefixes, versions, out / 'data', console, images[place])
     trained = [run for own in runs.values() for run in own]
-    run_all(trained, jobs, console, report_line)
+    run_all(trained, options, console, report_line)
     origin = dict(
-        protocol=_PROTOCOLS[protocol], seeds=' '.join(map(str, seeds))
+        protocol=_PROTOCOLS[protocol],
+        seeds=' '.join(map(str, options.seeds)),
     )
     tables = {
         task.name: report_task(task, runs[task.name], versions, out, origin)

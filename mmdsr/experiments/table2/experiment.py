@@ -15,6 +15,7 @@ from mmdsr.errors import UsageError
 from mmdsr.evaluation.functional import upscale
 from mmdsr.experiments.ablation.experiment import name_roots
 from mmdsr.experiments.ablation.study import Budget, Study, prepare
+from mmdsr.experiments.options import StudyOptions
 from mmdsr.experiments.references import open_dataset
 from mmdsr.experiments.report import heading, write_report
 from mmdsr.experiments.runs import TrainingRun, place_of, run_all
@@ -37,34 +38,28 @@ from mmdsr.inference.budget import cpu_count
 from mmdsr.io.reports import write_json
 from mmdsr.models.networks.flow_warp import FlowWarp
 from mmdsr.models.networks.padding import SCALE
+from mmdsr.settings import setting
 
 FLOW_WARP = 'flow-warp'
 #: What the others are compared with, and whose gains choose the images.
 BASE, SHOWN = 'MASA-rec', 'DSRNet+'
 
 
-@dataclass
-class Options:
-    """How the table is made.
+@dataclass(frozen=True)
+class Options(StudyOptions):
+    """How the table is made. What is done in ``out`` is kept."""
 
-    Args:
-        out: Folder. What is done in it is kept.
-        seeds: Seeds of every row.
-        jobs: Runs at a time.
-        minutes: Time of every training, instead of iterations.
-        test_roots: Data sets to test on; None for the training data's.
-        max_samples: Test images of each; None for all.
-    """
-
-    out: Path
-    seeds: Sequence[int] = (0, 1)
-    jobs: int = 1
-    minutes: float | None = None
-    test_roots: Sequence[str] | None = None
-    max_samples: int | None = None
+    out: Path = setting(
+        Path('work_dirs/table2'), 'folder (default: %(default)s)'
+    )
+    minutes: float | None = setting(
+        None,
+        'time of every run instead: the number of iterations that fit into '
+        'it, from the measured time of a step',
+    )
 
     def __post_init__(self) -> None:
-        self.seeds = list(dict.fromkeys(self.seeds))
+        super().__post_init__()
         if self.minutes is not None and not 0 < self.minutes < math.inf:
             raise UsageError('--minutes must be positive.')
 
@@ -116,7 +111,7 @@ def run_table2(
     runs = plan.make_runs(
         entries, prepared, options.seeds, out, roots, options.max_samples
     )
-    _run(entries, runs, options.jobs, console)
+    _run(entries, runs, options, console)
     warp = {
         name: _flow_warp(first, out, name, root, options.max_samples)
         for name, root in roots.items()
@@ -129,7 +124,7 @@ def run_table2(
 def _run(
     entries: Sequence[plan.Entry],
     runs: Sequence[TrainingRun],
-    jobs: int,
+    options: Options,
     console: Console,
 ) -> None:
     """Train the teachers before what learns from them."""
@@ -138,7 +133,7 @@ def _run(
     }
     run_all(
         [run for run in runs if run.row not in teacher_of],
-        jobs,
+        options,
         console,
         _line,
     )
@@ -152,7 +147,7 @@ def _run(
         else:
             ready.append(run)
     if ready:
-        run_all(ready, jobs, console, _line)
+        run_all(ready, options, console, _line)
 
 
 def _line(run: TrainingRun) -> str:

@@ -1,0 +1,38 @@
+"""How experiments are done: what their command lines share."""
+
+from dataclasses import dataclass
+
+from mmdsr.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class RunOptions(Settings):
+    """How a set of runs is done; a seed that is given twice counts once."""
+
+    seeds: tuple[int, ...] = setting(
+        (0, 1, 2),
+        'seeds of every row (default: %(default)s)',
+        metavar='SEED',
+    )
+    jobs: int = setting(
+        1, 'runs at a time; they share the cores (default: 1)', least=1
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, 'seeds', tuple(dict.fromkeys(self.seeds)))
+
+
+@dataclass(frozen=True)
+class StudyOptions(RunOptions):
+    """How networks are compared, and on what."""
+
+    test_roots: tuple[str, ...] | None = setting(
+        None,
+        'data to test on, e.g. real frames in addition to the training data '
+        '(default: the data root)',
+        metavar='DATA_ROOT',
+    )
+    max_samples: int | None = setting(
+        None, 'test images per data set (default: all)', least=1
+    )
