@@ -42,6 +42,7 @@ def read_extras() -> dict[str, list[str]]:
         'onnx',
         'openvino',
         'int8',
+        'slurm',
         'train',
         'seg',
         'det',

@@ -29,6 +29,7 @@ HOSTS = {
     'onnx': (),
     'openvino': (),
     'int8': (),
+    'slurm': (),
     'train': ('mmcv', 'mmagic'),
     'seg': ('mmcv',),
     'det': ('mmcv',),

@@ -43,7 +43,7 @@ def run_experiment(
     """
     try:
         runs = experiment(Console())
-    except (UsageError, FileNotFoundError, ValueError) as error:
+    except (UsageError, FileNotFoundError, ValueError, ImportError) as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
     except KeyboardInterrupt:
         parser.exit(130, 'Stopped. Repeat the command to resume.\n')

@@ -15,11 +15,22 @@ class RunOptions(Settings):
         metavar='SEED',
     )
     jobs: int = setting(
-        1, 'runs at a time; they share the cores (default: 1)', least=1
+        1,
+        'runs at a time; on one machine they share the cores (default: 1)',
+        least=1,
+    )
+    slurm: tuple[str, ...] = setting(
+        (),
+        'make every run a job of Slurm with these parameters of submitit, '
+        'such as partition=gpu time=600 gpus_per_node=1 (minutes)',
+        metavar='KEY=VALUE',
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for text in self.slurm:
+            if not text.partition('=')[0] or '=' not in text:
+                raise ValueError(f'slurm: {text!r} is not KEY=VALUE.')
         object.__setattr__(self, 'seeds', tuple(dict.fromkeys(self.seeds)))
 
 

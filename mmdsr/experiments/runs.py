@@ -7,14 +7,12 @@ with its ``config.py`` and ``task.json``; a process
 """
 
 import json
-import os
 import re
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +28,12 @@ from rich.progress import (
 
 from mmdsr.errors import UsageError
 from mmdsr.experiments.options import RunOptions
+from mmdsr.experiments.processes import Process, end, start
+from mmdsr.extras import require
 from mmdsr.inference.budget import cpu_count
 from mmdsr.io.files import write_bytes
 from mmdsr.io.reports import write_json
 
-#: Is run as ``python -m WORKER FOLDER``.
-WORKER = 'mmdsr.experiments.worker'
 _ITERATION = re.compile(rb'\(train\)\s+(?:\[\s*(\d+)\])?\[\s*(\d+)/\s*(\d+)\]')
 
 
@@ -135,27 +133,6 @@ def _write_configs(runs: Sequence[TrainingRun], texts: Sequence[str]) -> None:
         write_bytes(run.folder / 'config.py', text.encode())
 
 
-def start(run: TrainingRun, threads: int) -> subprocess.Popen[bytes]:
-    """Start the process of a run.
-
-    Args:
-        run: The run.
-        threads: CPU threads that it may use.
-
-    Returns:
-        The process; its output goes to ``log.txt``.
-    """
-    names = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
-    with (run.folder / 'log.txt').open('ab') as log:
-        return subprocess.Popen(
-            [sys.executable, '-m', WORKER, str(run.folder)],
-            env={**os.environ, **dict.fromkeys(names, str(threads))},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-
-
 def finish(run: TrainingRun, code: int) -> None:
     """Take up the result of a process that ended.
 
@@ -197,6 +174,16 @@ def iteration(run: TrainingRun) -> tuple[int, int]:
     return done, of
 
 
+def _launcher(options: RunOptions, threads: int) -> Callable[[Path], Process]:
+    """Return what starts the run of a folder, here or in Slurm."""
+    if not options.slurm:
+        return partial(start, threads=threads)
+    require('slurm', 'submitit')
+    from mmdsr.experiments.slurm import Submitter
+
+    return Submitter(options.slurm).start
+
+
 def run_all(
     runs: list[TrainingRun],
     options: RunOptions,
@@ -215,11 +202,12 @@ def run_all(
 
     Raises:
         KeyboardInterrupt: After the processes were ended.
+        UsageError: If Slurm cannot be used.
+        MissingExtraError: Without submitit.
     """
     waiting = [run for run in runs if run.results is None]
     total = len(waiting)
     jobs = max(1, min(options.jobs, total))
-    threads = max(1, cpu_count() // jobs)
     if len(runs) > total:
         console.print(f'{len(runs) - total} of {len(runs)} runs are done.')
     columns = (
@@ -228,25 +216,26 @@ def run_all(
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    active: dict[subprocess.Popen[bytes], tuple[TrainingRun, TaskID]] = {}
+    active: dict[Process, tuple[TrainingRun, TaskID]] = {}
+    launch = _launcher(options, max(1, cpu_count() // jobs))
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(*columns, console=console))
-        stack.callback(_end, active)
+        stack.callback(end, active)
         overall = progress.add_task('runs', total=total)
         while waiting or active:
             while waiting and len(active) < jobs:
                 run = waiting.pop(0)
                 bar = progress.add_task(run.title, total=run.iters or None)
-                active[start(run, threads)] = run, bar
+                active[launch(run.folder)] = run, bar
             time.sleep(poll)
             for process, (run, bar) in list(active.items()):
                 done, of = iteration(run)
                 if of:
                     progress.update(bar, completed=done, total=of)
-                if process.poll() is None:
+                if (code := process.poll()) is None:
                     continue
                 del active[process]
-                finish(run, process.returncode)
+                finish(run, code)
                 progress.remove_task(bar)
                 progress.advance(overall)
                 text = (
@@ -255,15 +244,3 @@ def run_all(
                     else f'{run.title}: {report(run)}'
                 )
                 console.print(text, highlight=False)
-
-
-def _end(active: Iterable[subprocess.Popen[bytes]]) -> None:
-    """End all processes, by force if they take longer than ten seconds."""
-    for process in active:
-        process.terminate()
-    for process in active:
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

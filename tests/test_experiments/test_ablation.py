@@ -45,7 +45,7 @@ def test_the_studies_of_the_paper_fit_any_budget(path):
     budget = Budget(iters=300, crop=48, teacher='t.pth')
     mixed = path.stem == 'parts_x'
     if not mixed:
-        budget.data_root = 'data/x'
+        budget = replace(budget, data_root='data/x')
     for row in study.rows:
         cfg = prepare(row, budget, seed=4)
         assert cfg.train_cfg.max_iters == 300

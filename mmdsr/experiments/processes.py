@@ -1,0 +1,60 @@
+"""A run in a process of its own, here or as a job elsewhere."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import Protocol
+
+#: Is run as ``python -m WORKER FOLDER``.
+WORKER = 'mmdsr.experiments.worker'
+
+
+class Process(Protocol):
+    """What a :class:`subprocess.Popen` and a job have in common."""
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while it runs."""
+
+    def terminate(self) -> None:
+        """End it."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; return the exit code."""
+
+    def kill(self) -> None:
+        """End it by force."""
+
+
+def start(folder: Path, threads: int) -> subprocess.Popen[bytes]:
+    """Start the process of a run.
+
+    Args:
+        folder: Folder of the run.
+        threads: CPU threads that it may use.
+
+    Returns:
+        The process; its output goes to ``log.txt``.
+    """
+    names = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
+    with (folder / 'log.txt').open('ab') as log:
+        return subprocess.Popen(
+            [sys.executable, '-m', WORKER, str(folder)],
+            env={**os.environ, **dict.fromkeys(names, str(threads))},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def end(processes: Collection[Process]) -> None:
+    """End processes, by force if they take longer than ten seconds."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
