@@ -139,8 +139,10 @@ def loss_table(losses: Sequence[Loss]) -> Table:
     Args:
         losses: What was found.
     """
-    shown = Table('network', 'backend', 'precision')
-    for column in ('PSNR-Y, dB', 'change, dB', 'most, of 255'):
+    shown = Table()
+    for column in ('network', 'backend', 'precision'):
+        shown.add_column(column, no_wrap=True)
+    for column in ('PSNR-Y', 'change', 'most'):
         shown.add_column(column, justify='right')
     for loss in losses:
         shown.add_row(

@@ -24,6 +24,7 @@ from PIL import Image
 from rich.progress import track
 
 from mmdsr.cli.enhance import main as enhance
+from mmdsr.evaluation.functional import psnr
 from mmdsr.io.files import write_bytes
 from mmdsr.io.images import downscale
 from mmdsr.sim import PipeRun
@@ -73,20 +74,39 @@ def still(film: Path, target: Path) -> None:
     write_bytes(target, buffer.getvalue())
 
 
+def score(film: Path, folder: Path) -> tuple[float, float]:
+    """Compare the whole picture of a film with the truth.
+
+    Args:
+        film: The film, two pictures side by side.
+        folder: Of :func:`simulate`.
+
+    Returns:
+        Mean PSNR-Y in dB of the left and the right, every fifth frame.
+    """
+    scores = []
+    with av.open(str(film)) as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            if index % 5 == 0:
+                halves = np.hsplit(frame.to_ndarray(format='rgb24'), 2)
+                truth = np.load(folder / f'{index:03d}.npy')
+                scores.append([psnr(half, truth) for half in halves])
+    left, right = np.mean(scores, 0)
+    return float(left), float(right)
+
+
 def main() -> None:
     """Make the recordings, the films and their stills."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('work', type=Path, help='folder for what is between')
     args = parser.parse_args()
+    frames = args.work / 'frames'
     for name, (reduced, options) in FILMS.items():
         recording = args.work / f'{name}_recording.mp4'
         if not recording.exists():
             write_recording(
                 recording,
-                (
-                    downscale(image, reduced)
-                    for image in simulate(args.work / 'frames')
-                ),
+                (downscale(image, reduced) for image in simulate(frames)),
                 Fraction(25, EVERY),
             )
         film = args.work / f'{name}.mp4'
@@ -100,6 +120,10 @@ def main() -> None:
             sys.exit(failed)
         shutil.copyfile(film, STATIC / film.name)
         still(film, STATIC / f'{name}.jpg')
+        if '--region' not in options:
+            print(
+                '{}: {:.2f} and {:.2f} dB'.format(name, *score(film, frames))
+            )
 
 
 if __name__ == '__main__':

@@ -47,12 +47,12 @@ def main() -> None:
     )
     for name in list_weights():
         front = name == DEFAULT_WEIGHTS
-        title = 'mmdsr' if front else name
+        prefix = 'mmdsr, ' if front else ''
         resolver = SuperResolver(weights=name)
         results = {
             'bicubic': upscale(frame),
-            f'{title}, no reference': resolver.enhance(frame),
-            f'{title}, zoomed': resolver.enhance(frame, reference),
+            f'{prefix}no reference': resolver.enhance(frame),
+            f'{prefix}zoomed reference': resolver.enhance(frame, reference),
         }
         panels = [
             panel(image, f'{text}: {psnr(image, truth):.1f} dB')
