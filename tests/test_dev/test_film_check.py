@@ -1,5 +1,6 @@
 """The check of films: it passes what is the same, and sees what is not."""
 
+import itertools
 import shutil
 from fractions import Fraction
 
@@ -110,7 +111,6 @@ def test_films_are_compared_without_the_time_of_their_making(tmp_path):
 def test_views_of_a_drive_differ():
     frames = drive(30)
     gaps = [
-        np.abs(a.astype(int) - b).mean()
-        for a, b in zip(frames, frames[1:], strict=False)
+        np.abs(a.astype(int) - b).mean() for a, b in itertools.pairwise(frames)
     ]
     assert min(gaps) > 1
