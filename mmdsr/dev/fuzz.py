@@ -227,7 +227,7 @@ def fuzz(
     Args:
         kinds: Of :data:`mmdsr.dev.kinds.KINDS`.
         count: Inputs of each kind, with the seeds from 0.
-        out: JSON file of the result, written every 200 inputs; a run that was
+        out: JSON file of the result, written every 20 inputs; a run that was
             stopped continues from it.
         keep: Folder for the inputs that are faults.
         progress: Called with the kind and its counts after each input.
@@ -262,7 +262,7 @@ def fuzz(
                         make(kind, seed, place)
                 if progress is not None:
                     progress(kind, counts)
-                if out is not None and counts['tried'] % 200 == 0:
+                if out is not None and counts['tried'] % 20 == 0:
                     _write(out, result)
     finally:
         child.stop()

@@ -48,7 +48,8 @@ def film_problem(target: Path) -> str:
         Nothing if all is well.
     """
     from mmdsr.dev.films import contents_of
-    from mmdsr.evidence.verify import verify
+    from mmdsr.evidence.sidecar import read_sidecar
+    from mmdsr.io.checksums import digest
 
     names = [f'{target.name}{more}' for more in ('', '.json', '.report.json')]
     found = sorted(path.name for path in target.parent.iterdir())
@@ -60,7 +61,11 @@ def film_problem(target: Path) -> str:
         return f'{len(film.times)} of {len(report["frames"])} frames are there'
     if any(a >= b for a, b in zip(film.times, film.times[1:], strict=False)):
         return 'the times go back'
-    return '; '.join(verify(target).problems)
+    if read_sidecar(target.with_name(names[1])).output.file_sha256 != digest(
+        target
+    ):
+        return 'the side-car is of another film'
+    return ''
 
 
 def recordings() -> list[Case]:

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from mmdsr.errors import VideoError
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.extras import require
 from mmdsr.inference.super_resolver import SuperResolver
-from mmdsr.io.files import write_bytes
+from mmdsr.io.files import whole_file, write_bytes
 from mmdsr.recording.ask import ask
 from mmdsr.recording.evidence import FilmEvidence
 from mmdsr.recording.facts import Facts, read_facts
@@ -134,42 +135,27 @@ def enhance_recording(
     if suffix and sounds:
         ask('sound', dict(source=str(source), sounds=sounds, suffix=suffix))
     staging.open(overwrite)
-    plan = Plan.from_dict(
-        staging.plan(
-            lambda: make_plan(
-                source,
-                facts,
-                options,
-                lambda seconds: hooks.status(
-                    f'Looking for text and the far end: {seconds:.0f} of '
-                    f'{facts.duration:.0f} s'
-                ),
-            ).as_dict()
-        )
-    )
-    reference = Path(options.reference) if options.policy == 'file' else None
-    record = FilmEvidence(resolver, target, shown, str(device), reference)
-
-    def observe(moment: Moment, painted: Painted) -> dict:
-        kept = record.frame(moment, painted)
-        return {
-            **kept,
-            **(hooks.frame(moment, painted) if hooks.frame else {}),
-        }
-
-    film = Film(
-        resolver, source, facts, plan, options, device, overlap, observe
-    )
+    own = max(1, expected_frames(facts, options) // parts)
     report = RecordingReport(target)
-    expected = expected_frames(facts, options)
-    own = max(1, expected // parts)
 
     def count(more: int) -> None:
         report.written += more
         hooks.progress(report.written, own)
 
-    hooks.status('Enhancing')
     try:
+        plan = _shared_plan(staging, source, facts, options, hooks)
+        record = _evidence(resolver, target, shown, str(device), options)
+        film = Film(
+            resolver,
+            source,
+            facts,
+            plan,
+            options,
+            device,
+            overlap,
+            _observer(record, hooks),
+        )
+        hooks.status('Enhancing')
         film.make(staging, suffix, part, parts, count)
         hooks.status('Joining')
         return _join(film, staging, suffix, report, record)
@@ -179,6 +165,54 @@ def enhance_recording(
         if kept is None:
             raise
         return kept
+    except (VideoError, ValueError):
+        # With a box or a file like this there is nothing to be resumed.
+        if staging.is_empty():
+            staging.remove()
+        raise
+
+
+def _shared_plan(
+    staging: Staging,
+    source: Path,
+    facts: Facts,
+    options: RecordingOptions,
+    hooks: Hooks,
+) -> Plan:
+    """Return the plan that all processes share."""
+
+    def tell(seconds: float) -> None:
+        hooks.status(
+            f'Looking for text and the far end: {seconds:.0f} of '
+            f'{facts.duration:.0f} s'
+        )
+
+    return Plan.from_dict(
+        staging.plan(lambda: make_plan(source, facts, options, tell).as_dict())
+    )
+
+
+def _evidence(
+    resolver: SuperResolver,
+    target: Path,
+    shown: EvidenceOptions,
+    device: str,
+    options: RecordingOptions,
+) -> FilmEvidence:
+    """Return what records how the film is made."""
+    reference = Path(options.reference) if options.policy == 'file' else None
+    return FilmEvidence(resolver, target, shown, device, reference)
+
+
+def _observer(record: FilmEvidence, hooks: Hooks) -> Observer:
+    """Return what is told of each frame: the record, and who asks for it."""
+
+    def observe(moment: Moment, painted: Painted) -> dict:
+        kept = record.frame(moment, painted)
+        told = hooks.frame(moment, painted) if hooks.frame else {}
+        return {**kept, **told}
+
+    return observe
 
 
 def expected_frames(facts: Facts, options: RecordingOptions) -> int:
@@ -238,12 +272,15 @@ def _make_whole(
     if suffix:
         path = staging.root / f'{JOINED}{suffix}'
         request = dict(
-            target=str(path),
+            kind=suffix,
             segments=[str(film_in(staging.root, n)) for n, _ in segments],
             tags=record.tags(content),
+            frame=_last_shown(film, frames),
             **_sound(film),
         )
-        done = ask('join', request)
+        # The process that joins may outlive this one for a moment.
+        with whole_file(path) as temporary:
+            done = ask('join', dict(request, target=str(temporary)))
         content['notes'] += done['notes']
         content['sound_packets'] = done['packets']
     else:
@@ -262,6 +299,17 @@ def _make_whole(
     )
     staging.write(JOINED, joined)
     return joined
+
+
+def _last_shown(film: Film, frames: list[dict]) -> int:
+    """Return the ticks that the last picture stays: as long as most do.
+
+    The mean would not do: one long gap makes it longer than any other.
+    """
+    gaps = sorted(b['ticks'] - a['ticks'] for a, b in pairwise(frames))
+    if gaps:
+        return max(1, gaps[len(gaps) // 2])
+    return max(1, film.facts.ticks(film.options.every / film.facts.rate))
 
 
 def _said(facts: Facts, found: dict) -> list[str]:
@@ -299,7 +347,6 @@ def _sound(film: Film) -> dict:
         source=str(film.source),
         tick=facts.time_base,
         begin=facts.first,
-        frame=max(1, facts.ticks(options.every / facts.rate)),
         start=options.start,
         end=options.end,
         sounds=sounds,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mmdsr.errors import VideoError
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.frames import read_rgb
 from mmdsr.recording.facts import Facts
@@ -76,6 +77,7 @@ class Film:
         look = Look(
             options.scale, options.show, plan.texts, options.side_by_side
         )
+        self.device = device
         self.painter = Painter(resolver, look, plan.track, device)
         self.policy = 'none' if resolver.interpolation else options.policy
         self.reach = reach_of(self.policy, facts.rate)
@@ -174,22 +176,26 @@ class Film:
             progress: Is told how many frames more are finished.
 
         Raises:
-            ValueError: If there is no frame to be enhanced.
+            VideoError: If no frame can be decoded.
+            ValueError: If there is no frame between start and end.
         """
         missing = staging.missing()
         if missing is not None and not any(n % parts == part for n in missing):
             return
         spans = self.spans(part, parts, tuple(staging.done()))
-        watch = Watch()
+        watch, options = Watch(), self.options
         # Each step asks the one before it from a thread of its own.
         moments = steps(self.moments(spans, watch), self.overlap)
         painted = steps(self.pictures(moments), self.overlap)
         with closing(painted):
             self._write(staging, suffix, spans, painted, progress)
         if watch.first is None or watch.last is None:
+            if not options.start and options.end is None:
+                why = ''.join(f' ({text})' for _, text in watch.problems[:1])
+                raise VideoError(f'no frame of it can be decoded{why}')
             raise ValueError(
-                f'{self.source} has no frame between {self.options.start} s '
-                f'and {self.options.end or "its end"}: set --start and --end '
+                f'{self.source} has no frame between {options.start} s '
+                f'and {options.end or "its end"}: set --start and --end '
                 f'within its {self.facts.duration:.1f} s.'
             )
         first, last = map(spans.segment, (watch.first, watch.last))
@@ -230,8 +236,15 @@ class Film:
         """Return what writes a segment into a folder."""
         if not suffix:
             return PictureWriter(pictures_in(folder))
+        # On several threads x264 does not encode the same pictures into the
+        # same film each time. On a CPU the network takes most of the time.
+        threads = 1 if torch.device(self.device).type == 'cpu' else 0
         return FilmWriter(
-            film_in(folder, number), suffix, self.facts, self.options.crf
+            film_in(folder, number),
+            suffix,
+            self.facts,
+            self.options.crf,
+            threads,
         )
 
     def _line(self, moment: Moment) -> dict:

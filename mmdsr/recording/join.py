@@ -26,12 +26,15 @@ from mmdsr.recording.matroska import set_display_size
 #: Seconds at which it is decoded, number of its audio track (None for a
 #: picture), and the packet.
 _Timed: TypeAlias = tuple[float, int | None, av.Packet]
+#: FFmpeg's names of the formats.
+FORMATS = {'.mkv': 'matroska', '.mp4': 'mp4'}
 #: Sound that cannot be read on is left out from there.
 _END_OF_SOUND = 'the sound ends at {:.1f} s: {}'
 
 
 def join(
     target: str,
+    kind: str,
     segments: list[str],
     source: str,
     tick: str,
@@ -47,7 +50,8 @@ def join(
     """Write the film.
 
     Args:
-        target: File to be written; its suffix tells the format.
+        target: File to be written.
+        kind: ``'.mp4'`` or ``'.mkv'``.
         segments: Their files, without ``.mkv`` and ``.json``, in order.
         source: The recording.
         tick: Seconds of a tick, as a fraction.
@@ -74,11 +78,11 @@ def join(
     delay = max(_delay(_places(part)) for part in parts)
     # Without checksums the head may be amended.
     options = {'write_crc32': '0'}
-    if target.endswith('.mp4'):
+    if kind == '.mp4':
         options = {'movflags': '+faststart+use_metadata_tags'}
-    amend = target.endswith('.mkv') and Fraction(sar) != 1
+    amend = kind == '.mkv' and Fraction(sar) != 1
     with (
-        av.open(target, 'w', options=options) as out,
+        av.open(target, 'w', format=FORMATS[kind], options=options) as out,
         av.open(str(_film(parts[0]))) as first,
         _source(source) as old,
     ):
@@ -128,9 +132,8 @@ def check_sound(source: str, sounds: list[int], suffix: str) -> dict:
         VideoError: If they do not fit into the format.
     """
     av.logging.set_level(av.logging.PANIC)
-    kind = {'.mkv': 'matroska', '.mp4': 'mp4'}[suffix]
     with (
-        av.open(io.BytesIO(), 'w', format=kind) as out,
+        av.open(io.BytesIO(), 'w', format=FORMATS[suffix]) as out,
         _source(source) as old,
     ):
         names = set()

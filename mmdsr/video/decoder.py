@@ -262,6 +262,7 @@ class _Decoder:
         self.begun = False  # whether there was a key packet
         self._failure = ''  # why reading stopped
         self.index = -1  # counts damaged frames, too
+        self.shown = 0.0  # seconds that the last frame is shown, if stated
 
     def _note(self, text: str, pts: int | None = None) -> None:
         if not self.damaged:
@@ -383,6 +384,7 @@ def _counted(decoder: _Decoder, stats: Stats) -> Iterator[TimedFrame]:
     for frame in decoder:
         stats['decoded'] += 1
         stats['interlaced'] += bool(frame.interlaced_frame)
+        decoder.shown = float((frame.duration or 0) * (frame.time_base or 0))
         yield decoder.index, decoder.line.time, frame
 
 
@@ -402,7 +404,8 @@ def _check_ends(
         stats['lost_start'] = round(line.first - start, 3)
     if length is None or decoder.damaged:
         return
-    end = line.last + line.step - start
+    # A film may end with a picture that stays.
+    end = line.last + max(line.step, decoder.shown) - start
     if length - end > max(_MISSING_SECONDS, _MISSING_SHARE * length):
         problems.append(
             (

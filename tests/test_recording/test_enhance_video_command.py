@@ -115,7 +115,7 @@ def test_wrong_options_take_one_line(source, tmp_path, capsys, words, message):
     assert message in said
     assert said.startswith('Error: ')
     assert said.count('\n') == 1
-    assert not target.exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_out_and_in_that_do_not_fit(source, tmp_path, capsys):

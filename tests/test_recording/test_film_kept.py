@@ -3,6 +3,7 @@
 import json
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,6 +12,7 @@ from video_makers import psnr, write_video
 
 from mmdsr.dev.recordings import turn as turn_by
 from mmdsr.errors import VideoError
+from mmdsr.evidence.verify import verify
 from mmdsr.recording.facts import FULL, LIMITED, read_facts
 from mmdsr.recording.outcome import report_path
 
@@ -68,6 +70,21 @@ def test_a_variable_rate_is_kept_to_the_tick(tmp_path):
         float(time) for time in expected
     ]
     assert not read_facts(record(tmp_path / 'even.mp4', frames())).variable
+
+
+def test_a_long_gap_does_not_make_the_last_picture_long(tmp_path):
+    source = record(tmp_path / 'in.mkv', frames(), stamps=[*range(11), 90])
+    target = tmp_path / 'out.mp4'
+    report = enhance(source, target)
+    assert report.problems == []
+    times = show(target).times
+    with av.open(str(target)) as container:
+        film = container.streams.video[0]
+        length = film.duration * film.time_base
+    assert times[-1] - times[0] == Fraction(90, 25)
+    # The mean gap would be 0.33 s.
+    assert length - times[-1] + times[0] <= Fraction(1, 25)
+    assert verify(target, source).problems == []
 
 
 def test_pictures_that_start_after_the_sound(tmp_path):
