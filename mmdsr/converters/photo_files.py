@@ -1,4 +1,4 @@
-"""Photographs: which may be used, which are sharp, who gets which split."""
+"""Select photographs: licenses, sharpness and splits."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ LICENSES = {
 
 @dataclass(frozen=True)
 class Gate:
-    """What a crop has to have to be worth learning from.
+    """Requirements for a crop to be used.
 
     Attributes:
         sharpness: Least spread of the Laplacian, over that of the same crop
@@ -141,7 +141,7 @@ def find_photos(root: Path | str, exclude: Iterable[Path] = ()) -> list[Photo]:
 
 
 def read_attribution(path: Path | str) -> dict[str, dict[str, str]]:
-    """Read who made the photographs and under which license.
+    """Read the authors and licenses of the photographs.
 
     Args:
         path: CSV with a header; the columns ``file`` (path below the folder of
@@ -152,7 +152,7 @@ def read_attribution(path: Path | str) -> dict[str, dict[str, str]]:
         File to its row.
 
     Raises:
-        ValueError: If it is no such file, or names a file twice.
+        ValueError: If it is not such a file, or names a file twice.
     """
     try:
         text = Path(path).read_text(encoding='utf-8-sig')
@@ -379,7 +379,7 @@ def split_photos(
 
 
 def share_out(photos: list[Photo], pairs: int) -> list[int]:
-    """Say how many pairs each photograph gives.
+    """Return how many pairs each photograph yields.
 
     A scene of n photographs counts as the root of n: they are much alike.
 

@@ -48,7 +48,7 @@ class Recipe:
     spread: PairSpread = field(default_factory=PairSpread)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be.
+        """Check the settings.
 
         Raises:
             ValueError: Naming the value.
@@ -136,7 +136,7 @@ def _draw_origin(
     rng: np.random.Generator,
     recipe: Recipe,
 ) -> Sequence[int]:
-    """Draw the place of a crop that passes the gate."""
+    """Draw the position of a crop that passes the gate."""
     limit = np.array(image.shape[1::-1]) - recipe.size
     for _ in range(_TRIES):
         start = origins[rng.integers(len(origins))]

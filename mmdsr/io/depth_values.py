@@ -1,4 +1,4 @@
-"""Depth files of others, whose values are not millimeters."""
+"""Third-party depth files, whose values are not in millimeters."""
 
 from pathlib import Path
 

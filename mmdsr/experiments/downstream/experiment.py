@@ -58,7 +58,7 @@ def find_data(
 
     Returns:
         Per task its data sets by what the config calls them; per data set its
-        folders of images that are to be made anew; per data set all of them.
+        folders of images that are to be exported; per data set all of them.
 
     Raises:
         UsageError: If one is missing, or two would share a folder.
@@ -118,7 +118,7 @@ def make_runs(
         Seed by seed.
 
     Raises:
-        UsageError: If a folder holds a run of another config.
+        UsageError: If a folder contains a run of another config.
     """
 
     def make(trained: Version, seed: int) -> tuple[TrainingRun, Config]:
@@ -167,7 +167,7 @@ def run_tasks(
         seeds: Seeds of every training.
         jobs: Runs at a time.
         protocol: Of :data:`mmdsr.experiments.downstream.task.PROTOCOLS`.
-        scale: ``'quick'`` or ``'full'``; a folder holds one of them.
+        scale: ``'quick'`` or ``'full'``; a folder contains one of them.
         data_root: Where the data sets are. Defaults to None, as in the
             configs.
         options: Overrides of all configs.

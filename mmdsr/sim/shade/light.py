@@ -21,7 +21,7 @@ def ramp(value: np.ndarray, width: np.ndarray | np.floating) -> np.ndarray:
 
 
 class Surface:
-    """What the run's textures say about the points of a block.
+    """Texture values at the points of a block.
 
     Args:
         scene: The run.
