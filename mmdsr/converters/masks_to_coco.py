@@ -238,7 +238,7 @@ def _read_mask(
     wrong = np.setdiff1d(values, known)
     if wrong.size and other == 'refuse':
         raise ValueError(
-            f'{shown(mask)} holds {wrong[:5].tolist()}, which are not ids; '
+            f'{shown(mask)} contains {wrong[:5].tolist()}, which are not ids; '
             'give the ids with --classes, or treat others as background with '
             '--other skip'
         )

@@ -128,7 +128,9 @@ def test_min_area_and_ids(pipe):
     coco, summary = convert(pipe, min_area=51)
     assert len(coco['annotations']) == 3
     assert summary.small == 2
-    with pytest.raises(ValueError, match=r'f11.png holds \[2\], which are no'):
+    with pytest.raises(
+        ValueError, match=r'f11.png contains \[2\], which are not'
+    ):
         convert(pipe, ids={'IN': 3, 'JO': 1})
     coco, _ = convert(pipe, ids={'IN': 3}, other='skip')
     assert [a['category_id'] for a in coco['annotations']] == [3]

@@ -118,7 +118,9 @@ def test_a_turned_reference(deep_sewer, tmp_path):
     save(deep_sewer / 'train/raw/ref/a_8.png', picture(1, 72, 64))
     pairs = find_deep_sewer(deep_sewer, depth=False)
     out = tmp_path / 'out'
-    message = r'1 files refused: .*a_8\.png is 72x64, its reference 64x72\.'
+    message = (
+        r'1 files refused: .*a_8\.png is 72x64, but its reference is 64x72\.'
+    )
     with pytest.raises(ValueError, match=message):
         pairs_to_refsr(pairs, out)
     assert not out.exists()
@@ -140,7 +142,7 @@ def test_pairing_in_order(deep_sewer):
     found = [(pair.hr.stem, pair.refs[0].stem) for pair in pairs[:2]]
     assert found == [('a_8', 'c_9'), ('b_1', 'c_10')]
     (folder / 'c_9.png').unlink()
-    with pytest.raises(ValueError, match=r'2 images and .* 1;'):
+    with pytest.raises(ValueError, match=r'2 images and .* 1:'):
         find_deep_sewer(deep_sewer, by='order')
 
 
@@ -167,7 +169,9 @@ def test_equal_sample_names(tmp_path):
     for stem in ('a_1', 'a 1'):
         for name in ('input', 'ref'):
             save(tmp_path / 'test' / 'raw' / name / f'{stem}.png', picture(0))
-    with pytest.raises(ValueError, match=r'a_1\.png would both be .*test-a_1'):
+    with pytest.raises(
+        ValueError, match=r'a_1\.png would both become .*test-a_1'
+    ):
         pairs_to_refsr(find_deep_sewer(tmp_path), tmp_path / 'out')
 
 

@@ -104,7 +104,8 @@ def score_network(
 
     Returns:
         Means of :data:`SCORES`, ``gain`` over bicubic in dB of luma,
-        ``images`` with ``stem`` and ``psnr_y``, and ``bicubic`` in the same form.
+        ``images`` with ``stem`` and ``psnr_y``, and ``bicubic`` in the same
+        form.
     """
     dataset = open_dataset(cfg, root, 'adjacent', 'test', max_samples)
     own, base, images = [], [], []
