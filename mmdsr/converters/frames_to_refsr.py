@@ -391,9 +391,9 @@ def _loader(
     ) -> tuple[np.ndarray, np.ndarray | None]:
         image, _ = read_rgb(path)
         height, width = (side - side % scale for side in image.shape[:2])
-        metres = None
+        meters = None
         if depth_path is not None:
-            metres = read_depth(depth_path, depth_unit)[:height, :width]
-        return image[:height, :width], metres
+            meters = read_depth(depth_path, depth_unit)[:height, :width]
+        return image[:height, :width], meters
 
     return load

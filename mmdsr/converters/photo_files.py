@@ -262,20 +262,20 @@ def measure(crop: np.ndarray) -> tuple[float, float]:
     Returns:
         Sharpness and detail as in `Gate`.
     """
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
     def reduced(factor: int) -> np.ndarray:
-        size = [side // factor for side in grey.shape[::-1]]
-        return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+        size = [side // factor for side in gray.shape[::-1]]
+        return cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
 
     coarse = cv2.Laplacian(reduced(2), cv2.CV_32F).std()
-    fine = cv2.Laplacian(grey, cv2.CV_32F).std()
+    fine = cv2.Laplacian(gray, cv2.CV_32F).std()
     again = cv2.resize(
-        reduced(4), grey.shape[::-1], interpolation=cv2.INTER_CUBIC
+        reduced(4), gray.shape[::-1], interpolation=cv2.INTER_CUBIC
     )
     # A picture of one color is as soft as can be.
     sharp = fine / coarse if coarse > 0 else 0
-    return float(sharp), float((grey - again).std())
+    return float(sharp), float((gray - again).std())
 
 
 def passes(crop: np.ndarray, gate: Gate) -> str:

@@ -87,10 +87,10 @@ def depth() -> list[Case]:
     """Return the depth maps, as PNG files and as arrays."""
     from mmdsr.io.layout import encode_depth
 
-    metres = 0.5 + picture()[..., 0].astype(np.float32) / 100
+    meters = 0.5 + picture()[..., 0].astype(np.float32) / 100
     array = io.BytesIO()
-    np.save(array, metres)
-    png = encode(Image.fromarray(encode_depth(metres)))
+    np.save(array, meters)
+    png = encode(Image.fromarray(encode_depth(meters)))
     return [
         Case(
             'input.npy',

@@ -255,8 +255,8 @@ def sharpness(image: np.ndarray) -> float:
     Returns:
         The larger the sharper, for images of one scene and size.
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return float(cv2.Laplacian(grey, cv2.CV_64F).var())
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(gray, cv2.CV_64F).var())
 
 
 def check_frame(

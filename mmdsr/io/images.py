@@ -116,8 +116,8 @@ def decode_depth(encoded: np.ndarray, unit: float = DEPTH_UNIT) -> np.ndarray:
         float32 meters, NaN where unknown.
     """
     encoded = np.asarray(encoded)
-    metres = encoded.astype(np.float32) * np.float32(unit)
-    return np.where(encoded > 0, metres, np.float32(np.nan))
+    meters = encoded.astype(np.float32) * np.float32(unit)
+    return np.where(encoded > 0, meters, np.float32(np.nan))
 
 
 def _check_sides(name: str, image: np.ndarray, scale: int, ndim: int) -> None:

@@ -129,8 +129,8 @@ def _to_srgb(image: Image.Image) -> tuple[np.ndarray, str]:
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
             raise ValueError('32-bit gray with values beyond 16 bits')
-        grey = np.rint(values / 257).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2), '16-bit gray to 8 bits'
+        gray = np.rint(values / 257).astype(np.uint8)
+        return np.repeat(gray[..., None], 3, axis=2), '16-bit gray to 8 bits'
     if mode == 'F':
         raise ValueError(
             'floating-point pixels, whose range is unknown; save it with '
@@ -182,9 +182,9 @@ def _fill_hidden(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         labelType=cv2.DIST_LABEL_PIXEL,
     )
     # Each visible pixel has a label of its own.
-    colours = np.zeros((labels.max() + 1, 3), np.uint8)
-    colours[labels[~hidden]] = rgb[~hidden]
-    return colours[labels]
+    colors = np.zeros((labels.max() + 1, 3), np.uint8)
+    colors[labels[~hidden]] = rgb[~hidden]
+    return colors[labels]
 
 
 def _tiff_numbers(path: str | Path) -> str:

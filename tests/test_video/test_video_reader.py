@@ -90,7 +90,7 @@ def test_interlaced_video_is_deinterlaced(tmp_path):
     auto = [image for _, _, image in read_video(path, stats=stats)]
     off = [image for _, _, image in read_video(path, deinterlace='off')]
     assert stats['interlaced'] == len(auto) == len(off) == 12
-    assert combing(off[5]) > 1.1  # neighbours differ more than rows apart
+    assert combing(off[5]) > 1.1  # neighbors differ more than rows apart
     assert combing(auto[5]) < 0.8
 
 

@@ -92,13 +92,13 @@ def contact_sheet(rows: Sequence[Row], width: int = 320) -> np.ndarray:
         raise ValueError('there is no sample to show')
     if width < 96:
         raise ValueError(f'cells must be at least 96 pixels wide, not {width}')
-    labelled = any(
+    labeled = any(
         row.marks is not None or row.labels is not None for row in rows
     )
     titles = [
         'image',
         f'depth, {NEAR:g} to {FAR:g} m',
-        'labels' if labelled else 'low resolution',
+        'labels' if labeled else 'low resolution',
         'reference',
     ]
     if any(row.beside is not None for row in rows):
