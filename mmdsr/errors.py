@@ -1,4 +1,4 @@
-"""What mmdsr raises: each message says what is wrong and how to fix it."""
+"""Exceptions of mmdsr: each message says what is wrong and how to fix it."""
 
 import pickle
 
@@ -8,7 +8,7 @@ class UsageError(Exception):
 
 
 class OtherSettingsError(UsageError, FileExistsError):
-    """A folder holds files that were made with other settings."""
+    """A folder contains files that were made with other settings."""
 
 
 class CheckpointError(ValueError):
@@ -32,7 +32,7 @@ class MissingDepthError(ValueError):
 
 
 class MissingExtraError(ImportError):
-    """A part of mmdsr is used whose packages are not installed."""
+    """The packages for a part of mmdsr are not installed."""
 
 
 class DivergedError(RuntimeError):
@@ -52,7 +52,7 @@ class FrameError(StageError):
 
 
 class EvidenceError(ValueError):
-    """A file is no record of how a result was made."""
+    """A file is not a record of how a result was made."""
 
 
 class EditedRecordError(EvidenceError):
@@ -63,7 +63,7 @@ class RefusedRequestError(UsageError):
     """A request that the page does not carry out.
 
     Args:
-        text: What is wrong and how to mend it, for the visitor.
+        text: What is wrong and how to fix it, for the visitor.
         status: Status of the HTTP response.
     """
 
@@ -73,4 +73,4 @@ class RefusedRequestError(UsageError):
 
 
 class CanceledJobError(Exception):
-    """A job was ended because its owner does not want it any more."""
+    """A job was canceled by its owner."""

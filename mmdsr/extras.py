@@ -25,7 +25,7 @@ def require(extra: str, *modules: str) -> None:
 
 
 def is_there(name: str) -> bool:
-    """Tell whether a module could be imported.
+    """Return whether a module could be imported.
 
     Args:
         name: Name of the module.

@@ -1,4 +1,4 @@
-"""Worker processes that end as the user wants them to."""
+"""Worker processes that shut down cleanly."""
 
 import os
 import signal

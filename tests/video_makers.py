@@ -12,7 +12,7 @@ _INTERLACED = 0x40000 | 0x20000000
 
 @lru_cache(maxsize=8)
 def texture(seed=0, height=600, width=800):
-    """A coloured surface with detail at all scales."""
+    """A colored surface with detail at all scales."""
     rng = np.random.default_rng(seed)
     total = np.zeros((height, width, 3), np.float32)
     for cell in (64, 32, 16, 8, 4):

@@ -1,6 +1,6 @@
 """MASA-SR: MASA-rec with its perceptual and adversarial loss (Table 2).
 
-Loss weights and the optimiser of the critic are those of MASA-SR. The VGG19
+Loss weights and the optimizer of the critic are those of MASA-SR. The VGG19
 weights are downloaded at the first start, see ../dsrnet/teacher.py.
 """
 

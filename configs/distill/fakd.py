@@ -1,6 +1,6 @@
 """FAKD (ICIP 2020), an outside baseline in the frame of DSRNet-D.
 
-Feature affinities in the place of ADM; all else as in dsrnet-d.py.
+Feature affinities in place of ADM; all else as in dsrnet-d.py.
 """
 
 _base_ = './dsrnet-d.py'

@@ -1,7 +1,7 @@
 """FlowNet: supervised alignment, the first stage of DSRNet-X.
 
 Trained alone on whole pictures, for a match may be far away; its weights are
-then part of DSRNet-X and stay as they are.
+then part of DSRNet-X and are unchanged.
 """
 
 _base_ = [

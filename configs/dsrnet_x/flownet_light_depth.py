@@ -1,4 +1,4 @@
-"""flownet_light.py with depth as a further input: does depth help alignment?
+"""flownet_light.py with depth as another input: does depth help alignment?
 
 The data sets give the depth: exact in SewerSim, unknown in photographs.
 """

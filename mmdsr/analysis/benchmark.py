@@ -36,7 +36,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def median_time(call: Callable[[], object], repeats: int) -> float:
-    """Median seconds of a call, after a warm-up.
+    """Return the median seconds of a call, after a warm-up.
 
     Args:
         call: What to time. A GPU is waited for.

@@ -1,7 +1,7 @@
 """Frames per second and memory of networks in each backend and precision.
 
-Each cell runs in a process of its own: its peak of memory is that of one
-network in one runtime, and threads of one do not wait for another's.
+Each cell runs in a separate process: its peak of memory is that of one network
+in one runtime, and threads of one do not wait for another's.
 """
 
 import json
@@ -28,7 +28,7 @@ _BICUBIC = 'bicubic'
 
 
 class Cell(NamedTuple):
-    """What is measured.
+    """A network in a backend and precision to be measured.
 
     Args:
         weights: Published weights, or ``'bicubic'``.
@@ -52,7 +52,7 @@ class Cell(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What is found.
+    """Speed and memory of a cell.
 
     Args:
         seconds: Median seconds of a frame.
@@ -69,7 +69,7 @@ def cells(
     repeats: int = 5,
     threads: int = 2,
 ) -> Iterator[Cell]:
-    """Name what can be measured here.
+    """Return the cells that can be measured here.
 
     Args:
         names: Published weights.
@@ -91,7 +91,7 @@ def cells(
 
 
 def measure(cell: Cell) -> Measured:
-    """Measure a cell in a process of its own.
+    """Measure a cell in a separate process.
 
     Args:
         cell: What to measure.

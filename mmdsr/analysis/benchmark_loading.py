@@ -1,8 +1,8 @@
-"""Whether loading data holds training back.
+"""Measure whether data loading slows training down.
 
-The rates of loading alone, of the training step alone and of both together
-are measured in turns, round by round: a machine's speed drifts, and only
-numbers of the same minutes may be compared.
+The rates of loading alone, of the training step alone and of both together are
+measured in turn, round by round: a machine's speed drifts, and only numbers of
+the same minutes may be compared.
 """
 
 import copy
@@ -73,7 +73,7 @@ class LoadingReport:
 
 
 def prepare(cfg: Config) -> None:
-    """Make a process ready for a config, as its runner would.
+    """Prepare a process for a config, as its runner would.
 
     Args:
         cfg: The config.
@@ -94,7 +94,7 @@ def build_loader(cfg: Config, workers: int) -> DataLoader:
     """
     loader = copy.deepcopy(cfg.train_dataloader)
     loader.num_workers = workers
-    # Starting the workers anew is left out of the time in any case.
+    # Starting the workers again is left out of the time in any case.
     loader.persistent_workers = False
     if loader.get('sampler', {}).get('type') == 'mmdsr.ReplaySampler':
         loader.sampler.infinite = True
@@ -166,7 +166,7 @@ class Training:
         """Train on a batch.
 
         Args:
-            batch: From the data loader; is left as it is.
+            batch: From the data loader; is left unchanged.
         """
         # Preprocessing may work in place.
         self.model.train_step(copy.deepcopy(batch), self.optim)
@@ -220,7 +220,7 @@ def measure_loading(
     """Measure loading against the training step of a config.
 
     Args:
-        cfg: The config; its model is not initialised further.
+        cfg: The config; its model is not initialized further.
         workers: Numbers of workers to try.
         samples: Samples per measurement of loading.
         steps: Steps per measurement of training.
@@ -302,7 +302,7 @@ def measure_loading(
 
 
 def rich_table(report: LoadingReport) -> list[Table]:
-    """Lay out a report for the terminal.
+    """Format a report for the terminal.
 
     Args:
         report: Of :func:`measure_loading`.
@@ -348,7 +348,7 @@ def rich_table(report: LoadingReport) -> list[Table]:
 
 
 def to_json(report: LoadingReport) -> dict[str, Any]:
-    """Turn a report into what JSON can hold.
+    """Convert a report to JSON types.
 
     Args:
         report: Of :func:`measure_loading`.

@@ -1,4 +1,4 @@
-"""How fast a recording is enhanced, and what overlapping its steps brings."""
+"""Speed of enhancing a recording, with and without overlapping steps."""
 
 import resource
 import tempfile
@@ -13,7 +13,7 @@ from mmdsr.recording.options import RecordingOptions
 
 @dataclass(frozen=True)
 class Timing:
-    """What one run has taken.
+    """Time and memory of one run.
 
     Attributes:
         overlap: Whether the steps ran beside each other.
@@ -49,7 +49,7 @@ def time_recording(
         options: What is enhanced of it.
         suffix: Of the film.
         device: Where to compute.
-        repeats: How often each way is taken, in turns.
+        repeats: How often each way is taken, in turn.
 
     Returns:
         A line for each run, in their order.

@@ -106,7 +106,7 @@ class Report:
         return torch.autocast(self.device.type, DTYPES[self.amp])
 
     def machine(self) -> str:
-        """Say what the machine is capable of.
+        """Describe what the machine is capable of.
 
         Returns:
             A line.

@@ -132,7 +132,7 @@ def masa_matching_count(
 
 
 def cost_parts(net: nn.Module) -> dict[str, nn.Module]:
-    """Name the parts that costs are reported for.
+    """Return the name the parts that costs are reported for.
 
     Args:
         net: A reference-based network.

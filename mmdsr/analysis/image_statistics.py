@@ -1,4 +1,4 @@
-"""Statistics that tell whether images look like others, as pure functions.
+"""Statistics for comparing the look of images, as pure functions.
 
 Everything is measured on uint8 RGB images. Luminance is the luma of BT.601
 in its full range, 0 to 255. Frequencies are in cycles per pixel: what lies
@@ -46,7 +46,7 @@ STATISTICS = {
 # highest frequency of the rows and columns.
 _EDGES = np.geomspace(0.01, 0.5, SPECTRUM_BINS + 1)
 SPECTRUM_FREQUENCIES = np.sqrt(_EDGES[:-1] * _EDGES[1:])
-"""Centres of the bins of :func:`radial_spectrum`, cycles per pixel."""
+"""Centers of the bins of :func:`radial_spectrum`, cycles per pixel."""
 
 
 def luminance(image: np.ndarray) -> np.ndarray:
@@ -116,8 +116,9 @@ def radial_spectrum(lum: np.ndarray) -> tuple[np.ndarray, float]:
 
     Returns:
         ``(40,)`` mean power per frequency at :data:`SPECTRUM_FREQUENCIES`, NaN
-        where a small image has no frequency; and the share of the power (but
-        for the mean) that lies above :data:`HIGH_BAND`, 0 for a flat image.
+        where a small image has no frequency; and the share of the power
+        (except for the mean) that lies above :data:`HIGH_BAND`, 0 for a flat
+        image.
     """
     power, frequency, weight = _power(lum)
     ring = np.digitize(frequency, _EDGES) - 1
@@ -223,7 +224,7 @@ def measure(image: np.ndarray) -> dict[str, Any]:
         and ``'spectrum'`` ``(40,)``.
 
     Raises:
-        ValueError: If it is no such image.
+        ValueError: If it is not such an image.
     """
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:

@@ -116,7 +116,7 @@ def _measure_run(
     run: int, seed: int, frames: int, size: tuple[int, int]
 ) -> Sequence:
     pipe = PipeRun(seed, run, size)
-    # Neighbours are alike: leave out some to see more of the pipe.
+    # Neighbors are alike: leave out some to see more of the pipe.
     return summarize(
         f'run{run:04d}', (pipe.frame(3 * k).image for k in range(frames))
     )
@@ -230,7 +230,7 @@ def rich_table(
     groups: dict[str, list[Sequence]],
     verdicts: dict[str, Verdict] | None = None,
 ) -> Table:
-    """Lay the statistics out for the terminal.
+    """Format the statistics for the terminal.
 
     Args:
         groups: Sequences per group.
@@ -296,7 +296,7 @@ def _csv(
 
 
 def _plain(value: object) -> object:
-    """Make a value fit for JSON, which has no NaN."""
+    """Convert a value to JSON types, which have no NaN."""
     if isinstance(value, np.ndarray):
         return [_plain(one) for one in value.tolist()]
     return None if value != value else value

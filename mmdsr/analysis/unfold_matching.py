@@ -1,4 +1,4 @@
-"""Matching the literal way, as a yardstick for ours.
+"""Literal implementation of matching, as a baseline for ours.
 
 Every block is visited in a Python loop and every patch is unfolded, at the
 full size of the reference too. Same results as
@@ -16,7 +16,7 @@ from mmdsr.models.networks import DRIMM, matching
 
 
 def _patches(x: Tensor, dilation: int = 1, padding: int = 0) -> Tensor:
-    """Unit-length 3x3 patches (N, 9C, L) of a map (N, C, H, W)."""
+    """Return the unit-length 3x3 patches (N, 9C, L) of a map (N, C, H, W)."""
     patches = F.unfold(x, 3, dilation=dilation, padding=padding)
     return F.normalize(patches, dim=1)
 

@@ -30,7 +30,7 @@ _OTHER_SIZE = 'its reference has a different size'
 
 @dataclass
 class Summary:
-    """What became of the frames.
+    """Outcome for the frames.
 
     Attributes:
         out: The data set.
@@ -68,7 +68,7 @@ class Summary:
         self.notes.setdefault(conversion, []).append(shown(path))
 
     def warnings(self, limit: int = 5) -> list[str]:
-        """Say what was dropped or converted, and why.
+        """Describe what was dropped or converted, and why.
 
         Args:
             limit: Files to name for each reason.
@@ -133,9 +133,9 @@ def frames_to_refsr(
         holdout: Names of runs, or one fraction in [0, 1].
         depth: Folder of depth maps at the frames' full size, laid out and
             named like the frames: 16-bit PNG, 0 = unknown, or ``.npy`` in
-            metres. Frames without one are kept.
-        depth_unit: Metres per step of the 16-bit PNG.
-        on_error: For frames that are unreadable, cut short, too small or of an
+            meters. Frames without one are kept.
+        depth_unit: Meters per step of the 16-bit PNG.
+        on_error: For frames that are unreadable, truncated, too small or of an
             unknown kind, or of another size than their reference: ``'refuse'``
             writes nothing, ``'skip'`` leaves them out.
         odd_size: For frames whose sides are no multiple of ``scale``:
@@ -391,9 +391,9 @@ def _loader(
     ) -> tuple[np.ndarray, np.ndarray | None]:
         image, _ = read_rgb(path)
         height, width = (side - side % scale for side in image.shape[:2])
-        metres = None
+        meters = None
         if depth_path is not None:
-            metres = read_depth(depth_path, depth_unit)[:height, :width]
-        return image[:height, :width], metres
+            meters = read_depth(depth_path, depth_unit)[:height, :width]
+        return image[:height, :width], meters
 
     return load

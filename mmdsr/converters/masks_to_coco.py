@@ -74,8 +74,8 @@ def masks_to_coco(
         ids: Class to id. Defaults to None,
             :data:`mmdsr.datasets.pipe_labels.PIPE_IDS`.
         min_area: Smallest component in pixels.
-        channel: Which channel holds the ids in masks of several, 0 = red to 2
-            = blue.
+        channel: Which channel contains the ids in masks of several, 0 = red to
+            2 = blue.
         other: For values that are no id: ``'refuse'`` or ``'skip'``, which
             takes them as background.
         on_error: For images or masks that are unreadable, of unequal size or
@@ -238,7 +238,7 @@ def _read_mask(
     wrong = np.setdiff1d(values, known)
     if wrong.size and other == 'refuse':
         raise ValueError(
-            f'{shown(mask)} holds {wrong[:5].tolist()}, which are not ids; '
+            f'{shown(mask)} contains {wrong[:5].tolist()}, which are not ids; '
             'give the ids with --classes, or treat others as background with '
             '--other skip'
         )

@@ -72,7 +72,7 @@ def pairs_to_refsr(
     with RefSRWriter(out, scale, settings, overwrite) as writer:
         for pair in show(pairs, 'Writing', len(pairs)):
             try:
-                hr, metres = _load(
+                hr, meters = _load(
                     [pair.hr],
                     pair.depth,
                     size,
@@ -105,9 +105,9 @@ def pairs_to_refsr(
             # After the first refused pair only the others are looked at.
             if refused and on_error == 'refuse':
                 continue
-            writer.add(pair.split, pair.stem, hr, ref, metres, metres_ref)
+            writer.add(pair.split, pair.stem, hr, ref, meters, metres_ref)
             summary.samples[pair.split] += 1
-            summary.without_depth += metres is None or metres_ref is None
+            summary.without_depth += meters is None or metres_ref is None
         if on_error == 'refuse':
             refuse(
                 refused,
@@ -166,9 +166,9 @@ def _load(
             summary.note(note, path)
         images.append(image)
     image = images[0] if len(images) == 1 else _stack(images)
-    metres = None
+    meters = None
     if depth_path is not None:
-        metres = _fit(
+        meters = _fit(
             to_metres(depth_path, kind, depth_scale), image.shape[:2]
         )
     if size is not None:
@@ -177,8 +177,8 @@ def _load(
             image = np.asarray(
                 Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
             )
-            metres = metres if metres is None else _fit(metres, size[::-1])
-        return image, metres
+            meters = meters if meters is None else _fit(meters, size[::-1])
+        return image, meters
     height, width = (side - side % scale for side in image.shape[:2])
     if min(height, width) // scale < MIN_LR_SIDE:
         raise ValueError(
@@ -187,19 +187,19 @@ def _load(
         )
     if (height, width) != image.shape[:2]:
         summary.note(f'cropped to a multiple of {scale}', paths[0])
-    if metres is not None:
-        metres = metres[:height, :width]
-    return image[:height, :width], metres
+    if meters is not None:
+        meters = meters[:height, :width]
+    return image[:height, :width], meters
 
 
-def _fit(metres: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+def _fit(meters: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Resize a depth map; inverse depth is what is linear in the image."""
-    if metres.shape == size:
-        return metres
-    shrinks = size < metres.shape
+    if meters.shape == size:
+        return meters
+    shrinks = size < meters.shape
     with np.errstate(divide='ignore'):
         inverse = cv2.resize(
-            1 / metres,
+            1 / meters,
             size[::-1],
             interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
         )

@@ -1,4 +1,4 @@
-"""Photographs: which may be used, which are sharp, who gets which split."""
+"""Select photographs: licenses, sharpness and splits."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ LICENSES = {
 
 @dataclass(frozen=True)
 class Gate:
-    """What a crop has to have to be worth learning from.
+    """Requirements for a crop to be used.
 
     Attributes:
         sharpness: Least spread of the Laplacian, over that of the same crop
@@ -141,7 +141,7 @@ def find_photos(root: Path | str, exclude: Iterable[Path] = ()) -> list[Photo]:
 
 
 def read_attribution(path: Path | str) -> dict[str, dict[str, str]]:
-    """Read who made the photographs and under which license.
+    """Read the authors and licenses of the photographs.
 
     Args:
         path: CSV with a header; the columns ``file`` (path below the folder of
@@ -152,7 +152,7 @@ def read_attribution(path: Path | str) -> dict[str, dict[str, str]]:
         File to its row.
 
     Raises:
-        ValueError: If it is no such file, or names a file twice.
+        ValueError: If it is not such a file, or names a file twice.
     """
     try:
         text = Path(path).read_text(encoding='utf-8-sig')
@@ -262,20 +262,20 @@ def measure(crop: np.ndarray) -> tuple[float, float]:
     Returns:
         Sharpness and detail as in `Gate`.
     """
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
     def reduced(factor: int) -> np.ndarray:
-        size = [side // factor for side in grey.shape[::-1]]
-        return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+        size = [side // factor for side in gray.shape[::-1]]
+        return cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
 
     coarse = cv2.Laplacian(reduced(2), cv2.CV_32F).std()
-    fine = cv2.Laplacian(grey, cv2.CV_32F).std()
+    fine = cv2.Laplacian(gray, cv2.CV_32F).std()
     again = cv2.resize(
-        reduced(4), grey.shape[::-1], interpolation=cv2.INTER_CUBIC
+        reduced(4), gray.shape[::-1], interpolation=cv2.INTER_CUBIC
     )
     # A picture of one color is as soft as can be.
     sharp = fine / coarse if coarse > 0 else 0
-    return float(sharp), float((grey - again).std())
+    return float(sharp), float((gray - again).std())
 
 
 def passes(crop: np.ndarray, gate: Gate) -> str:
@@ -379,7 +379,7 @@ def split_photos(
 
 
 def share_out(photos: list[Photo], pairs: int) -> list[int]:
-    """Say how many pairs each photograph gives.
+    """Return how many pairs each photograph yields.
 
     A scene of n photographs counts as the root of n: they are much alike.
 

@@ -15,7 +15,7 @@ from mmdsr.sim.shade.sensor import compress
 
 @dataclass(frozen=True)
 class PairSpread:
-    """How far the two views of a pair are apart.
+    """Ranges of the differences between the two views of a pair.
 
     Geometry and light have a strength each, the square of an even draw from
     [0, 1): half of the pairs stay below a quarter of the ranges, like
@@ -28,8 +28,8 @@ class PairSpread:
         bend: Largest change of scale between center and edge of the image
             (half of the shorter side away) by perspective.
         gain: Exposure of Ref over that of HR, at most this or its inverse.
-        gamma: Exponent of the brightness, likewise.
-        tint: Gain of each color, likewise.
+        gamma: Exponent of the brightness, in the same way.
+        tint: Gain of each color, in the same way.
         glow: Largest change of brightness within the image, as a share.
         noise: Standard deviation in gray levels.
         blurred: Share of references with a slight blur.
@@ -109,7 +109,7 @@ def homography_flow(
     ref_size: tuple[int, int],
     scale: int = 4,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Exact flow of a homography.
+    """Return the exact flow of a homography.
 
     Args:
         hr_to_ref: ``(3, 3)``, at full size.
@@ -156,7 +156,7 @@ def render_view(
         ).max()
         for way in ((1, 0), (0, 1))
     )
-    # Up to a tenth above one, averaging would blur more than it mends.
+    # Up to a tenth above one, averaging would blur more than it helps.
     samples = int(np.clip(np.ceil(step - 0.1), 1, 4))
     offset = (1 / samples - 1) / 2
     finer = np.diag([1 / samples, 1 / samples, 1])
@@ -178,7 +178,7 @@ def lies_within(
     size: tuple[int, int],
     image_size: tuple[int, int],
 ) -> bool:
-    """Whether an image holds everything that a view shows.
+    """Return whether an image contains everything that a view shows.
 
     Args:
         view_to_image: Homography from the view to the image.
@@ -233,7 +233,7 @@ def change_light(
 def sense(
     image: np.ndarray, rng: np.random.Generator, spread: PairSpread
 ) -> np.ndarray:
-    """Let a camera's lens, sensor and compression have their part.
+    """Simulate a camera's lens, sensor and compression.
 
     Args:
         image: ``(H, W, 3)`` float32 in [0, 255].
@@ -284,7 +284,7 @@ def draw_occluder(
 def hide(
     visible: np.ndarray, flow: np.ndarray, hidden: np.ndarray, scale: int = 4
 ) -> np.ndarray:
-    """Take from the visible pixels those that something is in front of.
+    """Remove the occluded pixels from the visible ones.
 
     Args:
         visible: ``(h, w)`` bool.

@@ -57,6 +57,11 @@ class Recipe(Settings):
     spread: PairSpread = field(default_factory=PairSpread)
 
     def __post_init__(self) -> None:
+        """Check the settings.
+
+        Raises:
+            ValueError: Naming the value.
+        """
         super().__post_init__()
         if any(s % SCALE or s < MIN_LR_SIDE * SCALE for s in self.size):
             raise ValueError(
@@ -134,7 +139,7 @@ def _draw_origin(
     rng: np.random.Generator,
     recipe: Recipe,
 ) -> Sequence[int]:
-    """Draw the place of a crop that passes the gate."""
+    """Draw the position of a crop that passes the gate."""
     limit = np.array(image.shape[1::-1]) - recipe.size
     for _ in range(_TRIES):
         start = origins[rng.integers(len(origins))]

@@ -49,7 +49,7 @@ VERSION = 1
 
 @dataclass
 class PhotoSummary(Summary):
-    """What became of the photographs.
+    """Outcome for the photographs.
 
     Attributes:
         crops: How many crops were looked at (``'looked'``), and how many of
@@ -218,7 +218,7 @@ def _plan(
     test_share: float,
     writer: RefSRWriter,
 ) -> tuple[list[_Job], list[tuple[str, str]]]:
-    """Say which photograph gives which pairs."""
+    """Assign pairs to the photographs."""
     usable = [photo for photo in photos if not photo.problem]
     if not usable:
         raise ValueError(
@@ -252,7 +252,7 @@ def _stem(photo: Photo, number: int) -> str:
 
 
 def _key(recipe: Recipe, name: str, *more: int) -> list[int]:
-    """Seed of one photograph, whatever others there are."""
+    """Return the seed of one photograph, whatever others there are."""
     return [recipe.seed, crc32(name.encode()), *more]
 
 

@@ -33,7 +33,7 @@ def make_subset(
     their order.
 
     Args:
-        table: A table as of :mod:`mmdsr.datasets.sewer_ml_csv`.
+        table: A table as described in :mod:`mmdsr.datasets.sewer_ml_csv`.
         out: The table to be made.
         per_class: Images wanted for each class.
         normal: Images wanted without a defect.

@@ -33,7 +33,7 @@ REPORTS = ('report.html', 'report.json')
 
 @dataclass
 class VideoSummary:
-    """What became of the videos.
+    """Outcome for the videos.
 
     Attributes:
         out: The data set.
@@ -88,9 +88,9 @@ def video_to_refsr(
 ) -> VideoSummary:
     """Write the data set of some videos.
 
-    Frames are looked at one after the other: burned-in text is cut away,
-    dark, blurred and repeated frames are dropped, and each of the rest gets
-    the best neighbor as reference, or none. What became of each frame is in
+    Frames are examined one by one: burned-in text is cut away, dark, blurred
+    and repeated frames are dropped, and each of the rest gets the best
+    neighbor as reference, or none. What became of each frame is in
     ``OUT/report.html`` and ``OUT/report.json``.
 
     A video belongs to one split. ``holdout`` names videos, or is a fraction
@@ -99,10 +99,10 @@ def video_to_refsr(
     names it or is 1.
 
     A video that cannot be read, or not to its end, does not stop the others;
-    the failure is in the summary. An interrupted call leaves
-    ``.OUT.partial``; the same call continues from there, and writes the same
-    bytes as one that was never interrupted. A data set that the same call
-    has finished is kept as it is.
+    the failure is in the summary. An interrupted call leaves ``.OUT.partial``;
+    the same call resumes from there and writes the same bytes as an
+    uninterrupted one. A data set that the same call has finished is kept
+    unchanged.
 
     Args:
         videos: Files, and folders of them.
@@ -242,7 +242,7 @@ def _split(
     summary: VideoSummary,
 ) -> dict[str, str]:
     """Return the split of each readable video."""
-    # A name is no mistake because its file is broken.
+    # A name is not a mistake because its file is broken.
     wanted = [value for value in holdout if str(value) not in failures]
     runs = [Run(name) for name in names if name not in failures]
     parts = split_runs(runs, wanted or [0], 1, Summary(summary.out))
@@ -317,7 +317,7 @@ class _Job:
 
 
 def _note_splits(summary: VideoSummary) -> None:
-    """Say so if all samples of a split were dropped."""
+    """Add a note if all samples of a split were dropped."""
     for split in ('train', 'test'):
         videos = [v for v in summary.videos if v['split'] == split]
         if videos and not summary.samples[split]:

@@ -90,7 +90,7 @@ def read_alignment(
 
 
 class Alignments:
-    """Aligns the samples of a split one by one and keeps what is found.
+    """Aligns the samples of a split one by one and stores the results.
 
     Iterating gives for each sample whether it was aligned (True) or was
     there already (False). A note in the folder says which aligner made the
@@ -165,7 +165,7 @@ class Alignments:
 
 
 class _Cache(FolderJob):
-    """The folder of a cache; nothing but its own files is deleted."""
+    """The folder of a cache; only its own files are ever deleted."""
 
     def drop(self) -> None:
         # The note last: without it, files left over would be nobody's.
@@ -174,7 +174,7 @@ class _Cache(FolderJob):
 
 
 def _weights_digest(network: nn.Module) -> str:
-    """SHA-256 over name, type, shape and bytes of all weights."""
+    """Return the SHA-256 over name, type, shape and bytes of all weights."""
     total = hashlib.sha256()
     for key, value in sorted(network.state_dict().items()):
         total.update(f'{key} {value.dtype} {tuple(value.shape)}\n'.encode())

@@ -12,7 +12,7 @@ from mmdsr.registry import DATASETS
 
 @DATASETS.register_module()
 class MixedDataset(Dataset):
-    """Draw from several data sets in fixed shares, whatever their sizes.
+    """Draw from several data sets in fixed shares, regardless of their sizes.
 
     One pass goes through each data set at least once; the smaller ones are
     repeated as often as their share needs.
@@ -55,7 +55,7 @@ class MixedDataset(Dataset):
 
     @property
     def metainfo(self) -> dict[str, Any]:
-        """What the first data set is, for the runner."""
+        """Metainfo of the first data set, for the runner."""
         return self.datasets[0].metainfo
 
     def __len__(self) -> int:

@@ -1,10 +1,10 @@
 """A copy of a data set whose images need no decoding.
 
 Decoding PNG takes most of the time of loading. The copy has the same layout
-and holds the same pixels as uncompressed BMP, which OpenCV reads ten times
+and contains the same pixels as uncompressed BMP, which OpenCV reads ten times
 as fast; :class:`mmdsr.RefSRDataset` and every tool take it as it is, in any
-number of processes. Depth and flow are small and are copied as they are, as
-are the cameras and who made the pictures.
+number of processes. Depth and flow are small and are copied unchanged, as are
+the cameras and who made the pictures.
 """
 
 import shutil
@@ -89,7 +89,7 @@ def _uncompressed(path: Path) -> bytes:
         ValueError: If the image is damaged.
     """
     try:
-        # OpenCV gives the upper part of a file that is cut short, and no
+        # OpenCV gives the upper part of a file that is truncated, and no
         # error.
         open_image(path)
     except ValueError as error:
@@ -204,6 +204,6 @@ def _content(item: tuple[Path, Path]) -> bytes:
 
 
 def _scale(samples: dict[str, list[dict[str, Any]]]) -> int:
-    """Size of hr over that of lr, by the first sample."""
+    """Return the size of hr over that of lr, by the first sample."""
     first = next(iter(samples.values()))[0]
     return _size(first['gt_path'])[0] // _size(first['img_path'])[0]

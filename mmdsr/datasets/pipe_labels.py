@@ -1,4 +1,4 @@
-"""What the pixels of the Pipe data set's masks say."""
+"""Meaning of the pixels in masks of the Pipe data set."""
 
 PIPE_IDS = {'JO': 1, 'IL': 2, 'IN': 3}
 """Ids of the classes: joint offset, intruding lateral, infiltration."""

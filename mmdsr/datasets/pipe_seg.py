@@ -15,9 +15,9 @@ from mmdsr.registry import DATASETS
 class PipeSegDataset(BaseSegDataset):
     """Defect masks of joint offset, intruding lateral and infiltration.
 
-    Images and masks are in two folders and have equal stems. A mask holds
-    the class id of each pixel: 0 background, 1 joint offset (JO), 2
-    intruding lateral (IL), 3 infiltration (IN), 255 not to be counted.
+    Images and masks are in two folders and have equal stems. A mask contains
+    the class id of each pixel: 0 background, 1 joint offset (JO), 2 intruding
+    lateral (IL), 3 infiltration (IN), 255 not to be counted.
 
     Args:
         source_classes: Names of the ids in the masks, if they are not the four
@@ -28,7 +28,7 @@ class PipeSegDataset(BaseSegDataset):
             and ``data_prefix=dict(img_path=..., seg_map_path=...)``. Both
             suffixes are ``'.png'`` unless given.
 
-    Masks with three channels need ``mmdsr.LoadPipeMask`` in the place of
+    Masks with three channels need ``mmdsr.LoadPipeMask`` in place of
     ``LoadAnnotations``.
 
     Raises:

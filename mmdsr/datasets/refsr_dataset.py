@@ -161,7 +161,7 @@ class RefSRDataset(BaseDataset):
 
         Raises:
             ValueError: If the pipeline fails and a file of the sample is
-                damaged or gone. Other errors stay as they are.
+                damaged or gone. Other errors are unchanged.
         """
         with seeded_random(idx):
             try:
@@ -228,7 +228,7 @@ def _list(
 
 
 def _damaged(sample: dict[str, Any]) -> list[str]:
-    """Say what is wrong with the files of a sample."""
+    """Return a description of damaged files of a sample."""
     problems = []
     for key, path in sample.items():
         if not key.endswith('_path') or path is None:

@@ -28,7 +28,7 @@ CLASSES = {
     'OK': 'connection with construction changes',
 }
 """The 17 classes of the benchmark and what they mean. VA, the water level, is
-no class, and ND, normal, is the absence of all."""
+not a class, and ND, normal, is the absence of all."""
 
 HEADER = ('Filename', 'WaterLevel', 'VA', *CLASSES, 'ND', 'Defect')
 """Columns of the official files, in their order."""

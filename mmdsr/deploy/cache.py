@@ -1,4 +1,4 @@
-"""Where converted models lie, so that they are converted once."""
+"""Cache of converted models, so that each is converted only once."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Samples that show what values occur in a network."""
+"""Samples that show which values occur in a network."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +45,7 @@ def read(root: Path) -> Iterator[Sample]:
         sample, so that all runs are seen.
 
     Raises:
-        ValueError: If there is no such data set, or a file is no image.
+        ValueError: If there is no such data set, or a file is not an image.
     """
     manifest = read_manifest(root)
     names = sorted(manifest['splits'].get('train', ())) if manifest else ()

@@ -1,4 +1,4 @@
-"""A network that computes in another runtime than torch."""
+"""A network that runs outside of torch."""
 
 import hashlib
 import os
@@ -35,7 +35,7 @@ _Net = TypeVar('_Net', bound=nn.Module)
 
 
 class Answer(NamedTuple):
-    """What a model gives.
+    """Outputs of a model.
 
     Args:
         sr: Images (N, 3, 4H, 4W), not clamped.
@@ -114,7 +114,7 @@ def make_engine(
 
 
 def can_export(network: nn.Module) -> bool:
-    """Tell whether a network can run in another runtime.
+    """Return whether a network can run in another runtime.
 
     Args:
         network: The network.
@@ -182,7 +182,7 @@ def converted(
 
 
 class Engine:
-    """Stands in for a network: the same call, in another runtime.
+    """Replacement for a network: the same call, in another runtime.
 
     Models are converted and loaded when they are first needed, in each
     process for itself: a session survives neither copying nor forking.
@@ -230,13 +230,13 @@ class Engine:
         return self.network.feature_channels(feature_level)
 
     def to(self, device: torch.device) -> 'Engine':
-        """Refuse a device that the runtime does not compute on.
+        """Refuse a device that the runtime does not support.
 
         Args:
             device: Where the images are.
 
         Raises:
-            ValueError: If it is no CPU.
+            ValueError: If it is not a CPU.
         """
         if torch.device(device).type != 'cpu':
             raise ValueError(
@@ -298,7 +298,7 @@ class Engine:
 
 
 def _is_own(lr: Tensor, ref: Tensor) -> bool:
-    """Tell whether an image stands for its own reference."""
+    """Return whether an image stands for its own reference."""
     return ref.shape == lr.shape and torch.equal(ref, lr)
 
 

@@ -1,4 +1,4 @@
-"""Exported models as files for others."""
+"""Exported models as files for use elsewhere."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

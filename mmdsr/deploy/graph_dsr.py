@@ -1,10 +1,10 @@
-"""The paper's DSRNet as a graph that other runtimes can take.
+"""The paper's DSRNet as a graph for other runtimes.
 
 Encoders, depth network, fusion and decoder are the network's own layers.
 Matching and transfer (Eq. 5 to 8) are written with the operators that every
 runtime has: patches side by side as channels, so that the search is a product
-of matrices, and gathers in the place of an embedding bag. Tests hold it
-against the network.
+of matrices, and gathers in place of an embedding bag. Tests hold it against
+the network.
 """
 
 from typing import cast
@@ -211,7 +211,7 @@ def _patches(feat: Tensor, mode: str) -> Tensor:
 
 
 def _diameter(side: Tensor, blocks: int | Tensor, crop_ratio: float) -> Tensor:
-    """Candidates along one axis; as ``crop_diameter``."""
+    """Return the candidates along one axis, as in ``crop_diameter``."""
     half = side // (2 * _scalar(blocks)) * crop_ratio
     wanted = 2 * half.long() + 1
     return wanted.minimum(side - 3 + side % 2).clamp_min(1)

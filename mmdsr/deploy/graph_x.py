@@ -1,4 +1,4 @@
-"""DSRNet-X as a graph that other runtimes can take.
+"""DSRNet-X as a graph for other runtimes.
 
 The network's own layers in the same order, with what depends on the size
 computed inside the graph, and interpolation as convolution. Tests hold it

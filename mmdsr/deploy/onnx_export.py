@@ -45,7 +45,7 @@ class Size(NamedTuple):
 
 
 def has_alone(network: nn.Module) -> bool:
-    """Tell whether a network has a model that takes no reference.
+    """Return whether a network has a model without a reference.
 
     Args:
         network: The network.
@@ -172,7 +172,7 @@ def _describe(
 
 
 def fix_size(model: 'onnx.ModelProto', size: Size) -> None:
-    """Fix sizes, in place, for devices that take nothing else.
+    """Fix sizes, in place, for devices that support only static shapes.
 
     Args:
         model: The model.

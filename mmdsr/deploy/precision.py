@@ -58,7 +58,7 @@ def to_precision(
 
 
 def to_half(model: 'onnx.ModelProto') -> 'onnx.ModelProto':
-    """Let convolutions, and activations after them, compute in 16 bits.
+    """Convert convolutions, and activations after them, to 16 bits.
 
     Everything between them keeps 32: a sum over an image or a coordinate in
     it leaves the range of half precision, or its resolution.
@@ -112,7 +112,7 @@ def to_half(model: 'onnx.ModelProto') -> 'onnx.ModelProto':
     model.graph.node.extend(
         node for node in nodes if used.intersection(node.output)
     )
-    # Types of what is now half are told anew by the runtime.
+    # The runtime infers the types of the converted parts again.
     del model.graph.value_info[:]
     return model
 
@@ -120,7 +120,7 @@ def to_half(model: 'onnx.ModelProto') -> 'onnx.ModelProto':
 def to_int8(
     model: 'onnx.ModelProto', samples: Path | None = None
 ) -> 'onnx.ModelProto':
-    """Let the trunk or the decoder compute with 8-bit integers.
+    """Convert the trunk or the decoder to 8-bit integers.
 
     The rest needs more: a match that is off by a pixel costs more than all
     that is gained, and what first and last layers lose is in the image. The
@@ -138,7 +138,7 @@ def to_int8(
         MissingExtraError: If nncf is not installed.
         ValueError: If there are no samples at ``samples``.
     """
-    # A wrong folder is said first: it costs no installation to mend.
+    # Report a wrong folder first: fixing it needs no installation.
     found = list(calibration.read(samples)) if samples else None
     require('int8', 'nncf')
     import nncf
@@ -169,7 +169,7 @@ def to_int8(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what NNCF tells about each layer from the user."""
+    """Hide NNCF's messages about each layer from the user."""
     import nncf
 
     logger = logging.getLogger('nncf')
@@ -182,7 +182,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _without(model: 'onnx.ModelProto', weights: tuple[str, ...]) -> list[str]:
-    """Name the convolutions whose weights have none of these names.
+    """Return the convolutions whose weights have none of these names.
 
     Activations go with what they follow.
     """

@@ -16,7 +16,7 @@ from mmdsr.models.networks.padding import SCALE, pad_to_multiple
 
 
 def _cubic(distance: float, a: float) -> float:
-    """Weight of the cubic convolution kernel."""
+    """Return the weight of the cubic convolution kernel."""
     x = abs(distance)
     if x < 1:
         return ((a + 2) * x - (a + 3)) * x * x + 1
@@ -26,7 +26,7 @@ def _cubic(distance: float, a: float) -> float:
 
 
 def _linear(distance: float) -> float:
-    """Weight of linear interpolation."""
+    """Return the weight of linear interpolation."""
     return max(0.0, 1 - abs(distance))
 
 

@@ -1,4 +1,4 @@
-"""Depth from files that somebody else has made."""
+"""Depth from existing files."""
 
 from pathlib import Path
 from typing import Any

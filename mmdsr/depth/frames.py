@@ -19,7 +19,7 @@ FORMAT = 'mmdsr-depth-maps'
 
 @dataclass
 class Report(JobReport):
-    """What became of the images.
+    """Outcome for the images.
 
     Attributes:
         fallback: Image to the reason why its map is a mere fallback. Only of

@@ -29,7 +29,7 @@ def pipe_depth(
     water: float | None = None,
     far: float = FAR,
 ) -> np.ndarray:
-    r"""Depth of a straight circular pipe with still water.
+    r"""Return the depth of a straight circular pipe with still water.
 
     With the direction ``d`` of a pixel (forward component 1) and the part of
     it across the pipe, ``q``, the wall is where the ray has gone the

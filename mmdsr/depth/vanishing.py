@@ -1,4 +1,4 @@
-"""The vanishing point of a pipe, and where the camera stands in it.
+"""The vanishing point of a pipe, and the position of the camera in it.
 
 In a straight pipe every edge is one of two kinds. Rings (joints,
 corrugations, the rim of the light) are circles; those at different depths

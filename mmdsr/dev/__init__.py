@@ -1,1 +1,1 @@
-"""What finds faults: mutated inputs, and a count of what became of them."""
+"""Tools that find faults: mutated inputs, and a count of the outcomes."""

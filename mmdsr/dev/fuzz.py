@@ -1,7 +1,7 @@
-"""Try mutated inputs in a child process and count what becomes of them.
+"""Try mutated inputs in a child process and count the outcomes.
 
-An input is read, or refused in one line that names the file. All else is a
-fault: another error (``raw``), the end of the process by a signal, for
+An input is read, or refused in one line that names the file. Anything else is
+a fault: another error (``raw``), the end of the process by a signal, for
 memory or after a minute (``killed``), or files left behind by a call that
 failed (``half``). An input follows from its kind and seed alone.
 """
@@ -133,7 +133,7 @@ def _work(pipe: Connection, memory: int) -> None:
 
 
 def attempt_first(kind: str) -> None:
-    """Import what a kind needs, by reading its files as they are.
+    """Import what a kind needs by reading its unchanged files.
 
     Args:
         kind: The kind.
@@ -158,7 +158,7 @@ def _limit_memory(more: int) -> None:
 
 
 class Child:
-    """A process that reads inputs, and is started anew when it dies.
+    """A process that reads inputs, and is restarted when it dies.
 
     Args:
         memory: See :data:`MEMORY`.

@@ -1,8 +1,8 @@
-"""Kill a tool again and again; what it makes in the end has to be the same.
+"""Kill a tool repeatedly and check that its final output is the same.
 
-The same command is started anew after each SIGKILL, as a user would do it.
-What it leaves when it is through is compared, file by file, with what a run
-that nobody killed has made.
+The same command is restarted after each SIGKILL, as a user would do it. What
+it leaves when it is through is compared, file by file, with what a run that
+nobody killed has made.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ _NOTES = (evidence.FORMAT, outcome.FORMAT)
 
 @dataclass
 class Result:
-    """What became of a tool.
+    """Outcome for a tool.
 
     Args:
         kills: How often it was killed.
@@ -222,7 +222,7 @@ def _equal(one: object, other: object) -> bool:
 
 
 def small_files(folder: Path) -> None:
-    """Make what the tools read.
+    """Create the inputs of the tools.
 
     Args:
         folder: Where to; images go to ``images``, a recording to

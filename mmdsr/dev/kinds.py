@@ -1,8 +1,8 @@
 """The kinds of files that are mutated, and what reads them.
 
 A kind makes whole files once, changes one of them by a seed, and hands it to
-the same functions that the tools call. Each input is in a folder of its own;
-what reads it writes to ``out`` beside it.
+the same functions that the tools call. Each input is in its own folder; what
+reads it writes to ``out`` beside it.
 """
 
 import io
@@ -50,7 +50,7 @@ def _read_depth(path: Path, out: Path) -> None:
 
 
 def images() -> list[Case]:
-    """Frames of the formats that are read."""
+    """Return the frames of the formats that are read."""
     rgb = Image.fromarray(picture())
     deep = Image.fromarray(picture()[..., 0].astype(np.uint16) * 257)
     both = (mutate.mutate_bytes,)
@@ -84,13 +84,13 @@ def images() -> list[Case]:
 
 
 def depth() -> list[Case]:
-    """Depth maps, as PNG files and as arrays."""
+    """Return the depth maps, as PNG files and as arrays."""
     from mmdsr.io.layout import encode_depth
 
-    metres = 0.5 + picture()[..., 0].astype(np.float32) / 100
+    meters = 0.5 + picture()[..., 0].astype(np.float32) / 100
     array = io.BytesIO()
-    np.save(array, metres)
-    png = encode(Image.fromarray(encode_depth(metres)))
+    np.save(array, meters)
+    png = encode(Image.fromarray(encode_depth(meters)))
     return [
         Case(
             'input.npy',

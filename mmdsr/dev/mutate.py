@@ -1,4 +1,4 @@
-"""Inputs that are not as they should be, from ones that are.
+"""Make invalid inputs from valid ones.
 
 Every mutator takes bytes and a random generator and gives bytes. Those that
 know a format repair its checksums, for a reader that checks them would see

@@ -1,4 +1,4 @@
-"""Check the environment against the version lane and say how to mend it.
+"""Check the environment against the version lane and report how to fix it.
 
 Run ``python -m mmdsr.doctor``. The versions come from
 ``requirements/constraints.txt``, which an installed mmdsr carries in

@@ -69,7 +69,7 @@ class Finding(NamedTuple):
         status: ``'ok'``, ``'warn'`` (outside the lane, should work) or
             ``'error'``.
         message: What is wrong and why; empty when all is right.
-        fix: The command that mends it; empty when all is right.
+        fix: The command that fixes it; empty when all is right.
     """
 
     name: str
@@ -120,7 +120,7 @@ def check_package(name: str, lane: Lane, hosted: bool = True) -> Finding:
     """Check one distribution against the lane.
 
     Args:
-        name: Normalised distribution name.
+        name: Normalized distribution name.
         lane: The version lane.
         hosted: Whether a host is to work, too, not the core alone.
 

@@ -1,4 +1,4 @@
-"""The version lane: read it, compare with it, say how to get into it.
+"""The version lane: read it, compare with it, and say how to match it.
 
 Needs the standard library and packaging only: this must run where the
 environment is broken.
@@ -135,7 +135,7 @@ def read_version(text: str) -> Version:
 
 
 def satisfies(version: str, spec: SpecifierSet) -> bool:
-    """Tell whether a version is in the lane.
+    """Return whether a version is in the lane.
 
     A local part (``+cpu``) does not matter; a pre-release is not the release.
 

@@ -1,6 +1,6 @@
-"""What only shows when it runs: libGL, compiled operators, host imports.
+"""Checks that must run code: libGL, compiled operators, host imports.
 
-Each probe runs in an interpreter of its own, where a crash does no harm.
+Each probe runs in a separate interpreter, where a crash does no harm.
 """
 
 import os
@@ -51,7 +51,7 @@ def run_probe(code: str, timeout: float = 180) -> str:
         timeout: Seconds.
 
     Returns:
-        Empty if it ran through, else the last line of its errors.
+        Empty if it ran through, otherwise the last line of its errors.
     """
     environ = dict(os.environ, NO_ALBUMENTATIONS_UPDATE='1')
     try:

@@ -84,7 +84,7 @@ def report(findings: list[Finding]) -> int:
         findings: What the checks gave.
 
     Returns:
-        0 when the lane is whole, else 1.
+        0 when the lane matches, otherwise 1.
     """
     print_table(findings)
     faults = [item for item in findings if item.status != OK]

@@ -130,7 +130,7 @@ def _check_dataset(name: str, dataset: Mapping[str, Any], loader: str) -> None:
 
 
 def _is_local(path: object, owner: Mapping[str, Any]) -> TypeGuard[Path | str]:
-    """Whether this is a path on this machine."""
+    """Return whether this is a path on this machine."""
     return (
         isinstance(path, (str, Path))
         and bool(str(path))

@@ -48,7 +48,7 @@ def load_config(
             ``_PICTURE`` is appended.
         launcher: Job launcher.
         picture: ``--input``, see :func:`~mmdsr.engine.sr_input.enable_sr`.
-            Defaults to None, which leaves the config as it is.
+            Defaults to None, which leaves the config unchanged.
 
     Returns:
         The config.

@@ -11,7 +11,7 @@ from mmdsr.registry import HOOKS
 
 
 def positive_weights(labels: Tensor) -> Tensor:
-    """Weigh the positives of each class up to its negatives.
+    """Weight the positives of each class to balance its negatives.
 
     With N images, of which N_c show class c, the benchmark of Sewer-ML
     multiplies the loss of positives by (N - N_c) / N_c.

@@ -1,6 +1,6 @@
 """One training per working directory, and the checkpoint it resumes from.
 
-A training holds a lock on a file of its directory. The system releases the
+A training contains a lock on a file of its directory. The system releases the
 lock when the process ends in any way, so that a dead one holds none.
 """
 

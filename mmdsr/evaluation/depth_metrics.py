@@ -43,7 +43,7 @@ def align_scale(
 
 
 def abs_rel(predicted: np.ndarray, true: np.ndarray) -> float:
-    r"""Absolute relative error, the mean of ``|p - t| / t``.
+    r"""Return the absolute relative error, the mean of ``|p - t| / t``.
 
     Args:
         predicted: Depth, any shape; NaN, infinite or <= 0 is unknown.
@@ -62,7 +62,7 @@ def abs_rel(predicted: np.ndarray, true: np.ndarray) -> float:
 def delta_accuracy(
     predicted: np.ndarray, true: np.ndarray, threshold: float = 1.25
 ) -> float:
-    """Share of pixels with ``max(p / t, t / p) < threshold``.
+    """Return the share of pixels with ``max(p / t, t / p) < threshold``.
 
     Args:
         predicted: Depth, any shape; NaN, infinite or <= 0 is unknown.
@@ -80,7 +80,7 @@ def delta_accuracy(
 
 
 def scale_invariant(predicted: np.ndarray, true: np.ndarray) -> float:
-    r"""Scale-invariant logarithmic error.
+    r"""Return the scale-invariant logarithmic error.
 
     The standard deviation of ``d = log p - log t``,
     ``sqrt(mean(d^2) - mean(d)^2)``: the root of Eigen's error with the
@@ -101,7 +101,7 @@ def scale_invariant(predicted: np.ndarray, true: np.ndarray) -> float:
 
 
 def roughness(predicted: np.ndarray, true: np.ndarray) -> float:
-    """How much rougher a map is than the truth.
+    """Return how much rougher a map is than the truth.
 
     The mean absolute second difference of the logarithm, along rows and
     columns, over that of the truth. Grain, which mean errors hardly show,

@@ -61,7 +61,7 @@ def to_y(image: np.ndarray) -> NDArray[np.float64]:
 
 
 def psnr(sr: np.ndarray, hr: np.ndarray, mode: str = 'Y') -> float:
-    """Peak signal-to-noise ratio.
+    """Return the peak signal-to-noise ratio.
 
     Args:
         sr: Prediction, ``(H, W, 3)`` RGB in [0, 255].

@@ -148,7 +148,7 @@ class PipeAPMetric(CocoMetric):
 
 
 def _load_results(coco: COCO, boxes: list[dict[str, Any]]) -> COCO:
-    """Hand predictions to pycocotools, which does not take an empty list."""
+    """Pass predictions to pycocotools, which does not accept an empty list."""
     if boxes:
         return coco.loadRes(boxes)
     nothing = COCO()

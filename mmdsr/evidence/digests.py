@@ -73,7 +73,7 @@ def video_digest(path: str | Path) -> tuple[str, int]:
         64 hexadecimal digits, and the number of frames.
 
     Raises:
-        VideoError: If it is no video, or parts of it cannot be decoded.
+        VideoError: If it is not a video, or parts of it cannot be decoded.
         OSError: If it cannot be read.
         MissingExtraError: Without PyAV.
     """

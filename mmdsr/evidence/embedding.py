@@ -60,7 +60,7 @@ def read_tags(tags: Mapping[str, str], name: str) -> Record | None:
         The record; ``None`` if there is none.
 
     Raises:
-        EvidenceError: If it is no record, or was edited.
+        EvidenceError: If it is not a record, or was edited.
     """
     # MKV writes the keys in capitals.
     found = {str(key).lower(): value for key, value in tags.items()}.get(KEY)

@@ -1,4 +1,4 @@
-"""What evidence is asked for."""
+"""Options for the evidence of a result."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
 """The confidence picture: what was seen in a reference, what is inferred.
 
-Blue and orange are told apart with any common color vision; a white line
+Blue and orange are distinguished with any common color vision; a white line
 around what was seen is there for those who see no colors at all.
 """
 
@@ -43,11 +43,11 @@ def draw_confidence(
         share = np.asarray(confidence, np.float32)
     seen = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
     rgb = np.ascontiguousarray(image[..., :3])
-    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     full = 1.0 if kind == 'score' else 2 * SEEN
     levels = np.rint((seen / full).clip(0, 1) * 255).astype(np.uint8)
     picture = cv2.addWeighted(
-        cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB),
+        cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB),
         _THROUGH,
         cv2.LUT(cv2.merge([levels] * 3), _table()),
         1 - _THROUGH,

@@ -175,7 +175,7 @@ class Record:
         weights: Name and SHA-256 of the file of the network's weights;
             ``None`` for an interpolation.
         versions: Version of each package that pixels depend on.
-        settings: All else that pixels depend on.
+        settings: Everything else that pixels depend on.
         mark: Text of the visible mark; ``None`` without one.
         output: The result.
         frames: How each of its pictures was made; left out in the metadata
@@ -258,7 +258,7 @@ def from_json(text: str | bytes, name: str, edited: bool = False) -> Record:
         The record.
 
     Raises:
-        EvidenceError: If it is no record.
+        EvidenceError: If it is not a record.
         EditedRecordError: If it was changed after it was written.
     """
     if len(text) > _LARGEST:
@@ -291,7 +291,7 @@ def from_json(text: str | bytes, name: str, edited: bool = False) -> Record:
 
 
 def differences(one: Record, other: Record) -> list[str]:
-    """Say in which fields two records differ.
+    """Return the fields in which two records differ.
 
     Args:
         one: A record.
@@ -324,7 +324,7 @@ def show(value: object) -> str:
 def _validate(fields: dict, name: str) -> Record:
     try:
         return _adapter().validate_json(json.dumps(fields))
-    # The second: a text that is no Unicode.
+    # The second: a text that is not Unicode.
     except (ValidationError, ValueError, RecursionError) as error:
         reason = _short(error)
         if isinstance(error, ValidationError):
@@ -342,7 +342,7 @@ def _checksum(fields: dict) -> str:
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Refuse a key that is there twice: readers would differ about it."""
+    """Refuse a duplicate key: readers would interpret it differently."""
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise ValueError('a key occurs twice')

@@ -32,7 +32,7 @@ def overlay_path(result: Path) -> Path:
 
 
 def is_overlay(path: Path) -> bool:
-    """Tell whether a file is named as a confidence picture.
+    """Return whether a file is named as a confidence picture.
 
     Args:
         path: The file.
@@ -52,7 +52,7 @@ def read_sidecar(path: Path, edited: bool = False) -> Record:
 
     Raises:
         FileNotFoundError: If there is none.
-        EvidenceError: If it is no record, or was edited.
+        EvidenceError: If it is not a record, or was edited.
         OSError: If it cannot be read.
     """
     # A pipe would be waited for.

@@ -33,10 +33,10 @@ _MOST = 3
 
 @dataclass
 class Verdict:
-    """What a check has found.
+    """Outcome of a check.
 
     Attributes:
-        name: Name of the result, seen from its folder.
+        name: Name of the result, relative to its folder.
         problems: What is wrong, one line each; empty if all is as recorded.
         record: What is recorded, if any record can be read.
         source_checked: Whether the source was compared, too.
@@ -50,7 +50,7 @@ class Verdict:
 
 @dataclass
 class _Found:
-    """What can be read of a result.
+    """The readable parts of a result.
 
     Attributes:
         size: Width and height.
@@ -137,7 +137,7 @@ def verify_folder(root: Path, source: Path | None = None) -> Iterator[Verdict]:
 
 
 def _find_results(root: Path) -> list[Path]:
-    """List the results, and those of which the side-car alone is left."""
+    """List the results, and those with only a side-car left."""
     found = set()
     for folder, below, names in os.walk(root):
         below[:] = [name for name in below if not name.startswith('.')]

@@ -1,1 +1,1 @@
-"""Comparisons of many trainings, and of trained networks."""
+"""Comparisons of many training runs, and of trained networks."""

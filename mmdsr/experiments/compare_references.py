@@ -1,4 +1,4 @@
-"""What reference and depth are worth: a trained network against bicubic.
+"""The value of reference and depth: a trained network compared with bicubic.
 
 The network is evaluated on whole images with the true reference, with one of
 another run and with none, and with depth maps predicted, given and zeroed. If
@@ -54,7 +54,8 @@ def build_generator(
     Args:
         cfg: Config of a trainable model.
         checkpoint: Training checkpoint or plain weights; or a working
-            directory, of which the best checkpoint is taken, else the newest.
+            directory, of which the best checkpoint is taken, otherwise the
+            newest.
         device: Where to run.
 
     Returns:
@@ -182,7 +183,7 @@ def _scores(image: np.ndarray, hr: np.ndarray) -> tuple[float, float, float]:
 
 
 def at_rest(sample: dict[str, Any], bicubic: float) -> bool:
-    """Tell whether the camera rested between a frame and its reference.
+    """Return whether the camera rested between a frame and its reference.
 
     Any aligned reference gains many dB there, and a few such frames carry a
     mean.
@@ -222,7 +223,7 @@ def _fill(
 
 
 def _match_of(sample: dict[str, Any], output: DSROutput) -> np.ndarray:
-    """Errors of the match where the truth is known (n,)."""
+    """Return the errors of the match where the truth is known (n,)."""
     if output.flow is None or not sample['visible'].any():
         return np.zeros(0, np.float32)
     # Of several references the first one is the true one.

@@ -1,4 +1,4 @@
-"""What alignment leaves to gain, and what exact depth says about it.
+"""The potential of better alignment, and the value of exact depth.
 
 DSRNet-X runs with its own flow; with that flow trusted only where the depths
 of both images agree; and with the true flow where the reference shows LR.

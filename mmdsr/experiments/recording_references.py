@@ -1,4 +1,4 @@
-"""What references out of the same recording are worth, by their policy."""
+"""The value of references from the same recording, by policy."""
 
 from collections.abc import Sequence
 from itertools import groupby

@@ -1,4 +1,4 @@
-"""Rows x seeds: trainings in processes of their own, several at a time.
+"""Rows x seeds: trainings in separate processes, several at a time.
 
 What an experiment, a comparison of many trainings, needs: a run has a folder
 with its ``config.py`` and ``task.json``; a process
@@ -82,7 +82,7 @@ def prepare_runs(
         compare.
 
     Raises:
-        UsageError: If a folder holds a run of another config; nothing is
+        UsageError: If a folder contains a run of another config; nothing is
             written then.
     """
     runs, texts = [], []

@@ -1,4 +1,4 @@
-"""One run of an experiment in a process of its own: train, then test.
+"""One run of an experiment in a separate process: train, then test.
 
 ``python -m mmdsr.experiments.worker FOLDER`` reads ``config.py`` and
 ``task.json`` of the folder, trains in ``work``, does each test in

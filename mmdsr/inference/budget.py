@@ -1,4 +1,4 @@
-"""How much memory and how many cores there are, and how much a tile takes.
+"""Available memory and cores, and the memory that a tile needs.
 
 On Linux, a process that uses more memory than there is gets killed: there is
 no error to catch. So what a network takes is estimated beforehand, from its
@@ -157,7 +157,7 @@ def _group_free(root: Path = Path('/sys/fs/cgroup')) -> int | None:
                 used = int((folder / usage).read_text())
                 # The kernel gives it back when needed.
                 used -= _fields(folder / 'memory.stat').get(cache, 0)
-            except (OSError, ValueError):  # "max" is no number
+            except (OSError, ValueError):  # "max" is not a number
                 continue
             if most < _NO_LIMIT:
                 free.append(max(0, most - used))
@@ -189,7 +189,7 @@ def cpu_count(root: Path = Path('/sys/fs/cgroup')) -> int:
                     for name in ('quota', 'period')
                 )
             share = math.ceil(int(quota) / int(period))
-        except (OSError, ValueError):  # "max" is no number
+        except (OSError, ValueError):  # "max" is not a number
             continue
         if share > 0:  # -1 means no limit, too
             cores = min(cores, share)

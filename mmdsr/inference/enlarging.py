@@ -14,7 +14,7 @@ from mmdsr.inference.pairs import Enlarged, ImagePair, Part, Settings
 from mmdsr.inference.sources import Network
 
 PRECISIONS = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
-#: Beyond it a result is no image: black and white are 0 and 1.
+# : Beyond it a result is not an image: black and white are 0 and 1.
 _LARGEST = 100
 #: Image (3, H, W) and, if it was asked for, confidence (1, h, w), in 0..1.
 _Raw: TypeAlias = tuple[Tensor, Tensor | None]
@@ -122,7 +122,7 @@ def _whole(
     except (RuntimeError, MemoryError) as error:
         _refuse_others(error, pairs[0], settings)
     if results is None:
-        # Not above, as the error holds the tensors of the failed attempt.
+        # Not above, as the error contains the tensors of the failed attempt.
         parts = None
         if len(pairs) > 1:
             return [_whole(network, [pair], settings)[0] for pair in pairs]
@@ -255,7 +255,7 @@ def _grid(settings: Settings) -> int:
 
 
 def _explains(pairs: Sequence[ImagePair], settings: Settings) -> bool:
-    """Tell whether there is a confidence to ask the network for."""
+    """Return whether there is a confidence to ask the network for."""
     return settings.explain and any(pair.has_reference for pair in pairs)
 
 

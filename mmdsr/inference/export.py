@@ -91,7 +91,7 @@ def export_folder(
     with other settings is refused, save with ``overwrite``. Files that this
     function did not write, or that have changed since, are never touched.
 
-    Each file holds the record of how it was made, and ``name.png.json``
+    Each file contains the record of how it was made, and ``name.png.json``
     beside it holds it too; see :mod:`mmdsr.evidence`.
 
     Images are converted to sRGB, transparency is enlarged bicubically and
@@ -227,7 +227,7 @@ class _Exporter:
         """Read an image; None if its result is there and up to date."""
         references = self.resolver.references
         if references.policy == 'file' and job.reference is None:
-            # A file that is no image is named as that.
+            # A file that is not an image is named as that.
             read_picture(job.source)
             raise ValueError('there is no reference with that name')
         reference = references.path(_metainfo(job))

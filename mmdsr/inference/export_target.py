@@ -1,4 +1,4 @@
-"""The folder of an export, which may hold files of others, too."""
+"""The folder of an export, which may also contain other files."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How much memory a network takes that nothing is known about."""
+"""The memory that an unknown network needs."""
 
 import weakref
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the resolver takes: tensors of the hosts, files, Pillow, arrays."""
+"""Inputs of the resolver: tensors of the hosts, files, PIL images, arrays."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from mmdsr.io.frames import read_rgb
 
 
 class Enhanced(NamedTuple):
-    """An image and where its detail comes from.
+    """An image and the sources of its detail.
 
     Args:
         image: RGB, ``scale`` times as large, of the kind that was given.

@@ -1,4 +1,4 @@
-"""Enlarging without a network: an honest baseline."""
+"""Enlarging without a network, as a baseline."""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,4 @@
-"""Which files of an export are the tool's own, and what each was made from.
+"""Which files an export has written, and what each was made from.
 
 Each process appends to a file of its own, ``manifest.RANK.jsonl``, one line
 per result: size, time stamp and SHA-256 of the source, of the reference, of
@@ -110,7 +110,7 @@ class Journal:
         return None
 
     def _is_own(self, name: str, file: str) -> bool:
-        """Tell whether a file is what a line about a result says."""
+        """Return whether a file is what a line about a result says."""
         known = (record.files() for record in self._records.get(name, ()))
         return any(
             file in files and is_same(self.root / file, files[file])

@@ -39,7 +39,7 @@ _WHY_THIS = {
 def describe_settings(
     resolver: SuperResolver, device: str
 ) -> dict[str, evidence.Value]:
-    """Say what pixels depend on besides the image and the weights.
+    """Return the settings that pixels depend on, besides image and weights.
 
     Args:
         resolver: What enlarges.
@@ -66,7 +66,7 @@ def describe_settings(
 def describe_reference(
     resolver: SuperResolver, path: str | Path | None, sha256: str | None
 ) -> evidence.Reference:
-    """Say what reference an image has, or why none.
+    """Describe the reference of an image, or why there is none.
 
     Args:
         resolver: What enlarges.
@@ -112,7 +112,7 @@ class ResultWriter:
         self._versions = versions()
 
     def beside(self, job: Job) -> list[str]:
-        """Name what is to lie beside a result, seen from the folder.
+        """Name what is to lie beside a result, relative to the folder.
 
         Args:
             job: What is done.

@@ -1,4 +1,4 @@
-"""An image and its reference, how they are run and what comes out."""
+"""An image and its reference, the settings of a run, and the result."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -50,7 +50,7 @@ class Settings:
 
 
 class Enlarged(NamedTuple):
-    """An image as it comes out.
+    """An enlarged image.
 
     Args:
         pixels: BGR (3, H * scale, W * scale) in uint8.

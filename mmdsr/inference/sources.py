@@ -1,4 +1,4 @@
-"""From what a user specifies to a network, without a host package."""
+"""Build the network that a user specifies, without a host package."""
 
 import hashlib
 import inspect
@@ -23,7 +23,7 @@ from mmdsr.weights.peers import load_weights
 def check_choice(
     config: object, checkpoint: object, weights: object, interpolation: object
 ) -> None:
-    """Refuse what does not name one way to enlarge.
+    """Check that exactly one way to enlarge is given.
 
     Args:
         config: As of :class:`mmdsr.inference.SuperResolver`.
@@ -118,7 +118,7 @@ def weights_path(
 
 
 def takes_none(network: nn.Module) -> bool:
-    """Tell whether a network can do without a reference.
+    """Return whether a network can do without a reference.
 
     Args:
         network: Any network of the package.
@@ -132,7 +132,7 @@ def takes_none(network: nn.Module) -> bool:
 
 
 def confidence_kind(network: nn.Module) -> Kind:
-    """Say what a network means by its confidence in a reference.
+    """Return the meaning of a network's confidence in a reference.
 
     Args:
         network: Any network of the package.
@@ -144,7 +144,7 @@ def confidence_kind(network: nn.Module) -> Kind:
 
 
 def digest_of(network: nn.Module) -> str:
-    """Return what tells one trained network from another.
+    """Return what distinguishes one trained network from another.
 
     Args:
         network: The network.

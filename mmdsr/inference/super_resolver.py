@@ -1,8 +1,8 @@
-"""Images in, larger images out: the one place that knows how.
+"""Super-resolution of images: the central class of the package.
 
-Colour order, range, references, padding, tiling and rounding are decided
-here and nowhere else, so that the preprocessors, the transform and the
-exported files agree to the last bit of a pixel.
+Color order, range, references, padding, tiling and rounding are decided here
+and nowhere else, so that the preprocessors, the transform and the exported
+files agree to the last bit of a pixel.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ from mmdsr.models.hidden import Hidden
 
 
 class SuperResolver:
-    """Super-resolves images as the hosts have them.
+    """Super-resolve images in the format of the hosts.
 
     A plain object: a model that holds it has none of its weights in
     ``parameters()`` or ``state_dict()``, and ``train()``, ``init_weights()``
@@ -179,7 +179,7 @@ class SuperResolver:
         return f'{type(self).__name__}({source}, scale={self.scale})'
 
     def describe(self) -> dict[str, str | int | None]:
-        """Say what decides about the results, but for the input.
+        """Return everything besides the input that the results depend on.
 
         Returns:
             Texts and numbers; equal for resolvers that give the same.
@@ -303,7 +303,7 @@ class SuperResolver:
             The same image, and the network's confidence in the reference.
 
         Raises:
-            FileNotFoundError: As of :meth:`enhance`, likewise the rest.
+            FileNotFoundError: As for :meth:`enhance`, like the others.
             TypeError: If ``image`` is something else.
             ValueError: If it cannot be read or used.
             MemoryError: If there is too little memory.
@@ -361,8 +361,8 @@ class SuperResolver:
 
         Raises:
             ValueError: If an input is not as said, a reference cannot be
-                found, the precision does not exist on the device, or what
-                the network gives is no image.
+                found, the precision does not exist on the device, or what the
+                network gives is not an image.
             FileNotFoundError: If a reference does not exist.
             MemoryError: If there is too little memory; says what to do.
         """
@@ -395,7 +395,7 @@ class SuperResolver:
             uint8 BGR images.
 
         Raises:
-            ValueError: As of :meth:`__call__`, likewise the rest.
+            ValueError: As for :meth:`__call__`, like the others.
             FileNotFoundError: If a reference does not exist.
             MemoryError: If there is too little memory.
         """
@@ -422,7 +422,7 @@ class SuperResolver:
             What :meth:`pixels` gives, and the confidence of each image.
 
         Raises:
-            ValueError: As of :meth:`__call__`, likewise the rest.
+            ValueError: As for :meth:`__call__`, like the others.
             FileNotFoundError: If a reference does not exist.
             MemoryError: If there is too little memory.
         """

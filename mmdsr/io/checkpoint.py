@@ -46,9 +46,9 @@ def read_checkpoint(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        CheckpointError: If the file is truncated, is no checkpoint, contains
-            types that a checkpoint does not need, or numbers that are not
-            finite; names the layer.
+        CheckpointError: If the file is truncated, is not a checkpoint,
+            contains types that a checkpoint does not need, or numbers that are
+            not finite; names the layer.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -280,7 +280,7 @@ def load_model(model: nn.Module, path: str | Path) -> None:
 def _same_shape(
     own: Mapping[str, Tensor], weights: Mapping[str, Tensor], key: str
 ) -> bool:
-    """Whether a weight is unknown, or as large as it should be."""
+    """Return whether a weight is unknown, or as large as it should be."""
     if not isinstance(weights[key], torch.Tensor):
         return False
     return key not in own or own[key].shape == weights[key].shape

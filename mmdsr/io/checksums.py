@@ -2,7 +2,7 @@
 
 ``SHA256SUMS`` has one line per file in the format of the ``sha256sum``
 program, so ``sha256sum -c SHA256SUMS`` checks a data set too. The manifest
-holds the digest of that list: one number stands for the whole data set.
+contains the digest of that list: one number stands for the whole data set.
 """
 
 import hashlib
@@ -70,8 +70,8 @@ def read_checksums(root: str | Path) -> dict[str, str]:
         Digest of each file, by its path below ``root``.
 
     Raises:
-        ValueError: If there is no list, it was changed after the manifest
-            was written, or is no such list.
+        ValueError: If there is no list, it was changed after the manifest was
+            written, or is not such a list.
     """
     root = Path(root)
     manifest = read_manifest(root, formats=None)

@@ -1,4 +1,4 @@
-"""Depth files of others, whose values are not millimeters."""
+"""Third-party depth files, whose values are not in millimeters."""
 
 from pathlib import Path
 
@@ -44,11 +44,11 @@ def to_metres(
     known = values >= 0  # False for NaN, too
     if kind == 'inverse':
         with np.errstate(divide='ignore', invalid='ignore'):
-            metres = np.float32(NEAR * (scale or 255)) / values
+            meters = np.float32(NEAR * (scale or 255)) / values
     else:
-        metres = values * np.float32(scale or 1)
+        meters = values * np.float32(scale or 1)
         known &= values > 0
-    return np.where(known, metres, np.float32(np.nan))
+    return np.where(known, meters, np.float32(np.nan))
 
 
 def read_values(path: str | Path) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Weights that a config names rather than contains: found before all else.
+"""Weights that a config refers to, found before anything else starts.
 
 Names such as ``torchvision://resnet50`` and addresses are files of torch's
 cache, ``~/.cache/torch/hub/checkpoints``. What is not there is downloaded; if
@@ -140,7 +140,7 @@ def vgg19() -> Path:
 
 
 def check_weights(cfg: Config) -> None:
-    """Have all weights that a training starts from, or say what is missing.
+    """Check that all initial weights of a training run are available.
 
     Args:
         cfg: The config.

@@ -12,7 +12,7 @@ _LOGS = ('message_hub', 'meta')
 
 
 def non_finite(content: dict[str, Any]) -> dict[str, int]:
-    """List the tensors that hold NaN or infinity.
+    """List the tensors that contain NaN or infinity.
 
     Args:
         content: Checkpoint or state dict: containers and tensors, nested in
@@ -34,7 +34,7 @@ def non_finite(content: dict[str, Any]) -> dict[str, int]:
 
 
 def describe(found: dict[str, int]) -> str:
-    """Say which tensors are not finite.
+    """Describe which tensors are not finite.
 
     Args:
         found: See :func:`non_finite`; not empty.
@@ -66,7 +66,7 @@ def _tensors(value: object, name: str) -> Iterator[tuple[str, Tensor]]:
 
 
 def _count(value: Tensor, name: str) -> int:
-    """Number of values that are not finite."""
+    """Return the number of values that are not finite."""
     if value.layout != torch.strided or value.is_quantized:
         raise ValueError(f'{name} is not a dense tensor')
     if not (value.is_floating_point() or value.is_complex()):

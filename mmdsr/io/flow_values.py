@@ -1,4 +1,4 @@
-"""What the flow images hold: where each LR pixel lies in the reference.
+"""Values of flow images: the position of each LR pixel in the reference.
 
 ``flow[y, x] = (dx, dy)``, at the size of ``lr`` and in its pixels: what is
 at the center of LR pixel ``(x, y)`` lies in the reduced reference at

@@ -54,7 +54,7 @@ class FolderJob:
             hold.
         note: Name of the file that holds them.
         remedy: What a user can do about other settings.
-        strict: Refuse a folder that holds files but no note.
+        strict: Refuse a folder that contains files but no note.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class FolderJob:
         return found
 
     def is_own(self) -> bool:
-        """Tell whether the files that are there have these settings.
+        """Return whether the files that are there have these settings.
 
         Returns:
             False too if there is nothing, or something else.
@@ -124,7 +124,7 @@ class FolderJob:
             return False
 
     def check(self) -> bool:
-        """Tell whether the files that are there have these settings.
+        """Return whether the files that are there have these settings.
 
         Returns:
             False if there is nothing.
@@ -220,7 +220,7 @@ class FolderJob:
         make: Callable[[S], bytes | None],
         report: JobReport | None = None,
     ) -> None:
-        """Do all of :meth:`fill`."""
+        """Run :meth:`fill` to its end."""
         for _ in self.fill(items, make, report):
             pass
 
@@ -295,7 +295,7 @@ def open_all(jobs: Iterable[FolderJob]) -> None:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """Say in which settings two calls differ.
+    """Return the settings in which two calls differ.
 
     Args:
         old: Settings of the earlier call.

@@ -41,7 +41,7 @@ class Frame:
         depth_path: Its depth map.
         note: What was converted while reading, '' if nothing.
         problem: Why it cannot be used, '' if it can.
-        odd: Whether a side is no multiple of the scale.
+        odd: Whether a side is not a multiple of the scale.
         size: Width and height of its sample.
         sharpness: Variance of the Laplacian of its luma.
     """
@@ -71,8 +71,8 @@ class Run:
 def find_runs(root: str | Path, exclude: Iterable[Path] = ()) -> list[Run]:
     """Collect the runs below a folder.
 
-    A folder that holds images is a run, named after its path below ``root``.
-    Either ``root`` itself is the only one, or all are below it.
+    A folder that contains images is a run, named after its path below
+    ``root``. Either ``root`` itself is the only one, or all are below it.
 
     Args:
         root: Where to look.
@@ -174,7 +174,7 @@ def real_path(path: str | Path) -> Path:
 
     Returns:
         The real one. ``Path.resolve`` raises a RuntimeError where a link leads
-        to itself; this leaves such a link as it is.
+        to itself; this leaves such a link unchanged.
     """
     return Path(os.path.realpath(path))
 
@@ -234,7 +234,7 @@ def read_rgb(path: Path) -> tuple[np.ndarray, str]:
         ``(H, W, 3)`` uint8, and what was converted ('' if nothing).
 
     Raises:
-        ValueError: If the file is no image, is cut short, or is of a kind
+        ValueError: If the file is not an image, is truncated, or is of a kind
             whose range is unknown.
     """
     picture = read_picture(path)
@@ -255,8 +255,8 @@ def sharpness(image: np.ndarray) -> float:
     Returns:
         The larger the sharper, for images of one scene and size.
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return float(cv2.Laplacian(grey, cv2.CV_64F).var())
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(gray, cv2.CV_64F).var())
 
 
 def check_frame(

@@ -116,8 +116,8 @@ def decode_depth(encoded: np.ndarray, unit: float = DEPTH_UNIT) -> np.ndarray:
         float32 meters, NaN where unknown.
     """
     encoded = np.asarray(encoded)
-    metres = encoded.astype(np.float32) * np.float32(unit)
-    return np.where(encoded > 0, metres, np.float32(np.nan))
+    meters = encoded.astype(np.float32) * np.float32(unit)
+    return np.where(encoded > 0, meters, np.float32(np.nan))
 
 
 def _check_sides(name: str, image: np.ndarray, scale: int, ndim: int) -> None:
@@ -223,8 +223,8 @@ def open_image(
         The first picture, of whatever kind it is.
 
     Raises:
-        ValueError: With the reason, but without the path, if it is no
-            regular file, no image, cut short, or of so many pixels that it
+        ValueError: With the reason, but without the path, if it is not a
+            regular file, not an image, truncated, or of so many pixels that it
             is more likely an attack than a frame.
     """
     path = Path(path)
@@ -255,7 +255,7 @@ def open_image(
 
 
 def short_reason(error: Exception) -> str:
-    """Say in a few words why a file could not be read.
+    """Return a short reason why a file could not be read.
 
     Args:
         error: What reading it has raised.
@@ -264,7 +264,7 @@ def short_reason(error: Exception) -> str:
         One line without the path and the full stop.
     """
     text = getattr(error, 'strerror', None) or str(error).split('\n')[0]
-    # Pillow's text for a file that is no image repeats the whole path.
+    # Pillow's text for a file that is not an image repeats the whole path.
     if text.startswith('cannot identify image file'):
         return 'not an image, or damaged'
     return text.rstrip('.') or type(error).__name__

@@ -139,7 +139,7 @@ def write_sample(
 
 
 def is_written(folder: str | Path, stem: str, depth: bool = False) -> bool:
-    """Tell whether :func:`write_sample` has finished a sample.
+    """Return whether :func:`write_sample` has finished a sample.
 
     Args:
         folder: Folder of the split.
@@ -228,7 +228,7 @@ class RefSRWriter:
         return self.tmp_dir / split
 
     def is_written(self, split: str, stem: str, depth: bool = False) -> bool:
-        """Tell whether a sample is complete in the temporary folder.
+        """Return whether a sample is complete in the temporary folder.
 
         Args:
             split: ``'train'`` or ``'test'``.
@@ -258,7 +258,7 @@ class RefSRWriter:
             split: ``'train'`` or ``'test'``.
             stem: Sample name, ``RUN_FRAME``.
             hr: ``(H, W, 3)`` uint8 RGB, sides divisible by the scale.
-            ref: ``(Hr, Wr, 3)`` uint8 RGB, likewise.
+            ref: ``(Hr, Wr, 3)`` uint8 RGB, with the same condition.
             depth_hr: ``(H, W)`` meters; NaN or <= 0 unknown.
             depth_ref_hr: ``(Hr, Wr)`` meters.
             lr: As :func:`write_sample`.
@@ -303,7 +303,7 @@ class RefSRWriter:
         stems.add(stem)
 
     def add_extra(self, name: str, data: bytes) -> None:
-        """Write a file that is no sample, such as a report.
+        """Write a file that is not a sample, such as a report.
 
         Args:
             name: Its path below the root.

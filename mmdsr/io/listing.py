@@ -27,7 +27,7 @@ def natural_order(
 
 
 def missing_files(folder: str | Path, names: Iterable[str]) -> list[str]:
-    """Tell which names are no file in a folder.
+    """Return the names that are not files in a folder.
 
     Reads each directory once, for a million single look-ups take minutes on
     a network drive.

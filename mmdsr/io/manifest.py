@@ -87,7 +87,7 @@ def read_manifest(
         The manifest, None if there is no such file.
 
     Raises:
-        ValueError: If the file is no manifest of these formats and this
+        ValueError: If the file is not a manifest of these formats and this
             version.
     """
     path = Path(root) / MANIFEST

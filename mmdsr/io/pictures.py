@@ -1,4 +1,4 @@
-"""Image files of any kind as 8-bit sRGB, and what was changed on the way."""
+"""Image files of any kind as 8-bit sRGB, and a note of what was converted."""
 
 import io
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ _OTHER_SUFFIXES = {
     '.svg',
 }
 _SAMPLE_FORMAT, _BITS, _COMPRESSION = 339, 258, 259
-#: LogLuv, which holds floats as whole numbers of its own.
+# : LogLuv, which contains floats as whole numbers of its own.
 _LOG = (34676, 34677)
 _NUMBERS = {2: 'signed', 3: 'floating-point', 5: 'complex', 6: 'complex'}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as the networks take it.
+    """An image in the input format of the networks.
 
     Args:
         rgb: ``(H, W, 3)`` uint8. Where nothing can be seen, the color of the
@@ -88,7 +88,7 @@ def read_picture(path: str | Path) -> Picture:
         Its first picture.
 
     Raises:
-        ValueError: If the file is no image, is cut short, or is of a kind
+        ValueError: If the file is not an image, is truncated, or is of a kind
             whose range is unknown.
     """
     try:
@@ -129,8 +129,8 @@ def _to_srgb(image: Image.Image) -> tuple[np.ndarray, str]:
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
             raise ValueError('32-bit gray with values beyond 16 bits')
-        grey = np.rint(values / 257).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2), '16-bit gray to 8 bits'
+        gray = np.rint(values / 257).astype(np.uint8)
+        return np.repeat(gray[..., None], 3, axis=2), '16-bit gray to 8 bits'
     if mode == 'F':
         raise ValueError(
             'floating-point pixels, whose range is unknown; save it with '
@@ -182,9 +182,9 @@ def _fill_hidden(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         labelType=cv2.DIST_LABEL_PIXEL,
     )
     # Each visible pixel has a label of its own.
-    colours = np.zeros((labels.max() + 1, 3), np.uint8)
-    colours[labels[~hidden]] = rgb[~hidden]
-    return colours[labels]
+    colors = np.zeros((labels.max() + 1, 3), np.uint8)
+    colors[labels[~hidden]] = rgb[~hidden]
+    return colors[labels]
 
 
 def _tiff_numbers(path: str | Path) -> str:

@@ -99,7 +99,7 @@ class Staging:
         checksums: bool = False,
         format: str = FORMAT,
     ) -> Path:
-        """Complete the temporary folder and put it in the place of ``out``.
+        """Complete the temporary folder and put it in place of ``out``.
 
         Args:
             splits: Split to its sample names.

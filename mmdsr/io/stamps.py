@@ -47,7 +47,7 @@ def stamp(path: Path, shown: str | None = None) -> Stamp:
 
 
 def is_same(path: Path, stamp: Stamp) -> bool:
-    """Tell whether a file is still what it was.
+    """Return whether a file is still what it was.
 
     Args:
         path: The file.

@@ -1,4 +1,4 @@
-"""A page for the browser: drop in a picture or a recording, look further.
+"""A web page that enlarges an uploaded picture or frame of a recording.
 
 Works offline: everything that the browser loads comes from this package.
 """

@@ -1,4 +1,4 @@
-"""What the page's addresses do."""
+"""Handlers of the page's addresses."""
 
 import json
 import shutil
@@ -43,7 +43,7 @@ _SWEEP = 30.0
 
 
 class Page:
-    """The page and all that it holds.
+    """The page and its state.
 
     Args:
         root: Folder for the visitors' files; it must exist.
@@ -90,7 +90,7 @@ class Page:
         return found
 
     async def index(self, request: HttpRequest) -> Response:
-        """Give the page, and a session to who has none."""
+        """Return the page, and start a session if there is none."""
         response = FileResponse(STATIC / 'index.html')
         if self.sessions.find(request.cookies.get(COOKIE)) is None:
             response.set_cookie(
@@ -102,7 +102,7 @@ class Page:
         return response
 
     async def setup(self, request: HttpRequest) -> Response:
-        """Say what can be chosen."""
+        """Return the choices."""
         self.session(request)
         weights = await run_in_threadpool(list_weights)
         return JSONResponse(
@@ -212,7 +212,7 @@ class Page:
         return Response(status_code=204)
 
     async def result(self, request: HttpRequest) -> Response:
-        """Give one of the pictures of a result."""
+        """Return one of the pictures of a result."""
         session = self.session(request)
         job, folder = _finished(session, request.path_params['token'])
         result = folder / str(job.outcome['name'])
@@ -227,7 +227,7 @@ class Page:
         return FileResponse(path)
 
     async def download(self, request: HttpRequest) -> Response:
-        """Give a result, its side-car and its confidence in one archive."""
+        """Return a result with side-car and confidence in one archive."""
         session = self.session(request)
         job, folder = _finished(session, request.path_params['token'])
         result = folder / str(job.outcome['name'])

@@ -1,4 +1,4 @@
-"""One picture or frame: enlarged, with the record of how that was done."""
+"""Enlarge one picture or frame and record how it was done."""
 
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -36,7 +36,7 @@ BEFORE, DEPTH = 'before.png', 'depth.png'
 
 @dataclass(frozen=True)
 class Given:
-    """A file of the visitor.
+    """A file of the user.
 
     Attributes:
         path: Where it is.
@@ -160,7 +160,7 @@ def enhance(request: Request, report: Report) -> Outcome:
 
 
 def result_name(request: Request) -> str:
-    """Name the result after its source.
+    """Return a file name for the result, based on its source.
 
     Args:
         request: What is done.

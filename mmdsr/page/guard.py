@@ -1,4 +1,4 @@
-"""What every request must show, and every response says, for safety."""
+"""Security checks of requests and security headers of responses."""
 
 import ipaddress
 import socket
@@ -26,7 +26,7 @@ _LOOPBACK = ('localhost',)
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address is reached from this machine alone.
+    """Return whether an address is reached from this machine alone.
 
     Args:
         host: Name or number.
@@ -38,7 +38,7 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """Refuses what a page of somebody else has the browser send.
+    """Refuse requests that a foreign page makes the browser send.
 
     A name that somebody else controls may be made to lead to this machine
     (DNS rebinding); the browser then takes their page for ours. Such a name

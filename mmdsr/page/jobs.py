@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class Progress:
-    """What a job tells while it runs, and whether to end it.
+    """Progress of a running job, and whether to cancel it.
 
     Attributes:
         share: How much is done, in [0, 1].
@@ -55,7 +55,7 @@ class Progress:
 
 @dataclass(eq=False)
 class Job:
-    """Something to do for a session.
+    """A job of a session.
 
     Attributes:
         owner: Token of the session.
@@ -96,7 +96,7 @@ class Job:
 
 
 class JobQueue:
-    """Does jobs one after the other, in a thread.
+    """Processes jobs one by one, in a thread.
 
     Of several waiting sessions, the one comes next whose last turn is the
     longest ago: nobody waits for all jobs of somebody else.
@@ -132,7 +132,7 @@ class JobQueue:
             self._changed.notify_all()
 
     def cancel(self, job: Job) -> None:
-        """End a job as soon as possible; a finished one stays as it is.
+        """End a job as soon as possible; a finished one is unchanged.
 
         Args:
             job: The job.

@@ -1,4 +1,4 @@
-"""How much the page takes, so that no visitor can fill the machine."""
+"""Limits that prevent a single user from filling the machine."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Limits:
-    """What is refused beyond.
+    """Limits of the page.
 
     Attributes:
         upload: Bytes of a file.

@@ -1,4 +1,4 @@
-"""What a visitor asks for, checked: from JSON to a request."""
+"""Parse and check a user's order: from JSON to a request."""
 
 from typing import Literal, TypeGuard
 

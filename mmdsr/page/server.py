@@ -1,4 +1,4 @@
-"""Serving the page, and leaving nothing behind."""
+"""Serve the page and clean up afterwards."""
 
 import contextlib
 import os
@@ -115,7 +115,7 @@ def _remove_leftovers(base: Path) -> None:
 
 
 def _try_lock(file: int) -> bool:
-    """Lock a file for this process; tell whether that was possible."""
+    """Try to lock a file for this process and return whether it worked."""
     try:
         import fcntl
     except ImportError:  # Windows: its leftovers stay

@@ -1,4 +1,4 @@
-"""Who is who: each visitor has files and jobs that no other one can reach."""
+"""Sessions: each user has files and jobs that no other user can access."""
 
 import secrets
 import shutil
@@ -65,7 +65,7 @@ class Upload:
 
 
 class Session:
-    """What belongs to a visitor.
+    """The files and jobs of a user.
 
     Args:
         folder: Where the files are to be; made when it is needed.
@@ -193,7 +193,7 @@ class Sessions:
         return session
 
     def check_room(self, session: Session, size: int) -> None:
-        """Refuse a file for which there is no room.
+        """Refuse a file for which there is no space.
 
         Args:
             session: Whose it is.
@@ -260,7 +260,7 @@ class Sessions:
         session.remove_files()
 
     def sweep(self) -> None:
-        """End the sessions of those who have left."""
+        """End the sessions of users who have left."""
         now = time.monotonic()
         with self._lock:
             old = [

@@ -1,4 +1,4 @@
-"""Taking a file from a visitor, as far as the limits and its kind allow."""
+"""Receive a file from a user, within the limits and of a known kind."""
 
 import asyncio
 import hashlib
@@ -173,7 +173,7 @@ def _inspect(
 
 
 def check_pixels(path: Path, name: str, limits: Limits) -> None:
-    """Look at the start of a picture before all of it is decoded.
+    """Check the header of a picture before decoding it.
 
     Args:
         path: The file.
@@ -181,7 +181,7 @@ def check_pixels(path: Path, name: str, limits: Limits) -> None:
         limits: How many pixels it may have.
 
     Raises:
-        RefusedRequestError: If it is no picture, or too large a one.
+        RefusedRequestError: If it is not a picture, or too large a one.
     """
     try:
         with warnings.catch_warnings():

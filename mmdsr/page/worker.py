@@ -1,4 +1,4 @@
-"""Enlarging in a process of its own, which can be ended at any moment.
+"""Enlarging in a separate process, which can be ended at any moment.
 
 A network that is at work cannot be asked to stop; its process can be killed.
 The page then still answers, and so it does if the process runs out of memory.
@@ -101,7 +101,7 @@ class Worker:
 
 
 def _serve(pipe: Connection) -> None:
-    """Do what comes through the pipe, until it is closed."""
+    """Process the orders from the pipe until it is closed."""
     start_worker()
     import torch
 

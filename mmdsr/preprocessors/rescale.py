@@ -13,7 +13,7 @@ There are two frames of reference:
   worked on the large image and reduced it at the very end
   (``mmdsr.Downsample``), so everything is already right.
 
-``ori_shape`` stays as it is in both: predictions go back to the image file.
+``ori_shape`` is unchanged in both: predictions go back to the image file.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def rescale_samples(
             the image file and are compared with predictions that were mapped
             back to it.
         strict: Whether to refuse a sample of neither frame. Otherwise it is
-            left as it is, which is right where nothing in it depends on the
+            left unchanged, which is right where nothing in it depends on the
             size of the image.
 
     Returns:
@@ -226,7 +226,7 @@ def scale_pixels(pixels: PixelData, scale: int) -> PixelData:
 
 
 def _repeat(maps: Tensor | np.ndarray, scale: int) -> Tensor | np.ndarray:
-    """Nearest neighbor for an integer factor and any dtype."""
+    """Return the nearest neighbor for an integer factor and any dtype."""
     if isinstance(maps, np.ndarray):
         return maps.repeat(scale, -2).repeat(scale, -1)
     return maps.repeat_interleave(scale, -2).repeat_interleave(scale, -1)

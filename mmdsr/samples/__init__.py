@@ -1,4 +1,4 @@
-"""Simulated pictures and a recording to try things on.
+"""Simulated pictures and a recording for trying things out.
 
 ``frame.png`` (160x120) is a view down a pipe, ``reference.jpg`` (640x480) the
 same pipe after the camera has zoomed in, ``truth.jpg`` what the frame looks

@@ -1,4 +1,4 @@
-"""A run: one camera on its way down one pipe."""
+"""A run: one camera that moves down one pipe."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

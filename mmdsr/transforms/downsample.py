@@ -14,7 +14,7 @@ class Downsample(BaseTransform):
     """Reduce the image and nothing else.
 
     Place it right before ``Pack...``: all geometric transforms have then been
-    applied to the large image and its annotations, which stay as they are. A
+    applied to the large image and its annotations, which are unchanged. A
     super-resolving preprocessor, or :class:`mmdsr.SuperResolve`, sees from
     ``img_shape`` that they are already at the large size.
 

@@ -19,8 +19,8 @@ class LoadPipeMask(LoadAnnotations):
 
     Args:
         num_ids: Number of ids in the files: 4, or 5 for the authors' masks.
-        channel: Channel that holds the ids if there are several, 0 = red to 2
-            = blue. OpenCV's channel 0 is blue.
+        channel: Channel that contains the ids if there are several, 0 = red to
+            2 = blue. OpenCV's channel 0 is blue.
         imdecode_backend: See ``LoadAnnotations``.
         backend_args: See ``LoadAnnotations``.
 

@@ -297,7 +297,7 @@ class _Decoder:
             last = packet
 
     def _begins(self, last: Packet | None, packet: Packet) -> str:
-        """Tell how a part begins with a packet, '' if none does."""
+        """Return how a part begins with a packet, '' if none does."""
         if last is None:
             return ''
         before, after = _seconds(last), _seconds(packet)

@@ -51,7 +51,7 @@ def find_videos(
         natural order.
 
     Raises:
-        FileNotFoundError: If a path does not exist or a folder holds no
+        FileNotFoundError: If a path does not exist or a folder contains no
             video.
     """
     found: dict[str, Path] = {}
@@ -86,7 +86,7 @@ def find_videos(
 
 
 def is_video(path: Path) -> bool:
-    """Tell whether a file is named like a video, or begins like one."""
+    """Return whether a file is named like a video, or begins like one."""
     if path.suffix.lower() in SUFFIXES:
         return True
     try:

@@ -164,7 +164,7 @@ def measure(index: int, time: float, image: np.ndarray) -> Candidate:
 
 
 def is_cut(one: Candidate, other: Candidate) -> bool:
-    """Tell whether a scene ends between two frames.
+    """Return whether a scene ends between two frames.
 
     A fast pan changes the picture as much, but not its colors; what is missed
     here is left to the match support.
@@ -197,7 +197,7 @@ def judge(
     duplicate: float = 2.0,
     cuts: list[float] | None = None,
 ) -> Iterator[tuple[Candidate, str]]:
-    """Tell which frames to drop, and why; number the scenes.
+    """Return which frames to drop, and why; number the scenes.
 
     - Too dark: the mean luma is below ``dark``, or there is nothing in the
       picture (black, or a single color).

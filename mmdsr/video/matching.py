@@ -1,4 +1,4 @@
-"""How much of a frame another one shows, and how large."""
+"""How much of a frame is visible in another one, and how large."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -143,7 +143,7 @@ def match_features(one: Features, other: Features) -> FrameMatch:
 
 
 def _consistent(p: np.ndarray, q: np.ndarray, diagonal: float) -> np.ndarray:
-    """Tell which matches one camera motion explains."""
+    """Return which matches one camera motion explains."""
     none = np.zeros(len(p), bool)
     try:
         _, found = cv2.findFundamentalMat(
@@ -182,7 +182,7 @@ def _mutual(
 
 
 def _same_turn(turn: np.ndarray) -> np.ndarray:
-    """Tell which matches turn the way most of them do."""
+    """Return which matches turn the way most of them do."""
     turn = turn % 360
     if not len(turn):
         return np.zeros(0, bool)

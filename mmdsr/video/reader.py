@@ -1,4 +1,4 @@
-"""Reading videos as far as possible, whatever the file holds.
+"""Read videos as far as possible, regardless of their content.
 
 FFmpeg is C code, which damaged files can crash. So the file is decoded in a
 child process (:mod:`mmdsr.video.child`), whose crash is just one more kind of
@@ -42,7 +42,7 @@ Damage: TypeAlias = tuple[float, str]
 
 
 class Stats(TypedDict, total=False):
-    """What is learned about a video while it is read.
+    """Statistics collected while a video is read.
 
     Attributes:
         decoded: Number of frames decoded so far.
@@ -78,12 +78,12 @@ class _Sent(NamedTuple):
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video says about itself.
+    """Properties of a video, from its header.
 
     Attributes:
         path: The file.
         width: Width in pixels, after the sample aspect ratio.
-        height: Height, likewise.
+        height: Height in pixels.
         duration: Seconds, if known.
         rate: Frames per second.
         codec: Name of the codec.
@@ -273,7 +273,7 @@ class _Child:
         return pipe.readinto(picture.data.cast('B')) == picture.size
 
     def death(self) -> str:
-        """Say how the process ended before it was done."""
+        """Describe how the process ended prematurely."""
         code = self.process.wait()
         if code < 0:
             names = {number.value: number.name for number in signal.Signals}

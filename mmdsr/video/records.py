@@ -1,4 +1,4 @@
-"""What is known about a video after its conversion; JSON can hold it."""
+"""Record of a converted video, in JSON types."""
 
 from typing import Any, TypedDict
 
@@ -38,7 +38,7 @@ class _Facts(TypedDict, total=False):
 
 
 class VideoRecord(_Facts):
-    """What the report says of a video.
+    """Entry of a video in the report.
 
     The facts of a video that could not be opened are missing.
 

@@ -58,7 +58,7 @@ class MatchJournal:
 
     def _read(self, path: Path) -> None:
         lines = path.read_bytes().split(b'\n')
-        for line in lines[:-1]:  # the last one is empty, or cut short
+        for line in lines[:-1]:  # the last one is empty, or truncated
             one, other, values = json.loads(line)
             self.known[one, other] = FrameMatch(**values)
         whole = b''.join(line + b'\n' for line in lines[:-1])

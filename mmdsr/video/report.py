@@ -1,4 +1,4 @@
-"""What became of the frames of videos, as JSON and as one HTML page."""
+"""Report on the frames of videos, as JSON and as one HTML page."""
 
 import base64
 import io

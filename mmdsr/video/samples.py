@@ -1,4 +1,4 @@
-"""From one video to its samples."""
+"""Extract the samples of one video."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator

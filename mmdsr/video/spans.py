@@ -1,4 +1,4 @@
-"""Which frames a share of a recording needs, the frames beside them too."""
+"""Which frames a part of a recording needs, including their neighbors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -50,13 +50,13 @@ class Spans:
         return index // self.length
 
     def within(self, time: float) -> bool:
-        """Tell whether a time in seconds lies between start and end."""
+        """Return whether a time in seconds lies between start and end."""
         # Times are rounded, to 1/90000 s at the finest.
         after = self.end is not None and time >= self.end - 1e-6
         return time >= self.start - 1e-6 and not after
 
     def selects(self, index: int) -> bool:
-        """Tell whether a frame, not one beside it, is wanted."""
+        """Return whether a frame, not one beside it, is wanted."""
         number = self.segment(index)
         return (
             index >= 0
@@ -67,7 +67,7 @@ class Spans:
         )
 
     def __call__(self, index: int, time: float) -> bool:
-        """Tell whether to look at a frame.
+        """Return whether to look at a frame.
 
         Args:
             index: Number of the frame.

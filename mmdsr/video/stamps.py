@@ -1,4 +1,4 @@
-"""When the frames of a video are, and which of them to look at."""
+"""Times of the frames of a video, and which of them to examine."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ an earlier stamp for one that has wrapped around, and adds the whole."""
 
 
 def starts_anew(before: float, after: float, wraps: bool = False) -> bool:
-    """Tell whether time stamps start over between two of them.
+    """Return whether time stamps start over between two of them.
 
     Args:
         before: The first stamp in seconds.
@@ -78,7 +78,7 @@ class Timeline:
         if self._old_offset is not None and self._is_return(
             stamp + self._old_offset, time
         ):
-            # One stray stamp is no new start.
+            # One stray stamp is not a new start.
             self._offset, self._old_offset = self._old_offset, None
             self.restarts.pop()
             time = stamp + self._offset
@@ -90,7 +90,7 @@ class Timeline:
         return self.time
 
     def _is_return(self, old_time: float, time: float) -> bool:
-        """Tell whether a frame fits the timeline before the last restart."""
+        """Return whether a frame fits the timeline before the last restart."""
         if time - self.time < _RETURN:
             return False
         return -_BACK < old_time - self.time < _RETURN
@@ -116,7 +116,7 @@ class Sampler:
         return {'every': self.every, 'step_seconds': self.step_seconds}
 
     def __call__(self, index: int, time: float) -> bool:
-        """Tell whether to look at a frame; ask in the order of frames.
+        """Return whether to look at a frame; ask in the order of frames.
 
         Args:
             index: Number of the frame.

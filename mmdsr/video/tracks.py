@@ -1,4 +1,4 @@
-"""Which picture track of a file is the film, and what is said about it."""
+"""The main video track of a file, and a description of it."""
 
 from collections import Counter
 
@@ -37,7 +37,7 @@ def picture_tracks(container: InputContainer) -> list[VideoStream]:
 
 
 def film_track(container: InputContainer) -> tuple[int, int]:
-    """Tell which picture track is the film, and how many films there are.
+    """Return the main video track and the number of video tracks.
 
     A cover is a track, too, and may come first: it has only one picture.
 
@@ -84,7 +84,7 @@ def frame_rate(stream: VideoStream) -> float:
 
 
 def is_format(container: InputContainer, names: tuple[str, ...]) -> bool:
-    """Tell whether a file has one of some formats.
+    """Return whether a file has one of some formats.
 
     Args:
         container: The file.

@@ -40,7 +40,7 @@ class PeerNet(WrappedNet):
         self.square = square
 
     def enlarge(self, lr: Tensor) -> Tensor:
-        """Super-resolve; as of :class:`SingleImageNet`."""
+        """Super-resolve; see :class:`SingleImageNet`."""
         height, width = lr.shape[-2:]
         sides = [max(side, self.minimum) for side in (height, width)]
         if self.square:

@@ -1,4 +1,4 @@
-"""Turn a training checkpoint into a file that is small and safe to share.
+"""Convert a training checkpoint to a file that is small and safe to share.
 
 What only training needs is left out: optimizer, log history, discriminator,
 teacher, and what distillation learns besides the student. The config, which
@@ -150,7 +150,7 @@ def to_half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         weights: Weights by name.
 
     Returns:
-        Weights in float16; integers stay as they are.
+        Weights in float16; integers are unchanged.
 
     Raises:
         CheckpointError: If a number is too large for float16.

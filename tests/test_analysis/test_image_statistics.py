@@ -14,7 +14,7 @@ from mmdsr.analysis import statistics_report as report
 ROOT = Path(__file__).parents[2]
 
 
-def grey(lum):
+def gray(lum):
     """An RGB image of a luminance map."""
     return np.repeat(np.rint(lum).astype(np.uint8)[..., None], 3, axis=2)
 
@@ -117,13 +117,13 @@ def test_color():
 
 def test_bicubic_psnr_falls_with_detail():
     values = [
-        stats.bicubic_psnr(grey(power_law(exponent)))
+        stats.bicubic_psnr(gray(power_law(exponent)))
         for exponent in (0, -2, -3)
     ]
     assert values == sorted(values)
     assert values[2] - values[0] > 6
     # Odd rows and columns are left out.
-    image = grey(power_law(-2))
+    image = gray(power_law(-2))
     assert stats.bicubic_psnr(image) == stats.bicubic_psnr(image[:192, :256])
 
 
@@ -131,7 +131,7 @@ def test_measure_shares_and_percentiles():
     lum = np.full((100, 100), 100)
     lum[:10] = 7
     lum[10:13] = 251
-    found = stats.measure(grey(lum))
+    found = stats.measure(gray(lum))
     assert found['black'] == pytest.approx(10)
     assert found['blown'] == pytest.approx(3)
     assert found['lum_p5'] == pytest.approx(7)
@@ -163,7 +163,7 @@ def test_measure_refuses(image, message):
 
 def test_summarize_averages_and_leaves_flat_images_out_of_the_slope():
     flat = np.full((64, 64, 3), 90, np.uint8)
-    noise = grey(power_law(-2))[:64, :64]
+    noise = gray(power_law(-2))[:64, :64]
     both = report.summarize('both', [flat, noise])
     alone = report.summarize('noise', [noise])
     assert both.images == 2
@@ -224,7 +224,7 @@ def folder(tmp_path):
     for place, name in enumerate(('a run', 'b')):
         (root / name).mkdir(parents=True)
         for frame in range(2):
-            image = grey(power_law(-2 - place, 80, 96, frame))
+            image = gray(power_law(-2 - place, 80, 96, frame))
             Image.fromarray(image).save(root / name / f'{frame}.png')
     return root
 

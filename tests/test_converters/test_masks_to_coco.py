@@ -40,8 +40,8 @@ def pipe(tmp_path):
     masks[2, 15:25, 15:25] = 2
     masks[2, 39, :] = 255
     for name, mask in zip(('f2', 'f10', 'f11'), masks, strict=True):
-        grey = np.zeros((40, 50, 3), np.uint8)
-        save(tmp_path / 'images' / f'{name}.png', grey)
+        gray = np.zeros((40, 50, 3), np.uint8)
+        save(tmp_path / 'images' / f'{name}.png', gray)
         save(tmp_path / 'masks' / f'{name}.png', mask)
     return tmp_path
 
@@ -128,7 +128,9 @@ def test_min_area_and_ids(pipe):
     coco, summary = convert(pipe, min_area=51)
     assert len(coco['annotations']) == 3
     assert summary.small == 2
-    with pytest.raises(ValueError, match=r'f11.png holds \[2\], which are no'):
+    with pytest.raises(
+        ValueError, match=r'f11.png contains \[2\], which are not'
+    ):
         convert(pipe, ids={'IN': 3, 'JO': 1})
     coco, _ = convert(pipe, ids={'IN': 3}, other='skip')
     assert [a['category_id'] for a in coco['annotations']] == [3]
@@ -142,19 +144,19 @@ def test_kinds_of_masks(pipe, kind):
     for path in (pipe / 'masks').iterdir():
         with Image.open(path) as file:
             mask = np.asarray(file).copy()
-        grey = Image.fromarray(mask)
+        gray = Image.fromarray(mask)
         if kind == 'palette':
-            grey = Image.fromarray(mask)
-            grey.putpalette([i for i in range(256) for _ in range(3)][::-1])
-            grey.save(path)
+            gray = Image.fromarray(mask)
+            gray.putpalette([i for i in range(256) for _ in range(3)][::-1])
+            gray.save(path)
         elif kind == '16':
             Image.fromarray(mask.astype(np.uint16)).save(path)
         elif kind == 'bmp':
             path.unlink()
-            grey.save(path.with_suffix('.bmp'))
+            gray.save(path.with_suffix('.bmp'))
         elif kind == 'la':
-            grey.putalpha(9)
-            grey.save(path)
+            gray.putalpha(9)
+            gray.save(path)
         else:
             channels = [mask, 0 * mask + 8, 0 * mask + 9, mask]
             values = np.stack(channels[: len(kind)], axis=2)

@@ -85,10 +85,10 @@ def test_deep_sewer(deep_sewer, tmp_path):
     assert not (out / 'train/depth_ref/train-b_1.png').exists()
     # The network gets value / 255, as it does with the authors.
     for key, value in (('depth_lr', 51), ('depth_ref', 102)):
-        metres = decode_depth(read(out / f'test/{key}/test-a_10.png'))
-        assert metres.shape == (16, 18)
+        meters = decode_depth(read(out / f'test/{key}/test-a_10.png'))
+        assert meters.shape == (16, 18)
         np.testing.assert_allclose(
-            inverse_depth(metres), value / 255, atol=0.5 / 255
+            inverse_depth(meters), value / 255, atol=0.5 / 255
         )
     dataset = RefSRDataset(out, 'train', reference='wrong')
     assert Path(dataset[0]['ref_path']).stem == 'train-b_1'
@@ -118,7 +118,9 @@ def test_a_turned_reference(deep_sewer, tmp_path):
     save(deep_sewer / 'train/raw/ref/a_8.png', picture(1, 72, 64))
     pairs = find_deep_sewer(deep_sewer, depth=False)
     out = tmp_path / 'out'
-    message = r'1 files refused: .*a_8\.png is 72x64, its reference 64x72\.'
+    message = (
+        r'1 files refused: .*a_8\.png is 72x64, but its reference is 64x72\.'
+    )
     with pytest.raises(ValueError, match=message):
         pairs_to_refsr(pairs, out)
     assert not out.exists()
@@ -140,7 +142,7 @@ def test_pairing_in_order(deep_sewer):
     found = [(pair.hr.stem, pair.refs[0].stem) for pair in pairs[:2]]
     assert found == [('a_8', 'c_9'), ('b_1', 'c_10')]
     (folder / 'c_9.png').unlink()
-    with pytest.raises(ValueError, match=r'2 images and .* 1;'):
+    with pytest.raises(ValueError, match=r'2 images and .* 1:'):
         find_deep_sewer(deep_sewer, by='order')
 
 
@@ -167,7 +169,9 @@ def test_equal_sample_names(tmp_path):
     for stem in ('a_1', 'a 1'):
         for name in ('input', 'ref'):
             save(tmp_path / 'test' / 'raw' / name / f'{stem}.png', picture(0))
-    with pytest.raises(ValueError, match=r'a_1\.png would both be .*test-a_1'):
+    with pytest.raises(
+        ValueError, match=r'a_1\.png would both become .*test-a_1'
+    ):
         pairs_to_refsr(find_deep_sewer(tmp_path), tmp_path / 'out')
 
 
@@ -243,14 +247,14 @@ def test_broken_images(deep_sewer, tmp_path):
 
 def test_kinds_of_depth(tmp_path):
     values = np.array([[0, 51], [255, 5]])
-    metres = [[np.inf, 1.25], [0.25, 12.75]]
-    grey = save(tmp_path / 'grey.png', values.astype(np.uint8))
+    meters = [[np.inf, 1.25], [0.25, 12.75]]
+    gray = save(tmp_path / 'gray.png', values.astype(np.uint8))
     npy = save(tmp_path / 'a.npy', values[None].astype(np.int32))
     wide = save(tmp_path / 'wide.png', values.astype(np.uint16))
     three = np.repeat(values[..., None], 3, 2).astype(np.uint8)
     rgb = save(tmp_path / 'rgb.png', three)
-    for path in (grey, npy, wide, rgb):
-        np.testing.assert_allclose(to_metres(path), metres, rtol=1e-6)
+    for path in (gray, npy, wide, rgb):
+        np.testing.assert_allclose(to_metres(path), meters, rtol=1e-6)
     np.testing.assert_allclose(to_metres(npy, scale=51)[1, 0], 0.05)
     far = to_metres(npy, 'distance', 0.01)
     np.testing.assert_allclose(far, [[np.nan, 0.51], [2.55, 0.05]])
@@ -274,8 +278,8 @@ def test_depth_of_another_size(deep_sewer, tmp_path):
     rows = np.linspace(10, 200, 32, endpoint=False)[:, None]
     save(path, np.repeat(rows, 36, axis=1))
     pairs_to_refsr(find_deep_sewer(deep_sewer), tmp_path / 'out')
-    metres = decode_depth(read(tmp_path / 'out/test/depth_lr/test-a_10.png'))
-    given = 0.25 / metres[:, 4] * 255
+    meters = decode_depth(read(tmp_path / 'out/test/depth_lr/test-a_10.png'))
+    given = 0.25 / meters[:, 4] * 255
     expected = rows[:, 0].reshape(16, 2).mean(1)
     np.testing.assert_allclose(given[1:-1], expected[1:-1], rtol=0.01)
 

@@ -162,13 +162,13 @@ def test_light_and_sensor():
     assert max(dim) > 1.2
     assert np.std(lit(1.0, glow=0.5) / np.maximum(image, 1)) > 0.05
 
-    grey = np.full((64, 96, 3), 120, np.float32)
+    gray = np.full((64, 96, 3), 120, np.float32)
     noisy = sense(
-        grey, np.random.default_rng(0), replace(STILL, noise=(3.0, 3.0))
+        gray, np.random.default_rng(0), replace(STILL, noise=(3.0, 3.0))
     )
     # JPEG takes part of the noise of the colors.
     assert 1 < noisy.std() < 3.2
-    assert (sense(grey, np.random.default_rng(0), STILL) == 120).all()
+    assert (sense(gray, np.random.default_rng(0), STILL) == 120).all()
     plain = image.astype(np.float32)
     coarse = replace(STILL, quality=(20, 20))
     blurred = replace(STILL, blurred=1.0, blur=(1.0, 1.0))

@@ -130,9 +130,9 @@ def test_frames_without_a_reference_can_be_kept(tmp_path):
 def with_text(frames):
     for i, frame in enumerate(frames):
         for words, y in (('MANHOLE 12', 18), (f'{0.37 * i:06.2f} m', 212)):
-            for colour, width in ((0, 4), (255, 1)):
+            for color, width in ((0, 4), (255, 1)):
                 cv2.putText(
-                    frame, words, (6, y), 0, 0.5, (colour,) * 3, width, 16
+                    frame, words, (6, y), 0, 0.5, (color,) * 3, width, 16
                 )
     return frames
 

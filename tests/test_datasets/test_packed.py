@@ -100,13 +100,13 @@ def test_layout_and_manifest(refsr_root, copied):
 
 
 def test_foreign_folder_without_manifest_and_depth(tmp_path):
-    """Grey, transparent and rotated files come out as they are loaded."""
+    """Gray, transparent and rotated files come out as they are loaded."""
     root = tmp_path / 'own set'
     rng = np.random.default_rng(0)
     for key, side in (('lr', 16), ('hr', 64), ('ref', 64)):
         (root / 'train' / key).mkdir(parents=True)
-        grey = rng.integers(0, 256, (side, side + side // 4), np.uint8)
-        Image.fromarray(grey).save(root / f'train/{key}/räum_0.png')
+        gray = rng.integers(0, 256, (side, side + side // 4), np.uint8)
+        Image.fromarray(gray).save(root / f'train/{key}/räum_0.png')
         rgba = rng.integers(0, 256, (side, side, 4), np.uint8)
         Image.fromarray(rgba).save(root / f'train/{key}/run_1.png')
         exif = Image.Exif()

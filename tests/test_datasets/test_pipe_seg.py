@@ -49,12 +49,12 @@ def test_in_mmseg(root, tmp_path):
         with_labels=False,
     )  # fmt: skip
     drawn = read(out)
-    # Each class in its own colour.
+    # Each class in its own color.
     mask = labels(dataset[1])
-    for i, colour in enumerate(dataset.metainfo['palette']):
+    for i, color in enumerate(dataset.metainfo['palette']):
         if i in mask:
             inside = drawn[mask == i].astype(int)
-            assert np.abs(inside - colour).max() <= 1, i
+            assert np.abs(inside - color).max() <= 1, i
     assert set(np.unique(mask)) == {0, 2, 3}
 
 

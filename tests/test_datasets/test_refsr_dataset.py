@@ -14,14 +14,14 @@ from mmdsr.registry import DATASETS
 @pytest.fixture
 def root(tmp_path):
     """Two test runs of 3 and 2 samples; only run0 has depth."""
-    grey = np.full((16, 24, 3), 9, np.uint8)
+    gray = np.full((16, 24, 3), 9, np.uint8)
     with RefSRWriter(tmp_path / 'set') as writer:
-        writer.add('train', 'run9_0000', grey, grey)
+        writer.add('train', 'run9_0000', gray, gray)
         for i in range(3):
             depth = np.full((16, 24), 1 + i)
-            writer.add('test', f'run0_{i:04d}', grey, grey, depth, depth)
+            writer.add('test', f'run0_{i:04d}', gray, gray, depth, depth)
         for i in range(2):
-            writer.add('test', f'run1_{i:04d}', grey, grey)
+            writer.add('test', f'run1_{i:04d}', gray, gray)
     return tmp_path / 'set'
 
 

@@ -15,8 +15,8 @@ def ramp(angle, height=96, width=128):
     """Brightness that rises in one direction, with a step in the middle."""
     y, x = np.mgrid[:height, :width]
     along = np.cos(angle) * (x - width / 2) + np.sin(angle) * (y - height / 2)
-    grey = 120 + 0.5 * along + 40 * (along > 0)
-    return np.repeat(grey[..., None], 3, 2).astype(np.uint8)
+    gray = 120 + 0.5 * along + 40 * (along > 0)
+    return np.repeat(gray[..., None], 3, 2).astype(np.uint8)
 
 
 @pytest.mark.parametrize('angle', [0.0, 0.7, 2.0, -1.3])

@@ -11,7 +11,7 @@ from mmdsr.io.images import read_depth
 
 
 class Mean(DepthProvider):
-    """Depth = mean grey level in centimetres; can be interrupted."""
+    """Depth = mean gray level in centimeters; can be interrupted."""
 
     name = 'mean'
 

@@ -182,9 +182,9 @@ class TestTransformers:
             images=picture(), return_tensors='pt'
         )
         with torch.no_grad():
-            metres = Model.from_pretrained(folder)(**inputs).predicted_depth
+            meters = Model.from_pretrained(folder)(**inputs).predicted_depth
         assert found.depth.mean() == pytest.approx(
-            float(metres.mean()), rel=0.02
+            float(meters.mean()), rel=0.02
         )
 
     def test_what_it_gives_can_be_said(self, checkpoints):

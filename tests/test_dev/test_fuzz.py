@@ -89,8 +89,8 @@ def bomb(side):
 
 
 RGB = Image.fromarray(picture())
-GREY = np.asarray(RGB.convert('L'))
-THREE = np.repeat(GREY[..., None], 3, axis=2)
+GRAY = np.asarray(RGB.convert('L'))
+THREE = np.repeat(GRAY[..., None], 3, axis=2)
 ALPHA = RGB.copy()
 ALPHA.putalpha(100)
 
@@ -108,7 +108,7 @@ UNUSABLE = {
     'float.tif': encode(RGB.convert('F'), 'TIFF'),
 }
 USABLE = {
-    'wide.png': (encode(Image.fromarray(GREY.astype(np.uint16) * 257)), THREE),
+    'wide.png': (encode(Image.fromarray(GRAY.astype(np.uint16) * 257)), THREE),
     'grey.png': (encode(RGB.convert('L')), THREE),
     'alpha.png': (encode(ALPHA), picture()),
     'with spaces & (marks) [1].png': (encode(RGB), picture()),
@@ -417,7 +417,7 @@ def test_masks_to_coco(tmp_path):
     assert done.returncode == 0, done.stderr
     coco = json.loads(out.read_text())
     listed = {image['file_name'] for image in coco['images']}
-    # An image of floats can be listed; nothing here looks at its colours.
+    # An image of floats can be listed; nothing here looks at its colors.
     left = names - {'float.tif'}
     assert done.stdout.count('Left out: ') == len(left)
     assert listed == {*USABLE, 'cmyk.jpg', 'float.tif'}

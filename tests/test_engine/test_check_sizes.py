@@ -71,7 +71,7 @@ def test_what_fits_passes(tmp_path):
 
 def test_a_turned_reference(tmp_path):
     root = write(tmp_path, LYING, MIXED)
-    refused(root, r'ref/a_1\.png is 80x96, its image 96x80', crop())
+    refused(root, r'ref/a_1\.png is 80x96, but its image is 96x80', crop())
     whole = crop(ref='whole')
     message = r'ref/a_1\.png is 80x96, others are 96x80; a batch of 2'
     refused(root, message, whole, batch_size=2)
@@ -113,7 +113,7 @@ def test_a_jpeg_that_is_to_be_turned(tmp_path):
     exif = Image.Exif()
     exif[0x112] = 6
     Image.new('RGB', (96, 80)).save(path, exif=exif)
-    refused(root, r'a_0\.jpg is 80x96, its image 96x80', crop())
+    refused(root, r'a_0\.jpg is 80x96, but its image is 96x80', crop())
 
 
 def test_a_damaged_file(tmp_path):

@@ -13,7 +13,7 @@ from mmdsr.registry import HOOKS
 LABELS = [[0], [0, 1], [], [], [0]]
 
 
-class Labelled:
+class Labeled:
     metainfo: ClassVar = dict(classes=('RB', 'OB', 'PF'))
 
     def __len__(self):
@@ -28,7 +28,7 @@ def run(model, **options):
     hook.before_train(
         SimpleNamespace(
             model=model,
-            train_dataloader=SimpleNamespace(dataset=Labelled()),
+            train_dataloader=SimpleNamespace(dataset=Labeled()),
             logger=logging.getLogger('test'),
         )
     )
@@ -44,7 +44,7 @@ def head(kind='CrossEntropyLoss', **options):
 
 def test_weights_worked_by_hand():
     # RB 3 of 5, OB 1 of 5, PF none; a class in all images.
-    labels = label_matrix(Labelled(), 3)
+    labels = label_matrix(Labeled(), 3)
     assert labels.tolist() == [
         [1, 0, 0],
         [1, 1, 0],
@@ -62,7 +62,7 @@ def test_the_loss_of_the_host_uses_them():
     model.head = head()
     run(model)
     logits = torch.randn(5, 3)
-    labels = label_matrix(Labelled(), 3)
+    labels = label_matrix(Labeled(), 3)
     expected = nn.BCEWithLogitsLoss(
         pos_weight=torch.tensor([2 / 3, 4, 1]), reduction='sum'
     )(logits, labels)
@@ -92,7 +92,7 @@ def test_the_two_stage_classifier_says_what_its_levels_see():
     model = nn.Module()
     model.level1, model.level2 = nn.Module(), nn.Module()
     model.level1.head, model.level2.head = head(), head()
-    labels = label_matrix(Labelled(), 3)
+    labels = label_matrix(Labeled(), 3)
     (head1, binary), (head2, classes) = TwoStageClassifier.loss_targets(
         model, labels
     )

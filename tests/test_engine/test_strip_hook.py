@@ -25,7 +25,7 @@ class Nearest(torch.nn.Module):
         return lr.repeat_interleave(4, -1).repeat_interleave(4, -2)
 
 
-def colourful(seed):
+def colorful(seed):
     """A smooth image, red in the main, so that the order matters."""
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (4, 6, 3), dtype=np.uint8)
@@ -36,7 +36,7 @@ def colourful(seed):
 @pytest.fixture
 def images():
     return {
-        stem: (colourful(i), colourful(10 + i), 0.5 + i)
+        stem: (colorful(i), colorful(10 + i), 0.5 + i)
         for i, stem in enumerate(['run0_0000', *STEMS])
     }
 
@@ -44,9 +44,9 @@ def images():
 @pytest.fixture
 def config(tmp_path, images, request):
     with RefSRWriter(tmp_path / 'set') as writer:
-        for stem, (hr, ref, metres) in images.items():
+        for stem, (hr, ref, meters) in images.items():
             split = 'train' if stem.startswith('run0') else 'test'
-            depth = np.full(hr.shape[:2], metres)
+            depth = np.full(hr.shape[:2], meters)
             writer.add(split, stem, hr, ref, depth, depth)
     config = Config.fromfile(request.config.rootpath / BASE)
     for name in ('train', 'val', 'test'):
@@ -94,9 +94,9 @@ def build(config, tmp_path, hook, loop='MultiValLoop'):
     )
 
 
-def expected_strip(hr, ref, metres):
+def expected_strip(hr, ref, meters):
     lr = downscale(hr)
-    depth = inverse_depth(np.full(lr.shape[:2], metres))
+    depth = inverse_depth(np.full(lr.shape[:2], meters))
     return make_strip(
         lr, ref, lr.repeat(4, 0).repeat(4, 1), hr, depth_true=depth
     )
@@ -136,7 +136,7 @@ def test_validation(config, tmp_path, images, loop):
     wanted = expected_metrics(images)
     assert set(found) == set(wanted)
     for name, value in wanted.items():
-        # The truth is colourful: a swap of channels would be seen.
+        # The truth is colorful: a swap of channels would be seen.
         assert found[name] == pytest.approx(value, rel=1e-6), name
     folder = tmp_path / 'work' / 'vis_strips' / 'iter_0'
     assert sorted(path.stem for path in folder.iterdir()) == STEMS

@@ -241,7 +241,7 @@ def _not_x4(root):
 @pytest.mark.parametrize(
     ('break_data', 'options', 'message'),
     [
-        (_bad_stem, {}, 'lacks 1 images of the manifest'),
+        (_bad_stem, {}, 'lacks 1 images listed in the manifest'),
         (_not_x4, {}, 'is 200x192, not 4 times its low-resolution image'),
         (
             _not_x4,

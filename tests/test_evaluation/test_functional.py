@@ -43,15 +43,15 @@ def loop_ssim(a, b):
 
 
 def test_y_of_the_corners():
-    colours = {
+    colors = {
         (0, 0, 0): 16,
         (255, 255, 255): 235,
         (255, 0, 0): 81.481,
         (0, 255, 0): 144.553,
         (0, 0, 255): 40.966,
     }
-    for colour, luma in colours.items():
-        image = np.array([[colour]], np.uint8)
+    for color, luma in colors.items():
+        image = np.array([[color]], np.uint8)
         np.testing.assert_allclose(to_y(image), luma)
 
 

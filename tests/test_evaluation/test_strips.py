@@ -5,7 +5,7 @@ from mmdsr.evaluation import make_strip, psnr, upscale
 from mmdsr.io.depth_colors import color_nearness
 
 
-def colours(seed, height, width):
+def colors(seed, height, width):
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
@@ -20,8 +20,8 @@ def panels(strip, widths, gap=4):
 
 
 def test_panels_are_the_images():
-    lr, sr, hr = colours(0, 8, 12), colours(1, 32, 48), colours(2, 32, 48)
-    ref = colours(3, 32, 40)
+    lr, sr, hr = colors(0, 8, 12), colors(1, 32, 48), colors(2, 32, 48)
+    ref = colors(3, 32, 40)
     depth = np.linspace(0, 1, 96).reshape(8, 12, 1)
     strip = make_strip(lr, ref, sr, hr, depth, captions=False)
     assert strip.dtype == np.uint8
@@ -37,7 +37,7 @@ def test_panels_are_the_images():
 
 
 def test_captions_are_above_and_change_nothing_below():
-    lr, sr, hr = colours(0, 16, 24), colours(1, 64, 96), colours(2, 64, 96)
+    lr, sr, hr = colors(0, 16, 24), colors(1, 64, 96), colors(2, 64, 96)
     plain = make_strip(lr, hr, sr, hr, captions=False)
     strip = make_strip(lr, hr, sr, hr)
     band = strip.shape[0] - plain.shape[0]
@@ -53,7 +53,7 @@ def test_psnr_is_in_the_caption(monkeypatch):
     monkeypatch.setattr(
         'mmdsr.evaluation.strips._write', lambda _, text: written.append(text)
     )
-    lr, sr, hr = colours(0, 16, 24), colours(1, 64, 96), colours(2, 64, 96)
+    lr, sr, hr = colors(0, 16, 24), colors(1, 64, 96), colors(2, 64, 96)
     make_strip(lr, hr, sr, hr)
     assert written == [
         'LR',
@@ -68,7 +68,7 @@ def test_psnr_is_in_the_caption(monkeypatch):
 
 
 def test_references_of_other_sizes_are_fitted():
-    lr, sr = colours(0, 8, 8), colours(1, 32, 32)
+    lr, sr = colors(0, 8, 8), colors(1, 32, 32)
     for height, width in ((64, 128), (8, 16), (32, 64)):
         ref = np.full((height, width, 3), 77, np.uint8)
         strip = make_strip(lr, ref, sr, captions=False)
@@ -76,7 +76,7 @@ def test_references_of_other_sizes_are_fitted():
 
 
 def test_refuses():
-    lr, sr = colours(0, 8, 8), colours(1, 32, 32)
+    lr, sr = colors(0, 8, 8), colors(1, 32, 32)
     with pytest.raises(ValueError, match='integer multiple'):
         make_strip(lr, None, sr[:-1])
     with pytest.raises(ValueError, match='hr must have the shape'):

@@ -62,8 +62,8 @@ def test_colors_say_what_was_seen():
     assert len(white)
     assert abs(white - 240).min() <= 4
     # Lightness alone tells them apart, too.
-    grey = cv2.cvtColor(drawn[:96], cv2.COLOR_RGB2GRAY).astype(int)
-    assert grey[48, 60] - grey[48, 420] > 25
+    gray = cv2.cvtColor(drawn[:96], cv2.COLOR_RGB2GRAY).astype(int)
+    assert gray[48, 60] - gray[48, 420] > 25
 
 
 def test_the_legend_says_how_much():

@@ -218,7 +218,7 @@ def test_wrong_arguments_end_in_one_line(study, tmp_path, refsr_root):
         (['table99'], "no study 'table99'"),
         ([tmp_path / 'none.yml'], 'none.yml does not exist'),
         ([broken], 'is no study'),
-        ([alone], "teacher of 'D' is no row"),
+        ([alone], "teacher of 'D' is not a row"),
         ([odd], "network of 'x' cannot be built"),
         ([study, '--minutes', 0], '--minutes must be positive'),
         ([study, '--minutes', 'nan'], '--minutes must be positive'),

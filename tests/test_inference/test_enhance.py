@@ -19,7 +19,7 @@ def nano():
 
 
 def rgb(height, width, seed=0):
-    """RGB array of an image that is not grey."""
+    """RGB array of an image that is not gray."""
     image = pipe(height, width, seed).permute(1, 2, 0).numpy().copy()
     image[..., 0] //= 2
     return image
@@ -51,13 +51,13 @@ def test_the_kind_that_is_given_comes_back(nano, tmp_path):
 
 
 def test_other_modes_of_pillow(nano):
-    grey = Image.fromarray(rgb(16, 20)[..., 1])
-    expected = nano.enhance(np.asarray(grey.convert('RGB')))
+    gray = Image.fromarray(rgb(16, 20)[..., 1])
+    expected = nano.enhance(np.asarray(gray.convert('RGB')))
     for mode in ('L', 'LA', 'RGBA', 'P'):
-        result = nano.enhance(grey.convert(mode))
+        result = nano.enhance(gray.convert(mode))
         np.testing.assert_array_equal(np.asarray(result), expected)
     # Upright, as the files are read.
-    turned = grey.transpose(Image.Transpose.ROTATE_90)
+    turned = gray.transpose(Image.Transpose.ROTATE_90)
     turned.getexif()[0x0112] = 6
     np.testing.assert_array_equal(np.asarray(nano.enhance(turned)), expected)
 

@@ -120,11 +120,11 @@ def test_a_reference_that_has_changed_makes_results_stale(tmp_path, policy):
     place = images if policy == 'neighbor' else refs
     replace(place / '2.png', np.zeros((16, 16, 3), np.uint8), 5)
     report = export_folder(resolver, images, out, **options)
-    # As a neighbour it is the reference of 3, and itself an image.
+    # As a neighbor it is the reference of 3, and itself an image.
     assert report.written == (1 if policy == 'file' else 2)
     assert export_folder(resolver, images, out, **options).kept == 4
     if policy == 'neighbor':
-        # Now 3 has another neighbour.
+        # Now 3 has another neighbor.
         (images / '2.png').unlink()
         report = export_folder(resolver, images, out)
         assert (report.written, report.kept) == (1, 2)

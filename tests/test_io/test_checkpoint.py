@@ -40,7 +40,7 @@ def loader():
 
 
 def _training_checkpoint():
-    """What mmengine writes: weights, log history, optimiser, numbers."""
+    """What mmengine writes: weights, log history, optimizer, numbers."""
     torch.manual_seed(0)
     net = nn.Conv2d(3, 4, 3)
     optim = torch.optim.Adam(net.parameters())

@@ -272,20 +272,20 @@ def test_tiny_frames(tmp_path):
 
 def _kinds():
     rgb = Image.fromarray(picture(0))
-    grey = rgb.convert('L')
-    wide = np.asarray(grey).astype(np.uint16) * 257
+    gray = rgb.convert('L')
+    wide = np.asarray(gray).astype(np.uint16) * 257
     alpha = rgb.copy()
     alpha.putalpha(7)
     return {
         'grey': (
-            grey,
+            gray,
             'L to RGB',
-            np.repeat(np.asarray(grey)[..., None], 3, 2),
+            np.repeat(np.asarray(gray)[..., None], 3, 2),
         ),
         'wide': (
             Image.fromarray(wide),
             '16-bit gray to 8 bits',
-            np.repeat(np.asarray(grey)[..., None], 3, 2),
+            np.repeat(np.asarray(gray)[..., None], 3, 2),
         ),
         'alpha': (alpha, 'transparency dropped', picture(0)),
         'palette': (
@@ -332,11 +332,11 @@ def test_depth(tmp_path, suffix):
     depth = tmp_path / 'depth' / 'cam'
     depth.mkdir(parents=True)
     for i in (8, 9):
-        metres = np.full((67, 72), i / 4, np.float32)
+        meters = np.full((67, 72), i / 4, np.float32)
         if suffix == '.npy':
-            np.save(depth / f'f{i}.npy', metres)
+            np.save(depth / f'f{i}.npy', meters)
         else:
-            Image.fromarray(encode_depth(metres)).save(depth / f'f{i}.png')
+            Image.fromarray(encode_depth(meters)).save(depth / f'f{i}.png')
     out = tmp_path / 'out'
     summary = frames_to_refsr(
         frames.parent,

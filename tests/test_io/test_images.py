@@ -63,8 +63,8 @@ def test_downscale_depth_is_exact_on_a_plane():
     # The inverse depth of a plane is linear in the image.
     rows = np.arange(32, dtype=np.float32)[:, None] + 0.5
     depth = 1 / (0.1 + 0.01 * rows) * np.ones((1, 16), np.float32)
-    centres = 4 * np.arange(8)[:, None] + 2
-    expected = 1 / (0.1 + 0.01 * centres) * np.ones((1, 4))
+    centers = 4 * np.arange(8)[:, None] + 2
+    expected = 1 / (0.1 + 0.01 * centers) * np.ones((1, 4))
     np.testing.assert_allclose(downscale_depth(depth), expected, rtol=1e-5)
 
 

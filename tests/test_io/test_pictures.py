@@ -20,7 +20,7 @@ def test_a_profile_is_converted(tmp_path):
     image = Image.new('LAB', (16, 16), (138, 128, 128))
     image.save(tmp_path / 'a.tif', icc_profile=_bytes(lab))
     found = read_picture(tmp_path / 'a.tif')
-    # L* = 138 / 2.55 = 54.1 without colour is grey 129 of sRGB.
+    # L* = 138 / 2.55 = 54.1 without color is gray 129 of sRGB.
     assert abs(found.rgb.astype(int) - 129).max() <= 2
     assert found.note == 'LAB to RGB, color profile to sRGB'
     # sRGB itself is what is wanted.
@@ -51,7 +51,7 @@ def test_transparency(tmp_path):
     pixels[:, 4:] = 255, 0, 0, 0
     Image.fromarray(pixels).save(path)
     found = read_picture(path)
-    # What is hidden takes the colour of what is seen beside it.
+    # What is hidden takes the color of what is seen beside it.
     assert (found.rgb == (10, 200, 30)).all()
     assert not found.note
     assert (found.alpha == pixels[..., 3]).all()

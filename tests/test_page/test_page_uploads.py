@@ -112,7 +112,7 @@ def test_what_is_not_as_long_as_it_says_is_dropped(client, root, length):
         headers={'Content-Length': length},
     )
     assert response.status_code == 400
-    assert 'cut short' in response.json()['error']
+    assert 'interrupted' in response.json()['error']
     assert files_below(root) == []
 
 

@@ -1,7 +1,7 @@
 """Tiny models of the hosts, with and without the stage, and their samples.
 
 The yardstick of most tests is the host itself: with ``NEAREST`` the stage
-must do what the host's own ``Resize`` by 4 (nearest neighbour) does.
+must do what the host's own ``Resize`` by 4 (nearest neighbor) does.
 """
 
 import copy
@@ -316,7 +316,7 @@ def batch(*samples):
 
 
 def optim_wrapper(model, rate=0.01):
-    """Return an optimiser over all parameters of a model."""
+    """Return an optimizer over all parameters of a model."""
     from mmengine.optim import OptimWrapper
 
     return OptimWrapper(torch.optim.SGD(model.parameters(), lr=rate))

@@ -110,7 +110,7 @@ def test_init_weights_does_not_reach_the_network():
         own = copy.deepcopy(model.backbone.conv1.weight)
         model.init_weights()
     assert_same(before, dict(_network(model).state_dict()))
-    # It does initialise what it should.
+    # It does initialize what it should.
     assert not torch.equal(own, model.backbone.conv1.weight)
 
 
@@ -139,7 +139,7 @@ def test_follows_the_model_to_cuda(tmp_path, host):
     model.cuda()
     found = model.data_preprocessor(copy.deepcopy(data), True)['inputs']
     assert found.device.type == 'cuda'
-    # A grey level may round the other way.
+    # A gray level may round the other way.
     assert (found.cpu() - expected).abs().max() < 0.1
     logs = model.train_step(copy.deepcopy(data), optim_wrapper(model))
     assert torch.isfinite(logs['loss'])

@@ -28,7 +28,7 @@ def of_motion(motion, seed=6, count=4, size=(224, 160)):
     return [clean(seed, n, size) for n in numbers[:count]]
 
 
-def grey(image):
+def gray(image):
     return image.astype(np.float32).mean(-1)
 
 
@@ -108,7 +108,7 @@ def test_the_view_does_not_depend_on_the_size():
     small = clean(3, 1).frame(2).image
     large = clean(3, 1, (224, 160)).frame(2).image
     reduced = cv2.resize(large, SIZE, interpolation=cv2.INTER_AREA)
-    a, b = grey(small), grey(reduced)
+    a, b = gray(small), gray(reduced)
     assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.97
 
 
@@ -175,14 +175,14 @@ def test_adjacent_frames_show_the_same_wall(motion, number):
     off = np.abs(there[seen] * depth[seen] - 1)
     assert np.quantile(off, 0.9) < 0.005
     # And they look the same.
-    source, target = sharp(grey(here.image)), sharp(grey(near.image))
+    source, target = sharp(gray(here.image)), sharp(gray(near.image))
     warped = cv2.remap(target, x, y, cv2.INTER_LINEAR)
 
     def likeness(image):
         return np.corrcoef(image[seen], source[seen])[0, 1]
 
     other = stranger.frame(4)
-    foreign = cv2.remap(sharp(grey(other.image)), x, y, cv2.INTER_LINEAR)
+    foreign = cv2.remap(sharp(gray(other.image)), x, y, cv2.INTER_LINEAR)
     assert likeness(warped) > 0.55
     assert likeness(warped) > likeness(target) + 0.15
     assert likeness(warped) > abs(likeness(foreign)) + 0.3
@@ -192,7 +192,7 @@ def test_adjacent_frames_show_the_same_wall(motion, number):
 def test_light_falls_off_with_the_distance(number):
     run = clean(6, number, (224, 160))
     frame = run.frame(0)
-    light, depth = grey(frame.image), frame.depth / run.scene.radius
+    light, depth = gray(frame.image), frame.depth / run.scene.radius
     bands = [(2, 4), (6, 10), (15, 25), (40, np.inf)]
     means = [
         light[(depth >= low) & (depth < high)].mean() for low, high in bands

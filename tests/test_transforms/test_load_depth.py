@@ -23,17 +23,17 @@ def test_inverse_depth():
 
 
 def test_from_png(tmp_path):
-    metres = np.linspace(0.3, 4, 96).reshape(8, 12)
-    metres[2, 3] = np.nan
+    meters = np.linspace(0.3, 4, 96).reshape(8, 12)
+    meters[2, 3] = np.nan
     path = tmp_path / 'a.png'
-    write_png(path, encode_depth(metres))
+    write_png(path, encode_depth(meters))
     transform = TRANSFORMS.build(
         dict(type='mmdsr.LoadDepth', key='depth_lr', near=0.5)
     )
     depth = transform(sample(str(path)))['depth_lr']
     assert depth.shape == (8, 12, 1)
     assert depth.dtype == np.float32
-    expected = np.minimum(0.5 / metres, 1)
+    expected = np.minimum(0.5 / meters, 1)
     np.testing.assert_allclose(depth[..., 0], expected, atol=2e-3)
     assert np.isnan(depth[2, 3, 0])
 
@@ -53,11 +53,11 @@ def test_missing(path):
 
 def test_a_full_size_map_is_reduced(tmp_path):
     rng = np.random.default_rng(0)
-    metres = rng.uniform(0.3, 4, (32, 48)).astype(np.float32)
-    np.save(tmp_path / 'a.npy', metres)
+    meters = rng.uniform(0.3, 4, (32, 48)).astype(np.float32)
+    np.save(tmp_path / 'a.npy', meters)
     results = sample(tmp_path / 'a.npy', key='depth_ref')
     depth = LoadDepth('depth_ref', 'ref', scale=4)(results)['depth_ref']
-    expected = inverse_depth(downscale_depth(metres))
+    expected = inverse_depth(downscale_depth(meters))
     np.testing.assert_allclose(depth[..., 0], expected, rtol=1e-6)
 
 

@@ -34,7 +34,7 @@ def make_sample(height=20, width=28, ref_size=None):
         'img': cells(gt),
         'gt': gt,
         'ref': ref,
-        # One value per LR pixel: row * 1000 + column of its centre.
+        # One value per LR pixel: row * 1000 + column of its center.
         'depth_lr': (cells(gt) @ [1000, 1, 0])[..., None].astype(np.float32),
         'depth_ref': (cells(ref) @ [1000, 1, 0])[..., None].astype(np.float32),
     }

@@ -126,7 +126,7 @@ def test_framing_cuts_the_middle_and_reduces_it():
     framing = plan_framing(720, 540, 4, size=(448, 320))
     assert framing.box == (0, 13, 720, 514)
     assert framing.size == (448, 320)
-    # A one-pixel checkerboard becomes grey: the filter is antialiased.
+    # A one-pixel checkerboard becomes gray: the filter is antialiased.
     board = (np.indices((540, 720)).sum(0) % 2 * 255).astype(np.uint8)
     small = framing.apply(np.repeat(board[..., None], 3, 2))
     assert small.shape == (320, 448, 3)

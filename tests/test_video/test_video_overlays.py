@@ -22,14 +22,14 @@ def pan(count=20):
 
 
 def text(frame, words, x, y):
-    for colour, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+    for color, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
         cv2.putText(
             frame,
             words,
             (x, y),
             cv2.FONT_HERSHEY_SIMPLEX,
             0.5,
-            colour,
+            color,
             thickness,
             cv2.LINE_AA,
         )

@@ -90,7 +90,7 @@ def test_interlaced_video_is_deinterlaced(tmp_path):
     auto = [image for _, _, image in read_video(path, stats=stats)]
     off = [image for _, _, image in read_video(path, deinterlace='off')]
     assert stats['interlaced'] == len(auto) == len(off) == 12
-    assert combing(off[5]) > 1.1  # neighbours differ more than rows apart
+    assert combing(off[5]) > 1.1  # neighbors differ more than rows apart
     assert combing(auto[5]) < 0.8
 
 
@@ -169,7 +169,7 @@ def test_a_truncated_video_gives_its_first_part(tmp_path, kind):
         np.testing.assert_array_equal(image, whole[index])
     ((time, text),) = problems
     assert abs(time - max(part) / rate) <= 3 / rate
-    assert 'damaged' in text or 'cut short' in text
+    assert 'damaged' in text or 'truncated' in text
 
 
 def test_a_cut_between_two_frames_is_noticed(tmp_path):

@@ -42,7 +42,7 @@ def cfg():
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    """What a distillation leaves: student, ADM, optimiser, log."""
+    """What a distillation leaves: student, ADM, optimizer, log."""
     torch.manual_seed(0)
     net = MODELS.build(SMALL)
     state = {f'generator.{k}': v for k, v in net.state_dict().items()}

@@ -4,7 +4,7 @@ Example:
     python tools/dev/kill_test.py
     python tools/dev/kill_test.py train --kills 5
 
-Each tool is killed (SIGKILL) at random moments and started anew with the same
+Each tool is killed (SIGKILL) at random moments and restarted with the same
 command, until it is through: the files must be those of a run that was never
 killed, and nothing else may be left. The exit code is 1 if not.
 """

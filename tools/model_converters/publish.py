@@ -1,9 +1,9 @@
 """Make weights to share out of a training checkpoint.
 
-Optimiser, log history, discriminator, teacher and what distillation learns
-beside the student are left out; the config is put in. The files load without
-a config, ``mmdsr.weights.load_published(FILE)``, with ``tools/test.py`` and
-as a teacher. Their names end in the first digits of their SHA-256.
+Optimizer, log history, discriminator, teacher and what distillation learns
+beside the student are left out; the config is put in. The files load without a
+config, ``mmdsr.weights.load_published(FILE)``, with ``tools/test.py`` and as a
+teacher. Their names end in the first digits of their SHA-256.
 
 Example:
     python tools/model_converters/publish.py configs/dsrnet/teacher_quick.py \

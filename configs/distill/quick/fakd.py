@@ -1,4 +1,4 @@
-"""FAKD in the place of ADM, at the size of dsrnet-d_quick.py."""
+"""FAKD in place of ADM, at the size of dsrnet-d_quick.py."""
 
 _base_ = '../dsrnet-d_quick.py'
 

@@ -47,7 +47,7 @@ val_dataloader = test_dataloader
 
 # As mmdet: 24 epochs of a set that is repeated five times.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=120, val_interval=5)
-# Optimiser and warm-up of mmdet's SSD300, for its batches of eight.
+# Optimizer and warm-up of mmdet's SSD300, for its batches of eight.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=2e-3, momentum=0.9, weight_decay=5e-4),

@@ -1,6 +1,6 @@
 """YOLOv5s on HR images.
 
-The paper does not say how it was trained. Optimiser, averaged weights, mosaic
+The paper does not say how it was trained. Optimizer, averaged weights, mosaic
 and number of epochs are those of mmdet's YOLOX-s, at its rate of 0.01.
 """
 

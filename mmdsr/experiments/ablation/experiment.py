@@ -57,7 +57,7 @@ def check_inputs(study: Study, budget: Budget, roots: dict[str, str]) -> None:
 
 
 def name_roots(roots: Sequence[Path | str]) -> dict[str, str]:
-    """Name data sets as tables do.
+    """Return the names of data sets in tables.
 
     Args:
         roots: The data sets.
@@ -95,7 +95,7 @@ def make_runs(
         Seed by seed.
 
     Raises:
-        UsageError: If a folder holds a run of another config or budget.
+        UsageError: If a folder contains a run of another config or budget.
     """
     tests = {
         name: dict(root=root, max_samples=max_samples)
@@ -112,7 +112,7 @@ def make_runs(
 
 
 def report_line(run: TrainingRun) -> str:
-    """Say in a line what a run reached.
+    """Summarize the result of a run in a line.
 
     Args:
         run: The run.

@@ -210,7 +210,7 @@ def prepare(row: AblationRow, budget: Budget, seed: int) -> Config:
     Args:
         row: The row.
         budget: What all rows have in common.
-        seed: Of initialisation, order and augmentation.
+        seed: Of initialization, order and augmentation.
 
     Returns:
         Ready for training; it has no validation.
@@ -257,7 +257,7 @@ def prepare(row: AblationRow, budget: Budget, seed: int) -> Config:
 
 
 def has_teacher(cfg: Config) -> bool:
-    """Whether a config distils.
+    """Return whether a config distills.
 
     Args:
         cfg: The config.
@@ -303,9 +303,9 @@ def set_crop(cfg: Config, side: int) -> None:
 def set_iterations(cfg: Config, iters: int) -> None:
     """Fit loop and schedule to a number of iterations, in place.
 
-    A schedule that spans the run is stretched or shortened with it. A
-    warm-up before it stays as it is; if it would not be over before the end,
-    it gets the share of the run that it has in the config.
+    A schedule that spans the run is stretched or shortened with it. A warm-up
+    before it is unchanged; if it would not be over before the end, it gets the
+    share of the run that it has in the config.
 
     Args:
         cfg: The config, by iterations or by epochs.

@@ -84,7 +84,7 @@ def find_data(
 
     Returns:
         Per task its data sets by what the config calls them; per data set its
-        folders of images that are to be made anew; per data set all of them.
+        folders of images that are to be exported; per data set all of them.
 
     Raises:
         UsageError: If one is missing, or two would share a folder.
@@ -144,7 +144,7 @@ def make_runs(
         Seed by seed.
 
     Raises:
-        UsageError: If a folder holds a run of another config.
+        UsageError: If a folder contains a run of another config.
     """
 
     def make(trained: Version, seed: int) -> tuple[TrainingRun, Config]:

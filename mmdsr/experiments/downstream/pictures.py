@@ -27,7 +27,7 @@ _INCH = 2.2
 
 
 def present(part: dict[str, Any]) -> set[int]:
-    """Tell which classes a truth or a prediction shows.
+    """Return which classes a truth or a prediction shows.
 
     Args:
         part: ``truth`` or ``pred`` of an image, see

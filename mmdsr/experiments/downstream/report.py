@@ -31,7 +31,7 @@ NOTES = (
 
 
 def report_line(run: TrainingRun) -> str:
-    """Say in a line what a run reached.
+    """Summarize the result of a run in a line.
 
     Args:
         run: The run.

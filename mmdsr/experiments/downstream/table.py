@@ -84,7 +84,7 @@ def class_scores(
 
 
 def delta_titles(models: Sequence[str]) -> list[str]:
-    """Name the differences as the paper orders them.
+    """Return the names of the differences in the paper's order.
 
     Args:
         models: Columns of the super-resolution models.

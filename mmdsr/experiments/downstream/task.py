@@ -116,7 +116,7 @@ def data_sets(loader: dict[str, Any] | None) -> list[dict[str, Any]]:
 def image_folders(
     cfg: Config, splits: Sequence[str] = SPLITS
 ) -> dict[str, list[str]]:
-    """Tell where the images of a config are.
+    """Return where the images of a config are.
 
     Args:
         cfg: The config.
@@ -224,7 +224,7 @@ def prepare(
 
     Args:
         task: The task.
-        seed: Of initialisation, order and augmentation.
+        seed: Of initialization, order and augmentation.
         options: Overrides, keys with dots.
 
     Returns:

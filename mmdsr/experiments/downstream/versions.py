@@ -1,4 +1,4 @@
-"""The versions of a data set: its images made anew, the rest linked."""
+"""The versions of a data set: new images, with the rest linked."""
 
 import os
 import re
@@ -37,7 +37,7 @@ _NEIGHBOR = '+neighbor'
 
 @dataclass
 class Version:
-    """A way to show the images.
+    """A way to present the images.
 
     Args:
         name: Name of its folder.
@@ -203,8 +203,8 @@ def link_rest(source: Path, target: Path, folders: set[Path]) -> None:
     Args:
         source: The data set.
         target: Its version.
-        folders: Folders of images, absolute; what is in them and is no image
-            is linked, too.
+        folders: Folders of images, absolute; what is in them and is not an
+            image is linked, too.
     """
     for entry in sorted(source.iterdir()):
         inside = any(
@@ -235,7 +235,7 @@ def _link(source: Path, place: Path) -> None:
 def version_roots(
     root: Path, out: Path, versions: Sequence[Version]
 ) -> dict[str, str]:
-    """Tell where the versions of a data set are or will be.
+    """Return where the versions of a data set are or will be.
 
     Args:
         root: The data set.
@@ -272,7 +272,7 @@ def export(
 
     Args:
         root: The data set.
-        folders: Its folders of images to be made anew.
+        folders: Its folders of images to be recreated.
         versions: The versions.
         out: Folder for the versions of all data sets.
         console: Where the progress is shown.

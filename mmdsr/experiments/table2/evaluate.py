@@ -35,7 +35,7 @@ def scores_of(image: np.ndarray, hr: np.ndarray) -> dict[str, float]:
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        hr: The truth, likewise.
+        hr: The truth, in the same format.
 
     Returns:
         One number for each of :data:`SCORES`.
@@ -104,7 +104,8 @@ def score_network(
 
     Returns:
         Means of :data:`SCORES`, ``gain`` over bicubic in dB of luma,
-        ``images`` with ``stem`` and ``psnr_y``, and ``bicubic`` likewise.
+        ``images`` with ``stem`` and ``psnr_y``, and ``bicubic`` in the same
+        form.
     """
     dataset = open_dataset(cfg, root, 'adjacent', 'test', max_samples)
     own, base, images = [], [], []

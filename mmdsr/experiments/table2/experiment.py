@@ -151,7 +151,7 @@ def _run(
 
 
 def _line(run: TrainingRun) -> str:
-    """Say in a line what a run reached."""
+    """Summarize the result of a run in a line."""
     return ', '.join(
         f'{name} {result["psnr_y"]:.3f} dB ({result["gain"]:+.3f})'
         for name, result in (run.results or {}).items()

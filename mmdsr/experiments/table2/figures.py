@@ -60,7 +60,7 @@ def hardest_window(
 
     Args:
         bicubic: (H, W, 3) uint8.
-        hr: The truth, likewise.
+        hr: The truth, in the same format.
         share: Sides of the part relative to those of the image.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Which trainings Table 2 needs, and what each of them depends on."""
+"""The training runs for Table 2, and their dependencies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -56,8 +56,8 @@ def make_plan(study: Study, budget: Budget) -> list[Entry]:
         One entry per row.
 
     Raises:
-        UsageError: If a row cannot be built, its data are missing, or it has
-            a teacher that is no row.
+        UsageError: If a row cannot be built, its data are missing, or it has a
+            teacher that is not a row.
     """
     configs = {row.label: prepare(row, budget, 0) for row in study.rows}
     by_network = {
@@ -162,7 +162,7 @@ def make_runs(
         Seed by seed.
 
     Raises:
-        UsageError: If a folder holds a run of another config or budget.
+        UsageError: If a folder contains a run of another config or budget.
     """
     turned = {e.trained.label for e in entries if e.turned}
 

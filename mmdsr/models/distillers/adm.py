@@ -4,7 +4,7 @@ Every feature :math:`f_m^T` of the teacher is a query, every feature
 :math:`f_n^S` of the student a key, and the attention :math:`\alpha_{m,n}`
 weighs the distance of their maps. The equations are those of AFD (Ji et al.,
 "Show, Attend and Distill", AAAI 2021). The functions follow them one by one;
-:class:`ADM` holds the learned parameters.
+:class:`ADM` contains the learned parameters.
 
 Sizes: N samples, M teacher and S student features, query and key width c.
 """

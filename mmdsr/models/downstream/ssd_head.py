@@ -7,7 +7,7 @@ from mmdsr.registry import MODELS
 
 @MODELS.register_module()
 class SSDHead(_SSDHead):
-    """``SSDHead`` of mmdet, which fails when it predicts in mmdet 3.3.
+    """``SSDHead`` of mmdet, fixed to predict, which fails in mmdet 3.3.
 
     The base class checks ``loss_cls`` for a custom activation there, but
     ``SSDHead`` is the only head without a ``loss_cls`` (mmdetection issues

@@ -43,12 +43,12 @@ def combine_scores(
 class TwoStageClassifier(BaseClassifier):
     """Two networks: is there a defect, and if so, which ones.
 
-    Level 1 is trained on all images with one target, whether an image has
-    any of the classes; level 2 on the images that have at least one. They
-    share neither weights nor gradients, so that training them in one run
-    equals training them one after the other, except that the number of images
-    of level 2 varies from batch to batch. (Do not clip the norm of all
-    gradients together, which would couple them.)
+    Level 1 is trained on all images with one target, whether an image has any
+    of the classes; level 2 on the images that have at least one. They share
+    neither weights nor gradients, so that training them in one run equals
+    training them one by one, except that the number of images of level 2
+    varies from batch to batch. (Do not clip the norm of all gradients
+    together, which would couple them.)
 
     A test follows the rule of the Sewer-ML benchmark, see
     :func:`combine_scores`.

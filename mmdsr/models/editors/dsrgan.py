@@ -83,11 +83,11 @@ class DSRGAN(RefSRMixin, SRGAN):
         self._setup_refsr(depth_loss)
 
     def if_run_d(self) -> bool:
-        """Whether this step updates the discriminator."""
+        """Return whether this step updates the discriminator."""
         return int(self.step_counter) >= self.pixel_init
 
     def if_run_g(self) -> bool:
-        """Whether this step updates the generator."""
+        """Return whether this step updates the generator."""
         step = int(self.step_counter) - self.pixel_init
         return step < 0 or (
             step >= self.disc_init_steps and step % self.disc_steps == 0

@@ -135,7 +135,7 @@ def init_zeros(conv: nn.Conv2d) -> None:
 
 
 def init_edges(conv: nn.Conv2d, gain: float = 8.0) -> None:
-    """Let the filters of a first layer see only differences, in place.
+    """Make the filters of a first layer respond only to differences, in place.
 
     Each filter is drawn as in He et al. (2015) and its mean over the window
     is subtracted. Brightness, which the bicubic skip carries anyway, would
@@ -159,7 +159,7 @@ def init_carry(
     noise: float = 0.3,
     widths: Sequence[int] | None = None,
 ) -> None:
-    """Let a convolution pass on parts of its input unchanged, in place.
+    """Make a convolution pass parts of its input through unchanged, in place.
 
     The input is a concatenation of maps. The weights are ``noise`` times
     those of He et al. (2015) plus the identity of the parts divided by their
@@ -189,7 +189,7 @@ def init_carry(
 def init_upsample(
     deconv: nn.ConvTranspose2d, gain: float, noise: float = 0.1
 ) -> None:
-    """Let a stride-2 3x3 deconvolution interpolate linearly, in place.
+    """Make a stride-2 3x3 deconvolution interpolate linearly, in place.
 
     The smaller of the two widths is interpolated.
 

@@ -98,7 +98,7 @@ class DBPN(SingleImageNet):
         self.reconstruction = conv3x3(stages * channels, 3)
 
     def enlarge(self, lr: Tensor) -> Tensor:
-        """Super-resolve; as of :class:`SingleImageNet`."""
+        """Super-resolve; see :class:`SingleImageNet`."""
         large = [self.up[0](self.initial(lr - self.mean))]
         small: list[Tensor] = []
         for up, down in zip(self.up[1:], self.down, strict=True):

@@ -161,7 +161,7 @@ class DSRNetX(nn.Module):
             ref: References (N, 3, Hr, Wr).
             ref_down: References reduced by 4. Computed by default.
             depth: Depth of LR (N, 1, H, W), for an aligner that takes it.
-            depth_ref: Depth of Ref-down, likewise.
+            depth_ref: Depth of Ref-down, of the same kind.
 
         Returns:
             Flow (N, 2, H, W) in LR pixels and its confidence (N, 1, H, W) in

@@ -53,7 +53,7 @@ def block_grid(height: int, width: int, block_size: int) -> BlockGrid:
         ValueError: If equal blocks do not cover the map.
 
     Examples:
-        A side that is no multiple gets larger blocks, not more of them:
+        A side that is not a multiple gets larger blocks, not more of them:
 
         >>> from mmdsr.models.networks.matching import block_grid
         >>> block_grid(16, 20, 8)

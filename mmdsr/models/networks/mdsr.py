@@ -20,7 +20,7 @@ class _Preprocessing(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 5, padding=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the block; shapes stay as they are."""
+        """Apply the block; shapes are unchanged."""
         return x + self.conv2(F.relu(self.conv1(x)))
 
 
@@ -58,6 +58,6 @@ class MDSR(SingleImageNet):
         self.tail = conv3x3(channels, 3)
 
     def enlarge(self, lr: Tensor) -> Tensor:
-        """Super-resolve; as of :class:`SingleImageNet`."""
+        """Super-resolve; see :class:`SingleImageNet`."""
         x = self.preprocessing(self.head(lr - self.mean))
         return self.tail(self.upsampling(x + self.body(x))) + self.mean

@@ -121,7 +121,7 @@ class ATD(WrappedNet):
         )
 
     def enlarge(self, lr: Tensor) -> Tensor:
-        """Super-resolve; as of :class:`SingleImageNet`."""
+        """Super-resolve; see :class:`SingleImageNet`."""
         # It mirrors what its windows lack, and can at most double the image.
         height, width = lr.shape[-2:]
         missing = [max(0, self.window_size - s) for s in (width, height)]

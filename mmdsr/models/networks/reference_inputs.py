@@ -67,13 +67,13 @@ def side_by_side(
     Args:
         lr: LR images (N, 3, H, W).
         ref: References (N, 3, Hr, Wr) or (N, K, 3, Hr, Wr).
-        ref_down: References reduced by 4, likewise.
+        ref_down: References reduced by 4, in the same layout.
         flow: Flow, (N * K, 2, H, W) or (N, K, 2, H, W).
         confidence: Its confidence, likewise with one channel.
 
     Returns:
         LR, reference, reduced reference, flow and confidence with N * K in
-        the place of N, and K.
+        place of N, and K.
 
     Raises:
         ValueError: If there is no reference, or a shape does not fit.

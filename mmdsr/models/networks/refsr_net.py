@@ -113,8 +113,8 @@ def arrange(image: Tensor, multiple: int) -> Tensor:
     image = pad_to_multiple(image, multiple)
     if torch.is_grad_enabled() and not image.is_cuda:
         return image.contiguous()
-    # For contiguous(), a one-channel map is in both layouts and stays as it
-    # is; its strides determine the layout of everything that follows.
+    # For contiguous(), a one-channel map is in both layouts and is unchanged;
+    # its strides determine the layout of everything that follows.
     layout = torch.channels_last
     return torch.empty_like(image, memory_format=layout).copy_(image)
 

@@ -101,7 +101,7 @@ class SelfEnsemble(nn.Module):
             ref: References (N, 3, Hr, Wr), as the network needs them.
             ref_down: References reduced by 4.
             depth: Depth of LR (N, 1, H, W), for a network that takes it.
-            depth_ref: Depth of Ref-down (N, 1, h, w), likewise.
+            depth_ref: Depth of Ref-down (N, 1, h, w), of the same kind.
 
         Returns:
             Mean (N, 3, 4H, 4W) of all results, not clamped.

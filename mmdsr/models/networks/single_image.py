@@ -1,4 +1,4 @@
-"""What the compared networks that see no reference have in common."""
+"""Common parts of the compared networks without a reference."""
 
 from abc import ABC, abstractmethod
 
@@ -13,7 +13,7 @@ DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 
 
 class SingleImageNet(nn.Module, ABC):
-    """A network that takes a reference like any other, and ignores it.
+    """A network that accepts a reference like any other and ignores it.
 
     A subclass says in :meth:`enlarge` what it computes. Editors, inference
     and comparisons treat it like a reference-based network.
@@ -30,7 +30,7 @@ class SingleImageNet(nn.Module, ABC):
         """Super-resolve.
 
         Args:
-            lr: LR images (N, 3, H, W), RGB in [0, 1]. They stay as they are.
+            lr: LR images (N, 3, H, W), RGB in [0, 1]. They are unchanged.
 
         Returns:
             Images (N, 3, 4H, 4W), not clamped.
@@ -98,7 +98,7 @@ class WrappedNet(SingleImageNet):
         self.net = net
 
     def enlarge(self, lr: Tensor) -> Tensor:
-        """Super-resolve; as of :class:`SingleImageNet`."""
+        """Super-resolve; see :class:`SingleImageNet`."""
         # They keep constants as plain tensors and replace them by copies of
         # the kind and on the device of the last image; and RCAN multiplies
         # its input in place.

@@ -1,4 +1,4 @@
-"""Where a low-resolution pixel lies in the reference, from exact geometry."""
+"""The position of a low-resolution pixel in the reference, from geometry."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ _AGREE = 0.05  # relative difference of depth up to which a spot is seen
 
 
 class View(NamedTuple):
-    """Where an image was taken from.
+    """Camera and depth of an image.
 
     Attributes:
         intrinsics: ``(fx, fy, cx, cy)`` in pixels of the full-size image,
@@ -33,7 +33,7 @@ def correspondence(
     view_ref: View,
     scale: int = 4,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Exact flow from LR to the reduced reference.
+    """Return the exact flow from LR to the reduced reference.
 
     The center of an LR pixel is put into the world by its depth and seen
     from the reference's camera. It is visible where it falls into the

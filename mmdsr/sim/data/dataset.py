@@ -33,7 +33,7 @@ _shared: dict[
 
 
 def is_complete(out: str | Path, plan: Plan) -> bool:
-    """Whether a folder already holds exactly this data set, whole.
+    """Return whether a folder already holds exactly this data set, whole.
 
     Args:
         out: Root of a data set.

@@ -1,4 +1,4 @@
-"""How a low-resolution image comes about, beyond the bicubic reduction."""
+"""Realistic degradation of a low-resolution image."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ class Degradation:
     quality: tuple[int, int] = (55, 96)
 
     def __post_init__(self) -> None:
-        """Refuse ranges that make no sense.
+        """Check the ranges.
 
         Raises:
             ValueError: Naming the range.

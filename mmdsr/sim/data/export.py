@@ -58,7 +58,7 @@ POSE_HEADER = (
 
 
 class Sample(NamedTuple):
-    """A frame with all that is known of it.
+    """A frame with all known facts about it.
 
     Attributes:
         split: ``'train'`` or ``'test'``.
@@ -124,7 +124,7 @@ class _Layout(ABC):
             self._write_table(root, split, records)
 
     def keep(self, path: Path, stems: dict[str, set[str]]) -> bool:
-        """Whether a file belongs to the data set.
+        """Return whether a file belongs to the data set.
 
         Args:
             path: Its path below the root.

@@ -1,4 +1,4 @@
-"""What of a frame is labelled, and under which name.
+"""Which defects of a frame are labeled, and under which name.
 
 SewerSim's kinds of defects carry the codes of Sewer-ML; one kind more,
 ``IL``, is a branch pipe that reaches into the sewer. The table:
@@ -24,8 +24,8 @@ Sewer-ML has no class for an intruding lateral: as a pipe that joins the
 sewer it counts as GR. VA, PF, PH, PB, OS, OP and OK have no counterpart in
 the simulator; their columns are 0.
 
-An exact mask also marks what nobody could see: a joint at the dark end of
-the pipe, three pixels of a root. An instance is therefore labelled only if
+An exact mask also marks what nobody could see: a joint at the dark end of the
+pipe, three pixels of a root. An instance is therefore labeled only if
 
 - its visible pixels are at least `MIN_AREA` of the image,
 - its box is at least `MIN_SIDE` of the image's shorter side both ways,
@@ -95,7 +95,7 @@ def label_rules() -> dict:
 
 
 def water_percent(scene: Scene) -> int:
-    """Water level as Sewer-ML counts it.
+    """Return the water level as Sewer-ML counts it.
 
     Args:
         scene: Scene of a run.

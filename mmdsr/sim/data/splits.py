@@ -56,7 +56,7 @@ _PIPE_BLOCK = (
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What is taken from one run.
+    """The samples of one run.
 
     Attributes:
         run: Number of the run; no two splits or named data sets share one.
@@ -101,7 +101,7 @@ class Plan:
         return sum(len(run.frames) for run in self.runs)
 
     def samples(self) -> Iterator[tuple[str, str]]:
-        """Split and name of each sample, in order."""
+        """Return the split and name of each sample, in order."""
         for run in self.runs:
             for frame in run.frames:
                 yield run.split, stem_of(run.run, frame)
@@ -184,8 +184,8 @@ def plan_custom(
         The plan.
 
     Raises:
-        ValueError: If a setting is out of range; the message says how to
-            mend it.
+        ValueError: If a setting is out of range; the message says how to fix
+            it.
     """
     if runs < 1 or frames < 1:
         raise ValueError(
@@ -343,7 +343,7 @@ def _multilabel_block(
 
 
 def _degradation(name: str) -> dict[str, Any]:
-    """Name and parameters of a degradation, for the manifest."""
+    """Return the name and parameters of a degradation, for the manifest."""
     if name not in DEGRADATIONS:
         raise ValueError(
             f'degradation must be one of {DEGRADATIONS}, not {name!r}'
@@ -355,7 +355,7 @@ def _degradation(name: str) -> dict[str, Any]:
 
 
 def _steps(name: str) -> dict[str, Any]:
-    """Name and ranges of the steps, for the manifest."""
+    """Return the name and ranges of the steps, for the manifest."""
     if name not in STEPS:
         raise ValueError(f'steps must be one of {STEPS}, not {name!r}')
     if name == 'even':

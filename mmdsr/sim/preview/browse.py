@@ -1,4 +1,4 @@
-"""Samples to look at: of a data set on disk, or rendered for the purpose."""
+"""Samples for viewing: from a data set on disk, or rendered on the fly."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from mmdsr.sim.preview.contact_sheet import Mark, Row
 
 
 class _Label(NamedTuple):
-    """Something that a data set says of a sample.
+    """A label of a sample in a data set.
 
     Attributes:
         name: The class.
@@ -64,7 +64,8 @@ def read_rows_of(
         The samples.
 
     Raises:
-        ValueError: If the folder is no such data set, or has no such sample.
+        ValueError: If the folder is not such a data set, or has no such
+            sample.
     """
     root = Path(root)
     formats = tuple(layout.format for layout in LAYOUTS.values())

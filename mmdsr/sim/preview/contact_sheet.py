@@ -18,7 +18,7 @@ NEAR, FAR = 0.1, 30.0
 GAP, TITLE, CAPTION = 6, 26, 22
 INK, PAPER, QUIET = (235, 235, 235), (24, 24, 24), (150, 150, 150)
 
-# Okabe and Ito's colors, told apart by color-blind people, then others.
+# Okabe and Ito's colors, distinguished by color-blind people, then others.
 COLORS = (
     (230, 159, 0),
     (86, 180, 233),
@@ -36,7 +36,7 @@ COLORS = (
 
 
 class Mark(NamedTuple):
-    """Something labelled in an image.
+    """Something labeled in an image.
 
     Attributes:
         name: Its class.
@@ -50,13 +50,13 @@ class Mark(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What is shown of a sample.
+    """The pictures of a sample.
 
     Attributes:
         caption: Text under the image.
         image: uint8 RGB ``(H, W, 3)``.
         depth: Meters ``(h, w)``, NaN unknown, or None.
-        marks: What is labelled, None if there are no masks.
+        marks: What is labeled, None if there are no masks.
         labels: Names of classes of the whole image, None if there are none.
         ref: uint8 RGB ``(H, W, 3)``.
         lr: uint8 RGB, the low-resolution image, or None; shown where there
@@ -92,13 +92,13 @@ def contact_sheet(rows: Sequence[Row], width: int = 320) -> np.ndarray:
         raise ValueError('there is no sample to show')
     if width < 96:
         raise ValueError(f'cells must be at least 96 pixels wide, not {width}')
-    labelled = any(
+    labeled = any(
         row.marks is not None or row.labels is not None for row in rows
     )
     titles = [
         'image',
         f'depth, {NEAR:g} to {FAR:g} m',
-        'labels' if labelled else 'low resolution',
+        'labels' if labeled else 'low resolution',
         'reference',
     ]
     if any(row.beside is not None for row in rows):
@@ -121,7 +121,7 @@ def contact_sheet(rows: Sequence[Row], width: int = 320) -> np.ndarray:
 
 
 def nearness(depth: np.ndarray) -> np.ndarray:
-    """Tell how near things are, by the log of the depth.
+    """Return how near things are, by the log of the depth.
 
     Args:
         depth: Meters ``(H, W)``, NaN unknown.
@@ -141,7 +141,7 @@ def draw_marks(
     """Draw masks, boxes and class names over an image.
 
     Args:
-        image: uint8 RGB ``(H, W, 3)``; left as it is.
+        image: uint8 RGB ``(H, W, 3)``; left unchanged.
         marks: What to draw.
         colors: RGB of each class.
 

@@ -1,4 +1,4 @@
-"""Defects of a run: what there is, where, and how bad."""
+"""Defects of a run: kinds, positions and severity."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -99,7 +99,7 @@ def draw_kinds(seed: int, run: int) -> tuple[str, ...]:
 def _measures(
     kind: str, rng: np.random.Generator, radius: float, severity: float
 ) -> tuple[float, float]:
-    """Length along and extent around the pipe, meters."""
+    """Return the length along and extent around the pipe, meters."""
     around = 2 * np.pi * radius
     draw = rng.uniform
     if kind == 'RB':
@@ -128,7 +128,7 @@ def _measures(
 def draw_places(
     seed: int, run: int, count: int, start: float, ahead: float
 ) -> np.ndarray:
-    """Places along the pipe where defects are wanted, meters.
+    """Return the places along the pipe where defects are wanted, meters.
 
     Near ones are commoner, as they are what a picture is taken of.
 
@@ -181,7 +181,7 @@ def draw_defects(
     radius: float,
     joints: np.ndarray,
 ) -> tuple[Defect, ...]:
-    """Draw what there is at each place.
+    """Draw the defects at each position.
 
     Args:
         seed: Seed of the data set.

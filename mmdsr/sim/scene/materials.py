@@ -170,7 +170,7 @@ _CYCLE = (
 
 
 def material_of(seed: int, run: int) -> Material:
-    """Material of a run: every eight runs meet all materials."""
+    """Return the material of a run: every eight runs meet all materials."""
     block, place = divmod(run, len(_CYCLE))
     order = np.random.default_rng([seed, block, 11]).permutation(len(_CYCLE))
     return MATERIALS[_CYCLE[order[place]]]

@@ -1,4 +1,4 @@
-"""What varies from run to run: pipe, material, camera, light, sensor."""
+"""Parameters that vary between runs: pipe, material, camera, light, sensor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

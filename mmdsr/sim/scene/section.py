@@ -109,7 +109,7 @@ def section_exit(
 
 @jit
 def section_holds(code: int, r: float, h: float, x: float, y: float) -> bool:
-    """Whether a point lies inside the section."""
+    """Return whether a point lies inside the section."""
     if code == CIRCULAR:
         return x * x + y * y <= r * r
     if code == BOX:
@@ -122,12 +122,12 @@ def section_holds(code: int, r: float, h: float, x: float, y: float) -> bool:
 
 
 def extent(code: int, r: float, h: float) -> tuple[float, float]:
-    """Smallest and largest y of the section."""
+    """Return the smallest and largest y of the section."""
     return {CIRCULAR: (-r, r), EGG: (-r, 2 * r), BOX: (-h, h)}[code]
 
 
 def outline(code: int, r: float, h: float, angle: np.ndarray) -> np.ndarray:
-    """Points of the outline at given angles about the origin.
+    """Return the points of the outline at given angles about the origin.
 
     Args:
         code: Kind of section.
@@ -149,7 +149,7 @@ def outline(code: int, r: float, h: float, angle: np.ndarray) -> np.ndarray:
 def perimeter_table(
     code: int, r: float, h: float, entries: int = 1024
 ) -> tuple[np.ndarray, float]:
-    """Share of the perimeter passed, as a function of the angle.
+    """Return the share of the perimeter passed, as a function of the angle.
 
     Args:
         code: Kind of section.

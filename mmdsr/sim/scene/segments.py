@@ -1,4 +1,4 @@
-"""The pipe as a row of straight segments, which need not quite fit.
+"""The pipe as a row of straight segments, which may be displaced.
 
 Segment i reaches from joint i to joint i + 1. Its center line is straight
 and its sections lie in planes across z, so that a ray meets it in closed
@@ -35,7 +35,7 @@ class Segments(NamedTuple):
     joints: np.ndarray
 
     def center(self, z: float) -> np.ndarray:
-        """Center (x, y) of the pipe at z, meters."""
+        """Return the center (x, y) of the pipe at z, meters."""
         row = self.table[np.searchsorted(self.joints, z, 'right')]
         return row[CX : CY + 1] + row[SX : SY + 1] * (z - row[Z0])
 
@@ -46,7 +46,7 @@ def nearest_joint(joints: np.ndarray, z: float) -> float:
 
 
 def joints_of(ring: np.ndarray, period: float) -> np.ndarray:
-    """Joints from behind the camera to the horizon.
+    """Return the joints from behind the camera to the horizon.
 
     Args:
         ring: Places of the joints in one period of the wall's rings.

@@ -99,7 +99,7 @@ def _crack_lines(
 
 
 def _distance(mask: np.ndarray, texel: float) -> np.ndarray:
-    """Distance in meters to the set pixels."""
+    """Return the distance in meters to the set pixels."""
     free = np.where(mask > 0, 0, 255).astype(np.uint8)
     return cv2.distanceTransform(free, cv2.DIST_L2, 5) * texel
 
@@ -217,7 +217,7 @@ _MAKERS = {
 
 
 def _share_of(angle: float, table: np.ndarray) -> float:
-    """Share of the perimeter at an angle."""
+    """Return the share of the perimeter at an angle."""
     turn = angle / (2 * np.pi) % 1
     steps = len(table) - 1
     return float(np.interp(turn * steps, np.arange(steps + 1), table))

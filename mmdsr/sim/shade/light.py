@@ -21,7 +21,7 @@ def ramp(value: np.ndarray, width: np.ndarray | np.floating) -> np.ndarray:
 
 
 class Surface:
-    """What the run's textures say about the points of a block.
+    """Texture values at the points of a block.
 
     Args:
         scene: The run.
@@ -167,7 +167,7 @@ class Looks:
             return float(rng.uniform(low, high))
 
         color = scene.color
-        grey = float(color.mean())
+        gray = float(color.mean())
         self.magnify = draw(3.1, 4.9)
         self.shift = rng.random(2)
         self.crisp = draw(0.0, 0.6)
@@ -179,7 +179,7 @@ class Looks:
         self.patch_dark = draw(-0.2, 0.5)
         self.patch_mix = draw(0.05, 0.45)
         self.patch_color = (
-            grey * rng.uniform(0.6, 1.2) * np.array([1.0, 0.92, 0.8])
+            gray * rng.uniform(0.6, 1.2) * np.array([1.0, 0.92, 0.8])
         ).astype(np.float32)
         self.streak_mix = draw(0.2, 0.8)
         self.streak_color = np.array(

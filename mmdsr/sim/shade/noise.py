@@ -15,7 +15,7 @@ def spectral_noise(
     exponent: float = 1.0,
     stretch: float = 1.0,
 ) -> np.ndarray:
-    """Periodic Gaussian noise with a power-law spectrum.
+    """Return periodic Gaussian noise with a power-law spectrum.
 
     Args:
         rng: Source of randomness.
@@ -76,7 +76,7 @@ def wrap_blur(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def slopes(height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Forward differences of a periodic height field.
+    """Return the forward differences of a periodic height field.
 
     Args:
         height: Field ``(rows, columns)`` in pixels of height.

@@ -34,7 +34,7 @@ def _pick(
 
 
 class World(NamedTuple):
-    """All that a run's camera may see.
+    """Everything that a run's camera may see.
 
     Attributes:
         scene: Parameters of the run.
@@ -81,7 +81,7 @@ def illuminate(
     lamp: np.ndarray,
     profile: np.ndarray,
 ) -> np.ndarray:
-    """Light sent back by the wall's points.
+    """Return the light sent back by the wall's points.
 
     The lamp's light falls off with the inverse square of the distance and
     with the cosine to the relief's normal; a share of it arrives by way of
@@ -217,7 +217,7 @@ def shade_bodies(
     lamp: np.ndarray,
     profile: np.ndarray,
 ) -> np.ndarray:
-    """Light sent back by bodies.
+    """Return the light sent back by bodies.
 
     Args:
         world: The run.

@@ -148,7 +148,7 @@ def _bricks(
 
 
 def ring_joints(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Places of the joints in one period of the rings, meters."""
+    """Return the places of the joints in one period of the rings, meters."""
     count = round(RING_LENGTH / rng.uniform(*scene.material.joint_spacing))
     spacing = RING_LENGTH / count
     shift = rng.uniform(-0.04, 0.04, count) * spacing

@@ -88,7 +88,7 @@ def ellipsoid(
     axes: np.ndarray,
     radii: Sequence[float] | np.ndarray,
 ) -> Shape:
-    """Row and bounding sphere of an ellipsoid.
+    """Return the row and bounding sphere of an ellipsoid.
 
     Args:
         center: World position ``(3,)``.
@@ -107,7 +107,7 @@ def box(
     axes: np.ndarray,
     halves: Sequence[float] | np.ndarray,
 ) -> Shape:
-    """Row and bounding sphere of a box; arguments as of `ellipsoid`."""
+    """Row and bounding sphere of a box; arguments as for `ellipsoid`."""
     matrix = np.asarray(axes) / np.asarray(halves)[:, None]
     reach = float(np.linalg.norm(halves))
     return _row(BOX, [*center, *matrix.ravel()], center, reach)
@@ -129,7 +129,7 @@ def tube(
     dark_end: float,
     wall: float,
 ) -> Shape:
-    """Row and bounding sphere of a lateral pipe.
+    """Return the row and bounding sphere of a lateral pipe.
 
     Args:
         foot: World position of a point of its axis.
@@ -201,7 +201,7 @@ def _unit_shape(
 def _ball(
     cx: float, cy: float, cz: float, r: float, o: Vector, d: Vector
 ) -> tuple[float, float, float, float]:
-    """First hit of a sphere, and the normal."""
+    """Return the first hit of a sphere, and the normal."""
     px, py, pz = o[0] - cx, o[1] - cy, o[2] - cz
     a = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
     b = px * d[0] + py * d[1] + pz * d[2]
@@ -217,7 +217,7 @@ def _ball(
 def _capsule_hit(
     row: np.ndarray, r: float, o: Vector, d: Vector
 ) -> tuple[float, float, float, float]:
-    """First hit of a capsule of radius r, and the normal."""
+    """Return the first hit of a capsule of radius r, and the normal."""
     wx, wy, wz = row[4] - row[1], row[5] - row[2], row[6] - row[3]
     length = math.sqrt(wx * wx + wy * wy + wz * wz)
     wx, wy, wz = wx / length, wy / length, wz / length

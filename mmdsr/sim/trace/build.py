@@ -1,4 +1,4 @@
-"""From defects to what is in the way of the rays: bodies and pipe faults."""
+"""Convert defects to geometry for ray tracing: bodies and pipe faults."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -23,7 +23,7 @@ _GRAVEL = (0.26, 0.23, 0.19)
 def joint_steps(
     defects: Sequence[Defect], scene: Scene, joints: np.ndarray
 ) -> dict[float, np.ndarray]:
-    """Shift of what follows each displaced joint.
+    """Return the shift of what follows each displaced joint.
 
     Args:
         defects: Defects of the run.
@@ -253,7 +253,7 @@ def _obstacle(
 
 
 def _roots(build: _Builder, defect: Defect, rng: np.random.Generator) -> None:
-    """Strands that grow out of a joint and hang down."""
+    """Return the strands that grow out of a joint and hang down."""
     radius = build.scene.radius
     color = _tint(rng, (0.24, 0.15, 0.08), 0.25)
     count = int(15 + 60 * defect.severity * rng.uniform(0.6, 1))

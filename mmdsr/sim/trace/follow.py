@@ -29,7 +29,7 @@ _MARCH = 8  # steps in which a deformed stretch is searched for its wall
 
 @jit
 def squeeze_at(row: np.ndarray, z: float) -> float:
-    """Relative widening of a deformed segment at z."""
+    """Return the relative widening of a deformed segment at z."""
     u = (z - row[MIDDLE]) / row[REACH]
     return row[SQUEEZE] * (1 - u * u) ** 2 if abs(u) < 1 else 0.0
 
@@ -69,7 +69,7 @@ def _deformed_exit(
     start: float,
     stop: float,
 ) -> float:
-    """First exit between two ray parameters, inf if there is none.
+    """Return the first exit between two ray parameters, inf if there is none.
 
     ``q`` and ``e`` are start and direction relative to the center line. The
     wall lies between the pipe squeezed and widened on all sides.

@@ -18,7 +18,7 @@ from mmdsr.sim.trace.follow import pipe_exit
 
 
 class Camera(NamedTuple):
-    """Where a frame is taken from.
+    """Camera of a frame.
 
     Attributes:
         pose: Camera-to-world matrix ``(4, 4)``, float64, meters.
@@ -39,7 +39,7 @@ class Camera(NamedTuple):
 
 
 class Pipe(NamedTuple):
-    """What rays meet, but for the bodies in it.
+    """The geometry that rays hit, except for bodies.
 
     Attributes:
         section: Code, half width and half height, see
@@ -120,7 +120,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
 def pixel_ray(
     matrix: np.ndarray, camera: Vector, row: int, col: int
 ) -> Vector:
-    """World direction of a pixel's ray, forward length one."""
+    """Return the world direction of a pixel's ray, forward length one."""
     x = (col + 0.5 - camera[1]) / camera[0]
     y = (row + 0.5 - camera[2]) / camera[0]
     return (

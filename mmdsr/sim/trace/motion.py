@@ -22,7 +22,7 @@ VIDEO_ZOOM = 0.03
 def frame_times(
     scene: Scene, steps: str, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Place of each frame in its run, in steps of the run.
+    """Return the place of each frame in its run, in steps of the run.
 
     Args:
         scene: The run.

@@ -21,10 +21,10 @@ def logit(share):
 
 
 def random_boxes(count, side, generator):
-    """Boxes of all sizes whose centres lie in the image."""
-    centres = torch.rand(count, 2, generator=generator) * side
+    """Boxes of all sizes whose centers lie in the image."""
+    centers = torch.rand(count, 2, generator=generator) * side
     sides = 2 ** (torch.rand(count, 2, generator=generator) * 6 + 1)
-    return torch.cat([centres - sides / 2, centres + sides / 2], dim=1)
+    return torch.cat([centers - sides / 2, centers + sides / 2], dim=1)
 
 
 def slow_matches(boxes, anchors, stride, size, ratio):
@@ -76,7 +76,7 @@ def test_matches_are_those_of_the_loop(size):
 
 
 def test_cells_of_one_box():
-    """Centre (20, 44) is cell (2.5, 5.5): on the line of both halves."""
+    """Center (20, 44) is cell (2.5, 5.5): on the line of both halves."""
     anchors = torch.tensor([[16.0, 16.0]])
 
     def cells(x, y):
@@ -86,7 +86,7 @@ def test_cells_of_one_box():
 
     assert cells(18, 46) == {(2, 5), (1, 5), (2, 6)}
     assert cells(20, 44) == {(2, 5)}
-    # In the corner there are no neighbours.
+    # In the corner there are no neighbors.
     assert cells(2, 2) == {(0, 0)}
     assert cells(63, 63) == {(7, 7)}
     # On the far border the own cell is the last one.
@@ -113,19 +113,19 @@ def test_decoding_by_hand():
 
 
 def test_decoding_reaches_what_matching_asks_for():
-    """Centres up to half a cell away, sides up to four times the anchor."""
+    """Centers up to half a cell away, sides up to four times the anchor."""
     far = 60.0
     raw = torch.tensor([[-far, far, far, -far]])
     box = decode_boxes(raw, torch.tensor([[2, 2]]), ANCHORS[:1], 8)
-    centre, sides = (box[0, :2] + box[0, 2:]) / 2, box[0, 2:] - box[0, :2]
-    assert centre.tolist() == [12.0, 28.0]
+    center, sides = (box[0, :2] + box[0, 2:]) / 2, box[0, 2:] - box[0, :2]
+    assert center.tolist() == [12.0, 28.0]
     assert sides.tolist() == [40.0, 0.0]
 
 
 def test_complete_iou_by_hand():
     box = torch.tensor([[0.0, 0.0, 4.0, 4.0]])
     target = torch.tensor([[2.0, 0.0, 6.0, 2.0]])
-    # Overlap 2x2 = 4 of 16 + 8 - 4 = 20. Centres (2, 2) and (4, 1), around
+    # Overlap 2x2 = 4 of 16 + 8 - 4 = 20. Centers (2, 2) and (4, 1), around
     # both 6x4. arctan(4 / 2) - arctan(1).
     iou, distance = 4 / 20, 5 / 52
     shape = 4 / math.pi**2 * (math.atan(2) - math.atan(1)) ** 2

@@ -103,7 +103,7 @@ def test_biases(num_classes):
     """What is added to those of a plain convolution."""
     torch.manual_seed(0)
     head = YOLOv5Head(num_classes, (8, 8, 8))
-    # mmdet initialises after construction; what it does must leave them.
+    # mmdet initializes after construction; what it does must leave them.
     head.init_weights()
     torch.manual_seed(0)
     for conv, stride in zip(head.convs, (8, 16, 32), strict=True):
@@ -181,7 +181,7 @@ def test_batch_without_boxes_trains():
 def test_predictions_by_hand():
     head = YOLOv5Head(3, (4, 4, 4), test_cfg=TEST)
     raw = quiet(head, images=2)
-    # Anchor (59, 119) of stride 16, cell (column 2, row 1): centre (40, 24),
+    # Anchor (59, 119) of stride 16, cell (column 2, row 1): center (40, 24),
     # cut at the borders of the image, which was enlarged twofold.
     raw[1][1, 2, 1, 2] = torch.tensor([0, 0, 0, 0, 2, 1, -12, 3.0])
     metas = [
@@ -220,9 +220,9 @@ def test_levels_must_agree():
 
 @pytest.mark.slow
 def test_overfit_finds_every_box():
-    """Four pictures with coloured rectangles, until all are found."""
+    """Four pictures with colored rectangles, until all are found."""
     torch.manual_seed(0)
-    colours = torch.eye(3)
+    colors = torch.eye(3)
     boxes = [
         ([[8, 10, 60, 50], [70, 60, 120, 118]], [0, 1]),
         ([[30, 20, 56, 100]], [2]),
@@ -233,7 +233,7 @@ def test_overfit_finds_every_box():
     samples = []
     for image, (corners, labels) in zip(images, boxes, strict=True):
         for (x1, y1, x2, y2), label in zip(corners, labels, strict=True):
-            image[:, y1:y2, x1:x2] = colours[label][:, None, None]
+            image[:, y1:y2, x1:x2] = colors[label][:, None, None]
         samples.append(
             DetDataSample(
                 metainfo=dict(img_shape=(128, 128)),

@@ -64,7 +64,7 @@ def test_other_weights_are_refused(tmp_path):
 
 
 def test_equation_11(vgg_file):
-    """conv5_4 before ReLU of normalised images, mean of squares."""
+    """conv5_4 before ReLU of normalized images, mean of squares."""
     path, features = vgg_file
     loss = PerceptualLoss(weights=str(path), loss_weight=0.5)
     sr, hr = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)

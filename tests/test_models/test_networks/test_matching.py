@@ -28,7 +28,7 @@ def patch(array, y, x, step=1):
 
 
 def slow_coarse(lr, ref, block, dilations):
-    """Eq. 5: the centre patch of each block against all of Ref-down."""
+    """Eq. 5: the center patch of each block against all of Ref-down."""
     _, height, width = lr.shape
     _, h, w = ref.shape
     best = []

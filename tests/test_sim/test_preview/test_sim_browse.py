@@ -30,7 +30,7 @@ def sets(tmp_path_factory):
     return root
 
 
-def grey(value, height=40, width=60):
+def gray(value, height=40, width=60):
     return np.full((height, width, 3), value, np.uint8)
 
 
@@ -46,7 +46,7 @@ def test_nearness_is_by_the_log_of_the_depth():
 
 
 def test_marks_are_drawn_where_they_are():
-    image = grey(100, 80, 80)
+    image = gray(100, 80, 80)
     mask = np.zeros((80, 80), bool)
     mask[30:50, 30:50] = True
     marks = [Mark('RO', mask, (30, 30, 20, 20))]
@@ -115,7 +115,7 @@ def test_a_class_has_one_colour_in_all_rows():
     box = (30, 30, 40, 40)
     rows = [
         Row(
-            '', grey(0, 100, 100), None, [Mark(name, mask, box)], None, grey(0)
+            '', gray(0, 100, 100), None, [Mark(name, mask, box)], None, gray(0)
         )
         for name in ('RO', 'FS', 'RO')
     ]
@@ -133,7 +133,7 @@ def test_what_is_beside_has_equal_size_and_aspect(tmp_path):
     wide[:, 100:] = 200
     write_png(tmp_path / 'a/wide.png', wide)
     (tmp_path / 'a' / 'notes.txt').write_text('no image')
-    rows = [Row(str(i), grey(90), None, None, None, grey(80)) for i in (0, 1)]
+    rows = [Row(str(i), gray(90), None, None, None, gray(80)) for i in (0, 1)]
     first, second = place_beside(rows, tmp_path)
     assert first.beside.shape == rows[0].image.shape
     assert second.beside is None
@@ -152,8 +152,8 @@ def test_what_is_beside_has_equal_size_and_aspect(tmp_path):
 
 def test_images_of_any_size_fit_into_one_sheet():
     rows = [
-        Row('small', grey(90, 30, 40), None, None, None, grey(80, 60, 40)),
-        Row('größer', grey(90, 400, 300), None, None, ['x'], grey(8)),
+        Row('small', gray(90, 30, 40), None, None, None, gray(80, 60, 40)),
+        Row('größer', gray(90, 400, 300), None, None, ['x'], gray(8)),
     ]
     sheet = contact_sheet(rows, 100)
     assert sheet.dtype == np.uint8

@@ -89,9 +89,9 @@ def test_degradation_without_any_is_the_reduction(picture):
     )
     lr = degrade(picture, np.random.default_rng(0), clean)
     off = np.abs(lr.astype(int) - downscale(picture))
-    grey = np.abs(lr.mean(-1) - downscale(picture).mean(-1))
-    # What is left is the colour that JPEG halves.
-    assert grey.mean() < 4
+    gray = np.abs(lr.mean(-1) - downscale(picture).mean(-1))
+    # What is left is the color that JPEG halves.
+    assert gray.mean() < 4
     assert off.mean() < 20
     noisy = Degradation((0, 0), ('bicubic',), (8, 8), (0, 0), (100, 100))
     loud = degrade(picture, np.random.default_rng(0), noisy)

@@ -5,7 +5,7 @@ from mmdsr.sim.shade.texture import MipAtlas
 
 
 def grid(rows, cols):
-    """Texel centres in periods."""
+    """Texel centers in periods."""
     v, u = np.meshgrid(
         (np.arange(rows) + 0.5) / rows,
         (np.arange(cols) + 0.5) / cols,

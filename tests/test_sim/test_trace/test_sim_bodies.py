@@ -135,7 +135,7 @@ def test_the_nearer_body_is_seen():
     one, _ = view([far, near])
     other, _ = view([near, far])
     np.testing.assert_array_equal(as_map(one), as_map(other))
-    # The pixel's centre is half a pixel off the axis, both ways.
+    # The pixel's center is half a pixel off the axis, both ways.
     assert as_map(one)[20, 30] == pytest.approx(0.9638, abs=1e-4)
     assert set(one.body) == {0, 1}
 

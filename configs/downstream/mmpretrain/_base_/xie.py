@@ -5,7 +5,7 @@ head = dict(
     type='MultiLabelLinearClsHead',
     in_channels=512,
     thr=0.5,
-    # As torch initialises it.
+    # As torch initializes it.
     init_cfg=None,
 )
 model = dict(
