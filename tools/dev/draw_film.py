@@ -113,7 +113,7 @@ def main() -> None:
         failed = enhance(
             [
                 *(str(recording), str(film), '--side-by-side'),
-                *('--backend', 'auto', *options),
+                *options,
             ]
         )
         if failed:
