@@ -40,7 +40,6 @@ from mmdsr.recording.staging import (
 )
 from mmdsr.recording.writer import picture_name
 
-
 #: Seconds that a film of a single picture takes at most.
 _MOMENT = 0.4
 
