@@ -33,6 +33,19 @@ class Timing:
         return self.frames / self.seconds
 
 
+def gains(timings: list[Timing]) -> list[float]:
+    """Return how many times as fast overlapped runs are.
+
+    Args:
+        timings: Of :func:`time_recording`.
+
+    Returns:
+        A number for each pair of runs, the least first.
+    """
+    pairs = zip(timings[::2], timings[1::2], strict=True)
+    return sorted(after.rate / before.rate for before, after in pairs)
+
+
 def time_recording(
     resolver: SuperResolver,
     source: Path,

@@ -167,7 +167,7 @@ def _timeless(content: bytes) -> bytes:
     """Leave out of a note of a film when it was made, and how fast."""
     note = json.loads(content)
     if isinstance(note, dict) and note.get('format') in _NOTES:
-        for key in ('created', 'seconds'):
+        for key in ('created', 'seconds', 'checksum'):
             note.pop(key, None)
         # The time is in the tags of the file.
         note.get('output', {}).pop('file_sha256', None)

@@ -40,6 +40,9 @@ from mmdsr.recording.staging import (
 )
 from mmdsr.recording.writer import picture_name
 
+#: Seconds that a film of a single picture takes at most.
+_MOMENT = 0.4
+
 
 @dataclass
 class Hooks:
@@ -309,7 +312,8 @@ def _last_shown(film: Film, frames: list[dict]) -> int:
     gaps = sorted(b['ticks'] - a['ticks'] for a, b in pairwise(frames))
     if gaps:
         return max(1, gaps[len(gaps) // 2])
-    return max(1, film.facts.ticks(film.options.every / film.facts.rate))
+    usual = film.options.every / film.facts.rate
+    return max(1, film.facts.ticks(min(usual, _MOMENT)))
 
 
 def _said(facts: Facts, found: dict) -> list[str]:

@@ -404,8 +404,9 @@ def _check_ends(
         stats['lost_start'] = round(line.first - start, 3)
     if length is None or decoder.damaged:
         return
-    # A film may end with a picture that stays.
-    end = line.last + max(line.step, decoder.shown) - start
+    # A film may end with a picture that stays, as others did.
+    stays = max(line.step, line.longest, decoder.shown)
+    end = line.last + stays - start
     if length - end > max(_MISSING_SECONDS, _MISSING_SHARE * length):
         problems.append(
             (

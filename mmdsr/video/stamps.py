@@ -42,6 +42,7 @@ class Timeline:
         time: Seconds from the first frame to the last one.
         first: The first stamp, in seconds.
         last: The last one.
+        longest: Most seconds from one frame to the next.
         restarts: Values of ``time`` at which the stamps start over.
     """
 
@@ -50,6 +51,7 @@ class Timeline:
         self.time = 0.0
         self.first: float | None = None
         self.last: float | None = None
+        self.longest = 0.0
         self.restarts: list[float] = []
         self._offset = 0.0
         self._old_offset: float | None = None
@@ -86,6 +88,7 @@ class Timeline:
             time = self.time + self.step
             self._old_offset, self._offset = self._offset, time - stamp
             self.restarts.append(round(time, 3))
+        self.longest = max(self.longest, time - self.time)
         self.time = max(self.time, time)
         return self.time
 

@@ -87,6 +87,18 @@ def test_a_long_gap_does_not_make_the_last_picture_long(tmp_path):
     assert verify(target, source).problems == []
 
 
+@pytest.mark.parametrize('every', [1, 9])
+def test_a_frame_each_few_seconds(tmp_path, every):
+    stamps = [0, 60, 122, 183, 184, 259, 322, 412, 476]
+    source = record(tmp_path / 'in.mp4', frames(9), stamps=stamps)
+    target = tmp_path / 'out.mkv'
+    report = enhance(source, target, every=every)
+    assert report.problems == []
+    times = show(target).times
+    assert [round(25 * time) for time in times] == stamps[::every]
+    assert verify(target, source).problems == []
+
+
 def test_pictures_that_start_after_the_sound(tmp_path):
     source = record(tmp_path / 'in.mp4', frames(), sound=True, delay=0.4)
     target = tmp_path / 'out.mp4'

@@ -187,6 +187,22 @@ def test_a_cut_between_two_frames_is_noticed(tmp_path):
     )
 
 
+def test_a_last_picture_that_stays_is_no_cut(tmp_path):
+    path, _ = make(tmp_path, 'mp4', pan(12))
+    target = tmp_path / 'stays.mp4'
+    with av.open(str(path)) as old, av.open(str(target), 'w') as new:
+        film = new.add_stream_from_template(old.streams.video[0])
+        packets = [p for p in old.demux(video=0) if p.size]
+        last = max(packets, key=lambda packet: packet.pts)
+        last.duration = round(4 / last.time_base)
+        for packet in packets:
+            packet.stream = film
+            new.mux(packet)
+    problems = []
+    assert len(list(read_video(target, problems=problems))) == 12
+    assert problems == []
+
+
 @pytest.mark.parametrize('kind', ['mpg1', 'mpg2', 'mp4', 'mov', 'avi'])
 def test_damage_in_the_middle(tmp_path, kind):
     frames = pan(60)

@@ -7,10 +7,11 @@ steps beside each other, in turn.
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 import torch
 
-from mmdsr.analysis.benchmark_recording import time_recording
+from mmdsr.analysis.benchmark_recording import gains, time_recording
 from mmdsr.inference import SuperResolver
 from mmdsr.recording.options import RecordingOptions
 
@@ -37,20 +38,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     options = RecordingOptions.read(args, end=args.seconds)
-    for one in time_recording(
+    timings = time_recording(
         SuperResolver(weights=args.weights),
         args.source,
         options,
         args.suffix,
         args.device,
         args.repeats,
-    ):
+    )
+    for one in timings:
         print(
             f'{"overlapped" if one.overlap else "one by one":>10}: '
             f'{one.frames} frames in {one.seconds:.1f} s, '
             f'{one.rate:.2f} frames/s, peak {one.peak:.0f} MiB',
             flush=True,
         )
+    found = gains(timings)
+    print(
+        f'overlapped is {median(found):.2f} times as fast ({found[0]:.2f} to '
+        f'{found[-1]:.2f}, {len(found)} pairs)'
+    )
     return 0
 
 
