@@ -1,27 +1,10 @@
 """MASA-SR at the size of teacher_quick.py."""
 
-_base_ = '../dsrnet/teacher_quick.py'
+_base_ = '../dsrnet/teacher_gan_quick.py'
 
 experiment_name = 'masa_sr_quick'
 
 model = dict(
-    type='mmdsr.DSRGAN',
-    discriminator=dict(
-        type='mmdsr.VGGStyleDiscriminator', in_channels=3, base_channels=16
-    ),
-    # Random VGG19, so that nothing is downloaded: for the figures of the
-    # paper set weights='torchvision' (or a file) and untrained=False.
-    perceptual_loss=dict(
-        type='mmdsr.PerceptualLoss',
-        weights=None,
-        untrained=True,
-        layer_weights={'34': 1.0},
-        criterion='l1',
-        loss_weight=1.0,
-    ),
-    gan_loss=dict(type='mmdsr.RelativisticGANLoss', loss_weight=2.5e-3),
-    depth_loss=None,
-    train_cfg=dict(pixel_init=500),
     generator=dict(
         _delete_=True,
         type='mmdsr.MASASRNet',
@@ -32,17 +15,8 @@ model = dict(
         dilations=(1, 2, 3),
         crop_ratio=1.5,
     ),
-)
-
-optim_wrapper = dict(
-    _delete_=True,
-    constructor='MultiOptimWrapperConstructor',
-    generator=dict(
-        type='OptimWrapper',
-        optimizer=dict(type='Adam', lr=1.5e-3, betas=(0.9, 0.999)),
-    ),
-    discriminator=dict(
-        type='OptimWrapper',
-        optimizer=dict(type='Adam', lr=1e-4, betas=(0.0, 0.9)),
-    ),
+    # MASA-SR's losses, as in masa_sr.py.
+    perceptual_loss=dict(criterion='l1', loss_weight=1.0),
+    gan_loss=dict(loss_weight=2.5e-3),
+    depth_loss=None,
 )

@@ -1,6 +1,6 @@
 """RCAN+ (Table 2): RCAN, tested on eight flips and turns."""
 
-_base_ = './masa_rec.py'
+_base_ = './rcan.py'
 
 experiment_name = 'rcan_plus'
 
@@ -8,12 +8,6 @@ model = dict(
     generator=dict(
         _delete_=True,
         type='mmdsr.SelfEnsemble',
-        network=dict(
-            type='mmdsr.RCAN',
-            channels=64,
-            num_groups=10,
-            num_blocks=20,
-            reduction=16,
-        ),
+        network=_base_.model.generator,
     ),
 )

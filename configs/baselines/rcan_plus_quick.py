@@ -1,6 +1,6 @@
 """RCAN+, narrow: trains in minutes on a CPU."""
 
-_base_ = '../dsrnet/teacher_quick.py'
+_base_ = './rcan_quick.py'
 
 experiment_name = 'rcan_plus_quick'
 
@@ -8,13 +8,6 @@ model = dict(
     generator=dict(
         _delete_=True,
         type='mmdsr.SelfEnsemble',
-        network=dict(
-            type='mmdsr.RCAN',
-            channels=32,
-            num_groups=3,
-            num_blocks=3,
-            reduction=8,
-        ),
+        network=_base_.model.generator,
     ),
-    depth_loss=None,
 )

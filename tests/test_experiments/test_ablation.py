@@ -128,7 +128,7 @@ def test_a_warm_up_longer_than_the_run_gets_its_share():
     ('text', 'message'),
     [
         ('rows: [', 'not a YAML'),
-        ('title: x', "no study: 'rows'"),
+        ('title: x', "not a study: 'rows'"),
         ('rows: []', 'no rows'),
         ('rows: [{label: a}]', "'config'"),
         ('rows: [{label: a, config: none.py}]', r'none\.py does not exist'),

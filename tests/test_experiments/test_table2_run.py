@@ -217,7 +217,7 @@ def test_wrong_arguments_end_in_one_line(study, tmp_path, refsr_root):
     cases = [
         (['table99'], "no study 'table99'"),
         ([tmp_path / 'none.yml'], 'none.yml does not exist'),
-        ([broken], 'is no study'),
+        ([broken], 'is not a study'),
         ([alone], "teacher of 'D' is not a row"),
         ([odd], "network of 'x' cannot be built"),
         ([study, '--minutes', 0], '--minutes must be positive'),

@@ -155,7 +155,7 @@ def test_wrong_arguments(study, tmp_path, refsr_root):
         (['table99'], "no study 'table99'"),
         ([tmp_path / 'none.yml'], 'none.yml does not exist'),
         ([tmp_path / 'none.py'], 'none.py does not exist'),
-        ([broken], 'is no study'),
+        ([broken], 'is not a study'),
         ([odd], "network of 'x' cannot be built"),
         ([study, '--iters', 0], 'iters must be at least 1'),
         ([study, '--test-roots', tmp_path / 'no'], 'data set'),
