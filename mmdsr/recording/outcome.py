@@ -20,7 +20,7 @@ REPORT = '.report.json'
 
 @dataclass
 class RecordingReport:
-    """What became of a recording.
+    """Outcome for a recording.
 
     Attributes:
         target: The file or folder that was made.
@@ -133,8 +133,8 @@ def check_target(target: Path, staging: Staging, overwrite: bool) -> None:
     report = _read_json(report_path(target)) or {}
     if report.get('format') != FORMAT:
         raise FileExistsError(
-            f'{target} is there and was not made by this command: name '
-            'another OUT, or move it away.'
+            f'{target} exists and was not made by this command: name another '
+            'OUT, or move it away.'
         )
     if not overwrite:
         changes = differences(report['settings'], staging.settings)

@@ -105,7 +105,7 @@ def edit(out, old='"enhanced"', new='null'):
 
 
 def edit_well(out):
-    """Edit the side-car and mend its checksum."""
+    """Edit the side-car and fix its checksum."""
     edit(out)
     path = out / 'f1.png.json'
     record = from_json(path.read_text(), 'x', edited=True)
@@ -155,7 +155,7 @@ def rename(out):
         (lambda out: (out / 'f1.png.json').unlink(), ['json is missing']),
         (
             lambda out: (out / 'f1.png.json').write_bytes(b'[' * 9999),
-            ['f1.png.json is no record'],
+            ['f1.png.json is not a record'],
         ),
         (
             lambda out: (out / 'f1.confidence.png').unlink(),

@@ -70,10 +70,10 @@ def test_other_settings_are_refused_or_dropped(tmp_path):
     job = FolderJob(tmp_path / 'out', dict(scale=2))
     job.open()
     job.run(ITEMS, content)
-    other = FolderJob(job.root, dict(scale=3), remedy='mend it')
+    other = FolderJob(job.root, dict(scale=3), remedy='fix it')
     assert not other.is_own()
     with pytest.raises(
-        OtherSettingsError, match=r'\(scale was 2, is 3\): mend it\.'
+        OtherSettingsError, match=r'\(scale was 2, is 3\): fix it\.'
     ) as caught:
         other.open()
     # Both a library's caller and a command know what it is.
@@ -114,7 +114,7 @@ def test_what_is_not_ours_is_left_alone(tmp_path):
     for note in ('[]', '{"scale'):
         (folder / 'settings.json').write_text(note)
         assert not FolderJob(folder, {}).is_own()
-        with pytest.raises(FileExistsError, match='holds something else'):
+        with pytest.raises(FileExistsError, match='contains other files'):
             FolderJob(folder, {}).open(overwrite=True)
     assert files(folder) == ['thesis.txt']
 

@@ -217,7 +217,7 @@ def test_damage_in_the_middle(tmp_path, kind):
     assert problems
     assert abs(problems[0][0] - 30 / rate) < 10 / rate
     assert 45 <= len(read) < 60
-    assert max(read) == 59  # it goes on behind
+    assert max(read) == 59  # it continues behind
     # No damaged picture passes for a sound one.
     assert min(psnr(whole[i], image) for i, image in read.items()) > 40
 
@@ -283,7 +283,7 @@ def test_sound_only(tmp_path):
             frame.sample_rate, frame.pts = 8000, 1024 * i
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    with pytest.raises(VideoError, match='no picture'):
+    with pytest.raises(VideoError, match='no video track'):
         probe(path)
 
 
