@@ -123,7 +123,7 @@ $(STAMPS)/doctor: $(STAMPS)/mmdsr $(wildcard mmdsr/doctor/*.py)
 	$(RUN) -m mmdsr.doctor
 	@touch $@
 
-doctor: $(STAMPS)/mmdsr ## check the environment, say how to mend it
+doctor: $(STAMPS)/mmdsr ## check the environment, and report how to fix it
 	$(RUN) -m mmdsr.doctor
 
 # ------------------------------------------------------------------ main job
@@ -150,10 +150,11 @@ lanes: ## the core on the oldest and the newest releases, no host needed
 	TORCH_INDEX='$(TORCH_INDEX)' .ci/lanes oldest
 	TORCH_INDEX='$(TORCH_INDEX)' .ci/lanes newest
 
-lint: setup ## ruff and codespell, as the commit hook runs them, and mypy
+lint: setup ## ruff, codespell and phrases, as in the commit hook, and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(RUN) tools/dev/phrases.py
 	$(BIN)/mypy
 
 $(STAMPS)/docs: $(STAMPS)/mmdsr requirements/docs.txt

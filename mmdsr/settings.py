@@ -72,7 +72,7 @@ def setting(
             ``--no-NAME``.
         help: What it says; ``%(default)s`` stands for the default.
         least: The smallest value, of each of several.
-        most: The largest value, likewise.
+        most: The largest value, in the same way.
         choices: All values that there are.
         metavar: What the help calls the value.
         parse: Makes the value of what stands on the command line; raises

@@ -143,7 +143,7 @@ def run_recording(
 
     Raises:
         ValueError: If it cannot be done; in one line.
-        OSError: Likewise.
+        OSError: As above.
     """
     refuse_misfits(args, recording=True)
     options = recording_options(args)

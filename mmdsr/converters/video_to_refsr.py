@@ -90,7 +90,7 @@ def video_to_refsr(
 
     Frames are examined one by one: burned-in text is cut away, dark, blurred
     and repeated frames are dropped, and each of the rest gets the best
-    neighbor as reference, or none. What became of each frame is in
+    neighbor as reference, or none. The outcome for each frame is in
     ``OUT/report.html`` and ``OUT/report.json``.
 
     A video belongs to one split. ``holdout`` names videos, or is a fraction

@@ -175,7 +175,7 @@ def pack(
     try:
         _copy(files, staging.job, progress)
     except ValueError:
-        # With the image mended it is another source, see above.
+        # With the image fixed, it is another source, see above.
         staging.discard()
         raise
     scale = manifest['scale'] if manifest else _scale(samples)

@@ -263,7 +263,7 @@ class Engine:
 
         Args:
             lr: As of :meth:`__call__`.
-            ref: Likewise.
+            ref: As above.
 
         Returns:
             The images and the confidence.

@@ -123,7 +123,7 @@ KINDS = (
 
 @dataclass
 class Finding:
-    """What became of a recording.
+    """Outcome for a recording.
 
     Attributes:
         kind: Its kind.

@@ -25,7 +25,7 @@ from mmdsr.io.stamps import Stamp, is_same, stamp
 
 @dataclass
 class ExportReport(JobReport):
-    """What became of the images; the totals are those of this process.
+    """Outcome for the images; the totals are those of this process.
 
     Attributes:
         partial: Image to which of its pictures were left out.

@@ -78,7 +78,7 @@ class ImagePair:
 
     Args:
         image: BGR (3, H, W) in 0..255.
-        reference: Likewise; several of one size (K, 3, Hr, Wr) for a network
+        reference: As above; several of one size (K, 3, Hr, Wr) for a network
             that takes them; or what replaces it: ``'upscaled'``, ``'self'``,
             or ``'none'`` for a network that does without one: it gets LR
             itself instead.

@@ -27,9 +27,9 @@ def check_choice(
 
     Args:
         config: As of :class:`mmdsr.inference.SuperResolver`.
-        checkpoint: Likewise.
-        weights: Likewise.
-        interpolation: Likewise.
+        checkpoint: As above.
+        weights: As above.
+        interpolation: As above.
 
     Raises:
         ValueError: If none or several are given, or ``checkpoint`` alone.
@@ -101,7 +101,7 @@ def weights_path(
 
     Args:
         checkpoint: As of :func:`build_network`.
-        weights: Likewise.
+        weights: As above.
 
     Raises:
         FileNotFoundError: If there is no such file.

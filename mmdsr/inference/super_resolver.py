@@ -296,8 +296,8 @@ class SuperResolver:
 
         Args:
             image: As of :meth:`enhance`.
-            reference: Likewise.
-            device: Likewise.
+            reference: As above.
+            device: As above.
 
         Returns:
             The same image, and the network's confidence in the reference.
@@ -389,7 +389,7 @@ class SuperResolver:
 
         Args:
             images: As of :meth:`__call__`.
-            samples: Likewise.
+            samples: As above.
 
         Returns:
             uint8 BGR images.
@@ -411,7 +411,7 @@ class SuperResolver:
 
         Args:
             images: As of :meth:`__call__`.
-            samples: Likewise.
+            samples: As above.
             references: A reference for each image, BGR (3, Hr, Wr) of any
                 size in 0..255, or several (K, 3, Hr, Wr) at full size, if
                 the network :attr:`takes_several`; ``None`` for an image

@@ -30,7 +30,7 @@ _SHORT.maxstring = _SHORT.maxother = 120
 
 @dataclass
 class JobReport:
-    """What became of the files to be made.
+    """Outcome for the files to be made.
 
     Attributes:
         total: How many there are.

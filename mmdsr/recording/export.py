@@ -99,7 +99,7 @@ def enhance_recording(
             side-car and tags.
 
     Returns:
-        What became of it.
+        The outcome.
 
     Raises:
         VideoError: If the source is no video that can be decoded.
@@ -327,7 +327,7 @@ def _said(facts: Facts, found: dict) -> list[str]:
         )
     if stats.get('restarts'):
         notes.append(
-            'Its time stamps start anew, as of joined recordings; the times '
+            'Its time stamps restart, as in joined recordings; the times '
             'of the film follow each other.'
         )
     if facts.tracks > 1:

@@ -53,7 +53,7 @@ class Facts:
 
     Attributes:
         width: Pixels of an upright picture, as they are stored.
-        height: Likewise.
+        height: As above.
         frames: Pictures in the file, as far as it can be told without
             decoding.
         duration: Seconds.

@@ -30,7 +30,7 @@ Observer = Callable[[Moment, Painted], dict]
 
 @dataclass
 class Watch:
-    """What became of the frames of the source.
+    """Outcome for the frames of the source.
 
     Attributes:
         first: First frame between start and end; None without any.
@@ -56,7 +56,7 @@ class Film:
         options: What is wanted.
         device: Where to compute.
         overlap: Whether decoding, matching, enhancing and encoding run
-            beside each other, or one after the other.
+            beside each other, or one by one.
         observer: Is told of each frame.
     """
 

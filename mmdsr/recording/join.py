@@ -244,7 +244,7 @@ def _sound(
         number = packet.stream_index
         stamp = packet.pts if packet.dts is None else packet.dts
         if stamp < last.get(number, stamp):
-            notes.append(_END_OF_SOUND.format(time, 'its stamps start anew'))
+            notes.append(_END_OF_SOUND.format(time, 'its stamps restart'))
             return
         last[number] = stamp
         base = packet.time_base

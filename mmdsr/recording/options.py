@@ -82,7 +82,7 @@ class RecordingOptions(Settings):
         parse=parse_time,
     )
     end: float | None = setting(
-        None, 'where to end, likewise', metavar='TIME', parse=parse_time
+        None, 'where to end: s or hh:mm:ss', metavar='TIME', parse=parse_time
     )
     every: int = setting(1, 'use every N-th frame only', least=1, metavar='N')
     crf: int = setting(

@@ -20,7 +20,7 @@ REPORT = '.report.json'
 
 @dataclass
 class RecordingReport:
-    """What became of a recording.
+    """Outcome for a recording.
 
     Attributes:
         target: The file or folder that was made.

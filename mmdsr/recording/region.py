@@ -108,7 +108,7 @@ def follow(
     Args:
         points: Seconds, x, y and confidence, in the order of time.
         width: Of the picture.
-        height: Likewise.
+        height: As above.
 
     Returns:
         The track, and what is to be said about it, '' if nothing.

@@ -68,7 +68,7 @@ def ahead(items: Flow[T], size: int = 2) -> Flow[T]:
 
 
 def steps(items: Flow[T], overlap: bool, size: int = 2) -> Flow[T]:
-    """Return items computed :func:`ahead`, or one after the other.
+    """Return items computed :func:`ahead`, or one by one.
 
     Args:
         items: What to iterate over.

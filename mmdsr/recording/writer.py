@@ -23,7 +23,7 @@ _RGB = 0
 
 
 class Writer(Protocol):
-    """Takes the frames of a segment, one after the other."""
+    """Takes the frames of a segment, one by one."""
 
     def __enter__(self) -> 'Writer':
         """Begin."""

@@ -132,11 +132,11 @@ def decode_video(
         path: The file.
         deinterlace: As in :func:`mmdsr.video.reader.read_video`, like all that
             follow.
-        sar: Likewise.
-        sampler: Likewise.
-        problems: Likewise.
-        key_frames: Likewise.
-        stats: Likewise.
+        sar: As above.
+        sampler: As above.
+        problems: As above.
+        key_frames: As above.
+        stats: As above.
 
     Yields:
         Index, time in seconds and picture ``(H, W, 3)`` uint8 RGB; the picture

@@ -125,7 +125,7 @@ def test_ssd300_is_that_of_mmdet(tmp_path):
     """Network, augmentation and schedule, with our data and classes."""
     (tmp_path / 'host.py').write_text("_base_ = 'mmdet::ssd/ssd300_coco.py'\n")
     host, own = Config.fromfile(tmp_path / 'host.py'), load(FOLDER, 'ssd300')
-    # Save for the head's ability to predict.
+    # Except for the head's ability to predict.
     host.model.bbox_head.update(type='mmdsr.SSDHead', num_classes=3)
     assert bare(own.model) == bare(host.model)
     assert bare(own.optim_wrapper) == bare(host.optim_wrapper)

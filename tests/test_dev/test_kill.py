@@ -1,4 +1,4 @@
-"""The test by killing: that it passes what goes on, and sees what does not."""
+"""The test by killing: what it passes and what it detects."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Trainings that must not start, and one that must not go on."""
+"""Trainings that must not start, and one that must not continue."""
 
 import shutil
 import subprocess

@@ -105,7 +105,7 @@ def edit(out, old='"enhanced"', new='null'):
 
 
 def edit_well(out):
-    """Edit the side-car and mend its checksum."""
+    """Edit the side-car and fix its checksum."""
     edit(out)
     path = out / 'f1.png.json'
     record = from_json(path.read_text(), 'x', edited=True)

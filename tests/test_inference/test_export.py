@@ -306,7 +306,7 @@ def test_pictures_that_are_left_out_are_named(frames, tmp_path):
     pictures[0].save(frames / 'w.jfif', format='JPEG')
     for name in ('x.heic', 'y.PSD', 'readme.txt', '.z.heic'):
         (frames / name).write_bytes(b'')
-    # What is kept is named likewise.
+    # What is kept is named, too.
     for written in (8, 0):
         report = export_folder(plain(), frames, tmp_path / 'out')
         assert (report.total, report.written) == (8, written)

@@ -124,7 +124,7 @@ def test_a_frame_of_the_same_recording_is_enlarged():
         (160, 128), Image.Resampling.BICUBIC
     )
     np.testing.assert_allclose(large.permute(1, 2, 0), expected, atol=1)
-    # A part of such a frame likewise.
+    # The same for a part of such a frame.
     assert at_full_size(frame[:, :16], image, 4).shape == (3, 64, 160)
     # What has more pixels on one side shows more, and stays.
     wider = torch.zeros(3, 18, 41)

@@ -70,10 +70,10 @@ def test_other_settings_are_refused_or_dropped(tmp_path):
     job = FolderJob(tmp_path / 'out', dict(scale=2))
     job.open()
     job.run(ITEMS, content)
-    other = FolderJob(job.root, dict(scale=3), remedy='mend it')
+    other = FolderJob(job.root, dict(scale=3), remedy='fix it')
     assert not other.is_own()
     with pytest.raises(
-        OtherSettingsError, match=r'\(scale was 2, is 3\): mend it\.'
+        OtherSettingsError, match=r'\(scale was 2, is 3\): fix it\.'
     ) as caught:
         other.open()
     # Both a library's caller and a command know what it is.

@@ -107,7 +107,7 @@ def test_a_running_job_is_canceled_and_the_next_one_runs(queue):
 @pytest.mark.parametrize(
     ('error', 'text'),
     [
-        (ValueError('A thing is wrong: mend it.\nmore'), 'A thing is wrong'),
+        (ValueError('A thing is wrong: fix it.\nmore'), 'A thing is wrong'),
         (MemoryError('too little'), 'too little'),
         (KeyError('secret'), 'An internal error occurred'),
     ],

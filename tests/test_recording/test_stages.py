@@ -71,7 +71,7 @@ def test_steps_overlap():
 
     begun = time.monotonic()
     assert len(list(slow(ahead(slow(counting(12)))))) == 12
-    # One after the other takes 1.2 s.
+    # One by one takes 1.2 s.
     assert time.monotonic() - begun < 1.0
 
 

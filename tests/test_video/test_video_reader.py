@@ -217,7 +217,7 @@ def test_damage_in_the_middle(tmp_path, kind):
     assert problems
     assert abs(problems[0][0] - 30 / rate) < 10 / rate
     assert 45 <= len(read) < 60
-    assert max(read) == 59  # it goes on behind
+    assert max(read) == 59  # it continues behind
     # No damaged picture passes for a sound one.
     assert min(psnr(whole[i], image) for i, image in read.items()) > 40
 

@@ -8,7 +8,7 @@ dsrnet_s = dict(
     encoder_blocks=(2, 2, 2),
     # Not in Table 1, but follows from parameters and FLOPs of Table 2.
     decoder_blocks=(1, 1, 1, 6, 4, 2),
-    # As in dsrnet_t.py, likewise the rest.
+    # As in dsrnet_t.py, like all other values.
     depth_net=dict(type='mmdsr.DepthUNet', base_channels=16),
     block_size=16,
     dilations=(1,),

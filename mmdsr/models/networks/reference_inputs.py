@@ -69,7 +69,7 @@ def side_by_side(
         ref: References (N, 3, Hr, Wr) or (N, K, 3, Hr, Wr).
         ref_down: References reduced by 4, in the same layout.
         flow: Flow, (N * K, 2, H, W) or (N, K, 2, H, W).
-        confidence: Its confidence, likewise with one channel.
+        confidence: Its confidence, also with one channel.
 
     Returns:
         LR, reference, reduced reference, flow and confidence with N * K in

@@ -126,10 +126,10 @@ class SelfEnsemble(nn.Module):
 
         Args:
             lr: As of :meth:`forward`.
-            ref: Likewise.
-            ref_down: Likewise.
-            depth: Likewise.
-            depth_ref: Likewise.
+            ref: As above.
+            ref_down: As above.
+            depth: As above.
+            depth_ref: As above.
             feature_level: As of the network.
 
         Returns:

@@ -73,7 +73,7 @@ def test_joint_training_starts_from_it(tmp_path):
     unet = model.generator.depth_net
     for key, value in trained.generator.state_dict().items():
         assert torch.equal(value, unet.state_dict()[key])
-    # It goes on learning.
+    # It continues to learn.
     optim = OptimWrapper(torch.optim.Adam(model.parameters(), lr=1e-3))
     model.train_step(make_batch(), optim)
     before, after = (net.head.weight for net in (trained.generator, unet))

@@ -46,7 +46,7 @@ def test_checkpoint_has_the_same_keys_and_loads_either_way(process_group):
         f'a.{key}' for key in keys
     }
 
-    # A run without DDP goes on with the checkpoint of one with it ...
+    # A run without DDP continues with the checkpoint of one with it ...
     load_state_dict(plain, state, strict=True)
     # ... and the other way round.
     other = _model()
