@@ -72,9 +72,9 @@ def test_survey_keeps_the_sharp_half(tmp_path):
 def test_survey_says_why_not(tmp_path):
     small = photo_makers.save(tmp_path / 'a.png', photo_makers.picture(0))
     photo = survey(Photo(small, 'a'), (256, 64), 1600, Gate())
-    assert photo.problem == '240x200 is less than 256x64'
+    assert photo.problem == '240x200 is smaller than 256x64'
     photo = survey(Photo(small, 'a'), (128, 64), 200, Gate())
-    assert photo.problem == '120x100 when halved is less than 128x64'
+    assert photo.problem == '120x100 when halved is smaller than 128x64'
     soft = cv2.GaussianBlur(photo_makers.picture(0), (0, 0), 2)
     soft = photo_makers.save(tmp_path / 'b.png', soft)
     photo = survey(Photo(soft, 'b'), (64, 64), 1600, Gate())
@@ -130,7 +130,7 @@ def test_attribution_decides(tmp_path):
     names, problems = used()
     assert names == ['photo-0', 'photo-2']
     assert 'CC-BY-NC-4.0' in problems[1]
-    assert 'none of CC0' in problems[1]
+    assert 'not one of CC0' in problems[1]
     assert problems[3] == 'no row in ATTRIBUTION.csv'
     names, problems = used(exclude=['CC-BY-SA'])
     assert names == ['photo-0']
@@ -179,7 +179,7 @@ def test_scenes_stay_together():
     assert len(split_photos(photos, 0.99, 0)['train']) == 3
     assert not split_photos(photos, 0.0, 0)['test']
     assert not split_photos(photos, 1.0, 0)['train']
-    with pytest.raises(ValueError, match='one scene only'):
+    with pytest.raises(ValueError, match='only one scene'):
         split_photos(photos[:3], 0.2, 0)
 
 

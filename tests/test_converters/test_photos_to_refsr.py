@@ -176,9 +176,9 @@ def test_a_photograph_alone_makes_no_two_splits(tmp_path):
     root = photo_makers.folder(
         tmp_path / 'in', ('MIT', 'MIT'), scenes=['well', 'well']
     )
-    with pytest.raises(ValueError, match='one scene only'):
+    with pytest.raises(ValueError, match='only one scene'):
         photos_to_refsr(root, tmp_path / 'out', SMALL, (2, 1))
-    with pytest.raises(ValueError, match='is less than 960x64'):
+    with pytest.raises(ValueError, match='is smaller than 960x64'):
         photos_to_refsr(root, tmp_path / 'out', Recipe((960, 64)), (2, 0))
     assert [p.name for p in tmp_path.iterdir()] == ['in']
 

@@ -283,8 +283,8 @@ def test_failures_are_named_and_the_rest_is_done(tmp_path):
     problems = {file: (time, text) for file, time, text in summary.problems}
     assert set(problems) == {'run 0.avi', 'text.mp4', 'long.mp4', 'tiny.avi'}
     assert 'empty' in problems['run 0.avi'][1]
-    assert 'no video' in problems['text.mp4'][1]
-    assert 'enlarged' in problems['tiny.avi'][1]
+    assert 'not a video' in problems['text.mp4'][1]
+    assert 'requested size' in problems['tiny.avi'][1]
     assert 1 < problems['long.mp4'][0] < 3.5
     kept = {v['name']: len(v['samples']) for v in summary.videos}
     assert kept['run-1'] == kept['run-2'] == 5

@@ -200,7 +200,7 @@ def test_tool_refuses(refsr_root, tmp_path):
     missing = call(tmp_path / 'none', tmp_path / 'out')
     for done, message in (
         (inside, 'must be beside'),
-        (missing, 'is no data set'),
+        (missing, 'is not a data set'),
     ):
         assert done.returncode == 2
         assert message in done.stderr

@@ -155,7 +155,7 @@ def test_errors(root, tmp_path):
     ):
         build(SIMPLE, tmp_path / 'nowhere')
     with pytest.raises(
-        FileNotFoundError, match=r'no images \*.jpg; set img_s'
+        FileNotFoundError, match=r'no images \*.jpg: set img_s'
     ):
         build(SIMPLE, root, img_suffix='.jpg')
     (root / 'images' / 'train' / 'loop').symlink_to(root / 'images' / 'train')

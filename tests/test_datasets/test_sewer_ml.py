@@ -136,7 +136,7 @@ def test_missing_images(root, monkeypatch):
     assert len(build(root, label_set='defect', missing='skip')) == 3
     for path in (root / 'train').iterdir():
         path.unlink()
-    with pytest.raises(ValueError, match='leaves no image'):
+    with pytest.raises(ValueError, match='lists no usable image'):
         build(root, missing='skip')
 
 

@@ -189,9 +189,9 @@ def test_what_does_not_fit_is_refused(backend):
     network = small_x()
     with pytest.raises(ValueError, match='backend must be one of'):
         make_engine(network, 'tensorrt', 'fp32', 1)
-    with pytest.raises(ValueError, match="'int8' does not exist"):
+    with pytest.raises(ValueError, match="'int8' is not available"):
         make_engine(network, 'torch', 'int8', 1)
-    with pytest.raises(ValueError, match="'bf16' does not exist"):
+    with pytest.raises(ValueError, match="'bf16' is not available"):
         make_engine(network, backend, 'bf16', 1)
     with pytest.raises(ValueError, match='runs on the CPU'):
         Engine(network, backend).to(torch.device('cuda'))

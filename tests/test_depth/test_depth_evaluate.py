@@ -91,5 +91,5 @@ def test_only_the_pipe_prior_takes_a_camera(tmp_path):
     with pytest.raises(ValueError, match='Only'):
         evaluate([], 'file', {'folder': tmp_path}, use_camera=True)
     image, depth = pipe_picture((160, 120))
-    with pytest.raises(ValueError, match='not known'):
+    with pytest.raises(ValueError, match='is unknown'):
         evaluate([Case((), image, depth)], 'pipe', use_camera=True)

@@ -128,7 +128,7 @@ def test_an_interruption_while_moving_is_mended(root, monkeypatch, moves):
 def test_replaces_depth_only_if_asked(root):
     dataset_depth(root, Mean())
     before = state(root)
-    with pytest.raises(FileExistsError, match='depth already'):
+    with pytest.raises(FileExistsError, match='already has depth'):
         dataset_depth(root, build_provider('pipe'))
     assert state(root) == before
     dataset_depth(root, build_provider('pipe'), overwrite=True)
@@ -178,7 +178,7 @@ def test_files_lie_like_the_images(root, tmp_path):
 
 
 def test_refuses_what_is_no_data_set(tmp_path, root):
-    with pytest.raises(FileNotFoundError, match='no data set'):
+    with pytest.raises(FileNotFoundError, match='not a data set'):
         dataset_depth(tmp_path / 'nothing', Mean())
     with pytest.raises(ValueError, match='scale 4, not 2'):
         dataset_depth(root, Mean(), scale=2)

@@ -153,7 +153,7 @@ def test_other_networks_and_none(tmp_path):
     (frame,) = record.frames
     assert (frame.confidence, frame.seen) == (None, 0)
     assert frame.reference.name is None
-    assert 'asked' in frame.reference.why
+    assert 'requested' in frame.reference.why
 
     write_png(tmp_path / 'refs' / 'f0.png', scene(192, 256, 3))
     files = SuperResolver(weights=STUDENT, reference='file')

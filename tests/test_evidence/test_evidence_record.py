@@ -78,14 +78,14 @@ def changed(**fields):
 @pytest.mark.parametrize(
     ('text', 'reason'),
     [
-        (b'', 'no record'),
-        (b'\xff\xfe\x00', 'no record'),
-        ('[]', 'no record'),
-        ('{"format": "mmdsr-refsr"}', 'no record'),
+        (b'', 'not a record'),
+        (b'\xff\xfe\x00', 'not a record'),
+        ('[]', 'not a record'),
+        ('{"format": "mmdsr-refsr"}', 'not a record'),
         ('{"format": "mmdsr-evidence", "version": 2}', 'version 2'),
-        ('{"format": "mmdsr-evidence", "version": 1}', 'no record'),
-        ('[' * 200_000, 'no record'),
-        ('1' * 10_000, 'no record'),
+        ('{"format": "mmdsr-evidence", "version": 1}', 'not a record'),
+        ('[' * 200_000, 'not a record'),
+        ('1' * 10_000, 'not a record'),
         ('{"a": 1, "a": 2}', 'a key occurs twice'),
         (changed(source__name='../a'), 'source.name'),
         (changed(source__name='..'), 'source.name'),
@@ -100,7 +100,7 @@ def changed(**fields):
         (changed(frames=[{}]), 'frames.0'),
         (changed().replace('0.31', '1.5'), 'frames.0.confidence'),
         (changed().replace('0.31', 'NaN'), 'NaN is not a number'),
-        (changed(**{'evil\x1b[2J\n': 1}), 'no record'),
+        (changed(**{'evil\x1b[2J\n': 1}), 'not a record'),
     ],
 )
 def test_what_is_no_record_is_refused_in_one_line(text, reason):
@@ -213,7 +213,7 @@ def test_names_beside_a_result(tmp_path):
     assert overlay_path(tmp_path / 'a.b.png').name == 'a.b.confidence.png'
     with pytest.raises(FileNotFoundError):
         read_sidecar(tmp_path / 'a.json')
-    with pytest.raises(EvidenceError, match='no file'):
+    with pytest.raises(EvidenceError, match='not a file'):
         read_sidecar(tmp_path)
 
 

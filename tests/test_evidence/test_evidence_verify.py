@@ -155,7 +155,7 @@ def rename(out):
         (lambda out: (out / 'f1.png.json').unlink(), ['json is missing']),
         (
             lambda out: (out / 'f1.png.json').write_bytes(b'[' * 9999),
-            ['f1.png.json is no record'],
+            ['f1.png.json is not a record'],
         ),
         (
             lambda out: (out / 'f1.confidence.png').unlink(),

@@ -96,7 +96,7 @@ def test_interpolation():
     array = rgb(5, 7)
     expected = array.repeat(2, 0).repeat(2, 1)
     np.testing.assert_array_equal(resolver.enhance(array), expected)
-    with pytest.raises(ValueError, match='takes no reference'):
+    with pytest.raises(ValueError, match='does not use a reference'):
         resolver.enhance(array, array)
 
 

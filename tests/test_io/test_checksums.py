@@ -67,7 +67,7 @@ def test_progress_counts_the_files(root):
 
 
 def test_no_checksums(root, tmp_path):
-    with pytest.raises(ValueError, match='no data set'):
+    with pytest.raises(ValueError, match='not a data set'):
         verify(tmp_path)
     (root / LIST).unlink()
     with pytest.raises(ValueError, match='missing'):

@@ -83,7 +83,7 @@ def test_weights_of_the_hosts(offline):
     with pytest.raises(UsageError, match=f'load_from.*{offline}/b.pth'):
         fetch.check_weights(cfg)
     cfg.load_from = 'torchvision://nothing'
-    with pytest.raises(UsageError, match='no weights of that name'):
+    with pytest.raises(UsageError, match='no weights with that name'):
         fetch.check_weights(cfg)
     cfg.load_from = 'none.pth'
     with pytest.raises(UsageError, match=r'none.pth .load_from. does not exi'):

@@ -114,7 +114,7 @@ def test_what_is_not_ours_is_left_alone(tmp_path):
     for note in ('[]', '{"scale'):
         (folder / 'settings.json').write_text(note)
         assert not FolderJob(folder, {}).is_own()
-        with pytest.raises(FileExistsError, match='holds something else'):
+        with pytest.raises(FileExistsError, match='contains other files'):
             FolderJob(folder, {}).open(overwrite=True)
     assert files(folder) == ['thesis.txt']
 

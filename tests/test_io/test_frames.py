@@ -212,7 +212,7 @@ def test_odd_sizes(tmp_path, size):
     odd = picture(5, *size)
     Image.fromarray(odd).save(frames / 'f9.png')
     out = tmp_path / 'out'
-    with pytest.raises(ValueError, match=r'f9.png.*no multiple of 4'):
+    with pytest.raises(ValueError, match=r'f9.png.*not a multiple of 4'):
         frames_to_refsr(frames, out, holdout=[0], on_error='skip')
     assert not out.exists()
     frames_to_refsr(frames, out, holdout=[0], odd_size='crop')
@@ -232,8 +232,8 @@ def test_a_turned_frame(tmp_path):
     out = tmp_path / 'out'
     # Which of the two is wrong is for the user to see.
     message = (
-        r'2 files refused: .*f9\.png \(72x64, f10\.png 64x72\): .* another '
-        r'size; .*f10\.png \(64x72, f11\.png 72x64\)'
+        r'2 files refused: .*f9\.png \(72x64, f10\.png 64x72\): .* a '
+        r'different size; .*f10\.png \(64x72, f11\.png 72x64\)'
     )
     with pytest.raises(ValueError, match=message):
         frames_to_refsr(run, out, holdout=[0])

@@ -192,7 +192,7 @@ def test_an_upload_that_stands_still_is_given_up(root):
         sessions = visitor().page.sessions
         session = sessions.start()
         work = receive(sessions, session, 'pipe.png', 100, never())
-        with pytest.raises(RefusedRequestError, match='stands still'):
+        with pytest.raises(RefusedRequestError, match='has stalled'):
             asyncio.run(work)
         assert session.incoming == 0
     assert files_below(root) == []

@@ -129,7 +129,7 @@ def test_out_and_in_that_do_not_fit(source, tmp_path, capsys):
     broken.write_bytes(source.read_bytes()[:200])
     code, said = run(capsys, broken, tmp_path / 'out.mp4', *FAST)
     assert code == 2
-    assert 'no video' in said
+    assert 'not a video' in said
     image = tmp_path / 'a.png'
     Image.fromarray(frames(1)[0]).save(image)
     code, said = run(capsys, image, tmp_path / 'o', '--region', 'far')

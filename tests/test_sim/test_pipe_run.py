@@ -222,13 +222,13 @@ def test_the_number_of_opencv_threads_is_left_alone():
 @pytest.mark.parametrize(
     ('kwargs', 'word'),
     [
-        ({'seed': -1, 'run': 0}, 'negative'),
-        ({'seed': 0, 'run': -1}, 'negative'),
+        ({'seed': -1, 'run': 0}, 'at least 0'),
+        ({'seed': 0, 'run': -1}, 'at least 0'),
         ({'seed': 0, 'run': 0, 'size': (448, 8)}, '16x16'),
     ],
 )
 def test_bad_arguments(kwargs, word):
     with pytest.raises(ValueError, match=word):
         PipeRun(**kwargs)
-    with pytest.raises(ValueError, match='negative'):
+    with pytest.raises(ValueError, match='at least 0'):
         clean(3, 1).frame(-1)

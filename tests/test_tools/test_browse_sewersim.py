@@ -42,7 +42,7 @@ def test_rendered_frames(tmp_path):
         ((), 'the following arguments are required'),
         (('-o', 'x.jpg'), '.png'),
         (('-o', 'x.png', '--number', '0'), 'at least 1'),
-        (('nowhere', '-o', 'x.png'), 'no data set'),
+        (('nowhere', '-o', 'x.png'), 'not a data set'),
         (('nowhere', '-o', 'x.png', '--seed', '1'), 'only without'),
         (('-o', 'x.png', '--split', 'train'), 'only with'),
         (('-o', 'x.png', '--runs', '-1'), 'negative'),

@@ -240,7 +240,7 @@ def test_wrong_arguments(folder, tmp_path):
         ([task, '--sr', ','], 'at least one model'),
         ([task, '--jobs', '0'], 'jobs must be at least 1'),
         ([task, '--protocol', 'both'], 'invalid choice'),
-        ([task, '--cfg-options', 'train_cfg.max_iters.x=1'], 'do not fit'),
+        ([task, '--cfg-options', 'train_cfg.max_iters.x=1'], 'does not fit'),
     ]
     out = tmp_path / 'out'
     for args, message in cases:

@@ -98,7 +98,7 @@ def test_data_set(tmp_path):
     assert read_manifest(root)['generator']['depth']['hfov'] == 70
     again = call(*args)
     assert again.returncode == 2
-    assert 'depth already' in again.stderr
+    assert 'already has depth' in again.stderr
     assert call(*args, '--overwrite').returncode == 0
 
 
@@ -136,8 +136,8 @@ def test_data_set(tmp_path):
             '--allow-download',
         ),
         (('frames', 'no', 'OUT', '--provider', 'pipe'), 'no folder no'),
-        (('dataset', 'no', '--provider', 'pipe'), 'no data set'),
-        (('dataset', 'IN', '--provider', 'pipe'), 'no data set'),
+        (('dataset', 'no', '--provider', 'pipe'), 'not a data set'),
+        (('dataset', 'IN', '--provider', 'pipe'), 'not a data set'),
     ],
 )
 def test_wrong_arguments(frames, tmp_path, args, word):

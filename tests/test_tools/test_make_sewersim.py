@@ -118,7 +118,7 @@ def test_ctrl_c_leaves_what_the_next_call_goes_on_from(tmp_path):
         ),
         (('--steps', 'odd'), 'invalid choice'),
         (('--name', 'sewersim-sr', '--seed', '-1'), 'negative'),
-        (('--verify',), 'no data set'),
+        (('--verify',), 'not a data set'),
     ],
 )
 def test_wrong_arguments(tmp_path, args, word):

@@ -56,7 +56,7 @@ def test_wrong_arguments(work_dir, tmp_path):
         (['none.py', work_dir], 'none.py does not exist'),
         ([CONFIG, broken], 'broken.pth cannot be read'),
         (['configs/dsrnet/student.py', work_dir], 'does not fit'),
-        ([CONFIG, work_dir, '--name', 'A/B'], 'small letters'),
+        ([CONFIG, work_dir, '--name', 'A/B'], 'lower-case letters'),
         ([CONFIG, work_dir, '--formats', 'onnx'], 'invalid choice'),
     ]
     for args, message in cases:

@@ -109,7 +109,7 @@ def test_nothing_usable(tmp_path):
     loop.symlink_to(loop)
     done = call(loop, tmp_path / 'out')
     assert done.returncode == 2
-    assert 'circle' in done.stderr
+    assert 'circular' in done.stderr
     assert not (tmp_path / 'out').exists()
 
 

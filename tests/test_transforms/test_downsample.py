@@ -46,7 +46,7 @@ def test_floats_become_what_a_camera_gives():
 
 @pytest.mark.parametrize('scale', [0, -1, 0.3, 4])
 def test_refuses_a_wrong_scale(scale):
-    with pytest.raises(ValueError, match='1 over a whole number'):
+    with pytest.raises(ValueError, match='1 divided by an integer'):
         Downsample(scale)
 
 

@@ -283,7 +283,7 @@ def test_sound_only(tmp_path):
             frame.sample_rate, frame.pts = 8000, 1024 * i
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    with pytest.raises(VideoError, match='no picture'):
+    with pytest.raises(VideoError, match='no video track'):
         probe(path)
 
 

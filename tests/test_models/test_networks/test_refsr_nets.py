@@ -248,7 +248,7 @@ def test_cost_of_dead_levels_is_not_paid():
         (dict(ref=(3, 64, 64)), 'ref must be RGB images'),
         (dict(lr=(1, 3, 15, 32)), 'at least 16x16'),
         (dict(ref=(2, 3, 64, 64)), 'same batch size'),
-        (dict(ref_down=(1, 3, 15, 16)), 'leave it out'),
+        (dict(ref_down=(1, 3, 15, 16)), 'omit it'),
         (dict(depth=(1, 1, 8, 8)), 'depth must have shape'),
     ],
 )

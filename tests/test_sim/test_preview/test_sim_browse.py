@@ -165,5 +165,5 @@ def test_images_of_any_size_fit_into_one_sheet():
 
 
 def test_no_data_set(tmp_path):
-    with pytest.raises(ValueError, match='no data set'):
+    with pytest.raises(ValueError, match='not a data set'):
         browse.read_rows_of(tmp_path)
