@@ -191,7 +191,7 @@ def show_report(
         more = f' and {len(names) - 1} more' if len(names) > 1 else ''
         warn(f'Converted: {names[0]}{more}: {note}')
     share = f'Process {place.rank} of {place.world_size}: '
-    kept = f', {report.kept} were there already' if report.kept else ''
+    kept = f', {report.kept} existed already' if report.kept else ''
     console.print(
         f'{share if place.launcher else ""}{report.written} of '
         f'{report.total} images written to {target}{kept}',
@@ -261,7 +261,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
         say(f'Error: {error}')
         return 2
     except KeyboardInterrupt:
-        say('Interrupted. What is finished is kept; the same command resumes.')
+        say(
+            'Interrupted. Finished files are kept; repeat the command to '
+            'resume.'
+        )
         return 130
 
 

@@ -40,19 +40,21 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
         '--preview',
         action='store_true',
         default=None,
-        help='three frames only, as OUT.preview1.png and so on, and how long '
-        'the whole takes',
+        help=(
+            'write only three frames, as OUT.preview1.png and so on, and '
+            'estimate the total time'
+        ),
     )
     group.add_argument(
         '--dry-run',
         action='store_true',
         default=None,
-        help='write nothing: what the recording is, and how long it takes',
+        help='write nothing; describe the recording and estimate the time',
     )
     group.add_argument(
         '--part',
         metavar='I/N',
-        help='the I-th of N processes that share the recording, from 1',
+        help='process the I-th of N parts of the recording, counted from 1',
     )
 
 
@@ -111,16 +113,15 @@ def parse_part(text: str | None, place: Place) -> tuple[int, int]:
         return place.rank, place.world_size
     if place.launcher:
         raise ValueError(
-            f'--part and {place.launcher} both share the work: leave --part '
-            'out.'
+            f'--part and {place.launcher} both divide the work: omit --part.'
         )
     one, _, all_of = text.partition('/')
     if not (one.isdecimal() and all_of.isdecimal()) or not (
         1 <= int(one) <= int(all_of)
     ):
         raise ValueError(
-            f'--part {text} makes no sense: give I/N with I from 1 to N, '
-            'such as 2/4.'
+            f'--part {text} is not valid: give I/N with I from 1 to N, such '
+            'as 2/4.'
         )
     return int(one) - 1, int(all_of)
 
@@ -203,14 +204,14 @@ def _show(report: RecordingReport, console: Console) -> int:
         )
     if report.finished:
         kept = report.total - report.written
-        more = f', {kept} of them were there already' if kept > 0 else ''
+        more = f', {kept} of them existed already' if kept > 0 else ''
         line = f'{report.total} frames written to {report.target}{more}'
     else:
         line = (
-            f'{report.written} frames are finished; {report.missing or "some"}'
-            ' segments are left to other processes, and the last of them '
-            f'makes {report.target}. If they were stopped, repeat their '
-            'commands.'
+            f'{report.written} frames are finished; '
+            f'{report.missing or "some"} segments are left to other '
+            f'processes, and the last of them creates {report.target}. If '
+            'they were stopped, repeat their commands.'
         )
     console.print(line, markup=False, highlight=False)
     return 1 if report.problems else 0

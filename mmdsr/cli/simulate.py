@@ -197,11 +197,11 @@ def check(args: argparse.Namespace) -> int:
             lambda done, total: bar.update(task, completed=done, total=total),
         )
     if not problems:
-        print(f'{args.out}: every file is as it was made')
+        print(f'{args.out}: every file is unchanged')
         return 0
     for problem in problems:
         print(problem)
-    return fail(f'{args.out}: {len(problems)} files are not as they were', 1)
+    return fail(f'{args.out}: {len(problems)} files were changed', 1)
 
 
 def fail(message: object, code: int) -> int:

@@ -47,7 +47,7 @@ def ask(task: str, request: dict[str, Any]) -> dict:
     except ValueError as error:
         said = done.stderr.decode(errors='replace').strip().split('\n')[-1]
         raise VideoError(
-            f'FFmpeg stopped with {done.returncode} ({said or "no word"})'
+            f'FFmpeg stopped with {done.returncode} ({said or "no message"})'
         ) from error
     if 'refused' in answer:
         raise VideoError(answer['refused'])

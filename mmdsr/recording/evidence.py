@@ -55,7 +55,7 @@ class FilmEvidence:
             draw_mark(painted.picture, self.options.mark)
         why = moment.why
         if self.resolver.interpolation is not None:
-            why = 'an interpolation takes none'
+            why = 'an interpolation uses none'
         names = [
             self._file.name
             if one.index is None and self._file

@@ -186,7 +186,7 @@ def _shared_plan(
 
     def tell(seconds: float) -> None:
         hooks.status(
-            f'Looking for text and the far end: {seconds:.0f} of '
+            f'Searching for text and the far end: {seconds:.0f} of '
             f'{facts.duration:.0f} s'
         )
 
@@ -323,7 +323,7 @@ def _said(facts: Facts, found: dict) -> list[str]:
     if facts.turned:
         notes.append(
             f'The pictures were turned upright (by {facts.turned} degrees to '
-            'the left); the film needs no turning.'
+            'the left); the film needs no rotation.'
         )
     if stats.get('restarts'):
         notes.append(
@@ -332,7 +332,7 @@ def _said(facts: Facts, found: dict) -> list[str]:
         )
     if facts.tracks > 1:
         notes.append(
-            f'It holds {facts.tracks} films; the one of '
+            f'It contains {facts.tracks} video tracks; the one of '
             f'{facts.width}x{facts.height} is used.'
         )
     return notes

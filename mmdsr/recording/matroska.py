@@ -48,6 +48,6 @@ def set_display_size(
         for old, new in ((_PROJECTION, element), (_UNKNOWN, _PIXELS)):
             place = head.find(old)
             if place < 0:
-                raise RuntimeError(f'{path} has no place for a size.')
+                raise RuntimeError(f'{path} has no field for a size.')
             file.seek(place)
             file.write(new)

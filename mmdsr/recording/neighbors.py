@@ -177,7 +177,7 @@ def _choose(
         if other is None:
             moment.why = f'there is no {policy} frame'
         elif _apart(near, index, index + offset):
-            moment.why = 'a cut lies between'
+            moment.why = 'there is a cut between them'
         else:
             moment.references = [Reference(other.picture, other.index)]
             moment.why = 'as asked'
@@ -214,15 +214,15 @@ def _best(moment: Moment, near: dict[int, _Held], matches: '_Matches') -> None:
             )
     moment.references.sort(key=lambda one: -one.score)
     if moment.references:
-        moment.why = 'best of the frames around'
+        moment.why = 'best of the neighboring frames'
     elif not there:
         moment.why = 'there is no other frame'
     elif not usable:
-        moment.why = 'cut off from the frames around'
+        moment.why = 'separated from the neighboring frames by cuts'
     else:
         moment.why = (
-            'the picture turns or is too plain: at best '
-            f'{most} matches with a frame around'
+            f'the picture rotates or has too little texture: at best {most} '
+            'matches with a frame around'
         )
 
 

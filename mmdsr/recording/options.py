@@ -25,7 +25,7 @@ def parse_time(text: str) -> float:
     found = _TIME.fullmatch(text.strip())
     if not found:
         raise ValueError(
-            f'{text!r} is no time: give seconds (12.5) or hh:mm:ss.'
+            f'{text!r} is not a time: give seconds (12.5) or hh:mm:ss.'
         )
     hours, minutes, seconds = found.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
@@ -76,15 +76,18 @@ class RecordingOptions(Settings):
     )
     start: float = setting(
         0.0,
-        'where to begin: s or hh:mm:ss',
+        'start of the section: s or hh:mm:ss',
         least=0,
         metavar='TIME',
         parse=parse_time,
     )
     end: float | None = setting(
-        None, 'where to end: s or hh:mm:ss', metavar='TIME', parse=parse_time
+        None,
+        'end of the section: s or hh:mm:ss',
+        metavar='TIME',
+        parse=parse_time,
     )
-    every: int = setting(1, 'use every N-th frame only', least=1, metavar='N')
+    every: int = setting(1, 'use only every N-th frame', least=1, metavar='N')
     crf: int = setting(
         CRF,
         'quality of an MP4, 0 to 51, less is better (default: %(default)s)',
@@ -97,12 +100,13 @@ class RecordingOptions(Settings):
         choices=('copy', 'none'),
     )
     side_by_side: bool = setting(
-        False, 'interpolated at the left, enhanced at the right'
+        False,
+        'show the interpolated picture on the left and the enhanced one '
+        'on the right',
     )
     segment: int = setting(
         SEGMENT,
-        'frames of a segment, of which an interrupted run keeps the finished '
-        'ones',
+        'frames per segment; an interrupted run keeps finished segments',
         least=1,
         option=False,
     )
@@ -111,15 +115,15 @@ class RecordingOptions(Settings):
         super().__post_init__()
         if self.end is not None and not self.end > self.start:
             raise ValueError(
-                f'end must come after start: {self.end} is not above '
+                f'end must be after start: {self.end} is not above '
                 f'{self.start}.'
             )
         if self.region not in ('whole', 'far'):
             parse_box(self.region)
         elif self.region == 'whole' and self.show != 'zoom':
             raise ValueError(
-                f'show={self.show} is for a part of the picture: give '
-                "region='far' or a box with it."
+                f'show={self.show} shows a part of the picture: also set '
+                "region to 'far' or a box."
             )
         self.texts()
         if (
@@ -154,7 +158,7 @@ def film_suffix(target: Path) -> str:
         return suffix
     if suffix and not target.is_dir():
         raise ValueError(
-            f'{target.name} names no format that is written: end it in .mp4 '
-            '(H.264), .mkv (lossless), or name a folder for the frames.'
+            f'{target.name} does not name a supported format: end it in .mp4 '
+            '(H.264) or .mkv (lossless), or give a folder for the frames.'
         )
     return ''

@@ -133,8 +133,8 @@ def check_target(target: Path, staging: Staging, overwrite: bool) -> None:
     report = _read_json(report_path(target)) or {}
     if report.get('format') != FORMAT:
         raise FileExistsError(
-            f'{target} is there and was not made by this command: name '
-            'another OUT, or move it away.'
+            f'{target} exists and was not made by this command: name another '
+            'OUT, or move it away.'
         )
     if not overwrite:
         changes = differences(report['settings'], staging.settings)

@@ -80,9 +80,9 @@ def make_plan(
     covered = sum(w * h for _, _, w, h in texts)
     if covered > _DOUBTED * facts.width * facts.height:
         notes.append(
-            'More than a quarter of the picture is taken for burned-in text '
-            'and only interpolated. See whether that is right; --text none '
-            'or boxes overrule it.'
+            'More than a quarter of the picture is treated as burned-in text '
+            'and only interpolated. Check whether this is right; --text none '
+            'or boxes override it.'
         )
     return Plan(tuple(texts), track, tuple(notes))
 
@@ -94,7 +94,7 @@ def _checked(
     shown = ','.join(map(str, box))
     if x + w > facts.width or y + h > facts.height:
         raise ValueError(
-            f'The box {shown} reaches out of the picture: it must lie within '
+            f'The box {shown} extends beyond the picture: it must be within '
             f'{facts.width}x{facts.height} pixels.'
         )
     if min(w, h) < least:

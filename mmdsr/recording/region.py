@@ -75,12 +75,12 @@ def parse_box(text: str) -> tuple[int, int, int, int]:
         x, y, w, h = (int(part) for part in text.split(','))
     except ValueError:
         raise ValueError(
-            f'{text!r} is no box: give X,Y,WIDTH,HEIGHT in pixels of the '
+            f'{text!r} is not a box: give X,Y,WIDTH,HEIGHT in pixels of the '
             'recording, such as 260,200,180,144.'
         ) from None
     if x < 0 or y < 0 or w < 1 or h < 1:
         raise ValueError(
-            f'The box {text} must not be negative or empty: give '
+            f'The box {text} must not have negative values or be empty: give '
             'X,Y,WIDTH,HEIGHT in pixels of the recording.'
         )
     return x, y, w, h
@@ -121,15 +121,14 @@ def follow(
     note = ''
     if not sure:
         note = (
-            'No vanishing point was found, so the middle of the picture '
-            'counts as far.'
+            'No vanishing point was found, so the center of the picture is '
+            'used as the far end.'
         )
         sure = [(0.0, width / 2, height / 2, 1.0)]
     elif len(sure) < 0.5 * len(points):
         note = (
             f'The vanishing point was found in {len(sure)} of {len(points)} '
-            'frames that were looked at; between them the region moves '
-            'evenly.'
+            'examined frames; between them the region moves evenly.'
         )
     times, x, y, _ = (np.array(one, float) for one in zip(*sure, strict=True))
     step = max(float(np.median(np.diff(times))) if len(times) > 1 else 1, 1e-3)

@@ -34,8 +34,8 @@ class Staging:
             self.root,
             settings,
             f'{_SETTINGS}.json',
-            'repeat that command to finish it, name another OUT, or drop it '
-            'with --overwrite',
+            'repeat that command to finish it, name another OUT, or discard '
+            'it with --overwrite',
         )
         self.settings = self.job.settings
 

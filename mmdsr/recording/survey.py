@@ -86,7 +86,7 @@ def survey(
         found, why = detect_overlays(lumas.items)
         boxes = [(int(x), int(y), int(w), int(h)) for x, y, w, h in found]
         if why:
-            notes.append(f'Burned-in text was not looked for: {why}.')
+            notes.append(f'Burned-in text was not detected: {why}.')
     return boxes, points, notes
 
 

@@ -36,7 +36,7 @@ def test_a_recording_becomes_a_film(source, tmp_path, capsys):
     assert show(target).pictures[0].shape == (96, 128, 3)
     code, said = run(capsys, source, target, *FAST, '--scale', 2)
     assert code == 0
-    assert said.endswith('20 of them were there already\n')
+    assert said.endswith('20 of them existed already\n')
     code, said = run(capsys, source, target, *FAST)
     assert code == 2
     assert 'scale was 2, is 4' in said
@@ -97,14 +97,14 @@ def test_dry_run_and_preview(source, tmp_path, capsys):
         (['--scale', '3'], 'scale must be one of 1, 2, 4'),
         (['--crf', '99'], 'crf must be at least 0 and at most 51'),
         (['--every', '0'], 'every must be at least 1'),
-        (['--start', 'soon'], "'soon' is no time"),
-        (['--start', '5', '--end', '4'], 'end must come after start'),
+        (['--start', 'soon'], "'soon' is not a time"),
+        (['--start', '5', '--end', '4'], 'end must be after start'),
         (['--start', '60'], 'no frame between 60.0 s and its end'),
-        (['--region', 'near'], "'near' is no box"),
-        (['--region', '0,0,500,500'], 'reaches out of the picture'),
-        (['--show', 'inset'], 'is for a part of the picture'),
-        (['--text', '1,2'], "'1,2' is no box"),
-        (['--part', '3/2'], 'makes no sense'),
+        (['--region', 'near'], "'near' is not a box"),
+        (['--region', '0,0,500,500'], 'extends beyond the picture'),
+        (['--show', 'inset'], 'shows a part of the picture'),
+        (['--text', '1,2'], "'1,2' is not a box"),
+        (['--part', '3/2'], 'is not valid'),
     ],
 )
 def test_wrong_options_take_one_line(source, tmp_path, capsys, words, message):

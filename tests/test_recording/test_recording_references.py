@@ -89,10 +89,10 @@ def test_nothing_is_taken_across_a_cut():
     for policy, edge in (('next', 13), ('previous', 14)):
         found = moments(numbered(one + other), policy)
         assert not found[edge].references
-        assert found[edge].why == 'a cut lies between'
+        assert found[edge].why == 'there is a cut between them'
         assert chosen(found[5]) == [6 if policy == 'next' else 4]
     lonely = moments(numbered([*one[:3], other[0], *one[3:6]]))
-    assert lonely[3].why == 'cut off from the frames around'
+    assert lonely[3].why == 'separated from the neighboring frames by cuts'
 
 
 def test_nothing_is_taken_when_the_camera_turns():
@@ -101,7 +101,7 @@ def test_nothing_is_taken_when_the_camera_turns():
     turn = [view(surface, 1.0, -2500 + 180 * n) for n in range(12)]
     found = moments(numbered(turn))
     assert all(not moment.references for moment in found)
-    assert 'turns or is too plain' in found[6].why
+    assert 'rotates or has too little texture' in found[6].why
 
 
 def test_what_was_asked_for(drive_in):

@@ -168,7 +168,7 @@ def test_a_track_is_steady_and_stays_inside():
 
 def test_without_a_vanishing_point_it_is_the_middle():
     track, note = follow([(0.0, 5.0, 5.0, 0.0)], 720, 576)
-    assert 'middle of the picture' in note
+    assert 'center of the picture' in note
     assert track.box(3.0, 4) == (270.0, 216.0, 180, 144)
     assert far_size(40, 20) == (32, 20)
 
@@ -188,10 +188,10 @@ def test_a_box_of_a_recording(tmp_path):
 @pytest.mark.parametrize(
     ('box', 'message'),
     [
-        ('80,40,40,40', 'reaches out of the picture: .* within 96x64'),
+        ('80,40,40,40', 'extends beyond the picture: .* within 96x64'),
         ('0,0,8,40', 'too small: .* at least 16'),
-        ('1,2,3', 'no box: give X,Y,WIDTH,HEIGHT'),
-        ('-1,2,30,30', 'negative or empty'),
+        ('1,2,3', 'not a box: give X,Y,WIDTH,HEIGHT'),
+        ('-1,2,30,30', 'negative values or be empty'),
     ],
 )
 def test_boxes_that_do_not_fit(tmp_path, box, message):

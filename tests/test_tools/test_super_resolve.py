@@ -149,7 +149,7 @@ def test_interrupted(frames, tmp_path):
     os.kill(process.pid, signal.SIGINT)
     text, _ = process.communicate(timeout=60)
     assert process.returncode == 130, text
-    assert 'the same command resumes' in text
+    assert 'repeat the command to resume' in text
     assert 'Traceback' not in text
     assert 0 < count(out) < 404
     assert not list(out.rglob('.*'))
