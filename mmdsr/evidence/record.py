@@ -272,7 +272,7 @@ def from_json(text: str | bytes, name: str, edited: bool = False) -> Record:
     # Deep nesting, no UTF-8, numbers of a million digits.
     except (ValueError, RecursionError) as error:
         raise EvidenceError(
-            f'{name} is no record of a result: {_short(error)}.'
+            f'{name} is not a record of a result: {_short(error)}.'
         ) from error
     if not isinstance(fields, dict) or fields.get('format') != FORMAT:
         raise EvidenceError(f'{name} is not a record of a result.')
@@ -332,7 +332,7 @@ def _validate(fields: dict, name: str) -> Record:
             where = '.'.join(map(str, first['loc']))
             reason = f'{show(where)}: {first["msg"]}'
         raise EvidenceError(
-            f'{name} is no record of a result: {reason}.'
+            f'{name} is not a record of a result: {reason}.'
         ) from error
 
 
