@@ -30,7 +30,7 @@ class Work(Checkpointable):
 
 
 class SlurmProcess:
-    """A job in the place of a process.
+    """A job in place of a process.
 
     Args:
         job: The job.
