@@ -77,7 +77,6 @@ class Film:
         look = Look(
             options.scale, options.show, plan.texts, options.side_by_side
         )
-        self.device = device
         self.painter = Painter(resolver, look, plan.track, device)
         self.policy = 'none' if resolver.interpolation else options.policy
         self.reach = reach_of(self.policy, facts.rate)
@@ -236,15 +235,8 @@ class Film:
         """Return what writes a segment into a folder."""
         if not suffix:
             return PictureWriter(pictures_in(folder))
-        # On several threads x264 does not encode the same pictures into the
-        # same film each time. On a CPU the network takes most of the time.
-        threads = 1 if torch.device(self.device).type == 'cpu' else 0
         return FilmWriter(
-            film_in(folder, number),
-            suffix,
-            self.facts,
-            self.options.crf,
-            threads,
+            film_in(folder, number), suffix, self.facts, self.options.crf
         )
 
     def _line(self, moment: Moment) -> dict:

@@ -53,7 +53,7 @@ class FilmWriter:
         suffix: Of the film: ``'.mp4'`` or ``'.mkv'``.
         facts: Of the source.
         crf: Quality of H.264, 0 to 51; less is better.
-        threads: Of H.264; 0 for as many as there are cores.
+        threads: Of the encoder; 0 for as many as there are cores.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class FilmWriter:
         context.width, context.height = width, height
         context.time_base = self._tick = 1 / rate
         context.sample_aspect_ratio = facts.aspect
-        context.thread_count = self.threads if self.lossy else 0
+        context.thread_count = self.threads
         context.colorspace = colors.matrix if self.lossy else _RGB
         context.color_range = colors.range if self.lossy else 2
         context.color_primaries = colors.primaries
