@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_TEMPORARY = re.compile(r'(\.[0-9a-f]{16})\.\d+\.tmp')
+_TEMPORARY = re.compile(r'(\.[0-9a-f]{16})\.(\d+)\.tmp')
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -73,6 +73,8 @@ def temporary_name(path: Path, process: int | None = None) -> Path:
 def remove_leftovers(targets: Iterable[Path]) -> None:
     """Remove the unfinished files that killed processes have left.
 
+    A process that still runs may be at the same target; its file is kept.
+
     Args:
         targets: The files.
     """
@@ -83,5 +85,23 @@ def remove_leftovers(targets: Iterable[Path]) -> None:
     for folder, wanted in prefixes.items():
         for path in folder.iterdir() if folder.is_dir() else ():
             found = _TEMPORARY.fullmatch(path.name)
-            if found and found[1] in wanted:
+            if (
+                found
+                and found[1] in wanted
+                and not _another_runs(int(found[2]))
+            ):
                 path.unlink(missing_ok=True)
+
+
+def _another_runs(process: int) -> bool:
+    """Tell whether a process of this number runs that is not this one."""
+    # Elsewhere signal 0 would end it.
+    if os.name != 'posix' or process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass  # of another user
+    return True
