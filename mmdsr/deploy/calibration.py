@@ -1,6 +1,7 @@
 """Samples that show which values occur in a network."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,16 +23,19 @@ _SIZE = (448, 320)
 _MOST = 32
 
 
-def simulate() -> Iterator[Sample]:
-    """Simulate samples; needs no data and takes seconds.
+@cache
+def simulate() -> tuple[Sample, ...]:
+    """Simulate samples; needs no data and takes seconds, once a process.
 
-    Yields:
-        LR (1, 3, 80, 112) and one reference (1, 1, 3, 320, 448).
+    Returns:
+        LR (1, 3, 80, 112) and one reference (1, 1, 3, 320, 448) of each.
     """
+    samples = []
     for run in range(_RUNS):
         view = PipeRun(_SEED, run, _SIZE)
         hr, ref = (view.frame(index).image for index in (run, run + 1))
-        yield _sample(downscale(hr), ref)
+        samples.append(_sample(downscale(hr), ref))
+    return tuple(samples)
 
 
 def read(root: Path) -> Iterator[Sample]:

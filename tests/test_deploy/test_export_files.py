@@ -1,5 +1,7 @@
 """``mmdsr export`` and the files that it writes."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from deploy_cases import pair
@@ -9,7 +11,7 @@ from mmdsr.cli.export import main
 from mmdsr.deploy.precision import to_precision
 from mmdsr.deploy.runtimes import openvino_core
 from mmdsr.evaluation.functional import psnr
-from mmdsr.io.images import write_png
+from mmdsr.io.images import downscale, write_png
 from mmdsr.models.networks.padding import upscale
 
 onnx = pytest.importorskip('onnx')
@@ -128,12 +130,23 @@ def test_enhance_by_onnxruntime_equals_torch(tmp_path):
     assert abs(results[0] - results[1]).max() <= 1
 
 
+@cache
+def views():
+    """Frames that no network has seen, with LR and the frame after them."""
+    from mmdsr.sim.pipe_run import PipeRun
+
+    found = []
+    for number in range(3):
+        run = PipeRun(77, number)
+        hr, ref = (run.frame(index).image for index in (0, 1))
+        found.append((hr, downscale(hr), ref))
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['dsrnet_x_nano', 'dsrnet_student_quick'])
 def test_8_bits_lose_little(name, tmp_path):
     pytest.importorskip('nncf')
-    from mmdsr.sim.pipe_run import PipeRun
-
     for precision in ('fp32', 'int8'):
         args = ['--out', str(tmp_path), '--precision', precision]
         assert main([name, *args]) == 0
@@ -142,12 +155,7 @@ def test_8_bits_lose_little(name, tmp_path):
         ort.InferenceSession(tmp_path / f'{name}{suffix}.onnx')
         for suffix in ('', '-int8')
     ]
-    for run in range(3):
-        view = PipeRun(77, run)
-        hr, ref = (view.frame(index).image for index in (0, 1))
-        from mmdsr.io.images import downscale
-
-        lr = downscale(hr)
+    for hr, lr, ref in views():
         inputs = {
             key: image.transpose(2, 0, 1).astype(np.float32)[None] / 255
             for key, image in (('lr', lr), ('ref', ref))
