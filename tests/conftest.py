@@ -1,5 +1,6 @@
 """Fixtures that several areas share."""
 
+import gc
 import os
 import signal
 import socket
@@ -7,6 +8,7 @@ import socket
 import cv2
 import numpy as np
 import pytest
+from quick_configs import format_configs_once
 
 
 def pytest_configure():
@@ -14,6 +16,16 @@ def pytest_configure():
     # What is started in the background ignores Ctrl-C, and so would they.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    format_configs_once()
+
+
+def pytest_collection_finish():
+    """Keep the garbage collector from looking through all imports again.
+
+    Data sets of mmengine start it each time that one is built.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +59,14 @@ def free_port():
     with socket.socket() as server:
         server.bind(('127.0.0.1', 0))
         return str(server.getsockname()[1])
+
+
+@pytest.fixture
+def forked_runs(monkeypatch):
+    """The runs of experiments need not import torch and the hosts first."""
+    from forks import start_run
+
+    monkeypatch.setattr('mmdsr.experiments.runs.start', start_run)
 
 
 @pytest.fixture(scope='session')

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tool_runs import run_each
 
 import mmdsr
 
@@ -35,23 +36,23 @@ def test_version_is_read_without_an_import():
     assert all(part.isdigit() for part in mmdsr.__version__.split('.')[:2])
 
 
-@pytest.mark.parametrize(
-    'module',
-    [
-        'mmdsr',
-        'mmdsr.cli.main',
-        'mmdsr.models',
-        'mmdsr.models.distillers',
-        'mmdsr.models.networks',
-        'mmdsr.sim',
-    ],
-)
-def test_light_modules_import_no_host(module):
-    code = (
-        f'import sys, {module}\n'
-        f'print([name for name in {HOSTS} if name in sys.modules])'
-    )
-    assert run(code) == '[]'
+def test_light_modules_import_no_host():
+    codes = {
+        module: (
+            f'import {module}\n'
+            f'print([name for name in {HOSTS} if name in sys.modules])'
+        )
+        for module in (
+            'mmdsr',
+            'mmdsr.cli.main',
+            'mmdsr.models',
+            'mmdsr.models.distillers',
+            'mmdsr.models.networks',
+            'mmdsr.sim',
+        )
+    }
+    printed = run_each('import sys, torch', codes.values())
+    assert dict(zip(codes, printed, strict=True)) == dict.fromkeys(codes, '[]')
 
 
 def test_the_front_door_opens_when_asked():
@@ -75,10 +76,10 @@ def test_the_front_door_opens_when_asked():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('host', ['mmagic', 'mmdet', 'mmseg', 'mmpretrain'])
-def test_networks_resolve_from_every_host(host):
+def test_networks_resolve_from_every_host():
     """No custom_imports: the scope in the name is enough."""
-    code = (
+    hosts = ('mmagic', 'mmdet', 'mmseg', 'mmpretrain')
+    codes = [
         f'from {host}.registry import MODELS\n'
         'from mmengine.registry import DefaultScope\n'
         f'with DefaultScope.overwrite_default_scope({host!r}):\n'
@@ -86,10 +87,13 @@ def test_networks_resolve_from_every_host(host):
         '        encoder_blocks=(1, 1, 1),\n'
         '        decoder_blocks=(1, 1, 1, 1, 1, 1)))\n'
         'print(type(net).__module__, type(net).__name__)'
-    )
-    module, name = run(code).splitlines()[-1].split()
-    assert module.startswith('mmdsr.models.networks')
-    assert name == 'DSRNet'
+        for host in hosts
+    ]
+    printed = run_each('import mmengine.registry, mmengine.model', codes)
+    for host, text in zip(hosts, printed, strict=True):
+        module, name = text.splitlines()[-1].split()
+        assert module.startswith('mmdsr.models.networks'), host
+        assert name == 'DSRNet', host
 
 
 def test_a_missing_host_is_named():

@@ -9,6 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+_END = '-- end of a piece --'
 
 
 def environment():
@@ -52,6 +53,50 @@ def run(tool, *args, check=True, timeout=600):
     if check:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done
+
+
+def run_each(common, codes, timeout=300):
+    """Run pieces of code in a new interpreter, but none sees the others.
+
+    Args:
+        common (str): What all need; it is run once, before they part.
+        codes (Iterable[str]): The pieces; each has to succeed.
+        timeout (float): Seconds for all.
+
+    Returns:
+        list[str]: What each printed.
+    """
+    script = (
+        'import os, sys, traceback\n'
+        'common, *codes = sys.argv[1:]\n'
+        'scope = {"__name__": "__main__"}\n'
+        'exec(common, scope)\n'
+        'for code in codes:\n'
+        '    child = os.fork()\n'
+        '    if not child:\n'
+        '        try:\n'
+        '            exec(code, scope)\n'
+        '            failed = False\n'
+        '        except BaseException:\n'
+        '            traceback.print_exc()\n'
+        '            failed = True\n'
+        '        sys.stdout.flush()\n'
+        '        sys.stderr.flush()\n'
+        '        os._exit(failed)\n'
+        '    if os.waitpid(child, 0)[1]:\n'
+        '        sys.exit(f"This failed:\\n{code}")\n'
+        f'    print({_END!r}, flush=True)\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', script, common, *codes],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [text.strip() for text in done.stdout.split(_END)[:-1]]
 
 
 def call(tool, *args, cwd=None):

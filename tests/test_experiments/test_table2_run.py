@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
-from tool_runs import ROOT, call, run
+from tool_runs import ROOT, call
 
 from mmdsr.errors import UsageError
 from mmdsr.experiments import worker
@@ -237,17 +237,19 @@ def test_wrong_arguments_end_in_one_line(study, tmp_path, refsr_root):
 
 
 @pytest.mark.slow
-def test_the_command(study, tmp_path, refsr_root):
+def test_the_command(study, tmp_path, refsr_root, forked_runs):
     # Up to MASA-rec: two trainings, side by side.
     study.write_text(STUDY.split('# Before')[0])
     out = tmp_path / 'out'
     args = [study, '--iters', 2, '--batch-size', 1, '--seeds', 0, '--out', out]
     args += ['--data-root', refsr_root]
-    done = run(TOOL, *args, '--jobs', 2)
+    done = call(TOOL, *args, '--jobs', 2)
+    assert done.returncode == 0, done.stderr
     assert f'Table and figures are in {out}' in done.stdout
     assert list(_lines(out)) == [*LABELS[:3], 'flow-warp']
     marks = _files(out)
     # Fewer images: only what is missing is done.
-    done = run(TOOL, *args, '--jobs', 2, '--max-samples', 1)
+    done = call(TOOL, *args, '--jobs', 2, '--max-samples', 1)
+    assert done.returncode == 0, done.stderr
     assert _files(out) == marks
     assert '1 images; bicubic' in (out / 'table.md').read_text()

@@ -3,12 +3,10 @@
 import itertools
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
+from forks import on_two_ranks
 from host_data import make_data, write_config
 from stage_cases import HOSTS, NANO, build
 
@@ -16,7 +14,6 @@ from mmdsr.engine import launch
 from mmdsr.errors import UsageError
 from mmdsr.io.checkpoint import load_model, read_checkpoint, save_weights
 
-ROOT = Path(__file__).parents[2]
 METRICS = dict(
     mmseg={'mIoU', 'aAcc', 'mAcc'},
     mmdet={'coco/bbox_mAP', 'coco/segm_mAP'},
@@ -204,7 +201,7 @@ def test_sync_bn_without_cuda(tmp_path, data, monkeypatch):
 
 @pytest.mark.slow
 def test_two_ranks(tmp_path, data, free_port):
-    """dist_train.sh and dist_test.sh; gloo where there is no CUDA."""
+    """With gloo, where there is no CUDA."""
     path = write_config(
         'mmseg',
         tmp_path / 'sr.py',
@@ -214,27 +211,11 @@ def test_two_ranks(tmp_path, data, free_port):
         find_unused_parameters=False,
     )
     out = tmp_path / 'metrics.json'
-    environment = {
-        **os.environ,
-        'PYTHON': sys.executable,
-        'PORT': free_port,
-        'OMP_NUM_THREADS': '1',
-        'CUDA_VISIBLE_DEVICES': '',
-    }
     work = tmp_path / 'work'
-    for command in (
-        ['dist_train.sh', path, '2', '--work-dir', work],
-        ['dist_test.sh', path, work / 'iter_2.pth', '2', '--out', out],
-    ):
-        done = subprocess.run(
-            [str(ROOT / 'tools' / command[0]), *map(str, command[1:])],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
+    args = (path, '--work-dir', work)
+    on_two_ranks(free_port, 'train.py', *args)
+    args = (path, work / 'iter_2.pth', '--work-dir', work, '--out', out)
+    on_two_ranks(free_port, 'test.py', *args)
     assert METRICS['mmseg'] <= json.loads(out.read_text()).keys()
     state = read_checkpoint(work / 'iter_2.pth')['state_dict']
     assert set(state) == set(build('mmseg').state_dict())

@@ -1,8 +1,6 @@
 """What can go wrong with a frozen network inside a host's model."""
 
 import copy
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from stage_cases import (
     scope,
     stage,
 )
+from tool_runs import run_each
 
 from mmdsr.errors import StageError
 from mmdsr.io.checkpoint import load_model, save_weights
@@ -233,63 +232,40 @@ def test_builds_under_each_scope(host, other):
     assert built.sr.scale == 4
 
 
-@pytest.mark.parametrize(
-    ('host', 'blocked'),
-    [
-        ('mmseg', ('mmdet', 'mmpretrain', 'mmagic')),
-        ('mmdet', ('mmseg', 'mmpretrain', 'mmagic')),
-        ('mmpretrain', ('mmseg', 'mmdet', 'mmagic')),
-    ],
-)
 @pytest.mark.slow
-def test_other_hosts_may_be_missing(host, blocked):
-    """Each class needs its own host and no other."""
-    code = f"""
-import sys
+def test_other_hosts_may_be_missing():
+    """Each class needs its own host and no other, and the mixin none."""
+    codes = []
+    for host in STAGES:
+        blocked = [name for name in (*STAGES, 'mmagic') if name != host]
+        codes.append(f"""
 for name in {blocked!r}:
     sys.modules[name] = None
-import torch
 from mmengine.registry import MODELS, init_default_scope
 init_default_scope({host!r})
 data = dict(inputs=[torch.zeros(3, 8, 8)], data_samples=None)
 stage = MODELS.build(dict(type={STAGES[host]!r}, sr={NANO!r}))
 assert stage(data)['inputs'].shape == (1, 3, 32, 32)
-for other in {[STAGES[b] for b in blocked if b in STAGES]!r}:
+for other in {[STAGES[name] for name in blocked if name in STAGES]!r}:
     try:
         MODELS.build(dict(type=other, sr={NANO!r}))
     except ImportError as error:
         assert other in str(error) and 'mmdsr.doctor' in str(error)
     else:
         raise SystemExit(f'{{other}} was built')
-"""
-    _run(code)
-
-
-@pytest.mark.slow
-def test_mixin_needs_no_host():
-    _run(
-        'import sys\n'
-        "for name in ('mmseg', 'mmdet', 'mmpretrain', 'mmagic', 'mmcv'):\n"
-        '    sys.modules[name] = None\n'
-        'from mmdsr.preprocessors import SuperResolveMixin\n'
-        'from mmengine.model import ImgDataPreprocessor\n'
-        'import torch\n'
-        'class Third(SuperResolveMixin, ImgDataPreprocessor): pass\n'
-        f'stage = Third(sr={NANO!r})\n'
-        'out = stage(dict(inputs=[torch.zeros(3, 8, 8)]))\n'
-        "assert out['inputs'].shape == (1, 3, 32, 32)\n"
-    )
-
-
-def _run(code):
-    done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+""")
+    codes.append(f"""
+for name in {(*STAGES, 'mmagic', 'mmcv')!r}:
+    sys.modules[name] = None
+from mmdsr.preprocessors import SuperResolveMixin
+from mmengine.model import ImgDataPreprocessor
+class Third(SuperResolveMixin, ImgDataPreprocessor): pass
+stage = Third(sr={NANO!r})
+out = stage(dict(inputs=[torch.zeros(3, 8, 8)]))
+assert out['inputs'].shape == (1, 3, 32, 32)
+""")
+    common = 'import sys, torch, mmengine.model, mmengine.registry'
+    assert len(run_each(common, codes)) == 4
 
 
 def test_augmentation_comes_before_the_stage(tmp_path):

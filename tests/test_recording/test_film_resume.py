@@ -1,15 +1,13 @@
 """A film is whole or absent, however often its making is interrupted."""
 
 import signal
-import subprocess
-import sys
 import time
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from forks import Fork
 from recording_cases import bicubic, enhance, frames, record, show
-from tool_runs import ROOT, environment
 
 from mmdsr.recording.export import Hooks, enhance_recording
 from mmdsr.recording.options import RecordingOptions
@@ -45,27 +43,14 @@ def same(path, whole):
         np.testing.assert_array_equal(one, other)
 
 
-SCRIPT = """
-import sys
-sys.path[:0] = {paths!r}
-from recording_cases import enhance
-enhance(sys.argv[1], sys.argv[2], scale=1)
-"""
-
-
-def start(source, target):
-    paths = [str(ROOT / 'tests'), str(ROOT / 'tests/test_recording')]
-    return subprocess.Popen(
-        [sys.executable, '-c', SCRIPT.format(paths=paths), source, target],
-        env=environment(),
-        cwd=ROOT,
-        start_new_session=True,
-    )
+def make(source, target):
+    """Make the film; for a process of its own."""
+    enhance(source, target, scale=1)
 
 
 def killed(source, target, ready):
     """Kill a run once ``ready()`` says so; tell whether it was killed."""
-    process = start(source, target)
+    process = Fork(make, source, target)
     limit = time.monotonic() + 120
     while process.poll() is None and not ready():
         assert time.monotonic() < limit
@@ -96,7 +81,7 @@ def test_killed_at_any_moment(source, whole, tmp_path):
     ]
     stopped = sum(killed(source, target, ready) for ready in moments)
     assert stopped >= 6
-    assert start(source, target).wait(120) == 0
+    assert Fork(make, source, target).wait(120) == 0
     same(target, whole)
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ['out.mkv', 'out.mkv.json', 'out.mkv.report.json']
@@ -154,7 +139,7 @@ def test_parts_make_one_film(source, whole, tmp_path):
 @pytest.mark.slow
 def test_parts_at_the_same_time(source, whole, tmp_path):
     target = tmp_path / 'out.mkv'
-    processes = [start(source, target) for _ in range(2)]
+    processes = [Fork(make, source, target) for _ in range(2)]
     assert [process.wait(120) for process in processes] == [0, 0]
     same(target, whole)
 

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from tool_runs import ROOT, call, command, environment, run
+from tool_runs import ROOT, call, command, environment
 
 TOOL = 'analysis_tools/ablate.py'
 SMALL = """
@@ -41,10 +41,6 @@ DIVERGING = """
 """
 
 
-def _run(*args):
-    return run(TOOL, *args, check=False)
-
-
 @pytest.fixture
 def study(tmp_path):
     base = str(ROOT / 'configs/dsrnet/teacher_quick.py')
@@ -61,12 +57,12 @@ def _table(out):
 
 @pytest.mark.slow
 def test_a_killed_study_ends_like_one_without_a_stop(
-    study, tmp_path, refsr_root
+    study, tmp_path, refsr_root, forked_runs
 ):
     args = [study, '--iters', 14, '--data-root', refsr_root, '--seeds', 0, 1]
     args += ['--jobs', 2, '--repeats', 0]
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    done = _run(*args, '--out', whole)
+    done = call(TOOL, *args, '--out', whole)
     assert done.returncode == 0, done.stdout + done.stderr
     assert 'A, seed 1: tiny' in done.stdout
     tables, runs = _table(whole)
@@ -101,31 +97,31 @@ def test_a_killed_study_ends_like_one_without_a_stop(
     assert log.stat().st_size == size
     assert not (killed / 'runs/b/seed1/result.json').exists()
 
-    done = _run(*args, '--out', killed)
+    done = call(TOOL, *args, '--out', killed)
     assert done.returncode == 0, done.stdout + done.stderr
     assert _table(killed) == (tables, runs)
 
     # Once more: nothing is trained, but another set is tested.
     marks = {p: p.stat().st_mtime_ns for p in killed.rglob('iter_*.pth')}
-    done = _run(*args, '--out', killed, '--max-samples', 1)
+    done = call(TOOL, *args, '--out', killed, '--max-samples', 1)
     assert done.returncode == 0, done.stderr
     assert {p: p.stat().st_mtime_ns for p in killed.rglob('iter_*.pth')} == (
         marks
     )
     assert '1 images; bicubic' in (killed / 'table.md').read_text()
-    done = _run(*args, '--out', killed, '--batch-size', 2)
+    done = call(TOOL, *args, '--out', killed, '--batch-size', 2)
     assert done.returncode == 2
     assert 'choose another --out' in done.stderr
 
 
 @pytest.mark.slow
 def test_a_failed_row_is_named_and_the_rest_goes_on(
-    study, tmp_path, refsr_root
+    study, tmp_path, refsr_root, forked_runs
 ):
     study.write_text(STUDY + DIVERGING)
     out = tmp_path / 'out'
     args = [study, '--iters', 2, '--data-root', refsr_root, '--out', out]
-    done = _run(*args, '--seeds', 0, '--repeats', 1, '--shape', 16, 32)
+    done = call(TOOL, *args, '--seeds', 0, '--repeats', 1, '--shape', 16, 32)
     assert done.returncode == 1, done.stdout + done.stderr
     assert '1 of 3 runs failed' in done.stderr
     assert 'C, seed 0: exit code 1' in done.stderr

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tool_runs
 from PIL import Image
-from tool_runs import ROOT, command, environment, run
+from tool_runs import ROOT, command, environment
 
 from mmdsr.experiments.downstream.versions import shrink
 from mmdsr.io.images import write_png
@@ -71,7 +71,7 @@ def arguments(task, folder, out, *args):
 
 
 def call(*args):
-    return run(TOOL, *arguments(*args), check=False, timeout=900)
+    return tool_runs.call(TOOL, *arguments(*args))
 
 
 def scores(out, task='task'):
@@ -84,7 +84,9 @@ def read(path):
 
 
 @pytest.mark.slow
-def test_an_experiment_its_stop_and_its_continuation(folder, tmp_path):
+def test_an_experiment_its_stop_and_its_continuation(
+    folder, tmp_path, forked_runs
+):
     task = config(folder, 4)
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     done = call(task, folder, whole, '--seeds', 0, 1, '--jobs', 2)
@@ -189,7 +191,7 @@ def test_an_experiment_its_stop_and_its_continuation(folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_trained_and_tested_on_the_same_version(folder, tmp_path):
+def test_trained_and_tested_on_the_same_version(folder, tmp_path, forked_runs):
     task = config(folder, 1, 'own')
     out = tmp_path / 'out'
     # One thread each: threads of a busy machine wait for each other.
@@ -245,7 +247,7 @@ def test_wrong_arguments(folder, tmp_path):
     out = tmp_path / 'out'
     for args, message in cases:
         options = ['--data-root', folder, '--out', out, *args[1:]]
-        done = tool_runs.call('downstream.py', args[0], *options)
+        done = tool_runs.call(TOOL, args[0], *options)
         assert done.returncode == 2, (args, done.stderr)
         assert message in done.stderr, (args, done.stderr)
         assert 'Traceback' not in done.stderr

@@ -3,15 +3,14 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import cv2
 import numpy as np
 import pytest
+from forks import start
 from PIL import Image
-from tool_runs import ROOT, call, environment, run
+from tool_runs import call
 
 TOOL = 'super_resolve.py'
 
@@ -32,23 +31,12 @@ def count(folder):
     return len(list(folder.rglob('*.png')))
 
 
-def start(*args, **variables):
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / 'tools' / TOOL), *map(str, args)],
-        cwd=ROOT,
-        env={**environment(), **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 def test_a_folder_with_a_broken_image(frames, tmp_path):
     (frames / 'b' / '3.png').write_bytes(b'no image')
     out = tmp_path / 'out'
     options = ('--weights', 'dsrnet_student_quick', '--reference', 'file')
     options += ('--refs', tmp_path / 'refs')
-    done = run(TOOL, frames, out, *options, check=False)
+    done = call(TOOL, frames, out, *options)
     assert done.returncode == 1, done.stderr
     assert 'b/3.png: unreadable: not an image' in done.stderr
     assert '4 of 5 images written' in done.stderr
@@ -121,17 +109,13 @@ def test_two_processes(frames, tmp_path):
     out = tmp_path / 'out'
     processes = [
         start(
-            frames,
-            out,
-            '--interpolation',
-            'nearest',
-            RANK=str(rank),
-            WORLD_SIZE='2',
+            *(TOOL, frames, out, '--interpolation', 'nearest'),
+            **dict(RANK=str(rank), WORLD_SIZE='2'),
         )
         for rank in (0, 1)
     ]
     for rank, process in enumerate(processes):
-        text, _ = process.communicate(timeout=300)
+        text = ''.join(process.communicate(timeout=300))
         assert process.returncode == 0, text
         assert f'Process {rank} of 2: 2 of 2 images written' in text
     assert count(out) == 4
@@ -141,13 +125,13 @@ def test_interrupted(frames, tmp_path):
     for number in range(400):
         shutil.copy(frames / 'a' / '1.png', frames / 'a' / f'x{number}.png')
     out = tmp_path / 'out'
-    process = start(frames, out, '--weights', 'dsrnet_student_quick')
+    process = start(TOOL, frames, out, '--weights', 'dsrnet_student_quick')
     limit = time.monotonic() + 300
     while not count(out) and process.poll() is None:
         assert time.monotonic() < limit
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGINT)
-    text, _ = process.communicate(timeout=60)
+    text = ''.join(process.communicate(timeout=60))
     assert process.returncode == 130, text
     assert 'repeat the command to resume' in text
     assert 'Traceback' not in text
@@ -160,7 +144,7 @@ def test_killed(frames, tmp_path):
         shutil.copy(frames / 'a' / '1.png', frames / 'a' / f'x{number}.png')
     out, whole = tmp_path / 'out', tmp_path / 'whole'
     options = ('--weights', 'dsrnet_student_quick', '--reference', 'neighbor')
-    process = start(frames, out, *options)
+    process = start(TOOL, frames, out, *options)
     limit = time.monotonic() + 300
     while count(out) < 3 and process.poll() is None:
         assert time.monotonic() < limit

@@ -1,12 +1,12 @@
 """Distillation as a user runs it: teacher, student, test of the student."""
 
 import json
-import os
 
 import pytest
 import torch
+from forks import fork, on_two_ranks
 from mmengine.config import Config
-from tool_runs import ROOT, call, run
+from tool_runs import ROOT, call
 
 from mmdsr.io.checkpoint import read_checkpoint, save_weights
 from mmdsr.registry import MODELS
@@ -62,7 +62,7 @@ def test_distil_resume_and_test_the_student(tmp_path, refsr_root, teacher):
     options = _options(teacher)
     config = _config(tmp_path, refsr_root, 'distill/dsrnet-d_quick')
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-    done = run('train.py', config, '--work-dir', whole, *options)
+    done = fork('train.py', config, '--work-dir', whole, *options)
     for name in ('rec', 'kd', 'ad', 'dep'):
         assert done.stdout.count(f' loss_{name}:') == 2
     state = _weights(whole / 'iter_2.pth')
@@ -76,7 +76,7 @@ def test_distil_resume_and_test_the_student(tmp_path, refsr_root, teacher):
     parts.mkdir()
     first = parts / 'iter_1.pth'
     (whole / 'iter_1.pth').rename(first)
-    run('train.py', config, '--work-dir', parts, '--resume', first, *options)
+    fork('train.py', config, '--work-dir', parts, '--resume', first, *options)
     again = _weights(parts / 'iter_2.pth')
     assert all(torch.equal(value, again[key]) for key, value in state.items())
     early = _weights(first)
@@ -89,7 +89,7 @@ def test_distil_resume_and_test_the_student(tmp_path, refsr_root, teacher):
     metrics = []
     for number, cfg in enumerate((student, config)):
         out = tmp_path / f'{number}.json'
-        run(
+        fork(
             'test.py',
             cfg,
             whole / 'iter_2.pth',
@@ -119,7 +119,7 @@ def test_checkpoint_of_a_full_student(tmp_path, refsr_root):
     model = MODELS.build(cfg.model)
     checkpoint = tmp_path / 'epoch_1.pth'
     torch.save(dict(state_dict=model.state_dict(), meta={}), checkpoint)
-    done = run(
+    done = fork(
         'test.py',
         ROOT / 'configs/dsrnet/student.py',
         checkpoint,
@@ -184,10 +184,9 @@ def test_two_ranks_equal_one_with_twice_the_batch(
         )
         args = ['--work-dir', folder, *_options(teacher)]
         if ranks == 1:
-            run('train.py', config, *args)
+            fork('train.py', config, *args)
         else:
-            os.environ['PORT'] = free_port
-            run('dist_train.sh', config, ranks, *args)
+            on_two_ranks(free_port, 'train.py', config, *args)
         states.append(_weights(folder / 'iter_2.pth'))
     assert states[0].keys() == states[1].keys()
     first = _weights(tmp_path / '1/iter_1.pth')

@@ -3,13 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 import torch
-from tool_runs import ROOT, call, environment, run
+from forks import fork, on_two_ranks, start
+from tool_runs import ROOT, call, run
 
 from mmdsr.io.checkpoint import read_checkpoint, save_weights
 
@@ -85,22 +84,9 @@ def test_kill_and_resume_equals_no_stop(tmp_path, refsr_root):
     """SIGKILL in the middle, then --resume: the same weights to the bit."""
     config = _config(tmp_path, refsr_root, QUICK.format(iters=16))
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    run('train.py', config, '--work-dir', whole)
+    fork('train.py', config, '--work-dir', whole)
 
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            ROOT / 'tools/train.py',
-            config,
-            '--work-dir',
-            killed,
-        ],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    process = start('train.py', config, '--work-dir', killed)
     note = killed / 'last_checkpoint'
     deadline = time.monotonic() + 300
     # Past the validation at 5, which must not disturb what follows.
@@ -112,7 +98,7 @@ def test_kill_and_resume_equals_no_stop(tmp_path, refsr_root):
     process.wait()
     assert not (killed / 'iter_16.pth').exists()
 
-    run('train.py', config, '--work-dir', killed, '--resume')
+    fork('train.py', config, '--work-dir', killed, '--resume')
     a, b = _weights(whole / 'iter_16.pth'), _weights(killed / 'iter_16.pth')
     assert not _differences(a, b)
     # What was trained on is compared, not two untouched initialisations.
@@ -120,7 +106,7 @@ def test_kill_and_resume_equals_no_stop(tmp_path, refsr_root):
     assert _differences(a, _weights(earlier))
 
     # Asked once more, there is nothing left to do.
-    done = run('train.py', config, '--work-dir', killed, '--resume')
+    done = fork('train.py', config, '--work-dir', killed, '--resume')
     assert 'Iter(train)' not in done.stdout
     assert not _differences(a, _weights(killed / 'iter_16.pth'))
 
@@ -142,19 +128,13 @@ default_hooks = dict(
 """
     config = _config(tmp_path, refsr_root, more.format(epochs=3), 'teacher')
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-    run('train.py', config, '--work-dir', whole)
+    fork('train.py', config, '--work-dir', whole)
     first = read_checkpoint(whole / 'epoch_1.pth')
     assert first['state_dict']['step_counter'] == 4
     parts.mkdir()
     (whole / 'epoch_1.pth').rename(parts / 'epoch_1.pth')
-    done = run(
-        'train.py',
-        config,
-        '--work-dir',
-        parts,
-        '--resume',
-        parts / 'epoch_1.pth',
-    )
+    resume = ['--resume', parts / 'epoch_1.pth']
+    done = fork('train.py', config, '--work-dir', parts, *resume)
     assert done.stdout.count('loss_adv') == 7
     a, b = _weights(whole / 'epoch_3.pth'), _weights(parts / 'epoch_3.pth')
     assert not _differences(a, b)
@@ -175,12 +155,12 @@ train_cfg = dict(max_iters=6, val_interval=3)
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
 """)
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-    run('train.py', config, '--work-dir', whole)
+    fork('train.py', config, '--work-dir', whole)
     early = _weights(whole / 'iter_4.pth')
     parts.mkdir()
     (whole / 'iter_4.pth').rename(parts / 'iter_4.pth')
-    start = ['--resume', parts / 'iter_4.pth']
-    done = run('train.py', config, '--work-dir', parts, *start)
+    resume = ['--resume', parts / 'iter_4.pth']
+    done = fork('train.py', config, '--work-dir', parts, *resume)
     assert done.stdout.count('loss_rec') == 2
     a, b = _weights(whole / 'iter_6.pth'), _weights(parts / 'iter_6.pth')
     assert not _differences(a, b)
@@ -200,7 +180,8 @@ def test_train_test_and_compare(tmp_path, refsr_root):
     metrics = []
     for number, weights in enumerate((checkpoint, plain)):
         out = tmp_path / f'metrics{number}.json'
-        run(
+        test = fork if number else run
+        test(
             'test.py',
             config,
             weights,
@@ -214,7 +195,7 @@ def test_train_test_and_compare(tmp_path, refsr_root):
     assert metrics[0].keys() >= {'PSNR-Y', 'SSIM-Y', 'PSNR-RGB', 'SSIM-RGB'}
 
     out = tmp_path / 'compare'
-    done = run(
+    done = fork(
         'analysis_tools/compare.py',
         config,
         work_dir,
@@ -260,7 +241,7 @@ def test_two_ranks_equal_one_with_twice_the_batch(
         )
         args = [config, '--work-dir', folder]
         if ranks == 1:
-            run('train.py', *args)
+            fork('train.py', *args)
         else:
             os.environ['PORT'] = free_port
             run('dist_train.sh', config, ranks, '--work-dir', folder)
@@ -292,7 +273,7 @@ def _weights_at_start(folder, root):
     path = folder / 'start'
     path.mkdir()
     config = _config(path, root, more)
-    run('train.py', config, '--work-dir', path)
+    fork('train.py', config, '--work-dir', path)
     return _weights(path / 'iter_3.pth')
 
 
@@ -309,9 +290,10 @@ train_cfg = dict(max_epochs=2, val_interval=2)
 default_hooks = dict(logger=dict(interval=1))
 """
     config = _config(tmp_path, refsr_root, more, 'teacher')
-    os.environ['PORT'] = free_port
-    done = run('dist_train.sh', config, 2, '--work-dir', tmp_path)
-    assert done.stdout.count('loss_adv') == 3
+    printed = on_two_ranks(
+        free_port, 'train.py', config, '--work-dir', tmp_path
+    )
+    assert printed.count('loss_adv') == 3
     state = _weights(tmp_path / 'epoch_2.pth')
     assert state['step_counter'] == 4
     assert all(torch.isfinite(value).all() for value in state.values())
