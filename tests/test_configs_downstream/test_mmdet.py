@@ -9,7 +9,14 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
-from variants import CONFIGS, KINDS, check_files, check_restored, load
+from variants import (
+    CONFIGS,
+    KINDS,
+    check_files,
+    check_restored,
+    load,
+    to_train,
+)
 
 from mmdsr.io.images import write_png
 from mmdsr.registry import MODELS
@@ -21,7 +28,7 @@ from mmdet.structures.bbox import get_box_tensor
 
 FOLDER = CONFIGS / 'mmdet'
 NETWORKS = ('ssd300', 'yolov5s')
-QUICK = [(f'{net}_quick', kind) for net in NETWORKS for kind in KINDS]
+QUICK = to_train(*NETWORKS)
 #: Category, x, y, width, height of each image; one is without a defect.
 BOXES = [
     [(1, 20, 30, 120, 100), (2, 200, 180, 30, 40)],
@@ -89,7 +96,8 @@ def runner(cfg, root, folder):
         loader = cfg[f'{key}_dataloader']
         loader.update(num_workers=0, persistent_workers=False, batch_size=2)
         inner(loader.dataset).data_root = str(root)
-    cfg.train_cfg.update(max_iters=2, val_interval=2)
+    # Tested by the test loop only.
+    cfg.train_cfg.update(max_iters=1, val_interval=2)
     cfg.default_hooks.logger.interval = 1
     cfg.work_dir = str(folder)
     cfg.experiment_name = folder.name

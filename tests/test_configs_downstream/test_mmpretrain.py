@@ -7,7 +7,14 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
-from variants import CONFIGS, KINDS, check_files, check_restored, load
+from variants import (
+    CONFIGS,
+    KINDS,
+    check_files,
+    check_restored,
+    load,
+    to_train,
+)
 
 from mmdsr.datasets.sewer_ml_csv import CLASSES, HEADER, write_rows
 from mmdsr.io.images import write_png
@@ -17,7 +24,7 @@ pytest.importorskip('mmpretrain')
 
 FOLDER = CONFIGS / 'mmpretrain'
 NETWORKS = ('inception_v3', 'resnet101', 'xie')
-QUICK = [(f'{net}_quick', kind) for net in NETWORKS for kind in KINDS]
+QUICK = to_train(*reversed(NETWORKS))
 LABELS = [['RB', 'GR'], ['FS'], [], ['RB']]
 
 

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope, init_default_scope
-from variants import CONFIGS, KINDS, check_files, check_restored, load
+from variants import (
+    CONFIGS,
+    KINDS,
+    check_files,
+    check_restored,
+    load,
+    to_train,
+)
 
 from mmdsr.engine import launch
 from mmdsr.io.images import write_png
@@ -18,7 +25,7 @@ from mmseg.registry import DATASETS
 
 FOLDER = CONFIGS / 'mmseg'
 NETWORKS = ('fcn', 'deeplabv3plus')
-QUICK = [(f'{net}_quick', kind) for net in NETWORKS for kind in KINDS]
+QUICK = to_train(*NETWORKS)
 
 
 @pytest.fixture(scope='module')

@@ -11,6 +11,16 @@ CONFIGS = Path(__file__).parents[2] / 'configs/downstream'
 KINDS = ('hr', 'lr', 'sr')
 
 
+def to_train(*networks):
+    """Quick configs to train: all kinds of one network, of the others SR.
+
+    What the kinds differ in is made by one function, and its own tests look
+    at all of them. SR has all that the other two have.
+    """
+    first, *others = (f'{network}_quick' for network in networks)
+    return [*((first, kind) for kind in KINDS), *((n, 'sr') for n in others)]
+
+
 def load(folder, name, kind='hr'):
     """A config, with the picture that its network sees."""
     cfg = Config.fromfile(folder / f'{name}.py')
