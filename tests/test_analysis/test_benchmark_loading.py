@@ -145,7 +145,6 @@ def test_measure_refuses(cfg, kwargs):
 
 
 TOOL = 'analysis_tools/benchmark_loading.py'
-run = partial(tool_runs.run, TOOL, check=False)
 call = partial(tool_runs.call, TOOL)
 
 
@@ -153,7 +152,7 @@ call = partial(tool_runs.call, TOOL)
 def test_tool(refsr_root, tmp_path):
     pytest.importorskip('mmagic')
     out = tmp_path / 'out/rates.json'
-    done = run(
+    done = call(
         *(CONFIG, refsr_root, '--workers', 0, '--samples', 4, '--steps', 2),
         *('--rounds', 1, '--warmup', 1, '--threads', 1, '--out', out),
         *('--cfg-options', 'model.generator.channels=8'),

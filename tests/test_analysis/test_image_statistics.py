@@ -199,8 +199,9 @@ def test_simulation_does_not_depend_on_the_workers():
         runs = report.measure_simulation(2, 1, 5, (64, 64), workers)
         return [(run.name, run.values['psnr_y']) for run in runs]
 
-    assert values(1) == values(2)
-    assert values(1)[0][1] != values(1)[1][1]
+    one = values(1)
+    assert one == values(2)
+    assert one[0][1] != one[1][1]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,6 @@ def folder(tmp_path):
 
 
 TOOL = 'analysis_tools/image_statistics.py'
-run = partial(tool_runs.run, TOOL, check=False)
 call = partial(tool_runs.call, TOOL)
 
 
@@ -238,7 +238,7 @@ def test_tool_compares_and_writes(folder, tmp_path):
     out = [tmp_path / f'out/stats{suffix}' for suffix in report.FORMATS]
     flags = [part for path in out for part in ('--out', path)]
     picture = tmp_path / 'out/plot.png'
-    done = run(
+    done = call(
         f'real={folder}',
         *('--sim-runs', 2, '--sim-frames', 1, '--size', 64, 64),
         *(*flags, '--plot', picture),
