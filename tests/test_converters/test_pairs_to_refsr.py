@@ -14,7 +14,6 @@ from mmdsr.io.layout import decode_depth, downscale, read_manifest
 from mmdsr.transforms import inverse_depth
 
 TOOL = 'dataset_converters/pairs_to_refsr.py'
-run = partial(tool_runs.run, TOOL, check=False)
 call = partial(tool_runs.call, TOOL)
 
 
@@ -96,7 +95,7 @@ def test_deep_sewer(deep_sewer, tmp_path):
 
 def test_deep_sewer_at_the_authors_size(deep_sewer, tmp_path):
     out = tmp_path / 'out'
-    done = run('deep-sewer', deep_sewer, out)
+    done = call('deep-sewer', deep_sewer, out)
     assert done.returncode == 0, done.stderr
     assert '2 training and 1 test samples from 3 pairs' in done.stdout
     assert 'Converted 6: resized to 448x320' in done.stdout

@@ -14,7 +14,6 @@ from mmdsr.datasets.sewer_ml_csv import (
 )
 
 TOOL = 'dataset_converters/make_subset.py'
-run = partial(tool_runs.run, TOOL, check=False)
 call = partial(tool_runs.call, TOOL)
 
 
@@ -109,7 +108,7 @@ def test_only_what_is_there(table, tmp_path):
 
 def test_the_tool(table, tmp_path):
     out = tmp_path / 'part.csv'
-    done = run(table, out, '--per-class', 10, '--normal', 5, '--seed', 1)
+    done = call(table, out, '--per-class', 10, '--normal', 5, '--seed', 1)
     assert done.returncode == 0, done.stderr
     assert f'{out}: ' in done.stdout
     assert 'ND 5' in done.stdout

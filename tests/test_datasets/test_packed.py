@@ -180,13 +180,12 @@ def test_dataset_survives_pickling(copied):
 
 
 TOOL = 'dataset_converters/pack_refsr.py'
-run = partial(tool_runs.run, TOOL, check=False)
 call = partial(tool_runs.call, TOOL)
 
 
 def test_tool(refsr_root, tmp_path):
     out = tmp_path / 'a copy'
-    done = run(refsr_root, out)
+    done = call(refsr_root, out)
     assert done.returncode == 0, done.stderr
     assert len(RefSRDataset(out, 'train')) == 4
     again = call(refsr_root, out)

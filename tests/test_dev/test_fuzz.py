@@ -45,7 +45,7 @@ def call(tool, *args):
     return done
 
 
-def run(tool, *args, prelude='', timeout=100):
+def run(tool, *args, timeout=100):
     """Run a tool; fail if it shows a traceback or hangs."""
     folders = [str(ROOT), str(ROOT / 'tools' / 'dataset_converters')]
     code = (
@@ -53,7 +53,6 @@ def run(tool, *args, prelude='', timeout=100):
         f'sys.path[:0] = {folders}\n'
         f'sys.argv = {[tool, *map(str, args)]!r}\n'
         f'import {tool}\n'
-        f'{prelude}\n'
         f'sys.exit({tool}.main())'
     )
     done = subprocess.run(
@@ -252,7 +251,7 @@ def test_links_in_circles(tmp_path):
     runs = find_runs(tmp_path / 'frames')
     # The same frames as two runs could be in both splits.
     assert [run.name for run in runs] == ['run1']
-    done = run(
+    done = call(
         'frames_to_refsr', tmp_path / 'frames', tmp_path / 'out',
         '--holdout', 0,
     )  # fmt: skip
@@ -266,11 +265,11 @@ def test_links_in_circles(tmp_path):
         ('masks_to_coco', tmp_path / 'frames' / 'round', run1),
         ('make_subset', tmp_path / 'frames' / 'round'),
     ):
-        done = run(tool, *args, tmp_path / 'new')
+        done = call(tool, *args, tmp_path / 'new')
         assert done.returncode == 2, tool
         assert 'Error: ' in done.stderr, tool
         # And as the place to write to: the link is left as it is.
-        done = run(tool, *args[:-1], run1, tmp_path / 'frames' / 'round')
+        done = call(tool, *args[:-1], run1, tmp_path / 'frames' / 'round')
         assert done.returncode == 2, tool
     assert (tmp_path / 'frames' / 'round').is_symlink()
     assert not (tmp_path / 'new').exists()
@@ -441,35 +440,60 @@ def test_unreadable(tmp_path_factory):
     base = Path(tempfile.mkdtemp())
     try:
         base.chmod(0o777)
-        for name in ('open', 'shut'):
-            (base / 'frames' / name).mkdir(parents=True)
+        for name in ('frames/open', 'frames/shut', 'whole'):
+            (base / name).mkdir(parents=True)
             for i in range(3):
-                path = base / 'frames' / name / f'{i}.png'
-                path.write_bytes(encode(RGB))
+                (base / name / f'{i}.png').write_bytes(encode(RGB))
         (base / 'frames' / 'open' / '1.png').chmod(0)
         (base / 'frames' / 'shut').chmod(0)
+        (base / 'closed').mkdir()
+        (base / 'closed').chmod(0o555)
         # What is imported late is imported before the rights are dropped.
-        prelude = (
-            'import gettext, locale, os, rich.live\n'
+        script = (
+            'import gettext, json, locale, os, sys, rich.live\n'
+            'from contextlib import redirect_stderr\n'
+            'from io import StringIO\n'
             'from PIL import Image; Image.init()\n'
+            'from mmdsr.cli.convert.frames import main\n'
             'if os.geteuid() == 0: os.seteuid(65534)\n'
+            'said = []\n'
+            'for line in json.loads(sys.argv[1]):\n'
+            '    with redirect_stderr(StringIO()) as errors:\n'
+            '        try:\n'
+            '            code = main(line)\n'
+            '        except SystemExit as stopped:\n'
+            '            code = stopped.code\n'
+            '    said.append((code, errors.getvalue()))\n'
+            'print(json.dumps(said))\n'
         )
-        out = base / 'out'
-        done = run('frames_to_refsr', base / 'frames', out, prelude=prelude)
-        assert done.returncode == 2
-        assert 'Permission denied' in done.stderr
-        assert 'shut' in done.stderr
-        folder = base / 'frames' / 'open'
-        done = run('frames_to_refsr', folder, out, prelude=prelude)
-        assert done.returncode == 2
-        assert '1.png: unreadable: Permission denied' in done.stderr
-        base.chmod(0o555)
-        (folder / '1.png').chmod(0o644)
-        done = run('frames_to_refsr', folder, out, prelude=prelude)
-        assert done.returncode == 2
-        assert 'Permission denied' in done.stderr
-        assert [path.name for path in base.iterdir()] == ['frames']
+        lines = [
+            [str(base / source), str(base / out)]
+            for source, out in (
+                ('frames', 'out'),
+                ('frames/open', 'out'),
+                ('whole', 'closed/out'),
+            )
+        ]
+        done = subprocess.run(
+            [sys.executable, '-c', script, json.dumps(lines)],
+            cwd=ROOT,
+            env=tool_runs.environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        assert [code for code, _ in said] == [2, 2, 2]
+        folder, file, target = (text for _, text in said)
+        assert 'Permission denied' in folder
+        assert 'shut' in folder
+        assert '1.png: unreadable: Permission denied' in file
+        assert 'Permission denied' in target
+        assert 'unreadable' not in target
+        left = sorted(path.name for path in base.iterdir())
+        assert left == ['closed', 'frames', 'whole']
+        assert not list((base / 'closed').iterdir())
     finally:
-        base.chmod(0o755)
-        (base / 'frames' / 'shut').chmod(0o755)
+        for name in ('closed', 'frames/shut'):
+            (base / name).chmod(0o755)
         shutil.rmtree(base)

@@ -1,14 +1,14 @@
 """get_flops.py and benchmark.py, as a user runs them."""
 
 import pytest
-from tool_runs import call, run
+from tool_runs import call
 
 FLOPS = 'analysis_tools/get_flops.py'
 BENCHMARK = 'analysis_tools/benchmark.py'
 
 
 def test_get_flops_prints_table_2_for_the_released_teacher():
-    done = run(FLOPS, 'configs/dsrnet/released_teacher.py')
+    done = call(FLOPS, 'configs/dsrnet/released_teacher.py')
     assert done.returncode == 0, done.stderr
     assert '379.753' in done.stdout
     assert '5,062,851' in done.stdout
@@ -29,7 +29,7 @@ def test_get_flops_one_convention_and_shape():
 
 @pytest.mark.slow
 def test_benchmark_times_parts_matching_and_training():
-    done = run(
+    done = call(
         BENCHMARK,
         'configs/dsrnet/teacher_quick.py',
         *('--shape', '16', '32', '--repeats', '1', '--train', '--matching'),

@@ -6,14 +6,13 @@ import tool_runs
 from PIL import Image
 
 TOOL = 'visualization/browse_sewersim.py'
-run = partial(tool_runs.run, TOOL, check=False)
 call = partial(tool_runs.call, TOOL)
 
 
 def test_a_data_set_with_real_frames_beside(refsr_root, tmp_path):
     out = tmp_path / 'new folder' / 'sheet.png'
     args = (refsr_root, '--number', 2, '--width', 96, '-o', out)
-    done = run(*args, '--beside', refsr_root / 'test/hr')
+    done = call(*args, '--beside', refsr_root / 'test/hr')
     assert done.returncode == 0, done.stderr
     assert '2 samples' in done.stdout
     sheet = np.asarray(Image.open(out))

@@ -7,7 +7,6 @@ import tool_runs
 import torch
 
 TOOL = 'model_converters/convert_released.py'
-run = partial(tool_runs.run, TOOL, check=False)
 call = partial(tool_runs.call, TOOL)
 
 
@@ -21,7 +20,7 @@ def original():
 def test_converts_and_never_loses_a_file(tmp_path):
     source, target = tmp_path / 'in.pth', tmp_path / 'out.pth'
     torch.save(original(), source)
-    done = run(source, target)
+    done = call(source, target)
     assert done.returncode == 0, done.stderr
     assert 'dropped 96 weights' in done.stdout
     assert 'decoder_d.conv_out.bias' in done.stdout

@@ -8,7 +8,6 @@ from PIL import Image
 from mmdsr.io.layout import read_manifest
 
 TOOL = 'dataset_converters/frames_to_refsr.py'
-run = partial(tool_runs.run, TOOL, check=False)
 call = partial(tool_runs.call, TOOL)
 
 
@@ -33,7 +32,7 @@ def test_writes_and_tells(frames, tmp_path):
     assert 'Traceback' not in refused.stderr
     assert not out.exists()
     args = ('--holdout', 'two', '--on-error', 'skip', '--reference')
-    done = run(frames, out, *args, 'nearest-sharp', '--gap', 2)
+    done = call(frames, out, *args, 'nearest-sharp', '--gap', 2)
     assert done.returncode == 0, done.stderr
     assert read_manifest(out)['splits'] == {
         'train': ['one_0', 'one_2'],

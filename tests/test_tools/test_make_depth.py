@@ -14,7 +14,6 @@ from mmdsr.io.layout import RefSRWriter, read_manifest
 
 TOOL = 'dataset_converters/make_depth.py'
 EVALUATE = 'analysis_tools/eval_depth.py'
-run = partial(tool_runs.run, TOOL, check=False)
 call = partial(tool_runs.call, TOOL)
 
 
@@ -35,7 +34,7 @@ def frames(tmp_path):
 def test_frames(frames, tmp_path):
     out = tmp_path / 'out'
     args = ('frames', frames, out, '--provider', 'pipe', '--radius', '0.3')
-    first = run(*args)
+    first = call(*args)
     assert first.returncode == 0, first.stderr
     assert '3 of 3 maps written' in first.stdout
     # Noise is no pipe, and that is said.
@@ -183,7 +182,8 @@ def test_evaluation(tmp_path):
     args = ('--sim', '0', '--runs', '1', '--frames', '2', '--size', '96', '64')
     numbers = tmp_path / 'numbers.json'
     args_pipe = (*args, '--provider', 'pipe', '--use-camera')
-    result = tool_runs.run(EVALUATE, *args_pipe, '--json', numbers)
+    result = tool_runs.call(EVALUATE, *args_pipe, '--json', numbers)
+    assert result.returncode == 0, result.stderr
     assert 'AbsRel' in result.stdout
     assert '"abs_rel"' in numbers.read_text()
     for wrong, word in (

@@ -11,13 +11,12 @@ import tool_runs
 TOOL = 'dataset_converters/make_sewersim.py'
 SMALL = ('--runs', '2', '--frames', '1', '--size', '64', '64')
 
-run = partial(tool_runs.run, TOOL, check=False)
 call = partial(tool_runs.call, TOOL)
 
 
 def test_makes_repeats_refuses_overwrites_and_verifies(tmp_path):
     out = tmp_path / 'data'
-    first = run(out, *SMALL, '--workers', '2')
+    first = call(out, *SMALL, '--workers', '2')
     assert first.returncode == 0, first.stderr
     assert '2 samples of 2 runs' in first.stdout
     assert (out / 'train/hr/run0000_0000.png').is_file()
@@ -78,7 +77,7 @@ def test_ctrl_c_leaves_what_the_next_call_goes_on_from(tmp_path):
         for path in tmp_path.glob('.data.partial/*/hr/*.png')
     }
     assert 0 < len(finished) < 36
-    done = run(out, *many)
+    done = call(out, *many)
     assert done.returncode == 0, done.stderr
     kept = [
         path

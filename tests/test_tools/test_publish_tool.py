@@ -14,7 +14,6 @@ from mmdsr.weights import load_published
 CONFIG = 'configs/dsrnet/teacher_quick.py'
 
 TOOL = 'model_converters/publish.py'
-run = partial(tool_runs.run, TOOL, check=False)
 call = partial(tool_runs.call, TOOL)
 
 
@@ -31,7 +30,7 @@ def work_dir(tmp_path_factory):
 
 
 def test_publish_and_list(work_dir, tmp_path):
-    done = run(
+    done = call(
         CONFIG, work_dir, '--out', tmp_path, '--fp16', '--index', '--name',
         'quick', '--note', 'data=SewerSim', 'iterations=5',
     )  # fmt: skip

@@ -11,7 +11,6 @@ from video_makers import cut_short, drive, texture, write_video
 from mmdsr.io.layout import read_manifest
 
 TOOL = 'dataset_converters/video_to_refsr.py'
-run = partial(tool_runs.run, TOOL, check=False)
 call = partial(tool_runs.call, TOOL)
 
 
@@ -43,7 +42,7 @@ def videos(tmp_path):
 
 def test_a_data_set_and_its_report(videos, tmp_path):
     out = tmp_path / 'out'
-    done = run(videos, out, '--every', 1, '--window', 2, '--overlays', 'none')
+    done = call(videos, out, '--every', 1, '--window', 2, '--overlays', 'none')
     assert done.returncode == 0, done.stderr
     splits = read_manifest(out)['splits']
     assert splits['train'] == [f'b_{i:06d}' for i in range(12)]
@@ -67,7 +66,7 @@ def test_a_data_set_and_its_report(videos, tmp_path):
     cut_short(videos / 'b.mp4', 0.6)
     (videos / 'empty.avi').write_bytes(b'')
     args = ('--every', 1, '--crop', 0, 0, 192, 160, '--overwrite')
-    done = run(videos, out, *args)
+    done = call(videos, out, *args)
     assert done.returncode == 1
     assert 'empty.avi, at 0:00.00: an empty file' in done.stdout
     assert 'b.mp4, at 0:0' in done.stdout
@@ -132,7 +131,7 @@ def test_interrupt_and_go_on(videos, tmp_path):
     assert not out.exists()
     with pytest.raises(ProcessLookupError):  # nobody of it is left
         os.killpg(process.pid, 0)
-    done = run(*args)
+    done = call(*args)
     assert done.returncode == 0, done.stderr
     assert '78 frames' in done.stdout
     assert not (tmp_path / '.out.partial').exists()
