@@ -4,11 +4,15 @@ import gc
 import os
 import signal
 import socket
+import sys
 
 import cv2
 import numpy as np
 import pytest
 from quick_configs import format_configs_once
+
+#: How many modules there were when the collector was told to leave them.
+_frozen = {'modules': 0}
 
 
 def pytest_configure():
@@ -19,13 +23,16 @@ def pytest_configure():
     format_configs_once()
 
 
-def pytest_collection_finish():
-    """Keep the garbage collector from looking through all imports again.
+def pytest_runtest_setup():
+    """Keep the garbage collector from looking through all imports each time.
 
-    Data sets of mmengine start it each time that one is built.
+    Data sets of mmengine start it whenever one is built, and the hosts are
+    imported by the first test that needs them.
     """
-    gc.collect()
-    gc.freeze()
+    if len(sys.modules) > _frozen['modules'] + 200:
+        gc.collect()
+        gc.freeze()
+        _frozen['modules'] = len(sys.modules)
 
 
 @pytest.fixture(autouse=True)
