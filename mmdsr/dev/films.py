@@ -6,7 +6,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
-import av
 import numpy as np
 
 
@@ -51,6 +50,8 @@ def read_film(
     Yields:
         (H, W, 3) uint8 RGB, as they are stored.
     """
+    import av
+
     found = contents or Contents()
     with av.open(str(path)) as container:
         film = container.streams.video[0]

@@ -44,7 +44,7 @@ def test_rendered_frames(tmp_path):
         (('nowhere', '-o', 'x.png'), 'not a data set'),
         (('nowhere', '-o', 'x.png', '--seed', '1'), 'only without'),
         (('-o', 'x.png', '--split', 'train'), 'only with'),
-        (('-o', 'x.png', '--runs', '-1'), 'negative'),
+        (('-o', 'x.png', '--runs', '-1'), 'must be at least 0'),
         (('-o', 'x.png', '--kinds', 'XX', '--number', '1'), 'XX'),
         (
             (

@@ -128,7 +128,7 @@ def test_a_cache_holds_the_results_of_one_aligner(root, tmp_path):
     (path.parent / 'settings.json').unlink()
     code, _, message = run(*args, tmp_path / '1.pth')
     assert code == 2
-    assert 'holds files but no settings.json' in message
+    assert 'contains files but no settings.json' in message
 
 
 def test_an_aligner_that_takes_depth(root, tmp_path):

@@ -74,7 +74,7 @@ def test_what_was_left_out_or_converted_is_said(frames, tmp_path):
         said = done.stderr
         assert f'In part: {frames}/b/3.gif: only the first of its 2' in said
         assert 'number 2 is left out' in said
-        assert f'Left out: {frames}/b/6.heic: .heic is a kind' in said
+        assert f'Left out: {frames}/b/6.heic: .heic is an unsupported' in said
         assert f'Converted: {frames}/b/4.png and 1 more: L to RGB' in said
         assert f'{written} of 7 images written' in said
     for name in ('3.gif', '6.heic'):
