@@ -51,7 +51,7 @@ def test_a_whole_lane_has_no_fault(whole, capsys):
         ('setuptools', '81.0.0', 'pkg_resources', ' setuptools'),
         ('mmagic', None, 'Not installed', '--no-deps'),
         ('mmagic', '1.1.0', 'Older', '--no-deps'),
-        ('mmengine', '0.11.0rc3', 'Not the release', ' mmengine'),
+        ('mmengine', '0.11.0rc3', 'Not the version', ' mmengine'),
         ('lpips', None, 'Not installed', ' lpips'),
         ('torch', '2.0.1', 'Too old', ' torch'),
     ],

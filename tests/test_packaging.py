@@ -109,7 +109,7 @@ def test_a_missing_host_is_named():
         '    print(error)'
     )
     message = run(code)
-    assert 'mmdsr.DSR cannot be used here' in message
+    assert 'mmdsr.DSR cannot be used' in message
     assert 'mmagic' in message
     assert 'python -m mmdsr.doctor' in message
 

@@ -108,7 +108,7 @@ def test_finding(tmp_path):
     assert [photo.name for photo in found] == ['a-2', 'b-1', 'in-a-2']
     assert len(find_photos(tmp_path, [tmp_path / 'in'])) == 2
     photo_makers.save(tmp_path / 'a-2.png', photo_makers.picture())
-    with pytest.raises(ValueError, match='both be a-2'):
+    with pytest.raises(ValueError, match='both become a-2'):
         find_photos(tmp_path)
     (tmp_path / 'empty').mkdir()
     with pytest.raises(FileNotFoundError, match='no images'):

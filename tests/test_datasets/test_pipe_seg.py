@@ -163,7 +163,9 @@ def test_errors(root, tmp_path):
         build(SIMPLE, root)
     (root / 'images' / 'train' / 'loop').unlink()
     (root / 'masks' / 'train' / 'pipe1_0001.png').unlink()
-    with pytest.raises(FileNotFoundError, match=r'lacks 1 masks .*pipe1_0001'):
+    with pytest.raises(
+        FileNotFoundError, match=r'lacks masks for 1 .*pipe1_0001'
+    ):
         build(SIMPLE, root)
     assert not build(SIMPLE, root, lazy_init=True)._fully_initialized
 

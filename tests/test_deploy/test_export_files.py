@@ -82,7 +82,7 @@ def test_openvino_files(tmp_path):
         (['dsrnet_teacher_quick', '--out', __file__], 'test_export_files.py'),
         (
             ['dsrnet_x_nano', '--precision', 'int8', '--samples', 'nowhere'],
-            'nowhere is no data set',
+            'nowhere is not a data set',
         ),
     ],
 )

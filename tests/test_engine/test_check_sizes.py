@@ -73,7 +73,7 @@ def test_a_turned_reference(tmp_path):
     root = write(tmp_path, LYING, MIXED)
     refused(root, r'ref/a_1\.png is 80x96, but its image is 96x80', crop())
     whole = crop(ref='whole')
-    message = r'ref/a_1\.png is 80x96, others are 96x80; a batch of 2'
+    message = r'ref/a_1\.png is 80x96, but others are 96x80; a batch of 2'
     refused(root, message, whole, batch_size=2)
     check(root, whole, batch_size=2, max_samples=1)
 
@@ -99,7 +99,7 @@ def test_a_window_that_is_too_large(tmp_path):
 
 def test_batches_of_whole_images(tmp_path):
     root = write(tmp_path, LYING, LYING, UPRIGHT)
-    message = r'lr/a_2\.png is 20x24, others are 24x20; a batch of 3'
+    message = r'lr/a_2\.png is 20x24, but others are 24x20; a batch of 3'
     refused(root, message, batch_size=3)
     root = write(tmp_path / 'b', LYING)
     refused(root, 'needs square images', TURN, batch_size=2)

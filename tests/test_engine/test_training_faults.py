@@ -213,7 +213,7 @@ def test_two_trainings_in_one_folder(start, tmp_path):
     try:
         assert other.stdout.readline() == 'held\n'
         with pytest.raises(
-            UsageError, match=f'Another training .process {other.pid} on '
+            UsageError, match=f'Another training run .process {other.pid} on '
         ):
             start()
     finally:
@@ -282,5 +282,5 @@ def test_data_errors_are_one_line(
 
 def test_work_dir_that_cannot_be_written(start, tmp_path):
     (tmp_path / 'work').write_text('a file')
-    with pytest.raises(UsageError, match='work cannot be written'):
+    with pytest.raises(UsageError, match='work is not writable'):
         start()

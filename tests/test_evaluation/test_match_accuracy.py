@@ -81,5 +81,5 @@ def test_refuses():
             metric.process({}, [{k: v for k, v in one.items() if k != key}])
     with pytest.raises(KeyError, match='pred_flow'):
         metric.process({}, [dict(one, output={})])
-    with pytest.raises(ValueError, match=r'\(2, 4, 4\), the truth'):
+    with pytest.raises(ValueError, match=r'\(2, 4, 4\), but the truth'):
         match_errors(np.zeros((2, 4, 4)), np.zeros((2, 5, 4)), np.ones((5, 4)))

@@ -128,7 +128,7 @@ def test_a_class_without_a_value_is_not_in_the_mean():
     assert 'LR' not in infiltration.values
     text = ' '.join(markdown(table).split())
     assert '| IL | 27.02 | 41.42 | - | 46.01 | - |' in text
-    assert 'not in the mean: IL, IN.' in text
+    assert 'because a column has no value: IL, IN.' in text
 
 
 def test_class_scores_are_found_in_the_results_of_a_test():

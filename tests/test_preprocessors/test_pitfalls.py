@@ -148,7 +148,7 @@ def test_follows_the_model_to_cuda(tmp_path, host):
 
 def test_autocast_does_not_reach_the_network(tmp_path):
     """In training the preprocessor runs inside ``optim_context``."""
-    model = build('mmseg', NANO)
+    model = build('mmseg', dict(NANO, backend='torch'))
     data = batch(*[sample('mmseg', tmp_path)] * 2)
     seen = []
     _network(model).register_forward_hook(

@@ -162,7 +162,7 @@ def test_flow_files(tmp_path):
     after = LoadFlow(missing='error')(dict(info))
     np.testing.assert_allclose(after['flow'], before['flow'], atol=1 / 128)
     np.testing.assert_array_equal(after['visible'], before['visible'])
-    with pytest.raises(ValueError, match=r'28x20, the image 10x20'):
+    with pytest.raises(ValueError, match=r'28x20, but the image is 10x20'):
         LoadFlow()(dict(info, img=before['img'][:, :10]))
 
 
@@ -316,7 +316,9 @@ def test_load_alignment(tmp_path):
         after['confidence'], before['confidence'], atol=1e-3
     )
     assert after['flow'].dtype == after['confidence'].dtype == np.float32
-    with pytest.raises(ValueError, match=r'28x20, the image 5x5.*--overwrite'):
+    with pytest.raises(
+        ValueError, match=r'28x20, but the image is 5x5.*--overwrite'
+    ):
         load(dict(info, img=np.zeros((5, 5, 3))))
     with pytest.raises(FileNotFoundError, match='--name dis'):
         load(dict(info, stem='b'))

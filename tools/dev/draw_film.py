@@ -17,7 +17,6 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
-import av
 import numpy as np
 from make_samples import write_recording
 from PIL import Image
@@ -65,6 +64,8 @@ def still(film: Path, target: Path) -> None:
         film: The film.
         target: The picture.
     """
+    import av
+
     with av.open(str(film)) as container:
         frame = next(islice(container.decode(video=0), STILL, None))
     buffer = io.BytesIO()
@@ -84,6 +85,8 @@ def score(film: Path, folder: Path) -> tuple[float, float]:
     Returns:
         Mean PSNR-Y in dB of the left and the right, every fifth frame.
     """
+    import av
+
     scores = []
     with av.open(str(film)) as container:
         for index, frame in enumerate(container.decode(video=0)):

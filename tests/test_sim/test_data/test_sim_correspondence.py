@@ -244,7 +244,7 @@ def test_load_flow_of_a_simulated_set(tmp_path):
         np.testing.assert_allclose(sample['flow'][..., 0], expected, atol=1e-3)
         assert sample['visible'].shape == (16, 16, 1)
         info['img'] = np.zeros((20, 16, 3))
-        with pytest.raises(ValueError, match='16x16, the image 16x20'):
+        with pytest.raises(ValueError, match='16x16, but the image is 16x20'):
             load(info)
     with pytest.raises(ValueError, match='missing'):
         LoadFlow(missing='no')

@@ -193,7 +193,9 @@ def test_verify_notices_every_change(layout, tmp_path):
     assert verify(out) == []
     sums = out / 'SHA256SUMS'
     sums.write_text(sums.read_text().replace('0', '1', 1))
-    with pytest.raises(ValueError, match='not the one'):
+    with pytest.raises(
+        ValueError, match='not the file that the manifest lists'
+    ):
         verify(out)
 
 

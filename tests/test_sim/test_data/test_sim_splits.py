@@ -136,7 +136,7 @@ def test_bad_custom_settings(change, word):
 @pytest.mark.parametrize(
     ('args', 'word'),
     [
-        (('sewersim',), 'there are sewersim-sr'),
+        (('sewersim',), 'choose one of sewersim-sr'),
         (('sewersim-sr', 'tiny'), 'subset'),
         (('sewersim-ml', 'mini', -1), 'negative'),
         (('sewersim-ml', 'mini', 0, 'realistic'), 'no low-resolution'),
