@@ -6,7 +6,9 @@ from mmdsr.cli.commands import Command, run_command
 from mmdsr.version import __version__
 
 COMMANDS = {
-    'enhance': Command('mmdsr.cli.enhance', 'super-resolve images or folders'),
+    'enhance': Command(
+        'mmdsr.cli.enhance', 'enhance an image, a folder or a recording'
+    ),
     'verify': Command(
         'mmdsr.cli.verify', 'check results against their records'
     ),

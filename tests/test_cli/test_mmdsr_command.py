@@ -97,6 +97,8 @@ def test_weights(capsys, tmp_path):
         assert 'config' not in meta
     assert ended('weights', '--folder', tmp_path) == 0
     assert 'mmdsr.DSRNet' not in capsys.readouterr().out
+    assert ended('weights', '--folder', tmp_path / 'none') == 2
+    assert 'There is no folder' in capsys.readouterr().err
 
 
 def test_enhance_makes_files(tmp_path):
