@@ -74,3 +74,14 @@ class RefusedRequestError(UsageError):
 
 class CanceledJobError(Exception):
     """A job was canceled by its owner."""
+
+
+def said_by(error: BaseException) -> str:
+    """Return what an error says; one of the system without its number.
+
+    Args:
+        error: Any error.
+    """
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f'{error.strerror}: {error.filename}'
+    return str(error)

@@ -110,14 +110,19 @@ def test_python_outside_the_lane(version):
     assert checks.check_python((3, 10, 4)).status == checks.OK
 
 
-def test_the_core_has_more_versions_than_the_hosts(whole):
+def test_the_core_has_more_versions_than_the_hosts(whole, capsys):
     assert checks.check_python((3, 13, 0), hosted=False).status == checks.OK
     assert checks.check_python((3, 9, 1), hosted=False).status == checks.ERROR
     whole['numpy'] = '2.5.5'
     assert faults(['core'])['numpy'].status == checks.WARN
     assert faults(['core', 'seg'])['numpy'].status == checks.ERROR
+    found = report.examine(['core'], probe=lambda code: '')
+    assert report.report(found) == 0
+    assert 'should work: 1 of' in capsys.readouterr().out
     whole['numpy'] = '1.25.2'
     assert 'Too old' in faults(['core'])['numpy'].message
+    found = report.examine(['core'], probe=lambda code: '')
+    assert report.report(found) == 1
 
 
 def test_missing_pkg_resources(monkeypatch):

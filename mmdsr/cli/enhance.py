@@ -19,6 +19,7 @@ from mmdsr.cli.enhance_video import (
     run_recording,
 )
 from mmdsr.deploy.engine import ALL_PRECISIONS, BACKENDS
+from mmdsr.errors import said_by
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.inference import ExportReport, SuperResolver, export_folder
 from mmdsr.inference.budget import cpu_count
@@ -258,7 +259,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         refuse_misfits(args, recording=False)
         return enhance_images(args, console)
     except (OSError, ValueError, ImportError, MemoryError) as error:
-        say(f'Error: {error}')
+        say(f'Error: {said_by(error)}')
         return 2
     except KeyboardInterrupt:
         say(

@@ -20,6 +20,7 @@ from mmdsr.errors import MissingExtraError, VideoError
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.inference import SuperResolver
 from mmdsr.inference.ranks import Place
+from mmdsr.inference.super_resolver import try_device
 from mmdsr.recording.export import Hooks, enhance_recording
 from mmdsr.recording.neighbors import POLICIES
 from mmdsr.recording.options import RecordingOptions, film_suffix
@@ -151,8 +152,12 @@ def run_recording(
     part, parts = parse_part(args.part, place)
     resolver = make_resolver()
     device = args.device or place.device
+    try_device(device)
     resolver.check_device(device)
     source, target = Path(args.source), Path(args.target)
+    if source.exists() and not source.is_file():
+        # A pipe would be waited for, and has no other frames to look at.
+        raise ValueError(f'{source} is not a regular file: save it as one.')
     try:
         if args.dry_run or args.preview:
             suffix = film_suffix(target)
@@ -207,11 +212,12 @@ def _show(report: RecordingReport, console: Console) -> int:
         more = f', {kept} of them existed already' if kept > 0 else ''
         line = f'{report.total} frames written to {report.target}{more}'
     else:
+        some = report.missing or 'some'
+        left = 'segment is' if some == 1 else 'segments are'
         line = (
-            f'{report.written} frames are finished; '
-            f'{report.missing or "some"} segments are left to other '
-            f'processes, and the last of them creates {report.target}. If '
-            'they were stopped, repeat their commands.'
+            f'{report.written} frames are finished; {some} {left} left to '
+            f'other processes, and the last of them creates {report.target}. '
+            'If they were stopped, repeat their commands.'
         )
     console.print(line, markup=False, highlight=False)
     return 1 if report.problems else 0

@@ -10,6 +10,7 @@ from rich.console import Console
 from mmdsr.deploy.files import FORMATS, export
 from mmdsr.deploy.onnx_export import Size
 from mmdsr.deploy.precision import PRECISIONS
+from mmdsr.errors import said_by
 from mmdsr.weights import available
 
 
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
             args.overwrite,
         )
     except (OSError, ValueError, ImportError) as error:
-        print(f'Error: {error}', file=sys.stderr)
+        print(f'Error: {said_by(error)}', file=sys.stderr)
         return 2
     for path, about in paths.items():
         console.print(f'{path}: {about}', markup=False)

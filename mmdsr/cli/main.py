@@ -1,12 +1,15 @@
 """The command ``mmdsr``."""
 
+import sys
 from collections.abc import Sequence
 
 from mmdsr.cli.commands import Command, run_command
 from mmdsr.version import __version__
 
 COMMANDS = {
-    'enhance': Command('mmdsr.cli.enhance', 'super-resolve images or folders'),
+    'enhance': Command(
+        'mmdsr.cli.enhance', 'enhance an image, a folder or a recording'
+    ),
     'verify': Command(
         'mmdsr.cli.verify', 'check results against their records'
     ),
@@ -34,11 +37,16 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     """Run ``mmdsr COMMAND ...``; return the exit code."""
-    return run_command(
-        COMMANDS,
-        argv,
-        prog='mmdsr',
-        about='Depth-aware, reference-based super-resolution for sewer '
-        'images.',
-        version=f'mmdsr {__version__}',
-    )
+    try:
+        return run_command(
+            COMMANDS,
+            argv,
+            prog='mmdsr',
+            about='Depth-aware, reference-based super-resolution for sewer '
+            'images.',
+            version=f'mmdsr {__version__}',
+        )
+    except KeyboardInterrupt:
+        # Already while torch is being imported, which takes seconds.
+        print('Interrupted.', file=sys.stderr)
+        return 130

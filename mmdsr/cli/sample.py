@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmdsr.errors import said_by
 from mmdsr.samples import copy_samples
 
 
@@ -24,7 +25,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     try:
         paths = copy_samples(args.target)
     except OSError as error:
-        print(f'Error: {error}', file=sys.stderr)
+        print(f'Error: {said_by(error)}', file=sys.stderr)
         return 2
     frame, _, _, recording = map(shlex.quote, map(str, paths))
     out = shlex.quote(str(Path(args.target, 'enhanced')))

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mmdsr.errors import said_by
 from mmdsr.evidence.verify import Verdict, verify, verify_folder
 
 
@@ -95,7 +96,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     try:
         verdicts = list(check(args))
     except OSError as error:
-        print(f'Error: {error}', file=sys.stderr)
+        print(f'Error: {said_by(error)}', file=sys.stderr)
         return 2
     if not any(verdict.record for verdict in verdicts):
         first = verdicts[0]
@@ -103,7 +104,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         print(
             f'Error: There is no record of {_printable(str(args.result))} '
             f'that can be read ({_printable(reason)}): it was not written by '
-            '"mmdsr enhance", or its record is gone.',
+            '"mmdsr enhance", is a frame of a recording, or its record is '
+            'gone.',
             file=sys.stderr,
         )
         return 2

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mmdsr.errors import CheckpointError
+from mmdsr.errors import CheckpointError, said_by
 from mmdsr.weights import available, read_published, weight_path
 from mmdsr.weights.index import FOLDER
 
@@ -41,6 +41,8 @@ def parse_args(
 
 def list_all(folder: Path, console: Console) -> None:
     """Print a table of the weights in a folder."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f'There is no folder {folder}.')
     table = Table('name', 'network', 'parameters', 'MB')
     for name in available(folder):
         path = weight_path(name, folder)
@@ -73,6 +75,6 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         else:
             describe(args.weights, args.folder, console)
     except (OSError, CheckpointError) as error:
-        print(f'Error: {error}', file=sys.stderr)
+        print(f'Error: {said_by(error)}', file=sys.stderr)
         return 2
     return 0

@@ -53,6 +53,8 @@ def export(
     require('onnx', 'onnx')
     if file_format == 'openvino':
         require('openvino', 'openvino')
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f'{folder} is a file: choose another --out.')
     network = load_published(weights)
     variants = (False, True) if has_alone(network) else (False,)
     plan = {}

@@ -26,7 +26,7 @@ def main(
     parser = argparse.ArgumentParser(
         prog=prog,
         description='Check the environment against the version lane; the exit '
-        'code is 0 only if it matches.',
+        'code is 1 if something will not work.',
     )
     parser.add_argument(
         '--for',

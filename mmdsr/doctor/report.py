@@ -84,7 +84,7 @@ def report(findings: list[Finding]) -> int:
         findings: What the checks gave.
 
     Returns:
-        0 when the lane matches, otherwise 1.
+        1 if something will not work, otherwise 0.
     """
     print_table(findings)
     faults = [item for item in findings if item.status != OK]
@@ -94,6 +94,12 @@ def report(findings: list[Finding]) -> int:
         print(f'  {item.fix}')
     if not faults:
         print('The environment matches the lane.')
+        return 0
+    if all(item.status == WARN for item in faults):
+        print(
+            f'\nThe environment should work: {len(faults)} of {len(findings)} '
+            'lines are outside the lane. The commands above are optional.'
+        )
         return 0
     print(
         f'\nThe environment does not match the lane: {len(faults)} of '

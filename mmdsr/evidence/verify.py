@@ -131,7 +131,11 @@ def verify_folder(root: Path, source: Path | None = None) -> Iterator[Verdict]:
         below = source
         if source is not None and source.is_dir():
             below = source / name.parent
-        verdict = verify(root / name, below)
+        try:
+            verdict = verify(root / name, below)
+        except FileNotFoundError:
+            # A broken link; the others are checked all the same.
+            verdict = Verdict('', ['not a regular file'])
         verdict.name = shown(name)
         yield verdict
 

@@ -14,7 +14,7 @@ from mmdsr.inference.jobs import Job, attach_references, list_jobs
 from mmdsr.inference.journal import Journal, Record
 from mmdsr.inference.outputs import ResultWriter
 from mmdsr.inference.pairs import Enlarged
-from mmdsr.inference.super_resolver import SuperResolver
+from mmdsr.inference.super_resolver import SuperResolver, try_device
 from mmdsr.io.files import remove_leftovers
 from mmdsr.io.folder_job import JobReport
 from mmdsr.io.frames import real_path, shown
@@ -134,7 +134,7 @@ def export_folder(
         )
     evidence = evidence or EvidenceOptions()
     device = str(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
-    _try_device(device)
+    try_device(device)
     resolver.check_device(device)
     resolver.references.refresh()
     jobs, unknown = list_jobs(source, Path(target))
@@ -179,17 +179,6 @@ def _refuse_overlaid(jobs: list[Job]) -> None:
                 f'The confidence picture of {job.name} would overwrite the '
                 f'result of {other.name}: rename one of the images.'
             )
-
-
-def _try_device(device: str) -> None:
-    """Find out before anything is written."""
-    try:
-        torch.zeros(1, device=device).cpu()
-    # torch raises AssertionError if it was built without CUDA.
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f'The device {device} cannot be used: {_first_line(error)}'
-        ) from error
 
 
 class _Exporter:

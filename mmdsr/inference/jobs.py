@@ -51,7 +51,10 @@ def list_jobs(source: Path, target: Path) -> tuple[list[Job], list[Path]]:
             lies in the other.
     """
     if target.suffix.lower() in SUFFIXES:
-        raise ValueError(f'{target} must be a folder, not a file name.')
+        raise ValueError(
+            f'{target} looks like a file, but the results are written to a '
+            f'folder: name one, such as {target.with_suffix("")}.'
+        )
     if source.is_file():
         root = source.parent
         names: list[Path] = [Path(source.name)]
@@ -78,6 +81,11 @@ def _find_images(source: Path, target: Path) -> tuple[list[Path], list[Path]]:
     if not source.is_dir():
         raise FileNotFoundError(f'There is no image or folder {source}.')
     one, other = real_path(source), real_path(target)
+    if one == other:
+        raise ValueError(
+            f'{source} is the folder of the images: choose another folder '
+            'for the results.'
+        )
     if one.is_relative_to(other) or other.is_relative_to(one):
         raise ValueError(
             f'One of {source} and {target} is inside the other: choose '

@@ -483,3 +483,22 @@ class SuperResolver:
             return ImagePair(image, 'none', name)
         own = self.references.policy == 'self'
         return ImagePair(image, 'self' if own else 'upscaled', name)
+
+
+def try_device(device: str | torch.device) -> None:
+    """Find out whether torch can compute on a device.
+
+    Args:
+        device: The device.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    try:
+        torch.zeros(1, device=device).cpu()
+    # torch raises AssertionError if it was built without CUDA.
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split('\n')[0]
+        raise ValueError(
+            f'The device {device} cannot be used: {reason}'
+        ) from error

@@ -305,11 +305,19 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         Such as ``scale was 2, is 3``; long values and lists are cut.
     """
     before, after = _flat(old), _flat(new)
+    keys = {
+        key
+        for key in before.keys() | after.keys()
+        if before.get(key) != after.get(key)
+    }
+    # Another file has another size, time and digest, too.
+    for key in [key for key in keys if key.endswith('.path')]:
+        place = key.removesuffix('path')
+        keys -= {f'{place}{name}' for name in ('size', 'mtime_ns', 'sha256')}
     changes = [
         f'{key} was {_SHORT.repr(before.get(key))}, '
         f'is {_SHORT.repr(after.get(key))}'
-        for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
+        for key in sorted(keys)
     ]
     more = len(changes) - _NAMED
     return '; '.join(changes[:_NAMED] + [f'and {more} more'] * (more > 0))

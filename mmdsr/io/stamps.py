@@ -1,5 +1,6 @@
 """What identifies the content of a file, and whether it is still the same."""
 
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,9 +36,13 @@ def stamp(path: Path, shown: str | None = None) -> Stamp:
 
     Raises:
         OSError: If it cannot be read.
+        ValueError: If it is not a regular file.
     """
     # First, so that a file that changes in the meantime does not match later.
     status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        # A pipe would be waited for.
+        raise ValueError('not a regular file')
     return Stamp(
         str(real_path(path)) if shown is None else shown,
         status.st_size,

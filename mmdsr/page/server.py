@@ -106,7 +106,8 @@ def _remove_leftovers(base: Path) -> None:
     """Remove the folders whose server does not run any more."""
     for folder in base.glob(f'{_PREFIX}*'):
         with contextlib.suppress(OSError):
-            own = folder.lstat().st_uid == os.getuid()
+            # Windows has no users with numbers, and a folder of one's own.
+            own = os.name != 'posix' or folder.lstat().st_uid == os.getuid()
             if folder.is_symlink() or not own:
                 continue
             with (folder / _LOCK).open('r+') as lock:

@@ -132,7 +132,7 @@ def enhance_recording(
         kept = finished_report(staging)
         if kept is not None:
             return kept
-    check_target(target, staging, overwrite)
+    check_target(target, source, staging, overwrite)
     facts = read_facts(source)
     sounds = _copied(facts, options)
     if suffix and sounds:

@@ -8,9 +8,11 @@ from pathlib import Path
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.folder_job import differences
 from mmdsr.io.frames import real_path
+from mmdsr.io.listing import natural_order, some
 from mmdsr.io.stamps import Stamp, stamp
 from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.staging import Staging, staging_root
+from mmdsr.recording.writer import picture_name
 
 FORMAT, VERSION = 'mmdsr-recording', 1
 #: Note of a film whose segments are joined.
@@ -116,11 +118,14 @@ def finished_report(staging: Staging) -> RecordingReport | None:
     )
 
 
-def check_target(target: Path, staging: Staging, overwrite: bool) -> None:
+def check_target(
+    target: Path, source: Path, staging: Staging, overwrite: bool
+) -> None:
     """Refuse to replace what may be somebody's.
 
     Args:
         target: OUT.
+        source: IN, which is never replaced.
         staging: Of the film.
         overwrite: Whether a film of other settings may be replaced.
 
@@ -130,6 +135,10 @@ def check_target(target: Path, staging: Staging, overwrite: bool) -> None:
     there = target.exists() or target.is_symlink()
     if not there or (target.is_dir() and not any(target.iterdir())):
         return
+    if real_path(target) == real_path(source):
+        raise FileExistsError(
+            f'{target} is the recording to be enhanced: name another OUT.'
+        )
     report = _read_json(report_path(target)) or {}
     if report.get('format') != FORMAT:
         raise FileExistsError(
@@ -145,6 +154,14 @@ def check_target(target: Path, staging: Staging, overwrite: bool) -> None:
             f'{target} was made with other settings ({changes}): name '
             'another OUT, or replace it with --overwrite.'
         )
+    if target.is_dir():
+        own = {picture_name(frame['index']) for frame in report['frames']}
+        others = natural_order({path.name for path in target.iterdir()} - own)
+        if others:
+            raise FileExistsError(
+                f'{target} also contains other files ({some(others)}), which '
+                '--overwrite would delete: move them away.'
+            )
 
 
 def place_film(staging: Staging, joined: dict) -> None:

@@ -28,6 +28,8 @@ def copy_samples(target: str | Path) -> list[Path]:
             copied.
         OSError: If they cannot be written.
     """
+    if Path(target).exists() and not Path(target).is_dir():
+        raise FileExistsError(f'{target} is a file: choose a new folder.')
     contents = {name: (FOLDER / name).read_bytes() for name in FILES}
     for name, content in contents.items():
         path = Path(target, name)

@@ -12,7 +12,7 @@ from PIL import Image
 from tool_runs import ROOT, environment
 
 from mmdsr import __version__
-from mmdsr.cli import convert
+from mmdsr.cli import commands, convert
 from mmdsr.cli.main import COMMANDS, main
 from mmdsr.weights import available, weight_path
 
@@ -97,6 +97,8 @@ def test_weights(capsys, tmp_path):
         assert 'config' not in meta
     assert ended('weights', '--folder', tmp_path) == 0
     assert 'mmdsr.DSRNet' not in capsys.readouterr().out
+    assert ended('weights', '--folder', tmp_path / 'none') == 2
+    assert 'There is no folder' in capsys.readouterr().err
 
 
 def test_enhance_makes_files(tmp_path):
@@ -128,6 +130,15 @@ def test_a_process_of_its_own_needs_the_standard_library_only():
     )
     assert done.returncode == 0, done.stderr
     assert 'usage: mmdsr doctor' in done.stdout
+
+
+def test_ctrl_c_before_a_command_has_started(monkeypatch, capsys):
+    def stop(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, 'import_module', stop)
+    assert ended('enhance', 'in', 'out') == 130
+    assert capsys.readouterr().err == 'Interrupted.\n'
 
 
 def test_python_dash_m():

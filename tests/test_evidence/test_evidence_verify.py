@@ -226,8 +226,11 @@ def test_nothing_to_check(copy, tmp_path):
         assert err.startswith('Error: ')
         assert err.count('\n') == 1
     # Among others it is one that differs.
+    (out / 'f7.png').symlink_to('nowhere.png')
     verdicts = {v.name: v for v in verify_folder(out)}
     assert 'is missing' in verdicts['f1.png'].problems[0]
+    assert verdicts['f7.png'].problems == ['not a regular file']
+    assert not verdicts['f2.png'].problems
     assert call(out)[0] == 1
 
 

@@ -216,8 +216,13 @@ def test_lines_of_others_are_not_believed(frames, tmp_path):
 
 def test_foreign_folders_are_left_alone(frames, tmp_path):
     before = files_of(frames)
-    for out in (frames, frames / 'out', frames.parent):
-        with pytest.raises(ValueError, match='is inside the other'):
+    for out, said in (
+        (frames, 'is the folder of the images'),
+        (frames / 'out', 'is inside the other'),
+        (frames.parent, 'is inside the other'),
+        (tmp_path / 'large.png', 'written to a folder: .*/large.$'),
+    ):
+        with pytest.raises(ValueError, match=said):
             export_folder(plain(), frames, out, overwrite=True)
     foreign = tmp_path / 'foreign'
     foreign.mkdir()
@@ -236,6 +241,13 @@ def test_one_broken_image_stops_no_other(frames, tmp_path):
     report = export_folder(plain(), frames, tmp_path / 'out')
     assert report.written == 4
     assert [p[-7:] for p in report.failed] == ['f12.png']
+
+
+def test_a_pipe_is_not_waited_for(frames, tmp_path):
+    os.mkfifo(frames / 'one' / 'f12.png')
+    report = export_folder(plain(), frames, tmp_path / 'out')
+    assert report.written == 4
+    assert list(report.failed.values()) == ['not a regular file']
 
 
 def test_a_very_long_name_is_one_like_others(frames, tmp_path):
@@ -338,7 +350,7 @@ def test_one_image(frames, tmp_path):
     export_folder(plain(), frames / 'one' / 'f11.bmp', out)
     export_folder(plain(), frames / 'one' / 'f9.png', out)
     assert files_of(out) == ['f11.png', 'f9.png']
-    with pytest.raises(ValueError, match='must be a folder'):
+    with pytest.raises(ValueError, match='written to a folder'):
         export_folder(plain(), frames / 'one' / 'f9.png', tmp_path / 'a.png')
 
 

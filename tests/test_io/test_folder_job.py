@@ -158,3 +158,11 @@ def test_differences_are_named_and_short():
     many = differences({}, {f'k{i}': i for i in range(20)})
     assert many.count('was None') == 8
     assert many.endswith('; and 12 more')
+
+
+def test_another_file_is_named_by_its_path():
+    old = dict(file=dict(path='a', sha256='1', size=2, mtime_ns=3), x=1)
+    new = dict(file=dict(path='b', sha256='2', size=3, mtime_ns=4), x=2)
+    assert differences(old, new) == "file.path was 'a', is 'b'; x was 1, is 2"
+    changed = dict(file={**old['file'], 'sha256': '9'}, x=1)
+    assert differences(old, changed) == "file.sha256 was '1', is '9'"

@@ -1,6 +1,7 @@
 """The command, given a recording."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_parts(source, tmp_path, capsys):
     words = [source, target, *FAST, '--scale', 1]
     code, said = run(capsys, *words, '--part', '2/2')
     assert code == 0
-    assert 'are left to other processes' in said
+    assert '1 segment is left to other processes' in said
     assert run(capsys, *words, '--part', '1/2')[0] == 0
     assert len(show(target).times) == 20
 
@@ -124,7 +125,14 @@ def test_out_and_in_that_do_not_fit(source, tmp_path, capsys):
     assert 'end it in .mp4' in said
     code, said = run(capsys, tmp_path / 'no.mp4', tmp_path / 'out.mp4', *FAST)
     assert code == 2
-    assert 'no.mp4' in said
+    assert said == f'Error: No such file or directory: {tmp_path}/no.mp4\n'
+    code, said = run(capsys, source, tmp_path / 'out.mp4', *FAST[:-1], 'cow')
+    assert code == 2
+    assert said.startswith('Error: The device cow cannot be used')
+    os.mkfifo(tmp_path / 'pipe.mp4')
+    code, said = run(capsys, tmp_path / 'pipe.mp4', tmp_path / 'o.mp4', *FAST)
+    assert code == 2
+    assert 'pipe.mp4 is not a regular file' in said
     broken = tmp_path / 'broken.mp4'
     broken.write_bytes(source.read_bytes()[:200])
     code, said = run(capsys, broken, tmp_path / 'out.mp4', *FAST)

@@ -165,6 +165,24 @@ def test_a_finished_film_is_kept_or_replaced_on_demand(source, tmp_path):
     assert len(show(target).times) == 4
 
 
+def test_files_among_the_frames_are_not_deleted(source, tmp_path):
+    target = tmp_path / 'out'
+    enhance(source, target, every=8)
+    notes = target / 'notes.txt'
+    notes.write_text('precious')
+    options = RecordingOptions(text='none', scale=1, every=10)
+    with pytest.raises(FileExistsError, match=r'\(notes\.txt\)'):
+        enhance_recording(
+            bicubic(), source, target, options, 'cpu', overwrite=True
+        )
+    assert len(list(target.iterdir())) == 6
+    notes.unlink()
+    enhance_recording(
+        bicubic(), source, target, options, 'cpu', overwrite=True
+    )
+    assert len(list(target.iterdir())) == 4
+
+
 def test_what_is_somebody_elses_is_not_touched(source, tmp_path):
     target = tmp_path / 'mine.mp4'
     target.write_bytes(b'precious')
@@ -179,6 +197,14 @@ def test_what_is_somebody_elses_is_not_touched(source, tmp_path):
             overwrite=True,
         )
     assert target.read_bytes() == b'precious'
+    # Not even a film of its own: here it is the recording.
+    film = tmp_path / 'film.mkv'
+    enhance(source, film, every=8)
+    before = film.read_bytes()
+    options = RecordingOptions(text='none', scale=1)
+    with pytest.raises(FileExistsError, match='is the recording'):
+        enhance_recording(bicubic(), film, film, options, overwrite=True)
+    assert film.read_bytes() == before
     folder = tmp_path / 'full'
     folder.mkdir()
     (folder / 'a.txt').write_text('a')

@@ -67,6 +67,8 @@ def test_command(tmp_path, capsys):
     assert 'choose a new folder' in capsys.readouterr().err
     assert (out / 'truth.jpg').read_bytes() == b'mine'
     assert not (out / 'frame.png').exists()
+    assert main(['sample', str(out / 'truth.jpg')]) == 2
+    assert 'is a file: choose a new folder' in capsys.readouterr().err
 
 
 def test_copies_are_whole(tmp_path):
