@@ -130,7 +130,7 @@ def read_option(key: str, text: str, current: object = None) -> object:
         number, a bool, a list (``a,b`` or ``[a,b]``), or a string.
 
     Raises:
-        UsageError: If the brackets of a list do not match.
+        UsageError: If the brackets of a list do not match or cannot be read.
     """
     if text[:1] in ('"', "'") and text[-1:] == text[:1] and len(text) > 1:
         text = text[1:-1]
@@ -144,6 +144,11 @@ def read_option(key: str, text: str, current: object = None) -> object:
         value = DictAction._parse_iterable(_INNER.sub(_SPACE, text))
     except AssertionError as error:
         raise UsageError(f'--cfg-options {key}: {error}.') from error
+    except RecursionError as error:
+        raise UsageError(
+            f'--cfg-options {key}: {text!r} cannot be read: brackets must '
+            'enclose the whole value or an item of a list.'
+        ) from error
     return _with_spaces(value)
 
 

@@ -99,6 +99,8 @@ def test_no_key(text, capsys):
 
 
 def test_what_does_not_fit():
-    for option in ('steps.7.name=x', 'data.size=[1,(2]'):
+    for option in (
+        'steps.7.name=x', 'data.size=[1,(2]', 'data.size=6,0 (a, then b)',
+    ):  # fmt: skip
         with pytest.raises(UsageError, match='--cfg-options'):
             _merged(option)

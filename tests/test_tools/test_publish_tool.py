@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from mmdsr.registry import MODELS
 from mmdsr.weights import load_published
+from mmdsr.weights.load import read_published
 
 CONFIG = 'configs/dsrnet/teacher_quick.py'
 
@@ -32,13 +33,16 @@ def work_dir(tmp_path_factory):
 def test_publish_and_list(work_dir, tmp_path):
     done = call(
         CONFIG, work_dir, '--out', tmp_path, '--fp16', '--index', '--name',
-        'quick', '--note', 'data=SewerSim', 'iterations=5',
+        'quick', '--note', 'data=SewerSim (full), 3 photographs',
+        'iterations=5',
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     entry = json.loads((tmp_path / 'index.json').read_text())['quick']
     assert f'Weights: {tmp_path / entry["file"]}' in done.stdout
     assert f'SHA-256: {entry["sha256"]}' in done.stdout
     assert len(list(tmp_path.glob('quick-*'))) == 2
+    notes = read_published(tmp_path / entry['file']).meta['notes']
+    assert notes == dict(data='SewerSim (full), 3 photographs', iterations=5)
     net = load_published('quick', tmp_path)
     trained = torch.load(work_dir / 'iter_5.pth', weights_only=True)
     for key, value in net.state_dict().items():

@@ -12,12 +12,15 @@ Example:
 """
 
 import argparse
+import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from mmdsr.engine.launch import load_config
-from mmdsr.engine.options import add_options_argument, read_options
+from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import CheckpointError, UsageError
 from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.weights.publish import publish
@@ -74,6 +77,13 @@ def parse_args(
     return parser, parser.parse_args(argv)
 
 
+def read_note(text: str) -> Any:  # noqa: ANN401
+    """Return a number, or another JSON value, or the text itself."""
+    with suppress(ValueError):
+        return json.loads(text)
+    return str(text)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Publish."""
     parser, args = parse_args(argv)
@@ -87,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             name=args.name,
             half=args.fp16,
             suffixes=[f'.{name}' for name in args.formats],
-            notes=read_options(args.note),
+            notes={key: read_note(t) for key, t in (args.note or {}).items()},
             index=args.index,
             replace=args.replace,
         )
