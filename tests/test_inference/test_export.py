@@ -20,7 +20,6 @@ from mmdsr.inference import (
 from mmdsr.inference.ranks import Place, find_place
 from mmdsr.io import folder_job
 from mmdsr.io.images import write_png
-from mmdsr.transforms import SuperResolve
 
 NANO = 'dsrnet_student_quick'
 
@@ -55,6 +54,9 @@ def files_of(root):
 @pytest.mark.filterwarnings('ignore:.*has no neighbor')
 def test_file_transform_and_resolver_agree(frames, tmp_path):
     resolver = SuperResolver(weights=NANO, reference='neighbor', max_batch=2)
+    pytest.importorskip('mmcv')
+    from mmdsr.transforms import SuperResolve
+
     transform = SuperResolve(sr=dict(weights=NANO, reference='neighbor'))
     out = tmp_path / 'out'
     with pytest.warns(UserWarning, match=r'f1.png has no neighbor'):
