@@ -169,7 +169,7 @@ def test_a_frame_takes_detail_from_those_around_it(client, video):
     )
     job = enlarged(client, file, number=5, weights=NANO, reference='neighbors')
     reference = job['outcome']['reference']
-    assert reference['why'] == 'best of the frames around'
+    assert reference['why'] == 'best of the neighboring frames'
     index = int(reference['name'].removeprefix('frame '))
     assert index != 5
     frames = {number: image for number, _, image in read_video(video)}
@@ -191,7 +191,7 @@ def test_no_reference_across_a_cut(client, tmp_path):
     job = enlarged(client, file, number=0, weights=NANO, reference='neighbors')
     reference = job['outcome']['reference']
     assert reference['name'] is None
-    assert 'cut off from the frames around' in reference['why']
+    assert 'separated from the neighboring frames' in reference['why']
 
 
 def test_a_damaged_video_gives_what_can_be_read(client, video):

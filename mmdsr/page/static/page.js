@@ -208,7 +208,7 @@ function showReferenceOptions() {
 
 async function enlarge() {
   const { current } = state;
-  await post('/api/jobs', {
+  const job = await post('/api/jobs', {
     file: current.token,
     number: current.kind === 'video' ? Number(byId('frame').value) : null,
     weights: byId('weights').value,
@@ -217,6 +217,8 @@ async function enlarge() {
     region: region.box,
     mark: byId('mark').checked,
   });
+  // It may be done before the list is asked for, and is shown all the same.
+  state.jobs = [...state.jobs, { ...job, state: 'waiting' }];
   await refresh();
 }
 
