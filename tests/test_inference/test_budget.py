@@ -211,7 +211,7 @@ def test_a_batch_is_split_when_memory_runs_out(monkeypatch, sizes):
 
     def fail(network, parts, settings, explain):
         if len(parts) > 1:
-            raise torch.OutOfMemoryError('CUDA out of memory')
+            raise torch.cuda.OutOfMemoryError('CUDA out of memory')
         return spy(network, parts, settings, explain)
 
     monkeypatch.setattr(enlarging, '_forward', fail)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
+from tool_runs import ROOT
 
 from mmdsr.engine.launch import load_config, train
 from mmdsr.errors import CheckpointError, UsageError
@@ -27,7 +28,8 @@ def offline(monkeypatch, tmp_path):
 @pytest.mark.parametrize('name', ['teacher', 'teacher_plus'])
 def test_the_first_command_of_a_user(offline, tmp_path, refsr_root, name):
     """configs/dsrnet/teacher.py without VGG19 and network."""
-    cfg = load_config(f'configs/dsrnet/{name}.py', work_dir=tmp_path / 'work')
+    config = ROOT / f'configs/dsrnet/{name}.py'
+    cfg = load_config(config, work_dir=tmp_path / 'work')
     for part in ('train', 'val'):
         cfg[f'{part}_dataloader'].dataset.data_root = str(refsr_root)
     if name == 'teacher_plus':

@@ -234,7 +234,9 @@ def test_a_frame_of_a_video_is_chosen(visit, tmp_path):
     page.select_option('#reference', 'neighbors')
     enlarge(page)
     expect(page.locator('#said')).to_contain_text('drive_frame5')
-    expect(page.locator('#said')).to_contain_text('best of the neighboring frames')
+    expect(page.locator('#said')).to_contain_text(
+        'best of the neighboring frames'
+    )
 
 
 def test_wrong_files_get_a_plain_message(visit):
