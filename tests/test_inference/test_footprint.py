@@ -15,7 +15,7 @@ SINGLE = dict(type='mmdsr.MDSR', channels=8, num_blocks=1)
 
 def assert_about(found, expected):
     """Releases of torch before 2.4 keep a result a little longer."""
-    slack = 1.15 if torch.__version__ < '2.4' else 1 + 1e-6
+    slack = 1.4 if torch.__version__ < '2.4' else 1 + 1e-6
     assert expected / (1 + 1e-6) <= found <= slack * expected
 
 
