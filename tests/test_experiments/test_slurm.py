@@ -148,7 +148,7 @@ def test_a_job_of_an_earlier_start_is_waited_for(slurm, tmp_path):
     assert jobs_of(slurm) == ['1']
 
 
-def test_a_job_that_is_preempted_is_queued_again(slurm, tmp_path):
+def test_a_job_that_is_preempted_is_queued_again(slurm, tmp_path, monkeypatch):
     from mmdsr.experiments.slurm import Submitter
 
     one = make(tmp_path, 'one', 'wait')
@@ -164,7 +164,15 @@ def test_a_job_that_is_preempted_is_queued_again(slurm, tmp_path):
     wait_for(1)
     job.job._interrupt(timeout=True)
     wait_for(2)
-    (one.folder / 'wait').unlink()
+    find = Submitter.start
+
+    def find_and_finish(self, folder):
+        # Not before: a job that has ended is not waited for.
+        found = find(self, folder)
+        (one.folder / 'wait').unlink()
+        return found
+
+    monkeypatch.setattr(Submitter, 'start', find_and_finish)
     run([one])
     assert one.results == {'a': 1}
     assert jobs_of(slurm) == ['1']
