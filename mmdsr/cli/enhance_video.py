@@ -20,7 +20,6 @@ from mmdsr.errors import MissingExtraError, VideoError
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.inference import SuperResolver
 from mmdsr.inference.ranks import Place
-from mmdsr.inference.super_resolver import try_device
 from mmdsr.recording.export import Hooks, enhance_recording
 from mmdsr.recording.neighbors import POLICIES
 from mmdsr.recording.options import RecordingOptions, film_suffix
@@ -60,7 +59,7 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
 
 
 def is_recording(source: str) -> bool:
-    """Tell whether a source is a video file."""
+    """Return whether a source is a video file."""
     path = Path(source)
     if path.is_file():
         return is_video(path)
@@ -145,14 +144,13 @@ def run_recording(
 
     Raises:
         ValueError: If it cannot be done; in one line.
-        OSError: As above.
+        OSError: If a file cannot be read or written.
     """
     refuse_misfits(args, recording=True)
     options = recording_options(args)
     part, parts = parse_part(args.part, place)
     resolver = make_resolver()
     device = args.device or place.device
-    try_device(device)
     resolver.check_device(device)
     source, target = Path(args.source), Path(args.target)
     if source.exists() and not source.is_file():

@@ -1,6 +1,6 @@
 """The confidence picture: what was seen in a reference, what is inferred.
 
-Blue and orange are distinguished with any common color vision; a white line
+Blue and orange can be distinguished with any common color vision; a white line
 around what was seen is there for those who see no colors at all.
 """
 

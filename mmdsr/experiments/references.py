@@ -14,7 +14,7 @@ from mmdsr.io.images import soften
 from mmdsr.models.networks.padding import SCALE
 from mmdsr.registry import TRANSFORMS
 
-# : Choices for the reference. 'several' are the true one and those of
+#: Choices for the reference. 'several' are the true one and those of
 #: the frames beside it. 'soft' has only LR's resolution, as the next frame of
 #: one recording has. The last three are ways of having none: the enlarged LR
 #: image, LR itself (section 5.3) and a black picture.

@@ -53,7 +53,7 @@ class Row:
     match: dict[str, float] | None = None
 
 
-# : In dB, except for SSIM; gains are those of PSNR-Y over bicubic.
+#: In dB, except for SSIM; gains are those of PSNR-Y over bicubic.
 _HEADER = ['', 'PSNR-Y', 'SSIM-Y', 'PSNR-RGB', 'gain', 'moving', 'resting']
 #: In percent, and LR pixels.
 _MATCH_HEADER = ['match', *(f'<= {t:g} px' for t in THRESHOLDS), 'median']

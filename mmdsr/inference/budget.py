@@ -291,3 +291,22 @@ def choose_tile(
         f'{wanted / _SHARE / GIB:.1f} GiB of free memory even in tiles of '
         f'{least}; {max(0, limit) / _SHARE / GIB:.1f} GiB are free for them'
     )
+
+
+def try_device(device: str | torch.device) -> None:
+    """Find out whether torch can compute on a device.
+
+    Args:
+        device: The device.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    try:
+        torch.zeros(1, device=device).cpu()
+    # torch raises AssertionError if it was built without CUDA.
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split('\n')[0]
+        raise ValueError(
+            f'The device {device} cannot be used: {reason}'
+        ) from error

@@ -14,7 +14,7 @@ from mmdsr.inference.pairs import Enlarged, ImagePair, Part, Settings
 from mmdsr.inference.sources import Network
 
 PRECISIONS = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
-# : Beyond it a result is not an image: black and white are 0 and 1.
+#: Beyond it a result is not an image: black and white are 0 and 1.
 _LARGEST = 100
 #: Image (3, H, W) and, if it was asked for, confidence (1, h, w), in 0..1.
 _Raw: TypeAlias = tuple[Tensor, Tensor | None]

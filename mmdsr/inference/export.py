@@ -14,7 +14,7 @@ from mmdsr.inference.jobs import Job, attach_references, list_jobs
 from mmdsr.inference.journal import Journal, Record
 from mmdsr.inference.outputs import ResultWriter
 from mmdsr.inference.pairs import Enlarged
-from mmdsr.inference.super_resolver import SuperResolver, try_device
+from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.files import remove_leftovers
 from mmdsr.io.folder_job import JobReport
 from mmdsr.io.frames import real_path, shown
@@ -134,7 +134,6 @@ def export_folder(
         )
     evidence = evidence or EvidenceOptions()
     device = str(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
-    try_device(device)
     resolver.check_device(device)
     resolver.references.refresh()
     jobs, unknown = list_jobs(source, Path(target))

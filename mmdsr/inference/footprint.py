@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 #: Side of the image that is tried. Larger windows are padded to their size.
@@ -19,9 +20,8 @@ class _Peak(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = 0
+        self.alive: dict[StorageWeakRef, int] = {}
         self.peak = 0
-        self.seen: set[int] = set()
 
     def __torch_dispatch__(
         self,
@@ -37,19 +37,15 @@ class _Peak(TorchDispatchMode):
         return out
 
     def _add(self, result: Tensor) -> None:
+        self.alive = {
+            storage: size
+            for storage, size in self.alive.items()
+            if not storage.expired()
+        }
         # Views and in-place results share what is counted already.
         storage = result.untyped_storage()
-        key, size = storage._cdata, storage.nbytes()
-        if key in self.seen:
-            return
-        self.seen.add(key)
-        self.now += size
-        self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._remove, key, size)
-
-    def _remove(self, key: int, size: int) -> None:
-        self.seen.discard(key)
-        self.now -= size
+        self.alive[StorageWeakRef(storage)] = storage.nbytes()
+        self.peak = max(self.peak, sum(self.alive.values()))
 
 
 @torch.no_grad()

@@ -221,7 +221,7 @@ class SuperResolver:
         )
 
     def check_device(self, device: str | torch.device) -> None:
-        """Refuse a device that cannot compute in the chosen precision.
+        """Refuse a device that cannot compute, or not in the precision.
 
         Args:
             device: Where images are to be.
@@ -229,6 +229,7 @@ class SuperResolver:
         Raises:
             ValueError: If it cannot.
         """
+        budget.try_device(device)
         if self._network is None:
             return
         kind = torch.device(device).type
@@ -303,7 +304,7 @@ class SuperResolver:
             The same image, and the network's confidence in the reference.
 
         Raises:
-            FileNotFoundError: As for :meth:`enhance`, like the others.
+            FileNotFoundError: If an image does not exist.
             TypeError: If ``image`` is something else.
             ValueError: If it cannot be read or used.
             MemoryError: If there is too little memory.
@@ -395,7 +396,7 @@ class SuperResolver:
             uint8 BGR images.
 
         Raises:
-            ValueError: As for :meth:`__call__`, like the others.
+            ValueError: See :meth:`__call__`.
             FileNotFoundError: If a reference does not exist.
             MemoryError: If there is too little memory.
         """
@@ -422,7 +423,7 @@ class SuperResolver:
             What :meth:`pixels` gives, and the confidence of each image.
 
         Raises:
-            ValueError: As for :meth:`__call__`, like the others.
+            ValueError: See :meth:`__call__`.
             FileNotFoundError: If a reference does not exist.
             MemoryError: If there is too little memory.
         """
@@ -483,22 +484,3 @@ class SuperResolver:
             return ImagePair(image, 'none', name)
         own = self.references.policy == 'self'
         return ImagePair(image, 'self' if own else 'upscaled', name)
-
-
-def try_device(device: str | torch.device) -> None:
-    """Find out whether torch can compute on a device.
-
-    Args:
-        device: The device.
-
-    Raises:
-        ValueError: If it cannot.
-    """
-    try:
-        torch.zeros(1, device=device).cpu()
-    # torch raises AssertionError if it was built without CUDA.
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).split('\n')[0]
-        raise ValueError(
-            f'The device {device} cannot be used: {reason}'
-        ) from error

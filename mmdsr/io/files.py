@@ -94,7 +94,7 @@ def remove_leftovers(targets: Iterable[Path]) -> None:
 
 
 def _another_runs(process: int) -> bool:
-    """Tell whether a process of this number runs that is not this one."""
+    """Return whether another process with this number is running."""
     # Elsewhere signal 0 would end it.
     if os.name != 'posix' or process == os.getpid():
         return False

@@ -34,7 +34,7 @@ _OTHER_SUFFIXES = {
     '.svg',
 }
 _SAMPLE_FORMAT, _BITS, _COMPRESSION = 339, 258, 259
-# : LogLuv, which contains floats as whole numbers of its own.
+#: LogLuv, which contains floats as whole numbers of its own.
 _LOG = (34676, 34677)
 _NUMBERS = {2: 'signed', 3: 'floating-point', 5: 'complex', 6: 'complex'}
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from statistics import median_high
 
 import torch
 
@@ -169,8 +170,9 @@ def enhance_recording(
             raise
         return kept
     except (VideoError, ValueError):
-        # With a box or a file like this there is nothing to be resumed.
-        if staging.is_empty():
+        # With a box or a file like this there is nothing to be resumed; others
+        # that share the work may still be at theirs.
+        if parts == 1 and staging.is_empty():
             staging.remove()
         raise
 
@@ -309,9 +311,9 @@ def _last_shown(film: Film, frames: list[dict]) -> int:
 
     The mean would not do: one long gap makes it longer than any other.
     """
-    gaps = sorted(b['ticks'] - a['ticks'] for a, b in pairwise(frames))
+    gaps = [b['ticks'] - a['ticks'] for a, b in pairwise(frames)]
     if gaps:
-        return max(1, gaps[len(gaps) // 2])
+        return max(1, median_high(gaps))
     usual = film.options.every / film.facts.rate
     return max(1, film.facts.ticks(min(usual, _MOMENT)))
 

@@ -185,7 +185,7 @@ def _choose(
 
 
 def _apart(near: dict[int, _Held], one: int, other: int) -> bool:
-    """Tell whether a cut, or a gap, lies between two frames."""
+    """Return whether a cut, or a gap, lies between two frames."""
     between = range(min(one, other) + 1, max(one, other) + 1)
     return any(n not in near or near[n].cut for n in between)
 

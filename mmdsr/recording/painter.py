@@ -183,7 +183,7 @@ class Painter:
 
 
 def _corner(track: Track, width: int, height: int) -> tuple[bool, bool]:
-    """Tell whether the inset is at the right, and at the bottom.
+    """Return whether the inset is at the right, and at the bottom.
 
     The corner farthest from where the region is on average; it stays.
     """

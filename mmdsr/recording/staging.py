@@ -154,7 +154,7 @@ class Staging:
         remove_leftovers(film_in(self.root, n) for n in numbers)
 
     def is_empty(self) -> bool:
-        """Tell whether no frame is finished."""
+        """Return whether no frame is finished."""
         known = (self.read(f'{number:06d}') for number in self.done())
         return not any(content and content['frames'] for content in known)
 

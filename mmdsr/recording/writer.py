@@ -80,7 +80,12 @@ class FilmWriter:
             1001
         )
         if self.lossy:
-            options = {'crf': str(self.crf), 'preset': 'medium'}
+            options = {
+                'crf': str(self.crf),
+                'preset': 'medium',
+                # Without it the same pictures are not always the same bytes.
+                'x264-params': 'cpu-independent=1',
+            }
             stream = self._container.add_stream(
                 'libx264', rate=rate, options=options
             )

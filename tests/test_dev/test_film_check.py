@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from tool_runs import call
 
-from mmdsr.dev.film_check import KINDS, check, compare
+from mmdsr.dev.film_check import check, compare
+from mmdsr.dev.film_kinds import KINDS
 from mmdsr.dev.kill import contents, differences
 from mmdsr.dev.recordings import drive, turn, write_recording
 

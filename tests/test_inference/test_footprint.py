@@ -3,7 +3,6 @@
 import math
 
 import pytest
-import torch
 from torch import nn
 
 from mmdsr.inference import budget
@@ -11,12 +10,6 @@ from mmdsr.inference.footprint import bytes_per_pixel
 from mmdsr.registry import MODELS
 
 SINGLE = dict(type='mmdsr.MDSR', channels=8, num_blocks=1)
-
-
-def assert_about(found, expected):
-    """Releases of torch before 2.4 keep a result a little longer."""
-    slack = 1.4 if torch.__version__ < '2.4' else 1 + 1e-6
-    assert expected / (1 + 1e-6) <= found <= slack * expected
 
 
 def test_what_is_alive_at_a_time_is_counted():
@@ -28,10 +21,10 @@ def test_what_is_alive_at_a_time_is_counted():
     )
     # The wide map and the first narrow one; the ReLU needs no memory, and
     # the wide map is gone before the last one.
-    assert_about(bytes_per_pixel(net), 4 * (64 + 8))
+    assert bytes_per_pixel(net) == 4 * (64 + 8)
     net = nn.Sequential(nn.Conv2d(3, 16, 1), nn.PixelShuffle(4))
     # A shuffle copies.
-    assert_about(bytes_per_pixel(net), 4 * (16 + 16))
+    assert bytes_per_pixel(net) == 4 * (16 + 16)
 
 
 def test_tiles_follow_from_it():
@@ -42,4 +35,4 @@ def test_tiles_follow_from_it():
     assert one > known * 64 * 64
     ensemble = MODELS.build(dict(type='mmdsr.SelfEnsemble', network=SINGLE))
     more = budget.need(ensemble.eval(), (64, 64), (64, 64)) - one
-    assert_about(more, 8 * 3 * 4 * math.prod((256, 256)))
+    assert more == pytest.approx(8 * 3 * 4 * math.prod((256, 256)))

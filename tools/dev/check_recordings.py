@@ -21,7 +21,8 @@ from PIL import Image, ImageOps
 from rich.console import Console
 from rich.table import Table
 
-from mmdsr.dev.film_check import FLAT, KINDS, Finding, check, peak_memory
+from mmdsr.dev.film_check import FLAT, Finding, check, peak_memory
+from mmdsr.dev.film_kinds import KINDS
 from mmdsr.dev.recordings import write_recording
 from mmdsr.io.frames import SUFFIXES
 from mmdsr.sim.pipe_run import PipeRun

@@ -5,7 +5,7 @@ from pathlib import Path
 from mmdsr.experiments.downstream.table import Table
 from mmdsr.io.reports import write_figure
 
-# : LR and bicubic in grays, HR in black, models in colors between.
+#: LR and bicubic in grays, HR in black, models in colors between.
 _COLORS = {'LR': '0.8', 'bicubic': '0.6', 'HR': '0.15'}
 
 

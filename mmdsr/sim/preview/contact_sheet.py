@@ -18,7 +18,7 @@ NEAR, FAR = 0.1, 30.0
 GAP, TITLE, CAPTION = 6, 26, 22
 INK, PAPER, QUIET = (235, 235, 235), (24, 24, 24), (150, 150, 150)
 
-# Okabe and Ito's colors, distinguished by color-blind people, then others.
+# Okabe and Ito's colors, which color-blind people distinguish, then others.
 COLORS = (
     (230, 159, 0),
     (86, 180, 233),
