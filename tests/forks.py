@@ -6,6 +6,7 @@ needed, to kill it or for its seeds and registries, and not the start of
 Python: ``tool_runs.run`` starts a tool as a user does.
 """
 
+import contextlib
 import multiprocessing
 import os
 import random
@@ -108,8 +109,9 @@ class Fork:
         )
 
     def send_signal(self, number):
-        """Send a signal to the process alone."""
-        os.kill(self.pid, number)
+        """Send a signal to the process alone, unless it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def terminate(self):
         """Ask the process to end."""

@@ -163,7 +163,7 @@ class SuperResolver:
     @property
     def backend(self) -> str:
         """Runtime of the network."""
-        if isinstance(self._engine, Engine):
+        if self._network is not None and isinstance(self._engine, Engine):
             return self._engine.backend
         return 'torch'
 
@@ -229,16 +229,17 @@ class SuperResolver:
         Raises:
             ValueError: If it cannot.
         """
-        budget.try_device(device)
-        if self._network is None:
-            return
-        kind = torch.device(device).type
-        if isinstance(self._engine, Engine):
-            self._engine.to(torch.device(device))
-        elif self.precision == 'fp16' and kind == 'cpu':
+        on_cpu = str(device).partition(':')[0] == 'cpu'
+        if self.backend != 'torch' and not on_cpu:
+            raise ValueError(
+                f"backend={self.backend!r} runs on the CPU: use 'torch' for "
+                f'{device}.'
+            )
+        if self.backend == 'torch' and self.precision == 'fp16' and on_cpu:
             raise ValueError(
                 "precision='fp16' needs a GPU: use 'fp32' or 'bf16' on a CPU."
             )
+        budget.try_device(device)
 
     def batch_size(self, device: str | torch.device) -> int:
         """Return how many images are worth giving at once.

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from forks import Fork
 from inference_cases import pipe
 from PIL import Image
 
@@ -132,20 +133,20 @@ def test_a_reference_that_has_changed_makes_results_stale(tmp_path, policy):
         assert (report.written, report.kept) == (1, 2)
 
 
+def export_until_killed(frames, out, when):
+    """Be killed as the system does it; for a process of its own."""
+    kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
+    if when == 'writing':
+        outputs.save_png = lambda path, *_: kill(path.write_bytes(b'half'))
+    else:
+        outputs.Journal.add = kill
+    export_folder(plain(), frames, out)
+
+
 @pytest.mark.parametrize('when', ['writing', 'whole'])
 def test_killed_at_the_worst_moment(frames, tmp_path, when):
     out = tmp_path / 'out'
-    child = os.fork()
-    if not child:
-        # Another process, so that it can be killed as the system does.
-        kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
-        if when == 'writing':
-            outputs.save_png = lambda path, *_: kill(path.write_bytes(b'half'))
-        else:
-            outputs.Journal.add = kill
-        export_folder(plain(), frames, out)
-        os._exit(1)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert Fork(export_until_killed, frames, out, when).wait() == -9
     assert not files_of(out)
     assert list(out.rglob('.*.tmp'))
     # Half a line, too.
