@@ -43,7 +43,7 @@ PIP = $(RUN) -m pip install -c $(LANE) \
 	$(if $(WHEELHOUSE),--find-links '$(abspath $(WHEELHOUSE))')
 ALL_OPTIONS = $(foreach part,train val test,\
 	$(part)_dataloader.dataset.data_root=$(DATA)) $(OPTIONS)
-EXTRAS = video serve depth peers onnx openvino int8 slurm coco train seg det cls tests
+EXTRAS = video serve depth peers imagenet onnx openvino int8 slurm coco train seg det cls tests
 FITS = import sys; sys.exit(sys.version_info[:2] not in ((3, 10), (3, 11)))
 
 .DEFAULT_GOAL = help

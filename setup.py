@@ -38,6 +38,7 @@ def read_extras() -> dict[str, list[str]]:
         'serve',
         'depth',
         'peers',
+        'imagenet',
         'coco',
         'onnx',
         'openvino',

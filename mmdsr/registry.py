@@ -87,6 +87,8 @@ MODELS = HostRegistry(
         'SRClsDataPreprocessor': 'mmdsr.preprocessors.cls',
         'SRDetDataPreprocessor': 'mmdsr.preprocessors.det',
         'SRSegDataPreProcessor': 'mmdsr.preprocessors.seg',
+        # Needs no host, but packages of its own.
+        'EfficientNetLite0': 'mmdsr.models.downstream.efficientnet_lite',
         'SlimInceptionV3': 'mmdsr.models.downstream.inception',
         'TwoStageClassifier': 'mmdsr.models.downstream.two_stage_classifier',
         # Needs no host, but nothing else needs it either.

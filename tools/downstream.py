@@ -40,8 +40,8 @@ def parse_args(
     parser.add_argument(
         'task',
         nargs='+',
-        help=f"{', '.join(TASKS)}, all, or a config of a host's network on "
-        'HR images',
+        help=f"{', '.join(TASKS)}, all (the paper's seven), or a config of a "
+        "host's network on HR images",
     )
     parser.add_argument(
         '--sr',

@@ -25,6 +25,7 @@ HOSTS = {
     'serve': (),
     'depth': (),
     'peers': (),
+    'imagenet': (),
     'coco': (),
     'onnx': (),
     'openvino': (),

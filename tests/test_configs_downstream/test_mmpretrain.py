@@ -23,7 +23,7 @@ from mmdsr.registry import MODELS
 pytest.importorskip('mmpretrain')
 
 FOLDER = CONFIGS / 'mmpretrain'
-NETWORKS = ('inception_v3', 'resnet101', 'xie')
+NETWORKS = ('inception_v3', 'resnet101', 'xie', 'efficientnet_lite0')
 QUICK = to_train(*reversed(NETWORKS))
 LABELS = [['RB', 'GR'], ['FS'], [], ['RB']]
 
@@ -92,6 +92,8 @@ def test_downsample_can_divide_the_frame(network, size):
         ('inception_v3', 27_161_264 - 985 * (2049 + 769)),
         ('resnet101', 44_549_160 - 985 * 2049),
         ('xie', 9_159_681 + 9_166_863),
+        # Its paper's count of 4.65 M, with a last layer for 15 classes.
+        ('efficientnet_lite0', 4_652_008 - 985 * 1281),
     ],
 )
 def test_the_paper_s_networks_have_their_size(name, parameters):
@@ -181,4 +183,5 @@ def test_other_sizes_of_files_fit_the_hr_config(network, root):
         out = data.pipeline(
             dict(img_path=str(root / 'images/small/0.png'), gt_label=[0])
         )
-    assert out['inputs'].shape == (3, 144, 176)
+    width, height = cfg.pipeline[1].scale
+    assert out['inputs'].shape == (3, height, width)
