@@ -318,3 +318,34 @@ def test_a_finished_folder_that_lacks_a_file(source, plain):
         enhance_recording(bicubic(), source, plain, PLAIN, 'cpu')
     enhance_recording(bicubic(), source, plain, PLAIN, 'cpu', True)
     assert listed(plain) == names(range(COUNT))
+
+
+@pytest.mark.parametrize('after', [0, 1, 2])
+def test_interrupted_while_frames_are_replaced(
+    source, plain, monkeypatch, after
+):
+    """The old folder goes, the report comes, the new folder comes."""
+    rename, moved = Path.replace, []
+
+    def stop(self, name):
+        places = [plain, report_path(plain)]
+        if self in places or Path(name) in places:
+            if len(moved) == after:
+                raise KeyboardInterrupt
+            moved.append(name)
+        return rename(self, name)
+
+    options = replace(PLAIN, every=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, 'replace', stop)
+        with pytest.raises(KeyboardInterrupt):
+            enhance_recording(bicubic(), source, plain, options, 'cpu', True)
+    # Whole, the old one or the new one, or on its way: nothing is lost.
+    if after == 0:
+        assert listed(plain) == names(range(COUNT))
+    else:
+        assert not plain.exists()
+    report = enhance_recording(bicubic(), source, plain, options, 'cpu')
+    assert (report.finished, report.written, report.total) == (True, 0, 3)
+    assert listed(plain) == names([0, 4, 8])
+    assert listed(plain.parent) == ['out', 'out.report.json']

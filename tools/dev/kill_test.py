@@ -84,7 +84,7 @@ def enhance_recording(folder: Path) -> Callable[[Path], list[str]]:
 def enhance_frames(folder: Path) -> Callable[[Path], list[str]]:
     """A recording, enlarged into frames with records and confidence."""
     source = folder / 'short.mp4'
-    write_recording(source, drive(50))
+    write_recording(source, drive(24))
     options = ['--confidence', '--scale', '1', '--text', 'none']
     return lambda out: [
         sys.executable,
