@@ -84,8 +84,10 @@ def test_both_films_run_together(source, nano, tmp_path, suffix, start):
     assert overlay_path(target) == overlay
     film, shown = show(target), show(overlay)
     assert len(film.times) >= 3
-    # Matroska cannot begin below zero, as the sound of the film does.
     assert from_first(shown.times) == from_first(film.times)
+    # Matroska cannot begin below zero, as the sound of the film does.
+    if suffix == '.mp4' or start:
+        assert shown.times == film.times
     assert film.sounds
     assert not shown.sounds
     # Of all pictures of the film it is its own that shines through.
