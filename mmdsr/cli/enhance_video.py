@@ -29,7 +29,7 @@ from mmdsr.video.files import SUFFIXES, is_video
 
 #: Names of the options that are for recordings only, and for images only.
 _RECORDINGS = (*RecordingOptions.option_names(), 'preview', 'dry_run', 'part')
-_IMAGES = ('refs', 'confidence')
+_IMAGES = ('refs',)
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:

@@ -104,8 +104,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         print(
             f'Error: There is no record of {_printable(str(args.result))} '
             f'that can be read ({_printable(reason)}): it was not written by '
-            '"mmdsr enhance", is a frame of a recording, or its record is '
-            'gone.',
+            '"mmdsr enhance", or its record is gone.',
             file=sys.stderr,
         )
         return 2

@@ -21,6 +21,8 @@ import numpy as np
 import torch
 
 from mmdsr.evidence import record as evidence
+from mmdsr.evidence.digests import pixels_digest
+from mmdsr.evidence.embedding import read_png
 from mmdsr.io.checkpoint import read_checkpoint
 from mmdsr.recording import outcome
 from mmdsr.recording.writer import FILMS
@@ -129,8 +131,8 @@ def contents(
 
     Returns:
         By path; of a checkpoint its weights, of a journal its lines without
-        the times of files, of a film and what lies beside it all but when it
-        was made.
+        the times of files, of a result and what lies beside it all but when
+        it was made.
     """
     found: dict[str, bytes | dict[str, Any]] = {}
     for path in sorted(folder.rglob('*')):
@@ -143,6 +145,8 @@ def contents(
             found[name] = read_checkpoint(path)['state_dict']
         elif path.suffix in FILMS:
             found[name] = _film(path)
+        elif path.suffix == '.png':
+            found[name] = _picture(path)
         else:
             # Where it was made may be noted.
             content = path.read_bytes().replace(os.fsencode(folder), b'FOLDER')
@@ -161,6 +165,16 @@ def _film(path: Path) -> dict[str, Any]:
     found = asdict(contents_of(path))
     # Holds the record of how and when it was made, which is beside it, too.
     return {**found, 'tags': sorted(found['tags'])}
+
+
+def _picture(path: Path) -> dict[str, Any]:
+    """Return what is in a picture: its pixels and its texts."""
+    pixels, texts = read_png(path)
+    notes = {
+        key: _timeless(text.encode()) if key == evidence.FORMAT else text
+        for key, text in texts.items()
+    }
+    return {'pixels': pixels_digest(pixels), **notes}
 
 
 def _timeless(content: bytes) -> bytes:
@@ -186,7 +200,9 @@ def _journal(content: bytes) -> list[bytes]:
 
 
 def _without_time(record: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in record.items() if k != 'mtime_ns'}
+    # A result has no path here; it holds the time at which it was made.
+    left_out = {'mtime_ns', *(['sha256'] if record.get('path') == '' else [])}
+    return {k: v for k, v in record.items() if k not in left_out}
 
 
 def differences(

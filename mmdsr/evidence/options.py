@@ -19,8 +19,9 @@ class EvidenceOptions(Settings):
     )
     confidence: bool = setting(
         False,
-        'write a picture beside each result of where its detail was seen in '
-        'the reference and where it is inferred',
+        'write a picture beside each result, and beside a film another film, '
+        'of where its detail was seen in the reference and where it is '
+        'inferred',
     )
     sidecar: bool = setting(
         True,

@@ -24,6 +24,8 @@ def draw_confidence(
     confidence: np.ndarray | None,
     kind: Kind | None,
     reference: str,
+    made: np.ndarray | None = None,
+    seen: float | None = None,
 ) -> np.ndarray:
     """Color a result by where its detail comes from, with a legend below.
 
@@ -33,6 +35,10 @@ def draw_confidence(
             enlarged bilinearly; ``None`` without a reference.
         kind: What the confidence is; ``None`` if there never is one.
         reference: What to call the reference, or why there was none.
+        made: Which pixels (H, W), bool, a network made; the others are
+            interpolated and stay gray. Defaults to None, all.
+        seen: Share that the legend says was seen. Defaults to None, that of
+            ``confidence``.
 
     Returns:
         (H + legend, max(W, 420), 3) uint8 RGB.
@@ -41,27 +47,37 @@ def draw_confidence(
     share = np.zeros((1, 1), np.float32)
     if confidence is not None:
         share = np.asarray(confidence, np.float32)
-    seen = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
+    large = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
     rgb = np.ascontiguousarray(image[..., :3])
     gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     full = 1.0 if kind == 'score' else 2 * SEEN
-    levels = np.rint((seen / full).clip(0, 1) * 255).astype(np.uint8)
+    levels = np.rint((large / full).clip(0, 1) * 255).astype(np.uint8)
+    plain = cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
     picture = cv2.addWeighted(
-        cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB),
+        plain,
         _THROUGH,
         cv2.LUT(cv2.merge([levels] * 3), _table()),
         1 - _THROUGH,
         0,
     )
+    mask = large >= SEEN
+    if made is not None:
+        picture[~made] = plain[~made]
+        mask &= made
     if confidence is not None and kind == 'score':
         ends = 'unlike the reference', 'like the reference'
         said = 'it is not known what was taken from the reference'
     else:
         ends = 'inferred', 'seen in the reference'
-        mask = (seen >= SEEN).astype(np.uint8)
-        lines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        lines, _ = cv2.findContours(
+            mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
+        )
         cv2.drawContours(picture, lines, -1, (255, 255, 255), 1)
-        said = f'{float((share >= SEEN).mean()):.0%} seen'
+        if seen is None:
+            seen = float((share >= SEEN).mean())
+        said = f'{seen:.0%} seen'
+    if made is not None and not made.all():
+        said += '; gray is interpolated'
     # A name may have line breaks.
     text = ' '.join(f'{said}; reference: {reference}'.split())
     legend = _legend(max(width, _LEAST_WIDTH), ends, text)

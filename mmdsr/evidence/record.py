@@ -152,6 +152,7 @@ class Output:
         file_sha256: SHA-256 of the bytes of the file; ``None`` in its own
             metadata.
         confidence: The confidence picture beside it, if there is one.
+        sidecar: Whether a side-car was written beside it.
     """
 
     __pydantic_config__ = _STRICT
@@ -163,6 +164,7 @@ class Output:
     pixels_sha256: Sha256 | None
     file_sha256: Sha256 | None = None
     confidence: NamedFile | None = None
+    sidecar: bool = True
 
 
 @dataclass(frozen=True)

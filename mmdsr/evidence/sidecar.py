@@ -7,7 +7,9 @@ from mmdsr.evidence.record import Record, from_json
 
 #: Bytes of a side-car; more is none.
 _LARGEST = 2**26
-_OVERLAY = '.confidence.png'
+_OVERLAY = '.confidence'
+#: Suffixes of the films among the results.
+VIDEOS = ('.mp4', '.mkv')
 
 
 def sidecar_path(result: Path) -> Path:
@@ -23,21 +25,31 @@ def sidecar_path(result: Path) -> Path:
 
 
 def overlay_path(result: Path) -> Path:
-    """Return the confidence picture: ``NAME.confidence.png``.
+    """Return the confidence picture: ``NAME.confidence.png`` of ``NAME.png``.
+
+    That of a film is a film of the same format: ``NAME.confidence.mp4``.
 
     Args:
-        result: The file of the result, ``NAME.png``.
+        result: The file of the result.
     """
-    return result.with_name(f'{result.stem}{_OVERLAY}')
+    suffix = result.suffix if result.suffix.lower() in VIDEOS else '.png'
+    return result.with_name(f'{result.stem}{_OVERLAY}{suffix}')
 
 
-def is_overlay(path: Path) -> bool:
-    """Return whether a file is named as a confidence picture.
+def overlaid(path: Path) -> Path | None:
+    """Return the result whose confidence picture a file is, by its name.
 
     Args:
         path: The file.
+
+    Returns:
+        The result; ``None`` if the file is not named as such a picture.
     """
-    return path.name.endswith(_OVERLAY)
+    if not path.stem.endswith(_OVERLAY):
+        return None
+    name = f'{path.stem.removesuffix(_OVERLAY)}{path.suffix}'
+    # Of a name that is only ".confidence" nothing is left.
+    return path.with_name(name) if path.stem != _OVERLAY else None
 
 
 def read_sidecar(path: Path, edited: bool = False) -> Record:

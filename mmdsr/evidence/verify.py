@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from mmdsr.errors import (
@@ -15,7 +16,8 @@ from mmdsr.evidence.digests import pixels_digest, video_digest
 from mmdsr.evidence.embedding import read_png, read_tags
 from mmdsr.evidence.record import Record, differences, embedded, show
 from mmdsr.evidence.sidecar import (
-    is_overlay,
+    VIDEOS,
+    overlaid,
     overlay_path,
     read_sidecar,
     sidecar_path,
@@ -26,7 +28,7 @@ from mmdsr.io.listing import natural_order
 from mmdsr.io.manifest import MANIFEST
 
 #: Suffixes of the files that are written as results.
-IMAGES, VIDEOS = ('.png',), ('.mp4', '.mkv')
+IMAGES = ('.png',)
 #: Fields that are named where two records differ.
 _MOST = 3
 
@@ -63,13 +65,18 @@ class _Found:
     tags: Mapping[str, str]
 
 
-def verify(result: Path, source: Path | None = None) -> Verdict:
+def verify(
+    result: Path,
+    source: Path | None = None,
+    hashed: Callable[[Path], str] = digest,
+) -> Verdict:
     """Check one result.
 
     Args:
         result: An image or a video.
         source: The file that it is said to be made of, or a folder that
             holds it. Defaults to None: not compared.
+        hashed: Gives the SHA-256 of a source.
 
     Returns:
         What was found. Without any record that can be read, its ``record``
@@ -88,6 +95,11 @@ def verify(result: Path, source: Path | None = None) -> Verdict:
     sidecar, edited = _read_sidecar(result, say)
     found = _read_result(result, say)
     own = _read_own(found, say) if found is not None else None
+    if not sidecar_path(result).exists():
+        # In front of what follows from it.
+        _check_left_out(
+            result, own, lambda text: verdict.problems.insert(0, text)
+        )
     verdict.record = sidecar or own
     if sidecar is not None and own is not None:
         _compare(sidecar, own, say)
@@ -104,7 +116,7 @@ def verify(result: Path, source: Path | None = None) -> Verdict:
     _check_overlay(result, trusted, say)
     if source is not None:
         verdict.source_checked = True
-        _check_source(trusted, source, say)
+        _check_source(trusted, source, hashed, say)
     return verdict
 
 
@@ -127,12 +139,14 @@ def verify_folder(root: Path, source: Path | None = None) -> Iterator[Verdict]:
             f'{shown(root)} contains no results '
             f'({", ".join(IMAGES + VIDEOS)}).'
         )
+    # All frames of a recording have the same source.
+    hashed = cache(digest)
     for name in results:
         below = source
         if source is not None and source.is_dir():
             below = source / name.parent
         try:
-            verdict = verify(root / name, below)
+            verdict = verify(root / name, below, hashed)
         except FileNotFoundError:
             # A broken link; the others are checked all the same.
             verdict = Verdict('', ['not a regular file'])
@@ -145,6 +159,7 @@ def _find_results(root: Path) -> list[Path]:
     found = set()
     for folder, below, names in os.walk(root):
         below[:] = [name for name in below if not name.startswith('.')]
+        there = set(names)
         for name in names:
             path = Path(folder) / name
             if name.startswith('.') or name == MANIFEST:
@@ -153,11 +168,13 @@ def _find_results(root: Path) -> list[Path]:
                 path = path.with_suffix('')
             if path.suffix.lower() not in IMAGES + VIDEOS:
                 continue
-            if is_overlay(path) and not sidecar_path(path).is_file():
-                base = path.name.removesuffix('.confidence.png')
-                ends = [e + j for e in IMAGES + VIDEOS for j in ('', '.json')]
-                if any(f'{base}{end}' in names for end in ends):
-                    continue
+            base = overlaid(path)
+            if (
+                base is not None
+                and sidecar_path(path).name not in there
+                and {base.name, sidecar_path(base).name} & there
+            ):
+                continue
             found.add(path.relative_to(root))
     return natural_order(found)
 
@@ -170,13 +187,26 @@ def _read_sidecar(
     try:
         return read_sidecar(path), False
     except FileNotFoundError:
-        say(f'the side-car {shown(path.name)} is missing')
+        pass
     except EditedRecordError as error:
         say(f'side-car: {error}')
         return read_sidecar(path, edited=True), True
     except (EvidenceError, OSError) as error:
         say(f'side-car: {error}')
     return None, False
+
+
+def _check_left_out(
+    result: Path, own: Record | None, say: Callable[[str], None]
+) -> None:
+    """Tell a side-car that is missing from one that was never wanted."""
+    if own is None or own.output.sidecar:
+        say(f'the side-car {shown(sidecar_path(result).name)} is missing')
+    elif own.output.pixels_sha256 is None:
+        say(
+            'its pixels cannot be checked: it was made with --no-sidecar, and '
+            'only the side-car of a video has their digest'
+        )
 
 
 def _read_result(result: Path, say: Callable[[str], None]) -> _Found | None:
@@ -255,21 +285,26 @@ def _check_overlay(
     path = overlay_path(result)
     if wanted is None:
         return
+    video = result.suffix.lower() in VIDEOS
+    kind = f'confidence {"film" if video else "picture"}'
     if not path.is_file():
-        say(f'the confidence picture {shown(path.name)} is missing')
+        say(f'the {kind} {shown(path.name)} is missing')
     elif digest(path) != wanted.sha256:
-        say(f'the confidence picture {shown(path.name)} was changed')
+        say(f'the {kind} {shown(path.name)} was changed')
 
 
 def _check_source(
-    record: Record, source: Path, say: Callable[[str], None]
+    record: Record,
+    source: Path,
+    hashed: Callable[[Path], str],
+    say: Callable[[str], None],
 ) -> None:
     name = record.source.name
     path = source / name if source.is_dir() else source
     try:
         if not path.is_file():
             say(f'there is no source {show(name)} in {shown(source)}')
-        elif digest(path) != record.source.sha256:
+        elif hashed(path) != record.source.sha256:
             say(f'the source is a different file: {shown(real_path(path))}')
     except OSError as error:
         say(f'the source cannot be read: {_line(error)}')

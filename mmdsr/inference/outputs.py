@@ -1,7 +1,5 @@
 """Writing a result with the evidence of how it was made."""
 
-from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +7,17 @@ from PIL import Image
 
 from mmdsr.evidence import record as evidence
 from mmdsr.evidence.collect import describe_frame, now, versions
-from mmdsr.evidence.digests import pixels_digest
-from mmdsr.evidence.embedding import png_texts
 from mmdsr.evidence.mark import draw_mark
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.evidence.overlay import draw_confidence
 from mmdsr.evidence.sidecar import overlay_path, sidecar_path
+from mmdsr.evidence.writing import whole_result
 from mmdsr.inference.jobs import Job
 from mmdsr.inference.journal import Journal, Record
 from mmdsr.inference.super_resolver import SuperResolver
-from mmdsr.io.files import whole_file
 from mmdsr.io.frames import shown
-from mmdsr.io.images import save_png
 from mmdsr.io.pictures import Picture
-from mmdsr.io.stamps import Stamp, stamp
+from mmdsr.io.stamps import Stamp
 
 #: Why there is no reference, by the policy.
 _WHY_NONE = {
@@ -164,30 +159,13 @@ class ResultWriter:
             reference and reference.path,
             reference and reference.sha256,
         )
-        target, beside = job.target, {}
-        kind = self.resolver.confidence_kind
-        sidecar, overlay = sidecar_path(target), overlay_path(target)
-        with ExitStack() as stack:
-            # The first one gets its name last: where the result is, the rest
-            # is, too.
-            own = stack.enter_context(whole_file(target))
-            named = None
-            if self.options.confidence:
-                temporary = stack.enter_context(whole_file(overlay))
-                name = seen_in.name or f'none ({seen_in.why})'
-                drawn = draw_confidence(pixels, confidence, kind, name)
-                save_png(temporary, drawn)
-                made = beside[self._key(overlay)] = stamp(temporary, shown='')
-                named = evidence.NamedFile(shown(overlay.name), made.sha256)
-            output = evidence.Output(
-                shown(target.name),
-                'image',
-                pixels.shape[1],
-                pixels.shape[0],
-                pixels_digest(pixels),
-                confidence=named,
-            )
-            record = evidence.Record(
+        kind, drawn = self.resolver.confidence_kind, None
+        if self.options.confidence:
+            name = seen_in.name or f'none ({seen_in.why})'
+            drawn = draw_confidence(pixels, confidence, kind, name)
+
+        def describe(output: evidence.Output) -> evidence.Record:
+            return evidence.Record(
                 now(),
                 evidence.Source(shown(job.source.name), source.sha256, note),
                 self._weights,
@@ -197,14 +175,13 @@ class ResultWriter:
                 output,
                 (describe_frame(seen_in, confidence, kind, tile),),
             )
-            save_png(own, pixels, png_texts(record))
-            result = stamp(own, shown='')
-            if self.options.sidecar:
-                output = replace(output, file_sha256=result.sha256)
-                text = evidence.to_json(replace(record, output=output))
-                temporary = stack.enter_context(whole_file(sidecar))
-                temporary.write_text(f'{text}\n', encoding='ascii')
-                beside[self._key(sidecar)] = stamp(temporary, shown='')
+
+        target = job.target
+        with whole_result(
+            target, pixels, drawn, self.options.sidecar, describe
+        ) as made:
+            result = made.pop(target)
+            beside = {self._key(path): one for path, one in made.items()}
             line = Record(
                 job.key, source, reference, result, note, picture.count, beside
             )

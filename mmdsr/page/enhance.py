@@ -1,6 +1,6 @@
 """Enlarge one picture or frame and record how it was done."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Literal, NamedTuple
@@ -11,14 +11,11 @@ import torch
 
 from mmdsr.evidence import record as evidence
 from mmdsr.evidence.collect import describe_frame, now, versions
-from mmdsr.evidence.digests import pixels_digest
-from mmdsr.evidence.embedding import png_texts
 from mmdsr.evidence.mark import MARK, draw_mark
 from mmdsr.evidence.overlay import draw_confidence
-from mmdsr.evidence.sidecar import overlay_path, sidecar_path
+from mmdsr.evidence.writing import whole_result
 from mmdsr.inference import SuperResolver
 from mmdsr.inference.outputs import describe_settings
-from mmdsr.io.checksums import digest
 from mmdsr.io.images import save_png
 from mmdsr.io.pictures import read_picture
 from mmdsr.models.networks.dsrnet import DSRNet
@@ -275,9 +272,8 @@ def _write(
     if mark is not None:
         draw_mark(pixels, mark)
     seen_in, kind = frame.reference, resolver.confidence_kind
-    overlay = overlay_path(result)
     name = seen_in.name or f'none ({seen_in.why})'
-    save_png(overlay, draw_confidence(pixels, confidence, kind, name))
+    drawn = draw_confidence(pixels, confidence, kind, name)
     weights = resolver.weights_file
     settings = describe_settings(resolver, device)
     # The resolver's own way to find one is not used here.
@@ -285,27 +281,19 @@ def _write(
     settings['region'] = ','.join(map(str, request.box))
     if isinstance(request.reference, Given):
         settings['reference_shows'] = request.shows
-    height, width = pixels.shape[:2]
-    output = evidence.Output(
-        result.name,
-        'image',
-        width,
-        height,
-        pixels_digest(pixels),
-        confidence=evidence.NamedFile(overlay.name, digest(overlay)),
-    )
     source = request.source
-    record = evidence.Record(
-        now(),
-        evidence.Source(source.name, source.sha256, source.note),
-        weights and evidence.NamedFile(*weights),
-        versions(video=request.frame is not None),
-        settings,
-        mark,
-        output,
-        (frame,),
-    )
-    save_png(result, pixels, png_texts(record))
-    output = replace(output, file_sha256=digest(result))
-    text = evidence.to_json(replace(record, output=output))
-    sidecar_path(result).write_text(f'{text}\n', encoding='ascii')
+
+    def describe(output: evidence.Output) -> evidence.Record:
+        return evidence.Record(
+            now(),
+            evidence.Source(source.name, source.sha256, source.note),
+            weights and evidence.NamedFile(*weights),
+            versions(video=request.frame is not None),
+            settings,
+            mark,
+            output,
+            (frame,),
+        )
+
+    with whole_result(result, pixels, drawn, True, describe):
+        pass

@@ -1,37 +1,62 @@
 """How a film was made: what is recorded of each frame, and of the whole."""
 
 import json
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from mmdsr.evidence import record as evidence
 from mmdsr.evidence.collect import describe_frame, versions
 from mmdsr.evidence.digests import video_digest
-from mmdsr.evidence.embedding import container_tags
 from mmdsr.evidence.mark import draw_mark
 from mmdsr.evidence.options import EvidenceOptions
+from mmdsr.evidence.overlay import draw_confidence
+from mmdsr.evidence.writing import whole_result
 from mmdsr.inference.outputs import describe_settings
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.checksums import digest
 from mmdsr.io.frames import shown
+from mmdsr.recording.confidence import shown_confidence
 from mmdsr.recording.neighbors import Moment
-from mmdsr.recording.painter import Painted
+from mmdsr.recording.painter import Painted, Painter
+from mmdsr.recording.writer import Shot
 
-_SIDECAR = '.json'
+#: What is kept of a frame until the film is joined.
 _KEY = 'evidence'
+#: Characters of a text in a record.
+_LONGEST = 4096
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What all records of a recording say alike.
+
+    Attributes:
+        settings: All that decides about the film, with its source.
+        begun: When its making began, in UTC; the processes that share it
+            write the same.
+        notes: What was converted in reading it, as far as is known before
+            the first frame.
+    """
+
+    settings: dict[str, Any]
+    begun: str
+    notes: Sequence[str]
 
 
 class FilmEvidence:
-    """Collects the record of a film.
+    """Collects the record of a film, or writes those of its frames.
 
     Args:
         resolver: What enhances.
-        target: The film.
+        target: The film, or the folder of the frames.
         options: What evidence is asked for.
         device: Where it is computed.
+        origin: What it is made of.
         reference: The image that is the reference of all frames, if any.
     """
 
@@ -41,10 +66,19 @@ class FilmEvidence:
         target: Path,
         options: EvidenceOptions,
         device: str,
+        origin: Origin,
         reference: Path | None = None,
     ) -> None:
         self.resolver, self.target, self.options = resolver, target, options
-        self._settings = describe_settings(resolver, device)
+        self.origin = origin
+        asked = dict(origin.settings['options'])
+        # Its path is told to nobody.
+        asked['reference'] = 'file' if reference else asked['reference']
+        self._settings = {
+            **describe_settings(resolver, device),
+            **{f'recording.{key}': value for key, value in asked.items()},
+        }
+        self._versions = versions(video=True)
         self._file = reference and evidence.NamedFile(
             shown(reference.name), digest(reference)
         )
@@ -78,55 +112,126 @@ class FilmEvidence:
         )
         return {_KEY: asdict(line)}
 
-    def tags(self, report: dict[str, Any]) -> dict[str, str]:
-        """Return the metadata of the film."""
-        return container_tags(self._record(report))
-
-    def beside(self, path: Path, report: dict[str, Any]) -> dict[str, bytes]:
-        """Return the side-car of the film, by what its name adds.
+    def overlay(
+        self,
+        painter: Painter,
+        moment: Moment,
+        painted: Painted,
+        kept: dict[str, Any],
+    ) -> np.ndarray | None:
+        """Draw the confidence picture of a frame, if it is asked for.
 
         Args:
-            path: The film, in the making.
-            report: What is known about it; the frames' part of the record
-                goes from there into the side-car.
-        """
-        record = self._record(report)
-        for frame in report['frames']:
-            del frame[_KEY]
-        if not self.options.sidecar or not path.is_file():
-            return {}
-        total, _ = video_digest(path)
-        output = replace(
-            record.output, pixels_sha256=total, file_sha256=digest(path)
-        )
-        text = evidence.to_json(replace(record, output=output))
-        return {_SIDECAR: f'{text}\n'.encode('ascii')}
+            painter: What has made its picture.
+            moment: The frame.
+            painted: Its picture.
+            kept: What :meth:`frame` has returned.
 
-    def _record(self, report: dict[str, Any]) -> evidence.Record:
-        settings = report['settings']
-        weights = self.resolver.weights_file
-        notes = '; '.join(report['notes'])[:4096]
-        frames = TypeAdapter(tuple[evidence.Frame, ...]).validate_json(
-            json.dumps([frame[_KEY] for frame in report['frames']])
+        Returns:
+            RGB (H + legend, W or more, 3) uint8.
+        """
+        if not self.options.confidence:
+            return None
+        (frame,) = _frames([kept])
+        confidence, made = shown_confidence(painter, moment, painted)
+        return draw_confidence(
+            painted.picture,
+            confidence,
+            self.resolver.confidence_kind,
+            frame.reference.name or f'none ({frame.reference.why})',
+            made,
+            frame.seen,
         )
-        flat: dict[str, evidence.Value] = {
-            f'recording.{key}': value
-            for key, value in settings['options'].items()
-            if key != 'reference'
-        }
+
+    def write(self, path: Path, shot: Shot) -> None:
+        """Write a frame as a file of its own, with its record.
+
+        Args:
+            path: The PNG file.
+            shot: The frame.
+        """
+        frames = _frames([shot.kept])
+
+        def describe(output: evidence.Output) -> evidence.Record:
+            origin = self.origin
+            return self._record(origin.begun, origin.notes, output, frames)
+
+        with whole_result(
+            path, shot.picture, shot.overlay, self.options.sidecar, describe
+        ):
+            pass
+
+    def film(
+        self, report: dict[str, Any], overlay: evidence.NamedFile | None
+    ) -> evidence.Record:
+        """Return the record of the film, before it is joined.
+
+        Args:
+            report: What is known about it.
+            overlay: Its confidence film, if there is one.
+        """
         width, height = report['size']
-        name = self.target.name
+        output = evidence.Output(
+            shown(self.target.name),
+            'video',
+            width,
+            height,
+            None,
+            confidence=overlay,
+            sidecar=self.options.sidecar,
+        )
+        frames = _frames(report['frames'])
+        return self._record(report['created'], report['notes'], output, frames)
+
+    def _record(
+        self,
+        created: str,
+        notes: Sequence[str],
+        output: evidence.Output,
+        frames: tuple[evidence.Frame, ...],
+    ) -> evidence.Record:
+        source = self.origin.settings['source']
+        weights = self.resolver.weights_file
         return evidence.Record(
-            report['created'],
+            created,
             evidence.Source(
-                shown(Path(settings['source']['path']).name),
-                settings['source']['sha256'],
-                notes,
+                shown(Path(source['path']).name),
+                source['sha256'],
+                '; '.join(notes)[:_LONGEST],
             ),
             weights and evidence.NamedFile(*weights),
-            versions(video=True),
-            {**self._settings, **flat},
+            self._versions,
+            self._settings,
             self.options.mark,
-            evidence.Output(shown(name), 'video', width, height, None),
+            output,
             frames,
         )
+
+
+def complete(record: evidence.Record, path: Path) -> str:
+    """Return the side-car of a film.
+
+    Args:
+        record: Its record.
+        path: The film, in the making.
+    """
+    total, _ = video_digest(path)
+    output = replace(
+        record.output, pixels_sha256=total, file_sha256=digest(path)
+    )
+    return evidence.to_json(replace(record, output=output))
+
+
+def forget(frames: Iterable[dict[str, Any]]) -> None:
+    """Leave out of a report what the records of the frames say.
+
+    Args:
+        frames: What is kept of each.
+    """
+    for frame in frames:
+        del frame[_KEY]
+
+
+def _frames(kept: Iterable[dict[str, Any]]) -> tuple[evidence.Frame, ...]:
+    text = json.dumps([one[_KEY] for one in kept])
+    return TypeAdapter(tuple[evidence.Frame, ...]).validate_json(text)

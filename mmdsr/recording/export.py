@@ -1,48 +1,32 @@
 """A recording in, the enhanced one out: whole, resumable, shared."""
 
-import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from statistics import median_high
 
 import torch
 
 from mmdsr.errors import VideoError
+from mmdsr.evidence.collect import now
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.extras import require
 from mmdsr.inference.super_resolver import SuperResolver
-from mmdsr.io.files import whole_file, write_bytes
 from mmdsr.recording.ask import ask
-from mmdsr.recording.evidence import FilmEvidence
+from mmdsr.recording.assemble import copied_sounds, make_whole, notes_on
+from mmdsr.recording.evidence import FilmEvidence, Origin
 from mmdsr.recording.facts import Facts, read_facts
 from mmdsr.recording.film import Film, Observer
-from mmdsr.recording.neighbors import Moment
 from mmdsr.recording.options import RecordingOptions, film_suffix
 from mmdsr.recording.outcome import (
-    FORMAT,
     JOINED,
-    REPORT,
-    VERSION,
     RecordingReport,
     check_target,
     film_settings,
     finished_report,
     place_film,
 )
-from mmdsr.recording.painter import Painted
 from mmdsr.recording.plan import Plan, make_plan
-from mmdsr.recording.staging import (
-    Staging,
-    film_in,
-    pictures_in,
-)
-from mmdsr.recording.writer import picture_name
-
-#: Seconds that a film of a single picture takes at most.
-_MOMENT = 0.4
+from mmdsr.recording.staging import Staging
 
 
 @dataclass
@@ -97,7 +81,7 @@ def enhance_recording(
             beside each other.
         hooks: Who is told what.
         evidence: What is recorded of how it was made. Defaults to None: a
-            side-car and tags.
+            side-car and tags; for a folder, those of each frame.
 
     Returns:
         The outcome.
@@ -125,9 +109,10 @@ def enhance_recording(
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
     suffix = film_suffix(target)
     hooks.status('Reading')
-    shown = evidence or EvidenceOptions()
-    settings = film_settings(resolver, source, target, options)
-    settings['mark'] = shown.mark
+    evidence = evidence or EvidenceOptions()
+    if evidence.confidence:
+        _refuse_confidence(resolver, options)
+    settings = film_settings(resolver, source, target, options, evidence)
     staging = Staging(target, settings)
     if not overwrite or staging.root.exists():
         kept = finished_report(staging)
@@ -135,7 +120,7 @@ def enhance_recording(
             return kept
     check_target(target, source, staging, overwrite)
     facts = read_facts(source)
-    sounds = _copied(facts, options)
+    sounds = copied_sounds(facts, options)
     if suffix and sounds:
         ask('sound', dict(source=str(source), sounds=sounds, suffix=suffix))
     staging.open(overwrite)
@@ -147,8 +132,16 @@ def enhance_recording(
         hooks.progress(report.written, own)
 
     try:
-        plan = _shared_plan(staging, source, facts, options, hooks)
-        record = _evidence(resolver, target, shown, str(device), options)
+        plan, begun = _shared_plan(staging, source, facts, options, hooks)
+        origin = Origin(
+            staging.settings, begun, [*plan.notes, *notes_on(facts, {})]
+        )
+        reference = None
+        if options.policy == 'file':
+            reference = Path(options.reference)
+        record = FilmEvidence(
+            resolver, target, evidence, str(device), origin, reference
+        )
         film = Film(
             resolver,
             source,
@@ -157,7 +150,8 @@ def enhance_recording(
             options,
             device,
             overlap,
-            _observer(record, hooks),
+            hooks.frame,
+            record,
         )
         hooks.status('Enhancing')
         film.make(staging, suffix, part, parts, count)
@@ -183,8 +177,8 @@ def _shared_plan(
     facts: Facts,
     options: RecordingOptions,
     hooks: Hooks,
-) -> Plan:
-    """Return the plan that all processes share."""
+) -> tuple[Plan, str]:
+    """Return the plan that all processes share, and when it was made."""
 
     def tell(seconds: float) -> None:
         hooks.status(
@@ -192,32 +186,28 @@ def _shared_plan(
             f'{facts.duration:.0f} s'
         )
 
-    return Plan.from_dict(
-        staging.plan(lambda: make_plan(source, facts, options, tell).as_dict())
-    )
+    def make() -> dict:
+        plan = make_plan(source, facts, options, tell)
+        return dict(plan.as_dict(), begun=now())
+
+    found = staging.plan(make)
+    return Plan.from_dict(found), found['begun']
 
 
-def _evidence(
-    resolver: SuperResolver,
-    target: Path,
-    shown: EvidenceOptions,
-    device: str,
-    options: RecordingOptions,
-) -> FilmEvidence:
-    """Return what records how the film is made."""
-    reference = Path(options.reference) if options.policy == 'file' else None
-    return FilmEvidence(resolver, target, shown, device, reference)
-
-
-def _observer(record: FilmEvidence, hooks: Hooks) -> Observer:
-    """Return what is told of each frame: the record, and who asks for it."""
-
-    def observe(moment: Moment, painted: Painted) -> dict:
-        kept = record.frame(moment, painted)
-        told = hooks.frame(moment, painted) if hooks.frame else {}
-        return {**kept, **told}
-
-    return observe
+def _refuse_confidence(
+    resolver: SuperResolver, options: RecordingOptions
+) -> None:
+    """Refuse a confidence picture that would show nothing."""
+    why = ''
+    if resolver.confidence_kind is None:
+        why = 'an interpolation uses none'
+    elif options.policy == 'none':
+        why = "with reference='none' there is none"
+    if why:
+        raise ValueError(
+            'The confidence shows what was seen in a reference, and '
+            f'{why}: leave the confidence out.'
+        )
 
 
 def expected_frames(facts: Facts, options: RecordingOptions) -> int:
@@ -243,132 +233,9 @@ def _join(
             if missing is None or missing:
                 report.missing = len(missing or ())
                 return report
-            joined = _make_whole(film, staging, suffix, record)
+            joined = make_whole(film, staging, suffix, record)
         place_film(staging, joined)
     report.finished, report.total = True, joined['total']
     report.notes = joined['notes']
     report.problems = [tuple(one) for one in joined['problems']]
     return report
-
-
-def _make_whole(
-    film: Film, staging: Staging, suffix: str, record: FilmEvidence
-) -> dict:
-    """Join the segments under a temporary name and write the report."""
-    segments, found = staging.segments(), staging.found()
-    if not segments:
-        raise VideoError('no frame of it can be decoded')
-    frames = [one for _, content in segments for one in content['frames']]
-    facts, plan = film.facts, film.plan.as_dict()
-    content = dict(
-        format=FORMAT,
-        version=VERSION,
-        created=time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
-        settings=staging.settings,
-        facts=facts.as_dict(),
-        plan=plan,
-        notes=[*plan['notes'], *_said(facts, found)],
-        problems=found.get('problems', []),
-        size=segments[0][1]['size'],
-        seconds=round(sum(one['seconds'] for _, one in segments), 3),
-        cuts=[one['time'] for one in frames if one['cut']],
-        frames=frames,
-    )
-    if suffix:
-        path = staging.root / f'{JOINED}{suffix}'
-        request = dict(
-            kind=suffix,
-            segments=[str(film_in(staging.root, n)) for n, _ in segments],
-            tags=record.tags(content),
-            frame=_last_shown(film, frames),
-            **_sound(film),
-        )
-        # The process that joins may outlive this one for a moment.
-        with whole_file(path) as temporary:
-            done = ask('join', dict(request, target=str(temporary)))
-        content['notes'] += done['notes']
-        content['sound_packets'] = done['packets']
-    else:
-        path = pictures_in(staging.root)
-        _drop_others(path, frames)
-    beside = record.beside(path, content)
-    beside[REPORT] = json.dumps(content, indent=1).encode()
-    for number, data in enumerate(beside.values()):
-        write_bytes(staging.root / f'beside{number}', data)
-    joined = dict(
-        film=path.name,
-        beside=list(beside),
-        total=len(frames),
-        notes=content['notes'],
-        problems=content['problems'],
-    )
-    staging.write(JOINED, joined)
-    return joined
-
-
-def _last_shown(film: Film, frames: list[dict]) -> int:
-    """Return the ticks that the last picture stays: as long as most do.
-
-    The mean would not do: one long gap makes it longer than any other.
-    """
-    gaps = [b['ticks'] - a['ticks'] for a, b in pairwise(frames)]
-    if gaps:
-        return max(1, median_high(gaps))
-    usual = film.options.every / film.facts.rate
-    return max(1, film.facts.ticks(min(usual, _MOMENT)))
-
-
-def _said(facts: Facts, found: dict) -> list[str]:
-    """Return what the report says of the source."""
-    notes = []
-    stats = found.get('stats', {})
-    if facts.turned:
-        notes.append(
-            f'The pictures were turned upright (by {facts.turned} degrees to '
-            'the left); the film needs no rotation.'
-        )
-    if stats.get('restarts'):
-        notes.append(
-            'Its time stamps restart, as in joined recordings; the times '
-            'of the film follow each other.'
-        )
-    if facts.tracks > 1:
-        notes.append(
-            f'It contains {facts.tracks} video tracks; the one of '
-            f'{facts.width}x{facts.height} is used.'
-        )
-    return notes
-
-
-def _sound(film: Film) -> dict:
-    """Return the arguments of :func:`mmdsr.recording.join.join` on time."""
-    facts, options = film.facts, film.options
-    sounds = _copied(facts, options)
-    lead = 0.0
-    if sounds and not options.start:
-        # Before zero of the source lies what decoders need to get going.
-        zero = -facts.first * float(facts.tick)
-        lead = max(0.0, *(-max(one.start, zero) for one in facts.sounds))
-    return dict(
-        source=str(film.source),
-        tick=facts.time_base,
-        begin=facts.first,
-        start=options.start,
-        end=options.end,
-        sounds=sounds,
-        lead=lead,
-        sar=facts.sar,
-    )
-
-
-def _copied(facts: Facts, options: RecordingOptions) -> list[int]:
-    """Return the numbers of the audio tracks that the film gets."""
-    return [sound.track for sound in facts.sounds if options.audio == 'copy']
-
-
-def _drop_others(folder: Path, frames: list[dict]) -> None:
-    """Remove what does not belong to the frames of a finished folder."""
-    wanted = {picture_name(one['index']) for one in frames}
-    for path in folder.iterdir():
-        if path.name not in wanted:
-            path.unlink()

@@ -12,6 +12,7 @@ import torch
 from mmdsr.errors import VideoError
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.frames import read_rgb
+from mmdsr.recording.evidence import FilmEvidence
 from mmdsr.recording.facts import Facts
 from mmdsr.recording.neighbors import Moment, find_references, reach_of
 from mmdsr.recording.options import RecordingOptions
@@ -19,7 +20,13 @@ from mmdsr.recording.painter import Look, Painted, Painter
 from mmdsr.recording.plan import Plan
 from mmdsr.recording.stages import Flow, steps
 from mmdsr.recording.staging import Staging, film_in, pictures_in
-from mmdsr.recording.writer import FilmWriter, PictureWriter, Writer
+from mmdsr.recording.writer import (
+    FilmWriter,
+    PictureWriter,
+    Shot,
+    TwinWriter,
+    Writer,
+)
 from mmdsr.video.reader import Stats, read_video
 from mmdsr.video.spans import Spans
 
@@ -58,6 +65,7 @@ class Film:
         overlap: Whether decoding, matching, enhancing and encoding run
             beside each other, or one by one.
         observer: Is told of each frame.
+        record: Records how each frame was made; None if nothing does.
     """
 
     def __init__(
@@ -70,9 +78,10 @@ class Film:
         device: str | torch.device,
         overlap: bool = True,
         observer: Observer | None = None,
+        record: FilmEvidence | None = None,
     ) -> None:
         self.resolver, self.source, self.facts = resolver, source, facts
-        self.plan = plan
+        self.plan, self.record = plan, record
         self.options, self.overlap, self.observer = options, overlap, observer
         look = Look(
             options.scale, options.show, plan.texts, options.side_by_side
@@ -150,12 +159,14 @@ class Film:
 
     def pictures(
         self, moments: Iterator[Moment]
-    ) -> Flow[tuple[Moment, np.ndarray, dict]]:
+    ) -> Flow[tuple[Moment, Painted, dict]]:
         """Yield the frames with their pictures and what is kept of them."""
         for moment in moments:
             painted = self.painter.paint(moment)
-            kept = self.observer(moment, painted) if self.observer else {}
-            yield moment, painted.picture, kept
+            kept = self.record.frame(moment, painted) if self.record else {}
+            if self.observer:
+                kept.update(self.observer(moment, painted))
+            yield moment, painted, kept
 
     def make(
         self,
@@ -211,7 +222,7 @@ class Film:
         staging: Staging,
         suffix: str,
         spans: Spans,
-        painted: Iterator[tuple[Moment, np.ndarray, dict]],
+        painted: Iterator[tuple[Moment, Painted, dict]],
         progress: Callable[[int], None],
     ) -> None:
         item = next(painted, None)
@@ -223,21 +234,38 @@ class Film:
                 while (
                     item is not None and spans.segment(item[0].index) == number
                 ):
-                    moment, picture, kept = item
-                    writer.add(moment.index, picture)
-                    lines.append({**self._line(moment), **kept})
-                    size = picture.shape[1], picture.shape[0]
+                    shot = self._shot(*item)
+                    writer.add(shot)
+                    lines.append({**self._line(item[0]), **shot.kept})
+                    size = shot.picture.shape[1], shot.picture.shape[0]
                     progress(1)
                     item = next(painted, None)
             staging.finish(number, lines, time.monotonic() - begun, size)
 
+    def _shot(self, moment: Moment, painted: Painted, kept: dict) -> Shot:
+        overlay = None
+        if self.record:
+            overlay = self.record.overlay(self.painter, moment, painted, kept)
+        return Shot(moment.index, painted.picture, overlay, kept)
+
     def writer(self, folder: Path, suffix: str, number: int) -> Writer:
         """Return what writes a segment into a folder."""
+        record = self.record
         if not suffix:
-            return PictureWriter(pictures_in(folder))
-        return FilmWriter(
-            film_in(folder, number), suffix, self.facts, self.options.crf
-        )
+            write = record.write if record else None
+            return PictureWriter(pictures_in(folder), write)
+        films = [
+            FilmWriter(
+                film_in(folder, number, overlay),
+                suffix,
+                self.facts,
+                self.options.crf,
+            )
+            for overlay in (False, True)
+        ]
+        if record and record.options.confidence:
+            return TwinWriter(*films)
+        return films[0]
 
     def _line(self, moment: Moment) -> dict:
         """Return what the report says of a frame."""

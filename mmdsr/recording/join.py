@@ -35,7 +35,7 @@ _END_OF_SOUND = 'the sound ends at {:.1f} s: {}'
 def join(
     target: str,
     kind: str,
-    segments: list[str],
+    segments: list[tuple[str, str]],
     source: str,
     tick: str,
     begin: int,
@@ -52,7 +52,7 @@ def join(
     Args:
         target: File to be written.
         kind: ``'.mp4'`` or ``'.mkv'``.
-        segments: Their files, without ``.mkv`` and ``.json``, in order.
+        segments: Their films and notes, in order.
         source: The recording.
         tick: Seconds of a tick, as a fraction.
         begin: Ticks of its first picture in the source's own count.
@@ -74,8 +74,7 @@ def join(
     base = Fraction(tick)
     origin = round((start - lead) / base)
     notes: list[str] = []
-    parts = [Path(part) for part in segments]
-    delay = max(_delay(_places(part)) for part in parts)
+    delay = max(_delay(_places(part)) for part, _ in segments)
     # Without checksums the head may be amended.
     options = {'write_crc32': '0'}
     if kind == '.mp4':
@@ -83,7 +82,7 @@ def join(
     amend = kind == '.mkv' and Fraction(sar) != 1
     with (
         av.open(target, 'w', format=FORMATS[kind], options=options) as out,
-        av.open(str(_film(parts[0]))) as first,
+        av.open(segments[0][0]) as first,
         _source(source) as old,
     ):
         film = out.add_stream_from_template(first.streams.video[0])
@@ -98,7 +97,7 @@ def join(
                 cast(AudioStream, old.streams[number])
             )
         out.start_encoding()
-        pictures = _pictures(parts, base, origin, frame, delay)
+        pictures = _pictures(segments, base, origin, frame, delay)
         sound: Iterator[_Timed] = iter(())
         if tracks:
             zero = float((begin + origin) * base)
@@ -160,13 +159,9 @@ def _source(path: str) -> av.container.InputContainer:
     )
 
 
-def _film(part: Path) -> Path:
-    return part.with_suffix('.mkv')
-
-
-def _ticks(part: Path) -> list[int]:
+def _ticks(note: str) -> list[int]:
     """Return the ticks of the pictures of a segment, as they are shown."""
-    content = json.loads(part.with_suffix('.json').read_text())
+    content = json.loads(Path(note).read_text())
     return [one['ticks'] for one in content['frames']]
 
 
@@ -175,9 +170,9 @@ def _packets(container: av.container.InputContainer) -> Iterator[av.Packet]:
     return (packet for packet in packets if packet.size)
 
 
-def _places(part: Path) -> list[int]:
+def _places(film: str) -> list[int]:
     """Return the places of the pictures of a segment, in coded order."""
-    with av.open(str(_film(part))) as container:
+    with av.open(film) as container:
         stamps = [packet.pts or 0 for packet in _packets(container)]
     places = {stamp: place for place, stamp in enumerate(sorted(stamps))}
     return [places[stamp] for stamp in stamps]
@@ -189,7 +184,11 @@ def _delay(places: list[int]) -> int:
 
 
 def _pictures(
-    parts: list[Path], base: Fraction, origin: int, frame: int, delay: int
+    segments: list[tuple[str, str]],
+    base: Fraction,
+    origin: int,
+    frame: int,
+    delay: int,
 ) -> Iterator[_Timed]:
     """Yield the packets of all segments.
 
@@ -197,17 +196,17 @@ def _pictures(
     no stamp goes back where two segments meet.
     """
     before: list[int] = []  # ticks of the last `delay` pictures
-    for number, part in enumerate(parts):
-        own = [one - origin for one in _ticks(part)]
+    for number, (film, note) in enumerate(segments):
+        own = [one - origin for one in _ticks(note)]
         if not before:
             before = [own[0] - n for n in range(delay, 0, -1)]
         shown = before + own
         after = own[-1] + frame
-        if number + 1 < len(parts):
-            after = _ticks(parts[number + 1])[0] - origin
+        if number + 1 < len(segments):
+            after = _ticks(segments[number + 1][1])[0] - origin
         ends = [*own[1:], after]
-        places = _places(part)
-        with av.open(str(_film(part))) as container:
+        places = _places(film)
+        with av.open(film) as container:
             for n, packet in enumerate(_packets(container)):
                 place = places[n]
                 packet.time_base = base

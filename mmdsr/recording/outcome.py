@@ -5,14 +5,18 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmdsr.evidence.options import EvidenceOptions
+from mmdsr.evidence.record import FORMAT as RECORD
+from mmdsr.evidence.sidecar import overlay_path, sidecar_path
 from mmdsr.inference.super_resolver import SuperResolver
+from mmdsr.io.files import write_bytes
 from mmdsr.io.folder_job import differences
 from mmdsr.io.frames import real_path
 from mmdsr.io.listing import natural_order, some
 from mmdsr.io.stamps import Stamp, stamp
 from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.staging import Staging, staging_root
-from mmdsr.recording.writer import picture_name
+from mmdsr.recording.writer import FILMS, picture_files
 
 FORMAT, VERSION = 'mmdsr-recording', 1
 #: Note of a film whose segments are joined.
@@ -54,6 +58,7 @@ def film_settings(
     source: Path,
     target: Path,
     options: RecordingOptions,
+    evidence: EvidenceOptions,
 ) -> dict:
     """Return all that decides about a film.
 
@@ -66,6 +71,7 @@ def film_settings(
         source=_stamp(source, begun.get('source'), done.get('source')),
         network=resolver.describe(),
         options=options.as_dict(),
+        **evidence.as_dict(),
     )
     if options.policy == 'file':
         settings['reference'] = stamp(Path(options.reference))._asdict()
@@ -91,8 +97,8 @@ def finished_report(staging: Staging) -> RecordingReport | None:
         staging: Of the film.
 
     Returns:
-        The report; None if there is no such film, or one made with other
-        settings.
+        The report; None if there is no such film, one made with other
+        settings, or if files of it have gone.
     """
     if staging.root.exists():
         with staging.lock():
@@ -103,7 +109,7 @@ def finished_report(staging: Staging) -> RecordingReport | None:
     report = _read_json(report_path(staging.target)) or {}
     if report.get('settings') != staging.settings:
         return None
-    if not staging.target.exists():
+    if not staging.target.exists() or _gone(staging.target, report):
         return None
     if staging.root.exists() and staging.read('settings') is None:
         # What was left when clearing up was interrupted.
@@ -132,6 +138,14 @@ def check_target(
     Raises:
         FileExistsError: If something else is there.
     """
+    own = _own_beside(target)
+    for path in _beside(target, staging.settings):
+        taken = path.exists() or path.is_symlink()
+        if taken and (path not in own or real_path(path) == real_path(source)):
+            raise FileExistsError(
+                f'{path} exists and was not made by this command: name '
+                'another OUT, or move it away.'
+            )
     there = target.exists() or target.is_symlink()
     if not there or (target.is_dir() and not any(target.iterdir())):
         return
@@ -147,6 +161,12 @@ def check_target(
         )
     if not overwrite:
         changes = differences(report['settings'], staging.settings)
+        gone = _gone(target, report)
+        if not changes and gone:
+            raise FileExistsError(
+                f'{target} was finished, but files of it have gone '
+                f'({some(gone)}): make it again with --overwrite.'
+            )
         if not changes:
             # Another process has just finished the same film.
             return
@@ -154,14 +174,42 @@ def check_target(
             f'{target} was made with other settings ({changes}): name '
             'another OUT, or replace it with --overwrite.'
         )
-    if target.is_dir():
-        own = {picture_name(frame['index']) for frame in report['frames']}
-        others = natural_order({path.name for path in target.iterdir()} - own)
-        if others:
-            raise FileExistsError(
-                f'{target} also contains other files ({some(others)}), which '
-                '--overwrite would delete: move them away.'
-            )
+    _refuse_others(target, report)
+
+
+class Placing:
+    """Collects what is to lie beside a film, in the folder where it is made.
+
+    Args:
+        staging: Of the film.
+
+    Attributes:
+        files: Name in that folder and final name of each.
+    """
+
+    def __init__(self, staging: Staging) -> None:
+        self.staging = staging
+        self.files: list[tuple[str, str]] = []
+
+    def add(self, name: str, made: Path) -> None:
+        """Take a file that has been made there.
+
+        Args:
+            name: Its final name.
+            made: The file.
+        """
+        self.files.append((made.name, name))
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file.
+
+        Args:
+            name: Its final name.
+            text: Its content.
+        """
+        path = self.staging.root / f'beside{len(self.files)}'
+        write_bytes(path, text.encode())
+        self.add(name, path)
 
 
 def place_film(staging: Staging, joined: dict) -> None:
@@ -172,17 +220,89 @@ def place_film(staging: Staging, joined: dict) -> None:
     Args:
         staging: Of the film, whose lock is held.
         joined: The note :data:`JOINED`.
+
+    Raises:
+        FileExistsError: If somebody has put other files into the folder that
+            is to be replaced.
     """
     target, made = staging.target, staging.root / joined['film']
-    for number, ending in enumerate(joined['beside']):
-        path = staging.root / f'beside{number}'
-        if path.exists():
-            path.replace(target.with_name(f'{target.name}{ending}'))
     if made.exists():
         if target.is_dir():
-            shutil.rmtree(target)
+            _refuse_others(target, _read_json(report_path(target)) or {})
+            # All at once; it goes with the folder of the segments.
+            replaced = staging.root / 'replaced'
+            shutil.rmtree(replaced, ignore_errors=True)
+            target.replace(replaced)
+        names = {name for _, name in joined['beside']}
+        for path in _own_beside(target):
+            if path.name not in names:
+                path.unlink()
+    for begun, name in joined['beside']:
+        path = staging.root / begun
+        if path.exists():
+            path.replace(target.with_name(name))
+    if made.exists():
         made.replace(target)
     staging.remove()
+
+
+def _beside(target: Path, settings: dict) -> list[Path]:
+    """Return what lies beside a film, or beside a folder of frames."""
+    paths = [report_path(target)]
+    if target.suffix.lower() in FILMS:
+        paths += [sidecar_path(target)] if settings.get('sidecar') else []
+        paths += [overlay_path(target)] if settings.get('confidence') else []
+    return paths
+
+
+def _own_beside(target: Path) -> list[Path]:
+    """List the files beside a film that this command has made."""
+    report = _read_json(report_path(target)) or {}
+    if report.get('format') != FORMAT:
+        report = {}
+    own = _beside(target, report['settings']) if report else []
+    sidecar = sidecar_path(target)
+    if target.suffix.lower() in FILMS and sidecar not in own:
+        # The report may be gone.
+        known = (_read_json(sidecar) or {}).get('format') == RECORD
+        own += [sidecar] if known else []
+    return [path for path in own if path.is_file()]
+
+
+def _pictures(report: dict) -> set[str]:
+    """Return the names of the files in a folder of frames."""
+    settings = report['settings']
+    return {
+        name
+        for frame in report['frames']
+        for name in picture_files(
+            frame['index'],
+            settings.get('sidecar', False),
+            settings.get('confidence', False),
+        )
+    }
+
+
+def _gone(target: Path, report: dict) -> list[str]:
+    """Return which files of a finished film are not there any more."""
+    if target.is_dir():
+        there = {path.name for path in target.iterdir()}
+        return natural_order(_pictures(report) - there)
+    beside = _beside(target, report['settings'])
+    return [path.name for path in beside if not path.is_file()]
+
+
+def _refuse_others(target: Path, report: dict) -> None:
+    """Refuse to replace a folder that contains files of others."""
+    if not target.is_dir():
+        return
+    own = _pictures(report) if report else set()
+    others = natural_order({path.name for path in target.iterdir()} - own)
+    if others:
+        raise FileExistsError(
+            f'{target} also contains other files ({some(others)}), which '
+            '--overwrite would delete: move them away.'
+        )
 
 
 def _read_json(path: Path) -> dict | None:

@@ -5,16 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
-from PIL import Image
 
 from mmdsr.inference.inputs import read_image, write_like
 from mmdsr.inference.pairs import Enlarged
 from mmdsr.inference.references import at_full_size
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.images import downscale
+from mmdsr.recording.layout import (
+    Box,
+    inset_factor,
+    inset_place,
+    keep_text,
+    plain,
+    put_back,
+    put_inset,
+)
 from mmdsr.recording.neighbors import Moment, Reference
 from mmdsr.recording.region import Track
 
@@ -22,12 +29,6 @@ SHOWS = ('zoom', 'inset', 'back')
 SCALES = (1, 2, 4)
 #: Pixels of the recording that the network sees beyond the region.
 _MARGIN = 8
-#: Pixels of the recording over which two pictures are blended.
-_BLEND = 4
-#: Color and width of the line around an inset and what it shows.
-_LINE, _LINE_WIDTH = (255, 255, 255), 2
-
-Box = tuple[float, float, int, int]
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Painter:
         """
         picture, scale = moment.picture, self.look.scale
         box = self.box(picture, moment.time)
-        enhanced, found = self._enhance(moment, box)
+        enhanced, found = self._enhance(moment)
 
         def painted(result: np.ndarray) -> Painted:
             # A mark may be drawn on it.
@@ -123,16 +124,14 @@ class Painter:
             return painted(self._show(picture, enhanced, box))
         interpolated = plain(picture, box, scale)
         for text in self.look.texts:
-            enhanced = _keep(enhanced, interpolated, text, box, scale)
+            enhanced = keep_text(enhanced, interpolated, text, box, scale)
         result = self._show(picture, enhanced, box)
         if self.look.side_by_side:
             left = self._show(picture, interpolated, box)
             result = np.concatenate([left, result], axis=1)
         return painted(result)
 
-    def _enhance(
-        self, moment: Moment, box: Box
-    ) -> tuple[np.ndarray, Enlarged]:
+    def _enhance(self, moment: Moment) -> tuple[np.ndarray, Enlarged]:
         """Return the region ``scale`` times as large, and how it was made."""
         window = self._window(moment.picture, moment.time)
         image = np.ascontiguousarray(_cut(moment.picture, window))
@@ -143,13 +142,27 @@ class Painter:
         name = dict(img_path=f'frame {moment.index}')
         (found,) = self.resolver.explain_pixels([lr], [name], [refs])
         result = np.asarray(write_like(found.pixels, image))
+        result = np.ascontiguousarray(self.cut(result, moment))
         factor = self.resolver.scale
-        x, y, w, h = box
+        return downscale(result, factor // self.look.scale), found
+
+    def cut(self, result: np.ndarray, moment: Moment) -> np.ndarray:
+        """Cut the region out of what the network saw, enlarged.
+
+        Args:
+            result: (H, W, ...), as many times as large as the resolver
+                enlarges.
+            moment: The frame.
+
+        Returns:
+            A view of it.
+        """
+        factor = self.resolver.scale
+        x, y, w, h = self.box(moment.picture, moment.time)
+        window = self._window(moment.picture, moment.time)
         left = round((x - window[0]) * factor)
         top = round((y - window[1]) * factor)
-        result = result[top : top + h * factor, left : left + w * factor]
-        result = np.ascontiguousarray(result)
-        return downscale(result, factor // self.look.scale), found
+        return result[top : top + h * factor, left : left + w * factor]
 
     def _references(
         self, moment: Moment, window: Box, lr: torch.Tensor
@@ -175,58 +188,13 @@ class Painter:
         whole = 0, 0, width, height
         if self.look.show == 'back':
             canvas = plain(picture, whole, self.look.scale)
-            return _put_back(canvas, region, box, whole, self.look.scale)
+            return put_back(canvas, region, box, self.look.scale)
         factor = inset_factor((width, height), box[2:], self.look.scale)
         canvas = plain(picture, whole, factor)
-        corner = _corner(self.track, width, height)
-        return _inset(canvas, region, box, factor, corner)
-
-
-def _corner(track: Track, width: int, height: int) -> tuple[bool, bool]:
-    """Return whether the inset is at the right, and at the bottom.
-
-    The corner farthest from where the region is on average; it stays.
-    """
-    w, h = track.size
-    x, y = np.mean(track.corners, axis=0)
-    return bool(x + w / 2 < width / 2), bool(y + h / 2 < height / 2)
-
-
-def inset_factor(
-    size: Sequence[int], region: Sequence[int], scale: int
-) -> int:
-    """Return how much a picture is enlarged behind an inset.
-
-    Twice the inset's sides are enough to see both.
-
-    Args:
-        size: Width and height of the picture.
-        region: Width and height of what the inset shows.
-        scale: How much that is enlarged.
-    """
-    share = max(one / other for one, other in zip(region, size, strict=True))
-    return min(scale, max(1, math.ceil(2 * scale * share - 1e-9)))
-
-
-def plain(picture: np.ndarray, box: Box, scale: int) -> np.ndarray:
-    """Enlarge a part of a picture by Pillow's bicubic filter.
-
-    Args:
-        picture: RGB (H, W, 3) uint8.
-        box: ``(x, y, w, h)``; it may begin within a pixel.
-        scale: How much; 1 for the pixels themselves.
-
-    Returns:
-        RGB (h * scale, w * scale, 3) uint8.
-    """
-    x, y, w, h = box
-    return np.asarray(
-        Image.fromarray(picture).resize(
-            (w * scale, h * scale),
-            Image.Resampling.BICUBIC,
-            (x, y, x + w, y + h),
+        place = inset_place(
+            self.track, picture.shape, canvas.shape, region.shape
         )
-    )
+        return put_inset(canvas, region, box, factor, place)
 
 
 def _cut(picture: np.ndarray, box: Box) -> np.ndarray:
@@ -246,95 +214,3 @@ def _same_place(picture: np.ndarray, other: Reference, window: Box) -> Box:
         max(1, round((x + w) * across) - left),
         max(1, round((y + h) * down) - top),
     )
-
-
-def _mask(
-    shape: tuple[int, int], box: Sequence[float], blend: float
-) -> np.ndarray:
-    """Return 1 in a box, falling to 0 over ``blend`` pixels around it."""
-    height, width = shape
-    x, y, w, h = box
-    weights = []
-    for start, side, length in ((y, h, height), (x, w, width)):
-        middle = np.arange(length) + 0.5
-        away = np.maximum(start - middle, middle - (start + side))
-        weights.append(np.clip(1 - away / blend, 0, 1))
-    return np.outer(*weights).astype(np.float32)
-
-
-def _blend(
-    inner: np.ndarray, outer: np.ndarray, mask: np.ndarray
-) -> np.ndarray:
-    return cv2.blendLinear(
-        np.ascontiguousarray(inner),
-        np.ascontiguousarray(outer),
-        np.ascontiguousarray(mask),
-        np.ascontiguousarray(1 - mask),
-    )
-
-
-def _keep(
-    enhanced: np.ndarray,
-    interpolated: np.ndarray,
-    text: Sequence[int],
-    box: Box,
-    scale: int,
-) -> np.ndarray:
-    """Take text from the interpolated picture, without a seam."""
-    x, y, w, h = text
-    place = (x - box[0]) * scale, (y - box[1]) * scale, w * scale, h * scale
-    height, width = enhanced.shape[:2]
-    mask = _mask((height, width), place, _BLEND * scale)
-    if not mask.any():
-        return enhanced
-    return _blend(interpolated, enhanced, mask)
-
-
-def _put_back(
-    canvas: np.ndarray, region: np.ndarray, box: Box, whole: Box, scale: int
-) -> np.ndarray:
-    """Put a region into the picture, blended within its border.
-
-    At the border of the picture itself nothing is to be blended.
-    """
-    x, y, w, h = box
-    left, top = round(x * scale), round(y * scale)
-    height, width = region.shape[:2]
-    blend = _BLEND * scale
-    inner = [blend, blend, width - blend, height - blend]
-    if x <= 0:
-        inner[0] = 0
-    if y <= 0:
-        inner[1] = 0
-    if x + w >= whole[2]:
-        inner[2] = width
-    if y + h >= whole[3]:
-        inner[3] = height
-    place = inner[0], inner[1], inner[2] - inner[0], inner[3] - inner[1]
-    mask = _mask((height, width), place, blend)
-    result = canvas.copy()
-    rows, columns = slice(top, top + height), slice(left, left + width)
-    result[rows, columns] = _blend(region, canvas[rows, columns], mask)
-    return result
-
-
-def _inset(
-    canvas: np.ndarray,
-    region: np.ndarray,
-    box: Box,
-    factor: int,
-    corner: tuple[bool, bool],
-) -> np.ndarray:
-    """Put a region into a corner, and a line around where it is."""
-    result = canvas.copy()
-    height, width = canvas.shape[:2]
-    h, w = min(region.shape[0], height), min(region.shape[1], width)
-    left = width - w if corner[0] else 0
-    top = height - h if corner[1] else 0
-    result[top : top + h, left : left + w] = region[:h, :w]
-    x, y, wide, tall = (round(value * factor) for value in box)
-    for a, b, c, d in ((x, y, wide, tall), (left, top, w, h)):
-        cv2.rectangle(
-            result, (a, b), (a + c - 1, b + d - 1), _LINE, _LINE_WIDTH
-        )
-    return result

@@ -2,7 +2,8 @@
 
 ``.OUT.partial`` holds what the film is made with, the plan, and for each
 finished segment ``000012.mkv`` and ``000012.json``; the second comes last
-and says that both are whole. A process that is killed leaves at most files
+and says that both are whole. A confidence film has ``000012.confidence.mkv``,
+too. A process that is killed leaves at most files
 under temporary names. The last step is to join the segments and rename.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mmdsr.evidence.sidecar import overlay_path
 from mmdsr.io.files import remove_leftovers, write_bytes
 from mmdsr.io.folder_job import FolderJob
 
@@ -151,7 +153,11 @@ class Staging:
         Args:
             numbers: Segments that nobody else is at.
         """
-        remove_leftovers(film_in(self.root, n) for n in numbers)
+        remove_leftovers(
+            film_in(self.root, number, overlay)
+            for number in numbers
+            for overlay in (False, True)
+        )
 
     def is_empty(self) -> bool:
         """Return whether no frame is finished."""
@@ -174,9 +180,15 @@ class _Segments(FolderJob):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def film_in(root: Path, number: int) -> Path:
-    """Return the file of a segment."""
-    return root / f'{number:06d}.mkv'
+def film_in(root: Path, number: int, overlay: bool = False) -> Path:
+    """Return the file of a segment, or that of its confidence film."""
+    path = note_in(root, number).with_suffix('.mkv')
+    return overlay_path(path) if overlay else path
+
+
+def note_in(root: Path, number: int) -> Path:
+    """Return the file that says what is in a segment."""
+    return root / f'{number:06d}.json'
 
 
 def pictures_in(root: Path) -> Path:

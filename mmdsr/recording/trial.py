@@ -19,6 +19,7 @@ from mmdsr.recording.film import Film, Watch
 from mmdsr.recording.neighbors import Moment, offsets
 from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.plan import Plan, make_plan
+from mmdsr.recording.writer import Shot
 from mmdsr.video.matching import find_features, match_features
 from mmdsr.video.spans import Spans
 
@@ -159,7 +160,7 @@ def _encoding(
         begun = time.monotonic()
         with film.writer(Path(folder), suffix, 0) as writer:
             for number, (_, picture) in enumerate(pictures):
-                writer.add(number, picture)
+                writer.add(Shot(number, picture))
         return (time.monotonic() - begun) / len(pictures)
 
 

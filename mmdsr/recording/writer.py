@@ -1,12 +1,16 @@
 """Encoding enhanced frames: segments of a film, or a picture each."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from mmdsr.evidence.sidecar import overlay_path, sidecar_path
 from mmdsr.extras import require
 from mmdsr.io.files import whole_file
 from mmdsr.io.images import write_png
@@ -22,14 +26,31 @@ _MOST_RATE = 500
 _RGB = 0
 
 
+@dataclass(frozen=True)
+class Shot:
+    """A frame that is to be written.
+
+    Attributes:
+        index: Which frame of the source.
+        picture: RGB (H, W, 3) uint8.
+        overlay: Its confidence picture, RGB (h, w, 3) uint8, if any.
+        kept: What is kept of the frame beside the picture; JSON can hold it.
+    """
+
+    index: int
+    picture: np.ndarray
+    overlay: np.ndarray | None = None
+    kept: dict[str, Any] = field(default_factory=dict)
+
+
 class Writer(Protocol):
     """Takes the frames of a segment, one by one."""
 
     def __enter__(self) -> 'Writer':
         """Begin."""
 
-    def add(self, index: int, picture: np.ndarray) -> None:
-        """Write frame ``index``: RGB (H, W, 3) uint8."""
+    def add(self, shot: Shot) -> None:
+        """Write a frame."""
 
     def __exit__(
         self,
@@ -107,16 +128,12 @@ class FilmWriter:
         context.color_trc = colors.transfer
         return stream
 
-    def add(self, index: int, picture: np.ndarray) -> None:
-        """Encode a frame.
-
-        Args:
-            index: Which frame of the source, for messages only.
-            picture: RGB (H, W, 3) uint8.
-        """
+    def add(self, shot: Shot) -> None:
+        """Encode the picture of a frame."""
         import av
         from av.video.reformatter import Interpolation, VideoReformatter
 
+        picture = shot.picture
         if self._stream is None:
             self._reformatter = VideoReformatter()
             self._stream = self._open(picture.shape[1], picture.shape[0])
@@ -150,28 +167,66 @@ class FilmWriter:
             self._file.__exit__(kind, error, trace)
 
 
+class TwinWriter:
+    """Encodes a segment and that of the confidence film beside it.
+
+    Args:
+        film: Takes the pictures.
+        overlay: Takes their confidence pictures.
+    """
+
+    def __init__(self, film: FilmWriter, overlay: FilmWriter) -> None:
+        self.film, self.overlay = film, overlay
+        self._both = ExitStack()
+
+    def __enter__(self) -> 'TwinWriter':
+        """Begin both files."""
+        with ExitStack() as both:
+            both.enter_context(self.film)
+            both.enter_context(self.overlay)
+            self._both = both.pop_all()
+        return self
+
+    def add(self, shot: Shot) -> None:
+        """Encode both pictures of a frame."""
+        self.film.add(shot)
+        self.overlay.add(replace(shot, picture=cast(np.ndarray, shot.overlay)))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End both files; after an error remove them."""
+        self._both.__exit__(kind, error, trace)
+
+
 class PictureWriter:
     """Writes each frame as a PNG file of its own, whole or absent.
 
     Args:
         folder: Where to.
+        write: ``write(path, shot)`` writes one. Defaults to None: the
+            picture alone.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, write: Callable[[Path, Shot], None] | None = None
+    ) -> None:
+        self.folder, self.write = folder, write
 
     def __enter__(self) -> 'PictureWriter':
         """Begin; there is nothing to do."""
         return self
 
-    def add(self, index: int, picture: np.ndarray) -> None:
-        """Write a frame.
-
-        Args:
-            index: Which frame of the source; the name is made of it.
-            picture: RGB (H, W, 3) uint8.
-        """
-        write_png(self.folder / picture_name(index), picture)
+    def add(self, shot: Shot) -> None:
+        """Write a frame; the name is made of its number."""
+        path = self.folder / picture_name(shot.index)
+        if self.write is None:
+            write_png(path, shot.picture)
+        else:
+            self.write(path, shot)
 
     def __exit__(
         self,
@@ -185,3 +240,18 @@ class PictureWriter:
 def picture_name(index: int) -> str:
     """Return the file name of a frame."""
     return f'frame_{index:06d}.png'
+
+
+def picture_files(index: int, sidecar: bool, confidence: bool) -> list[str]:
+    """Return the names of all files of a frame.
+
+    Args:
+        index: Which frame of the source.
+        sidecar: Whether there is a side-car.
+        confidence: Whether there is a confidence picture.
+    """
+    path = Path(picture_name(index))
+    paths = [path]
+    paths += [sidecar_path(path)] if sidecar else []
+    paths += [overlay_path(path)] if confidence else []
+    return [path.name for path in paths]

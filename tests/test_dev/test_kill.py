@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from mmdsr.dev.kill import contents, differences, kill_test
+from mmdsr.evidence.record import Record, Source
+from mmdsr.evidence.writing import whole_result
 
 GOOD = """
 import os, pathlib, sys, time
@@ -63,6 +65,29 @@ def test_differences():
         ('d', 'is left'),
     ]
     assert not differences(one, dict(one))
+
+
+def test_a_picture_is_compared_without_its_time(tmp_path):
+    def write(folder, created, color=0, mark='enhanced'):
+        def describe(output):
+            source = Source('a.mp4', 'a' * 64)
+            return Record(created, source, None, {}, {}, mark, output, ())
+
+        pixels = np.full((8, 8, 3), color, np.uint8)
+        with whole_result(folder / 'a.png', pixels, None, True, describe):
+            pass
+        return contents(folder)
+
+    one = write(tmp_path / '1', '2026-01-31T12:00:00Z')
+    assert one.keys() == {'a.png', 'a.png.json'}
+    later = '2026-01-31T12:00:01Z'
+    assert not differences(one, write(tmp_path / '2', later))
+    for change in (dict(color=1), dict(mark=None)):
+        other = write(tmp_path / f'{change}', later, **change)
+        assert differences(one, other) == [
+            ('a.png', 'differs'),
+            ('a.png.json', 'differs'),
+        ]
 
 
 def test_a_journal_is_compared_without_times(tmp_path):

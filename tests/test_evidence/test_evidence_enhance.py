@@ -13,10 +13,11 @@ from forks import Fork
 from PIL import Image
 
 from mmdsr.errors import EvidenceError
+from mmdsr.evidence import writing
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.evidence.record import SEEN
 from mmdsr.evidence.sidecar import read_sidecar
-from mmdsr.inference import SuperResolver, export_folder, outputs
+from mmdsr.inference import SuperResolver, export_folder
 from mmdsr.inference.enlarging import enlarge
 from mmdsr.inference.pairs import ImagePair, Settings
 from mmdsr.io.checksums import digest
@@ -324,13 +325,13 @@ def test_killed_between_the_files_of_a_result(tmp_path, after):
 
 def test_a_record_that_cannot_be_made_leaves_no_result(tmp_path, monkeypatch):
     source, out = write_frames(tmp_path / 'in', 1), tmp_path / 'out'
-    text = outputs.evidence.to_json
+    text = writing.to_json
 
     def fail(record):
         text(record)
         raise EvidenceError('no')
 
-    monkeypatch.setattr(outputs.evidence, 'to_json', fail)
+    monkeypatch.setattr(writing, 'to_json', fail)
     report = export_folder(plain(), source, out, evidence=ALL)
     assert list(report.failed.values()) == ['not written: no']
     assert files_of(out) == []

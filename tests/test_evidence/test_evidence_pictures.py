@@ -95,3 +95,29 @@ def test_without_a_reference_all_is_inferred():
     assert not drawn[:40, 48:].any()
     expected = np.add(INFERRED_COLOR, 100) / 2
     np.testing.assert_allclose(drawn[20, 24], expected, atol=1)
+
+
+def test_what_is_interpolated_stays_gray():
+    image = np.full((96, 480, 3), (200, 100, 50), np.uint8)
+    confidence = np.full((24, 120), 0.5, np.float32)
+    made = np.zeros((96, 480), bool)
+    made[20:60, 100:300] = True
+    drawn = draw_confidence(image, confidence, 'share', 'f1', made, 0.37)
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[0, 0]
+    assert (drawn[:96][~made] == gray).all()
+    inside = drawn[21:59, 101:299].astype(int)
+    expected = np.add(SEEN_COLOR, int(gray)) / 2
+    assert (np.abs(inside - expected).max(2) <= 1).all()
+    # The line around what was seen is within it.
+    assert (drawn[20, 100:300] == 255).all()
+    # The legend says so, and the share that it is told.
+    every = np.ones_like(made)
+    legends = [
+        draw_confidence(image, confidence, 'share', 'f1', *args)[96:]
+        for args in ((made, 0.37), (made, 0.38), (every, 0.37), ())
+    ]
+    assert not any(
+        np.array_equal(legends[n], legends[m])
+        for n in range(4)
+        for m in range(n)
+    )

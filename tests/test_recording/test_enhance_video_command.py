@@ -53,7 +53,9 @@ def test_a_part_of_time_by_clock(source, tmp_path, capsys):
     when = ['--start', '00:00:00.2', '--end', '0:00.4']
     assert run(capsys, source, target, *FAST, *when, '--scale', 1)[0] == 0
     assert [path.name for path in sorted(target.iterdir())] == [
-        f'frame_{n:06d}.png' for n in range(5, 10)
+        f'frame_{n:06d}.png{end}'
+        for n in range(5, 10)
+        for end in ('', '.json')
     ]
 
 
@@ -92,7 +94,7 @@ def test_dry_run_and_preview(source, tmp_path, capsys):
     ('words', 'message'),
     [
         (['--refs', 'a'], '--refs is for images'),
-        (['--confidence'], '--confidence is for images'),
+        (['--confidence'], 'an interpolation uses none: leave'),
         (['--reference', 'neighbor'], 'neighbor is for images'),
         (['--reference', 'none.png'], 'there is no file none.png'),
         (['--scale', '3'], 'scale must be one of 1, 2, 4'),

@@ -10,6 +10,7 @@ from mmdsr import SuperResolver
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.evidence.sidecar import read_sidecar, sidecar_path
 from mmdsr.evidence.verify import verify
+from mmdsr.recording import assemble
 from mmdsr.recording.export import enhance_recording
 from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.outcome import report_path
@@ -49,6 +50,20 @@ def test_a_film_is_verified_against_its_source(tmp_path, nano, suffix):
     assert any(
         'source is a different' in p for p in verify(target, source).problems
     )
+
+
+def test_sound_that_ends_early_is_no_difference(tmp_path, monkeypatch):
+    def ask(task, request):
+        done = asked(task, request)
+        return {**done, 'notes': ['the sound ends at 0.1 s: damaged']}
+
+    asked = assemble.ask
+    monkeypatch.setattr(assemble, 'ask', ask)
+    source = record(tmp_path / 'in.mp4', frames(4, (96, 80)), sound=True)
+    target = tmp_path / 'out.mkv'
+    report = enhance_recording(bicubic(), source, target, SMALL, 'cpu')
+    assert 'sound ends at 0.1 s' in report.notes[-1]
+    assert verify(target, source).problems == []
 
 
 def test_without_a_side_car_and_with_a_mark(tmp_path):

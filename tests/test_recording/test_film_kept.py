@@ -138,8 +138,12 @@ def test_frames_become_files(tmp_path):
     target = tmp_path / 'out'
     assert enhance(source, target, every=2).finished
     names = sorted(path.name for path in target.iterdir())
-    assert names == [f'frame_{n:06d}.png' for n in range(0, 12, 2)]
-    shown = np.asarray(Image.open(target / names[3]))
+    assert names == [
+        f'frame_{n:06d}.png{end}'
+        for n in range(0, 12, 2)
+        for end in ('', '.json')
+    ]
+    shown = np.asarray(Image.open(target / names[6]))
     assert psnr(shown, pictures[6]) > 35
 
 

@@ -175,12 +175,12 @@ def test_files_among_the_frames_are_not_deleted(source, tmp_path):
         enhance_recording(
             bicubic(), source, target, options, 'cpu', overwrite=True
         )
-    assert len(list(target.iterdir())) == 6
+    assert len(list(target.iterdir())) == 11
     notes.unlink()
     enhance_recording(
         bicubic(), source, target, options, 'cpu', overwrite=True
     )
-    assert len(list(target.iterdir())) == 4
+    assert len(list(target.iterdir())) == 8
 
 
 def test_what_is_somebody_elses_is_not_touched(source, tmp_path):

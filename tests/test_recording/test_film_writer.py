@@ -6,7 +6,7 @@ from recording_cases import record
 
 from mmdsr.dev.films import contents_of
 from mmdsr.recording.facts import read_facts
-from mmdsr.recording.writer import FilmWriter
+from mmdsr.recording.writer import FilmWriter, Shot
 
 
 @pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
@@ -21,7 +21,7 @@ def test_the_same_pictures_give_the_same_bytes(tmp_path, suffix):
         path = tmp_path / f'{number}.mkv'
         with FilmWriter(path, suffix, facts, crf=18) as writer:
             for index, picture in enumerate(pictures):
-                writer.add(index, picture)
+                writer.add(Shot(index, picture))
         # Memory that the next one gets is not as this one left it.
         del writer
         rng.integers(0, 256, 3_000_000 + number, dtype=np.uint8)

@@ -6,8 +6,9 @@ from recording_cases import bicubic, enhance, frames, record, show
 
 from mmdsr import SuperResolver
 from mmdsr.io.images import downscale
+from mmdsr.recording.layout import inset_factor, plain
 from mmdsr.recording.neighbors import Moment
-from mmdsr.recording.painter import Look, Painter, inset_factor, plain
+from mmdsr.recording.painter import Look, Painter
 from mmdsr.recording.region import Track, far_size, follow, parse_box, still
 
 BOX = (20, 12, 24, 16)

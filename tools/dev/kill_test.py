@@ -81,6 +81,22 @@ def enhance_recording(folder: Path) -> Callable[[Path], list[str]]:
     ]
 
 
+def enhance_frames(folder: Path) -> Callable[[Path], list[str]]:
+    """A recording, enlarged into frames with records and confidence."""
+    source = folder / 'short.mp4'
+    write_recording(source, drive(24))
+    options = ['--confidence', '--scale', '1', '--text', 'none']
+    return lambda out: [
+        sys.executable,
+        '-m',
+        'mmdsr',
+        'enhance',
+        str(source),
+        str(out),
+        *options,
+    ]
+
+
 def train(folder: Path) -> Callable[[Path], list[str]]:
     """A training of eight iterations with a checkpoint after each two."""
     from mmdsr.io.layout import RefSRWriter
@@ -126,6 +142,7 @@ TOOLS = {
         super_resolve,
         video_to_refsr,
         enhance_recording,
+        enhance_frames,
         train,
     )
 }
