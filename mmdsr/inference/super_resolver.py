@@ -6,7 +6,6 @@ files agree to the last bit of a pixel.
 """
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import cast, overload
 
@@ -15,9 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mmdsr.deploy.engine import ALL_PRECISIONS, Engine, make_engine
-from mmdsr.evidence.record import Kind
-from mmdsr.inference import budget, tiling
+from mmdsr.inference.base_resolver import BaseResolver
 from mmdsr.inference.enlarging import enlarge
 from mmdsr.inference.inputs import (
     Enhanced,
@@ -26,29 +23,13 @@ from mmdsr.inference.inputs import (
     read_image,
     write_like,
 )
-from mmdsr.inference.interpolation import check_scale, interpolate
+from mmdsr.inference.interpolation import interpolate
 from mmdsr.inference.pairs import Enlarged, ImagePair, Settings
-from mmdsr.inference.references import (
-    References,
-    Sample,
-    at_full_size,
-    metainfo_of,
-)
-from mmdsr.inference.sources import (
-    ConfigLike,
-    Network,
-    build_network,
-    check_choice,
-    confidence_kind,
-    digest_of,
-    takes_none,
-    weights_path,
-)
-from mmdsr.io.checksums import digest
-from mmdsr.models.hidden import Hidden
+from mmdsr.inference.references import Sample, at_full_size, metainfo_of
+from mmdsr.inference.sources import Network, takes_none
 
 
-class SuperResolver:
+class SuperResolver(BaseResolver):
     """Super-resolve images in the format of the hosts.
 
     A plain object: a model that holds it has none of its weights in
@@ -103,154 +84,6 @@ class SuperResolver:
         >>> resolver([lr])[0].shape
         torch.Size([3, 96, 128])
     """
-
-    def __init__(
-        self,
-        config: ConfigLike | None = None,
-        checkpoint: str | Path | None = None,
-        weights: str | Path | None = None,
-        interpolation: str | None = None,
-        scale: int | None = None,
-        reference: str = 'upscaled',
-        tile: str | int | None = 'auto',
-        overlap: int = 16,
-        max_batch: int | None = None,
-        precision: str = 'fp32',
-        backend: str = 'auto',
-    ) -> None:
-        check_choice(config, checkpoint, weights, interpolation)
-        if precision not in ALL_PRECISIONS:
-            raise ValueError(
-                f'precision must be one of {ALL_PRECISIONS}, not '
-                f'{precision!r}.'
-            )
-        if max_batch is not None and max_batch < 1:
-            raise ValueError(f'max_batch must be >= 1, not {max_batch}.')
-        self.references = References(reference)
-        self.interpolation = interpolation
-        self.tile = tile
-        self.overlap = overlap
-        self.max_batch = max_batch
-        self.precision = precision
-        self._network: Hidden | None = None
-        self._files = checkpoint, weights
-        if interpolation is not None:
-            self.scale = check_scale(interpolation, scale)
-            return
-        network = build_network(config, checkpoint, weights)
-        if scale not in (None, network.scale):
-            raise ValueError(
-                f'scale={scale} does not fit: the network enlarges by '
-                f'{network.scale}. Omit scale.'
-            )
-        self.scale = network.scale
-        if isinstance(tile, str) and tile != 'auto':
-            raise ValueError(
-                f"tile must be a number of pixels, 'auto' or None for the "
-                f'whole image, not {tile!r}.'
-            )
-        if tile is not None:
-            side = budget.LARGEST if isinstance(tile, str) else tile
-            tiling.check_tiling(side, overlap, network.lr_multiple)
-        self._network = Hidden(network)
-        if backend == 'auto' and weights is None:
-            # Converting takes seconds, and a training has many checkpoints.
-            backend = 'torch'
-        self._engine = make_engine(
-            network, backend, precision, budget.cpu_count()
-        )
-
-    @property
-    def backend(self) -> str:
-        """Runtime of the network."""
-        if self._network is not None and isinstance(self._engine, Engine):
-            return self._engine.backend
-        return 'torch'
-
-    def __deepcopy__(self, memo: dict) -> 'SuperResolver':
-        # Constant: an average of a model needs no second copy.
-        return self
-
-    def __repr__(self) -> str:
-        if self._network is None:
-            source = self.interpolation
-        else:
-            source = type(self._network.module).__name__
-        return f'{type(self).__name__}({source}, scale={self.scale})'
-
-    def describe(self) -> dict[str, str | int | None]:
-        """Return everything besides the input that the results depend on.
-
-        Returns:
-            Texts and numbers; equal for resolvers that give the same.
-        """
-        if self._network is None:
-            return dict(interpolation=self.interpolation, scale=self.scale)
-        network = self._network.module
-        return dict(
-            network=type(network).__name__,
-            weights=digest_of(network),
-            scale=self.scale,
-            reference=self.references.policy,
-            tile=self.tile,
-            overlap=self.overlap if self.tile else None,
-            precision=self.precision,
-            backend=self.backend,
-        )
-
-    @cached_property
-    def weights_file(self) -> tuple[str, str] | None:
-        """Name and SHA-256 of the file of the weights; None without any."""
-        if self._network is None:
-            return None
-        path = weights_path(*self._files)
-        return path.name, digest(path)
-
-    @property
-    def confidence_kind(self) -> Kind | None:
-        """What a confidence is; None if there never is one."""
-        if self._network is None:
-            return None
-        return confidence_kind(self._network.module)
-
-    @property
-    def takes_several(self) -> bool:
-        """Whether an image may have several references at once."""
-        return self._network is not None and getattr(
-            self._network.module, 'takes_several_references', False
-        )
-
-    def check_device(self, device: str | torch.device) -> None:
-        """Refuse a device that cannot compute, or not in the precision.
-
-        Args:
-            device: Where images are to be.
-
-        Raises:
-            ValueError: If it cannot.
-        """
-        on_cpu = str(device).partition(':')[0] == 'cpu'
-        if self.backend != 'torch' and not on_cpu:
-            raise ValueError(
-                f"backend={self.backend!r} runs on the CPU: use 'torch' for "
-                f'{device}.'
-            )
-        if self.backend == 'torch' and self.precision == 'fp16' and on_cpu:
-            raise ValueError(
-                "precision='fp16' needs a GPU: use 'fp32' or 'bf16' on a CPU."
-            )
-        budget.try_device(device)
-
-    def batch_size(self, device: str | torch.device) -> int:
-        """Return how many images are worth giving at once.
-
-        Args:
-            device: Where they are.
-
-        Returns:
-            At least 1.
-        """
-        return self.max_batch or budget.batch_size(torch.device(device))
 
     def enhance(
         self,
