@@ -3,10 +3,10 @@
 import warnings
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Literal, overload
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from mmdsr.io.files import whole_file
@@ -197,30 +197,45 @@ def read_npy(path: Path) -> np.ndarray:
     return values
 
 
-@overload
-def open_image(
-    path: str | Path, with_count: Literal[False] = False
-) -> Image.Image: ...
+class Decoded(NamedTuple):
+    """An image, and what is known of its file.
+
+    Args:
+        image: The first picture, upright, of whatever kind it is.
+        pictures: Pages or frames of the file; 1 if they were not counted.
+        wide: Whether the file has 16 bits per channel and the image only 8,
+            as Pillow has for all but gray without transparency.
+    """
+
+    image: Image.Image
+    pictures: int
+    wide: bool
 
 
-@overload
-def open_image(
-    path: str | Path, with_count: Literal[True]
-) -> tuple[Image.Image, int]: ...
-
-
-def open_image(
-    path: str | Path, with_count: bool = False
-) -> Image.Image | tuple[Image.Image, int]:
+def open_image(path: str | Path) -> Image.Image:
     """Decode an image file whole and turn it upright.
 
     Args:
         path: The file.
-        with_count: Whether to return the number of pictures (pages, frames) in
-            the file, too. Defaults to False.
 
     Returns:
         The first picture, of whatever kind it is.
+
+    Raises:
+        ValueError: See :func:`decode_image`.
+    """
+    return decode_image(path, count=False).image
+
+
+def decode_image(path: str | Path, count: bool = True) -> Decoded:
+    """Decode an image file whole, and say what is in it.
+
+    Args:
+        path: The file.
+        count: Whether to count its pictures. Defaults to True.
+
+    Returns:
+        The first picture, and what is known of the file.
 
     Raises:
         ValueError: With the reason, but without the path, if it is not a
@@ -240,18 +255,32 @@ def open_image(
             warnings.simplefilter('error', Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 # Counted first: a format may have to walk through them all.
-                count = getattr(image, 'n_frames', 1) if with_count else 1
+                number = getattr(image, 'n_frames', 1) if count else 1
                 image.seek(0)
+                wide = _is_wide(image)
                 image.load()
                 # Upright it may be a copy, which does not know its format.
                 kind, image = image.format, ImageOps.exif_transpose(image)
                 image.format = kind
-                return (image, count) if with_count else image
+                return Decoded(image, number, wide)
     except ValueError as error:
         raise ValueError(short_reason(error)) from error
     # Pillow's decoders raise many kinds of errors on broken files.
     except Exception as error:
         raise ValueError(f'unreadable: {short_reason(error)}') from error
+
+
+def _is_wide(image: ImageFile.ImageFile) -> bool:
+    """Return whether decoding an opened file drops half of its 16 bits."""
+    if image.mode in (*UINT16_MODES, 'I', 'F') or not image.tile:
+        return False
+    # How the pixels lie in the file, such as 'RGB;16B'; of a portable pixmap
+    # the largest value.
+    args = image.tile[0][3]
+    args = args if isinstance(args, tuple) else (args,)
+    if image.format == 'PPM':
+        return isinstance(args[-1], int) and args[-1] > 255
+    return any(isinstance(one, str) and ';16' in one for one in args)
 
 
 def short_reason(error: Exception) -> str:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
 
-from mmdsr.io.images import UINT16_MODES, open_image
+from mmdsr.io.images import UINT16_MODES, decode_image
 
 #: Pillow's MPO is a photo with its preview, or with a second eye's view: one
 #: picture to whoever took it.
@@ -77,9 +77,9 @@ def is_image_name(path: Path) -> bool:
 def read_picture(path: str | Path) -> Picture:
     """Read an image file whole and upright as sRGB, with its transparency.
 
-    Gray images are repeated, palettes resolved, 16-bit gray scaled from
-    0..65535 to 0..255, CMYK and other colors converted, by their profile if
-    there is one.
+    Gray images are repeated, palettes resolved, 16 bits per channel scaled
+    from 0..65535 to 0..255, CMYK and other colors converted, by their profile
+    if there is one.
 
     Args:
         path: The file.
@@ -92,7 +92,7 @@ def read_picture(path: str | Path) -> Picture:
             whose range is unknown.
     """
     try:
-        image, count = open_image(path, with_count=True)
+        image, count, wide = decode_image(path)
     except ValueError as error:
         kind = _tiff_numbers(path)
         if not kind:
@@ -104,7 +104,7 @@ def read_picture(path: str | Path) -> Picture:
     # Converting makes a copy that does not know its format.
     if image.format in _ONE_PICTURE:
         count = 1
-    notes = []
+    notes = ['16-bit color to 8 bits'] if wide else []
     alpha = None
     if image.has_transparency_data:
         kind, image = image.mode, image.convert('RGBA')

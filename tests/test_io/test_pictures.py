@@ -31,6 +31,28 @@ def test_a_profile_is_converted(tmp_path):
     assert not found.note
 
 
+@pytest.mark.parametrize(
+    ('suffix', 'channels'),
+    [('.png', 3), ('.png', 4), ('.tif', 3), ('.tif', 4), ('.ppm', 3)],
+)
+def test_16_bits_of_color_become_8_and_it_is_said(tmp_path, suffix, channels):
+    path = tmp_path / f'a{suffix}'
+    values = np.random.default_rng(0).integers(0, 256, (9, 7, channels))
+    wide = (values * 257).astype(np.uint16)
+    assert cv2.imwrite(str(path), wide)
+    found = read_picture(path)
+    assert found.note == '16-bit color to 8 bits'
+    seen = (values[..., 3:] if channels == 4 else np.ones((9, 7, 1))) > 0
+    assert ((found.rgb == values[..., 2::-1]) | ~seen).all()
+    if channels == 4:
+        assert (found.alpha == values[..., 3]).all()
+    # The same pixels with 8 bits.
+    assert cv2.imwrite(str(path), values.astype(np.uint8))
+    narrow = read_picture(path)
+    assert not narrow.note
+    np.testing.assert_array_equal(narrow.rgb, found.rgb)
+
+
 def _bytes(profile):
     return ImageCms.ImageCmsProfile(profile).tobytes()
 
