@@ -146,7 +146,15 @@ def make_resolver(
         args: Of :func:`parse_args`.
         recording: Whether it is for a recording, which has a scale and
             references of its own.
+
+    Raises:
+        ValueError: If they contradict each other; in one line.
     """
+    if args.interpolation and args.reference not in (None, 'none'):
+        raise ValueError(
+            'An interpolation uses no reference: leave out --reference '
+            f'{args.reference} or --interpolation {args.interpolation}.'
+        )
     weights = args.weights
     if not (weights or args.config or args.interpolation or args.checkpoint):
         weights = DEFAULT_WEIGHTS
@@ -234,6 +242,8 @@ def enhance_images(args: argparse.Namespace, console: Console) -> int:
         evidence=EvidenceOptions.read(args),
     )
     show_report(report, place, args.target, console)
+    if report.failed and not (report.written or report.kept):
+        return 2
     return 1 if report.failed or report.partial else 0
 
 

@@ -34,6 +34,13 @@ def check_choice(
     Raises:
         ValueError: If none or several are given, or ``checkpoint`` alone.
     """
+    if checkpoint is not None and config is None:
+        raise ValueError(
+            f'The checkpoint {checkpoint} needs the config of its training: '
+            'also set config (--config), such as '
+            'configs/dsrnet/student.py, or use published weights (weights, '
+            '--weights) without a checkpoint.'
+        )
     ways = dict(config=config, weights=weights, interpolation=interpolation)
     given = [name for name, value in ways.items() if value is not None]
     if len(given) != 1:
@@ -41,8 +48,6 @@ def check_choice(
             'Give exactly one of config (with checkpoint), weights and '
             f'interpolation, not {", ".join(given) or "none"}.'
         )
-    if checkpoint is not None and config is None:
-        raise ValueError('checkpoint can only be used with config.')
 
 
 #: The networks that can be run.

@@ -207,7 +207,7 @@ def test_precision_is_its_own(nano):
         (dict(weights=NANO, interpolation='nearest'), 'weights, interpol'),
         (
             dict(weights=NANO, checkpoint='x.pth'),
-            'checkpoint can only be used with',
+            r'The checkpoint x\.pth needs the config.* set config',
         ),
         (dict(weights=NANO, scale=2), 'enlarges by 4'),
         (dict(weights=NANO, precision='int4'), 'precision must be one of'),

@@ -97,6 +97,7 @@ def test_dry_run_and_preview(source, tmp_path, capsys):
         (['--confidence'], 'an interpolation uses none: leave'),
         (['--reference', 'neighbor'], 'neighbor is for images'),
         (['--reference', 'none.png'], 'there is no file none.png'),
+        (['--reference', 'previous'], 'leave out --reference previous or'),
         (['--scale', '3'], 'scale must be one of 1, 2, 4'),
         (['--crf', '99'], 'crf must be at least 0 and at most 51'),
         (['--every', '0'], 'every must be at least 1'),

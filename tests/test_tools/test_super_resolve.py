@@ -1,5 +1,6 @@
 """tools/super_resolve.py as a user runs it."""
 
+import json
 import os
 import shutil
 import signal
@@ -48,6 +49,11 @@ def test_a_folder_with_a_broken_image(frames, tmp_path):
     [
         (['--interpolation', 'cubic'], 'invalid choice'),
         (['--config', 'configs/dsrnet/student.py'], 'set checkpoint to'),
+        (['--checkpoint', 'work_dirs/x'], 'needs the config of its training'),
+        (
+            ['--interpolation', 'bicubic', '--reference', 'neighbor'],
+            'leave out --reference neighbor',
+        ),
     ],
 )
 def test_wrong_usage(frames, tmp_path, options, message):
@@ -56,6 +62,39 @@ def test_wrong_usage(frames, tmp_path, options, message):
     assert message in done.stderr
     assert 'Traceback' not in done.stderr
     assert not (tmp_path / 'out').exists()
+
+
+def test_nothing_done_is_not_some_of_it(frames, tmp_path):
+    broken, out = tmp_path / 'broken', tmp_path / 'out'
+    broken.mkdir()
+    for name in ('1.png', '2.png'):
+        (broken / name).write_bytes(b'no image')
+    for source, target in ((broken / '1.png', out), (broken, out)):
+        done = call(TOOL, source, target, '--interpolation', 'nearest')
+        assert done.returncode == 2, done.stderr
+        assert '1.png: unreadable: not an image' in done.stderr
+        assert '0 of ' in done.stderr
+    # Some of it is, now or before.
+    shutil.copy(frames / 'a' / '1.png', broken / '3.png')
+    for written in (1, 0):
+        done = call(TOOL, broken, out, '--interpolation', 'nearest')
+        assert done.returncode == 1, done.stderr
+        assert f'{written} of 3 images written' in done.stderr
+
+
+def test_16_bits_that_become_8_are_said_and_recorded(frames, tmp_path):
+    wide = np.random.default_rng(0).integers(0, 65536, (16, 20, 3))
+    for number in (3, 4):
+        path = frames / 'b' / f'{number}.png'
+        cv2.imwrite(str(path), wide.astype(np.uint16))
+    out = tmp_path / 'out'
+    done = call(TOOL, frames, out, '--interpolation', 'nearest')
+    assert done.returncode == 0
+    said = f'Converted: {frames}/b/3.png and 1 more: 16-bit color to 8 bits'
+    assert done.stderr.count('Converted:') == 1
+    assert said in done.stderr
+    record = json.loads((out / 'b' / '4.png.json').read_text())
+    assert record['source']['converted'] == '16-bit color to 8 bits'
 
 
 def test_what_was_left_out_or_converted_is_said(frames, tmp_path):
