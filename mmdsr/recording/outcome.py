@@ -13,7 +13,7 @@ from mmdsr.io.files import write_bytes
 from mmdsr.io.folder_job import differences
 from mmdsr.io.frames import real_path
 from mmdsr.io.listing import natural_order, some
-from mmdsr.io.stamps import Stamp, stamp
+from mmdsr.io.stamps import Stamp, is_same, stamp
 from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.staging import Staging, staging_root
 from mmdsr.recording.writer import FILMS, picture_files
@@ -74,16 +74,21 @@ def film_settings(
         **evidence.as_dict(),
     )
     if options.policy == 'file':
-        settings['reference'] = stamp(Path(options.reference))._asdict()
+        settings['reference'] = _stamp(
+            Path(options.reference),
+            begun.get('reference'),
+            done.get('reference'),
+        )
     return settings
 
 
 def _stamp(path: Path, *known: dict | None) -> dict:
-    status = path.stat()
-    glance = str(real_path(path)), status.st_size, status.st_mtime_ns
+    """Return the known stamp of a file whose content is the same."""
     for one in known:
-        if one and (one['path'], one['size'], one['mtime_ns']) == glance:
-            return Stamp(**one)._asdict()
+        if one and one['path'] == str(real_path(path)):
+            old = Stamp(**one)
+            if is_same(path, old):
+                return old._asdict()
     return stamp(path)._asdict()
 
 

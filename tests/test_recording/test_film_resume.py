@@ -1,5 +1,6 @@
 """A film is whole or absent, however often its making is interrupted."""
 
+import os
 import signal
 import time
 from fractions import Fraction
@@ -7,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from forks import Fork
+from PIL import Image
 from recording_cases import bicubic, enhance, frames, record, show
 
 from mmdsr.recording.export import Hooks, enhance_recording
@@ -211,6 +213,25 @@ def test_what_is_somebody_elses_is_not_touched(source, tmp_path):
     with pytest.raises(FileExistsError, match='not made by this command'):
         enhance(source, folder)
     assert [path.name for path in folder.iterdir()] == ['a.txt']
+
+
+@pytest.mark.parametrize('begun', [True, False])
+def test_the_time_of_the_files_does_not_matter(tmp_path, begun):
+    source = record(tmp_path / 'in.mp4', frames(8))
+    reference = tmp_path / 'reference.png'
+    Image.fromarray(frames(1)[0]).save(reference)
+    target = tmp_path / 'out.mkv'
+    words = dict(reference=str(reference), segment=4, parts=1 + begun)
+    assert enhance(source, target, **words).finished != begun
+    for path in (source, reference):
+        os.utime(path, (1, 1))
+    last = enhance(source, target, part=int(begun), **words)
+    assert last.finished
+    assert (last.written, last.total) == (4 if begun else 0, 8)
+    # Their content does.
+    Image.fromarray(frames(2)[1]).save(reference)
+    with pytest.raises(FileExistsError, match=r'other settings \(reference'):
+        enhance(source, target, **words)
 
 
 def test_a_changed_source_is_not_mixed_in(tmp_path):
