@@ -1,52 +1,12 @@
 """Small videos made on the spot, for the tests of the video tools."""
 
 from fractions import Fraction
-from functools import lru_cache
 
 import av
 import cv2
 import numpy as np
 
 _INTERLACED = 0x40000 | 0x20000000
-
-
-@lru_cache(maxsize=8)
-def texture(seed=0, height=600, width=800):
-    """A colored surface with detail at all scales."""
-    rng = np.random.default_rng(seed)
-    total = np.zeros((height, width, 3), np.float32)
-    for cell in (64, 32, 16, 8, 4):
-        shape = height // cell + 2, width // cell + 2
-        noise = rng.random((*shape, 3), dtype=np.float32)
-        noise = 0.7 * noise[..., :1] + 0.3 * noise
-        total += cv2.resize(
-            noise, (width, height), interpolation=cv2.INTER_CUBIC
-        )
-    total = (total - total.mean()) / total.std()
-    return (128 + 45 * total).clip(0, 255).astype(np.uint8)
-
-
-def view(surface, zoom=1.0, x=0.0, y=0.0, size=(192, 160)):
-    """Look at a surface, ``zoom`` times as large, moved by x and y pixels."""
-    height, width = surface.shape[:2]
-    matrix = np.float32(
-        [
-            [zoom, 0, size[0] / 2 - zoom * (width / 2 + x)],
-            [0, zoom, size[1] / 2 - zoom * (height / 2 + y)],
-        ]
-    )
-    return cv2.warpAffine(
-        surface,
-        matrix,
-        size,
-        flags=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REFLECT,
-    )
-
-
-def drive(surface, count=8, growth=1.12, **kwargs):
-    """Frames of a camera that comes nearer."""
-    return [view(surface, growth**i, **kwargs) for i in range(count)]
 
 
 def blurred(image, sigma=4):

@@ -70,9 +70,10 @@ def film_problem(target: Path) -> str:
 
 def recordings() -> list[Case]:
     """Short recordings, most of them with sound, for the command."""
-    from mmdsr.dev.recordings import CODECS, drive, write_recording
+    from mmdsr.dev.recordings import CODECS, write_recording
+    from mmdsr.dev.views import drive, texture
 
-    pictures = drive(_FRAMES)
+    pictures = drive(texture(), _FRAMES, 1.03, size=(64, 48))
     with TemporaryDirectory() as folder:
         files = [
             write_recording(

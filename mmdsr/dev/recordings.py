@@ -6,9 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
-
-from mmdsr.dev.case import picture
 
 SOUNDS = {'.mp4': 'aac', '.mov': 'aac', '.mkv': 'aac', '.mpg': 'mp2'}
 SOUNDS |= {'.avi': 'mp2', '.ts': 'mp2', '.wmv': 'wmav2'}
@@ -18,34 +15,6 @@ CODECS |= {'.wmv': 'wmv2'}
 #: Flags of a codec: coded as fields, and motion between fields.
 INTERLACED = 0x40000 | 0x20000000
 _SOUND_RATE = 48000
-
-
-def drive(
-    count: int = 12, width: int = 64, height: int = 48, growth: float = 1.03
-) -> list[np.ndarray]:
-    """Return the frames of a camera that drives at a wall.
-
-    Args:
-        count: How many.
-        width: Of each.
-        height: Of each.
-        growth: By how much the next one is nearer.
-
-    Returns:
-        (height, width, 3) uint8 each.
-    """
-    noise = Image.fromarray(picture(0, 3 * height // 4, 3 * width // 4))
-    wall = noise.resize((3 * width, 3 * height), Image.Resampling.BICUBIC)
-    frames = []
-    for number in range(count):
-        # Back and forth, so that no view gets too small.
-        step = abs((number + 12) % 24 - 12)
-        w, h = width * growth**-step, height * growth**-step
-        x, y = 1.5 * width + number % 48 / 4, 1.5 * height
-        box = x - w, y - h, x + w, y + h
-        view = wall.resize((width, height), Image.Resampling.BICUBIC, box=box)
-        frames.append(np.asarray(view))
-    return frames
 
 
 def write_recording(

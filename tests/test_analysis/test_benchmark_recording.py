@@ -3,7 +3,8 @@
 import pytest
 
 from mmdsr.analysis.benchmark_recording import Timing, gains, time_recording
-from mmdsr.dev.recordings import drive, write_recording
+from mmdsr.dev.recordings import write_recording
+from mmdsr.dev.views import drive, texture
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.recording.options import RecordingOptions
 
@@ -17,7 +18,9 @@ def test_gains_are_of_pairs():
 def test_both_ways_are_taken_in_turns(tmp_path):
     timings = time_recording(
         SuperResolver(interpolation='bicubic'),
-        write_recording(tmp_path / 'in.mkv', drive(4)),
+        write_recording(
+            tmp_path / 'in.mkv', drive(texture(), 4, size=(64, 48))
+        ),
         RecordingOptions(text='none', scale=1),
         '.mkv',
         repeats=1,

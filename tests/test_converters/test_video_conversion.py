@@ -6,18 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from video_makers import (
-    blurred,
-    cut_short,
-    drive,
-    join,
-    psnr,
-    texture,
-    view,
-    write_video,
-)
+from video_makers import blurred, cut_short, join, psnr, write_video
 
 from mmdsr.converters.video_to_refsr import video_to_refsr
+from mmdsr.dev.views import drive, texture, view
 from mmdsr.io.layout import downscale, read_manifest
 from mmdsr.video import reader as video_reader
 from mmdsr.video.options import VideoOptions

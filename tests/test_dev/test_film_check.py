@@ -10,7 +10,8 @@ from tool_runs import call
 from mmdsr.dev.film_check import check, compare
 from mmdsr.dev.film_kinds import KINDS
 from mmdsr.dev.kill import contents, differences
-from mmdsr.dev.recordings import drive, turn, write_recording
+from mmdsr.dev.recordings import turn, write_recording
+from mmdsr.dev.views import drive, texture
 
 PLAIN = next(kind for kind in KINDS if kind.name == 'mkv-uneven')
 MP4 = next(kind for kind in KINDS if kind.name == 'mkv-uneven-to-mp4')
@@ -20,7 +21,9 @@ STAMPS = [0, 1, 2, 4, 5, 8, 9, 10, 14, 15, 16, 17]
 def problems(folder, kind, change):
     """Compare a recording with one in which something is changed."""
     made = dict(
-        pictures=drive(12, growth=1.1), stamps=list(STAMPS), sound=True
+        pictures=drive(texture(), 12, 1.1, (64, 48)),
+        stamps=list(STAMPS),
+        sound=True,
     )
     source = write_recording(folder / 'in.mkv', **made)
     change(made)
@@ -62,7 +65,7 @@ def test_what_differs_is_seen(tmp_path, kind, change, said):
 def test_a_recording_is_enhanced_and_compared(tmp_path):
     kind = next(kind for kind in KINDS if kind.name == 'mp4-turned')
     words = ['--interpolation', 'bicubic', '--text', 'none', '--device', 'cpu']
-    found = check(kind, drive(8, 64, 48, growth=1.1), tmp_path, words, 2)
+    found = check(kind, drive(texture(), 8, 1.1, (64, 48)), tmp_path, words, 2)
     assert found.problems == []
     assert found.frames == (8, 8)
     assert found.size == (96, 128)
@@ -87,7 +90,9 @@ def test_films_are_compared_without_the_time_of_their_making(tmp_path):
     def film(name, **options):
         folder = tmp_path / name
         folder.mkdir()
-        write_recording(folder / 'a.mkv', drive(6), **options)
+        write_recording(
+            folder / 'a.mkv', drive(texture(), 6, size=(64, 48)), **options
+        )
         report = '{"format": "mmdsr-recording", "created": "%s", "size": %d}'
         (folder / 'a.mkv.report.json').write_text(report % (name, 3))
         record = '{"format": "mmdsr-evidence", "created": "%s", "checksum": %s'
@@ -112,7 +117,7 @@ def test_films_are_compared_without_the_time_of_their_making(tmp_path):
 
 
 def test_views_of_a_drive_differ():
-    frames = drive(30)
+    frames = drive(texture(), 60, 1.03, (64, 48), turn=12)
     gaps = [
         np.abs(a.astype(int) - b).mean() for a, b in itertools.pairwise(frames)
     ]

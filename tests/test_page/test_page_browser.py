@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from page_cases import encoded, pixels
 from served_page import served
-from video_makers import drive, texture, write_video
+from video_makers import write_video
+
+from mmdsr.dev.views import drive, texture
 
 playwright = pytest.importorskip('playwright.sync_api')
 expect = playwright.expect

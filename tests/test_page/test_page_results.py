@@ -23,9 +23,10 @@ from page_cases import (
     sent,
     wait,
 )
-from video_makers import drive, texture, write_video
+from video_makers import write_video
 
 from mmdsr import SuperResolver
+from mmdsr.dev.views import drive, texture
 from mmdsr.evidence.sidecar import read_sidecar
 from mmdsr.evidence.verify import verify
 from mmdsr.page.limits import Limits

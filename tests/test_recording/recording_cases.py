@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import av
 import numpy as np
-from video_makers import drive, texture
 
 from mmdsr import SuperResolver
 from mmdsr.dev.recordings import write_recording
+from mmdsr.dev.views import drive, texture
 from mmdsr.recording.export import enhance_recording
 from mmdsr.recording.options import RecordingOptions
 

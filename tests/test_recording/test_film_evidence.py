@@ -4,9 +4,9 @@ import json
 
 import pytest
 from recording_cases import bicubic, frames, record, show
-from video_makers import drive, texture
 
 from mmdsr import SuperResolver
+from mmdsr.dev.views import drive, texture
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.evidence.sidecar import read_sidecar, sidecar_path
 from mmdsr.evidence.verify import verify

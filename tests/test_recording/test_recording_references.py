@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from video_makers import blurred, drive, texture, view
+from video_makers import blurred
 
+from mmdsr.dev.views import drive, texture, view
 from mmdsr.recording.neighbors import find_references, offsets, reach_of
 
 

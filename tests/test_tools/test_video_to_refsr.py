@@ -6,8 +6,9 @@ from functools import partial
 
 import pytest
 import tool_runs
-from video_makers import cut_short, drive, texture, write_video
+from video_makers import cut_short, write_video
 
+from mmdsr.dev.views import drive, texture
 from mmdsr.io.layout import read_manifest
 
 TOOL = 'dataset_converters/video_to_refsr.py'

@@ -5,9 +5,10 @@
 
 import numpy as np
 import pytest
-from video_makers import texture, view, write_video
+from video_makers import write_video
 
 from mmdsr.dev.mutate import mutate_bytes
+from mmdsr.dev.views import texture, view
 from mmdsr.errors import VideoError
 from mmdsr.video.reader import probe, read_video
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from video_makers import texture, view, write_video
+from video_makers import write_video
 
+from mmdsr.dev.views import texture, view
 from mmdsr.errors import VideoError
 from mmdsr.video import child as video_child
 from mmdsr.video import reader as video_reader

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from video_makers import blurred, texture, view
+from video_makers import blurred
 
+from mmdsr.dev.views import texture, view
 from mmdsr.video.filters import (
     BLURRED,
     DARK,

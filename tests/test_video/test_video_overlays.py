@@ -3,8 +3,8 @@ import itertools
 import cv2
 import numpy as np
 import pytest
-from video_makers import drive, texture, view
 
+from mmdsr.dev.views import drive, texture, view
 from mmdsr.video.overlays import (
     detect_overlays,
     largest_free_box,

@@ -5,14 +5,9 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from video_makers import (
-    cut_short,
-    psnr,
-    texture,
-    view,
-    write_video,
-)
+from video_makers import cut_short, psnr, write_video
 
+from mmdsr.dev.views import texture, view
 from mmdsr.errors import VideoError
 from mmdsr.video.reader import probe, read_video
 from mmdsr.video.stamps import Sampler

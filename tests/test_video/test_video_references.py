@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from video_makers import blurred, drive, texture, view
+from video_makers import blurred
 
+from mmdsr.dev.views import drive, texture, view
 from mmdsr.video.filters import measure
 from mmdsr.video.matching import (
     FrameMatch,

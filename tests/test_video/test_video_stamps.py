@@ -1,8 +1,9 @@
 import av
 import numpy as np
 import pytest
-from video_makers import cut_short, join, psnr, texture, view, write_video
+from video_makers import cut_short, join, psnr, write_video
 
+from mmdsr.dev.views import texture, view
 from mmdsr.video.reader import probe, read_video
 from mmdsr.video.stamps import Sampler, Timeline
 

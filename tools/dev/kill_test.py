@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from mmdsr.dev.kill import kill_test, small_files
-from mmdsr.dev.recordings import drive, write_recording
+from mmdsr.dev.recordings import write_recording
+from mmdsr.dev.views import drive, texture
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Files of mmengine's that differ in any two trainings.
@@ -68,7 +69,8 @@ def video_to_refsr(folder: Path) -> Callable[[Path], list[str]]:
 def enhance_recording(folder: Path) -> Callable[[Path], list[str]]:
     """A recording with sound, enlarged into a film of ten segments."""
     source = folder / 'sound.mp4'
-    write_recording(source, drive(240), sound=True)
+    pictures = drive(texture(), 240, 1.03, size=(64, 48), turn=12)
+    write_recording(source, pictures, sound=True)
     options = ['--interpolation', 'bicubic', '--text', 'none']
     return lambda out: [
         sys.executable,
