@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import socket
+import subprocess
 import sys
 
 import cv2
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from quick_configs import format_configs_once
 
+#: Modules that start processes to read recordings.
+CHILDREN = ('mmdsr.video.reader', 'mmdsr.recording.ask')
 #: How many modules there were when the collector was told to leave them.
 _frozen = {'modules': 0}
 
@@ -52,6 +55,27 @@ def own_cache(tmp_path_factory):
     # Those of pytest-xdist have folders side by side.
     folder = tmp_path_factory.getbasetemp().parent / 'mmdsr-cache'
     os.environ['MMDSR_CACHE'] = str(folder)
+
+
+@pytest.fixture(autouse=True, scope='session')
+def quick_children():
+    """Recordings are read by forks of one process with the imports done."""
+    if not sys.platform.startswith('linux'):
+        yield
+        return
+    from quick_children import STAND_IN
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in CHILDREN:
+            patch.setattr(f'{module}.subprocess', STAND_IN)
+        yield
+
+
+@pytest.fixture
+def real_children(monkeypatch):
+    """Recordings are read by new processes, as they are for users."""
+    for module in CHILDREN:
+        monkeypatch.setattr(f'{module}.subprocess', subprocess)
 
 
 def _smooth_noise(rng, height, width, channels):

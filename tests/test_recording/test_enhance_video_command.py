@@ -29,6 +29,7 @@ def run(capsys, *words):
     return code, said.err + said.out
 
 
+@pytest.mark.usefixtures('real_children')
 def test_a_recording_becomes_a_film(source, tmp_path, capsys):
     target = tmp_path / 'out.mp4'
     code, said = run(capsys, source, target, *FAST, '--scale', 2)

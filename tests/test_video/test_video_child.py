@@ -19,6 +19,7 @@ from mmdsr.video.decoder import decode_video
 from mmdsr.video.reader import probe, read_video
 from mmdsr.video.stamps import Sampler
 
+pytestmark = pytest.mark.usefixtures('real_children')
 ROOT = Path(__file__).parents[2]
 LINUX = sys.platform.startswith('linux')
 
