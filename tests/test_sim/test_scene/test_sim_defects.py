@@ -1,4 +1,5 @@
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -110,10 +111,14 @@ def test_a_displaced_joint_moves_what_follows():
     assert step == pytest.approx(0.05 + 0.17 * severity, abs=0.03)
 
 
-def test_graver_defects_are_larger():
+def test_graver_defects_are_larger(monkeypatch):
+    # How the wall looks takes far longer than where it is.
+    lit = SimpleNamespace(light=np.ones((80, 112)))
+    monkeypatch.setattr('mmdsr.sim.pipe_run.Wall', lambda *_: None)
+    monkeypatch.setattr(PipeRun, '_light', lambda *_: (lit, None))
     grave, slight = [], []
     for number in range(16):
-        run = run_of('FS', number)
+        run = PipeRun(7, number, SIZE, defects=('FS',))
         z = run.defects[0].z
         segments = run._world.pipe.segments
         step = segments.center(z + 1e-3) - segments.center(z - 1e-3)

@@ -49,19 +49,26 @@ def as_map(found):
 
 def segment_distance(p, a, b):
     way = b - a
-    share = np.clip((p - a) @ way / (way @ way), 0, 1)
-    return np.linalg.norm(p - a - share * way)
+    share = np.clip((p - a) @ way / (way @ way), 0, 1)[..., None]
+    return np.linalg.norm(p - a - share * way, axis=-1)
 
 
 CENTER = np.array([0.05, 0.02, 1.0])
+
+
+def own(p):
+    """Points (..., 3) in half axes of the ellipsoid and the box."""
+    return (p - CENTER) @ AXES.T / (0.12, 0.06, 0.08)
+
+
 SHAPES = {
     'ellipsoid': (
         ellipsoid(CENTER, AXES, (0.12, 0.06, 0.08)),
-        lambda p: np.linalg.norm(AXES @ (p - CENTER) / (0.12, 0.06, 0.08)) < 1,
+        lambda p: np.linalg.norm(own(p), axis=-1) < 1,
     ),
     'box': (
         box(CENTER, AXES, (0.12, 0.06, 0.08)),
-        lambda p: (np.abs(AXES @ (p - CENTER) / (0.12, 0.06, 0.08)) < 1).all(),
+        lambda p: (np.abs(own(p)) < 1).all(-1),
     ),
     'capsule': (
         capsule(CENTER, CENTER + np.array([0.1, -0.12, 0.2]), 0.05),
@@ -76,17 +83,18 @@ SHAPES = {
 def first_inside(holds, ray, stop):
     """March along a ray, then bisect."""
     steps = np.arange(0.02, stop, 0.002)
-    for t in steps:
-        if holds(t * ray):
-            low, high = t - 0.002, t
-            for _ in range(40):
-                middle = (low + high) / 2
-                if holds(middle * ray):
-                    high = middle
-                else:
-                    low = middle
-            return high
-    return math.inf
+    inside = holds(steps[:, None] * ray)
+    if not inside.any():
+        return math.inf
+    high = steps[inside.argmax()]
+    low = high - 0.002
+    for _ in range(40):
+        middle = (low + high) / 2
+        if holds(middle * ray):
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 @pytest.mark.parametrize('name', SHAPES)
