@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from forks import Fork
 from recording_cases import bicubic, frames, record, show
-from video_makers import drive, texture
 
 from mmdsr import SuperResolver
 from mmdsr.dev.films import contents_of
+from mmdsr.dev.views import drive, texture
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.evidence.overlay import INFERRED_COLOR, SEEN_COLOR
 from mmdsr.evidence.sidecar import overlay_path, read_sidecar

@@ -11,9 +11,9 @@ import pytest
 from forks import Fork
 from PIL import Image
 from recording_cases import bicubic, frames, record
-from video_makers import drive, texture
 
 from mmdsr import SuperResolver
+from mmdsr.dev.views import drive, texture
 from mmdsr.evidence import verify as checking
 from mmdsr.evidence.digests import pixels_digest
 from mmdsr.evidence.embedding import png_texts, read_png, read_tags
