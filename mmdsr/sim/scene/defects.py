@@ -27,7 +27,7 @@ The joint offset (JO) of the Pipe data set is FS here.
 """
 
 AT_JOINTS = ('FS', 'IS', 'RO', 'IN')
-"""Kinds that occur at a joint; most infiltration does, too."""
+"""Kinds that occur at joints; infiltration usually does."""
 
 # Clock positions (12 is up) where a kind occurs, in hours before and after
 # twelve; water and sediment collect at six.
