@@ -91,7 +91,7 @@ MODELS = HostRegistry(
         'EfficientNetLite0': 'mmdsr.models.downstream.efficientnet_lite',
         'SlimInceptionV3': 'mmdsr.models.downstream.inception',
         'TwoStageClassifier': 'mmdsr.models.downstream.two_stage_classifier',
-        # This needs no host, but is loaded on demand, as it is rarely used.
+        # This needs no host, but no other module imports it.
         'XieNet': 'mmdsr.models.downstream.xie_net',
         'SSDHead': 'mmdsr.models.downstream.ssd_head',
         'YOLOv5Head': 'mmdsr.models.downstream.yolov5_head',
