@@ -14,6 +14,7 @@ async function read(response) {
   }
   if (!response.ok || content === null) {
     const text =
+      `The server returned status ${response.status}: reload the page.`;
     throw new Error(content?.error ?? text);
   }
   return content;
