@@ -58,7 +58,7 @@ def test_wrong_usage(frames, tmp_path, options, message):
     assert not (tmp_path / 'out').exists()
 
 
-def test_what_was_left_out_or_converted_is_said(frames, tmp_path):
+def test_omissions_and_conversions_are_reported(frames, tmp_path):
     pages = [Image.new('RGB', (20, 16), color) for color in ('red', 'lime')]
     pages[0].save(
         frames / 'b' / '3.gif', save_all=True, append_images=pages[1:]

@@ -99,7 +99,7 @@ def test_a_defect_stays_at_its_place_of_the_wall(kind):
     raise AssertionError(f'{kind} is never seen twice')
 
 
-def test_a_displaced_joint_moves_what_follows():
+def test_a_displaced_joint_moves_everything_after_it():
     run, _, _frame = visible('FS')
     segments = run._world.pipe.segments
     z = run.defects[0].z
