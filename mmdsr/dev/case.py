@@ -49,7 +49,7 @@ def encode(image: Image.Image, kind: str = 'PNG', **options: object) -> bytes:
     Args:
         image: The image.
         kind: Pillow's name of the format.
-        **options: As of ``Image.save``.
+        **options: See ``Image.save``.
 
     Returns:
         The file.
