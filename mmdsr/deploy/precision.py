@@ -18,7 +18,7 @@ PRECISIONS = ('fp32', 'fp16', 'int8')
 #: Operators in half precision; coordinates, sums over windows and the weights
 #: of references need full precision.
 _HALF = {'Conv', 'ConvTranspose', 'Relu', 'LeakyRelu'}
-#: Prefixes of weights that need full precision.
+#: Prefixes of the weights of operators in half precision.
 _SIXTEEN_BITS = (
     'network.aligner.',
     'network.fusion.',

@@ -45,7 +45,7 @@ def read_film(
 
     Args:
         path: The file.
-        contents: Filled with all else.
+        contents: Filled with everything else.
 
     Yields:
         (H, W, 3) uint8 RGB, as they are stored.

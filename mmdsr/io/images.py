@@ -306,7 +306,7 @@ def encode_png(image: np.ndarray) -> bytes:
     """Return an image as the content of a PNG file.
 
     Args:
-        image: As of :func:`write_png`.
+        image: See :func:`write_png`.
 
     Returns:
         Content of the file of :func:`write_png`.
@@ -323,7 +323,7 @@ def save_png(
 
     Args:
         path: The file, which may be temporary.
-        image: As of :func:`write_png`.
+        image: See :func:`write_png`.
         texts: Text chunks to put in front of the pixels. Defaults to None.
 
     Raises:

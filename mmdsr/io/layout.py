@@ -169,7 +169,8 @@ class RefSRWriter:
     Args:
         out: Root of the data set to be made.
         scale: Reduction factor.
-        generator: Settings, kept in the manifest; anything JSON can hold.
+        generator: Settings, stored in the manifest; must be serializable as
+            JSON.
         overwrite: Replace an existing data set at ``out`` (only a folder that
             has a manifest is ever replaced), and drop what an interrupted run
             with other settings has left.

@@ -47,7 +47,7 @@ class Stats(TypedDict, total=False):
     Attributes:
         decoded: Number of frames decoded so far.
         interlaced: Number of those that are flagged as interlaced.
-        restarts: Times at which the time stamps start over.
+        restarts: Times at which the time stamps restart.
         gaps: Times at which a part of a transport stream may have been
             joined or lost.
         lost_start: Seconds before the first key frame, which are lost.

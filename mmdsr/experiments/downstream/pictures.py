@@ -95,7 +95,7 @@ def draw(
             table, HR last.
         rows: Images.
     """
-    # Without pyplot no window system is asked for.
+    # Without pyplot, no window system is needed.
     from matplotlib.figure import Figure
 
     last = list(predictions.values())[-1]

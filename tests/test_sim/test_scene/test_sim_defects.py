@@ -139,7 +139,7 @@ def test_places_are_ahead_and_apart():
     all_of = np.concatenate(
         [draw_places(0, run, 2, 0.5, 3.0) for run in range(100)]
     )
-    assert np.median(all_of) < 2.0  # near ones are commoner
+    assert np.median(all_of) < 2.0  # near ones are more common
 
 
 def test_a_joint_is_laid_where_a_joint_defect_is_wanted():
