@@ -23,13 +23,13 @@ _SOUND_RATE = 48000
 def drive(
     count: int = 12, width: int = 64, height: int = 48, growth: float = 1.03
 ) -> list[np.ndarray]:
-    """Return the frames of a camera that drives at a wall.
+    """Return the frames of a camera that moves towards a wall.
 
     Args:
-        count: How many.
-        width: Of each.
-        height: Of each.
-        growth: By how much the next one is nearer.
+        count: Number of frames.
+        width: Width of each.
+        height: Height of each.
+        growth: Magnification from frame to frame.
 
     Returns:
         (height, width, 3) uint8 each.
@@ -38,7 +38,7 @@ def drive(
     wall = noise.resize((3 * width, 3 * height), Image.Resampling.BICUBIC)
     frames = []
     for number in range(count):
-        # Back and forth, so that no view gets too small.
+        # Move back and forth, so that no view becomes too small.
         step = abs((number + 12) % 24 - 12)
         w, h = width * growth**-step, height * growth**-step
         x, y = 1.5 * width + number % 48 / 4, 1.5 * height
@@ -60,14 +60,14 @@ def write_recording(
     pix_fmt: str = 'yuv420p',
     delay: float = 0.0,
 ) -> Path:
-    """Encode a recording; the suffix tells how.
+    """Encode a recording in the format of its suffix.
 
     Args:
         path: File to be written, with a suffix of :data:`CODECS`.
         pictures: (H, W, 3) uint8 RGB each.
         rate: Pictures per second, or ticks of ``stamps`` per second.
-        stamps: When each picture is shown, in ticks; None for one each tick.
-        sound: Whether there is a tone, too.
+        stamps: Time of each picture in ticks; None for one picture per tick.
+        sound: Whether to add a tone.
         sar: Width of a pixel divided by its height.
         interlaced: Whether it is coded as fields.
         colors: ``colorspace``, ``color_range``, ``color_primaries`` and
@@ -125,7 +125,7 @@ def write_recording(
 
 
 def _hum(track: Any, seconds: float) -> Iterator[Any]:  # noqa: ANN401
-    """Yield packets of a tone that rises."""
+    """Yield packets of a rising tone."""
     import av
 
     size = track.codec_context.frame_size or 1152
@@ -142,12 +142,12 @@ def _hum(track: Any, seconds: float) -> Iterator[Any]:  # noqa: ANN401
 
 
 def turn(path: Path, target: Path, degrees: int) -> Path:
-    """Copy a recording and have players turn its pictures.
+    """Copy a recording and set the rotation for players.
 
     Args:
         path: The recording.
         target: The copy.
-        degrees: By how much, to the left.
+        degrees: Rotation to the left.
 
     Returns:
         ``target``.
