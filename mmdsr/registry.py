@@ -87,11 +87,11 @@ MODELS = HostRegistry(
         'SRClsDataPreprocessor': 'mmdsr.preprocessors.cls',
         'SRDetDataPreprocessor': 'mmdsr.preprocessors.det',
         'SRSegDataPreProcessor': 'mmdsr.preprocessors.seg',
-        # Needs no host, but packages of its own.
+        # These need no host, but further packages.
         'EfficientNetLite0': 'mmdsr.models.downstream.efficientnet_lite',
         'SlimInceptionV3': 'mmdsr.models.downstream.inception',
         'TwoStageClassifier': 'mmdsr.models.downstream.two_stage_classifier',
-        # Needs no host, but nothing else needs it either.
+        # This needs no host, but no other module imports it.
         'XieNet': 'mmdsr.models.downstream.xie_net',
         'SSDHead': 'mmdsr.models.downstream.ssd_head',
         'YOLOv5Head': 'mmdsr.models.downstream.yolov5_head',

@@ -1,4 +1,4 @@
-"""Settings that are written once, for Python and for the command line.
+"""Settings that are defined once, for Python and for the command line.
 
 A field has its default, limits and description in one place::
 
@@ -9,8 +9,8 @@ A field has its default, limits and description in one place::
         every: int = setting(1, 'use every N-th frame', least=1, metavar='N')
 
 ``Choice.add_to(parser)`` adds ``--every`` to an :mod:`argparse` parser,
-``Choice.read(args)`` makes the settings, and the description is the one of the
-attribute in the documentation, too.
+``Choice.read(args)`` makes the settings, and the description is also that of
+the attribute in the documentation.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _KEY = 'setting'
 
 
 class _Setting(NamedTuple):
-    """What is known of a field beside its type and its default."""
+    """Properties of a field other than its type and its default."""
 
     help: str
     least: float | None
@@ -71,17 +71,17 @@ def setting(
         default: Its default. A flag that is on by default is turned off by
             ``--no-NAME``.
         help: What it says; ``%(default)s`` stands for the default.
-        least: The smallest value, of each of several.
-        most: The largest value, in the same way.
-        choices: All values that there are.
+        least: The smallest value; for a field with several values, of each.
+        most: The largest value; for a field with several values, of each.
+        choices: All allowed values.
         metavar: What the help calls the value.
-        parse: Makes the value of what stands on the command line; raises
-            ValueError, whose text is shown.
-        const: The value of an option that takes none.
+        parse: Converts the text of the command line to the value; the message
+            of a ValueError is shown to the user.
+        const: The value of an option without an argument.
         repeat: Whether the option may be repeated; ``parse`` then gets a
             list.
         group: Title of its group in the help.
-        rival: A name that options share of which only one may be given.
+        rival: Name shared by options that exclude each other.
         option: Whether :meth:`Settings.add_to` adds an option.
     """
     known = _Setting(
@@ -130,11 +130,11 @@ class Settings:
     def add_to(cls, parser: _Group, leave_out: Collection[str] = ()) -> None:
         """Add the options to a command line.
 
-        Each is None if it is not given.
+        Options that are not given are None.
 
         Args:
             parser: The parser, or a group of it.
-            leave_out: Fields whose option is not added.
+            leave_out: Fields without an option.
         """
         hints = get_type_hints(cls)
         groups: dict[str | None, _Group] = {None: parser}
@@ -160,15 +160,15 @@ class Settings:
 
     @classmethod
     def read(cls: type[_S], args: argparse.Namespace, **more: object) -> _S:
-        """Return the settings that a command line asks for.
+        """Return the settings of a command line.
 
         Args:
-            args: The parsed command line. What is None, or is not there,
-                keeps its default.
+            args: The parsed command line. Fields that are None or missing keep
+                their defaults.
             **more: Values of other fields.
 
         Raises:
-            ValueError: If a value makes no sense or is out of its range.
+            ValueError: If a value is invalid or out of range.
         """
         hints = get_type_hints(cls)
         given = {}
@@ -190,7 +190,7 @@ class Settings:
 
 
 def _present(hint: object) -> Any:  # noqa: ANN401
-    """Return a type without the None that it may be."""
+    """Return a type without an optional None."""
     if get_origin(hint) in (Union, types.UnionType):
         kinds = [kind for kind in get_args(hint) if kind is not type(None)]
         return kinds[0] if len(kinds) == 1 else hint
@@ -198,7 +198,7 @@ def _present(hint: object) -> Any:  # noqa: ANN401
 
 
 def _kind(hint: object, known: _Setting, default: object) -> dict[str, Any]:
-    """Return what argparse has to know of the type of a setting."""
+    """Return the arguments of argparse for the type of a setting."""
     hint = _present(hint)
     if hint is bool:
         return dict(action='store_false' if default is True else 'store_true')
@@ -213,7 +213,7 @@ def _kind(hint: object, known: _Setting, default: object) -> dict[str, Any]:
         parts = get_args(hint)
         kind['nargs'] = '+' if parts[-1] is Ellipsis else len(parts)
         hint = parts[0]
-    # What parses its text gets it as it was typed.
+    # A field with ``parse`` gets the text as typed.
     return kind if known.parse else dict(kind, type=hint)
 
 
@@ -226,7 +226,7 @@ def _about(one: Field) -> str:
 
 
 def _check(name: str, value: object, known: _Setting) -> None:
-    """Refuse a value that is out of its range."""
+    """Raise an error if a value is out of range."""
     if value is None:
         return
     if known.choices is not None and value not in known.choices:
@@ -238,7 +238,7 @@ def _check(name: str, value: object, known: _Setting) -> None:
     if least is None and most is None:
         return
     values: Sequence[Any] = value if isinstance(value, Sequence) else [value]
-    # Written so that NaN is refused, too.
+    # This form also refuses NaN.
     if not all(
         (least is None or one >= least) and (most is None or one <= most)
         for one in values

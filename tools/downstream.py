@@ -3,8 +3,8 @@
 Makes LR, bicubic and super-resolved versions of a data set, trains the
 networks of the tasks, tests them on every version, and writes per task the
 paper's table (table.md, .csv, .json), bars (plot.png) and pictures
-(pictures.png). The same command continues after a stop: what is done is kept,
-what was half done continues from its checkpoint.
+(pictures.png). After an interruption, the same command continues: finished
+runs are kept, and unfinished runs resume from their checkpoints.
 
 Example:
     python tools/downstream.py fcn

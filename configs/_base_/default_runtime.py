@@ -1,6 +1,6 @@
-"""What all super-resolution configs share: scope, hooks, logs, seeds."""
+"""Common part of all super-resolution configs: scope, hooks, logs, seeds."""
 
-# mmagic's registries; our own components are always written 'mmdsr.X'.
+# mmagic's registries; components of mmdsr are always written 'mmdsr.X'.
 default_scope = 'mmagic'
 # A clear error at the start if the package is not installed.
 custom_imports = dict(imports=['mmdsr'], allow_failed_imports=False)
@@ -19,7 +19,7 @@ default_hooks = dict(
         rule='greater',
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    # Stop at a NaN, and keep the good checkpoints.
+    # Stop at a NaN and keep the good checkpoints.
     stop=dict(type='mmdsr.StopOnNonFiniteHook'),
 )
 custom_hooks = [
@@ -34,8 +34,9 @@ env_cfg = dict(
     # tools/*.py use gloo where there is no CUDA device.
     dist_cfg=dict(backend='nccl'),
 )
-# Runs on the CPU repeat bit by bit. deterministic=True would ask the same of
-# CUDA, which has no such kernel for the gradient of bicubic interpolation.
+# Runs on the CPU are reproducible bit by bit. deterministic=True would require
+# the same of CUDA, which has no deterministic kernel for the gradient of
+# bicubic interpolation.
 randomness = dict(seed=0, deterministic=False)
 
 log_level = 'INFO'

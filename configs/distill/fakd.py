@@ -1,6 +1,6 @@
-"""FAKD (ICIP 2020), an outside baseline in the frame of DSRNet-D.
+"""FAKD (ICIP 2020), an external baseline in the setting of DSRNet-D.
 
-Feature affinities in place of ADM; all else as in dsrnet-d.py.
+Feature affinities replace ADM; everything else is as in dsrnet-d.py.
 """
 
 _base_ = './dsrnet-d.py'

@@ -1,7 +1,7 @@
-"""The depth network alone, with a smooth map. Not of the paper.
+"""The depth network alone, with a smooth map. Not in the paper.
 
-The paper trains it with the rest, by a loss of weight 0.01. Here it learns
-first; teacher_plus.py and its like continue from the result:
+The paper trains it with the rest, by a loss of weight 0.01. Here it is trained
+first; teacher_plus.py and similar configs continue from the result:
 `model.depth_checkpoint=work_dirs/depth_unet
 model.generator.depth_net.upsample=resize`.
 """
@@ -20,10 +20,10 @@ model = dict(
         type='mmdsr.DepthUNet',
         # As in teacher_plus.py.
         base_channels=16,
-        # Transposed convolutions leave their grain in the map.
+        # Transposed convolutions make the map grainy.
         upsample='resize',
     ),
-    # Eq. 9, and against grain the change of the error from pixel to pixel.
+    # Eq. 9, and the change of the error between pixels, which reduces grain.
     depth_loss=dict(
         type='mmdsr.DepthLoss', loss_weight=1.0, gradient_weight=1.0
     ),
@@ -32,8 +32,8 @@ model = dict(
     ),
 )
 
-# Whole images: what is deep is known from where the pipe leads to. Water lies
-# below, so that only left and right are exchanged.
+# Whole images, because depth follows from the direction of the pipe. Water is
+# at the bottom, so images are only mirrored horizontally.
 train_pipeline = [
     *_base_.load_sample,
     dict(

@@ -1,7 +1,7 @@
 """DSRNet-T as in the authors' code: one fusion convolution, depth as input.
 
 For weights made by tools/model_converters/convert_released.py. The authors'
-depth maps are divided by 255 like an image, whatever their unit: bring
+depth maps are divided by 255 like an image, regardless of their unit; scale
 yours to the same range.
 """
 

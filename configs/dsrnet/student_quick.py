@@ -1,7 +1,7 @@
 """The student of teacher_quick.py, without distillation.
 
-Half of all residual blocks, rounded down, which leaves none in the encoders:
-like the paper's, this student keeps two thirds of its teacher's cost.
+Half of all residual blocks, rounded down, which leaves none in the encoders.
+As in the paper, the student has two thirds of the cost of its teacher.
 """
 
 _base_ = './teacher_quick.py'

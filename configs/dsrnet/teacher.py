@@ -24,8 +24,8 @@ model = dict(
     ),
     # Eq. 12-14, lambda_adv as in the authors' code, which halves both terms.
     gan_loss=dict(type='mmdsr.RelativisticGANLoss', loss_weight=5e-3),
-    # Not in the paper. L_rec and L_dep alone for the first 5 epochs (of
-    # 6000 samples), so that the critic does not meet noise.
+    # Not in the paper. L_rec and L_dep alone for the first 5 epochs (of 6000
+    # samples), so that the critic never sees noise.
     train_cfg=dict(pixel_init=30000),
 )
 

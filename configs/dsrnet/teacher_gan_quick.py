@@ -9,8 +9,8 @@ model = dict(
     discriminator=dict(
         type='mmdsr.VGGStyleDiscriminator', in_channels=3, base_channels=16
     ),
-    # Random VGG19, so that nothing is downloaded: for the figures of the
-    # paper set weights='torchvision' (or a file) and untrained=False.
+    # Random VGG19, so that nothing is downloaded. For results like the
+    # paper's, set weights='torchvision' (or a file) and untrained=False.
     perceptual_loss=dict(
         type='mmdsr.PerceptualLoss',
         weights=None,

@@ -1,7 +1,7 @@
-"""DSRNet+ whose match is taught, too: + L_match. Not of the paper.
+"""DSRNet+ with supervised matching, L_match. Not in the paper.
 
-The data set must know where the reference shows LR: SewerSim's do (poses and
-exact depth), and photos-refsr (flow files). Elsewhere L_match is 0.
+The data set must have the true flow to the reference, like SewerSim (poses and
+exact depth) and photos-refsr (flow files). Without it, L_match is 0.
 """
 
 _base_ = './teacher_plus.py'
@@ -24,7 +24,7 @@ pack_sample = dict(
 train_pipeline = [
     *_base_.load_sample,
     load_flow,
-    # In place of mmagic's flips, which do not know that a flow turns.
+    # Instead of mmagic's flips, which do not transform a flow.
     dict(type='mmdsr.FlipTranspose', keys=[*_base_.all_keys, *flow_keys]),
     pack_sample,
 ]

@@ -28,8 +28,8 @@ model = dict(
 
 train_pipeline = [
     *_base_.load_sample,
-    # 2 x 2 matching blocks. The reference shows 4 LR pixels more on every
-    # side, as the adjacent frame shows the same wall a little elsewhere.
+    # 2 x 2 matching blocks. The reference is 4 LR pixels larger on every side,
+    # as the adjacent frame shows the same wall slightly shifted.
     dict(
         type='mmdsr.PairedRefCrop', lr_size=(32, 32), ref='same', ref_margin=4
     ),
@@ -53,7 +53,7 @@ train_cfg = dict(
 val_cfg = dict(type='MultiValLoop')
 test_cfg = dict(type='MultiTestLoop')
 
-# A short run of a narrow network bears more than the 2e-4 of section 5.1.
+# A short run of a narrow network tolerates more than the paper's 2e-4.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='Adam', lr=1.5e-3, betas=(0.9, 0.999)),

@@ -1,7 +1,7 @@
 """FlowNet: supervised alignment, the first stage of DSRNet-X.
 
-Trained alone on whole pictures, for a match may be far away; its weights are
-then part of DSRNet-X and are unchanged.
+It is trained alone on whole pictures, because a match may be far away. Its
+weights are then part of DSRNet-X and frozen.
 """
 
 _base_ = [
@@ -27,8 +27,8 @@ model = dict(
     ),
 )
 
-# A square that both kinds of pictures have, cut at the same place of both
-# images, so that any flip keeps them on each other.
+# A square that fits into both kinds of pictures, cropped at the same position
+# in both images, so that flips keep them aligned.
 train_pipeline = [
     dict(type='LoadImageFromFile', key='img', channel_order='rgb'),
     dict(type='LoadImageFromFile', key='ref', channel_order='rgb'),

@@ -1,6 +1,7 @@
-"""flownet_light.py with depth as another input: does depth help alignment?
+"""flownet_light.py with depth as additional input.
 
-The data sets give the depth: exact in SewerSim, unknown in photographs.
+It shows whether depth helps alignment. Depth is exact in SewerSim and unknown
+in photographs.
 """
 
 _base_ = './flownet_light.py'

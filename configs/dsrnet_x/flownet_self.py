@@ -1,9 +1,9 @@
-"""FlowNet on frames without truth: photometric and forward-backward loss.
+"""FlowNet on frames without ground truth, by self-supervised losses.
 
-For recordings that look unlike anything the simulator shows: make a data set
-of them with video_to_refsr.py, and start from a trained FlowNet
-(`load_from`). Half of each batch stays supervised, so that nothing that was
-learned is lost.
+For recordings that differ from simulated ones: convert them to a data set with
+video_to_refsr.py, and start from a trained FlowNet (`load_from`). Half of each
+batch remains supervised, so that the network does not forget what it has
+learned.
 """
 
 _base_ = './flownet_light.py'

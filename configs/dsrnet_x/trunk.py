@@ -1,7 +1,7 @@
-"""The trunk of DSRNet-X alone: what a reference adds is measured against it.
+"""The trunk of DSRNet-X alone, the baseline without a reference.
 
-Also the start of DSRNet-X: natural texture is learned best without a
-reference to copy from.
+It is also the initialization of DSRNet-X: natural texture is learned best
+without a reference to copy from.
 """
 
 _base_ = './x.py'

@@ -1,4 +1,4 @@
-"""The trunk of DSRNet-X-light alone, and its start."""
+"""The trunk of DSRNet-X-light alone, and its initialization."""
 
 _base_ = './trunk.py'
 

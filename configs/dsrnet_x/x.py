@@ -1,8 +1,8 @@
 """DSRNet-X: 8 G MACs at LR 112x80, alignment included.
 
-The aligner is trained first (flownet_light.py) and kept; its flows are cached
-(tools/dataset_converters/cache_alignment.py), so that a step costs no
-alignment. See docs/dsrnet_x.md.
+The aligner is trained first (flownet_light.py) and frozen; its flows are
+cached (tools/dataset_converters/cache_alignment.py), so that training steps
+need no alignment. See docs/dsrnet_x.md.
 """
 
 _base_ = [
@@ -34,14 +34,14 @@ model = dict(
     ),
 )
 
-# The flows of its own aligner, whose confidence it is to rely on.
+# The flows of its own aligner, so that it learns to use their confidence.
 alignment = 'flownet_light'
 train_pipeline = [
     *_base_.load_images,
     dict(type='mmdsr.LoadAlignment', name=alignment),
     dict(type='mmdsr.PairedRefCrop', lr_size=(32, 32), ref='whole'),
-    # What to do without a reference, with a false one, and with one that is
-    # as soft as LR, is learned too.
+    # It also learns to handle a missing reference, a wrong one, and one that
+    # is as soft as LR.
     dict(type='mmdsr.SpoilRef', missing=0.2, wrong=0.1, black=0.05, soft=0.1),
     dict(type='mmdsr.AlignRef'),
     dict(

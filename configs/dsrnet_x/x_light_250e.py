@@ -1,7 +1,7 @@
 """DSRNet-X-light on the data and schedule of section 5.1.
 
 Its aligner is DIS, which needs no training, so that it can be compared with
-networks that train on nothing but pairs.
+networks that are trained only on pairs.
 """
 
 _base_ = '../baselines/masa_rec.py'

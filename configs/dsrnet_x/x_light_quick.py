@@ -1,6 +1,6 @@
 """DSRNet-X-light on the data and schedule of teacher_quick.py.
 
-As x_light_250e.py otherwise.
+Otherwise it is like x_light_250e.py.
 """
 
 _base_ = '../dsrnet/teacher_quick.py'

@@ -1,7 +1,7 @@
 """x_nano.py with depth as evidence of where the flow is right.
 
-Depth of both images says where they show the same spot, and how much larger
-the reference shows it. The data sets give it: exact in SewerSim, unknown in
+The depth of both images indicates where they show the same spot, and how much
+larger the reference shows it. It is exact in SewerSim and unknown in
 photographs.
 """
 

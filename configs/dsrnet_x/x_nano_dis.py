@@ -1,6 +1,6 @@
-"""x_nano.py aligned by OpenCV's DIS: what the learned flow adds to it.
+"""x_nano.py aligned by OpenCV's DIS, as a baseline for learned flow.
 
-Make the flows with "cache_alignment.py ROOT --name dis --splits train".
+Compute the flows with "cache_alignment.py ROOT --name dis --splits train".
 """
 
 _base_ = './x_nano.py'

@@ -1,7 +1,7 @@
 """Time and memory of a network's forward pass and training step.
 
-Machines drift, so every run also times a plain convolution: compare shares
-and multiples of it rather than seconds of different days.
+The speed of a machine drifts, so every run also times a plain convolution:
+compare multiples of it rather than seconds measured on different days.
 """
 
 import resource
@@ -26,7 +26,7 @@ from mmdsr.models.networks.padding import SCALE
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for the device, so that a clock read means something.
+    """Wait for the device, so that the clock can be read.
 
     Args:
         device: CPU or CUDA device.
@@ -39,12 +39,12 @@ def median_time(call: Callable[[], object], repeats: int) -> float:
     """Return the median seconds of a call, after a warm-up.
 
     Args:
-        call: What to time. A GPU is waited for.
-        repeats: About how many calls to time; of calls that are too short
-            for the clock, as many as take as long.
+        call: Function to time. The timer synchronizes a GPU.
+        repeats: Approximate number of timed calls; more if a call is too short
+            for the clock.
 
     Returns:
-        Seconds.
+        Median in seconds.
     """
     timer = Timer(
         'call()',
@@ -57,15 +57,15 @@ def median_time(call: Callable[[], object], repeats: int) -> float:
 
 @contextmanager
 def peak_memory(device: torch.device) -> Iterator[dict[str, Any]]:
-    """Measure the peak memory of what runs inside.
+    """Measure the peak memory of the code in a ``with`` block.
 
     Args:
-        device: On CUDA the allocator's peak is taken, on the CPU the resident
-            size of the process, which includes the interpreter and its
+        device: On CUDA, the peak of the allocator is measured; on the CPU, the
+            resident size of the process, including the interpreter and its
             libraries.
 
     Yields:
-        Receives ``'before'`` and ``'peak'``, in MB.
+        A dict that receives ``'before'`` and ``'peak'`` in MB.
     """
     result = {}
     if device.type == 'cuda':
@@ -74,8 +74,8 @@ def peak_memory(device: torch.device) -> Iterator[dict[str, Any]]:
         yield result
         result['peak'] = torch.cuda.max_memory_allocated(device) / 1e6
         return
-    # Linux forgets the peak so far when 5 is written here; elsewhere the
-    # peak since the start of the process has to do.
+    # Writing 5 resets the peak on Linux; elsewhere, the peak since the start
+    # of the process is used.
     refs, status = Path('/proc/self/clear_refs'), Path('/proc/self/status')
     if refs.exists():
         refs.write_text('5')
@@ -102,7 +102,7 @@ def peak_memory(device: torch.device) -> Iterator[dict[str, Any]]:
 def conv_ceiling(
     height: int, width: int, device: torch.device, repeats: int
 ) -> dict[str, float]:
-    """GFLOP/s of a 64-to-64 3x3 convolution, the work that dominates.
+    """Return the GFLOP/s of a 64-to-64 3x3 convolution, the dominant work.
 
     Args:
         height: Height of the map.
@@ -129,11 +129,11 @@ def conv_ceiling(
 
 
 class PartTimer:
-    """Adds up the seconds that each part of a network takes.
+    """Sum up the seconds that each part of a network takes.
 
     Args:
         net: The network.
-        device: Where it runs.
+        device: Device of the network.
     """
 
     def __init__(self, net: nn.Module, device: torch.device) -> None:
@@ -143,7 +143,8 @@ class PartTimer:
             part.forward = self._timed(part.forward, name)
             if isinstance(part, DRIMM):
                 timed = self._timed(part.match, f'{name}.match')
-                # As an attribute of the instance, before that of the class.
+                # An attribute of the instance takes precedence over that of
+                # the class.
                 part.__dict__['match'] = timed
 
     def _timed(self, call: Callable, name: str) -> Callable:
@@ -167,13 +168,13 @@ def time_parts(
     """Time the parts of a forward pass.
 
     Args:
-        net: The network; its parts stay wrapped.
+        net: The network, whose parts remain wrapped.
         inputs: Positional arguments of its ``forward``.
         repeats: Timed passes after one warm-up.
 
     Returns:
-        Median seconds per part and of the whole pass as ``'total'``;
-        ``'….match'`` is the search inside DRIMM, the rest of DRIMM is transfer
+        Median seconds of each part, and of the whole pass as ``'total'``.
+        ``'….match'`` is the search inside DRIMM; the rest of DRIMM is transfer
         and score.
     """
     device = inputs[0].device

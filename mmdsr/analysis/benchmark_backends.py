@@ -1,7 +1,7 @@
 """Frames per second and memory of networks in each backend and precision.
 
-Each cell runs in a separate process: its peak of memory is that of one network
-in one runtime, and threads of one do not wait for another's.
+Each cell runs in a separate process, so that its peak memory is that of one
+network in one runtime, and threads of different runtimes do not interfere.
 """
 
 import json
@@ -33,12 +33,13 @@ class Cell(NamedTuple):
     Args:
         weights: Published weights, or ``'bicubic'``.
         backend: Runtime.
-        precision: What it computes in.
+        precision: Precision of its computations.
         width: Width of LR.
         height: Height of LR.
-        reference: With a reference that is four times as large.
-        repeats: Timed frames.
-        threads: Threads of torch; the other runtimes take the machine's.
+        reference: Whether there is a reference, which is four times as large.
+        repeats: Number of timed frames.
+        threads: Number of threads of torch; the other runtimes choose their
+            own.
     """
 
     weights: str
@@ -69,16 +70,16 @@ def cells(
     repeats: int = 5,
     threads: int = 2,
 ) -> Iterator[Cell]:
-    """Return the cells that can be measured here.
+    """Yield the cells that can be measured on this machine.
 
     Args:
         names: Published weights.
         sizes: Widths and heights of LR. Defaults to :data:`SIZES`.
-        repeats: Timed frames. Defaults to 5.
-        threads: Threads of torch. Defaults to 2.
+        repeats: Number of timed frames. Defaults to 5.
+        threads: Number of threads of torch. Defaults to 2.
 
     Yields:
-        The cells, those of one size together, bicubic first.
+        The cells, grouped by size, bicubic first.
     """
     for width, height in sizes:
         rest = width, height, True, repeats, threads
@@ -94,10 +95,10 @@ def measure(cell: Cell) -> Measured:
     """Measure a cell in a separate process.
 
     Args:
-        cell: What to measure.
+        cell: Cell to measure.
 
     Raises:
-        RuntimeError: If the process fails; with the end of what it said.
+        RuntimeError: If the process fails, with the last line of its output.
     """
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', '-m', __name__, json.dumps(cell)],
@@ -136,7 +137,7 @@ def _run(cell: Cell) -> Measured:
     def call() -> object:
         return resolver.enhance(image, other if takes else None, device='cpu')
 
-    # Converting, and what runtimes prepare for a size, is not of a frame.
+    # Exclude conversion and the preparation of runtimes for a size.
     call()
     with peak_memory(device) as memory:
         seconds = median_time(call, cell.repeats)
@@ -144,10 +145,10 @@ def _run(cell: Cell) -> Measured:
 
 
 def table(results: Sequence[tuple[Cell, Measured]]) -> Table:
-    """Return the results for people.
+    """Return the results as text.
 
     Args:
-        results: Cells and what was found.
+        results: Cells and their measurements.
     """
     shown = Table('LR', 'network', 'backend', 'precision')
     for column in ('frames/s', 'peak memory, MB'):

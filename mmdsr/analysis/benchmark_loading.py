@@ -1,8 +1,8 @@
 """Measure whether data loading slows training down.
 
 The rates of loading alone, of the training step alone and of both together are
-measured in turn, round by round: a machine's speed drifts, and only numbers of
-the same minutes may be compared.
+measured in turn, round by round: the speed of a machine drifts, so that only
+measurements of the same few minutes can be compared.
 """
 
 import copy
@@ -33,11 +33,11 @@ class Rates:
     """Rates with one number of workers, medians over the rounds.
 
     Attributes:
-        workers: Processes that load.
+        workers: Number of loading processes.
         loading: Samples per second, loading alone.
         together: Samples per second, training on what is loaded.
-        lost: Share of the time that training loses to loading, in [0, 1];
-            noise may make it slightly negative.
+        lost: Share of the training time lost to loading, in [0, 1]; noise may
+            make it slightly negative.
     """
 
     workers: int
@@ -52,15 +52,14 @@ class LoadingReport:
 
     Attributes:
         batch_size: Samples per step.
-        device: Where the training step ran.
-        threads: Threads of torch.
+        device: Device of the training step.
+        threads: Number of threads of torch.
         step: Samples per second of the training step, with a batch that is
             loaded already; median over the rounds.
         rates: One per number of workers.
         transforms: Milliseconds of processor time per sample that each
             transform takes.
-        load: Load average of the machine before and after; empty where it is
-            not known.
+        load: Load average of the machine before and after; empty if unknown.
     """
 
     batch_size: int
@@ -73,7 +72,7 @@ class LoadingReport:
 
 
 def prepare(cfg: Config) -> None:
-    """Prepare a process for a config, as its runner would.
+    """Prepare a process for a config as its runner would.
 
     Args:
         cfg: The config.
@@ -87,14 +86,14 @@ def build_loader(cfg: Config, workers: int) -> DataLoader:
 
     Args:
         cfg: The config.
-        workers: Processes that load; 0 loads in the process that trains.
+        workers: Number of loading processes; 0 loads in the training process.
 
     Returns:
-        It does not end if its sampler can do so.
+        The loader, which is infinite if its sampler supports it.
     """
     loader = copy.deepcopy(cfg.train_dataloader)
     loader.num_workers = workers
-    # Starting the workers again is left out of the time in any case.
+    # The time to restart the workers is never included.
     loader.persistent_workers = False
     if loader.get('sampler', {}).get('type') == 'mmdsr.ReplaySampler':
         loader.sampler.infinite = True
@@ -102,13 +101,13 @@ def build_loader(cfg: Config, workers: int) -> DataLoader:
 
 
 def batches(loader: DataLoader) -> Iterator[dict[str, Any]]:
-    """Yield batches without end.
+    """Yield batches indefinitely.
 
     Args:
         loader: A data loader.
 
     Yields:
-        Its batches, over and over.
+        Its batches, repeatedly.
     """
     while True:
         yield from loader
@@ -118,8 +117,9 @@ def time_transforms(dataset: BaseDataset, samples: int) -> dict[str, float]:
     """Time the transforms of a data set's pipeline.
 
     Args:
-        dataset: With a ``pipeline`` of transforms.
-        samples: Samples, from the first on; over again if there are fewer.
+        dataset: Data set with a ``pipeline`` of transforms.
+        samples: Number of samples, starting with the first; they are repeated
+            if there are fewer.
 
     Returns:
         Milliseconds of processor time per sample and transform, in order.
@@ -129,11 +129,11 @@ def time_transforms(dataset: BaseDataset, samples: int) -> dict[str, float]:
     for step in steps:
         key = getattr(step, 'key', None)
         name = type(step).__name__ + (f' {key}' if key else '')
-        # Two flips, say.
+        # E.g. two flips.
         count = sum(name == other.split(' #')[0] for other in names)
         names.append(f'{name} #{count + 1}' if count else name)
     spent = dict.fromkeys(names, 0.0)
-    # The first sample pays for what is imported and opened on use.
+    # The first sample includes lazy imports and opened files.
     Compose(steps)(dataset.get_data_info(0))
     for index in range(samples):
         sample = dataset.get_data_info(index % len(dataset))
@@ -149,7 +149,7 @@ class Training:
 
     Args:
         cfg: The config, see :func:`prepare`.
-        device: Where to train.
+        device: Device to train on.
 
     Raises:
         FileNotFoundError: If weights that a loss needs are missing.
@@ -166,9 +166,9 @@ class Training:
         """Train on a batch.
 
         Args:
-            batch: From the data loader; is left unchanged.
+            batch: Batch of the data loader, which is not changed.
         """
-        # Preprocessing may work in place.
+        # Preprocessing may change it in place.
         self.model.train_step(copy.deepcopy(batch), self.optim)
 
 
@@ -180,15 +180,15 @@ def rate(
     device: torch.device,
     use: Callable[..., Any] | None = None,
 ) -> float:
-    """Measure how fast batches come and are used.
+    """Measure how fast batches are loaded and used.
 
     Args:
         source: Batches.
         batch_size: Samples in each.
-        count: Batches that are timed.
-        warmup: Batches before.
-        device: Where ``use`` runs.
-        use: What is done with a batch.
+        count: Number of timed batches.
+        warmup: Number of batches before.
+        device: Device of ``use``.
+        use: Function that is called with each batch.
 
     Returns:
         Samples per second.
@@ -222,13 +222,13 @@ def measure_loading(
     Args:
         cfg: The config; its model is not initialized further.
         workers: Numbers of workers to try.
-        samples: Samples per measurement of loading.
-        steps: Steps per measurement of training.
-        rounds: Measurements of each.
-        warmup: Batches before each.
-        device: Where to train.
+        samples: Number of samples per measurement of loading.
+        steps: Number of steps per measurement of training.
+        rounds: Number of measurements of each.
+        warmup: Number of batches before each.
+        device: Device to train on.
         train: Whether to measure the training step.
-        progress: Called with what is measured next.
+        progress: Called with a description of the next measurement.
 
     Returns:
         The rates; without ``train`` those of training are NaN.
@@ -285,7 +285,7 @@ def measure_loading(
     rates = []
     for number, (loading, together) in found.items():
         both = statistics.median(together) if train else nan
-        # Each round against its own step: the load of the machine changes.
+        # Compare within each round, as the load of the machine changes.
         lost = [1 - b / a for a, b in zip(alone, together, strict=True)]
         rates.append(
             Rates(

@@ -16,10 +16,10 @@ class Timing:
     """Time and memory of one run.
 
     Attributes:
-        overlap: Whether the steps ran beside each other.
-        frames: Frames of the film.
-        seconds: From start to end, joining included.
-        peak: Largest memory of this process so far, in MiB.
+        overlap: Whether the steps ran concurrently.
+        frames: Number of frames of the film.
+        seconds: Total time, joining included.
+        peak: Peak memory of this process so far, in MiB.
     """
 
     overlap: bool
@@ -34,13 +34,13 @@ class Timing:
 
 
 def gains(timings: list[Timing]) -> list[float]:
-    """Return how many times as fast overlapped runs are.
+    """Return the speedup of overlapped runs.
 
     Args:
-        timings: Of :func:`time_recording`.
+        timings: Results of :func:`time_recording`.
 
     Returns:
-        A number for each pair of runs, the least first.
+        The factor of each pair of runs, in ascending order.
     """
     pairs = zip(timings[::2], timings[1::2], strict=True)
     return sorted(after.rate / before.rate for before, after in pairs)
@@ -54,18 +54,18 @@ def time_recording(
     device: str = 'cpu',
     repeats: int = 1,
 ) -> list[Timing]:
-    """Enhance a recording one step after the other, and overlapped.
+    """Enhance a recording with sequential and with overlapping steps.
 
     Args:
-        resolver: What to enhance with.
+        resolver: Resolver to enhance with.
         source: The recording.
-        options: What is enhanced of it.
-        suffix: Of the film.
-        device: Where to compute.
-        repeats: How often each way is taken, in turn.
+        options: Options of the recording.
+        suffix: Suffix of the film.
+        device: Device to run on.
+        repeats: Number of runs of each kind, in turn.
 
     Returns:
-        A line for each run, in their order.
+        The timing of each run, in order.
     """
     timings = []
     for overlap in [False, True] * repeats:

@@ -1,4 +1,4 @@
-"""A network's time and memory, part by part, as a report."""
+"""Report on the time and memory of a network, part by part."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -27,14 +27,14 @@ def forward_table(
 
     Args:
         net: The network.
-        inputs: Of :func:`mmdsr.analysis.flops.example_inputs`.
-        autocast: Around each pass.
-        repeats: Timed passes.
-        compiled: Under ``torch.compile``, as a whole. Defaults to False, part
-            by part.
+        inputs: Result of :func:`mmdsr.analysis.flops.example_inputs`.
+        autocast: Context of each pass.
+        repeats: Number of timed passes.
+        compiled: Whether to time the whole network under ``torch.compile``.
+            Defaults to False, part by part.
 
     Returns:
-        Seconds and shares of the parts.
+        A table of the seconds and shares of the parts.
     """
     device = inputs[0].device
     height, width = inputs[0].shape[-2:]
@@ -71,14 +71,14 @@ def _row(table: Table, name: str, seconds: float, total: float) -> None:
 
 
 class Report:
-    """What is measured of one network.
+    """Measurements of one network.
 
     Args:
         generator: Config of the network.
         shape: Height and width of LR.
-        device: Where to run.
-        amp: Of :data:`DTYPES`. Defaults to None, float32.
-        repeats: Timed passes.
+        device: Device to run on.
+        amp: One of :data:`DTYPES`. Defaults to None, float32.
+        repeats: Number of timed passes.
 
     Raises:
         ValueError: If the network cannot be built.
@@ -106,7 +106,7 @@ class Report:
         return torch.autocast(self.device.type, DTYPES[self.amp])
 
     def machine(self) -> str:
-        """Describe what the machine is capable of.
+        """Describe the speed of the machine.
 
         Returns:
             A line.
@@ -123,7 +123,7 @@ class Report:
         )
 
     def matching(self) -> list[str]:
-        """Compare matching with the literal, unfolding version.
+        """Compare matching with the literal, unfolding implementation.
 
         Returns:
             Lines.

@@ -2,15 +2,15 @@
 
 ``macs``
     Multiply-accumulates of convolutions, transposed convolutions, matrix
-    products and weighted sums, exactly as our code executes them.
+    products and weighted sums, exactly as executed by this package.
 ``masa``
-    The convention of MASA-SR's counter, in which the paper's Table 2 is
-    written: MACs of convolutions and matrix products plus one count per
-    element of additions, subtractions, products, quotients and ReLU (four
-    for a normalization); instance normalization, interpolation and indexing
-    are free; a transposed convolution is counted by its output size, which
-    is four times its true cost at stride 2. Matching is counted as the
-    original algorithm performs it (unfolded patches), not as
+    The convention of MASA-SR's counter, which Table 2 of the paper follows:
+    MACs of convolutions and matrix products plus one count per element of
+    additions, subtractions, products, quotients and ReLU (four for a
+    normalization); instance normalization, interpolation and indexing are
+    free; a transposed convolution is counted by its output size, which is four
+    times its true cost at stride 2. Matching is counted as the original
+    algorithm performs it (unfolded patches), not as
     :mod:`mmdsr.models.networks.matching` does, so that the numbers can be
     compared with the literature.
 """
@@ -31,12 +31,12 @@ CONVENTIONS = ('macs', 'masa')
 
 _aten = torch.ops.aten
 _Formula = Callable[..., int]
-# torch's counter has two operations for a multiply-accumulate.
+# torch's counter counts two operations per multiply-accumulate.
 _PER_MAC = 2
 
 
 def _of_tensors(formula: _Formula) -> _Formula:
-    """Have the counter call a formula with tensors, not with their shapes."""
+    """Make the counter call a formula with tensors instead of shapes."""
     formula._get_raw = True  # type: ignore[attr-defined]
     return formula
 
@@ -49,7 +49,7 @@ def _weighted_sum(
     out_val: Sequence[Tensor],
     **__: object,
 ) -> int:
-    """Operations of a sum of table rows, such as a bilinear sample."""
+    """Count a weighted sum of table rows, such as a bilinear sample."""
     terms = indices.numel() // out_val[0].shape[0]
     return _PER_MAC * out_val[0].numel() * terms
 
@@ -69,11 +69,11 @@ def _elementwise(count: int) -> _Formula:
 def _by_output(
     image: Tensor, weight: Tensor, *_: object, out_val: Tensor, **__: object
 ) -> int:
-    """Operations of a convolution by its output, transposed or not."""
+    """Count a convolution by its output, transposed or not."""
     return _PER_MAC * out_val.numel() * math.prod(weight.shape[1:])
 
 
-#: Formulas beside those of torch's counter, or in their place.
+#: Formulas that extend or replace those of torch's counter.
 _FORMULAS: dict[str, dict[Any, _Formula]] = {
     'macs': {_aten._embedding_bag: _weighted_sum},
     'masa': {
@@ -98,10 +98,10 @@ def masa_matching_count(
     ref_down_feat: Tensor,
     ref_feats: Sequence[Tensor],
 ) -> int:
-    """Count of the original matching and transfer.
+    """Count the operations of the original matching and transfer.
 
     Args:
-        drimm: The module, for its options.
+        drimm: The module, which gives the options.
         lr_feat: LR feature (N, C, H, W).
         ref_down_feat: Ref-down feature (N, C, h, w).
         ref_feats: Ref features at x1, x2, x4.
@@ -138,7 +138,7 @@ def cost_parts(net: nn.Module) -> dict[str, nn.Module]:
         net: A reference-based network.
 
     Returns:
-        Its children, those of DMM in DMM's place.
+        Its children, with those of DMM instead of DMM itself.
     """
     parts: dict[str, nn.Module] = {}
     for name, child in net.named_children():
@@ -182,7 +182,7 @@ def count_cost(
         return sum(counter.flop_counts[key].values()) // _PER_MAC
 
     def as_masa(module: nn.Module, args: tuple[Any, ...], _: object) -> None:
-        """Count again, as the original does, what its counter treats so."""
+        """Count what the original counter treats differently."""
         own = corrections.get(module, 0)
         if isinstance(module, DRIMM):
             own += masa_matching_count(module, *args)
@@ -194,7 +194,8 @@ def count_cost(
         if convention == 'masa' and isinstance(module, (DRIMM, InstanceNorm))
     ]
     try:
-        # Shapes are enough to count: fake tensors make any size quick.
+        # Counting needs only shapes, so fake tensors make it fast for any
+        # size.
         fake = FakeTensorMode(allow_non_fake_inputs=True)
         inputs = [fake.from_tensor(x) for x in inputs]
         with torch.no_grad(), fake, counter:
@@ -230,7 +231,7 @@ def example_inputs(
         height: Height of LR; Ref is four times larger.
         width: Width of LR.
         batch: Batch size N.
-        device: Where to put them.
+        device: Device of the inputs.
 
     Returns:
         lr, ref, ref_down and, if needed, depth, depth_ref.

@@ -1,9 +1,9 @@
 """Statistics for comparing the look of images, as pure functions.
 
-Everything is measured on uint8 RGB images. Luminance is the luma of BT.601
-in its full range, 0 to 255. Frequencies are in cycles per pixel: what lies
-above :data:`HIGH_BAND` is lost in reducing an image four times, and is what
-super-resolution has to give back.
+Everything is measured on uint8 RGB images. Luminance is the luma of BT.601 in
+its full range, 0 to 255. Frequencies are in cycles per pixel. Those above
+:data:`HIGH_BAND` are lost when an image is reduced by 4; super-resolution has
+to restore them.
 """
 
 from typing import Any
@@ -89,15 +89,15 @@ def gradient_magnitude(lum: np.ndarray) -> np.ndarray:
 
 
 def _power(lum: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Power of each frequency of a windowed image, and the frequencies."""
+    """Return the power of each frequency of an image, and the frequencies."""
     height, width = lum.shape
-    # The window keeps the jump from one border to the other, which an image
-    # does not have, out of the high frequencies.
+    # The window removes the jump between opposite borders, which would add
+    # high frequencies that are not in the image.
     window = np.outer(np.hanning(height), np.hanning(width))
     mean = np.average(lum, weights=window)
     power = np.abs(np.fft.rfft2((lum - mean) * window)) ** 2
     power = power / (window**2).sum()
-    # rfft2 leaves out the mirror images of all but two columns.
+    # rfft2 omits the mirror images of all but two columns.
     weight = np.full(power.shape[1], 2.0)
     weight[0] = 1
     if width % 2 == 0:
@@ -116,7 +116,7 @@ def radial_spectrum(lum: np.ndarray) -> tuple[np.ndarray, float]:
 
     Returns:
         ``(40,)`` mean power per frequency at :data:`SPECTRUM_FREQUENCIES`, NaN
-        where a small image has no frequency; and the share of the power
+        for frequencies that a small image lacks; and the share of the power
         (except for the mean) that lies above :data:`HIGH_BAND`, 0 for a flat
         image.
     """
@@ -131,7 +131,7 @@ def radial_spectrum(lum: np.ndarray) -> tuple[np.ndarray, float]:
         spectrum = sums / counts
     total = (power * weight)[frequency > 0].sum()
     high = (power * weight)[frequency > HIGH_BAND].sum()
-    # Rounding leaves a flat image some 1e-20.
+    # Due to rounding, a flat image has a power of about 1e-20.
     return spectrum, float(high / total) if total > 1e-9 else 0.0
 
 
@@ -158,8 +158,7 @@ def spectral_slope(spectrum: np.ndarray) -> float:
 def darkest_spot(lum: np.ndarray) -> float:
     """Return the mean of the darkest 32x32 window over that of the image.
 
-    In a sewer this is the far end of the pipe, if the light does not reach
-    it.
+    In a sewer, this is the far end of the pipe if the light does not reach it.
 
     Args:
         lum: ``(H, W)`` luminance.
@@ -181,9 +180,9 @@ def color(image: np.ndarray) -> tuple[float, float]:
         image: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        Mean of (max - min) / max of the channels, over the pixels that reach
-        16, where noise does not rule it; and the mean of red over that of blue
-        (above 1 is warm).
+        Mean of (max - min) / max of the channels over the pixels of at least
+        16, where noise does not dominate; and the mean of red over that of
+        blue (above 1 is warm).
     """
     channels = image.astype(np.float64)
     top = channels.max(axis=2)
@@ -198,11 +197,11 @@ def color(image: np.ndarray) -> tuple[float, float]:
 
 
 def bicubic_psnr(image: np.ndarray, scale: int = 4) -> float:
-    """Return what is left of an image reduced and enlarged by Pillow.
+    """Return the PSNR of an image after reduction and enlargement.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB. Rows and columns beyond a multiple of
-            the scale are left out.
+            the scale are cropped.
         scale: Factor.
 
     Returns:
@@ -224,7 +223,7 @@ def measure(image: np.ndarray) -> dict[str, Any]:
         and ``'spectrum'`` ``(40,)``.
 
     Raises:
-        ValueError: If it is not such an image.
+        ValueError: If the image has another form.
     """
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:

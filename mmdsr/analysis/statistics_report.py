@@ -1,4 +1,4 @@
-"""Compare simulated runs with real sequences by image statistics."""
+"""Compare image statistics of simulated runs and real sequences."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -44,14 +44,14 @@ class Sequence:
 
 @dataclass
 class Verdict:
-    """How one statistic of simulated runs compares with real sequences.
+    """Comparison of one statistic of simulated runs and real sequences.
 
     Attributes:
         low: Smallest mean of a real sequence.
         high: Largest mean of a real sequence.
         median: Median of the means of the simulated runs.
         inside: Whether the median is between low and high.
-        share: Share of the runs whose mean is, in [0, 1].
+        share: Share of the runs whose mean is between low and high, in [0, 1].
     """
 
     low: float
@@ -69,7 +69,8 @@ def summarize(name: str, images: Iterable[np.ndarray]) -> Sequence:
         images: ``(H, W, 3)`` uint8 RGB, one or more.
 
     Returns:
-        The means; an image without a slope (flat) does not count in it.
+        The means; flat images, which have no slope, are excluded from its
+        mean.
     """
     measured = [measure(image) for image in images]
     values = {}
@@ -116,7 +117,7 @@ def _measure_run(
     run: int, seed: int, frames: int, size: tuple[int, int]
 ) -> Sequence:
     pipe = PipeRun(seed, run, size)
-    # Neighbors are alike: leave out some to see more of the pipe.
+    # Neighbors are similar: skip some to see more of the pipe.
     return summarize(
         f'run{run:04d}', (pipe.frame(3 * k).image for k in range(frames))
     )
@@ -129,14 +130,14 @@ def measure_simulation(
     size: tuple[int, int] = (448, 320),
     workers: int = 1,
 ) -> Iterator[Sequence]:
-    """Measure frames of simulated runs; none is written.
+    """Measure frames of simulated runs without writing them.
 
     Args:
         runs: Number of runs, 0 to ``runs - 1``.
         frames: Frames per run: 0, 3, 6 and so on.
         seed: Seed of the simulator.
         size: Width and height, 64 at least.
-        workers: Processes; the results do not depend on it.
+        workers: Number of processes, which does not affect the results.
 
     Yields:
         One per run.
@@ -174,7 +175,7 @@ def judge(
         simulated: The runs.
 
     Returns:
-        One per statistic.
+        One verdict per statistic.
     """
     verdicts = {}
     for key in STATISTICS:
@@ -202,7 +203,7 @@ def _range(sequences: list[Sequence], key: str) -> str:
 def _cells(
     groups: dict[str, list[Sequence]], verdicts: dict[str, Verdict] | None
 ) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of text: a row per statistic, a column per group."""
+    """Return header and rows: a row per statistic, a column per group."""
     header = ['statistic']
     for name, sequences in groups.items():
         images = sum(sequence.images for sequence in sequences)
@@ -234,10 +235,8 @@ def rich_table(
 
     Args:
         groups: Sequences per group.
-        verdicts: Of :func:`judge`.
-
-    Returns:
-        Mean over the sequences (smallest..largest).
+        verdicts: Result of :func:`judge`. Returns: A table with the mean over
+            the sequences (smallest..largest).
     """
     header, rows = _cells(groups, verdicts)
     table = Table(caption='mean over sequences (smallest..largest)')
@@ -296,7 +295,7 @@ def _csv(
 
 
 def _plain(value: object) -> object:
-    """Convert a value to JSON types, which have no NaN."""
+    """Convert a value to JSON types, which do not include NaN."""
     if isinstance(value, np.ndarray):
         return [_plain(one) for one in value.tolist()]
     return None if value != value else value
@@ -334,9 +333,9 @@ def plot(path: Path, groups: dict[str, list[Sequence]]) -> None:
 
     Args:
         path: PNG file.
-        groups: Sequences per group; the dots are their means.
+        groups: Sequences per group, whose means are drawn as dots.
     """
-    # Without pyplot no window system is asked for.
+    # Without pyplot, no window system is needed.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(18, 13), layout='constrained')
@@ -345,7 +344,7 @@ def plot(path: Path, groups: dict[str, list[Sequence]]) -> None:
         axes = next(panels)
         for place, sequences in enumerate(groups.values()):
             values = [sequence.values[key] for sequence in sequences]
-            # Spread sideways in order, so that no dot hides another.
+            # Spread horizontally in order, so that no dot hides another.
             aside = np.linspace(-0.25, 0.25, len(values) + 2)[1:-1]
             axes.plot(place + aside, values, '.', color=f'C{place}')
             axes.plot(place, np.nanmedian(values), '_', ms=25, color='k')

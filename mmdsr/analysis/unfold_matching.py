@@ -1,9 +1,9 @@
-"""Literal implementation of matching, as a baseline for ours.
+"""Literal implementation of matching, as a baseline for DRIMM.
 
-Every block is visited in a Python loop and every patch is unfolded, at the
-full size of the reference too. Same results as
-:class:`mmdsr.models.networks.DRIMM`; used by the benchmark, which runs both
-on the same features, and by nothing else.
+A Python loop visits every block, and every patch is unfolded, also at the full
+size of the reference. The results are those of
+:class:`mmdsr.models.networks.DRIMM`. Only the benchmark uses this code; it
+runs both on the same features.
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ def unfold_match_and_transfer(
     ref_down_feat: Tensor,
     ref_feats: Sequence[Tensor],
 ) -> tuple[list[Tensor], Tensor]:
-    """Compute what ``drimm`` computes, block by block (Eq. 5 to 8).
+    """Compute the result of ``drimm`` block by block (Eq. 5 to 8).
 
     Args:
-        drimm: The module, for its options.
+        drimm: The module, which gives the options.
         lr_feat: F_LR (1, C, H, W).
         ref_down_feat: F_Ref-down (1, C, h, w).
         ref_feats: Ref features at x1, x2, x4.

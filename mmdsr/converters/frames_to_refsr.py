@@ -36,9 +36,9 @@ class Summary:
         out: The data set.
         frames: Frames found.
         samples: Samples written per split.
-        dropped: Reason to the frames that became no sample for it.
-        notes: Conversion to the frames it was done to.
-        without_depth: Frames without a depth map, if one was asked for.
+        dropped: Frames that did not become samples, by reason.
+        notes: Converted frames, by conversion.
+        without_depth: Frames without a depth map, if one was requested.
     """
 
     out: Path
@@ -49,20 +49,20 @@ class Summary:
     without_depth: int = 0
 
     def drop(self, reason: str, path: Path, detail: str = '') -> None:
-        """Note a frame that becomes no sample.
+        """Record a frame that does not become a sample.
 
         Args:
-            reason: Why.
+            reason: Why it is dropped.
             path: The file.
-            detail: What is to be said of this one.
+            detail: Details about this file.
         """
         self.dropped.setdefault(reason, []).append(shown(path) + detail)
 
     def note(self, conversion: str, path: Path) -> None:
-        """Note a file that was converted.
+        """Record a converted file.
 
         Args:
-            conversion: What was done.
+            conversion: Description of the conversion.
             path: The file.
         """
         self.notes.setdefault(conversion, []).append(shown(path))
@@ -71,7 +71,7 @@ class Summary:
         """Describe what was dropped or converted, and why.
 
         Args:
-            limit: Files to name for each reason.
+            limit: Maximum number of files to list for each reason.
 
         Returns:
             One line for each reason.
@@ -107,26 +107,27 @@ def frames_to_refsr(
     with another frame of its run as reference:
 
     - ``'next'``, ``'previous'``: the frame ``gap`` places after or before.
-      Where the camera looks the way it drives, the next frame shows the same
-      wall nearer and in more detail, and is the better reference.
+      If the camera looks in its direction of travel, the next frame shows the
+      same wall from closer and in more detail, and is the better reference.
     - ``'nearest-sharp'``: the sharpest (variance of the Laplacian) of the
       frames at most ``gap`` places away, the nearer of two equal ones.
 
     A frame whose reference does not exist, is unusable or has another size
-    becomes no sample; it is never replaced by one farther away.
+    does not become a sample. No frame farther away takes the place of the
+    reference.
 
-    **Holding out.** ``holdout`` names runs for the test split, or is one
-    fraction. With several runs the fraction is of runs: the last ones in
-    natural order, at least one, and at least one is left (1 puts all into
-    test, 0 none). With one run the last part of its frames is the test
-    split, the ``gap`` frames before it are dropped, and no pair crosses the
-    cut; hence no test frame is a training image or reference. The two parts
-    are named ``RUN-train`` and ``RUN-test``.
+    **Holding out.** ``holdout`` names runs for the test split, or is a
+    fraction. With several runs it is the fraction of the runs: the last ones
+    in natural order, at least one, and at least one run is left for training
+    (1 puts all runs into the test split, 0 none). With one run the last part
+    of its frames is the test split, the ``gap`` frames before it are dropped,
+    and no pair crosses the cut; hence no test frame is a training image or
+    reference. The two parts are named ``RUN-train`` and ``RUN-test``.
 
     Args:
         frames: A folder of frames, or a folder with one sub-folder for each
             run.
-        out: The data set to be made.
+        out: Root of the new data set.
         scale: Reduction factor.
         reference: See above.
         gap: See above, >= 1.
@@ -141,11 +142,11 @@ def frames_to_refsr(
         odd_size: For frames whose sides are no multiple of ``scale``:
             ``'refuse'``, ``'skip'``, or ``'crop'`` at the right and bottom.
         overwrite: Replace an existing data set.
-        progress: ``progress(iterable, text, total)`` returns the iterable,
-            shown as progress.
+        progress: ``progress(iterable, text, total)`` wraps an iterable to show
+            its progress.
 
     Returns:
-        What was written, and what was not and why.
+        Summary of what was written and what was left out.
 
     Raises:
         ValueError: If an argument or a file is refused, or no sample is
@@ -213,7 +214,7 @@ def split_runs(
         runs: The runs in natural order.
         holdout: Names of runs, or one fraction in [0, 1].
         gap: Frames to drop before the test part of a single run.
-        summary: Where the dropped frames are noted.
+        summary: Receives the dropped frames.
 
     Returns:
         Split and run.
@@ -245,7 +246,7 @@ def split_runs(
             for i, run in enumerate(runs)
         ]
     (run,) = runs
-    # A part shorter than that would hold no pair.
+    # A shorter part would contain no pair.
     count = max(round(fraction * len(run.frames)), gap + 1)
     cut = max(len(run.frames) - count, 0)
     start = max(cut - gap, 0)
@@ -264,13 +265,12 @@ def find_reference(
 
     Args:
         frames: The frames of a run, checked.
-        index: Which frame.
+        index: Index of the frame.
         reference: ``'next'``, ``'previous'`` or ``'nearest-sharp'``.
         gap: Distance, or the largest one.
 
     Returns:
-        The reference, None if there is none, and why it cannot be used, '' if
-        it can.
+        The reference or None, and why it cannot be used ('' if it can).
     """
     if reference == 'nearest-sharp':
         near = [
@@ -332,7 +332,7 @@ def _check_frames(
     on_error: str,
     show: Callable[..., Iterable[Any]],
 ) -> None:
-    """Decode all frames; refuse or note those that cannot be used."""
+    """Decode all frames; refuse or record those that cannot be used."""
     frames = [frame for run in runs for frame in run.frames]
     summary.frames = len(frames)
     sharp = reference == 'nearest-sharp'
@@ -375,7 +375,7 @@ def _pair(
 
 
 def _size(frame: Frame) -> str:
-    """Write the size of a frame."""
+    """Return the size of a frame as text."""
     return 'x'.join(map(str, frame.size or ()))
 
 
@@ -384,7 +384,7 @@ def _loader(
 ) -> Callable[..., tuple[np.ndarray, np.ndarray | None]]:
     """Return a function that reads a frame and its depth, cut to size."""
 
-    # Each frame is wanted as image and as reference, a few steps apart.
+    # Each frame is read as image and as reference, a few steps apart.
     @lru_cache(maxsize=size)
     def load(
         path: Path, depth_path: Path | None

@@ -1,4 +1,4 @@
-"""Boxes and instance masks from masks of class ids."""
+"""Create boxes and instance masks from masks of class ids."""
 
 import json
 from collections import Counter
@@ -23,18 +23,18 @@ from mmdsr.io.images import UINT16_MODES, open_image
 from mmdsr.io.listing import natural_order
 
 MIN_AREA = 16
-"""Pixels of the smallest component that becomes an instance by default."""
+"""Default size in pixels of the smallest component that is an instance."""
 
 
 @dataclass
 class CocoSummary:
-    """What was found in the masks.
+    """Summary of the masks.
 
     Attributes:
         out: The JSON file.
-        images: Images listed, those without a defect included.
-        instances: Class to the number of its boxes.
-        small: Components left out because they are too small.
+        images: Number of listed images, including those without a defect.
+        instances: Number of boxes of each class.
+        small: Number of components left out because they are too small.
         left_out: Problems of the masks that were left out.
     """
 
@@ -61,31 +61,31 @@ def masks_to_coco(
 
     Each 8-connected component of a class becomes an instance, with its box
     ``[x, y, width, height]`` in whole pixels, its area and its run-length
-    mask, which is exact. Images are numbered from 1 in natural order,
-    instances from 1 in the order of images, classes and places, from the
-    top. The same input thus gives the same bytes.
+    mask, which is exact. Images are numbered from 1 in natural order;
+    instances are numbered from 1 in the order of images, classes and
+    positions, from the top. Equal inputs give equal bytes.
 
     Args:
         images: Folder of the images; it may have sub-folders.
         masks: Folder of the masks, with the images' sub-folders and stems. The
-            value of a pixel is the id of its class; 0 is background, 255 not
-            to be counted.
+            value of a pixel is the id of its class; 0 is background, 255 is
+            ignored.
         out: The JSON file. File names in it are relative to ``images``.
-        ids: Class to id. Defaults to None,
+        ids: Id of each class. Defaults to None,
             :data:`mmdsr.datasets.pipe_labels.PIPE_IDS`.
         min_area: Smallest component in pixels.
-        channel: Which channel contains the ids in masks of several, 0 = red to
-            2 = blue.
-        other: For values that are no id: ``'refuse'`` or ``'skip'``, which
-            takes them as background.
-        on_error: For images or masks that are unreadable, of unequal size or
-            without a partner: ``'refuse'`` or ``'skip'``.
+        channel: Channel that contains the ids in masks with several channels,
+            0 = red to 2 = blue.
+        other: What to do about values that are not ids: ``'refuse'``, or
+            ``'skip'``, which treats them as background.
+        on_error: What to do about images or masks that are unreadable, of
+            unequal size or without a partner: ``'refuse'`` or ``'skip'``.
         overwrite: Replace an existing file.
-        progress: ``progress(iterable, text, total)`` returns the iterable,
-            shown as progress.
+        progress: ``progress(iterable, text, total)`` wraps an iterable to show
+            its progress.
 
     Returns:
-        What was found.
+        Summary of the masks.
 
     Raises:
         ValueError: If an argument or a file is refused, or there is no
@@ -163,17 +163,17 @@ def components(
 
     Args:
         mask: ``(H, W)`` bool.
-        min_area: Pixels of the smallest one.
+        min_area: Smallest component in pixels.
 
     Returns:
-        Masks ``(H, W)`` bool, by their first pixel from the top; and how many
-        were too small.
+        Masks ``(H, W)`` bool in the order of their first pixels from the top,
+        and the number of components that are too small.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
         np.ascontiguousarray(mask, np.uint8), connectivity=8
     )
     areas = stats[1:count, cv2.CC_STAT_AREA]
-    # OpenCV may number them by blocks; the first pixel is well defined.
+    # OpenCV may number components by blocks; the first pixel is well defined.
     found, first = np.unique(labels, return_index=True)
     order = [label for label in found[np.argsort(first)] if label > 0]
     kept = [labels == n for n in order if areas[n - 1] >= min_area]

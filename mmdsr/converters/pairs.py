@@ -1,4 +1,4 @@
-"""Finding the image pairs of published data sets."""
+"""Locate the image pairs of published data sets."""
 
 import re
 from collections.abc import Container, Sequence
@@ -14,20 +14,20 @@ from mmdsr.io.layout import SPLITS
 from mmdsr.io.listing import natural_order
 
 CUFED_LEVELS = (1, 2, 3, 4, 5)
-"""References of CUFED5; 1 is the most alike."""
+"""References of CUFED5; 1 is the most similar."""
 
 DEPTH_SUFFIXES = {'.npy', '.png'}
 
 
 @dataclass
 class Pair:
-    """An image with its reference, to become a sample.
+    """An image with its reference, which becomes a sample.
 
     Attributes:
         split: ``'train'`` or ``'test'``.
         stem: Name of the sample.
         hr: The image at full size.
-        refs: Its reference; several are put below each other.
+        refs: Its reference; several are stacked vertically.
         depth: Depth of ``hr``.
         depth_ref: Depth of the reference.
     """
@@ -49,8 +49,8 @@ def find_deep_sewer(
 
     Args:
         root: Root of the set.
-        by: An image and its reference have the same ``'stem'``, or the same
-            place in natural ``'order'``.
+        by: Whether an image and its reference have the same ``'stem'`` or the
+            same position in natural ``'order'``.
         depth: Whether to look for depth maps, which have the stems of their
             images.
 
@@ -77,8 +77,8 @@ def find_deep_sewer(
             pairs.append(
                 Pair(
                     split,
-                    # The release's own division is kept, so a run that is in
-                    # both of its splits needs two names.
+                    # The splits of the release are kept, so a run that is in
+                    # both needs two names.
                     f'{clean_name("-".join(filter(None, [split, run])))}'
                     f'_{frame}',
                     hr,
@@ -106,7 +106,7 @@ def find_cufed(
     Args:
         root: Root of the set.
         references: Which of the five references of the test images to use;
-            each makes a sample. ``'stacked'`` makes one sample with all five
+            each gives a sample. ``'stacked'`` gives one sample with all five
             as one tall image.
 
     Returns:
@@ -136,7 +136,7 @@ def find_cufed(
 
 
 def _split_name(stem: str) -> tuple[str, str]:
-    """Divide a file's stem into the names of its run and frame."""
+    """Split the stem of a file into the names of its run and frame."""
     parts = re.fullmatch(r'(.*?)[\W_]*([0-9]*)', stem, re.S)
     if parts is None or not parts[2]:
         return stem, '0'

@@ -1,4 +1,4 @@
-"""Turn the pairs of published data sets into one in our layout."""
+"""Convert the pairs of published data sets to :mod:`mmdsr.io.layout`."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,24 +36,24 @@ def pairs_to_refsr(
 
     Args:
         pairs: The pairs.
-        out: The data set to be made.
+        out: Root of the new data set.
         size: Width and height to resize images and references to, by Pillow's
-            bicubic filter. Without it they are cut at the right and bottom to
-            a multiple of ``scale``.
+            bicubic filter. Without it, they are cropped at the right and
+            bottom to a multiple of ``scale``.
         scale: Reduction factor.
-        depth: What the depth files hold, ``'inverse'`` or ``'distance'``; see
+        depth: Content of the depth files, ``'inverse'`` or ``'distance'``; see
             :func:`to_metres`.
         depth_scale: See :func:`to_metres`.
-        on_error: For images that are unreadable or too small, and training
-            pairs of unequal size: ``'refuse'`` writes nothing, ``'skip'``
-            leaves the pairs out.
+        on_error: What to do about images that are unreadable or too small, and
+            training pairs of unequal size: ``'refuse'`` writes nothing,
+            ``'skip'`` leaves the pairs out.
         overwrite: Replace an existing data set.
-        generator: More settings for the manifest.
-        progress: ``progress(iterable, text, total)`` returns the iterable,
-            shown as progress.
+        generator: Further settings for the manifest.
+        progress: ``progress(iterable, text, total)`` wraps an iterable to show
+            its progress.
 
     Returns:
-        What was written, and what was not and why.
+        Summary of what was written and what was left out.
 
     Raises:
         ValueError: If a file is refused, or no sample is left.
@@ -94,7 +94,7 @@ def pairs_to_refsr(
                 refused.append(str(error))
                 summary.drop('a file of the pair is unusable', pair.hr)
                 continue
-            # A test takes one pair at a time, whatever its reference.
+            # A test processes one pair at a time, so its sizes may differ.
             if pair.split == 'train' and ref.shape != hr.shape:
                 refused.append(
                     f'{shown(pair.hr)} is {hr.shape[1]}x{hr.shape[0]}, but '
@@ -102,7 +102,7 @@ def pairs_to_refsr(
                 )
                 summary.drop('its reference has a different size', pair.hr)
                 continue
-            # After the first refused pair only the others are looked at.
+            # After the first refused pair, the others are only checked.
             if refused and on_error == 'refuse':
                 continue
             writer.add(pair.split, pair.stem, hr, ref, meters, metres_ref)
@@ -155,7 +155,7 @@ def _load(
     depth_scale: float | None,
     summary: Summary,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return an image of one or more files, and its depth or None."""
+    """Return the image of one or more files, and its depth or None."""
     images = []
     for path in paths:
         try:
@@ -193,7 +193,7 @@ def _load(
 
 
 def _fit(meters: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """Resize a depth map; inverse depth is what is linear in the image."""
+    """Resize a depth map as inverse depth, which is linear in the image."""
     if meters.shape == size:
         return meters
     shrinks = size < meters.shape
@@ -207,7 +207,7 @@ def _fit(meters: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
 
 
 def _stack(images: Sequence[np.ndarray]) -> np.ndarray:
-    """Put images below each other, black where one is narrower."""
+    """Stack images vertically, padding narrower ones with black."""
     height, width = (max(i.shape[axis] for i in images) for axis in (0, 1))
     tall = np.zeros((len(images), height, width, 3), np.uint8)
     for cell, image in zip(tall, images, strict=True):

@@ -33,7 +33,7 @@ LICENSES = {
     'BSD-2-Clause': r'\bBSD-2\b',
     'public domain': r'\bPUBLIC-DOMAIN\b',
 }
-"""Licenses whose pictures may train weights that are given away."""
+"""Licenses that allow training weights for publication."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Gate:
     """Requirements for a crop to be used.
 
     Attributes:
-        sharpness: Least spread of the Laplacian, over that of the same crop
-            halved. Independent of contrast. About 1 for a sharp picture of
-            nature, 0.35 for one blurred by 1.5 pixels.
-        detail: Least spread of what the reduction by 4 loses, in gray
-            levels. Flat sky has less than 1.
+        sharpness: Minimum standard deviation of the Laplacian, relative to
+            that of the crop at half its size, independent of contrast. About 1
+            for a sharp picture of nature, 0.35 for one blurred by 1.5 pixels.
+        detail: Minimum standard deviation of the detail lost by reduction by
+            4, in gray levels. Flat sky has less than 1.
     """
 
     sharpness: float = 0.55
@@ -60,11 +60,11 @@ class Photo:
         path: The file.
         name: Name of its run.
         row: Its row of the attribution file.
-        scene: Photographs of one scene come into one split.
-        origins: ``(x, y)`` of crops that pass the gate, found by `survey`.
-        looked: How many crops were measured.
-        soft: How many of them were not sharp.
-        flat: How many more had no detail.
+        scene: Scene; all photographs of a scene are in one split.
+        origins: ``(x, y)`` of the crops that pass the gate, found by `survey`.
+        looked: Number of measured crops.
+        soft: Number of crops that were not sharp.
+        flat: Number of sharp crops without detail.
         problem: Why it cannot be used, '' if it can.
     """
 
@@ -80,11 +80,10 @@ class Photo:
 
 
 def license_of(text: str) -> str | None:
-    """Recognize a license.
+    """Identify a license.
 
     Args:
-        text: As people write it, such as ``'CC-BY-4.0'`` or
-            ``'BSD 2 (repository)'``.
+        text: Common name, such as ``'CC-BY-4.0'`` or ``'BSD 2 (repository)'``.
 
     Returns:
         A key of ``LICENSES``, None for any other.
@@ -106,7 +105,7 @@ def find_photos(root: Path | str, exclude: Iterable[Path] = ()) -> list[Photo]:
         exclude: Folders to leave out.
 
     Returns:
-        In natural order of their paths.
+        The photographs in natural order of their paths.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no image in it.
@@ -149,10 +148,10 @@ def read_attribution(path: Path | str) -> dict[str, dict[str, str]]:
             ``scene`` is used, others are kept.
 
     Returns:
-        File to its row.
+        The row of each file.
 
     Raises:
-        ValueError: If it is not such a file, or names a file twice.
+        ValueError: If it is not such a file, or lists a file twice.
     """
     try:
         text = Path(path).read_text(encoding='utf-8-sig')
@@ -192,18 +191,18 @@ def attribute(
     exclude: Collection[str] = (),
     any_license: bool = False,
 ) -> list[Photo]:
-    """Give photographs their rows, and find out which may be used.
+    """Assign rows to photographs and determine which may be used.
 
     Args:
-        photos: All that were found; they get their rows, scenes and, where
-            they may not be used, problems.
-        root: The folder they were found in.
+        photos: All photographs; their rows, scenes and, if they may not be
+            used, problems are set.
+        root: Folder of the photographs.
         rows: Result of :func:`read_attribution`.
-        exclude: Names of licenses not to use.
-        any_license: Use every photograph, with a row or without.
+        exclude: Names of excluded licenses.
+        any_license: Use every photograph, with or without a row.
 
     Returns:
-        Those that may be used.
+        The photographs that may be used.
     """
     usable = []
     for photo in photos:
@@ -234,15 +233,16 @@ def load_photo(
 
     Args:
         path: The file.
-        halve_above: If its longer side has more pixels, it is taken to be soft
-            at full size and is halved.
+        halve_above: A photograph whose longer side has more pixels is assumed
+            to be soft at full size and is halved.
 
     Returns:
         The photograph at full size and as used, both ``(H, W, 3)`` uint8, and
-        the factor between them, 1 or 2; full size is cut so that it divides.
+        the factor between them, 1 or 2. The full size is cropped to a multiple
+        of the factor.
 
     Raises:
-        ValueError: As :func:`mmdsr.io.frames.read_rgb`.
+        ValueError: See :func:`mmdsr.io.frames.read_rgb`.
     """
     full, _ = read_rgb(path)
     if max(full.shape) <= halve_above:
@@ -254,13 +254,13 @@ def load_photo(
 
 
 def measure(crop: np.ndarray) -> tuple[float, float]:
-    """Measure how much a picture has to teach.
+    """Measure sharpness and detail of a crop.
 
     Args:
         crop: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        Sharpness and detail as in `Gate`.
+        Sharpness and detail, see `Gate`.
     """
     gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
@@ -273,17 +273,17 @@ def measure(crop: np.ndarray) -> tuple[float, float]:
     again = cv2.resize(
         reduced(4), gray.shape[::-1], interpolation=cv2.INTER_CUBIC
     )
-    # A picture of one color is as soft as can be.
+    # A crop of a single color has no sharpness at all.
     sharp = fine / coarse if coarse > 0 else 0
     return float(sharp), float((gray - again).std())
 
 
 def passes(crop: np.ndarray, gate: Gate) -> str:
-    """Put a crop through the gate.
+    """Check whether a crop passes the gate.
 
     Args:
         crop: ``(H, W, 3)`` uint8 RGB.
-        gate: The measures.
+        gate: The thresholds.
 
     Returns:
         ``''`` if it passes, ``'soft'`` or ``'flat'`` if not.
@@ -297,16 +297,16 @@ def passes(crop: np.ndarray, gate: Gate) -> str:
 def survey(
     photo: Photo, size: tuple[int, int], halve_above: int, gate: Gate
 ) -> Photo:
-    """Look through a photograph for crops that are worth using.
+    """Search a photograph for crops that pass the gate.
 
     Args:
-        photo: Gets its origins and counts, or its problem.
+        photo: Photograph, whose origins and counts, or problem, are set.
         size: Width and height of a crop.
-        halve_above: As :func:`load_photo`.
-        gate: The measures.
+        halve_above: See :func:`load_photo`.
+        gate: The thresholds.
 
     Returns:
-        The same.
+        The photograph.
     """
     try:
         _, image, factor = load_photo(photo.path, halve_above)
@@ -321,7 +321,7 @@ def survey(
             f'{size[0]}x{size[1]}'
         )
         return photo
-    # Crops that overlap by half, from edge to edge.
+    # Crops overlap by half and cover the image.
     steps = [
         np.linspace(0, free, -(-2 * free // side) + 1).astype(int)
         for free, side in zip(room, size, strict=True)
@@ -346,19 +346,19 @@ def survey(
 def split_photos(
     photos: list[Photo], test_share: float, seed: int
 ) -> dict[str, list[Photo]]:
-    """Divide photographs into splits, scene by scene.
+    """Divide photographs into splits by scene.
 
     Args:
         photos: Usable ones.
-        test_share: Share of the scenes for the test split, in [0, 1]; strictly
-            between the two, each split gets at least one.
+        test_share: Share of the scenes in the test split, in [0, 1]; strictly
+            between 0 and 1, each split gets at least one scene.
         seed: Seed of the draw.
 
     Returns:
-        Split to its photographs, in their order.
+        The photographs of each split, in their order.
 
     Raises:
-        ValueError: If there are two splits to fill and one scene only.
+        ValueError: If there are two splits to fill and only one scene.
     """
     scenes = sorted({photo.scene for photo in photos})
     count = round(test_share * len(scenes))
@@ -381,14 +381,14 @@ def split_photos(
 def share_out(photos: list[Photo], pairs: int) -> list[int]:
     """Return how many pairs each photograph yields.
 
-    A scene of n photographs counts as the root of n: they are much alike.
+    A scene of n photographs has the weight sqrt(n), as they are similar.
 
     Args:
         photos: The photographs of a split.
         pairs: All pairs of the split.
 
     Returns:
-        One number for each; they add up to ``pairs``.
+        One number per photograph; their sum is ``pairs``.
     """
     scenes = [photo.scene for photo in photos]
     weights = np.array([scenes.count(scene) ** -0.5 for scene in scenes])

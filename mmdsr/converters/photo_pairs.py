@@ -1,6 +1,6 @@
-"""One photograph as two views: HR, and a reference through a homography.
+"""Two views of one photograph: HR, and a reference by a homography.
 
-Homographies are ``(3, 3)`` float64 and take homogeneous ``(x, y, 1)``; whole
+Homographies are ``(3, 3)`` float64 and map homogeneous ``(x, y, 1)``; integer
 coordinates are centers of pixels.
 """
 
@@ -17,26 +17,27 @@ from mmdsr.sim.shade.sensor import compress
 class PairSpread:
     """Ranges of the differences between the two views of a pair.
 
-    Geometry and light have a strength each, the square of an even draw from
+    Geometry and light each have a strength, the square of a uniform draw from
     [0, 1): half of the pairs stay below a quarter of the ranges, like
-    neighboring frames of a video, and a few use them up.
+    neighboring frames of a video, and a few come close to their limits.
 
     Attributes:
-        zoom: Size of things in Ref over that in HR; the logarithm is drawn.
+        zoom: Size of objects in Ref over that in HR, drawn log-uniformly.
         turn: Largest rotation in degrees.
         shift: Largest shift along each axis, as a share of the shorter side.
         bend: Largest change of scale between center and edge of the image
             (half of the shorter side away) by perspective.
-        gain: Exposure of Ref over that of HR, at most this or its inverse.
-        gamma: Exponent of the brightness, in the same way.
-        tint: Gain of each color, in the same way.
-        glow: Largest change of brightness within the image, as a share.
+        gain: Largest exposure of Ref over that of HR; its inverse is the
+            smallest.
+        gamma: Largest exponent of the brightness; its inverse is the smallest.
+        tint: Largest gain of each color; its inverse is the smallest.
+        glow: Largest relative change of brightness within the image.
         noise: Standard deviation in gray levels.
         blurred: Share of references with a slight blur.
-        blur: Its standard deviation in pixels.
+        blur: Standard deviation of the blur in pixels.
         quality: JPEG quality.
         occluded: Share of references with something in front of the scene.
-        cover: Share of the reference that it hides.
+        cover: Share of the reference that is hidden.
     """
 
     zoom: tuple[float, float] = (0.85, 1.5)
@@ -61,7 +62,7 @@ def draw_homography(
     spread: PairSpread,
     strength: float,
 ) -> np.ndarray:
-    """Draw where a second camera would see the pixels of an image.
+    """Draw a homography to the view of a second camera.
 
     Args:
         rng: Source of the draws.
@@ -79,7 +80,7 @@ def draw_homography(
     shift = strength * spread.shift * 2 * rng.uniform(-1, 1, 2)
     bend = strength * spread.bend * rng.uniform(-1, 1, 2)
     c, s = zoom * np.cos(angle), zoom * np.sin(angle)
-    # In units of half the shorter side, from the center.
+    # Units are half the shorter side; the origin is the center.
     matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]], [0, 0, 1.0]])
     matrix = matrix @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
     matrix = matrix @ np.array([[1, 0, 0], [0, 1, 0], [*bend, 1]])
@@ -136,8 +137,8 @@ def render_view(
 ) -> np.ndarray:
     """Resample an image as a camera with ideal pixels would see it.
 
-    Where the view reduces, several samples are averaged in each pixel, so
-    that nothing aliases; where it enlarges, it is cubic interpolation.
+    If the view reduces the image, several samples are averaged per pixel, so
+    that nothing aliases; if it enlarges the image, the interpolation is cubic.
 
     Args:
         image: ``(Hi, Wi, 3)`` uint8.
@@ -145,7 +146,7 @@ def render_view(
         size: Width and height of the view.
 
     Returns:
-        ``(H, W, 3)`` uint8; mirrored beyond the image's edge.
+        ``(H, W, 3)`` uint8; the image is mirrored beyond its edge.
     """
     # The longest step in the image from one pixel of the view to the next.
     corners = _corners(size)
@@ -156,7 +157,7 @@ def render_view(
         ).max()
         for way in ((1, 0), (0, 1))
     )
-    # Up to a tenth above one, averaging would blur more than it helps.
+    # For reductions of up to a tenth, averaging would blur more than it helps.
     samples = int(np.clip(np.ceil(step - 0.1), 1, 4))
     offset = (1 / samples - 1) / 2
     finer = np.diag([1 / samples, 1 / samples, 1])
@@ -203,7 +204,7 @@ def change_light(
     spread: PairSpread,
     strength: float,
 ) -> np.ndarray:
-    """Show a view under other light.
+    """Change the light of a view.
 
     Args:
         image: ``(H, W, 3)`` uint8.
@@ -266,8 +267,8 @@ def draw_occluder(
         spread: The ranges.
 
     Returns:
-        ``(H, W)`` float32 in [0, 1], how much is hidden: an irregular blob, or
-        a few, soft at the edge.
+        ``(H, W)`` float32 in [0, 1], how much is hidden: one or more irregular
+        blobs with soft edges.
     """
     width, height = size
     x, y = rng.uniform(0, width), rng.uniform(0, height)
@@ -284,7 +285,7 @@ def draw_occluder(
 def hide(
     visible: np.ndarray, flow: np.ndarray, hidden: np.ndarray, scale: int = 4
 ) -> np.ndarray:
-    """Remove the occluded pixels from the visible ones.
+    """Exclude the occluded pixels from the visible ones.
 
     Args:
         visible: ``(h, w)`` bool.
@@ -310,14 +311,14 @@ def hide(
 
 
 def _corners(size: Sequence[int]) -> np.ndarray:
-    """The outer corners of an image's pixels, ``(4, 2)``."""
+    """Return the outer corners of an image, ``(4, 2)``."""
     return np.array([(x, y) for x in (0, size[0]) for y in (0, size[1])]) - 0.5
 
 
 def _smooth(
     rng: np.random.Generator, shape: Sequence[int], knots: int
 ) -> np.ndarray:
-    """Smooth noise, most of it within [-1, 1]; ``shape`` is (H, W)."""
+    """Return smooth noise (H, W), mostly within [-1, 1]."""
     grid = rng.uniform(-1, 1, (knots, knots)).astype(np.float32)
     return cv2.resize(
         grid, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC

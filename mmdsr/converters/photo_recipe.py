@@ -31,8 +31,8 @@ _TRIES = 20
 class Recipe(Settings):
     """How pairs are made.
 
-    ``gate`` says what a crop has to have, ``spread`` how far the views of a
-    pair are apart.
+    ``gate`` sets the requirements for a crop, ``spread`` the differences
+    between the views of a pair.
     """
 
     size: tuple[int, int] = setting(
@@ -60,7 +60,7 @@ class Recipe(Settings):
         """Check the settings.
 
         Raises:
-            ValueError: Naming the value.
+            ValueError: If a value is invalid; the message names it.
         """
         super().__post_init__()
         if any(s % SCALE or s < MIN_LR_SIDE * SCALE for s in self.size):
@@ -87,8 +87,8 @@ def make_pair(
     Args:
         photo: Result of :func:`load_photo`.
         origins: ``(x, y)`` of good crops.
-        donor: Gives the photograph, ``(H, W, 3)`` uint8, from which something
-            is put in front of the scene, and its origins.
+        donor: Function that returns the photograph, ``(H, W, 3)`` uint8, whose
+            content is put in front of the scene, and its origins.
         rng: Source of the draws and of the noise.
         recipe: How pairs are made.
 
@@ -113,11 +113,11 @@ def make_pair(
         ref_to_full = to_full @ np.linalg.inv(hr_to_ref)
         if lies_within(ref_to_full, size, full.shape[1::-1]):
             break
-        # Near the edge of a photograph there is no room for much.
+        # Near the edge of a photograph, only small changes fit.
         strength *= 0.8
     else:
         hr_to_ref, ref_to_full = np.eye(3), to_full
-    # From the photograph at full size: a nearer view shows more.
+    # From the photograph at full size, as a nearer view shows more detail.
     ref = render_view(full, ref_to_full, size)
     flow, visible = homography_flow(hr_to_ref, size, size, SCALE)
     if rng.random() < spread.occluded:

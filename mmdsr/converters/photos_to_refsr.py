@@ -1,4 +1,4 @@
-"""Turn photographs into a data set whose true flow is known."""
+"""Convert photographs to a data set with known flow."""
 
 import csv
 import hashlib
@@ -44,7 +44,7 @@ _Item = TypeVar('_Item')
 _Result = TypeVar('_Result')
 
 VERSION = 1
-"""Of the recipe; another one makes other files of the same seed."""
+"""Version of the recipe; it changes when the same seed gives other files."""
 
 
 @dataclass
@@ -52,9 +52,9 @@ class PhotoSummary(Summary):
     """Outcome for the photographs.
 
     Attributes:
-        crops: How many crops were looked at (``'looked'``), and how many of
-            them were ``'soft'`` or ``'flat'``.
-        photos: Photographs used per split.
+        crops: Number of crops that were examined (``'looked'``), and that were
+            ``'soft'`` or ``'flat'``.
+        photos: Number of photographs used per split.
     """
 
     crops: Counter = field(default_factory=Counter)
@@ -76,32 +76,32 @@ def photos_to_refsr(
 ) -> PhotoSummary:
     """Write a data set of pairs made from photographs.
 
-    The files depend neither on the number of workers nor on interruptions;
-    the same call continues from what is finished.
+    The files depend neither on the number of workers nor on interruptions.
+    After an interruption, the same call continues where it stopped.
 
     Args:
         root: Folder of the photographs.
-        out: The data set to be made.
+        out: Root of the new data set.
         recipe: How pairs are made.
-        pairs: How many for training and test; 0 leaves a split out.
-        test_share: Share of the scenes that make the test split.
+        pairs: Numbers of pairs for training and test; 0 leaves a split out.
+        test_share: Share of the scenes in the test split.
         attribution: See :func:`mmdsr.converters.photo_files.read_attribution`;
-            default ``ATTRIBUTION.csv`` in ``root``, if it is there.
-        exclude: Names of licenses not to use.
-        any_license: Use photographs without a row, or under another license
-            than those of :data:`mmdsr.converters.photo_files.LICENSES`, too.
+            default ``ATTRIBUTION.csv`` in ``root``, if it exists.
+        exclude: Names of excluded licenses.
+        any_license: Also use photographs without a row or under licenses other
+            than :data:`mmdsr.converters.photo_files.LICENSES`.
         workers: Processes.
         overwrite: Replace an existing data set.
-        progress: ``progress(iterable, text, total)`` returns the iterable,
-            shown as progress.
+        progress: ``progress(iterable, text, total)`` wraps an iterable to show
+            its progress.
 
     Returns:
-        What was written, and what was not and why.
+        Summary of what was written and what was left out.
 
     Raises:
         FileExistsError: If ``out`` is in the way.
         FileNotFoundError: If there are no photographs.
-        ValueError: If a value makes no sense, or no photograph is usable.
+        ValueError: If a value is invalid, or no photograph is usable.
         RuntimeError: If a worker process was killed.
     """
     recipe = recipe or Recipe()
@@ -178,7 +178,7 @@ def photos_to_refsr(
 
 @dataclass
 class _Job:
-    """The pairs of one photograph."""
+    """Pairs to make from one photograph."""
 
     split: str
     folder: Path
@@ -202,7 +202,7 @@ def _check(pairs: Sequence[int], test_share: float, workers: int) -> None:
 
 
 def _fingerprint(photos: Iterable[Photo]) -> str:
-    """One number for the contents and names of all photographs."""
+    """Return a digest of the contents and names of all photographs."""
     total = hashlib.sha256()
     for photo in photos:
         total.update(
@@ -236,7 +236,7 @@ def _plan(
         ):
             if not count:
                 continue
-            # Something else to be in front: another scene, if there is one.
+            # The object in front is from another scene, if there is one.
             others = [p for p in members if p.scene != photo.scene] or members
             rng = np.random.default_rng(_key(recipe, photo.name, 1))
             donor = others[rng.integers(len(others))]
@@ -252,12 +252,12 @@ def _stem(photo: Photo, number: int) -> str:
 
 
 def _key(recipe: Recipe, name: str, *more: int) -> list[int]:
-    """Return the seed of one photograph, whatever others there are."""
+    """Return the seed of one photograph, independent of the others."""
     return [recipe.seed, crc32(name.encode()), *more]
 
 
 def _write_photo(recipe: Recipe, job: _Job) -> _Job:
-    """Write the pairs of one photograph that are not there yet."""
+    """Write the missing pairs of one photograph."""
 
     @lru_cache
     def load(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
@@ -280,7 +280,7 @@ def _write_photo(recipe: Recipe, job: _Job) -> _Job:
 
 
 def _table(jobs: Sequence[_Job]) -> bytes:
-    """The attribution file of the photographs that were used."""
+    """Return the attribution file of the photographs used."""
     columns = list(dict.fromkeys(key for job in jobs for key in job.photo.row))
     columns += [key for key in ('split', 'pairs') if key not in columns]
     text = io.StringIO()
@@ -294,7 +294,7 @@ def _table(jobs: Sequence[_Job]) -> bytes:
 
 
 class _Pool:
-    """Run functions over items, in this process or in several."""
+    """Map functions over items, in this process or in several."""
 
     def __init__(self, workers: int) -> None:
         self._pool = None
@@ -330,5 +330,5 @@ class _Pool:
 
 def _start() -> None:
     start_worker()
-    # The processes are what uses the cores.
+    # Parallelism is across processes.
     cv2.setNumThreads(1)

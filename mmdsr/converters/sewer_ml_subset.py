@@ -1,4 +1,4 @@
-"""A small, seeded part of a Sewer-ML table."""
+"""Draw a small, seeded part of a Sewer-ML table."""
 
 import random
 from collections import Counter
@@ -22,9 +22,9 @@ def make_subset(
     """Write a table with a quota of images for each class.
 
     The classes take turns from the rarest to the most frequent. Each draws
-    images at random until it has ``per_class``, those that earlier classes
-    have drawn included, for an image may show several. Frequent classes may
-    thus end above their quota; a class with fewer images in the table gets
+    images at random until it has ``per_class``. Images drawn for earlier
+    classes count, too, as an image may show several classes. Frequent classes
+    may thus end above their quota; a class with fewer images in the table gets
     all of them. Then ``normal`` images without any defect are drawn. Images
     that show only classes outside ``label_set`` are never drawn.
 
@@ -34,17 +34,17 @@ def make_subset(
 
     Args:
         table: A table as described in :mod:`mmdsr.datasets.sewer_ml_csv`.
-        out: The table to be made.
-        per_class: Images wanted for each class.
-        normal: Images wanted without a defect.
-        label_set: ``'17'`` or ``'15'``, the classes.
+        out: Path of the new table.
+        per_class: Number of images for each class.
+        normal: Number of images without a defect.
+        label_set: Set of classes, ``'17'`` or ``'15'``.
         seed: Seed of the draw.
-        images: Draw only from the images that are in this folder.
+        images: Draw only from the images in this folder.
         overwrite: Replace an existing file.
 
     Returns:
-        ``'images'``: all in the new table; then those of each class, and
-        ``'ND'``, those without a defect.
+        Numbers of images: ``'images'``, all in the new table; those of each
+        class; and ``'ND'``, those without a defect.
 
     Raises:
         ValueError: If an argument or the table does not fit, or no image is
@@ -55,7 +55,7 @@ def make_subset(
     table, out = Path(table), Path(out)
     _check(table, out, per_class, normal, label_set, overwrite)
     codes = LABEL_SETS[label_set]
-    # The labels only: a whole table takes a gigabyte as rows.
+    # Keep only the labels: all rows of a table take a gigabyte.
     labels = {
         row['Filename']: tuple(c for c in (*codes, 'Defect') if row[c] == '1')
         for row in read_rows(table)

@@ -38,8 +38,8 @@ class VideoSummary:
     Attributes:
         out: The data set.
         videos: Records, see :func:`mmdsr.video.samples.new_record`.
-        notes: What the user should know of the whole.
-        resumed: Videos that an earlier call had finished.
+        notes: Notes on the whole data set.
+        resumed: Number of videos that an earlier call had finished.
     """
 
     out: Path
@@ -49,7 +49,7 @@ class VideoSummary:
 
     @property
     def samples(self) -> Counter[str]:
-        """Samples of each split."""
+        """Number of samples in each split."""
         counter: Counter[str] = Counter()
         for video in self.videos:
             counter[video['split'] or ''] += len(video['samples'])
@@ -57,7 +57,7 @@ class VideoSummary:
 
     @property
     def dropped(self) -> Counter[str]:
-        """Dropped frames by reason."""
+        """Number of dropped frames by reason."""
         counter: Counter[str] = Counter()
         for video in self.videos:
             counter.update(video['counts'])
@@ -65,12 +65,12 @@ class VideoSummary:
 
     @property
     def looked_at(self) -> int:
-        """Frames looked at."""
+        """Number of frames examined."""
         return sum(video['looked_at'] for video in self.videos)
 
     @property
     def problems(self) -> list[tuple[str, float, str]]:
-        """File, seconds and failure."""
+        """File, seconds and description of each failure."""
         return [
             (video['file'], problem['time'], problem['text'])
             for video in self.videos
@@ -88,34 +88,34 @@ def video_to_refsr(
 ) -> VideoSummary:
     """Write the data set of some videos.
 
-    Frames are examined one by one: burned-in text is cut away, dark, blurred
-    and repeated frames are dropped, and each of the rest gets the best
+    Frames are examined one by one: burned-in text is cropped, dark, blurred
+    and repeated frames are dropped, and each remaining frame gets the best
     neighbor as reference, or none. The outcome for each frame is in
     ``OUT/report.html`` and ``OUT/report.json``.
 
-    A video belongs to one split. ``holdout`` names videos, or is a fraction
-    of them as in :func:`mmdsr.converters.frames_to_refsr.frames_to_refsr`;
-    a single video is not divided: it is for training, unless ``holdout``
+    A video belongs to one split. ``holdout`` names videos, or is a fraction of
+    them as in :func:`mmdsr.converters.frames_to_refsr.frames_to_refsr`; a
+    single video is not divided: it is used for training unless ``holdout``
     names it or is 1.
 
-    A video that cannot be read, or not to its end, does not stop the others;
-    the failure is in the summary. An interrupted call leaves ``.OUT.partial``;
-    the same call resumes from there and writes the same bytes as an
-    uninterrupted one. A data set that the same call has finished is kept
-    unchanged.
+    A video that cannot be read completely does not affect the others; the
+    failure is reported in the summary. An interrupted call leaves
+    ``.OUT.partial``; the same call resumes from there and writes the same
+    bytes as an uninterrupted one. A data set that the same call has finished
+    is kept unchanged.
 
     Args:
         videos: Files, and folders of them.
-        out: The data set to be made.
+        out: Root of the new data set.
         options: How frames are chosen and paired.
         holdout: Names of videos, or one fraction in [0, 1].
         overwrite: Replace an existing data set.
-        progress: ``progress(name, seconds, duration)`` is told how far a video
-            is read; ``duration`` is None if not known. A finished one is told
-            with ``seconds == duration``.
+        progress: ``progress(name, seconds, duration)`` is called with the
+            position in a video; ``duration`` is None if it is unknown. For a
+            finished video, ``seconds == duration``.
 
     Returns:
-        What was written, and what was not and why.
+        Summary of what was written and what was left out.
 
     Raises:
         ValueError: If an argument is refused or no sample is left.
@@ -175,17 +175,17 @@ def video_to_refsr(
 def _recall(
     summary: VideoSummary, scale: int, settings: dict[str, Any]
 ) -> bool:
-    """Take the summary from a data set that the same call has made.
+    """Load the summary of a data set that the same call has finished.
 
-    A call may be interrupted when all is done, and be repeated.
+    A call may be repeated after an interruption at its very end.
 
     Args:
-        summary: To be filled.
-        scale: Of the call.
-        settings: Of the call.
+        summary: Summary to fill.
+        scale: Scale of the call.
+        settings: Settings of the call.
 
     Returns:
-        Whether there is such a data set, and it is whole.
+        Whether there is such a data set and it is complete.
     """
     out, report = summary.out, summary.out / REPORTS[1]
     manifest = read_manifest(out, formats=None)
@@ -225,7 +225,7 @@ def _probe_all(
             infos[name] = probe(path, sar)
         except VideoError as error:
             failures[name] = str(error)
-        except OSError as error:  # no permission, say
+        except OSError as error:  # e.g. without permission
             failures[name] = error.strerror or str(error)
     if not infos:
         listed = '; '.join(
@@ -242,12 +242,12 @@ def _split(
     summary: VideoSummary,
 ) -> dict[str, str]:
     """Return the split of each readable video."""
-    # A name is not a mistake because its file is broken.
+    # The name of a broken file is still a valid name.
     wanted = [value for value in holdout if str(value) not in failures]
     runs = [Run(name) for name in names if name not in failures]
     parts = split_runs(runs, wanted or [0], 1, Summary(summary.out))
     if len(parts) > len(runs):
-        # The parts of a single run; frames of one video are too much alike.
+        # A single run would be divided; frames of one video are too similar.
         summary.notes.append(
             'There is only one video, and a video is never divided: all of '
             'it is used for training, and nothing is held out. Give more '
@@ -259,7 +259,7 @@ def _split(
 
 @dataclass
 class _Job:
-    """One video on its way into the data set."""
+    """One video being converted."""
 
     writer: RefSRWriter
     split: str
@@ -290,7 +290,7 @@ class _Job:
                 lambda seconds: show(self.name, seconds, duration),
             )
             record['split'] = self.split
-            # Read back later: numbers must look the same both times.
+            # Read back later, so numbers must round-trip.
             data = json.dumps(record).encode()
             write_bytes(state, data)
             record = json.loads(data)
@@ -298,7 +298,7 @@ class _Job:
         return record
 
     def _finished(self, state: Path) -> VideoRecord | None:
-        """Return the record of a video that an earlier call finished."""
+        """Return the record of a video that an earlier call has finished."""
         if not state.is_file():
             return None
         record = json.loads(state.read_bytes())

@@ -5,8 +5,8 @@
     ROOT/SPLIT/align-NAME/STEM.npy        float16 (h, w, 3): dx, dy, confidence
     ROOT/SPLIT/align-NAME/settings.json   the aligner
 
-dx and dy in LR pixels. An aligner that is not trained along need not run at
-every step.
+dx and dy are in LR pixels. With a cache, a frozen aligner need not run at
+every training step.
 """
 
 import hashlib
@@ -30,11 +30,11 @@ def alignment_path(root: str | Path, split: str, name: str, stem: str) -> Path:
     Args:
         root: Root of the data set.
         split: ``'train'`` or ``'test'``.
-        name: Of the cache.
+        name: Name of the cache.
         stem: Sample name.
 
     Returns:
-        The file, which need not exist.
+        Path of the file, which need not exist.
     """
     return Path(root) / split / f'align-{name}' / f'{stem}.npy'
 
@@ -62,7 +62,7 @@ def read_alignment(
     Args:
         root: Root of the data set.
         split: ``'train'`` or ``'test'``.
-        name: Of the cache.
+        name: Name of the cache.
         stem: Sample name.
 
     Returns:
@@ -92,24 +92,24 @@ def read_alignment(
 class Alignments:
     """Aligns the samples of a split one by one and stores the results.
 
-    Iterating gives for each sample whether it was aligned (True) or was
-    there already (False). A note in the folder says which aligner made the
+    Iterating yields, for each sample, True if it was aligned now and False if
+    its file already existed. A note in the folder says which aligner made the
     files.
 
     Args:
         aligner: See :mod:`mmdsr.models.networks.aligners`.
         root: Root of the data set.
         split: ``'train'`` or ``'test'``.
-        name: Of the cache.
-        overwrite: Make existing files again.
+        name: Name of the cache.
+        overwrite: Replace existing files.
         load_depth: Adds ``depth_lr`` and ``depth_ref`` (h, w, 1) to a sample,
             for an aligner that takes depth.
         settings: What the results depend on besides the weights, such as the
-            config of the aligner; anything JSON can hold.
+            config of the aligner; must be serializable as JSON.
 
     Raises:
-        OtherSettingsError: If the cache is another aligner's.
-        FileExistsError: If nobody knows whose it is.
+        OtherSettingsError: If the cache was made by another aligner.
+        FileExistsError: If its files have no note that says who made them.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Alignments:
         return len(self.dataset)
 
     def __iter__(self) -> Iterator[bool]:
-        """Align; yields whether there was something to do."""
+        """Align the samples; yield whether there was something to do."""
         if self.overwrite:
             self.job.drop()
         self.job.open()
@@ -165,10 +165,11 @@ class Alignments:
 
 
 class _Cache(FolderJob):
-    """The folder of a cache; only its own files are ever deleted."""
+    """Folder of a cache, of which only the cache's own files are deleted."""
 
     def drop(self) -> None:
-        # The note last: without it, files left over would be nobody's.
+        # Delete the note last: without it, nothing would say who made the
+        # remaining files.
         for path in [*self.root.glob('*.npy'), self.note]:
             path.unlink(missing_ok=True)
 
@@ -178,7 +179,7 @@ def _weights_digest(network: nn.Module) -> str:
     total = hashlib.sha256()
     for key, value in sorted(network.state_dict().items()):
         total.update(f'{key} {value.dtype} {tuple(value.shape)}\n'.encode())
-        # NumPy lacks some types of torch; bytes it has.
+        # NumPy lacks some dtypes of torch, so the weights are viewed as bytes.
         flat = value.detach().cpu().contiguous().flatten()
         total.update(flat.view(torch.uint8).numpy().tobytes())
     return total.hexdigest()

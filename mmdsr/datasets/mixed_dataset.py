@@ -20,7 +20,7 @@ class MixedDataset(Dataset):
     Args:
         datasets: Configs of the data sets.
         shares: Share of each in a pass, above 0; their sum is 1.
-        pipeline: Transforms for those that have none of their own.
+        pipeline: Transforms for data sets without their own pipeline.
 
     Raises:
         ValueError: If the shares do not fit.
@@ -66,10 +66,10 @@ class MixedDataset(Dataset):
         """Return a sample.
 
         Args:
-            index: Which one.
+            index: Index of the sample.
 
         Returns:
-            What the data set's pipeline gives.
+            The output of the data set's pipeline.
 
         Raises:
             IndexError: If there is no such sample.

@@ -2,9 +2,9 @@
 
 Decoding PNG takes most of the time of loading. The copy has the same layout
 and contains the same pixels as uncompressed BMP, which OpenCV reads ten times
-as fast; :class:`mmdsr.RefSRDataset` and every tool take it as it is, in any
-number of processes. Depth and flow are small and are copied unchanged, as are
-the cameras and who made the pictures.
+as fast; :class:`mmdsr.RefSRDataset` and every tool can use it in any number of
+processes. Depth and flow, which are small, are copied unchanged, and so are
+the camera poses and the attribution.
 """
 
 import shutil
@@ -77,20 +77,19 @@ def _files(
 
 
 def _uncompressed(path: Path) -> bytes:
-    """Return a BMP file of what the training pipeline sees of an image.
+    """Return a BMP file of an image as the training pipeline sees it.
 
     Args:
         path: An image.
 
     Returns:
-        The file.
+        The content of the file.
 
     Raises:
         ValueError: If the image is damaged.
     """
     try:
-        # OpenCV gives the upper part of a file that is truncated, and no
-        # error.
+        # For a truncated file, OpenCV returns the upper part without an error.
         open_image(path)
     except ValueError as error:
         raise ValueError(f'{path}: {short_reason(error)}.') from error
@@ -102,22 +101,23 @@ def _uncompressed(path: Path) -> bytes:
 
 
 def _size(path: str | Path) -> tuple[int, int]:
-    """Width and height by the header of an image; 0 if it has none."""
+    """Return width and height from the header of an image, 0 without one."""
     try:
         with Image.open(path) as image:
             return image.size
-    # The image is named as damaged when it is its turn.
+    # The image is reported as damaged when it is converted.
     except (OSError, ValueError, SyntaxError):
         return 0, 0
 
 
 def _check_space(files: dict[Path, Path], folder: Path) -> None:
-    """Refuse if the disk cannot hold the copy."""
+    """Raise an error if the disk is too small for the copy."""
     wanted = 0
     for name, source in files.items():
         if name.suffix == SUFFIX and not (folder / name).is_file():
             width, height = _size(source)
-            # Rows are padded to four bytes, files to a block.
+            # Rows are padded to multiples of four bytes, files to whole
+            # blocks.
             wanted += height * (3 * width + 3) + 4096
     free = shutil.disk_usage(folder).free
     if wanted > free:
@@ -141,9 +141,9 @@ def pack(
     Args:
         data_root: A data set in the layout of
             :mod:`mmdsr.io.layout`, with any suffixes.
-        out: The copy to be made.
+        out: Root of the copy.
         overwrite: Replace a data set at ``out``.
-        progress: Called with the number of files done and of all.
+        progress: Called with the number of finished files and of all files.
 
     Returns:
         ``out``.
@@ -151,8 +151,8 @@ def pack(
     Raises:
         FileNotFoundError: If there is no data set or a file is missing.
         FileExistsError: If ``out`` exists and may not be replaced.
-        ValueError: If an image is damaged, or ``out`` is in the data set or
-            the other way round.
+        ValueError: If an image is damaged, or one of ``out`` and the data set
+            is inside the other.
         OSError: If the disk is too small.
     """
     root, out = Path(data_root).resolve(), Path(out).resolve()
@@ -167,7 +167,7 @@ def pack(
     generator = dict(
         name='pack_refsr', source=(manifest or {}).get('generator', {})
     )
-    # A source that was written again must not be mixed with the old one.
+    # Files from before and after a change of the source must not be mixed.
     newest = max(source.stat().st_mtime_ns for source in files.values())
     settings = dict(generator, root=str(root), newest=newest, splits=splits)
     staging = Staging(out, settings, overwrite, resumable=True)
@@ -175,7 +175,7 @@ def pack(
     try:
         _copy(files, staging.job, progress)
     except ValueError:
-        # With the image fixed, it is another source, see above.
+        # After the image is fixed, the source counts as changed, see above.
         staging.discard()
         raise
     scale = manifest['scale'] if manifest else _scale(samples)
@@ -196,7 +196,7 @@ def _copy(
 
 
 def _content(item: tuple[Path, Path]) -> bytes:
-    """Return a file of the copy, by its name and its source."""
+    """Return the content of a file of the copy, given its name and source."""
     name, source = item
     if name.suffix == SUFFIX:
         return _uncompressed(source)
@@ -204,6 +204,6 @@ def _content(item: tuple[Path, Path]) -> bytes:
 
 
 def _scale(samples: dict[str, list[dict[str, Any]]]) -> int:
-    """Return the size of hr over that of lr, by the first sample."""
+    """Return the ratio of the sizes of hr and lr in the first sample."""
     first = next(iter(samples.values()))[0]
     return _size(first['gt_path'])[0] // _size(first['img_path'])[0]

@@ -17,16 +17,16 @@ class PipeSegDataset(BaseSegDataset):
 
     Images and masks are in two folders and have equal stems. A mask contains
     the class id of each pixel: 0 background, 1 joint offset (JO), 2 intruding
-    lateral (IL), 3 infiltration (IN), 255 not to be counted.
+    lateral (IL), 3 infiltration (IN), 255 ignored.
 
     Args:
         source_classes: Names of the ids in the masks, if they are not the four
-            above in that order; the masks of the authors have five. Whatever
-            is not among the four becomes what ``other`` says.
+            above in that order; the masks of the authors have five. Pixels of
+            any other class are treated as ``other`` says.
         other: ``'background'`` or ``'ignore'``.
-        **kwargs: As of mmseg's ``BaseSegDataset``, above all ``data_root``
-            and ``data_prefix=dict(img_path=..., seg_map_path=...)``. Both
-            suffixes are ``'.png'`` unless given.
+        **kwargs: See mmseg's ``BaseSegDataset``; mainly ``data_root`` and
+            ``data_prefix=dict(img_path=..., seg_map_path=...)``. Both suffixes
+            are ``'.png'`` unless given.
 
     Masks with three channels need ``mmdsr.LoadPipeMask`` in place of
     ``LoadAnnotations``.
@@ -87,8 +87,8 @@ class PipeSegDataset(BaseSegDataset):
         rest = IGNORED
         if other == 'background' and 'background' in classes:
             rest = classes.index('background')
-        # A subset by metainfo goes the way of mmseg: what was a class and is
-        # none now is not counted.
+        # With a subset of the classes in ``metainfo``, mmseg maps the other
+        # classes to the ignored value.
         own = self.METAINFO['classes']
         ids = {
             i: classes.index(name)
@@ -102,7 +102,7 @@ class PipeSegDataset(BaseSegDataset):
         """List images and masks.
 
         Returns:
-            As of ``BaseSegDataset``.
+            See ``BaseSegDataset.load_data_list``.
         """
         folder = self.data_prefix.get('img_path')
         if not folder or not Path(folder).is_dir():

@@ -25,34 +25,33 @@ REFERENCES = ('adjacent', 'wrong', 'self')
 class RefSRDataset(BaseDataset):
     """Samples of a low-resolution image, its truth and a reference.
 
-    Reads the layout of :mod:`mmdsr.io.layout`. With a
-    ``manifest.json`` its list is what is read; without one, the stems that
-    ``lr``, ``hr`` and ``ref`` have in common (the others are named in a
-    warning). Images may then have any usual suffix. Depth maps are 16-bit
-    PNG files or ``.npy`` files; a sample without one has the path ``None``.
+    Reads the layout of :mod:`mmdsr.io.layout`. The samples are those listed in
+    ``manifest.json``. Without that file, they are the stems that ``lr``,
+    ``hr`` and ``ref`` have in common, and a warning names the others. Images
+    may then have any usual suffix. Depth maps are 16-bit PNG files or ``.npy``
+    files; a sample without one has the path ``None``.
 
-    Each item handed to the pipeline has the fields ``img_path``,
-    ``gt_path``, ``ref_path``, ``depth_lr_path``, ``depth_ref_path``,
-    ``flow_path``, ``data_root``, ``split``, ``reference``, ``stem``, ``run``
-    and ``sample_idx``. No image is read before the
-    pipeline does it.
+    Each item handed to the pipeline has the fields ``img_path``, ``gt_path``,
+    ``ref_path``, ``depth_lr_path``, ``depth_ref_path``, ``flow_path``,
+    ``data_root``, ``split``, ``reference``, ``stem``, ``run`` and
+    ``sample_idx``. Images are read only by the pipeline.
 
     Args:
         data_root: Root of the layout.
         split: ``'train'`` or ``'test'``.
         pipeline: Transforms.
-        reference: What is given as the reference. ``'adjacent'``: the
-            stored one. ``'wrong'``: the stored one of a sample of the next
-            run, the same at every call, to see whether the network uses its
-            reference. ``'self'``: the low-resolution image itself, the
-            paper's way without a reference; ``depth_ref_path`` is then the
-            depth of the low-resolution image, which
-            :class:`mmdsr.transforms.LoadDepth` reduces.
-        max_samples: Take this many samples only, evenly spread over the split.
+        reference: Which image is the reference. ``'adjacent'``: the stored
+            one. ``'wrong'``: that of a sample of the next run, the same at
+            every call, to test whether the network uses its reference.
+            ``'self'``: the low-resolution image itself, the paper's mode
+            without a reference; ``depth_ref_path`` is then the depth of the
+            low-resolution image, which :class:`mmdsr.transforms.LoadDepth`
+            reduces.
+        max_samples: Maximum number of samples, evenly spread over the split.
             The pairing of ``'wrong'`` is unaffected.
-        test_mode: Raise at the first item the pipeline gives up, instead of
-            drawing another.
-        lazy_init: Wait with listing the samples until they are used.
+        test_mode: Raise an error if the pipeline returns None for an item,
+            instead of drawing another item.
+        lazy_init: List the samples at their first use.
 
     Raises:
         FileNotFoundError: If a folder or a listed file is missing.
@@ -113,7 +112,7 @@ class RefSRDataset(BaseDataset):
             key: _list(folder / key, DEPTH_SUFFIXES, optional=True)
             for key in DEPTH_KEYS
         }
-        # Of the stored reference only.
+        # Flow exists for the stored reference only.
         flows = {}
         if self.reference == 'adjacent':
             flows = _list(folder / FLOW_KEY, {'.png'}, optional=True)
@@ -152,16 +151,16 @@ class RefSRDataset(BaseDataset):
         """Run the pipeline on a sample.
 
         Args:
-            idx: Which one. A seeded index, as
-                :class:`mmdsr.engine.replay.ReplaySampler` gives it, fixes
-                the random choices of the pipeline.
+            idx: Index of the sample. A seeded index, as drawn by
+                :class:`mmdsr.engine.replay.ReplaySampler`, fixes the random
+                choices of the pipeline.
 
         Returns:
-            What the pipeline gives.
+            The output of the pipeline.
 
         Raises:
             ValueError: If the pipeline fails and a file of the sample is
-                damaged or gone. Other errors are unchanged.
+                damaged or missing. Other errors are passed on unchanged.
         """
         with seeded_random(idx):
             try:

@@ -1,4 +1,4 @@
-"""Augmentation that depends on the seed of a draw and nothing else."""
+"""Augmentation that depends only on the seed of a draw."""
 
 import random
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ class SeededIndex(int):
     seed: int | None
 
     def __new__(cls, value: int, seed: int | None = None) -> 'SeededIndex':
-        """Make an int with a seed."""
+        """Create an index with a seed."""
         index = super().__new__(cls, value)
         index.seed = seed
         return index
@@ -33,10 +33,9 @@ def seeded_random(index: int | SeededIndex) -> Iterator[None]:
     plain int changes nothing.
 
     Args:
-        index: Index that a data set was asked for.
+        index: Index that was passed to a data set.
 
-    Yields:
-        For the ``with`` statement.
+    Yields: None, for the ``with`` statement.
     """
     seed = getattr(index, 'seed', None)
     if seed is None:

@@ -14,28 +14,27 @@ from mmdsr.registry import DATASETS
 
 @DATASETS.register_module()
 class SewerMLDataset(MultiLabelDataset):
-    """The multi-label sewer defects of Sewer-ML, or a set of its form.
+    """The multi-label sewer defects of Sewer-ML, or data of that format.
 
-    Reads the official CSV table (see
-    :mod:`mmdsr.datasets.sewer_ml_csv`). Each item has ``img_path`` and
-    ``gt_label``, the indices of the classes that are present; an image
-    without any has an empty list, which is how the benchmark's implicit
-    class "normal" is written.
+    Reads the official CSV table (see :mod:`mmdsr.datasets.sewer_ml_csv`). Each
+    item has ``img_path`` and ``gt_label``, the indices of the classes that are
+    present; an image without any has an empty list, which stands for the
+    implicit class "normal" of the benchmark.
 
     Args:
         ann_file: The CSV file.
         label_set: ``'17'``: all classes of the benchmark. ``'15'``: those of
             the DSRNet paper, without PB and OS; an image that shows only these
-            two is then an image without a class. ``'defect'``: one class,
-            whether there is any defect.
-        only_defective: Take the images with ``Defect = 1`` only, on which the
+            two then has no class. ``'defect'``: one class, whether there is
+            any defect.
+        only_defective: Use only the images with ``Defect = 1``, on which the
             second stage of a two-stage classifier is trained.
-        missing: For listed images that are not there: ``'error'`` refuses,
-            ``'skip'`` leaves them out with a warning. A part of the official
-            archives may thus be used.
-        **kwargs: As of mmpretrain's ``MultiLabelDataset``, above all
-            ``data_root``, ``data_prefix`` (the folder of the images) and
-            ``pipeline``. The classes come from ``label_set``.
+        missing: What to do about listed images that do not exist: ``'error'``
+            raises an error, ``'skip'`` leaves them out with a warning, so that
+            a part of the official archives can be used.
+        **kwargs: See mmpretrain's ``MultiLabelDataset``; mainly ``data_root``,
+            ``data_prefix`` (the folder of the images) and ``pipeline``. The
+            classes come from ``label_set``.
 
     Raises:
         ValueError: If an argument or the table does not fit, or no image is
@@ -99,7 +98,8 @@ class SewerMLDataset(MultiLabelDataset):
             )
         return [
             {
-                # Strings, for a million Path objects take memory.
+                # As strings, because a million Path objects would take much
+                # memory.
                 'img_path': os.path.join(self.img_prefix, name),  # noqa: PTH118
                 'gt_label': label,
             }

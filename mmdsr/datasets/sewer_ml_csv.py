@@ -56,7 +56,7 @@ CIW = {
 
 LABEL_SETS = {
     '17': tuple(CLASSES),
-    # Tables 7 to 9 of the DSRNet paper leave two of them out.
+    # Tables 7 to 9 of the DSRNet paper omit two of them.
     '15': tuple(code for code in CLASSES if code not in ('PB', 'OS')),
     'defect': ('Defect',),
 }
@@ -67,25 +67,25 @@ def read_rows(path: str | Path) -> Iterator[dict[str, str]]:
     """Read a table row by row.
 
     Args:
-        path: A CSV file with the columns of :data:`HEADER` in any order; more
-            columns are left out.
+        path: A CSV file with the columns of :data:`HEADER` in any order;
+            further columns are ignored.
 
     Yields:
-        Column to text; those of the classes and ``Defect`` hold ``'0'`` or
+        Text of each column; the classes and ``Defect`` have ``'0'`` or
         ``'1'``.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If a column is missing, a row has too few or too many
-            values, a label is something else, or a name is empty or there
-            twice.
+            values, a label is not 0 or 1, or a name is empty or repeated.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'There is no file {path}.')
     labels = (*CLASSES, 'Defect')
     seen = set()
-    # Spreadsheets put a mark at the start, which is not of the first name.
+    # Spreadsheets write a byte order mark, which is not part of the first
+    # name.
     with path.open(newline='', encoding='utf-8-sig') as file:
         try:
             rows = csv.DictReader(file)
@@ -121,8 +121,8 @@ def write_rows(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write a table in the official form.
 
     Args:
-        path: The file; it is whole or absent.
-        rows: Column to value, as :func:`read_rows` gives them.
+        path: The file, which is written completely or not at all.
+        rows: Value of each column, as returned by :func:`read_rows`.
     """
     text = io.StringIO()
     writer = csv.DictWriter(

@@ -12,10 +12,10 @@ VARIABLE = 'MMDSR_CACHE'
 
 
 def cache_folder() -> Path:
-    """Return the user's folder for what can be made again.
+    """Return the user's folder for files that can be recreated.
 
-    It is what ``MMDSR_CACHE`` names, or ``mmdsr`` where the system has its
-    caches. It need not exist.
+    It is ``MMDSR_CACHE`` if that is set, otherwise ``mmdsr`` in the cache
+    folder of the system. It need not exist.
     """
     if named := os.environ.get(VARIABLE):
         return Path(named).expanduser()
@@ -29,20 +29,20 @@ def cache_folder() -> Path:
 
 
 def cached(name: str, make: Callable[[], bytes]) -> Path:
-    """Return a file of the cache; make it if it is not there.
+    """Return a file of the cache; create it if it does not exist.
 
-    It is written under another name first, so that several processes may do
-    so at once, and an interrupted one leaves nothing that looks whole.
+    It is written under a temporary name first, so that several processes can
+    do so at the same time, and an interrupted one leaves no incomplete file.
 
     Args:
-        name: Name of the file, which says all that it depends on.
-        make: Gives what it is to hold.
+        name: Name of the file, which identifies everything that it depends on.
+        make: Function that returns its content.
 
     Returns:
         The file.
 
     Raises:
-        OSError: If it cannot be written; names the variable that helps.
+        OSError: If it cannot be written; the message names the variable.
     """
     path = cache_folder() / name
     if path.is_file():

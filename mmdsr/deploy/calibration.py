@@ -1,4 +1,4 @@
-"""Samples that show which values occur in a network."""
+"""Calibration samples, which show which values occur in a network."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -19,13 +19,13 @@ Sample: TypeAlias = dict[str, np.ndarray]
 #: their seed is not that of any published data set.
 _RUNS, _SEED = 8, 20200
 _SIZE = (448, 320)
-#: At most so many samples of a data set are read.
+#: Maximum number of samples of a data set.
 _MOST = 32
 
 
 @cache
 def simulate() -> tuple[Sample, ...]:
-    """Simulate samples; needs no data and takes seconds, once a process.
+    """Simulate samples, which takes seconds once per process.
 
     Returns:
         LR (1, 3, 80, 112) and one reference (1, 1, 3, 320, 448) of each.
@@ -71,5 +71,5 @@ def _sample(lr: np.ndarray, ref: np.ndarray) -> Sample:
 
 
 def _planes(image: np.ndarray) -> np.ndarray:
-    """Turn bytes (H, W, 3) into (3, H, W) in [0, 1]."""
+    """Convert uint8 (H, W, 3) to float (3, H, W) in [0, 1]."""
     return image.transpose(2, 0, 1).astype(np.float32) / 255

@@ -18,14 +18,14 @@ from mmdsr.models.networks.dsrnet_x import DSRNetX
 from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.version import __version__
 
-#: Counts the changes of graphs within a version: older files are not used.
+#: Version of the graphs; cached files of other versions are not used.
 REVISION = 2
 TORCH_PRECISIONS = ('fp32', 'bf16', 'fp16')
 ALL_PRECISIONS = (*TORCH_PRECISIONS, 'int8')
-#: Of what runs on a CPU, the fastest first; measured, see docs/deploy.md.
+#: Backends for CPUs, the fastest first, as measured in docs/deploy.md.
 FASTEST = ('openvino', 'onnxruntime', 'torch')
 BACKENDS = ('auto', 'torch', 'onnxruntime', 'openvino')
-#: What is needed to convert and to run.
+#: Packages needed for conversion and execution.
 _NEEDS = {
     'onnxruntime': ('onnx', 'onnxruntime'),
     'openvino': ('onnx', 'openvino'),
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
     Args:
         sr: Images (N, 3, 4H, 4W), not clamped.
-        confidence: How far the references are trusted (N, 1, H, W).
+        confidence: Trust in the references (N, 1, H, W).
     """
 
     sr: Tensor
@@ -49,13 +49,14 @@ class Answer(NamedTuple):
 def choose_backend(
     backend: str, network: nn.Module, precision: str = 'fp32'
 ) -> str:
-    """Choose what a network runs in.
+    """Choose the backend of a network.
 
     Args:
         backend: One of :data:`BACKENDS`; ``'auto'`` is torch if there is a
-            GPU, and otherwise the fastest that is installed and can.
+            GPU, otherwise the fastest installed backend that supports the
+            network.
         network: The network.
-        precision: What it is to compute in. Defaults to 'fp32'.
+        precision: Precision of the computations. Defaults to 'fp32'.
 
     Returns:
         ``'torch'`` or one of
@@ -84,13 +85,13 @@ def choose_backend(
 def make_engine(
     network: _Net, backend: str, precision: str, threads: int
 ) -> '_Net | Engine':
-    """Return what to call instead of a network: itself, or an engine.
+    """Return the network itself or an engine to call instead.
 
     Args:
         network: The network, in evaluation mode.
         backend: See :func:`choose_backend`.
         precision: One of :data:`ALL_PRECISIONS`.
-        threads: How many threads an engine may use.
+        threads: Number of threads of an engine.
 
     Raises:
         MissingExtraError: If the runtime is not installed.
@@ -127,7 +128,7 @@ def can_export(network: nn.Module) -> bool:
 
 
 def fingerprint(network: nn.Module) -> str:
-    """Return what tells the graph of one network from another's.
+    """Return an identifier of the graph of a network.
 
     Args:
         network: The network.
@@ -156,7 +157,7 @@ def converted(
 
     Args:
         network: The network.
-        alone: Without a reference. Defaults to False.
+        alone: Whether to convert it without a reference. Defaults to False.
         precision: One of :data:`PRECISIONS`. Defaults to 'fp32'.
 
     Returns:
@@ -184,14 +185,14 @@ def converted(
 class Engine:
     """Replacement for a network: the same call, in another runtime.
 
-    Models are converted and loaded when they are first needed, in each
-    process for itself: a session survives neither copying nor forking.
+    Models are converted and loaded when they are first needed, separately in
+    each process, because a session can be neither copied nor forked.
 
     Args:
         network: The network.
         backend: One of :data:`mmdsr.deploy.runtimes.RUNTIMES`.
         precision: One of :data:`PRECISIONS`. Defaults to 'fp32'.
-        threads: How many threads it may use. Defaults to 1.
+        threads: Number of threads. Defaults to 1.
 
     Raises:
         MissingExtraError: If the runtime is not installed.
@@ -226,14 +227,14 @@ class Engine:
     def feature_channels(
         self, feature_level: str = 'scale'
     ) -> tuple[list[int], list[int] | None]:
-        """Return the widths of the network's features, as it does."""
+        """Return the widths of the features of the network."""
         return self.network.feature_channels(feature_level)
 
     def to(self, device: torch.device) -> 'Engine':
-        """Refuse a device that the runtime does not support.
+        """Raise an error for a device that the runtime does not support.
 
         Args:
-            device: Where the images are.
+            device: Device of the images.
 
         Raises:
             ValueError: If it is not a CPU.
@@ -246,12 +247,12 @@ class Engine:
         return self
 
     def __call__(self, lr: Tensor, ref: Tensor) -> Tensor:
-        """Super-resolve; as the network.
+        """Super-resolve like the network.
 
         Args:
             lr: LR images (N, 3, H, W), RGB in [0, 1].
             ref: References (N, 3, Hr, Wr) or (N, K, 3, Hr, Wr); LR itself
-                stands for none if the network does without.
+                means no reference if the network supports that.
 
         Returns:
             The images (N, 3, 4H, 4W), not clamped.
@@ -259,11 +260,11 @@ class Engine:
         return self.explain(lr, ref).sr
 
     def explain(self, lr: Tensor, ref: Tensor) -> Answer:
-        """Super-resolve, with confidence.
+        """Super-resolve and return the confidence, too.
 
         Args:
-            lr: As of :meth:`__call__`.
-            ref: As above.
+            lr: See :meth:`__call__`.
+            ref: See :meth:`__call__`.
 
         Returns:
             The images and the confidence.
@@ -271,7 +272,7 @@ class Engine:
         if self._several:
             own = [_is_own(*pair) for pair in zip(lr, ref, strict=True)]
             if any(own):
-                # An image without a reference comes with itself.
+                # An image without a reference is its own reference.
                 answers = [
                     self._run(image[None], None if alone else other[None])
                     for image, other, alone in zip(lr, ref, own, strict=True)
@@ -298,7 +299,7 @@ class Engine:
 
 
 def _is_own(lr: Tensor, ref: Tensor) -> bool:
-    """Return whether an image stands for its own reference."""
+    """Return whether an image is its own reference."""
     return ref.shape == lr.shape and torch.equal(ref, lr)
 
 

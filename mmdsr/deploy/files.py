@@ -28,17 +28,17 @@ def export(
 
     Args:
         weights: Name or file.
-        folder: Where to; made if it is missing.
+        folder: Target folder; created if missing.
         file_format: One of :data:`FORMATS`. Defaults to 'onnx'.
         precision: See :mod:`mmdsr.deploy.precision`. Defaults to 'fp32'.
-        size: The one size that the model takes. Defaults to None, any.
+        size: Fixed size of the input. Defaults to None, any size.
         samples: A data set to calibrate 8-bit models on. Defaults to None,
             simulated frames.
-        overwrite: Replace files. Defaults to False.
+        overwrite: Whether to replace files. Defaults to False.
 
     Returns:
-        The models that were written, each with what it is. An OpenVINO model
-        has a second file, ``.bin``, beside it.
+        The models written, each with a description. An OpenVINO model has a
+        second file, ``.bin``, beside it.
 
     Raises:
         FileNotFoundError: If there are no such weights.
@@ -95,8 +95,8 @@ def _write(
     size: Size | None,
     samples: Path | None,
 ) -> str:
-    """Write one model; return what it is."""
-    # OpenVINO halves its weights itself, in a way that it knows.
+    """Write one model; return its description."""
+    # OpenVINO converts its weights to half precision itself.
     own = path.suffix == '.xml' and precision == 'fp16'
     model = to_onnx(network, alone)
     model = to_precision(model, 'fp32' if own else precision, samples)
@@ -121,6 +121,6 @@ def _write_openvino(content: bytes, path: Path, half: bool) -> None:
     with TemporaryDirectory() as folder:
         made = Path(folder) / path.name
         openvino.save_model(model, made, compress_to_fp16=half)
-        # The model last: where it is, its weights are, too.
+        # Write the model last, so that its weights exist whenever it does.
         for part in (path.with_suffix('.bin'), path):
             write_bytes(part, (made.parent / part.name).read_bytes())

@@ -3,7 +3,7 @@
 Encoders, depth network, fusion and decoder are the network's own layers.
 Matching and transfer (Eq. 5 to 8) are written with the operators that every
 runtime has: patches side by side as channels, so that the search is a product
-of matrices, and gathers in place of an embedding bag. Tests hold it against
+of matrices, and gathers in place of an embedding bag. Tests compare it with
 the network.
 """
 
@@ -136,7 +136,7 @@ class GraphDSR(nn.Module):
         col: Tensor,
         score: Tensor,
     ) -> list[Tensor]:
-        """Copy what was matched to LR's grid and weigh it (Eq. 8).
+        """Copy the matched features to the grid of LR and weight them (Eq. 8).
 
         Args:
             feats: Ref features at x1, x2, x4 of Ref-down.
@@ -188,18 +188,18 @@ class GraphDSR(nn.Module):
 
 
 def _scalar(value: int | Tensor) -> Tensor:
-    """Return a size as a tensor, which it is in a trace only."""
+    """Return a size as a tensor, which it is only during tracing."""
     return torch.as_tensor(value)
 
 
 def _count_to(count: Tensor) -> Tensor:
-    """Return 0, 1, ..., as many as a tensor says."""
-    # Its hints know numbers only.
+    """Return 0, 1, ..., with the length given by a tensor."""
+    # Its type hints allow only numbers.
     return torch.arange(cast(int, count))
 
 
 def _patches(feat: Tensor, mode: str) -> Tensor:
-    """Lay the 3x3 patch around each pixel side by side (N, H, W, 9C)."""
+    """Concatenate the 3x3 patch around each pixel (N, H, W, 9C)."""
     height, width = feat.shape[-2:]
     padded = F.pad(feat, (1,) * 4, mode=mode)
     taps = [
@@ -220,7 +220,7 @@ def _diameter(side: Tensor, blocks: int | Tensor, crop_ratio: float) -> Tensor:
 def _neighbors(
     row: Tensor, col: Tensor, side: int
 ) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Where the nine patches that cover a pixel take that pixel from.
+    """Return where the nine patches that cover a pixel take it from.
 
     Args:
         row: Rows of the matches (N, H, W).

@@ -1,8 +1,8 @@
 """DSRNet-X as a graph for other runtimes.
 
-The network's own layers in the same order, with what depends on the size
-computed inside the graph, and interpolation as convolution. Tests hold it
-against the network.
+It has the network's own layers in the same order. Everything that depends on
+the size is computed inside the graph, and interpolation is a convolution.
+Tests compare it with the network.
 """
 
 from typing import cast
@@ -79,7 +79,7 @@ class GraphX(nn.Module):
         return cast(FlowNet, self.network.aligner)
 
     def align(self, lr: Tensor, ref: Tensor) -> tuple[Tensor, Tensor]:
-        """Find LR in a reference; as :meth:`FlowNet.forward`."""
+        """Find LR in a reference, like :meth:`FlowNet.forward`."""
         aligner = self.aligner
         ref_down = self.reduce(ref)
         size = lr.shape[-2:]
@@ -100,10 +100,10 @@ class GraphX(nn.Module):
         return flow, logit.sigmoid() * inside(flow, ref_down.shape[-2:])
 
     def gather(self, lr: Tensor, ref: Tensor, flow: Tensor) -> Evidence:
-        """Warp a reference, its cells folded; as ``gather_evidence``.
+        """Warp a reference with folded cells, like ``gather_evidence``.
 
-        The sub-pixels of a cell are read as rows of their own, so that
-        nothing has to be enlarged and folded again.
+        The sub-pixels of a cell are read as separate rows, so that nothing has
+        to be enlarged and folded again.
         """
         count, _, height, width = lr.shape
         fine = SCALE * self.finest(flow)
@@ -131,10 +131,10 @@ def _refine(
 
 
 def _correlate(feat: Tensor, other: Tensor, radius: int) -> Tensor:
-    """Correlate; as ``local_correlation``, a row of displacements at a time.
+    """Correlate like ``local_correlation``, one row at a time.
 
-    One displacement at a time makes a graph of a thousand operators, which
-    takes seconds to load and mostly waits for itself.
+    One displacement at a time would give a graph of a thousand operators,
+    which takes seconds to load and has much overhead.
     """
     height, width = feat.shape[-2:]
     count = 2 * radius + 1

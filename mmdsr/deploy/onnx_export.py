@@ -19,9 +19,9 @@ from mmdsr.version import __version__
 if TYPE_CHECKING:
     import onnx
 
-#: Version of the operators: resizing apart, the oldest with all of them.
+#: Version of the operators, the oldest that has all but resizing.
 OPSET = 18
-#: Version of the file format, which older runtimes have to know, too.
+#: Version of the file format, which older runtimes must support, too.
 IR_VERSION = 9
 LR, REF, SR, CONFIDENCE = 'lr', 'ref', 'sr', 'confidence'
 _AXES = {
@@ -33,7 +33,7 @@ _AXES = {
 
 
 class Size(NamedTuple):
-    """Sizes that a model is made for.
+    """Fixed sizes of a model.
 
     Args:
         height: Height of LR.
@@ -54,11 +54,11 @@ def has_alone(network: nn.Module) -> bool:
 
 
 def make_graph(network: nn.Module, alone: bool = False) -> nn.Module:
-    """Return a network as other runtimes can take it.
+    """Return a network in a form that other runtimes support.
 
     Args:
         network: The network, in evaluation mode.
-        alone: Without a reference. Defaults to False.
+        alone: Whether to convert it without a reference. Defaults to False.
 
     Raises:
         ValueError: If there is no such graph of this network.
@@ -127,15 +127,14 @@ def to_onnx(network: nn.Module, alone: bool = False) -> 'onnx.ModelProto':
         del axes[REF][1]
     file = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
-        # It warns that it is the older exporter, and of sizes it computes.
+        # It warns about being the older exporter, and about computed sizes.
         warnings.simplefilter('ignore')
         torch.onnx.export(
             graph,
             inputs,
-            # Its hints know paths only.
+            # Its type hints allow only paths.
             file,  # type: ignore[arg-type]
-            # The newer one takes minutes, and fixes sizes that it reasons
-            # about.
+            # The newer exporter takes minutes and fixes some sizes.
             dynamo=False,
             opset_version=OPSET,
             input_names=names,
@@ -151,7 +150,7 @@ def to_onnx(network: nn.Module, alone: bool = False) -> 'onnx.ModelProto':
 def _describe(
     model: 'onnx.ModelProto', network: nn.Module, alone: bool
 ) -> None:
-    """Write into a model what it is."""
+    """Add a description to a model."""
     import onnx
 
     model.ir_version = IR_VERSION
@@ -176,7 +175,8 @@ def fix_size(model: 'onnx.ModelProto', size: Size) -> None:
 
     Args:
         model: The model.
-        size: Of its one image; its one reference is four times as large.
+        size: Size of its single image; its single reference is four times as
+            large.
 
     Raises:
         ValueError: If the size is too small.

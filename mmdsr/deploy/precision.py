@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import onnx
 
 PRECISIONS = ('fp32', 'fp16', 'int8')
-#: What is computed in half precision; coordinates, sums over windows and the
-#: weighing of references need all their bits.
+#: Operators in half precision; coordinates, sums over windows and the weights
+#: of references need full precision.
 _HALF = {'Conv', 'ConvTranspose', 'Relu', 'LeakyRelu'}
-#: Weights of what does, by the start of the name.
+#: Prefixes of the weights of operators in half precision.
 _SIXTEEN_BITS = (
     'network.aligner.',
     'network.fusion.',
@@ -26,7 +26,7 @@ _SIXTEEN_BITS = (
     'network.encoder.',
     'network.decoder.',
 )
-#: Weights of what is computed with 8-bit integers, by the start of the name.
+#: Prefixes of weights that are computed with 8-bit integers.
 _EIGHT_BITS = ('network.trunk.', 'network.decoder.blocks')
 
 
@@ -60,8 +60,8 @@ def to_precision(
 def to_half(model: 'onnx.ModelProto') -> 'onnx.ModelProto':
     """Convert convolutions, and activations after them, to 16 bits.
 
-    Everything between them keeps 32: a sum over an image or a coordinate in
-    it leaves the range of half precision, or its resolution.
+    Everything between them keeps 32 bits: a sum over an image or a coordinate
+    exceeds the range or the resolution of half precision.
 
     Args:
         model: The model, float32; it is changed.
@@ -122,9 +122,9 @@ def to_int8(
 ) -> 'onnx.ModelProto':
     """Convert the trunk or the decoder to 8-bit integers.
 
-    The rest needs more: a match that is off by a pixel costs more than all
-    that is gained, and what first and last layers lose is in the image. The
-    biases make up for what rounding shifts.
+    The rest needs more bits: a match that is off by a pixel costs more than is
+    gained, and losses of the first and last layers are visible in the image.
+    The biases are corrected for the shift by rounding.
 
     Args:
         model: The model, float32.

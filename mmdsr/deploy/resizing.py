@@ -1,11 +1,11 @@
 """Resizing by whole factors, as convolutions.
 
 Every runtime has fast convolutions; bicubic and antialiased resizing are slow
-in some, missing in others, and rounded in a third way elsewhere. The results
-are those of ``torch.nn.functional.interpolate`` but for rounding.
+in some, missing in others, and rounded in a third way elsewhere. Except for
+rounding, the results are those of ``torch.nn.functional.interpolate``.
 
-*Folded* are the ``scale ** 2`` pixels of a cell side by side as channels, in
-the order of ``torch.nn.functional.pixel_shuffle``.
+*Folded* means that the ``scale ** 2`` pixels of a cell are channels, in the
+order of ``torch.nn.functional.pixel_shuffle``.
 """
 
 import torch
@@ -34,7 +34,7 @@ def _reducing_taps() -> Tensor:
     """Weights (16,) of a row of pixels for one of the reduced image."""
     reach = 2 * SCALE
     taps = torch.tensor(
-        # With antialiasing torch takes Pillow's kernel, a = -0.5.
+        # With antialiasing, torch uses Pillow's kernel, a = -0.5.
         [_cubic((i + 0.5 - reach) / SCALE, -0.5) for i in range(2 * reach)]
     )
     return taps / taps.sum()
@@ -83,7 +83,7 @@ class Reduce(nn.Module):
             total = F.conv2d(
                 torch.ones_like(planes[:1]), kernel, None, stride, padding
             )
-            # What lies outside has no weight.
+            # Pixels outside have no weight.
             planes = F.conv2d(planes, kernel, None, stride, padding) / total
         return planes.view(image.shape[0], 3, *planes.shape[-2:])
 
@@ -93,8 +93,8 @@ class EnlargeFolded(nn.Module):
 
     Args:
         channels: Channels of the maps.
-        scale: How many times as many rows and columns.
-        cubic: Bicubically. Defaults to False.
+        scale: Factor of the number of rows and columns.
+        cubic: Whether to interpolate bicubically. Defaults to False.
     """
 
     kernel: Tensor

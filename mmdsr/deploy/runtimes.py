@@ -43,7 +43,7 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # Threads that wait by spinning take the time of others.
+        # Threads that wait by spinning slow down others.
         options.add_session_config_entry(
             'session.intra_op.allow_spinning', '0'
         )
@@ -59,16 +59,16 @@ class OnnxRuntime:
 
 @cache
 def openvino_core() -> 'openvino.Core':
-    """Return OpenVINO's core, the same one until the process ends.
+    """Return OpenVINO's core, which lives until the process ends.
 
-    With the last core OpenVINO unloads its plugins, and the next fork of the
-    process, such as that of a data loader, then ends in a segmentation fault.
+    With the last core, OpenVINO unloads its plugins, and the next fork of the
+    process, such as that of a data loader, then causes a segmentation fault.
 
     Raises:
         MissingExtraError: If openvino is not installed.
     """
     require('openvino', 'openvino')
-    # It would count its uses over the network.
+    # It would otherwise send usage statistics.
     os.environ.setdefault('OPENVINO_TELEMETRY_OPTOUT', '1')
     import openvino
 
@@ -90,9 +90,9 @@ class OpenVINO:
         options = {
             'INFERENCE_NUM_THREADS': threads,
             'PERFORMANCE_HINT': 'LATENCY',
-            # Some processors would take bfloat16, unasked.
+            # Otherwise bfloat16 is used on some processors.
             'INFERENCE_PRECISION_HINT': 'f32',
-            # Compiling takes seconds, reading what was compiled does not.
+            # Cache the compiled model, as compiling takes seconds.
             'CACHE_DIR': str(cache_folder() / 'openvino'),
         }
         self.model = openvino_core().compile_model(path, 'CPU', options)
@@ -100,7 +100,7 @@ class OpenVINO:
     def __call__(self, inputs: Arrays) -> tuple[np.ndarray, np.ndarray]:
         """Run the model."""
         found = self.model(dict(inputs))
-        # Its buffers are used again by the next call.
+        # Copy, because the next call reuses the buffers.
         return found[SR].copy(), found[CONFIDENCE].copy()
 
 

@@ -1,4 +1,4 @@
-"""What all depth providers have in common."""
+"""Common interface of all depth providers."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -15,10 +15,10 @@ class DepthMap(NamedTuple):
     Attributes:
         depth: ``(H, W)`` float32 distance along the optical axis, NaN =
             unknown. Meters if ``kind`` is ``'metric'``.
-        kind: ``'metric'``, or ``'relative'``: right up to a factor, and
+        kind: ``'metric'``, or ``'relative'``: correct up to a factor, and
             given in meters of an assumed scale.
-        confidence: 0 to 1; 1 where the provider knows no doubt.
-        problem: Why the map is a mere fallback, '' if it is none.
+        confidence: 0 to 1; 1 if the provider does not estimate its confidence.
+        problem: Why the map is only a fallback, '' if it is not.
     """
 
     depth: np.ndarray
@@ -28,7 +28,7 @@ class DepthMap(NamedTuple):
 
 
 class DepthProvider(ABC):
-    """Something that gives the depth of a frame.
+    """A source of depth for frames.
 
     Attributes:
         name: Its name for :func:`mmdsr.depth.build_provider`.
@@ -70,5 +70,6 @@ class DepthProvider(ABC):
         """Return the name and the settings, for a manifest.
 
         Returns:
-            Anything JSON can hold; no paths of this machine.
+            Values that are serializable as JSON, without paths of this
+            machine.
         """

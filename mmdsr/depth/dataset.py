@@ -30,10 +30,10 @@ def dataset_depth(
     """Add ``depth_lr`` and ``depth_ref`` to a data set.
 
     Depth is estimated at full size, from ``hr`` and ``ref``, and reduced as
-    all depth of the layout is. Nothing of the data set changes before all
-    images have been tried; then the folders are put in their places, and
-    the provider is noted in the manifest. An interrupted call continues where
-    it was. An image that cannot be used gets no map, which the layout
+    all depth of the layout is. The data set does not change before all images
+    have been processed; then the folders are moved to their places, and the
+    provider is recorded in the manifest. A repeated call resumes after an
+    interruption. An image that cannot be used gets no map, which the layout
     allows.
 
     Args:
@@ -41,16 +41,16 @@ def dataset_depth(
             :mod:`mmdsr.io.layout`.
         provider: Source of the depth.
         scale: Reduction factor of a data set without a manifest; 4 by default.
-        overwrite: Replace the depth that is there.
-        progress: ``progress(iterable, text, total)`` returns the iterable,
-            shown as progress.
+        overwrite: Replace existing depth.
+        progress: ``progress(iterable, text, total)`` wraps an iterable to show
+            its progress.
 
     Returns:
-        What was written, and what was not and why.
+        Summary of what was written and what was left out.
 
     Raises:
-        FileExistsError: If there is depth already, or an interrupted run
-            with other settings.
+        FileExistsError: If depth already exists, or there is an interrupted
+            run with other settings.
         FileNotFoundError: If there is no such data set.
         ValueError: If the data set does not fit, or no image got a map.
     """
@@ -120,7 +120,7 @@ def _jobs(root: Path, manifest: dict[str, Any] | None) -> dict[Path, Path]:
             stems = sorted(set().union(*files.values()))
         else:
             stems = manifest['splits'][split]
-        # By stem, for the reference of one sample often is the next sample.
+        # By stem, because the reference of a sample is often the next sample.
         for stem in stems:
             for key, source in _SOURCES.items():
                 path = files[key].get(stem)
@@ -162,12 +162,12 @@ def _check_there(root: Path, overwrite: bool) -> None:
 
 
 class _Encoder:
-    """Estimates, reduces and encodes the depth of one image after the other.
+    """Estimate, reduce and encode the depth of images one by one.
 
     Args:
         provider: Source of the depth.
         scale: Reduction factor.
-        report: Where failures and fallbacks are noted.
+        report: Report for failures and fallbacks.
     """
 
     def __init__(
@@ -192,7 +192,7 @@ class _Encoder:
         found = estimate(self.provider, path, shown(path), self.report)
         if found is None:
             return None
-        # A cell at the edge may be partly outside, as LoadDepth has it.
+        # A cell at the edge may be partly outside, as in LoadDepth.
         spare = [(0, -side % self.scale) for side in found.depth.shape]
         grown = np.pad(found.depth, spare, constant_values=np.nan)
         encoded = encode_png(encode_depth(downscale_depth(grown, self.scale)))
@@ -206,7 +206,7 @@ class _Encoder:
 def _publish(
     root: Path, job: FolderJob, manifest: dict[str, Any] | None
 ) -> None:
-    """Put the folders in their places, the manifest last."""
+    """Move the folders to their places, the manifest last."""
     partial_dir = job.root
     write_bytes(partial_dir / _MOVING, b'')
     for split in SPLITS:

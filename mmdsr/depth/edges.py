@@ -1,4 +1,4 @@
-"""The edges and the shading of a frame, as the pipe prior sees them."""
+"""Edges and shading of a frame for the pipe prior."""
 
 from typing import NamedTuple
 
@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 
 WIDTH = 128
-"""Longer side of the image that is looked at, in pixels."""
+"""Longer side of the analyzed image, in pixels."""
 
 DARKEST = 6.0
 """Gray level that the bright parts of a frame must reach."""
 
-_FLOOR = 0.05  # of the bright parts: below it the logarithm sees noise only
+_FLOOR = 0.05  # relative to the bright parts; below it, there is only noise
 _STEPS = (1.0, 2.0)  # smoothing of the two scales of edges, pixels
 _SHADING = 4.0  # smoothing that leaves the shading, pixels
 
@@ -34,8 +34,8 @@ class Edges(NamedTuple):
 def log_luma(image: np.ndarray) -> np.ndarray | None:
     """Reduce a frame and take the logarithm of its luma.
 
-    The logarithm makes edges in the dark count like those in the light, and
-    an exposure a mere constant.
+    By the logarithm, edges in the dark count like those in the light, and the
+    exposure is only a constant.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
@@ -61,8 +61,8 @@ def find_edges(luma: np.ndarray, limit: int = 4000) -> Edges:
 
     Args:
         luma: Result of :func:`log_luma`.
-        limit: Keep this many at most, an even but irregular choice that is the
-            same at every call.
+        limit: Maximum number of edges; the selection is uniform, irregular and
+            deterministic.
 
     Returns:
         Those stronger than half the image. The weight saturates, so that
@@ -73,7 +73,7 @@ def find_edges(luma: np.ndarray, limit: int = 4000) -> Edges:
         dx, dy = _slopes(luma, step)
         strength = np.hypot(dx, dy)
         typical = float(np.median(strength)) + 1e-3
-        # The outermost pixels see a mirrored border.
+        # The outermost pixels are affected by the mirrored border.
         inner = np.zeros(luma.shape, bool)
         inner[2:-2, 2:-2] = True
         y, x = np.nonzero((strength > typical) & inner)

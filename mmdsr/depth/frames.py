@@ -22,20 +22,21 @@ class Report(JobReport):
     """Outcome for the images.
 
     Attributes:
-        fallback: Image to the reason why its map is a mere fallback. Only of
-            those written now.
+        fallback: Reason why the map of an image is only a fallback, for maps
+            written now.
     """
 
     fallback: dict[str, str] = field(default_factory=dict)
 
     def refuse_empty(self, what: str) -> None:
-        """Raise if no image has a map.
+        """Raise an error if no image has a map.
 
         Args:
             what: What to call the images.
 
         Raises:
-            ValueError: With the first of the reasons.
+            ValueError: If no image has a map; the message has the first
+                reason.
         """
         if not self.written and not self.kept:
             image, reason = next(iter(self.failed.items()))
@@ -48,13 +49,13 @@ class Report(JobReport):
 def estimate(
     provider: DepthProvider, path: Path, name: str, report: Report
 ) -> DepthMap | None:
-    """Read an image and estimate its depth; note what goes wrong.
+    """Read an image and estimate its depth; record failures.
 
     Args:
         provider: Source of the depth.
         path: The image.
-        name: What to call it in the report.
-        report: Where failures and fallbacks are noted.
+        name: Name in the report.
+        report: Report for failures and fallbacks.
 
     Returns:
         None after a failure.
@@ -80,12 +81,12 @@ def frames_depth(
 ) -> Report:
     """Write a depth map for every frame of a folder.
 
-    The maps are 16-bit PNG in millimeters, 0 = unknown, and lie in ``out``
-    as the frames lie in ``frames``: what
+    The maps are 16-bit PNG in millimeters, 0 = unknown, and lie in ``out`` as
+    the frames lie in ``frames``: what
     :func:`mmdsr.converters.frames_to_refsr.frames_to_refsr` takes as
-    ``depth``. ``out`` appears when all frames have been tried; an
-    interrupted call continues where it was. Called again with the same
-    settings it fills in only what is missing.
+    ``depth``. ``out`` appears when all frames have been processed; a repeated
+    call resumes after an interruption. Called again with the same settings, it
+    adds only missing maps.
 
     Args:
         frames: A folder of frames, or a folder with one subfolder for each
@@ -93,11 +94,11 @@ def frames_depth(
         out: Folder to be made.
         provider: Source of the depth.
         overwrite: Replace maps that were made with other settings.
-        progress: ``progress(iterable, text, total)`` returns the iterable,
-            shown as progress.
+        progress: ``progress(iterable, text, total)`` wraps an iterable to show
+            its progress.
 
     Returns:
-        What was written, and what was not and why.
+        Summary of what was written and what was left out.
 
     Raises:
         FileExistsError: If ``out`` is in the way.

@@ -1,4 +1,4 @@
-"""Depth from the shape of a pipe alone.
+"""Depth from only the shape of a pipe.
 
 This prior is ours, not the paper's.
 """
@@ -69,7 +69,7 @@ def pipe_depth(
     y = ((np.arange(height) + 0.5 - height / 2) / focal)[:, None]
     across = x * right[0] + y * right[1] + right[2]
     sunk = x * down[0] + y * down[1] + down[2]
-    # The floor makes a ray along the axis meet the wall very far away.
+    # The lower bound lets a ray along the axis meet the wall very far away.
     square = np.maximum(across**2 + sunk**2, 1e-12)
     ahead = across * offset[0] + sunk * offset[1]
     inside = 1 - offset[0] ** 2 - offset[1] ** 2
@@ -84,10 +84,11 @@ def pipe_depth(
 class PipeDepth(DepthProvider):
     """The analytic pipe prior.
 
-    Finds the vanishing point, the camera's place in the pipe and the water,
-    and takes the depth of a straight circular pipe, :func:`pipe_depth`.
-    Where no vanishing point is found (the camera looks at the wall, into
-    foam, into the dark) it takes the center of the image and says so.
+    It finds the vanishing point, the position of the camera in the pipe and
+    the water, and returns the depth of a straight circular pipe,
+    :func:`pipe_depth`. If no vanishing point is found (the camera looks at the
+    wall, into foam, or into the dark), it uses the center of the image and
+    reports this.
 
     The map is metric if radius and field of view are given, and relative if
     one of them is assumed.

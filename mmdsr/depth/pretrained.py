@@ -15,12 +15,12 @@ OUTPUTS = ('auto', 'inverse', 'metric')
 _NEAR_QUANTILE = 0.98
 _FILES = ('config.json', 'preprocessor_config.json')
 _WEIGHTS = ('*.safetensors', '*.bin')
-# What a model gives where its configuration does not say.
+# Outputs of models whose configuration does not define them.
 _OF_MODEL = {'dpt': 'inverse', 'glpn': 'metric', 'zoedepth': 'metric'}
 
 
 def from_inverse(inverse: np.ndarray, near: float, far: float) -> np.ndarray:
-    """Turn inverse depth of unknown scale into depth.
+    """Convert inverse depth of unknown scale to depth.
 
     The scale is set so that the 98th percentile of the inverse depth lies at
     ``near``, and zero stays infinitely far:
@@ -127,7 +127,7 @@ class TransformersDepth(DepthProvider):
         """Return the name and the settings, for a manifest."""
         return {
             'name': self.name,
-            # The folder's name only: its place says nothing elsewhere.
+            # Only the name of the folder: its path is meaningless elsewhere.
             'checkpoint': Path(self.checkpoint).resolve().name,
             'model': self._model.config.model_type,
             'output': self.output,
@@ -191,10 +191,10 @@ def _load(
             f'{", ".join(list(report["missing_keys"])[:3])}, ...; without '
             'them, the depth would be random. Copy the whole repository.'
         )
-    # ZoeDepth pads its input, which would have to be cut off again.
+    # ZoeDepth pads its input, which would have to be cropped again.
     if hasattr(processor, 'do_pad') and model.config.model_type == 'zoedepth':
         processor.do_pad = False
-    # torch built without CUDA says so with an AssertionError.
+    # torch built without CUDA raises an AssertionError.
     try:
         return processor, model.eval().to(device)
     except (RuntimeError, AssertionError) as error:

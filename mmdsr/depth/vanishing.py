@@ -1,10 +1,10 @@
 """The vanishing point of a pipe, and the position of the camera in it.
 
-In a straight pipe every edge is one of two kinds. Rings (joints,
-corrugations, the rim of the light) are circles; those at different depths
-are enlarged copies of each other about the vanishing point. Lines along the
-pipe (water line, cracks, mortar) run through the vanishing point. It is also
-where the brightness rises outwards from, since the lamp does not reach far.
+In a straight pipe, every edge is one of two kinds. Rings (joints,
+corrugations, the rim of the light) are circles; those at different depths are
+enlarged copies of each other about the vanishing point. Lines along the pipe
+(water line, cracks, mortar) run through the vanishing point. The brightness
+also increases outwards from it, since the lamp does not reach far.
 """
 
 from typing import NamedTuple
@@ -20,28 +20,28 @@ from mmdsr.depth.edges import (
 )
 
 MIN_SIDE = 16
-"""Smallest side of the reduced image in which anything is looked for."""
+"""Smallest side of a reduced image that is analyzed."""
 
 LEAST_CONFIDENCE = 0.45
-"""Below this the vanishing point counts as not found."""
+"""Confidence below which the vanishing point counts as not found."""
 
 _GRID = 4  # step of the coarse search, pixels of the small image
 _SHADING, _DARK = 0.5, 0.25  # weights against that of the edges
-_WIDTH = 0.06  # squared sine of the angle at which an edge stops to fit
+_WIDTH = 0.06  # squared sine of the angle beyond which an edge does not fit
 _SHRINK = 0.45  # pull of the camera to the axis of the pipe
 _MAX_OFFSET = 0.6  # of the radius
-# Values at which the two signs of a pipe are beyond doubt.
+# Values at which the two indications of a pipe are certain.
 _SURE_EDGES, _SURE_SHADING = 0.2, 0.35
 
 
 class VanishingPoint(NamedTuple):
-    """Where the pipe leads to.
+    """Vanishing point of a pipe, and position of the camera.
 
     Attributes:
         x: Pixels from the left border (the first pixel's center is at 0.5).
         y: Pixels from the upper border.
-        offset: Where the camera stands: right and below the pipe's axis, in
-            radii of the pipe.
+        offset: Position of the camera right of and below the axis, in radii of
+            the pipe.
         confidence: 0 (not found) to 1.
         problem: Why it was not found, '' if it was.
     """
@@ -76,7 +76,7 @@ def find_vanishing_point(image: np.ndarray) -> VanishingPoint:
     if min(luma.shape) < MIN_SIDE:
         return give_up(0.0, 'the frame is too small or too narrow')
     edges = find_edges(luma)
-    # What a handful of edges agree on is chance.
+    # Agreement of only a few edges is chance.
     if len(edges.weights) < 50:
         return give_up(0.0, 'the frame has no structure')
     start, confidence = _search(luma, edges)

@@ -1,4 +1,4 @@
-"""A file to be mutated, and what reads it."""
+"""A file to be mutated, and its reader."""
 
 import io
 from collections.abc import Callable
@@ -13,13 +13,13 @@ NAME = 'input'
 
 
 class Case(NamedTuple):
-    """One way to a mutated file.
+    """A valid file, its mutators and its reader.
 
     Args:
         name: Its name.
-        data: The whole file.
-        mutators: Of :mod:`mmdsr.dev.mutate`, one of them is drawn.
-        read: Called with its path and ``out``.
+        data: Content of the file.
+        mutators: Mutators of :mod:`mmdsr.dev.mutate`, of which one is drawn.
+        read: Function that is called with the path and ``out``.
     """
 
     name: str
@@ -32,7 +32,7 @@ def picture(seed: int = 0, height: int = 64, width: int = 72) -> np.ndarray:
     """Return noise as an image.
 
     Args:
-        seed: Of the noise.
+        seed: Seed of the noise.
         height: Rows.
         width: Columns.
 
@@ -49,7 +49,7 @@ def encode(image: Image.Image, kind: str = 'PNG', **options: object) -> bytes:
     Args:
         image: The image.
         kind: Pillow's name of the format.
-        **options: As of ``Image.save``.
+        **options: See ``Image.save``.
 
     Returns:
         The file.

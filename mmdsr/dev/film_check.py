@@ -1,9 +1,8 @@
-"""Recordings of every kind through ``mmdsr enhance``, compared with the films.
+"""Compare recordings of every kind with the films of ``mmdsr enhance``.
 
 A recording is assembled from frames, enhanced by the command, and both files
-are read with PyAV alone (:mod:`mmdsr.dev.films`). What has to be the same is
-compared: frames, times, sound, the shape of the pixels, colors. One run is
-killed and resumed, too.
+are read with PyAV alone (:mod:`mmdsr.dev.films`). Frames, times, sound, pixel
+aspect ratio and colors must be equal. One run is killed and resumed, too.
 """
 
 import contextlib
@@ -28,19 +27,19 @@ from mmdsr.errors import VideoError
 from mmdsr.evidence.verify import verify
 from mmdsr.recording.staging import staging_root
 
-#: What a file says that does not say it.
+#: Code of an unspecified property.
 _OPEN = {0, 2}
-#: Seconds by which Matroska, which counts milliseconds, may be off.
+#: Tolerance in seconds for Matroska, whose unit is a millisecond.
 _MILLISECOND = Fraction(1, 1000)
-#: Seconds by which sound may be off the pictures in an MP4.
+#: Tolerance in seconds between sound and pictures in an MP4.
 _OFF = Fraction(1, 2000)
-#: Least PSNR in dB between a frame and the enlarged one, reduced again.
+#: Minimum PSNR in dB between a frame and the enlarged frame, reduced again.
 _ALIKE = 28.0
-#: A neighbor that is nearer by this factor is what is shown instead.
+#: Factor by which a neighbor must fit better to be reported instead.
 _NEARER = 0.8
-#: Seconds that a run may take.
+#: Maximum duration of a run in seconds.
 _LIMIT = 600
-#: By how much the longest recording may take more memory than the shortest.
+#: Maximum ratio of the memory for the longest and the shortest recording.
 FLAT = 1.1
 
 
@@ -51,14 +50,14 @@ class Finding:
     Attributes:
         kind: Its kind.
         frames: Frames of the recording, and of the film.
-        off: Most by which the time of a frame differs, in seconds.
-        sounds: Packets of sound of both that are the same.
-        sound_off: Most by which sound is off the pictures, in seconds.
-        sar: Shape of the pixels of both.
+        off: Largest difference of the time of a frame in seconds.
+        sounds: Number of sound packets that are equal in both.
+        sound_off: Largest offset between sound and pictures in seconds.
+        sar: Pixel aspect ratio of both.
         size: Size of the film.
-        psnr: Least PSNR of a frame in dB.
+        psnr: Minimum PSNR of a frame in dB.
         resumed: Finished segments when it was killed; None if it was not.
-        problems: What is wrong.
+        problems: Descriptions of the problems.
     """
 
     kind: str
@@ -86,8 +85,8 @@ def check(
         kind: Its kind.
         pictures: Its frames, (H, W, 3) uint8 RGB each.
         folder: A folder to work in.
-        options: Of the command, but for the scale.
-        scale: How many times as many rows and columns.
+        options: Options of the command except the scale.
+        scale: Factor of the number of rows and columns.
 
     Returns:
         What was found.
@@ -108,7 +107,7 @@ def check(
 
 
 def _enhance(words: Sequence[str]) -> str:
-    """Run the command in this process; say what is wrong."""
+    """Run the command in this process; return the problem, if any."""
     from mmdsr.cli.main import main
 
     said = io.StringIO()
@@ -123,13 +122,13 @@ def compare(
     """Compare a film with its recording.
 
     Args:
-        kind: What the recording is.
+        kind: Kind of the recording.
         source: The recording.
         target: The film.
-        scale: How many times as many rows and columns it has.
+        scale: Factor of the number of rows and columns.
 
     Returns:
-        What was found, and what is in the film.
+        The findings, and the content of the film.
     """
     before, after = Contents(), Contents()
     found = Finding(kind.name)
@@ -280,7 +279,7 @@ def _resume(
     second, again = compare(kind, source, target, scale)
     found.problems += [f'resumed: {one}' for one in second.problems]
     for name, value in asdict(again).items():
-        # The record in the tags says when it was made.
+        # The record in the tags contains the time of creation.
         if name != 'tags' and value != getattr(film, name):
             found.problems.append(f'resumed, its {name} differ')
     left = sorted(path.name for path in target.parent.iterdir())
@@ -289,15 +288,15 @@ def _resume(
 
 
 def peak_memory(source: Path, target: Path, options: Sequence[str]) -> float:
-    """Enhance a recording in a process of its own.
+    """Enhance a recording in a separate process.
 
     Args:
         source: The recording.
         target: The film.
-        options: Of the command.
+        options: Options of the command.
 
     Returns:
-        Largest memory of any process of the run, in MiB.
+        Peak memory of any process of the run, in MiB.
 
     Raises:
         VideoError: If it fails.

@@ -18,12 +18,12 @@ class Kind(NamedTuple):
     """A kind of recording.
 
     Attributes:
-        name: What it is called.
-        suffix: Of the recording.
+        name: Name of the kind.
+        suffix: Suffix of the recording.
         made: Suffix of the film.
-        options: Of :func:`mmdsr.dev.recordings.write_recording`.
-        uneven: Whether the frames come at uneven times.
-        turned: Degrees by which players have to turn it to the left.
+        options: Options of :func:`mmdsr.dev.recordings.write_recording`.
+        uneven: Whether the times of the frames are uneven.
+        turned: Degrees by which players must turn it to the left.
         resumed: Whether its run is also killed and resumed.
     """
 
@@ -93,7 +93,7 @@ def assemble(kind: Kind, pictures: Sequence[np.ndarray], folder: Path) -> Path:
     Args:
         kind: Its kind.
         pictures: (H, W, 3) uint8 RGB each.
-        folder: Where to.
+        folder: Target folder.
 
     Returns:
         The file.

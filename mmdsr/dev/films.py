@@ -1,4 +1,4 @@
-"""What is in a film, read packet by packet: no code of the product."""
+"""Content of a film, read packet by packet without code of the product."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass
 class Contents:
-    """What is in a film.
+    """Content of a film.
 
     Attributes:
         size: Width and height as they are stored.
@@ -45,7 +45,7 @@ def read_film(
 
     Args:
         path: The file.
-        contents: Filled with all else.
+        contents: Filled with everything else.
 
     Yields:
         (H, W, 3) uint8 RGB, as they are stored.
@@ -66,7 +66,7 @@ def read_film(
                 continue
             if packet.size:
                 found.coded.append(bytes(packet))
-            # PyAV's hints know nothing of the kind of stream.
+            # PyAV's type hints do not distinguish kinds of streams.
             for frame in cast(list[Any], packet.decode()):
                 found.size = frame.width, frame.height
                 found.turned = round(frame.rotation) % 360
@@ -82,7 +82,7 @@ def read_film(
 
 
 def contents_of(path: Path) -> Contents:
-    """Read all but the pictures."""
+    """Read everything except the pictures."""
     contents = Contents()
     for _ in read_film(path, contents):
         pass

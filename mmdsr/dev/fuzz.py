@@ -33,15 +33,15 @@ OUTCOMES = ('read', 'refused', 'raw', 'killed', 'half')
 FAULTS = OUTCOMES[2:]
 #: Seconds after which an input counts as killed.
 LIMIT = 60
-#: Memory that an input may take besides what the process has.
+#: Memory that an input may use in addition to that of the process.
 MEMORY = 3 * 2**30
-#: A message longer than this is none.
+#: Maximum length of a valid message.
 _LONG = 1500
 
 
 @cache
 def cases(kind: str) -> list[Case]:
-    """Return the whole files of a kind.
+    """Return the valid files of a kind.
 
     Args:
         kind: Of :data:`mmdsr.dev.kinds.KINDS`.
@@ -61,7 +61,7 @@ def make(kind: str, seed: int, folder: Path) -> tuple[Case, Path]:
         folder: Where to.
 
     Returns:
-        What it is made of, and its file.
+        The valid file and the path of the input.
     """
     rng = np.random.default_rng([zlib.crc32(kind.encode()), seed])
     known = cases(kind)
@@ -81,16 +81,16 @@ def attempt(kind: str, seed: int, folder: Path) -> tuple[str, str]:
         folder: An empty folder to work in.
 
     Returns:
-        One of :data:`OUTCOMES`, and what was said.
+        One of :data:`OUTCOMES`, and the message.
     """
     case, path = make(kind, seed, folder)
     outcome, text = _read(case, path, folder)
-    # The folder has another name each time.
+    # The name of the folder varies.
     return outcome, text.replace(str(folder), '.')
 
 
 def _read(case: Case, path: Path, folder: Path) -> tuple[str, str]:
-    # What is beside the place to write to is the input.
+    # The only other file is the input.
     out = folder / 'made' / 'out'
     out.parent.mkdir()
     try:
@@ -104,7 +104,7 @@ def _read(case: Case, path: Path, folder: Path) -> tuple[str, str]:
         if '\n' in text or len(text) > _LONG or not named:
             return 'raw', f'{type(error).__name__}: {text[:_LONG]}'
         return 'refused', text
-    # Any other error is what is looked for.
+    # Any other error is a fault.
     except Exception as error:
         return 'raw', f'{type(error).__name__}: {str(error)[:_LONG]}'
     hidden = [file.name for file in out.parent.glob('.*')]
@@ -112,9 +112,9 @@ def _read(case: Case, path: Path, folder: Path) -> tuple[str, str]:
 
 
 def _work(pipe: Connection, memory: int) -> None:
-    """Read inputs as they are asked for; the child's main function."""
+    """Read requested inputs; the main function of the child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Libraries in C write what they think to the console.
+    # C libraries write to the console.
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
@@ -125,7 +125,7 @@ def _work(pipe: Connection, memory: int) -> None:
         while True:
             kind, seed, folder = pipe.recv()
             if kind not in ready:
-                # What the kind imports does not count.
+                # Imports of the kind are not counted.
                 attempt_first(kind)
                 ready.add(kind)
                 _limit_memory(memory)
@@ -139,7 +139,8 @@ def attempt_first(kind: str) -> None:
         kind: The kind.
 
     Raises:
-        Exception: If a whole file cannot be read: nothing can be told then.
+        Exception: If a valid file cannot be read, so that no input can be
+            judged.
     """
     for case in cases(kind):
         with tempfile.TemporaryDirectory() as folder:
@@ -184,7 +185,7 @@ class Child:
         process, pipe = self._child = self._child or self._start()
         pipe.send((kind, seed, str(folder)))
         try:
-            # The first one waits for the imports as well.
+            # The first input also waits for the imports.
             if pipe.poll(self.limit + 120 * new):
                 return pipe.recv()
             text = f'no end after {self.limit} s'
@@ -204,7 +205,7 @@ class Child:
         self._child = None
 
     def _start(self) -> tuple[BaseProcess, Connection]:
-        # A copy of this process would have its threads half alive.
+        # A fork would copy this process without its threads.
         context = multiprocessing.get_context('spawn')
         pipe, end = context.Pipe()
         process = context.Process(

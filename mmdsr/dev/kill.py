@@ -1,8 +1,7 @@
 """Kill a tool repeatedly and check that its final output is the same.
 
-The same command is restarted after each SIGKILL, as a user would do it. What
-it leaves when it is through is compared, file by file, with what a run that
-nobody killed has made.
+The same command is restarted after each SIGKILL, as a user would do it. Its
+final output is compared, file by file, with that of an uninterrupted run.
 """
 
 import contextlib
@@ -36,9 +35,9 @@ class Result:
     """Outcome for a tool.
 
     Args:
-        kills: How often it was killed.
-        rounds: How often it came to its end in between.
-        faults: What was wrong.
+        kills: Number of kills.
+        rounds: Number of times that it finished in between.
+        faults: Descriptions of the faults.
     """
 
     kills: int = 0
@@ -56,10 +55,10 @@ def kill_test(
     """Kill a tool at random moments.
 
     Args:
-        command: Given the place to write to, returns the command line.
+        command: Function that returns the command line, given the target.
         folder: An empty folder to work in.
-        kills: How often to kill.
-        rng: The moments.
+        kills: Number of kills.
+        rng: Generator of the moments.
         ignore: Patterns of files that differ between any two runs, such as
             logs; they need not be the same.
 
@@ -67,7 +66,7 @@ def kill_test(
         What was found.
 
     Raises:
-        RuntimeError: If the tool does not even work when it is left alone.
+        RuntimeError: If the tool fails without being killed.
     """
     whole, parts = folder / 'whole', folder / 'parts'
     start = time.monotonic()
@@ -78,7 +77,7 @@ def kill_test(
     expected = contents(whole, ignore)
     result = Result()
     while result.kills < kills or result.rounds == 0:
-        # As much as it takes, so that moments lie everywhere in a run.
+        # The duration of a run, so that kills are spread over all of it.
         limit = None
         if result.kills < kills:
             limit = rng.uniform(0, 1.1 * length)
@@ -113,7 +112,7 @@ def _run(command: Sequence[str], limit: float | None) -> tuple[int, str]:
     try:
         output, _ = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
-        # Its workers too, as if the machine lost its power.
+        # Its workers, too, as in a power failure.
         os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate()
     lines = output.decode(errors='replace').strip().splitlines()

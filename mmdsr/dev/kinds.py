@@ -1,8 +1,8 @@
-"""The kinds of files that are mutated, and what reads them.
+"""The kinds of files that are mutated, and their readers.
 
 A kind makes whole files once, changes one of them by a seed, and hands it to
-the same functions that the tools call. Each input is in its own folder; what
-reads it writes to ``out`` beside it.
+the same functions that the tools call. Each input is in its own folder; its
+reader writes to ``out`` beside it.
 """
 
 import io
@@ -22,7 +22,7 @@ from mmdsr.dev.kinds_weights import checkpoints, weights
 
 
 def _frames(path: Path) -> Path:
-    """Give a frame, or the depth of one, company to make a data set of."""
+    """Add further frames to a frame, or to its depth, for a data set."""
     folder = path.parent / 'frames'
     folder.mkdir()
     for number in range(2):
@@ -114,7 +114,7 @@ def _dataset() -> TemporaryDirectory[str]:
 
     from mmdsr.io.layout import RefSRWriter
 
-    # As long as the process: cached with it.
+    # Cached for the lifetime of the process.
     holder = tempfile.TemporaryDirectory()
     with RefSRWriter(Path(holder.name, 'set')) as writer:
         for number, split in enumerate(('train', 'train', 'test', 'test')):
@@ -242,7 +242,7 @@ def _read_video(path: Path, out: Path) -> None:
     try:
         summary = video_to_refsr([path], out, holdout=(0,))
     except ValueError as error:
-        # The tool was given one file and need not name it.
+        # With a single file, the tool need not name it.
         raise ValueError(f'{path.name}: {error}') from error
     shutil.rmtree(out)
     if summary.problems:

@@ -3,7 +3,7 @@
 The rows are those of the contracts in ``pyproject.toml``, the arrows what
 grimp finds in the modules. An arrow that follows from others is left out: if
 ``a`` imports ``b`` and ``c``, and ``b`` imports ``c``, there is none from
-``a`` to ``c``; so are those to what everything stands on.
+``a`` to ``c``; so are those to common foundations.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from importlinter.api import read_configuration
 
 _BOX = 112
 _COLUMN = 68
-"""Half the distance of two boxes, which stand on a grid of such columns."""
+"""Half the distance of two boxes, which is the column of the grid."""
 _COLUMNS = 11
 _ROW = 58
 _COLORS = {
@@ -24,7 +24,7 @@ _COLORS = {
     'base': ('#f2f2f2', '#777'),
     'other': ('#e8eef7', '#4a6fa5'),
 }
-#: What everything may stand on.
+#: Common foundations, which every package may import.
 _BASE = ('registry', 'io', 'extras', 'workers', 'errors', 'version')
 _HEAD = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
@@ -66,14 +66,14 @@ def read_rows(contracts: Path | str) -> list[list[str]]:
 
 
 def read_imports(rows: list[list[str]]) -> list[tuple[str, str]]:
-    """Find what imports what.
+    """Find the imports between packages.
 
     Args:
         rows: Of :func:`read_rows`.
 
     Returns:
-        Importer and imported, without those that follow from others and those
-        to what everything stands on.
+        Importer and imported package, without imports that follow from others
+        and those of common foundations.
     """
     graph = grimp.build_graph('mmdsr', cache_dir=None)
     names = [name for row in rows for name in row if name not in _BASE]
@@ -95,8 +95,8 @@ def arrange(
 ) -> dict[str, tuple[int, int]]:
     """Choose the columns: short arrows that cross few boxes.
 
-    From the middle, box after box moves to the place that is best for it,
-    until none moves.
+    Starting from the middle, each box in turn moves to its best column, until
+    none moves.
 
     Args:
         rows: Of :func:`read_rows`.

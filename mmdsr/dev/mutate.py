@@ -1,8 +1,8 @@
 """Make invalid inputs from valid ones.
 
-Every mutator takes bytes and a random generator and gives bytes. Those that
-know a format repair its checksums, for a reader that checks them would see
-nothing of the rest.
+Every mutator takes bytes and a random generator and returns bytes. Mutators of
+a format repair its checksums, because otherwise a reader that checks them
+would refuse the file before reading the rest.
 """
 
 import csv
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 _NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
-#: What nobody expects in a table or a JSON file.
+#: Unexpected values for tables and JSON files.
 _VALUES: tuple[object, ...] = (
     None,
     True,
@@ -44,14 +44,14 @@ _VALUES: tuple[object, ...] = (
 
 
 def mutate_bytes(data: bytes, rng: np.random.Generator) -> bytes:
-    """Change a file without knowing what it is.
+    """Change a file of any format.
 
     Args:
         data: The file.
         rng: The choices.
 
     Returns:
-        Another file, perhaps of another length.
+        The new file, possibly of another length.
     """
     for _ in range(int(rng.integers(1, 4))):
         data = _BYTES[rng.integers(len(_BYTES))](data, rng)
@@ -59,7 +59,7 @@ def mutate_bytes(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def _span(data: bytes, rng: np.random.Generator) -> tuple[int, int]:
-    """A part of a file, short as a rule."""
+    """Return a part of a file, which is usually short."""
     start = int(rng.integers(len(data) + 1))
     return start, min(len(data), start + int(2 ** rng.uniform(0, 10)))
 
@@ -76,7 +76,7 @@ def _flip(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def _head(data: bytes, rng: np.random.Generator) -> bytes:
-    """Change the first bytes, where the structure is."""
+    """Change the first bytes, which define the structure."""
     content = bytearray(data)
     for _ in range(4 if data else 0):
         content[rng.integers(min(400, len(content)))] = int(rng.integers(256))
@@ -182,7 +182,7 @@ def _mutate_text(
 
 
 def mutate_json(data: bytes, rng: np.random.Generator) -> bytes:
-    """Change the values and keys of a JSON file; it stays JSON as a rule.
+    """Change values and keys of a JSON file, which usually remains valid.
 
     Args:
         data: The file.
@@ -208,7 +208,7 @@ def mutate_tree(
     """Change one place in nested dicts and lists.
 
     Args:
-        content: Changed in place where it can be.
+        content: Content, changed in place if possible.
         rng: The choices.
         values: What may be put there.
 
@@ -270,7 +270,7 @@ def mutate_csv(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def mutate_checkpoint(data: bytes, rng: np.random.Generator) -> bytes:
-    """Change what a checkpoint holds, as another program would write it.
+    """Change the content of a checkpoint, written as by another program.
 
     Args:
         data: A file of ``torch.save``.
@@ -307,7 +307,7 @@ def mutate_checkpoint(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def _collect(content: object, found: list[tuple[Any, Any]]) -> None:
-    """Note where the tensors of nested containers are."""
+    """Return the positions of the tensors in nested containers."""
     if isinstance(content, (dict, list)):
         items = (
             content.items()
@@ -316,7 +316,7 @@ def _collect(content: object, found: list[tuple[Any, Any]]) -> None:
         )
         for key, value in items:
             if isinstance(value, torch.Tensor):
-                # Not the one that claims to be larger than the memory.
+                # Except the one that claims to be larger than the memory.
                 if value.numel() > 10**8:
                     continue
                 found.append((content, key))
@@ -344,7 +344,7 @@ def mutate_zip(data: bytes, rng: np.random.Generator) -> bytes:
     """Change one file of an archive; the checksums fit again.
 
     Args:
-        data: A ZIP archive without compression, as of ``torch.save``.
+        data: A ZIP archive without compression, as written by ``torch.save``.
         rng: The choices.
 
     Returns:

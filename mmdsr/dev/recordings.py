@@ -29,14 +29,14 @@ def write_recording(
     pix_fmt: str = 'yuv420p',
     delay: float = 0.0,
 ) -> Path:
-    """Encode a recording; the suffix tells how.
+    """Encode a recording in the format of its suffix.
 
     Args:
         path: File to be written, with a suffix of :data:`CODECS`.
         pictures: (H, W, 3) uint8 RGB each.
         rate: Pictures per second, or ticks of ``stamps`` per second.
-        stamps: When each picture is shown, in ticks; None for one each tick.
-        sound: Whether there is a tone, too.
+        stamps: Time of each picture in ticks; None for one picture per tick.
+        sound: Whether to add a tone.
         sar: Width of a pixel divided by its height.
         interlaced: Whether it is coded as fields.
         colors: ``colorspace``, ``color_range``, ``color_primaries`` and
@@ -94,7 +94,7 @@ def write_recording(
 
 
 def _hum(track: Any, seconds: float) -> Iterator[Any]:  # noqa: ANN401
-    """Yield packets of a tone that rises."""
+    """Yield packets of a rising tone."""
     import av
 
     size = track.codec_context.frame_size or 1152
@@ -111,12 +111,12 @@ def _hum(track: Any, seconds: float) -> Iterator[Any]:  # noqa: ANN401
 
 
 def turn(path: Path, target: Path, degrees: int) -> Path:
-    """Copy a recording and have players turn its pictures.
+    """Copy a recording and set the rotation for players.
 
     Args:
         path: The recording.
         target: The copy.
-        degrees: By how much, to the left.
+        degrees: Rotation to the left.
 
     Returns:
         ``target``.

@@ -1,4 +1,4 @@
-"""What can be wrong with an environment, one pure function for each.
+"""Checks of the environment, one pure function for each.
 
 Standard library and packaging only: this must run where the environment is
 broken.
@@ -30,7 +30,7 @@ CORE_PYTHONS = (*PYTHONS, (3, 12), (3, 13))
 OPEN = ('torch', 'torchvision')
 ONEDL = 'mmagic was never moved to the OneDL forks.'
 LITE = 'The lite build has no compiled operators.'
-# What shares its folder with a package of the lane, so that pip does not
+# Packages that share a folder with a package of the lane, so that pip does not
 # notice when one overwrites the other.
 FORKS = {
     'mmcv-lite': ('mmcv', LITE),
@@ -183,6 +183,6 @@ def check_forks(lane: Lane, wanted: Container[str]) -> list[Finding]:
 
 
 def replace_command(lane: Lane, impostor: str, original: str) -> str:
-    """Return the line that puts the original in an impostor's place."""
+    """Return the command that replaces a fork by the original."""
     remove = pip_command(lane, impostor, original, action='uninstall')
     return f'{remove} && {install_command(lane, original)}'

@@ -39,7 +39,7 @@ HOSTS = {
 PIP_FLAGS = {
     'mmcv': ('--no-build-isolation',),
     'mmagic': ('--no-deps',),
-    # pip alone would keep a wheel that other installs have overwritten.
+    # By default, pip keeps a wheel that other installs have overwritten.
     'opencv-python-headless': ('--no-deps', '--force-reinstall'),
 }
 
@@ -128,7 +128,7 @@ def read_lane(folder: Path | None = None) -> Lane:
 
 
 def read_version(text: str) -> Version:
-    """Read a version; one that breaks the rules is older than all others."""
+    """Parse a version; an invalid one is older than all others."""
     try:
         return Version(text)
     except InvalidVersion:

@@ -98,7 +98,7 @@ def check_mmcv_ops(
         f'{error}. mmcv._ext is missing, a stub, or built against another '
         f'torch. {MMCV_BUILD}'
     )
-    # The cache may hold the very wheel that does not work.
+    # The cache may contain the broken wheel.
     anew = ('--force-reinstall', '--no-deps', '--no-cache-dir')
     flags = (*anew, *PIP_FLAGS['mmcv'])
     fix = pip_command(lane, 'mmcv', flags=flags)

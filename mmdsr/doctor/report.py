@@ -24,8 +24,8 @@ def examine(
 ) -> list[Finding]:
     """Check everything that the parts need.
 
-    A probe runs only when the versions that it stands on are right, so that
-    one fault gives one line.
+    A probe runs only if the versions that it depends on are right, so that
+    each fault is reported once.
 
     Args:
         parts: Keys of ``HOSTS``; the core is always meant.
@@ -39,7 +39,7 @@ def examine(
     lane = lane or read_lane()
     parts = list(dict.fromkeys(['core', *parts]))
     wanted = {name for part in parts for name in lane.needs[part]}
-    # Building mmcv, and mmengine's way with configs.
+    # Needed to build mmcv, and by mmengine for configs.
     hosted = any(HOSTS[part] for part in parts)
     if hosted:
         wanted.add('setuptools')

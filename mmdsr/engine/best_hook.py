@@ -13,8 +13,9 @@ class OneBestHook(Hook):
     """Remove best checkpoints that a better one has replaced.
 
     CheckpointHook does so while it runs. If a training is killed after a best
-    checkpoint was written and before the newest one names it, the resumed
-    training does not know of it and leaves it next to its successor.
+    checkpoint was written and before the newest checkpoint records it, the
+    resumed training does not know about it and would keep it next to its
+    successor.
     """
 
     # After CheckpointHook.
@@ -52,7 +53,7 @@ def _remove_others(key: str, best: Path) -> None:
         return
     name = re.escape(f'best_{key}_'.replace('/', '_'))
     for path in best.parent.iterdir():
-        # Anything longer belongs to a metric with a longer name.
+        # A longer name belongs to a metric with a longer name.
         if path != best and re.fullmatch(
             name + r'(iter|epoch)_\d+\.pth', path.name
         ):

@@ -14,7 +14,7 @@ from mmengine import Config
 from mmdsr.engine.check_sizes import check_sizes
 from mmdsr.errors import UsageError
 
-#: Simulated data sets that one command makes.
+#: Simulated data sets that a single command creates.
 _SIMULATED = ('sewersim-sr', 'sewersim-pipe', 'sewersim-ml')
 #: Data sets that download their files themselves.
 _FETCHING = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST')
@@ -51,7 +51,7 @@ def check_data(cfg: Config, loaders: Sequence[str]) -> None:
 
 
 def _items(name: str, value: object) -> list[tuple[str, Mapping[str, Any]]]:
-    """List the parts of a setting that may be one dict or several."""
+    """Return the parts of a setting that is one dict or several."""
     if isinstance(value, Mapping):
         return [(name, value)]
     if isinstance(value, (list, tuple)):
@@ -75,7 +75,7 @@ def _datasets(
     ]
     if not inner:
         return [(name, dataset)]
-    # mmdsr.MixedDataset gives its pipeline to those that have none.
+    # mmdsr.MixedDataset passes its pipeline to data sets without one.
     default = {k: v for k, v in dataset.items() if k == 'pipeline'}
     return [
         found

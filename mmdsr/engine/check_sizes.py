@@ -1,7 +1,7 @@
 """Check that the images of a RefSR data set match, before training.
 
 Only the headers of the files are read. Without this check, a pair that does
-not match stops a training when it is drawn, maybe hours later.
+not match would stop the training when it is drawn, possibly hours later.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from mmdsr.io.images import short_reason
 
 _ARGUMENTS = ('data_root', 'split', 'reference', 'max_samples')
 _IMAGES = ('img_path', 'gt_path', 'ref_path')
-#: Transforms that change no size, or change it in a way that is known here.
+#: Transforms whose effect on the size of the images is known here.
 _KNOWN = {
     'Flip',
     'FlipTranspose',
@@ -27,7 +27,7 @@ _KNOWN = {
     'PairedRefCrop',
     'RandomTransposeHW',
 }
-# A JPEG may say that it has to be rotated, and readers rotate it.
+# A JPEG may have an orientation tag, which readers apply.
 _ORIENTATION, _TURNED = 0x112, (5, 6, 7, 8)
 _WITH_ORIENTATION = ('JPEG', 'MPO', 'TIFF', 'WEBP')
 _REMEDY = 'fix or remove the sample (from manifest.json, too)'
@@ -47,7 +47,7 @@ def check_sizes(dataset: Mapping[str, Any], batch_size: int = 1) -> None:
 
     Raises:
         ValueError: If an image does not fit; the message names the first one.
-        FileNotFoundError: As in :class:`mmdsr.datasets.RefSRDataset`.
+        FileNotFoundError: See :class:`mmdsr.datasets.RefSRDataset`.
     """
     steps = {
         str(step.get('type')).rpartition('.')[2]: step
@@ -75,7 +75,7 @@ def _list(dataset: Mapping[str, Any]) -> list[_Sample]:
 def _read_sizes(samples: list[_Sample]) -> dict[str, _Size]:
     """Map each image file to its width and height."""
     paths = {sample[key] for sample in samples for key in _IMAGES}
-    # On a network drive, reading is mostly waiting.
+    # On a network drive, reading is mostly latency.
     with ThreadPoolExecutor(8) as pool:
         return dict(pool.map(_read_size, sorted(paths)))
 
@@ -105,7 +105,7 @@ def _check_scale(
     sizes: dict[str, _Size],
     crop: Mapping[str, Any] | None,
 ) -> None:
-    """Refuse an HR image that is not the common factor larger than its LR."""
+    """Raise an error if HR is not LR times the common scale factor."""
     if crop is None:
         factors = Counter(
             sizes[sample['gt_path']][0] // sizes[sample['img_path']][0]
@@ -151,7 +151,7 @@ def _check_batch(
     batch_size: int,
     transposes: bool,
 ) -> None:
-    """Refuse images that cannot be put into one batch."""
+    """Raise an error for images that cannot be put into one batch."""
     whole = []
     if crop is None:
         whole.append('img_path')

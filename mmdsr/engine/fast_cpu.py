@@ -1,8 +1,8 @@
 """Fast convolutions on a CPU: bfloat16 and channels last.
 
 mmengine's AmpOptimWrapper refuses a CPU. Processors that multiply bfloat16
-(avx512_bf16, amx) need about half the time with it; narrow convolutions gain
-as much again when the channels of a pixel are adjacent in memory.
+(avx512_bf16, amx) need about half the time with it; for narrow convolutions,
+storing the channels of a pixel contiguously saves as much again.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class BFloat16OptimWrapper(OptimWrapper):
     needed, unlike with float16.
 
     Args:
-        optimizer: See mmengine's ``OptimWrapper``, as for all further
+        optimizer: See mmengine's ``OptimWrapper``, also for all further
             arguments.
     """
 

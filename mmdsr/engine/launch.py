@@ -62,7 +62,7 @@ def load_config(
         raise UsageError(f'The config {path} does not exist.')
     try:
         cfg = Config.fromfile(path)
-    # A config is Python code, which may raise anything.
+    # A config is Python code and may raise any error.
     except Exception as error:
         raise UsageError(f'The config {path} cannot be read: {error}') from (
             error
@@ -71,7 +71,7 @@ def load_config(
     name = path.stem
     if picture is not None:
         enable_sr(cfg, picture)
-        # Trainings on two pictures must not share a folder.
+        # Trainings on different inputs must not share a folder.
         name += f'_{picture}' if picture != 'hr' else ''
     cfg.launcher = launcher
     if work_dir:
@@ -97,8 +97,7 @@ def enable_amp(cfg: Config) -> None:
     if not wrapper:
         raise UsageError('--amp needs a config with an optim_wrapper.')
     parts = [wrapper]
-    # A constructor is for several optimizers, or for the settings of one by
-    # layers.
+    # A constructor handles several optimizers, or layer-wise settings of one.
     if 'constructor' in wrapper and 'optimizer' not in wrapper:
         parts = [part for part in wrapper.values() if isinstance(part, dict)]
     for part in parts:
@@ -145,8 +144,8 @@ def set_resume(cfg: Config, resume: str | None) -> None:
 def start_distributed(cfg: Config) -> None:
     """Start the process group where mmengine cannot, in place.
 
-    mmengine's launcher always selects a CUDA device. Without CUDA the
-    group is started here with gloo, and the runner uses it as it is.
+    mmengine's launcher always selects a CUDA device. Without CUDA, the group
+    is started here with gloo, and the runner uses it.
 
     Args:
         cfg: The config.
@@ -185,8 +184,8 @@ def start_distributed(cfg: Config) -> None:
 def leave_distributed() -> None:
     """End the process group, if there is one, before the process ends.
 
-    Otherwise its threads still run while the interpreter shuts down, which
-    sometimes aborts a process whose work is done.
+    Otherwise its threads keep running while the interpreter shuts down, which
+    sometimes aborts a process that has finished its work.
     """
     if is_distributed():
         torch.distributed.destroy_process_group()
@@ -196,7 +195,7 @@ def train(cfg: Config) -> nn.Module:
     """Train a model as configured.
 
     Args:
-        cfg: Prepared by the functions of this module.
+        cfg: Config prepared by the functions of this module.
 
     Returns:
         The trained model.
@@ -248,7 +247,7 @@ def test(cfg: Config, checkpoint: Path | str) -> dict[str, float]:
     """Evaluate a checkpoint on the test data of a config.
 
     Args:
-        cfg: Prepared by the functions of this module.
+        cfg: Config prepared by the functions of this module.
         checkpoint: Training checkpoint, or plain weights of the model or, for
             a model of this package, of its generator; or the working directory
             of a training, see :func:`~mmdsr.io.checkpoint.find_checkpoint`.
@@ -267,8 +266,8 @@ def test(cfg: Config, checkpoint: Path | str) -> dict[str, float]:
     except FileNotFoundError as error:
         raise UsageError(str(error)) from error
     cfg.load_from, cfg.resume = None, False
-    # A test needs neither VGG19 weights, which might be downloaded, nor the
-    # teacher that a student was distilled from.
+    # A test needs neither the VGG19 weights, which might be downloaded, nor
+    # the teacher of a student.
     for key in ('perceptual_loss', 'kd_loss', 'adm'):
         if cfg.model.get(key):
             cfg.model[key] = None
@@ -290,7 +289,7 @@ def test(cfg: Config, checkpoint: Path | str) -> dict[str, float]:
 
 
 class _MetricsKeeper(Hook):
-    """Keep the metrics of a test."""
+    """Store the metrics of a test."""
 
     def __init__(self) -> None:
         self.metrics: dict[str, float] = {}
@@ -298,7 +297,7 @@ class _MetricsKeeper(Hook):
     def after_test_epoch(
         self, runner: Runner, metrics: dict[str, float] | None = None
     ) -> None:
-        """Keep the metrics of one test set."""
+        """Store the metrics of one test set."""
         self.metrics.update(metrics or {})
 
 

@@ -1,4 +1,4 @@
-"""Check that the weights that a training starts from fit its model."""
+"""Check that the initial weights of a training fit its model."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,17 +13,18 @@ from torch import Tensor
 from mmdsr.errors import CheckpointError
 from mmdsr.io.checkpoint import compare, refuse, unwrap
 
-#: What a resumed training needs besides weights, and its type.
+#: Entries besides the weights that resuming needs, and their types.
 _STATE = {'meta': dict, 'message_hub': dict, 'optimizer': dict}
 
 
 class CheckStartHook(Hook):
-    """Refuse weights that do not fit, before they are loaded.
+    """Raise an error for weights that do not fit before they are loaded.
 
     mmengine only warns, and continues with random weights. To resume a
     training, all weights have to fit. To start from weights (``load_from``),
-    those of the generator have to fit if the model has one; of a host's
-    model, half of the weights have to, as heads for other classes are common.
+    those of the generator have to fit if the model has one. For a model of a
+    host, half of the weights have to fit, as heads for other classes are
+    common.
 
     Args:
         source: The file, for messages.
@@ -51,7 +52,8 @@ class CheckStartHook(Hook):
         """
         if self.resume:
             self._check_state(checkpoint)
-            # mmengine would run it, to compare a number that nobody writes.
+            # mmengine would execute it to compare a number that is never
+            # written.
             checkpoint['meta'].pop('config', None)
         model = runner.model
         model = model.module if is_model_wrapper(model) else model
@@ -60,13 +62,13 @@ class CheckStartHook(Hook):
         prefix = 'generator.'
         generator = [key for key in own if key.startswith(prefix)]
         if generator and not any(key.startswith(prefix) for key in state):
-            # Weights of the network alone.
+            # Weights of only the network.
             state = {f'{prefix}{key}': value for key, value in state.items()}
         self._check_weights(own, state, generator)
         checkpoint['state_dict'] = state
 
     def _check_state(self, content: Mapping[str, Any]) -> None:
-        """Refuse anything but a checkpoint of a training."""
+        """Raise an error unless this is the checkpoint of a training."""
         wrong = [
             key
             for key, kind in _STATE.items()

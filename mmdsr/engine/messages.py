@@ -12,10 +12,10 @@ from mmdsr.errors import CheckpointError, DivergedError, StageError, UsageError
 
 #: File with the traceback of an error.
 TRACEBACK = 'error.txt'
-#: Prefix of torch for an error of a process that loads data.
+#: Prefix that torch adds to an error in a process that loads data.
 _WORKER = re.compile(r'^Caught \w+ in DataLoader worker process \d+\.')
 _RAISED = re.compile(r'^[\w.]+: ', re.MULTILINE)
-#: Prefix of mmengine for an error of a class that it builds.
+#: Prefix that mmengine adds to an error of a class that it builds.
 _BUILT = re.compile(r'^class `\w+` in \S+\.py: ')
 _KILLED = re.compile(r'DataLoader worker \(pid\(?s?\)? ?[\d, ]+\)')
 
@@ -24,8 +24,8 @@ def one_line(error: Exception) -> str:
     """Return the message of an error in one line.
 
     Args:
-        error: An error, maybe re-raised by torch, which adds the traceback of
-            a worker to the message, or by mmengine.
+        error: An error, possibly re-raised by mmengine, or by torch, which
+            adds the traceback of a worker to the message.
 
     Returns:
         The message, never empty.
@@ -44,8 +44,8 @@ def usage_errors(work_dir: Path | str) -> Iterator[None]:
     """Turn errors that users can fix into messages without a traceback.
 
     Args:
-        work_dir: Folder that gets the traceback as ``error.txt`` if the
-            message alone may not suffice.
+        work_dir: Folder for the traceback, ``error.txt``, if the message may
+            not be sufficient.
 
     Raises:
         UsageError: Instead of errors of data, weights, files and memory.
@@ -77,7 +77,7 @@ def usage_errors(work_dir: Path | str) -> Iterator[None]:
 
 
 def _note(work_dir: Path | str) -> str:
-    """Write the traceback; return a note that says where."""
+    """Write the traceback; return a note with its path."""
     path = Path(work_dir, TRACEBACK)
     try:
         path.write_text(traceback.format_exc(), encoding='utf-8')

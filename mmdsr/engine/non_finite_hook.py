@@ -1,4 +1,4 @@
-"""A hook that stops a diverged training before it does harm."""
+"""A hook that stops a diverged training before weights are lost."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,11 +19,11 @@ from mmdsr.registry import HOOKS
 class StopOnNonFiniteHook(Hook):
     """Stop at the first loss that is NaN or infinite.
 
-    The loss is checked before the backward pass, so that the weights stay as
-    they were. Gradients may be infinite, as mixed precision tries out its
-    scale. Before a checkpoint is written, the weights and the state of the
-    optimizer are checked, too: a finite loss can have a gradient that is not,
-    and the new checkpoint would replace a good one.
+    The loss is checked before the backward pass, so that the weights are not
+    changed. Infinite gradients are allowed, because mixed precision uses them
+    to adjust its scale. Before a checkpoint is written, the weights and the
+    state of the optimizer are checked, too: a finite loss can have a gradient
+    that is not finite, and the new checkpoint would replace a good one.
     """
 
     # After the training step, before CheckpointHook removes the oldest file.
@@ -138,7 +138,7 @@ def _check(runner: Runner) -> None:
 def _place(runner: Runner) -> str:
     """Describe where the training is, with its learning rates."""
     rates = {
-        # With several optimizers, "discriminator.lr".
+        # With several optimizers, e.g. "discriminator.lr".
         name.removesuffix('lr').rstrip('.'): values[0]
         for name, values in runner.optim_wrapper.get_lr().items()
         if name.endswith('lr') and not name.endswith('base_lr')

@@ -1,8 +1,8 @@
 """``--cfg-options KEY=VALUE``, parsed with the config at hand.
 
-mmengine's own action removes the spaces of a value and turns one with a
-comma into a list before the value in the config is known: a path loses its
-spaces. Here the text is kept until the options are merged.
+mmengine's own action removes the spaces of a value and converts a value with a
+comma to a list before the value in the config is known, so that paths lose
+their spaces. Here the text is kept until the options are merged.
 """
 
 import re
@@ -16,7 +16,7 @@ from mmengine.config import DictAction
 
 from mmdsr.errors import UsageError
 
-#: Keys that name a file or a folder where a config has no value yet.
+#: Keys of files and folders, for configs without a value.
 _PATHS = re.compile(r'(root|dir|file|path|prefix|from|checkpoint|weights)$')
 #: Spaces inside an item of a list, not those around it.
 _INNER = re.compile(r'(?<=[^\s,\[\](]) +(?=[^\s,\[\])])')
@@ -100,7 +100,7 @@ def read_options(
 
     Args:
         options: See :func:`merge_options`.
-        cfg: The config that the options are for, if known.
+        cfg: Config of the options, if known.
 
     Returns:
         Values by key.
@@ -125,8 +125,8 @@ def read_option(key: str, text: str, current: object = None) -> object:
         current: Value in the config.
 
     Returns:
-        The text as it is where the config has a string, or has no value and
-        the key names a path (the text ``None`` still means none). Otherwise a
+        The unchanged text if the config has a string, or has no value and the
+        key is that of a path (but ``None`` always means no value). Otherwise a
         number, a bool, a list (``a,b`` or ``[a,b]``), or a string.
 
     Raises:
@@ -161,7 +161,7 @@ def _with_spaces(value: object) -> object:
 
 
 def _current(cfg: object, key: str) -> object:
-    """Return the value of a config at a dotted key, or None."""
+    """Return the value of a config at a dotted key, None if missing."""
     for part in key.split('.'):
         if isinstance(cfg, (Mapping, Config)):
             cfg = cfg.get(part)

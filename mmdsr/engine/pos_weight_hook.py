@@ -11,7 +11,7 @@ from mmdsr.registry import HOOKS
 
 
 def positive_weights(labels: Tensor) -> Tensor:
-    """Weight the positives of each class to balance its negatives.
+    """Return weights of the positives that balance each class.
 
     With N images, of which N_c show class c, the benchmark of Sewer-ML
     multiplies the loss of positives by (N - N_c) / N_c.
@@ -20,8 +20,8 @@ def positive_weights(labels: Tensor) -> Tensor:
         labels: ``(N, K)``, 1 where a class is present.
 
     Returns:
-        Weights ``(K,)``: 1 for a class without a positive, for which no weight
-        matters, and for one without a negative, whose positives must count.
+        Weights ``(K,)``: 1 for a class without positives, whose weight has no
+        effect, and for a class without negatives, whose weight would be 0.
     """
     number, positive = len(labels), labels.double().sum(0)
     weights = (number - positive) / positive
@@ -30,7 +30,7 @@ def positive_weights(labels: Tensor) -> Tensor:
 
 
 def label_matrix(dataset: BaseDataset, classes: int) -> Tensor:
-    """List the labels of a multi-label data set; reads no image.
+    """Return the labels of a multi-label data set without reading images.
 
     Args:
         dataset: An mmengine ``BaseDataset`` or a wrapper around it,
@@ -53,9 +53,9 @@ class PosWeightHook(Hook):
     The weights are those of :func:`positive_weights` for the training split
     that the runner uses, so that a config also fits a subset of a data set.
     They are not part of a checkpoint and are computed again when a run is
-    resumed. A classifier with several heads has a method ``loss_targets``
-    that returns what each is trained on; otherwise the loss of ``head`` gets
-    the weights.
+    resumed. A classifier with several heads has a method ``loss_targets`` that
+    returns the targets of each head; otherwise the loss of ``head`` gets the
+    weights.
     """
 
     def before_train(self, runner: Runner) -> None:

@@ -25,7 +25,7 @@ class SavePredictionsHook(Hook):
 
     Writes ``predictions.json`` with ``classes``, ``palette`` and a list
     ``images``, each with ``img_path``, ``pred`` and ``truth``. These contain
-    whatever the host's samples have of:
+    those of the following that the samples of the host have:
 
     - ``mask``: name of a PNG of class ids (segmentation),
     - ``boxes``, ``labels``, ``scores``: in pixels of the file (detection),
@@ -60,10 +60,10 @@ class SavePredictionsHook(Hook):
         data_batch: dict[str, Any] | None = None,
         outputs: Sequence[Any] | None = None,
     ) -> None:
-        """Keep the outputs of one batch."""
+        """Store the outputs of one batch."""
         for sample in outputs or []:
             number, self._seen = self._seen, self._seen + 1
-            # Several ranks have another order; those of the first suffice.
+            # Several ranks have another order; the first rank is sufficient.
             if number in self._chosen and is_main_process():
                 self._found.append(self._describe(sample))
 
@@ -98,8 +98,8 @@ class SavePredictionsHook(Hook):
             found = sample.get(f'{prefix}_instances')
             if found is not None and 'bboxes' in found:
                 part.update(self._boxes(found))
-            # As in the annotation file, whatever the pipeline has made of
-            # "gt_instances" since.
+            # As in the annotation file; the pipeline may have changed
+            # "gt_instances".
             listed = sample.get('instances')
             if kind == 'truth' and listed is not None:
                 part['boxes'] = [list(box['bbox']) for box in listed]

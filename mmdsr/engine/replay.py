@@ -1,4 +1,4 @@
-"""Training data that is the same with an interruption as without one.
+"""Training data that does not depend on interruptions.
 
 On resume, mmengine restores weights, optimizer and schedules, but not the
 state of the random generators that shuffle and augment. Here both depend only
@@ -26,7 +26,7 @@ def draw_seed(seed: int, position: int) -> int:
 
     Args:
         seed: Seed of the run, >= 0.
-        position: Number of samples drawn before, over all ranks.
+        position: Number of samples drawn before by all ranks.
 
     Returns:
         Seed in [0, 2**32); neighboring positions have unrelated seeds.
@@ -38,10 +38,10 @@ def draw_seed(seed: int, position: int) -> int:
 class ReplaySampler(Sampler):
     """Sampler whose order and augmentation can be replayed from any point.
 
-    Every sample is drawn once per pass over the data set, each pass in
-    another order. The data set must augment under
+    Every sample is drawn once per pass over the data set, in a different order
+    in each pass. The data set must augment under
     :func:`mmdsr.datasets.seeding.seeded_random`, as
-    :class:`mmdsr.RefSRDataset` does. All ranks take turns in drawing from one
+    :class:`mmdsr.RefSRDataset` does. All ranks draw in turn from the same
     sequence.
 
     Args:
@@ -89,7 +89,7 @@ class ReplaySampler(Sampler):
             if self.infinite:
                 new_epoch, place = divmod(position, self.size)
             else:
-                # The last draws start over if the ranks do not divide it.
+                # The order wraps around if the ranks do not divide it.
                 new_epoch, place = self.epoch, position % self.size
                 position += self.epoch * self.world_size * len(self)
             if new_epoch != epoch:
@@ -101,7 +101,7 @@ class ReplaySampler(Sampler):
         return -(-self.size // self.world_size)
 
     def set_epoch(self, epoch: int) -> None:
-        """Select the pass; mmengine's sampler seed hook calls it.
+        """Select the pass; called by mmengine's sampler seed hook.
 
         Args:
             epoch: Number of the epoch, from 0.
@@ -118,7 +118,7 @@ class SkipSeenDataHook(Hook):
     position is known, so these batches are skipped.
     """
 
-    # Before any hook that looks at the data.
+    # Before any hook that uses the data.
     priority = 'VERY_HIGH'
 
     def before_train_epoch(self, runner: Runner) -> None:

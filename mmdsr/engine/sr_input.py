@@ -1,10 +1,10 @@
-"""Choose the picture that a host's network sees: HR, LR, bicubic or SR.
+"""Choose the input of a host's network: HR, LR, bicubic or SR.
 
 A config of mmsegmentation, mmdetection or mmpretrain that works on HR images
-fully describes a network and its training. The config for small images
-follows from it: the pipelines reduce the image at their end, and the data
-preprocessor enlarges it again. So there is one config per network, and the
-four pictures differ in nothing else.
+fully describes a network and its training. The config for small images follows
+from it: the pipelines reduce the image at their end, and the data preprocessor
+enlarges it again. So there is one config per network, and the four inputs
+differ in nothing else.
 """
 
 from argparse import ArgumentParser
@@ -52,11 +52,11 @@ def add_input_argument(parser: ArgumentParser) -> None:
 def enable_sr(
     cfg: Config, picture: str, sr: dict[str, Any] | None = None
 ) -> None:
-    """Show a host's network another picture of its HR images, in place.
+    """Change the input of a host's network, in place.
 
-    ``mmdsr.Downsample`` goes right before ``Pack...`` of every pipeline, so
-    that annotations stay in the frame of the HR image, and the data
-    preprocessor becomes that of mmdsr.
+    ``mmdsr.Downsample`` is inserted right before ``Pack...`` in every
+    pipeline, so that annotations stay in the frame of the HR image, and the
+    data preprocessor becomes that of mmdsr.
 
     Args:
         cfg: Config of a host's network on HR images.
@@ -65,7 +65,7 @@ def enable_sr(
             Defaults to ``cfg.sr``.
 
     Raises:
-        UsageError: If the config is not one of a host's network on HR images,
+        UsageError: If the config is not that of a host's network on HR images,
             or the super-resolution is not set.
     """
     if picture not in INPUTS:
@@ -95,11 +95,11 @@ def enable_sr(
                 'so there is no place to reduce the images.'
             )
     if cfg.get('tta_pipeline'):
-        # Each list holds alternatives; the last one packs.
+        # Each list contains alternatives; the last step packs.
         transforms = cfg.tta_pipeline[-1].transforms
         transforms.insert(-1, [ConfigDict(DOWNSAMPLE)])
     for hook in cfg.get('custom_hooks') or ():
-        # mmdet has one with another pipeline for the last epochs.
+        # mmdet has a hook with another pipeline for the last epochs.
         if hook.get('switch_pipeline'):
             hook.switch_pipeline = _reduced(hook.switch_pipeline)
 
@@ -115,7 +115,7 @@ def find_preprocessor(cfg: Config) -> ConfigDict:
         The settings, a part of ``cfg``.
 
     Raises:
-        UsageError: If it is not such a config.
+        UsageError: If the config is not that of a host's network on HR images.
     """
     scope = cfg.get('default_scope')
     if scope not in _PREPROCESSORS:
@@ -123,7 +123,7 @@ def find_preprocessor(cfg: Config) -> ConfigDict:
             f'--input is for configs of {", ".join(_PREPROCESSORS)} on HR '
             f'images; {cfg.filename} has default_scope={scope!r}.'
         )
-    # The runner passes that of the top level to a model that has none.
+    # The runner passes the top-level one to a model without its own.
     place = cfg.model if 'data_preprocessor' in cfg.model else cfg
     if place.get('data_preprocessor') is None:
         place['data_preprocessor'] = ConfigDict()
@@ -144,7 +144,7 @@ def find_preprocessor(cfg: Config) -> ConfigDict:
 
 
 def _reduce(dataset: object) -> int:
-    """Reduce the images of all data sets inside one; return their number."""
+    """Reduce the images of a data set and those inside; return the count."""
     count = 0
     for part in _datasets(dataset):
         pipeline = part.get('pipeline')
@@ -155,7 +155,7 @@ def _reduce(dataset: object) -> int:
 
 
 def _datasets(value: object) -> Iterator[ConfigDict]:
-    """Yield a data set and those that it wraps."""
+    """Yield a data set and those inside it."""
     if isinstance(value, (list, tuple)):
         for part in value:
             yield from _datasets(part)

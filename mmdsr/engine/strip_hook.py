@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 class StripVisualizationHook(Hook):
     """Write LR | bicubic | Ref | SR | HR | depth strips.
 
-    They go to ``OUT_DIR/iter_N/STEM.png``, with N the training iterations
-    done, or ``OUT_DIR/test/STEM.png``. The hook works in the loops of mmagic
-    and mmengine. Prediction and input are taken as mmagic's editors return
-    them (BGR in [0, 255] after ``destruct``), the reference as it comes from
-    the data loader. Depth is ``output.pred_depth`` if the model returns it,
-    and the ``depth_lr`` of the data set.
+    They are written to ``OUT_DIR/iter_N/STEM.png``, where N is the number of
+    training iterations, or ``OUT_DIR/test/STEM.png``. The hook works in the
+    loops of mmagic and mmengine. Prediction and input are expected in the form
+    of mmagic's editors (BGR in [0, 255] after ``destruct``), the reference in
+    that of the data loader. Depth is ``output.pred_depth``, if the model
+    returns it, and ``depth_lr`` of the data set.
 
     Args:
         interval: Write every ``interval``-th sample of the data set.
@@ -119,7 +119,8 @@ class StripVisualizationHook(Hook):
         data_batch: dict[str, Any] | None,
         outputs: 'Sequence[DataSample] | None',
     ) -> None:
-        # With several processes, the first writes its share of the samples.
+        # With several processes, only the first writes its share of the
+        # samples.
         if not is_main_process():
             return
         root = self.out_dir or Path(runner.work_dir) / 'vis_strips'

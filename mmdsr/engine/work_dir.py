@@ -1,7 +1,7 @@
 """One training per working directory, and the checkpoint it resumes from.
 
-A training contains a lock on a file of its directory. The system releases the
-lock when the process ends in any way, so that a dead one holds none.
+A training holds a lock on a file in its directory. The system releases the
+lock however the process ends, so that a dead process never blocks a directory.
 """
 
 import os
@@ -19,7 +19,7 @@ try:
 except ImportError:  # Windows has no such locks.
     fcntl = None  # type: ignore[assignment] # checked before use
 
-#: File that names the process that trains here.
+#: File with the name of the process that trains here.
 LOCK = '.training'
 _CHECKPOINTS = ('iter_*.pth', 'epoch_*.pth', 'best_*.pth')
 #: Variables in which launchers set the rank of a process.
@@ -27,7 +27,7 @@ _RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
 
 
 def refuse_used(work_dir: Path | str) -> None:
-    """Raise an error where a training has left checkpoints.
+    """Raise an error if a training has left checkpoints.
 
     Args:
         work_dir: Working directory.
@@ -75,10 +75,10 @@ def latest_checkpoint(work_dir: Path | str) -> Path | None:
         UsageError: If ``last_checkpoint`` names a file that does not exist.
     """
     note = Path(work_dir, 'last_checkpoint')
-    # mmengine writes the name after the file is complete, so that a kill
-    # in between leaves the name of the previous one.
+    # mmengine writes the name after the file is complete, so that a process
+    # killed in between leaves the name of the previous file.
     name = note.read_text(errors='replace').strip() if note.is_file() else ''
-    # A kill while the name is written leaves it empty.
+    # A process killed while writing the name leaves it empty.
     if not name:
         return _newest_readable(work_dir)
     # The folder may have been moved since.
@@ -106,7 +106,7 @@ def _newest_readable(work_dir: Path | str) -> Path | None:
 
 @contextmanager
 def hold(work_dir: Path | str) -> Iterator[None]:
-    """Keep other trainings out of a working directory.
+    """Reserve a working directory for this training.
 
     In a distributed training, only the first process does so.
 
@@ -131,7 +131,7 @@ def hold(work_dir: Path | str) -> Iterator[None]:
     try:
         yield
     finally:
-        # Before the lock is released, while nobody else has it.
+        # Before the lock is released and another process may take it.
         Path(work_dir, LOCK).unlink(missing_ok=True)
         file.close()
 
@@ -141,8 +141,8 @@ def _lock(path: Path) -> TextIO:
     while True:
         file = path.open('a+', encoding='utf-8')
         try:
-            # This kind is not inherited by the workers of a data loader,
-            # which may outlive a killed training for seconds.
+            # This kind of lock is not inherited by the workers of a data
+            # loader, which may outlive a killed training by seconds.
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
             file.seek(0)

@@ -25,7 +25,7 @@ def to_depth(
 
     Args:
         inverse: ``near / Z``, any shape; NaN = unknown.
-        near: Depth in meters that 1 stands for.
+        near: Depth in meters of the value 1.
         far: Largest depth in meters; larger ones are clipped to it.
 
     Returns:
@@ -45,7 +45,7 @@ class DepthError(SampleMetric):
     ``tools/analysis_tools/eval_depth.py``.
 
     Args:
-        near: Depth in meters that the value 1 of the maps stands for, as in
+        near: Depth in meters of the value 1 in the maps, as in
             :class:`mmdsr.LoadDepth`.
         far: Largest depth in meters.
         collect_device: ``'cpu'`` or ``'gpu'``, for several processes.

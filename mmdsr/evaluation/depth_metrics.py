@@ -149,7 +149,7 @@ def depth_errors(
         share of the true pixels that were predicted.
 
     Raises:
-        ValueError: As in :func:`align_scale`.
+        ValueError: See :func:`align_scale`.
 
     Examples:
         A map that is right up to a factor is right after the alignment:

@@ -53,7 +53,7 @@ class SampleMetric(BaseMetric):
     def get_metric_sampler(
         self, model: nn.Module, dataloader: DataLoader, metrics: list[Any]
     ) -> DataLoader:
-        """Return what to draw batches from; mmagic's Evaluator calls this.
+        """Return the source of batches; mmagic's Evaluator calls this.
 
         Args:
             model: Not used.

@@ -85,7 +85,7 @@ def f2_ciw(f2: Sequence[float] | np.ndarray, codes: Sequence[str]) -> float:
 
 
 def f1_normal(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """Compute F1 of the implicit class "normal", no class at all.
+    """Compute F1 of the implicit class "normal", the absence of all classes.
 
     Args:
         predicted: ``(N, K)`` bool.
@@ -116,7 +116,7 @@ class SewerMLMetric(BaseMetric):
       outside the label set is normal here.
 
     Args:
-        thr: The threshold.
+        thr: Threshold of the scores.
         absent: What to do with classes without a positive in the test data,
             such as the four that SewerSim does not make: ``'skip'`` leaves
             them out of the results, of ``F1/mean`` and of F2-CIW, and logs
@@ -129,7 +129,7 @@ class SewerMLMetric(BaseMetric):
         ValueError: If ``absent`` is something else.
     """
 
-    # Without one, mmengine warns.
+    # mmengine warns without a prefix.
     default_prefix = ''
 
     def __init__(

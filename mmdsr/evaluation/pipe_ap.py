@@ -34,7 +34,7 @@ class PipeAPMetric(CocoMetric):
     Args:
         ann_file: COCO file of the data set. Defaults to None: the truth comes
             with the samples, for which ``PackDetInputs`` needs ``'instances'``
-            in its ``meta_keys``. No second path can then be forgotten.
+            in its ``meta_keys``. Then only one path has to be set.
         max_dets: Number of best predictions per image and class that count.
         outfile_prefix: If given, keep the predictions in
             ``PREFIX.bbox.json``.

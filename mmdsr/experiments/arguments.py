@@ -14,13 +14,13 @@ def positive(text: str) -> int:
     """Parse a positive whole number.
 
     Args:
-        text: Of the command line.
+        text: Text of the command line.
 
     Returns:
         The number.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not a positive whole number.
     """
     number = int(text)
     if number < 1:
@@ -31,15 +31,15 @@ def positive(text: str) -> int:
 def run_experiment(
     parser: ArgumentParser, experiment: Callable[..., Any], done: str
 ) -> None:
-    """Run an experiment and end as a command does.
+    """Run an experiment and exit with the status of a command.
 
     The exit status is 2 if something is missing or does not fit, 1 if runs
     failed, and 130 after Ctrl-C, as a shell reports it.
 
     Args:
-        parser: Ends the process with a message.
+        parser: Parser, which reports errors.
         experiment: Takes a ``rich.console.Console`` and returns the runs.
-        done: What is said at the end.
+        done: Message at the end.
     """
     try:
         runs = experiment(Console())

@@ -1,9 +1,9 @@
 """The value of reference and depth: a trained network compared with bicubic.
 
 The network is evaluated on whole images with the true reference, with one of
-another run and with none, and with depth maps predicted, given and zeroed. If
-the reference matters, the true one is clearly better than none. What it is
-worth without a network is shown, too: FlowWarp.
+another run and with none, and with predicted, given and all-zero depth maps.
+If the reference matters, the true one is clearly better than none. FlowWarp
+shows what the reference contributes without a network.
 """
 
 from collections.abc import Sequence
@@ -53,10 +53,9 @@ def build_generator(
 
     Args:
         cfg: Config of a trainable model.
-        checkpoint: Training checkpoint or plain weights; or a working
-            directory, of which the best checkpoint is taken, otherwise the
-            newest.
-        device: Where to run.
+        checkpoint: Training checkpoint, plain weights, or a working directory,
+            of which the best checkpoint is used, otherwise the newest.
+        device: Device to run on.
 
     Returns:
         The network, frozen, in evaluation mode.
@@ -77,15 +76,14 @@ def variants(
 ) -> list[Row]:
     """List what to evaluate.
 
-    A network that takes no reference gets none in place of the image itself,
-    enlarged or not.
-    All references with the first usable depth source, then the first
-    reference with the other depth sources.
+    For a network that takes no reference, the image itself, enlarged or not,
+    is replaced by no reference. All references are combined with the first
+    usable depth source, then the first reference with the other depth sources.
 
     Args:
         generator: The network.
-        references: Of :data:`~mmdsr.experiments.references.REFERENCES`.
-        depths: Of :data:`DEPTHS`; unusable ones are left out.
+        references: Some of :data:`~mmdsr.experiments.references.REFERENCES`.
+        depths: Some of :data:`DEPTHS`; unusable ones are left out.
 
     Returns:
         Empty rows.
@@ -106,7 +104,7 @@ def variants(
             "choose 'given' or 'zero'."
         )
     if takes_none(generator):
-        # Both of these stand for none.
+        # Both of these mean no reference.
         named = (
             'none' if r in ('upscaled', 'self') else r for r in references
         )
@@ -136,11 +134,12 @@ def super_resolve(
         sample: ``img`` (h, w, 3) and ``ref`` (Hr, Wr, 3) RGB uint8, or a
             list of them, ``refs``, and depth maps (., ., 1) for
             ``depth='given'``.
-        depth: Of :data:`DEPTHS`. Defaults to None, for networks without depth.
+        depth: One of :data:`DEPTHS`. Defaults to None, for networks without
+            depth.
         reference: Whether the network gets the reference.
 
     Returns:
-        SR (4h, 4w, 3) uint8 and all that the network computed.
+        SR (4h, 4w, 3) uint8 and all results of the network.
 
     Raises:
         MissingDepthError: If given maps are missing or have holes.
@@ -183,18 +182,18 @@ def _scores(image: np.ndarray, hr: np.ndarray) -> tuple[float, float, float]:
 
 
 def at_rest(sample: dict[str, Any], bicubic: float) -> bool:
-    """Return whether the camera rested between a frame and its reference.
+    """Return whether the camera was at rest between frame and reference.
 
-    Any aligned reference gains many dB there, and a few such frames carry a
-    mean.
+    Without motion, any reference gains many dB, so that a few such frames
+    dominate the mean.
 
     Args:
         sample: ``gt`` (H, W, 3) and ``ref``, uint8.
         bicubic: PSNR-Y of bicubic in dB.
 
     Returns:
-        Whether the reference, unaligned, is closer to the truth than bicubic
-        is. One of another size never is.
+        Whether the unaligned reference is closer to the truth than bicubic is.
+        A reference of another size never is.
     """
     ref, truth = sample['ref'], sample['gt']
     return ref.shape == truth.shape and psnr(ref, truth) > bicubic
@@ -206,7 +205,7 @@ def _fill(
     bicubic: np.ndarray,
     resting: np.ndarray,
 ) -> None:
-    """Fill in a row: scores (n, 3) of it and of bicubic, (n,) at rest."""
+    """Fill in a row: its scores and those of bicubic (n, 3), at rest (n,)."""
     row.samples = len(scores)
     row.psnr_y, row.ssim_y, row.psnr_rgb = np.mean(scores, axis=0).tolist()
     ours, theirs = np.asarray(scores)[:, 0], bicubic[:, 0]
@@ -223,10 +222,10 @@ def _fill(
 
 
 def _match_of(sample: dict[str, Any], output: DSROutput) -> np.ndarray:
-    """Return the errors of the match where the truth is known (n,)."""
+    """Return the errors (n,) of the match where the truth is known."""
     if output.flow is None or not sample['visible'].any():
         return np.zeros(0, np.float32)
-    # Of several references the first one is the true one.
+    # Of several references, the first is the true one.
     flow = output.flow[0] if output.flow.ndim == 4 else output.flow[0, 0]
     return match_errors(
         flow.cpu().numpy(),
@@ -253,14 +252,14 @@ def evaluate(
         cfg: Config of the network.
         generator: The network, see :func:`build_generator`.
         data_root: The data set.
-        references: Of :data:`~mmdsr.experiments.references.REFERENCES`.
-        depths: Of :data:`DEPTHS`.
-        split: Defaults to 'test'.
-        max_samples: Evenly spread samples. Defaults to None, all.
+        references: Some of :data:`~mmdsr.experiments.references.REFERENCES`.
+        depths: Some of :data:`DEPTHS`.
+        split: Split to evaluate. Defaults to 'test'.
+        max_samples: Number of evenly spread samples. Defaults to None, all.
         strips: Folder for comparison strips of the first variant.
         max_strips: Number of strips, evenly spread.
-        flow_warp: Show what the true reference is worth without a network, if
-            it is among the references.
+        flow_warp: Whether to show what the true reference contributes without
+            a network, if it is among the references.
 
     Returns:
         Bicubic first, then FlowWarp. A variant that the data does not allow
@@ -315,7 +314,7 @@ def evaluate(
                     _write_strip(strips, sample, sr, output.depth)
         except MissingDepthError as error:
             row.note = str(error)
-        # The data set has one run only; its other errors came up above.
+        # The data set has only one run; its other errors were raised above.
         except ValueError as error:
             if row.reference != 'wrong':
                 raise

@@ -1,4 +1,4 @@
-"""A trained network on several data sets, from its checkpoint to tables."""
+"""Evaluate a trained network on several data sets and write tables."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,26 +34,26 @@ def compare(
     depths: Sequence[str] = DEPTHS,
     max_samples: int | None = None,
 ) -> Path:
-    """Compare a network with bicubic; show, and write, a table per data set.
+    """Compare a network with bicubic; show and write a table per data set.
 
     Args:
         cfg: Config of the network.
-        checkpoint: Checkpoint, plain weights, or a working directory, of which
-            the best checkpoint is taken.
-        roots: Data sets. If there is none, the test data of the config.
-        console: Where the tables are shown.
+        checkpoint: Training checkpoint, plain weights, or a working directory,
+            of which the best checkpoint is used.
+        roots: Data sets. Without any, the test data of the config.
+        console: Console for the tables.
         out: Folder for results and strips. Defaults to None, ``compare``
             beside the checkpoint.
-        split: Defaults to 'test'.
-        strips: Comparison strips per data set.
-        device: Where to run.
-        references: Of
+        split: Split to evaluate. Defaults to 'test'.
+        strips: Number of comparison strips per data set.
+        device: Device to run on.
+        references: Some of
             :data:`mmdsr.experiments.compare_references.REFERENCES`.
-        depths: Of :data:`mmdsr.experiments.compare_references.DEPTHS`.
-        max_samples: Evenly spread samples. Defaults to None, all.
+        depths: Some of :data:`mmdsr.experiments.compare_references.DEPTHS`.
+        max_samples: Number of evenly spread samples. Defaults to None, all.
 
     Returns:
-        The folder.
+        The folder with results and strips.
 
     Raises:
         FileNotFoundError: If checkpoint or data are missing.

@@ -1,7 +1,7 @@
 """The potential of better alignment, and the value of exact depth.
 
-DSRNet-X runs with its own flow; with that flow trusted only where the depths
-of both images agree; and with the true flow where the reference shows LR.
+DSRNet-X runs with its own flow, with that flow trusted only where the depths
+of both images agree, and with the true flow where the reference shows LR.
 """
 
 from collections.abc import Iterable
@@ -18,9 +18,9 @@ from mmdsr.experiments.references import open_dataset
 from mmdsr.models.networks.depth_cues import depth_consistency
 from mmdsr.models.networks.dsrnet_x import DSRNetX
 
-#: Depth as the networks take it, see mmdsr.LoadDepth.
+#: Depth in meters that maps to 1, see mmdsr.LoadDepth.
 _NEAR = 0.25
-#: What a flow may err to be right, in LR pixels.
+#: Largest error of a correct flow, in LR pixels.
 _RIGHT = 1.0
 
 
@@ -28,11 +28,11 @@ class FlowEvidence(NamedTuple):
     """Means over a data set.
 
     Args:
-        own: Gain in PSNR-Y over bicubic with the network's own flow, dB.
-        consistent: The same, trusted only where the depths agree.
-        true: With the true flow, trusted where the reference shows LR.
-        kept: Share of right flows that depth confirms.
-        dropped: Share of wrong flows that depth rejects.
+        own: Gain in PSNR-Y over bicubic with the flow of the network, dB.
+        consistent: Gain if that flow is trusted only where the depths agree.
+        true: Gain with the true flow, trusted where the reference shows LR.
+        kept: Share of correct flow vectors that depth confirms.
+        dropped: Share of wrong flow vectors that depth rejects.
         samples: Number of images.
     """
 
@@ -72,7 +72,7 @@ def open_samples(root: str | Path, split: str = 'test') -> Iterable[Any]:
 
 @torch.no_grad()
 def measure(network: DSRNetX, samples: Iterable[Any]) -> FlowEvidence:
-    """Measure what depth and the true flow are worth to a network.
+    """Measure how much depth and the true flow improve a network.
 
     Args:
         network: A network with an aligner.

@@ -1,4 +1,4 @@
-"""How experiments are done: what their command lines share."""
+"""Options that the command lines of experiments share."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from mmdsr.settings import Settings, setting
 
 @dataclass(frozen=True)
 class RunOptions(Settings):
-    """How a set of runs is done; a seed that is given twice counts once."""
+    """How a set of runs is executed; repeated seeds count once."""
 
     seeds: tuple[int, ...] = setting(
         (0, 1, 2),

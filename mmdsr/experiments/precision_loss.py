@@ -13,7 +13,7 @@ from mmdsr.extras import is_there
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.frames import read_rgb
 
-#: Backends and precisions; the first is what the others are compared with.
+#: Backends and precisions; the others are compared with the first one.
 VARIANTS = (
     ('torch', 'fp32'),
     ('torch', 'bf16'),
@@ -47,11 +47,10 @@ class Loss(NamedTuple):
     Args:
         weights: The network.
         backend: Runtime.
-        precision: What it computes in.
+        precision: Precision of its computations.
         psnr_y: PSNR-Y in dB, of 8-bit results.
-        change: The same less that of torch in float32; negative is a loss.
-        most: Largest difference of a pixel to that of torch in float32, of
-            255.
+        change: Difference of PSNR-Y from torch in float32; negative is a loss.
+        most: Largest difference of a pixel from torch in float32, in [0, 255].
     """
 
     weights: str
@@ -70,11 +69,11 @@ def read_samples(
     Args:
         root: Data set in the layout of :class:`mmdsr.RefSRDataset`.
         split: ``'train'`` or ``'test'``.
-        most: How many, evenly spread. Defaults to None, all.
+        most: Maximum number, evenly spread. Defaults to None, all.
 
     Raises:
         FileNotFoundError: If a folder or file is missing.
-        ValueError: If there are no samples, or a file is no image.
+        ValueError: If there are no samples, or a file is not an image.
     """
     dataset = RefSRDataset(root, split, max_samples=most)
     samples = [dataset.get_data_info(i) for i in range(len(dataset))]
@@ -87,7 +86,7 @@ def read_samples(
 def measure_losses(
     weights: str | Path, samples: Sequence[Sample]
 ) -> Iterator[Loss]:
-    """Enhance samples, with their references, in all that is installed.
+    """Enhance samples with their references in all installed runtimes.
 
     Args:
         weights: Published weights, by name or file.
@@ -134,10 +133,10 @@ def measure_losses(
 
 
 def loss_table(losses: Sequence[Loss]) -> Table:
-    """Return the results for people.
+    """Return the results as text.
 
     Args:
-        losses: What was found.
+        losses: Results of :func:`measure_losses`.
     """
     shown = Table()
     for column in ('network', 'backend', 'precision'):

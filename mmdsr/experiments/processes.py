@@ -1,4 +1,4 @@
-"""A run in a process of its own, here or as a job elsewhere."""
+"""A run in a separate process, here or as a job elsewhere."""
 
 import os
 import subprocess
@@ -7,24 +7,24 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
-#: Is run as ``python -m WORKER FOLDER``.
+#: Module that is run as ``python -m WORKER FOLDER``.
 WORKER = 'mmdsr.experiments.worker'
 
 
 class Process(Protocol):
-    """What a :class:`subprocess.Popen` and a job have in common."""
+    """Common interface of :class:`subprocess.Popen` and jobs."""
 
     def poll(self) -> int | None:
-        """Return the exit code, None while it runs."""
+        """Return the exit code, or None while it runs."""
 
     def terminate(self) -> None:
-        """End it."""
+        """Terminate the process."""
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end; return the exit code."""
+        """Wait for the process to end; return its exit code."""
 
     def kill(self) -> None:
-        """End it by force."""
+        """Kill the process."""
 
 
 def start(folder: Path, threads: int) -> subprocess.Popen[bytes]:
@@ -32,7 +32,7 @@ def start(folder: Path, threads: int) -> subprocess.Popen[bytes]:
 
     Args:
         folder: Folder of the run.
-        threads: CPU threads that it may use.
+        threads: Number of CPU threads that it may use.
 
     Returns:
         The process; its output goes to ``log.txt``.
@@ -49,7 +49,7 @@ def start(folder: Path, threads: int) -> subprocess.Popen[bytes]:
 
 
 def end(processes: Collection[Process]) -> None:
-    """End processes, by force if they take longer than ten seconds."""
+    """Terminate processes; kill them if they take longer than ten seconds."""
     for process in processes:
         process.terminate()
     for process in processes:

@@ -23,12 +23,12 @@ class PolicyScore(NamedTuple):
     """Means over all frames.
 
     Args:
-        policy: As of ``mmdsr enhance --reference``.
-        most: References that a frame gets at most.
+        policy: See ``mmdsr enhance --reference``.
+        most: Maximum number of references of a frame.
         psnr_y: PSNR-Y in dB.
         gain: PSNR-Y over bicubic in dB.
         frames: Number of frames.
-        referred: How many of them had a reference.
+        referred: Number of frames with a reference.
     """
 
     policy: str
@@ -72,12 +72,12 @@ def score_policy(
     """Enhance reduced frames with references of the same resolution.
 
     Args:
-        resolver: The network.
+        resolver: Resolver with the network.
         runs: See :func:`read_runs`.
         policy: One of :data:`mmdsr.recording.neighbors.POLICIES`.
         rate: Frames per second.
-        most: References that a frame gets at most.
-        every: Every how many frames one is enhanced.
+        most: Maximum number of references of a frame.
+        every: Enhance every ``every``-th frame.
 
     Returns:
         The means.

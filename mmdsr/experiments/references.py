@@ -14,10 +14,10 @@ from mmdsr.io.images import soften
 from mmdsr.models.networks.padding import SCALE
 from mmdsr.registry import TRANSFORMS
 
-#: Choices for the reference. 'several' are the true one and those of
-#: the frames beside it. 'soft' has only LR's resolution, as the next frame of
-#: one recording has. The last three are ways of having none: the enlarged LR
-#: image, LR itself (section 5.3) and a black picture.
+#: Choices for the reference. 'several' are the true one and those of the
+#: neighboring frames. 'soft' has only the resolution of LR, like the next
+#: frame of the same recording. The last three mean no reference: the enlarged
+#: LR image, LR itself (section 5.3) and a black picture.
 REFERENCES = (
     'adjacent',
     'several',
@@ -27,10 +27,10 @@ REFERENCES = (
     'self',
     'black',
 )
-#: Those that are evaluated when none are named.
+#: Choices that are evaluated by default.
 USUAL_REFERENCES = ('adjacent', 'wrong', 'upscaled', 'self')
-#: Which samples of the run have further references: the truth of the frame
-#: before, and the reference of the next frame.
+#: Samples of the run that provide further references: the truth of the
+#: previous frame, and the reference of the next frame.
 _BESIDE = ((-1, 'gt_path'), (1, 'ref_path'))
 
 
@@ -59,7 +59,7 @@ def _soften_reference(sample: dict[str, Any]) -> dict[str, Any]:
 def _add_neighbors(
     dataset: RefSRDataset,
 ) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Return what adds ``refs``, the true reference and those beside it."""
+    """Return a transform that adds ``refs``, true and neighboring ones."""
     samples = [dataset.get_data_info(i) for i in range(len(dataset))]
     places = {sample['stem']: i for i, sample in enumerate(samples)}
 
@@ -95,17 +95,17 @@ def open_dataset(
     Args:
         cfg: Config whose test pipeline has ``mmdsr.LoadDepth``.
         data_root: Data set in the layout of :class:`mmdsr.RefSRDataset`.
-        reference: Of :data:`REFERENCES`, or ``'none'``.
-        split: Defaults to 'test'.
-        max_samples: Defaults to None, all.
+        reference: One of :data:`REFERENCES`, or ``'none'``.
+        split: Split to open. Defaults to 'test'.
+        max_samples: Number of evenly spread samples. Defaults to None, all.
 
     Returns:
-        Gives dicts with RGB uint8 ``img``, ``gt``, ``ref``, the true ``flow``
-        with what is ``visible``, and the depth maps.
+        A data set of dicts with RGB uint8 ``img``, ``gt``, ``ref``, the true
+        ``flow``, ``visible``, and the depth maps.
     """
     pipeline = [_load_images, TRANSFORMS.build(dict(type='mmdsr.LoadFlow'))]
     if reference in _STAND_INS:
-        # Depth maps are those of 'self', whose size is that of Ref-down.
+        # Use the depth maps of 'self', which have the size of Ref-down.
         pipeline.append(_STAND_INS[reference])
         reference = 'self'
     elif reference == 'soft':

@@ -1,4 +1,4 @@
-"""The table of the value of references and depth."""
+"""Table of what references and depth contribute."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ class Row:
     Args:
         name: What was evaluated.
         reference: Reference; ``None`` for bicubic, ``'none'`` for a network
-            that was given none.
+            without a reference.
         depth: Depth source, ``None`` if none is used.
         samples: Number of images; 0 if it could not be evaluated.
         psnr_y: Mean PSNR-Y in dB.
@@ -27,11 +27,11 @@ class Row:
         psnr_rgb: Mean PSNR-RGB in dB.
         gain: PSNR-Y over bicubic in dB.
         note: Why it could not be evaluated.
-        moving: Images of a moving camera.
-        gain_moving: Gain on these alone.
-        resting: Images of a camera at rest, whose reference shows the same
-            picture.
-        gain_resting: Gain on these alone.
+        moving: Number of images of a moving camera.
+        gain_moving: Gain on these images.
+        resting: Number of images of a camera at rest, whose reference shows
+            the same picture.
+        gain_resting: Gain on these images.
         match: Accuracy of the match, see
             :func:`mmdsr.evaluation.match_accuracy.match_accuracy`, where the
             truth is known.
@@ -104,7 +104,7 @@ def _fill_table(
     table: Table, header: Sequence[str], lines: Iterable[Sequence[str]]
 ) -> Table:
     for column, title in enumerate(header):
-        # Where a terminal is narrow, the name is broken, not a number.
+        # In a narrow terminal, names are wrapped, numbers are not.
         table.add_column(
             title, justify='right' if column else 'left', no_wrap=column > 0
         )
@@ -114,7 +114,7 @@ def _fill_table(
 
 
 def rich_table(name: str, rows: list[Row]) -> Table:
-    """Lay out the rows for the terminal.
+    """Format the rows for the terminal.
 
     Args:
         name: Name of the data set.
@@ -130,7 +130,7 @@ def rich_table(name: str, rows: list[Row]) -> Table:
 
 
 def match_table(name: str, rows: list[Row]) -> Table | None:
-    """Lay out the accuracy of the match for the terminal.
+    """Format the accuracy of the match for the terminal.
 
     Args:
         name: Name of the data set.
@@ -154,7 +154,7 @@ def write_results(
     Args:
         out: Folder.
         results: Rows per data set.
-        origin: What made them, such as config, checkpoint.
+        origin: Origin of the results, such as config and checkpoint.
     """
     content = dict(
         **origin,

@@ -12,12 +12,12 @@ from mmdsr.io.reports import write_json
 def heading(
     title: str, origin: Mapping[str, object], notes: Sequence[str] = ()
 ) -> list[str]:
-    """Write what stands above a table.
+    """Return the heading of a table.
 
     Args:
         title: Title.
         origin: How the numbers were made, in the order to print.
-        notes: What has to be known about them.
+        notes: Notes on them.
 
     Returns:
         Lines, the last one empty.
@@ -38,11 +38,11 @@ def write_report(
 
     Args:
         out: Folder.
-        head: Of :func:`heading`.
+        head: Result of :func:`heading`.
         markdown: The tables as Markdown.
         csv: The tables as CSV.
-        content: Everything else for JSON.
-        runs: All runs; the JSON file has their results.
+        content: Further content of the JSON file.
+        runs: All runs, whose results are in the JSON file.
     """
     out = Path(out)
     text = '\n'.join([*head, markdown]).rstrip('\n') + '\n'

@@ -1,9 +1,9 @@
 """Rows x seeds: trainings in separate processes, several at a time.
 
-What an experiment, a comparison of many trainings, needs: a run has a folder
-with its ``config.py`` and ``task.json``; a process
-(:mod:`mmdsr.experiments.worker`) trains and tests in it and writes
-``result.json``; stopped at any point, the next start continues.
+An experiment compares many training runs. Each run has a folder with its
+``config.py`` and ``task.json``; a process (:mod:`mmdsr.experiments.worker`)
+trains and tests in it and writes ``result.json``. An experiment that is
+stopped at any point continues at its next start.
 """
 
 import json
@@ -42,15 +42,15 @@ class TrainingRun:
     """One training with its tests.
 
     Args:
-        kind: Of :data:`mmdsr.experiments.worker.EVALUATORS`.
-        row: What is compared: a line or column of the table.
+        kind: One of :data:`mmdsr.experiments.worker.EVALUATORS`.
+        row: What is compared, a line or column of the table.
         seed: The seed.
-        title: What messages call it.
+        title: Name in messages.
         folder: Its folder.
-        tests: Per name, the arguments of the evaluator.
+        tests: Arguments of the evaluator by name of the test.
         iters: Iterations, 0 if the schedule counts epochs.
         epochs: Epochs, 0 if the schedule counts iterations.
-        results: Per name of a test, once all are done.
+        results: Results by name of the test, once all tests are finished.
         error: Why it failed.
     """
 
@@ -69,21 +69,21 @@ class TrainingRun:
 def prepare_runs(
     rows: Sequence[Any], seeds: Sequence[int], make: Callable[..., Any]
 ) -> list[TrainingRun]:
-    """Make the folders of all runs, rows x seeds; take up what is done.
+    """Create the folders of all runs, rows x seeds; load finished results.
 
     Args:
         rows: What is compared.
         seeds: Seeds of every row.
-        make: Returns the :class:`TrainingRun` and the ``Config`` of a row and
-            a seed.
+        make: Function that returns the :class:`TrainingRun` and the ``Config``
+            of a row and a seed.
 
     Returns:
-        Seed by seed, so that an experiment that is stopped has something to
-        compare.
+        The runs, seed by seed, so that an experiment that is stopped early has
+        results to compare.
 
     Raises:
         UsageError: If a folder contains a run of another config; nothing is
-            written then.
+            written in that case.
     """
     runs, texts = [], []
     for seed in seeds:
@@ -111,10 +111,10 @@ def place_of(folder: Path, name: str) -> Path:
 
     Args:
         folder: Folder of the run.
-        name: Name of the test, perhaps a path.
+        name: Name of the test, possibly a path.
 
     Returns:
-        Below the folder of the run.
+        A folder below that of the run.
     """
     return (
         folder / 'tests' / (re.sub(r'[^\w.-]+', '-', name).strip('-.') or '_')
@@ -134,7 +134,7 @@ def _write_configs(runs: Sequence[TrainingRun], texts: Sequence[str]) -> None:
 
 
 def finish(run: TrainingRun, code: int) -> None:
-    """Take up the result of a process that ended.
+    """Load the result of a process that has ended.
 
     Args:
         run: The run, changed in place.
@@ -151,14 +151,14 @@ def finish(run: TrainingRun, code: int) -> None:
 
 
 def iteration(run: TrainingRun) -> tuple[int, int]:
-    """Return how far a run is, from its log.
+    """Return the progress of a run from its log.
 
     Args:
         run: The run.
 
     Returns:
-        Last logged iteration and their number, of all epochs where
-        ``run.epochs`` is known; zeros before the first one is logged.
+        Last logged iteration and total number of iterations (over all epochs
+        if ``run.epochs`` is set); zeros before the first one is logged.
     """
     log = run.folder / 'log.txt'
     if not log.is_file():
@@ -175,7 +175,7 @@ def iteration(run: TrainingRun) -> tuple[int, int]:
 
 
 def _launcher(options: RunOptions, threads: int) -> Callable[[Path], Process]:
-    """Return what starts the run of a folder, here or in Slurm."""
+    """Return a function that starts the run of a folder, here or in Slurm."""
     if not options.slurm:
         return partial(start, threads=threads)
     require('slurm', 'submitit')
@@ -191,17 +191,17 @@ def run_all(
     report: Callable[[TrainingRun], str],
     poll: float = 0.5,
 ) -> None:
-    """Run what is not done, several processes at a time.
+    """Execute the unfinished runs, several processes at a time.
 
     Args:
         runs: The runs, changed in place.
-        options: How many processes at a time; they share the CPU's cores.
-        console: Where the progress is shown.
-        report: The results of a run in one line.
-        poll: Seconds between two looks.
+        options: Number of processes at a time, which share the CPU cores.
+        console: Console for the progress.
+        report: Function that summarizes the results of a run in one line.
+        poll: Seconds between two checks.
 
     Raises:
-        KeyboardInterrupt: After the processes were ended.
+        KeyboardInterrupt: After the processes were terminated.
         UsageError: If Slurm cannot be used.
         MissingExtraError: Without submitit.
     """

@@ -2,8 +2,9 @@
 
 The folders of the runs must be on a file system that the nodes share. A job
 that is preempted, or reaches its time limit, is queued again and continues
-from its checkpoint. If the experiment itself is killed, its jobs run on, and
-the next start of the experiment waits for them in place of submitting others.
+from its checkpoint. If the experiment itself is killed, its jobs keep running,
+and the next start of the experiment waits for them instead of submitting
+others.
 """
 
 import os
@@ -16,15 +17,15 @@ from submitit.helpers import Checkpointable
 from mmdsr.errors import UsageError
 from mmdsr.experiments.processes import start
 
-#: States in which a job will yet write into its folder.
+#: States of a job that may still write into its folder.
 _ALIVE = ('PENDING', 'CONFIGURING', 'RUNNING', 'REQUEUED', 'SUSPENDED')
 
 
 class Work(Checkpointable):
-    """What a job does; queued again as it is."""
+    """Function of a job, which can be queued again unchanged."""
 
     def __call__(self, folder: Path) -> int:
-        """Do the work of a run's folder; return the exit code."""
+        """Execute the run of a folder; return the exit code."""
         cores = int(os.environ.get('SLURM_CPUS_ON_NODE', 1))
         return start(folder, cores).wait()
 
@@ -43,12 +44,12 @@ class SlurmProcess:
         self.code: int | None = None
 
     def poll(self) -> int | None:
-        """Return the exit code, None while it waits or runs."""
+        """Return the exit code, or None while it waits or runs."""
         if self.code is None and self.job.done():
             try:
                 self.code = self.job.result()
             except (FailedJobError, UncompletedJobError) as error:
-                # Ended from outside, it has told its log nothing.
+                # A job that was ended from outside has not written to its log.
                 lines = str(error).strip().splitlines() or ['no result']
                 with (self.folder / 'log.txt').open('a') as log:
                     log.write(f'\nJob {self.job.job_id}: {lines[0]}\n')
@@ -60,19 +61,20 @@ class SlurmProcess:
         self.job.cancel()
 
     def kill(self) -> None:
-        """Cancel the job; Slurm itself ends what does not end."""
+        """Cancel the job; Slurm kills it if it does not end."""
         self.job.cancel()
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return 1: a canceled job need not be waited for."""
+        """Return 1, as there is no need to wait for a canceled job."""
         return 1
 
 
 class Submitter:
-    """Submits runs.
+    """Submit runs as jobs.
 
     Args:
-        parameters: Of submitit's ``SlurmExecutor``, each ``KEY=VALUE``.
+        parameters: Parameters of submitit's ``SlurmExecutor``, each
+            ``KEY=VALUE``.
 
     Raises:
         UsageError: If one is unknown.
@@ -85,13 +87,13 @@ class Submitter:
             self.parameters[key] = int(value) if value.isdecimal() else value
 
     def start(self, folder: Path) -> SlurmProcess:
-        """Submit a run, unless a job of an earlier start still has it.
+        """Submit a run unless a job of an earlier start is still running it.
 
         Args:
             folder: Folder of the run.
 
         Raises:
-            UsageError: If this is no Slurm cluster, or refuses the job.
+            UsageError: If this is not a Slurm cluster, or it refuses the job.
         """
         place = folder.resolve() / 'slurm'
         for note in sorted(place.glob('*_submitted.pkl')):

@@ -1,4 +1,4 @@
-"""A quantity over seeds, and how tables write it."""
+"""A quantity over seeds, and its format in tables."""
 
 import statistics
 from collections.abc import Iterable
@@ -12,8 +12,8 @@ class Value:
 
     Args:
         mean: Mean.
-        spread: Sample standard deviation; ``None`` of one value.
-        count: How many values.
+        spread: Sample standard deviation; ``None`` for a single value.
+        count: Number of values.
     """
 
     mean: float
@@ -28,7 +28,7 @@ def summarize(values: Iterable[float]) -> Value:
         values: At least one.
 
     Returns:
-        Of them.
+        The quantity.
     """
     values = list(values)
     spread = statistics.stdev(values) if len(values) > 1 else None
@@ -41,7 +41,7 @@ def text_of(value: Value | None, digits: int = 2, sign: str = '') -> str:
     Args:
         value: The value.
         digits: Digits after the point. Defaults to 2, as in the paper.
-        sign: ``'+'`` to write the sign of positive ones, too.
+        sign: ``'+'`` to write the sign of positive values, too.
 
     Returns:
         The text; ``'-'`` for None.
@@ -56,12 +56,12 @@ def text_of(value: Value | None, digits: int = 2, sign: str = '') -> str:
 
 
 def cells_of(value: Value | None) -> list[Any]:
-    """Return what a CSV table says of a value.
+    """Return the cells of a value in a CSV table.
 
     Args:
         value: The value.
 
     Returns:
-        Mean and spread, empty where they are unknown.
+        Mean and spread; unknown ones are empty.
     """
     return [value.mean, value.spread] if value else ['', '']

@@ -2,8 +2,8 @@
 
 ``python -m mmdsr.experiments.worker FOLDER`` reads ``config.py`` and
 ``task.json`` of the folder, trains in ``work``, does each test in
-``tests/NAME`` and writes ``result.json``. Stopped at any point, it continues
-from its newest checkpoint and the tests that are done.
+``tests/NAME`` and writes ``result.json``. After an interruption, it continues
+from its newest checkpoint and skips finished tests.
 """
 
 import json
@@ -25,7 +25,7 @@ from mmdsr.experiments.runs import place_of
 from mmdsr.experiments.table2.evaluate import evaluate as evaluate_peer
 from mmdsr.io.reports import write_json
 
-#: By the kind of a run: what does one test.
+#: Function that does one test, by the kind of the run.
 EVALUATORS: dict[str, Callable[..., dict[str, Any]]] = {
     'ablation': evaluate_network,
     'downstream': evaluate_host,
@@ -34,9 +34,9 @@ EVALUATORS: dict[str, Callable[..., dict[str, Any]]] = {
 
 
 def die_with_parent() -> None:
-    """End this process when the one that started it is gone.
+    """End this process when its parent process has ended.
 
-    A run that outlives its experiment would write into the folder that the
+    A run that outlives its experiment would write into the folder in which the
     next start of the experiment continues.
     """
     parent = os.getppid()
@@ -50,7 +50,7 @@ def die_with_parent() -> None:
 
 
 def train_once(folder: Path) -> Path:
-    """Train, unless that is done.
+    """Train, unless the training is finished.
 
     Args:
         folder: Folder of the run.
@@ -78,14 +78,14 @@ def train_once(folder: Path) -> Path:
 def run_test(
     folder: Path, checkpoint: Path, kind: str, name: str, task: dict[str, Any]
 ) -> dict[str, object]:
-    """Do one test, unless that is done.
+    """Do one test, unless it is finished.
 
     Args:
         folder: Folder of the run.
-        checkpoint: What to test.
+        checkpoint: Checkpoint to test.
         kind: Kind of the run.
         name: Name of the test.
-        task: What the evaluator has to know.
+        task: Arguments of the evaluator.
 
     Returns:
         The metrics.
@@ -121,7 +121,7 @@ def work(folder: Path) -> None:
 
 
 def main() -> None:
-    """Run."""
+    """Run the command line."""
     die_with_parent()
     try:
         work(Path(sys.argv[1]))

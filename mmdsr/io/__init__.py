@@ -1,6 +1,6 @@
-"""Files: how they are read, checked, listed and written.
+"""Read, check, list and write files.
 
-The modules are imported by name (``mmdsr.io.images``), so that a process
-which only writes images does not pay for importing torch. Nothing here knows
-a network.
+The modules are imported by name (``mmdsr.io.images``), so that a process which
+only writes images does not pay for importing torch. Nothing here depends on a
+network.
 """

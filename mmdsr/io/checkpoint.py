@@ -1,11 +1,12 @@
-"""Reading checkpoints without running code from them.
+"""Read checkpoints without running code from them.
 
-Since torch 2.6 ``torch.load`` refuses what mmengine 0.10 stores besides the
-weights (log history, NumPy numbers), and the usual way out, full unpickling,
-runs whatever code a file contains. Here a plain state dict is read with
-``weights_only=True``; a training checkpoint with an unpickler that knows the
-handful of types that mmengine writes and refuses all others by name. Neither
-resuming nor testing needs full unpickling or an environment variable.
+Since torch 2.6, ``torch.load`` refuses what mmengine 0.10 stores besides the
+weights (log history, NumPy numbers), and the usual workaround, full
+unpickling, runs any code that a file contains. Here, a plain state dict is
+read with ``weights_only=True``, and a training checkpoint with an unpickler
+that accepts only the few types that mmengine writes and refuses all others by
+name. Neither resuming nor testing needs full unpickling or an environment
+variable.
 """
 
 import errno
@@ -25,9 +26,9 @@ from mmdsr.io.files import whole_file
 from mmdsr.io.finite import describe, non_finite
 from mmdsr.io.unpickling import RESTRICTED_PICKLE
 
-#: Where other programs put the weights, the most wanted first.
+#: Keys of the weights in files of other programs, in order of preference.
 _WRAPPINGS = ('state_dict', 'params_ema', 'params')
-#: What else a name of weights may be prefixed with.
+#: Possible prefix of the names of weights.
 _PREFIX = 'module.'
 
 
@@ -39,7 +40,7 @@ def read_checkpoint(
     Args:
         path: A file of ``torch.save``, or published weights
             (``.safetensors``).
-        map_location: As of ``torch.load``. Defaults to 'cpu'.
+        map_location: See ``torch.load``. Defaults to 'cpu'.
 
     Returns:
         The content.
@@ -47,8 +48,8 @@ def read_checkpoint(
     Raises:
         FileNotFoundError: If there is no such file.
         CheckpointError: If the file is truncated, is not a checkpoint,
-            contains types that a checkpoint does not need, or numbers that are
-            not finite; names the layer.
+            contains types that a checkpoint does not need, or contains numbers
+            that are not finite; the message names the layer.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -92,14 +93,14 @@ def _read_torch(path: Path, map_location: str | torch.device | None) -> object:
         raise CheckpointError(
             f'{path} cannot be read as a checkpoint: {error}'
         ) from error
-    # A damaged file leads torch into errors of a dozen types, whose texts
-    # are about its own insides.
+    # For a damaged file, torch raises errors of many types, whose messages are
+    # about its internals.
     except Exception as error:
         reason = (
             'it is truncated, damaged, or a file of another kind '
             f'({type(error).__name__})'
         )
-        # A wrong place inside of the file is an invalid argument.
+        # A wrong offset in the file is reported as an invalid argument.
         if isinstance(error, OSError) and error.errno not in (
             None,
             errno.EINVAL,
@@ -115,8 +116,8 @@ def _read_safetensors(
 ) -> dict[str, Any]:
     """Read published weights: ``state_dict`` and, if there is one, ``meta``.
 
-    The package that reads them is imported here, for training and the
-    simulator do without it.
+    The package that reads them is imported here because training and the
+    simulator do not need it.
     """
     from safetensors import safe_open
 
@@ -128,7 +129,7 @@ def _read_safetensors(
             )
         if meta is not None:
             content['meta'] = json.loads(meta)
-    # Besides its own error, those of the system and of torch.
+    # Its own error, and those of the system and of torch.
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else ''
         raise CheckpointError(
@@ -157,13 +158,13 @@ def use_safe_loader() -> None:
 
 
 def find_checkpoint(path: str | Path) -> Path:
-    """Return a checkpoint, given its path or a working directory.
+    """Return the path of a checkpoint, given its path or a directory.
 
     Args:
         path: File or working directory.
 
     Returns:
-        The file; of a directory the best one, otherwise the newest.
+        The file; in a directory, the best checkpoint, otherwise the newest.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -183,16 +184,16 @@ def find_checkpoint(path: str | Path) -> Path:
 def unwrap(
     content: dict[str, Any], source: str | Path | None = None
 ) -> dict[str, Tensor]:
-    """Return the state dict of a checkpoint, whoever wrote it.
+    """Return the state dict of a checkpoint of any program.
 
-    The weights may be wrapped in ``state_dict``, ``params_ema`` or
-    ``params``, and their names may all begin with ``module.``. What another
-    program than ours has wrapped is said in the log.
+    The weights may be wrapped in ``state_dict``, ``params_ema`` or ``params``,
+    and their names may all begin with ``module.``. The log reports wrappers of
+    other programs.
 
     Args:
         content: Checkpoint or state dict.
-        source: Where it is from, for the log. Defaults to None, nothing is
-            said.
+        source: Origin of the weights, for the log. Defaults to None, which
+            logs nothing.
 
     Returns:
         The weights by name.
@@ -216,12 +217,12 @@ def unwrap(
 def generator_weights(
     content: dict[str, Any], source: str | Path | None = None
 ) -> dict[str, Tensor]:
-    """Pick the generator's weights out of a checkpoint.
+    """Extract the weights of the generator from a checkpoint.
 
     Args:
         content: Training checkpoint, or state dict of a model or of a
             generator alone; see :func:`unwrap`.
-        source: Where it is from, for the log. Defaults to None.
+        source: Origin of the weights, for the log. Defaults to None.
 
     Returns:
         Keys without ``generator.``.
@@ -256,8 +257,8 @@ def load_generator(generator: nn.Module, path: str | Path) -> None:
 def load_model(model: nn.Module, path: str | Path) -> None:
     """Load the weights of a whole model strictly.
 
-    Unlike :func:`load_generator`, conversions of old weights that a model
-    brings along are used.
+    Unlike :func:`load_generator`, this applies a model's own conversions of
+    old weights.
 
     Args:
         model: Model of any host to load into, in place.
@@ -280,7 +281,7 @@ def load_model(model: nn.Module, path: str | Path) -> None:
 def _same_shape(
     own: Mapping[str, Tensor], weights: Mapping[str, Tensor], key: str
 ) -> bool:
-    """Return whether a weight is unknown, or as large as it should be."""
+    """Return whether a weight is unknown or has the expected shape."""
     if not isinstance(weights[key], torch.Tensor):
         return False
     return key not in own or own[key].shape == weights[key].shape
@@ -289,15 +290,15 @@ def _same_shape(
 def fit_weights(
     generator: nn.Module, weights: dict[str, Tensor], source: str | Path
 ) -> None:
-    """Put weights into a network, strictly.
+    """Load weights into a network, strictly.
 
     Args:
         generator: Network to load into, in place.
         weights: See :func:`generator_weights`; float16 becomes float32.
-        source: Where they are from, for messages.
+        source: Origin of the weights, for messages.
 
     Raises:
-        CheckpointError: If they do not fit; names some of the keys.
+        CheckpointError: If they do not fit; the message names some keys.
     """
     own = generator.state_dict()
     refuse(own, *compare(own, weights), source, 'generator')
@@ -310,8 +311,8 @@ def compare(
     """Compare the weights of a model with those of a file.
 
     Args:
-        own: The model's.
-        weights: The file's.
+        own: Weights of the model.
+        weights: Weights of the file.
 
     Returns:
         Keys that are missing in the file, unexpected in it, and of another
@@ -341,10 +342,11 @@ def refuse(
         unexpected: Keys that the model lacks.
         shapes: Keys of another shape.
         source: The file.
-        part: What it should fit, e.g. ``'generator'``.
+        part: Part that it should fit, e.g. ``'generator'``.
 
     Raises:
-        CheckpointError: With the counts of what fits and what does not.
+        CheckpointError: If a weight does not fit; the message counts what fits
+            and what does not.
     """
     problems = []
     for kind, keys in (
@@ -367,7 +369,7 @@ def refuse(
 def save_weights(state_dict: dict[str, Tensor], path: str | Path) -> None:
     """Write a plain state dict that loads with ``weights_only=True``.
 
-    The file appears complete or not at all.
+    The file is written completely or not at all.
 
     Args:
         state_dict: Weights.

@@ -1,8 +1,8 @@
-"""SHA-256 of every file of a data set, and the check against it.
+"""Write and check the SHA-256 of every file of a data set.
 
 ``SHA256SUMS`` has one line per file in the format of the ``sha256sum``
-program, so ``sha256sum -c SHA256SUMS`` checks a data set too. The manifest
-contains the digest of that list: one number stands for the whole data set.
+program, so ``sha256sum -c SHA256SUMS`` checks a data set, too. The manifest
+contains the digest of that list, which identifies the whole data set.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ def write_checksums(
         ignore: Files that do not belong to it.
 
     Returns:
-        ``file``, ``sha256`` and ``files`` (how many) of the list, for the
+        ``file``, ``sha256`` and ``files`` (their number) of the list, for the
         manifest.
     """
     root = Path(root)
@@ -71,7 +71,7 @@ def read_checksums(root: str | Path) -> dict[str, str]:
 
     Raises:
         ValueError: If there is no list, it was changed after the manifest was
-            written, or is not such a list.
+            written, or it is damaged.
     """
     root = Path(root)
     manifest = read_manifest(root, formats=None)
@@ -99,14 +99,14 @@ def verify(
 
     Args:
         root: Root of the data set.
-        progress: Called with the number of files done and of all.
+        progress: Called with the number of finished files and of all files.
 
     Returns:
-        What is wrong, one line per file: missing, changed, or not listed.
-        Empty if all is well. Hidden files do not count.
+        Problems, one line per file: missing, changed, or not listed. Empty if
+        there are none. Hidden files are ignored.
 
     Raises:
-        ValueError: As :func:`read_checksums`.
+        ValueError: See :func:`read_checksums`.
     """
     root = Path(root)
     listed = read_checksums(root)
@@ -123,7 +123,7 @@ def verify(
 
 
 def _files(root: Path) -> list[str]:
-    """Names of the files that the list covers, in one fixed order."""
+    """Return the names of the files in the list, in a fixed order."""
     paths = (p.relative_to(root) for p in root.rglob('*') if p.is_file())
     return sorted(
         path.as_posix()

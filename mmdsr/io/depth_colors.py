@@ -1,14 +1,14 @@
-"""Depth as a picture, with the same colors everywhere."""
+"""Depth as a picture with fixed colors."""
 
 import cv2
 import numpy as np
 
 UNKNOWN = (96, 96, 96)
-"""RGB where the depth is not known."""
+"""Color of unknown depth, RGB."""
 
 
 def color_nearness(nearness: np.ndarray) -> np.ndarray:
-    """Color how near things are, in the order of brightness (inferno).
+    """Color nearness by a scale of increasing brightness (inferno).
 
     Args:
         nearness: ``(h, w)`` or ``(h, w, 1)``; 0 is far, 1 is near, values
@@ -22,7 +22,7 @@ def color_nearness(nearness: np.ndarray) -> np.ndarray:
     known = ~np.isnan(nearness)
     share = np.where(known, nearness, 0).clip(0, 1)
     level = np.rint(share * 255).astype(np.uint8)
-    # OpenCV gives BGR.
+    # OpenCV returns BGR.
     picture = cv2.applyColorMap(level, cv2.COLORMAP_INFERNO)[..., ::-1].copy()
     picture[~known] = UNKNOWN
     return picture

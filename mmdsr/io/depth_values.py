@@ -1,4 +1,4 @@
-"""Third-party depth files, whose values are not in millimeters."""
+"""Read third-party depth files, whose values are not in millimeters."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from mmdsr.io.images import UINT16_MODES, open_image, read_npy
 
 KINDS = ('inverse', 'distance')
 NEAR = 0.25
-"""Meters that the largest inverse depth stands for, as in ``LoadDepth``."""
+"""Depth in meters of the largest inverse depth, as in ``LoadDepth``."""
 
 
 def to_metres(
@@ -16,13 +16,13 @@ def to_metres(
 ) -> np.ndarray:
     """Read a depth file as meters.
 
-    ``'inverse'``: the larger the nearer, as single-image depth networks
-    give it, without a unit. The value ``scale`` (255 unless given) is
-    taken as 0.25 m, 0 as infinitely far: ``Z = 0.25 scale / v``. What
-    :class:`mmdsr.transforms.LoadDepth` then hands to the network is
-    ``v / scale``. ``'distance'``: the larger the farther, ``scale`` meters (1
-    unless given) for each step; 0 is unknown. NaN and what is below 0 is
-    unknown in either case.
+    ``'inverse'``: larger is nearer, without a unit, as predicted by
+    single-image depth networks. The value ``scale`` (255 by default) means
+    0.25 m, and 0 means infinitely far: ``Z = 0.25 scale / v``.
+    :class:`mmdsr.transforms.LoadDepth` then gives ``v / scale`` to the
+    network. ``'distance'``: larger is farther, with ``scale`` meters (1 by
+    default) per step; 0 is unknown. NaN and negative values are unknown in
+    both cases.
 
     Args:
         path: ``.npy`` of numbers ``(h, w)``, ``(h, w, 1)`` or ``(1, h, w)``,
@@ -34,7 +34,7 @@ def to_metres(
         ``(h, w)`` float32 meters, NaN where unknown.
 
     Raises:
-        ValueError: If an argument or the file is not as said.
+        ValueError: If an argument or the file is not of this form.
     """
     if kind not in KINDS:
         raise ValueError(f'The kind must be one of {KINDS}, not {kind!r}.')
@@ -58,7 +58,7 @@ def read_values(path: str | Path) -> np.ndarray:
         path: See :func:`to_metres`.
 
     Returns:
-        ``(h, w)`` of the file's own type.
+        ``(h, w)`` of the type of the file.
 
     Raises:
         ValueError: If the file holds something else.
@@ -82,7 +82,7 @@ def read_values(path: str | Path) -> np.ndarray:
         raise ValueError(f'{path}: {error}') from error
     values = np.asarray(image)
     if image.mode in ('RGB', 'RGBA'):
-        # Gray saved with three channels is common, and is still gray.
+        # Gray images with three equal channels are common.
         if (values[..., :3] == values[..., :1]).all():
             return values[..., 0]
         raise ValueError(

@@ -1,8 +1,8 @@
-"""Weights that a config refers to, found before anything else starts.
+"""Locate the weights that a config refers to before anything starts.
 
-Names such as ``torchvision://resnet50`` and addresses are files of torch's
-cache, ``~/.cache/torch/hub/checkpoints``. What is not there is downloaded; if
-that fails, the message says which file has to be put where.
+Names such as ``torchvision://resnet50`` and URLs refer to files in torch's
+cache, ``~/.cache/torch/hub/checkpoints``. Missing files are downloaded; if
+that fails, the message says which file must be copied where.
 """
 
 import http.client
@@ -20,9 +20,9 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmdsr.errors import CheckpointError, UsageError
 from mmdsr.io.checkpoint import read_checkpoint
 
-#: Keys whose value may be a name or an address of weights.
+#: Keys whose value may be a name or a URL of weights.
 _KEYS = ('checkpoint', 'pretrained', 'weights', 'load_from')
-#: mmengine's function that lists the addresses of a model zoo.
+#: Functions of mmengine that list the URLs of model zoos.
 _SCHEMES = {
     'http': None,
     'https': None,
@@ -32,10 +32,10 @@ _SCHEMES = {
     'openmmlab': 'get_external_models',
     'mmcls': 'get_mmcls_models',
 }
-#: Here the names of files end in the first digits of their SHA-256.
+#: Model zoos whose file names end in the first digits of the SHA-256.
 _HASHED = '//download.pytorch.org/'
 _DIGITS = re.compile(r'-([0-9a-f]{8,})\.')
-#: Seconds without an answer after which a download has failed.
+#: Seconds without a response after which a download fails.
 _PATIENCE = 30
 _WITHOUT_VGG = (
     ', or to any file with model.perceptual_loss.weights=FILE; '
@@ -45,17 +45,17 @@ _WITHOUT_VGG = (
 
 
 def address(name: str) -> str | None:
-    """Return where a name of weights leads.
+    """Return the URL of named weights.
 
     Args:
-        name: Of a model zoo (``torchvision://``, ``open-mmlab://``,
-            ``mmcls://``), or an address.
+        name: Name in a model zoo (``torchvision://``, ``open-mmlab://``,
+            ``mmcls://``), or a URL.
 
     Returns:
-        Address, None if it is the path of a file.
+        The URL, None if the name is the path of a file.
 
     Raises:
-        CheckpointError: If the model zoo has nothing of that name.
+        CheckpointError: If the model zoo has no weights of that name.
     """
     scheme, _, model = name.partition('://')
     if not model or scheme not in _SCHEMES:
@@ -74,25 +74,22 @@ def address(name: str) -> str | None:
 
 
 def cached(url: str) -> Path:
-    """Return the place of a downloaded file.
+    """Return the path of a downloaded file.
 
     Args:
-        url: Its address.
-
-    Returns:
-        The file, whether or not it is there.
+        url: Its URL. Returns: The path, whether or not the file exists.
     """
     name = PurePosixPath(urllib.parse.urlparse(url).path).name
     return Path(torch.hub.get_dir(), 'checkpoints', name)
 
 
 def fetch(url: str, what: str, otherwise: str = '') -> Path:
-    """Return a downloaded file; download it if it is not there.
+    """Return a downloaded file; download it if it does not exist.
 
     Args:
-        url: Its address.
-        what: What it is, for the message.
-        otherwise: How to do without, for the message. Defaults to ''.
+        url: Its URL.
+        what: Description of the file, for the message.
+        otherwise: Alternatives, for the message. Defaults to ''.
 
     Returns:
         The file.
@@ -130,7 +127,7 @@ def vgg19() -> Path:
     Raises:
         CheckpointError: If it is not there and cannot be downloaded.
     """
-    # It takes a second to import.
+    # The import takes a second.
     from torchvision.models import VGG19_Weights
 
     url = VGG19_Weights.IMAGENET1K_V1.url
@@ -185,7 +182,7 @@ def load_from_named(
 
     Args:
         filename: See :func:`address`.
-        map_location: As of ``torch.load``. Defaults to None.
+        map_location: See ``torch.load``. Defaults to None.
 
     Returns:
         The content.
@@ -202,7 +199,7 @@ def load_from_named(
     path = fetch(url, f'The weights {filename}')
     content = read_checkpoint(path, map_location)
     if filename.startswith('mmcls://'):
-        # The backbone alone, without its prefix.
+        # Only the backbone, without its prefix.
         return mmengine_checkpoint._process_mmcls_checkpoint(content)
     return content
 

@@ -1,4 +1,4 @@
-"""Writing files so that they are either whole or absent."""
+"""Write files so that they are either complete or absent."""
 
 import hashlib
 import os
@@ -11,14 +11,14 @@ _TEMPORARY = re.compile(r'(\.[0-9a-f]{16})\.(\d+)\.tmp')
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it is either whole or absent.
+    """Write a file so that it is either complete or absent.
 
     Args:
-        path: Target; its folder is made if missing.
+        path: Target; its folder is created if missing.
         data: Contents.
 
     Raises:
-        OSError: With the name of the target, if it cannot be written.
+        OSError: If it cannot be written; the message names the target.
     """
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
@@ -32,8 +32,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         path: Target; its folder is made if missing.
 
     Yields:
-        What to write to. It takes the name of the target at the end, and is
-        removed if anything goes wrong.
+        The path to write to. It is renamed to the target at the end, and
+        removed if an error occurs.
 
     Raises:
         OSError: With the name of the target, if it cannot be written.
@@ -46,8 +46,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
-        # A full disk is reported without any name, and the temporary one
-        # says nothing to a user.
+        # The error of a full disk has no name, and the temporary name would be
+        # meaningless to a user.
         if isinstance(error, OSError) and error.errno is not None:
             raise type(error)(
                 error.errno, error.strerror, str(path)
@@ -60,20 +60,20 @@ def temporary_name(path: Path, process: int | None = None) -> Path:
 
     Args:
         path: Target.
-        process: Process that writes. Defaults to None, this one.
+        process: Writing process. Defaults to None, this process.
 
     Returns:
-        In the same folder. A digest stands for the target's name, which may be
-        as long as a name can be.
+        A path in the same folder. It contains a digest of the name of the
+        target, which may already have the maximum length.
     """
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     return path.with_name(f'.{digest}.{process or os.getpid()}.tmp')
 
 
 def remove_leftovers(targets: Iterable[Path]) -> None:
-    """Remove the unfinished files that killed processes have left.
+    """Remove the unfinished files of killed processes.
 
-    A process that still runs may be at the same target; its file is kept.
+    A running process may be writing to the same target; its file is kept.
 
     Args:
         targets: The files.
@@ -95,7 +95,7 @@ def remove_leftovers(targets: Iterable[Path]) -> None:
 
 def _another_runs(process: int) -> bool:
     """Return whether another process with this number is running."""
-    # Elsewhere signal 0 would end it.
+    # On other systems, signal 0 would end it.
     if os.name != 'posix' or process == os.getpid():
         return False
     try:
@@ -103,5 +103,5 @@ def _another_runs(process: int) -> bool:
     except (ProcessLookupError, OverflowError):
         return False
     except OSError:
-        pass  # of another user
+        pass  # a process of another user
     return True

@@ -1,4 +1,4 @@
-"""Finding numbers that are not finite among weights."""
+"""Find numbers that are not finite among weights."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-#: What a checkpoint holds besides numbers that training continues with. A log
-#: may hold any value: mixed precision meets infinite gradients as a rule.
+#: Keys of a checkpoint that training does not continue with. A log may contain
+#: any value: infinite gradients are normal in mixed precision.
 _LOGS = ('message_hub', 'meta')
 
 
@@ -19,8 +19,8 @@ def non_finite(content: dict[str, Any]) -> dict[str, int]:
             any way. ``message_hub`` and ``meta`` are left out.
 
     Returns:
-        Number of such values by the name of the tensor. The name is that of
-        the layer; the key of a state dict around it is left out.
+        Number of such values by the name of the layer, without the key of an
+        enclosing state dict.
 
     Raises:
         ValueError: If a tensor claims more values than it contains.
@@ -71,18 +71,17 @@ def _count(value: Tensor, name: str) -> int:
         raise ValueError(f'{name} is not a dense tensor')
     if not (value.is_floating_point() or value.is_complex()):
         return 0
-    # What is one value in the file is looked at once, however often the
-    # shape repeats it.
+    # Check a value of the file only once, however often the shape repeats it.
     value = value.detach()
     value = value[
         tuple(slice(None) if step else slice(1) for step in value.stride())
     ]
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         raise ValueError(f'{name} claims more values than it contains')
-    # No arithmetic is known for numbers of eight bits.
+    # There is no arithmetic for 8-bit floating-point numbers.
     if value.element_size() == 1:
         value = value.float()
-    # Whole sums are quicker than a mask; most weights end here.
+    # A sum is faster than a mask; most weights need no further check.
     if value.sum().isfinite():
         return 0
     return int((~value.isfinite()).sum())

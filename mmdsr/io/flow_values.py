@@ -1,13 +1,13 @@
 """Values of flow images: the position of each LR pixel in the reference.
 
-``flow[y, x] = (dx, dy)``, at the size of ``lr`` and in its pixels: what is
-at the center of LR pixel ``(x, y)`` lies in the reduced reference at
-``(x + dx, y + dy)``. Whole coordinates are centers of pixels, so LR pixel
-``(x, y)`` is at ``(4 x + 1.5, 4 y + 1.5)`` in HR, for scale 4.
+``flow[y, x] = (dx, dy)``, at the size of ``lr`` and in its pixels: the spot at
+the center of LR pixel ``(x, y)`` lies in the reduced reference at ``(x + dx, y
++ dy)``. Integer coordinates are centers of pixels, so LR pixel ``(x, y)`` is
+at ``(4 x + 1.5, 4 y + 1.5)`` in HR, for scale 4.
 
 On disk it is a 16-bit PNG with three channels, in this order: red ``dx``,
-green ``dy``, both ``2**15 + 64 * pixels``; blue 1 where the spot is visible
-in the reference, 0 where it is not or nothing is known.
+green ``dy``, both ``2**15 + 64 * pixels``; blue 1 where the spot is visible in
+the reference, otherwise 0, also if it is unknown.
 """
 
 from pathlib import Path
@@ -26,18 +26,18 @@ _UINT16_MAX = 65535
 
 
 def encode_flow(flow: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """Turn flow into the three 16-bit channels of the flow images.
+    """Encode flow as the three 16-bit channels of the flow images.
 
     Args:
         flow: ``(H, W, 2)`` LR pixels, ``dx`` first.
         visible: ``(H, W)`` bool.
 
     Returns:
-        ``(H, W, 3)`` uint16. What is not finite or does not lie within +-512
-        pixels becomes zero flow, not visible.
+        ``(H, W, 3)`` uint16. Flow that is not finite or not within +-512
+        pixels becomes zero and invisible.
 
     Raises:
-        ValueError: If the shapes are not as said.
+        ValueError: If the shapes are different.
 
     Examples:
         >>> import numpy as np
@@ -47,7 +47,7 @@ def encode_flow(flow: np.ndarray, visible: np.ndarray) -> np.ndarray:
         >>> encoded.tolist()
         [[[32800, 32640, 1], [32768, 32768, 0]]]
 
-        What was too far away comes back as not visible:
+        Flow that is too large is decoded as invisible:
 
         >>> flow, visible = decode_flow(encoded)
         >>> flow.tolist(), visible.tolist()
@@ -71,7 +71,7 @@ def encode_flow(flow: np.ndarray, visible: np.ndarray) -> np.ndarray:
 
 
 def decode_flow(encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn the channels of a flow image into flow.
+    """Decode the channels of a flow image.
 
     Args:
         encoded: ``(H, W, 3)`` uint16.
@@ -80,7 +80,7 @@ def decode_flow(encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         Flow, ``(H, W, 2)`` float32 LR pixels, and visible, ``(H, W)`` bool.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If it is not a flow image.
     """
     encoded = np.asarray(encoded)
     if (
@@ -115,14 +115,14 @@ def read_flow(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """
     path = Path(path)
     try:
-        # Pillow reads only 8 bits of three channels, but it tells of every
-        # kind of damage, where OpenCV hands over what it could decode.
+        # Pillow reads only 8 bits of three channels, but it reports every kind
+        # of damage, whereas OpenCV returns what it could decode.
         open_image(path)
         data = np.fromfile(path, np.uint8)
         encoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
         if encoded is None:
             raise ValueError('unreadable as PNG')
-        # OpenCV has blue first.
+        # OpenCV returns BGR.
         return decode_flow(
             encoded[..., ::-1] if encoded.ndim == 3 else encoded
         )
@@ -133,15 +133,15 @@ def read_flow(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 def write_flow(
     path: str | Path, flow: np.ndarray, visible: np.ndarray
 ) -> None:
-    """Write a flow image so that the file is either whole or absent.
+    """Write a flow image so that the file is either complete or absent.
 
     Args:
-        path: Target; its folder is made if missing.
+        path: Target; its folder is created if missing.
         flow: ``(H, W, 2)`` LR pixels.
         visible: ``(H, W)`` bool.
 
     Raises:
-        ValueError: As :func:`encode_flow`.
+        ValueError: See :func:`encode_flow`.
     """
     encoded = encode_flow(flow, visible)
     _, data = cv2.imencode('.png', np.ascontiguousarray(encoded[..., ::-1]))

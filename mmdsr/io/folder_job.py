@@ -1,8 +1,8 @@
 """A folder that is filled file by file, possibly by several calls.
 
-A note in the folder says with which settings its files are made. A call with
-the same settings continues where the last one was; one with other settings is
-refused, as its files must not be mixed with those that are there.
+A note in the folder records the settings of its files. A call with the same
+settings continues where the last one stopped. A call with other settings is
+refused, as its files must not be mixed with the existing ones.
 """
 
 import json
@@ -20,9 +20,9 @@ from mmdsr.io.manifest import MANIFEST, read_manifest, write_manifest
 
 S = TypeVar('S')
 
-#: Seconds that the other processes wait for the first one.
+#: Seconds for which the other processes wait for the first one.
 _PATIENCE = 120
-#: Differences that a message names.
+#: Maximum number of differences in a message.
 _NAMED = 8
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 120
@@ -30,13 +30,13 @@ _SHORT.maxstring = _SHORT.maxother = 120
 
 @dataclass
 class JobReport:
-    """Outcome for the files to be made.
+    """Summary of the files to be made.
 
     Attributes:
-        total: How many there are.
-        written: Files written now.
-        kept: Files that were there already.
-        failed: Source to the reason why its file is missing.
+        total: Number of files.
+        written: Number of files written now.
+        kept: Number of files that already existed.
+        failed: Reason for each source whose file is missing.
     """
 
     total: int = 0
@@ -50,9 +50,9 @@ class FolderJob:
 
     Args:
         root: The folder.
-        settings: What has to be equal for files to be kept; anything JSON can
-            hold.
-        note: Name of the file that holds them.
+        settings: Settings that must be equal for files to be kept; must be
+            serializable as JSON.
+        note: Name of the file with the settings.
         remedy: What a user can do about other settings.
         strict: Refuse a folder that contains files but no note.
     """
@@ -73,13 +73,13 @@ class FolderJob:
         self.strict = strict
 
     def made_with(self) -> dict[str, Any] | None:
-        """Return the settings of the files that are there.
+        """Return the settings of the existing files.
 
         Returns:
-            What the note says; ``None`` if there is nothing.
+            Content of the note; ``None`` if there is no folder or it is empty.
 
         Raises:
-            FileExistsError: If something else is there.
+            FileExistsError: If the folder has other content.
         """
         root, note = self.root, self.note
         if not root.exists():
@@ -92,7 +92,7 @@ class FolderJob:
         if not root.is_dir():
             raise FileExistsError(f'{root} is a file: choose another folder.')
         if not note.is_file():
-            # A hidden file may be the note in the making.
+            # A hidden file may be an unfinished note.
             if self.strict and any(
                 not path.name.startswith('.') for path in root.iterdir()
             ):
@@ -116,7 +116,7 @@ class FolderJob:
         """Return whether the files that are there have these settings.
 
         Returns:
-            False too if there is nothing, or something else.
+            False also without files, or for other content.
         """
         try:
             return self.made_with() == self.settings
@@ -127,11 +127,11 @@ class FolderJob:
         """Return whether the files that are there have these settings.
 
         Returns:
-            False if there is nothing.
+            False without files.
 
         Raises:
-            OtherSettingsError: If they have others.
-            FileExistsError: As :meth:`made_with`.
+            OtherSettingsError: If they have other settings.
+            FileExistsError: See :meth:`made_with`.
         """
         found = self.made_with()
         if found is not None and found != self.settings:
@@ -142,17 +142,17 @@ class FolderJob:
         return found is not None
 
     def open(self, overwrite: bool = False, first: bool = True) -> None:
-        """Make the folder, or check that its files may be kept.
+        """Create the folder, or check that its files may be kept.
 
         Args:
-            overwrite: Drop the files that were made with other settings.
+            overwrite: Delete files that were made with other settings.
             first: Whether this process may change the folder; the others wait
-                until one has. Defaults to True.
+                for it. Defaults to True.
 
         Raises:
             OtherSettingsError: If it was made with other settings.
-            FileExistsError: If it holds something else.
-            TimeoutError: If no other process has made the folder.
+            FileExistsError: If it has other content.
+            TimeoutError: If no other process has created the folder.
         """
         if not first:
             self._wait(overwrite)
@@ -163,22 +163,22 @@ class FolderJob:
         if found == self.settings:
             return
         if found is not None:
-            # Before the note changes: the other processes wait for that.
+            # Before the note changes, which the other processes wait for.
             self.drop()
         self._write()
 
     def drop(self) -> None:
-        """Delete what was made; here the whole folder."""
+        """Delete the files; by default, the whole folder."""
         shutil.rmtree(self.root)
 
     def missing(self, names: Iterable[Path]) -> list[Path]:
-        """List what is not there.
+        """List the missing files.
 
         Args:
             names: Paths below the folder.
 
         Returns:
-            Those that are no file.
+            The names that are not files.
         """
         return [name for name in names if not (self.root / name).is_file()]
 
@@ -188,16 +188,16 @@ class FolderJob:
         make: Callable[[S], bytes | None],
         report: JobReport | None = None,
     ) -> Iterator[bool]:
-        """Make what is missing, one file after the other.
+        """Make the missing files one by one.
 
         Args:
-            items: Path of a file below the folder, and what it is made from.
-            make: Returns the content, or None after it has noted a failure.
-                An exception stops everything; what is done stays.
-            report: Counts are added to it.
+            items: Path of each file below the folder, and its source.
+            make: Function that returns the content, or None after recording a
+                failure. An exception stops the job; finished files are kept.
+            report: Receives the counts.
 
         Yields:
-            Per item, whether there was something to do.
+            For each item, whether there was something to do.
 
         Raises:
             OSError: With the name of the file, if it cannot be written.
@@ -244,11 +244,11 @@ class FolderJob:
 
 
 class ManifestJob(FolderJob):
-    """A folder whose note is its manifest, so that others can read it, too.
+    """A folder whose note is its manifest, which others read, too.
 
     Args:
         root: The folder.
-        settings: What has to be equal for files to be kept.
+        settings: Settings that must be equal for files to be kept.
         format: Name of the layout.
         remedy: What a user can do about other settings.
     """
@@ -278,14 +278,14 @@ class ManifestJob(FolderJob):
 
 
 def open_all(jobs: Iterable[FolderJob]) -> None:
-    """Open folders that belong together: all, or none if one is refused.
+    """Open folders that belong together: all, or none if any is refused.
 
     Args:
         jobs: The folders.
 
     Raises:
         OtherSettingsError: If one was made with other settings.
-        FileExistsError: If one holds something else.
+        FileExistsError: If one has other content.
     """
     jobs = list(jobs)
     for job in jobs:
@@ -302,7 +302,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         new: Settings of this one.
 
     Returns:
-        Such as ``scale was 2, is 3``; long values and lists are cut.
+        A text such as ``scale was 2, is 3``; long values and lists are
+        truncated.
     """
     before, after = _flat(old), _flat(new)
     keys = {
@@ -324,7 +325,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
-    """Settings within settings by names such as ``options.scale``."""
+    """Return nested settings by names such as ``options.scale``."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, dict) and value:

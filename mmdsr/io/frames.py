@@ -1,4 +1,4 @@
-"""Finding, checking and reading the frames of image sequences."""
+"""Find, check and read the frames of image sequences."""
 
 import os
 import re
@@ -29,7 +29,7 @@ SUFFIXES = {
     '.webp',
 }
 MIN_LR_SIDE = 16
-"""Smallest side of a low-resolution image that the networks take."""
+"""Smallest side of a low-resolution image that the networks accept."""
 
 
 @dataclass
@@ -72,10 +72,10 @@ def find_runs(root: str | Path, exclude: Iterable[Path] = ()) -> list[Run]:
     """Collect the runs below a folder.
 
     A folder that contains images is a run, named after its path below
-    ``root``. Either ``root`` itself is the only one, or all are below it.
+    ``root``. Either ``root`` itself is the only run, or all runs are below it.
 
     Args:
-        root: Where to look.
+        root: Folder to search.
         exclude: Folders to leave out.
 
     Returns:
@@ -83,8 +83,8 @@ def find_runs(root: str | Path, exclude: Iterable[Path] = ()) -> list[Run]:
 
     Raises:
         FileNotFoundError: If there is no such folder, or no image in it.
-        ValueError: If images lie both in ``root`` and below, or two runs or
-            frames would get the same name.
+        ValueError: If there are images both in ``root`` and below it, or two
+            runs or frames would get the same name.
     """
     root = Path(root)
     if not root.is_dir():
@@ -122,18 +122,18 @@ def find_runs(root: str | Path, exclude: Iterable[Path] = ()) -> list[Run]:
 
 
 def walk_folders(root: Path, skip: Collection[Path] = ()) -> Iterator[Path]:
-    """Yield a folder and all below it, each once.
+    """Yield a folder and all folders below it, each once.
 
-    Links are followed, but not to a folder that was met already: a link to a
-    folder above it would never end, and one to a neighbor would put the
-    same frames into two runs.
+    Links are followed, but not to a folder that was already visited: a link to
+    a parent folder would never end, and a link to a sibling would put the same
+    frames into two runs.
 
     Args:
-        root: Where to start.
+        root: Folder to start with.
         skip: Resolved folders to leave out.
 
     Yields:
-        The folders but for hidden ones; real ones before links.
+        The folders except hidden ones; real folders before links.
     """
     seen, waiting = set(skip), [root]
     while waiting:
@@ -149,19 +149,19 @@ def walk_folders(root: Path, skip: Collection[Path] = ()) -> Iterator[Path]:
         ]
         links = sorted(path for path in below if path.is_symlink())
         real = sorted(set(below) - set(links), reverse=True)
-        # Links wait until all real folders are through.
+        # Links are followed after all real folders.
         waiting = links[::-1] + waiting + real
 
 
 def clean_name(text: str) -> str:
-    """Make a name fit for a run.
+    """Convert a text to a valid name of a run.
 
     Args:
         text: Any text.
 
     Returns:
-        Letters, digits, ``_``, ``-`` and ``.`` only; none but a letter or
-        digit at the start.
+        A name of letters, digits, ``_``, ``-`` and ``.`` that starts with a
+        letter or digit.
     """
     return re.sub(r'[^\w.-]+', '-', text).lstrip('-_.') or 'run'
 
@@ -173,33 +173,33 @@ def real_path(path: str | Path) -> Path:
         path: A path, which need not exist.
 
     Returns:
-        The real one. ``Path.resolve`` raises a RuntimeError where a link leads
-        to itself; this leaves such a link unchanged.
+        The real path. ``Path.resolve`` raises a RuntimeError for a circular
+        link; this function leaves such a link unchanged.
     """
     return Path(os.path.realpath(path))
 
 
 def shown(path: str | Path) -> str:
-    """Return a path as text that any terminal or file takes.
+    """Return a path as text that any terminal or file accepts.
 
     Args:
-        path: A path, maybe with bytes that are no UTF-8.
+        path: A path, possibly with bytes that are not UTF-8.
 
     Returns:
-        The path with such bytes written out.
+        The path with such bytes escaped.
     """
     return os.fsencode(path).decode('utf-8', 'backslashreplace')
 
 
 def refuse(problems: list[str], remedy: str) -> None:
-    """Raise if there are problems.
+    """Raise an error if there are problems.
 
     Args:
         problems: One for each file.
         remedy: What to do about them.
 
     Raises:
-        ValueError: With the first of them.
+        ValueError: If there are any; the message contains the first ones.
     """
     if problems:
         more = f'; and {len(problems) - 10} more'
@@ -216,16 +216,16 @@ def frame_name(path: Path) -> str:
         path: The image file.
 
     Returns:
-        Its stem without underscores, which end the name of the run.
+        Its stem without underscores, as the last underscore of a sample's name
+        separates run and frame.
     """
     return re.sub(r'[^\w.-]+|_', '-', path.stem)
 
 
 def read_rgb(path: Path) -> tuple[np.ndarray, str]:
-    """Read an image whole, upright and as sRGB.
+    """Read a complete image, upright and as sRGB.
 
-    What :func:`mmdsr.io.pictures.read_picture` gives, without the
-    transparency.
+    See :func:`mmdsr.io.pictures.read_picture`; transparency is removed.
 
     Args:
         path: The file.
@@ -253,7 +253,7 @@ def sharpness(image: np.ndarray) -> float:
         image: ``(H, W, 3)`` uint8 RGB.
 
     Returns:
-        The larger the sharper, for images of one scene and size.
+        Sharpness, comparable between images of one scene and size.
     """
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     return float(cv2.Laplacian(gray, cv2.CV_64F).var())
@@ -262,12 +262,12 @@ def sharpness(image: np.ndarray) -> float:
 def check_frame(
     frame: Frame, scale: int, crop: bool, with_sharpness: bool
 ) -> None:
-    """Decode a frame and its depth, and note in it what was found.
+    """Decode a frame and its depth, and store the findings in it.
 
     Args:
         frame: The frame.
         scale: Factor that must divide both sides.
-        crop: Accept other sizes, which will be cropped.
+        crop: Whether to accept other sizes, which will be cropped.
         with_sharpness: Whether to measure the sharpness.
     """
     try:
@@ -296,18 +296,18 @@ def check_frame(
 
 
 def attach_depth(runs: list[Run], root: Path, depth_root: Path) -> int:
-    """Find the depth maps that lie like the frames in a parallel folder.
+    """Find the depth maps of frames in a parallel folder.
 
     Args:
-        runs: The runs; their frames get ``depth_path``.
+        runs: The runs, in whose frames ``depth_path`` is set.
         root: Folder of the frames.
         depth_root: Folder of the depth maps, ``.png`` or ``.npy``.
 
     Returns:
-        How many frames have no map.
+        Number of frames without a map.
 
     Raises:
-        FileNotFoundError: If there is no such folder, or no map fits.
+        FileNotFoundError: If there is no such folder, or no map for any frame.
     """
     if not depth_root.is_dir():
         raise FileNotFoundError(f'There is no folder {depth_root}.')

@@ -1,4 +1,4 @@
-"""Images and depth maps of the layout: reduce, encode, read and write."""
+"""Reduce, encode, read and write images and depth maps."""
 
 import warnings
 from io import BytesIO
@@ -42,17 +42,17 @@ def downscale(image: np.ndarray, scale: int = 4) -> np.ndarray:
 
 
 def soften(image: np.ndarray, scale: int = 4) -> np.ndarray:
-    """Reduce an image and enlarge it again, both bicubic.
+    """Reduce an image and enlarge it again, both bicubically.
 
     Args:
-        image: As of :func:`downscale`.
+        image: See :func:`downscale`.
         scale: Factor.
 
     Returns:
-        ``(H, W, 3)`` uint8 with the resolution of the small one.
+        ``(H, W, 3)`` uint8 with the resolution of the reduced image.
 
     Raises:
-        ValueError: As of :func:`downscale`.
+        ValueError: See :func:`downscale`.
     """
     height, width = image.shape[:2]
     small = Image.fromarray(downscale(image, scale))
@@ -62,9 +62,9 @@ def soften(image: np.ndarray, scale: int = 4) -> np.ndarray:
 def downscale_depth(depth: np.ndarray, scale: int = 4) -> np.ndarray:
     """Reduce a depth map by the mean of the inverse depth of each cell.
 
-    Inverse depth is what the networks see, and it is linear over a plane in
-    the image, so its mean is the value at the center of the cell; the mean
-    of the depth itself would be drawn to the far side.
+    The networks use inverse depth. It is linear in the image of a plane, so
+    its mean is the value at the center of the cell; the mean of the depth
+    itself would be biased to the far side.
 
     Args:
         depth: ``(H, W)`` meters. NaN or values <= 0 are unknown, infinity is
@@ -90,14 +90,14 @@ def downscale_depth(depth: np.ndarray, scale: int = 4) -> np.ndarray:
 
 
 def encode_depth(depth: np.ndarray) -> np.ndarray:
-    """Turn meters into the 16-bit millimeters of the depth images.
+    """Convert meters to the 16-bit millimeters of the depth images.
 
     Args:
         depth: Meters, any shape. NaN or values <= 0 are unknown.
 
     Returns:
-        uint16 millimeters in [1, 65535], 0 = unknown. Depths beyond 65.535 m
-        are held at that value.
+        uint16 millimeters in [1, 65535], 0 = unknown. Depths are clipped to
+        65.535 m.
     """
     depth = np.asarray(depth, dtype=np.float64)
     known = depth > 0
@@ -106,7 +106,7 @@ def encode_depth(depth: np.ndarray) -> np.ndarray:
 
 
 def decode_depth(encoded: np.ndarray, unit: float = DEPTH_UNIT) -> np.ndarray:
-    """Turn a 16-bit depth image into meters.
+    """Convert a 16-bit depth image to meters.
 
     Args:
         encoded: Unsigned integers, any shape, 0 = unknown.
@@ -174,16 +174,16 @@ def read_depth(path: str | Path, unit: float = DEPTH_UNIT) -> np.ndarray:
 
 
 def read_npy(path: Path) -> np.ndarray:
-    """Read an array and never run what a file may have pickled.
+    """Read an array without unpickling anything.
 
     Args:
         path: The ``.npy`` file.
 
     Returns:
-        What it holds.
+        The array.
 
     Raises:
-        ValueError: If the file does not hold one whole array.
+        ValueError: If the file does not contain a complete array.
     """
     try:
         values = np.load(path, allow_pickle=False)
@@ -198,10 +198,10 @@ def read_npy(path: Path) -> np.ndarray:
 
 
 class Decoded(NamedTuple):
-    """An image, and what is known of its file.
+    """An image and facts about its file.
 
     Args:
-        image: The first picture, upright, of whatever kind it is.
+        image: The first picture, upright, in any mode.
         pictures: Pages or frames of the file; 1 if they were not counted.
         wide: Whether the file has 16 bits per channel and the image only 8,
             as Pillow has for all but gray without transparency.
@@ -213,13 +213,13 @@ class Decoded(NamedTuple):
 
 
 def open_image(path: str | Path) -> Image.Image:
-    """Decode an image file whole and turn it upright.
+    """Decode a complete image file and turn it upright.
 
     Args:
         path: The file.
 
     Returns:
-        The first picture, of whatever kind it is.
+        The first picture, in any mode.
 
     Raises:
         ValueError: See :func:`decode_image`.
@@ -228,24 +228,24 @@ def open_image(path: str | Path) -> Image.Image:
 
 
 def decode_image(path: str | Path, count: bool = True) -> Decoded:
-    """Decode an image file whole, and say what is in it.
+    """Decode a complete image file and describe it.
 
     Args:
         path: The file.
         count: Whether to count its pictures. Defaults to True.
 
     Returns:
-        The first picture, and what is known of the file.
+        The first picture and facts about the file.
 
     Raises:
-        ValueError: With the reason, but without the path, if it is not a
-            regular file, not an image, truncated, or of so many pixels that it
-            is more likely an attack than a frame.
+        ValueError: If it is not a regular file, not an image, truncated, or
+            has so many pixels that it is more likely an attack than a frame.
+            The message has the reason, but not the path.
     """
     path = Path(path)
     try:
         if not path.is_file():
-            # A pipe would be waited for, and no image is behind a folder.
+            # Opening a pipe would wait, and a folder is not an image.
             raise ValueError(
                 'not a regular file' if path.exists() else 'no such file'
             )
@@ -254,12 +254,12 @@ def decode_image(path: str | Path, count: bool = True) -> Decoded:
         with warnings.catch_warnings():
             warnings.simplefilter('error', Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                # Counted first: a format may have to walk through them all.
+                # Count first: some formats seek through all pictures.
                 number = getattr(image, 'n_frames', 1) if count else 1
                 image.seek(0)
                 wide = _is_wide(image)
                 image.load()
-                # Upright it may be a copy, which does not know its format.
+                # Turning may return a copy, which lacks the format.
                 kind, image = image.format, ImageOps.exif_transpose(image)
                 image.format = kind
                 return Decoded(image, number, wide)
@@ -287,10 +287,10 @@ def short_reason(error: Exception) -> str:
     """Return a short reason why a file could not be read.
 
     Args:
-        error: What reading it has raised.
+        error: Error raised while reading it.
 
     Returns:
-        One line without the path and the full stop.
+        One line without the path and the final period.
     """
     text = getattr(error, 'strerror', None) or str(error).split('\n')[0]
     # Pillow's text for a file that is not an image repeats the whole path.
@@ -300,11 +300,11 @@ def short_reason(error: Exception) -> str:
 
 
 def check_image(name: str, image: np.ndarray, scale: int) -> None:
-    """Refuse what is not an RGB image with sides divisible by the scale.
+    """Raise an error unless this is an RGB image of suitable size.
 
     Args:
-        name: What to call it in the message.
-        image: To be ``(H, W, 3)`` uint8.
+        name: Name in messages.
+        image: Expected to be ``(H, W, 3)`` uint8.
         scale: Must divide H and W.
 
     Raises:
@@ -317,11 +317,11 @@ def check_image(name: str, image: np.ndarray, scale: int) -> None:
 
 
 def write_png(path: Path, image: np.ndarray) -> None:
-    """Write an image so that the file is either whole or absent.
+    """Write an image so that the file is either complete or absent.
 
     Args:
-        path: Target; its folder is made if missing.
-        image: ``(H, W, 3)`` uint8 RGB, ``(H, W, 4)`` uint8 RGB and opacity, or
+        path: Target; its folder is created if missing.
+        image: ``(H, W, 3)`` uint8 RGB, ``(H, W, 4)`` uint8 RGB and alpha, or
             ``(H, W)`` uint16.
 
     Raises:
@@ -335,10 +335,10 @@ def encode_png(image: np.ndarray) -> bytes:
     """Return an image as the content of a PNG file.
 
     Args:
-        image: As of :func:`write_png`.
+        image: See :func:`write_png`.
 
     Returns:
-        What :func:`write_png` would write.
+        Content of the file of :func:`write_png`.
     """
     buffer = BytesIO()
     save_png(buffer, image)
@@ -348,17 +348,17 @@ def encode_png(image: np.ndarray) -> bytes:
 def save_png(
     path: Path | BinaryIO, image: np.ndarray, texts: PngInfo | None = None
 ) -> None:
-    """Write an image straight into a file: it needs no second copy.
+    """Write an image directly into a file, without a second copy.
 
     Args:
-        path: The file, in the making.
-        image: As of :func:`write_png`.
+        path: The file, which may be temporary.
+        image: See :func:`write_png`.
         texts: Text chunks to put in front of the pixels. Defaults to None.
 
     Raises:
         OSError: If it cannot be written.
     """
-    # Level 1 takes two thirds of the time of 3, for 3 % larger files.
+    # Level 1 takes two thirds of the time of level 3; files are 3 % larger.
     Image.fromarray(image).save(
         path, format='PNG', compress_level=1, pnginfo=texts
     )

@@ -1,4 +1,4 @@
-"""The sample layout on disk: what the data set reads and converters write.
+"""The sample layout on disk, which converters write and data sets read.
 
 ::
 
@@ -10,11 +10,10 @@
     ROOT/SPLIT/depth_ref/STEM.png  uint16 millimeters, ref's size / scale
     ROOT/SPLIT/flow/STEM.png       3 x uint16, size of lr: dx, dy, visible
 
-``SPLIT`` is ``train`` or ``test``. A stem is ``RUN_FRAME``: all that stands
-before the last underscore names the run, and no run is in two splits. The
-depth folders are left out where there is no depth; 0 means unknown. So is the
-flow folder where the true match of lr and ref is not known;
-:mod:`mmdsr.io.flow_values` says what it holds.
+``SPLIT`` is ``train`` or ``test``. A stem is ``RUN_FRAME``: the part before
+the last underscore is the name of the run, and no run is in two splits. The
+depth folders are optional; 0 means unknown. So is the flow folder, which
+contains the true match of lr and ref; see :mod:`mmdsr.io.flow_values`.
 """
 
 from pathlib import Path
@@ -79,12 +78,12 @@ def write_sample(
 ) -> None:
     """Write one sample; the reduced images are derived here.
 
-    Safe to call from several processes at a time. Each file is written under
-    a temporary name and renamed; ``hr`` comes last, so that a sample whose
-    ``hr`` is there is complete, however the process ended.
+    Safe to call from several processes at a time. Each file is written under a
+    temporary name and renamed; ``hr`` is written last, so that a sample with
+    ``hr`` is complete, however the process ended.
 
     Args:
-        folder: Folder of the split; made if missing.
+        folder: Folder of the split; created if missing.
         stem: Sample name, ``RUN_FRAME``.
         hr: ``(H, W, 3)`` uint8 RGB, sides divisible by ``scale``.
         ref: ``(Hr, Wr, 3)`` uint8 RGB, sides divisible by ``scale``.
@@ -156,21 +155,22 @@ def is_written(folder: str | Path, stem: str, depth: bool = False) -> bool:
 class RefSRWriter:
     """Write a data set into a temporary folder, then rename it.
 
-    ``OUT`` appears only when everything is written and checked. Until then
-    all goes to ``.OUT.partial`` beside it. Either call :meth:`add`, or let
-    other processes call :func:`write_sample` on :meth:`split_dir` and tell
-    the writer with :meth:`register`. As a context manager it closes itself;
-    after an exception nothing is left, except with ``resumable``.
+    ``OUT`` appears only when everything is written and checked. Until then,
+    files are written to ``.OUT.partial`` beside it. Either call :meth:`add`,
+    or let other processes call :func:`write_sample` on :meth:`split_dir` and
+    call :meth:`register` afterwards. As a context manager, it closes itself;
+    after an exception, it removes its files unless ``resumable``.
 
-    With ``resumable=True`` an interrupted run leaves its temporary folder,
-    and the next writer with the same ``generator`` and ``scale`` continues
-    from it: skip the samples for which :meth:`is_written` is true, but
-    register them. One writer at a time per ``out``.
+    With ``resumable=True`` an interrupted run leaves its temporary folder, and
+    the next writer with the same ``generator`` and ``scale`` continues from
+    it: skip the samples for which :meth:`is_written` is true, but register
+    them. Each ``out`` may have only one writer at a time.
 
     Args:
         out: Root of the data set to be made.
         scale: Reduction factor.
-        generator: Settings, kept in the manifest; anything JSON can hold.
+        generator: Settings, stored in the manifest; must be serializable as
+            JSON.
         overwrite: Replace an existing data set at ``out`` (only a folder that
             has a manifest is ever replaced), and drop what an interrupted run
             with other settings has left.
@@ -179,9 +179,9 @@ class RefSRWriter:
             :func:`mmdsr.io.checksums.verify`.
 
     Attributes:
-        out: The final place.
+        out: The final root.
         tmp_dir: The temporary folder.
-        work_dir: A folder in it for what is not published.
+        work_dir: A folder in it for files that are not published.
 
     Raises:
         FileExistsError: If ``out`` exists and may not be replaced, or a
@@ -258,15 +258,15 @@ class RefSRWriter:
             split: ``'train'`` or ``'test'``.
             stem: Sample name, ``RUN_FRAME``.
             hr: ``(H, W, 3)`` uint8 RGB, sides divisible by the scale.
-            ref: ``(Hr, Wr, 3)`` uint8 RGB, with the same condition.
+            ref: ``(Hr, Wr, 3)`` uint8 RGB, sides divisible by the scale.
             depth_hr: ``(H, W)`` meters; NaN or <= 0 unknown.
             depth_ref_hr: ``(Hr, Wr)`` meters.
-            lr: As :func:`write_sample`.
-            flow: As :func:`write_sample`.
-            visible: As :func:`write_sample`.
+            lr: See :func:`write_sample`.
+            flow: See :func:`write_sample`.
+            visible: See :func:`write_sample`.
 
         Raises:
-            ValueError: As :func:`write_sample` and :meth:`register`.
+            ValueError: See :func:`write_sample` and :meth:`register`.
         """
         write_sample(
             self.split_dir(split),
@@ -283,15 +283,15 @@ class RefSRWriter:
         self.register(split, stem)
 
     def register(self, split: str, stem: str) -> None:
-        """List a sample that is written already.
+        """Register a sample that has already been written.
 
         Args:
             split: ``'train'`` or ``'test'``.
             stem: Sample name.
 
         Raises:
-            ValueError: If its files are not all there, or it is listed
-                already.
+            ValueError: If a file is missing, or the sample is already
+                registered.
         """
         if not self.is_written(split, stem):
             raise ValueError(
@@ -313,7 +313,7 @@ class RefSRWriter:
         self._extras.add(Path(name))
 
     def close(self) -> Path:
-        """Write the manifest and put the finished data set in its place.
+        """Write the manifest and move the finished data set to its root.
 
         Returns:
             ``out``.
@@ -355,6 +355,6 @@ class RefSRWriter:
             if kind is None:
                 self.close()
         finally:
-            # After a good close there is nothing left to remove.
+            # After a successful close, there is nothing to remove.
             if not self._staging.resumable:
                 self.discard()

@@ -1,4 +1,4 @@
-"""Lists of files: their natural order, which are missing, the first few."""
+"""Lists of files: natural order, missing files, short summaries."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +20,7 @@ def natural_order(
         key: Text to sort an item by. Defaults to the item as text.
 
     Returns:
-        The items. Their order does not depend on the one they came in, for
+        The sorted items. The order is independent of the input order, as
         ``f1``, ``F1`` and ``f01`` are sorted as texts.
     """
     return natsorted(items, key, alg=ns.IGNORECASE | ns.PRESORT)
@@ -29,8 +29,8 @@ def natural_order(
 def missing_files(folder: str | Path, names: Iterable[str]) -> list[str]:
     """Return the names that are not files in a folder.
 
-    Reads each directory once, for a million single look-ups take minutes on
-    a network drive.
+    Each directory is read once, because a million single look-ups take minutes
+    on a network drive.
 
     Args:
         folder: Where the files should be.
@@ -58,14 +58,14 @@ def missing_files(folder: str | Path, names: Iterable[str]) -> list[str]:
 
 
 def some(names: Sequence[str], limit: int = 5) -> str:
-    """Write out the first names of a list.
+    """Return the first names of a list as text.
 
     Args:
         names: The names.
-        limit: How many to write out.
+        limit: Maximum number of names.
 
     Returns:
-        The names, with dots if there are more.
+        The names, with an ellipsis if there are more.
     """
     return ', '.join(names[:limit]) + (', ...' if len(names) > limit else '')
 

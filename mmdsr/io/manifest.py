@@ -23,7 +23,7 @@ def run_of(stem: str) -> str:
         stem: Sample name, ``RUN_FRAME``.
 
     Returns:
-        All before the last underscore.
+        The part before the last underscore.
 
     Raises:
         ValueError: If the name is not of the form ``RUN_FRAME``, holds
@@ -49,9 +49,10 @@ def write_manifest(
 
     Args:
         root: Root of the data set.
-        splits: Split to its sample names.
+        splits: Sample names of each split.
         scale: Reduction factor; None for a format without reduced images.
-        generator: Anything JSON can hold that says how the data was made.
+        generator: Description of how the data was made; must be serializable
+            as JSON.
         checksums: Result of
             :func:`mmdsr.io.checksums.write_checksums`.
         format: Name of the layout.
@@ -81,7 +82,7 @@ def read_manifest(
 
     Args:
         root: Root of the data set.
-        formats: Layouts that the caller can read; None for any.
+        formats: Layouts that the caller can read, None for any.
 
     Returns:
         The manifest, None if there is no such file.
@@ -99,7 +100,7 @@ def read_manifest(
         lists = [manifest['splits'][key] for key in SPLITS]
         if found[0] == FORMAT:
             manifest['scale'] = int(manifest['scale'])
-    # JSON knows an infinite scale.
+    # JSON allows an infinite scale.
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise ValueError(
             f'{path} is not a manifest of this layout ({error!r}). Create the '

@@ -1,4 +1,4 @@
-"""Image files of any kind as 8-bit sRGB, and a note of what was converted."""
+"""Read image files as 8-bit sRGB, with a note of what was converted."""
 
 import io
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from PIL import Image, ImageCms, TiffImagePlugin
 
 from mmdsr.io.images import UINT16_MODES, decode_image
 
-#: Pillow's MPO is a photo with its preview, or with a second eye's view: one
-#: picture to whoever took it.
+#: MPO is Pillow's name for a photo with a preview or a second view: one
+#: picture for its owner.
 _ONE_PICTURE = ('MPO',)
-#: Images to their owners, which Pillow does not know or calls otherwise.
+#: Image suffixes that Pillow does not know or assigns to other formats.
 _OTHER_SUFFIXES = {
     '.arw',
     '.avif',
@@ -34,7 +34,7 @@ _OTHER_SUFFIXES = {
     '.svg',
 }
 _SAMPLE_FORMAT, _BITS, _COMPRESSION = 339, 258, 259
-#: LogLuv, which contains floats as whole numbers of its own.
+#: LogLuv, which encodes floating-point numbers as integers.
 _LOG = (34676, 34677)
 _NUMBERS = {2: 'signed', 3: 'floating-point', 5: 'complex', 6: 'complex'}
 
@@ -44,11 +44,12 @@ class Picture:
     """An image in the input format of the networks.
 
     Args:
-        rgb: ``(H, W, 3)`` uint8. Where nothing can be seen, the color of the
-            nearest place where something can.
-        alpha: ``(H, W)`` uint8, 0 = transparent; ``None`` if all is opaque.
+        rgb: ``(H, W, 3)`` uint8. Transparent pixels have the color of the
+            nearest visible pixel.
+        alpha: ``(H, W)`` uint8, 0 = transparent; ``None`` if all pixels are
+            opaque.
         note: What was converted, '' if nothing.
-        count: Pictures in the file, of which this is the first.
+        count: Number of pictures in the file, of which this is the first.
     """
 
     rgb: np.ndarray
@@ -58,14 +59,13 @@ class Picture:
 
 
 def is_image_name(path: Path) -> bool:
-    """Find out whether a file is an image by its name.
+    """Return whether a file is an image according to its name.
 
     Args:
         path: The file.
 
     Returns:
-        Whether its suffix is one of a kind of image, be it one that can be
-        read or not.
+        Whether its suffix is that of an image format, supported or not.
     """
     suffix = path.suffix.lower()
     kind = Image.registered_extensions().get(suffix)
@@ -75,11 +75,11 @@ def is_image_name(path: Path) -> bool:
 
 
 def read_picture(path: str | Path) -> Picture:
-    """Read an image file whole and upright as sRGB, with its transparency.
+    """Read a complete image file, upright, as sRGB with transparency.
 
-    Gray images are repeated, palettes resolved, 16 bits per channel scaled
-    from 0..65535 to 0..255, CMYK and other colors converted, by their profile
-    if there is one.
+    Gray is repeated in all channels, palettes are resolved, 16 bits per
+    channel are scaled from 0..65535 to 0..255, and CMYK and other colors are
+    converted, by their profile if there is one.
 
     Args:
         path: The file.
@@ -101,7 +101,7 @@ def read_picture(path: str | Path) -> Picture:
             f'{kind} pixels, whose range is unknown; save it with whole '
             'numbers of 8 or 16 bits'
         ) from error
-    # Converting makes a copy that does not know its format.
+    # Converting returns a copy, which lacks the format.
     if image.format in _ONE_PICTURE:
         count = 1
     notes = ['16-bit color to 8 bits'] if wide else []
@@ -111,7 +111,7 @@ def read_picture(path: str | Path) -> Picture:
         alpha = np.asarray(image.getchannel('A'))
         if alpha.min() == 255:
             alpha = None
-        # An alpha channel of its own changes nothing of the colors.
+        # A separate alpha channel does not affect the colors.
         if kind != 'RGBA':
             notes.append(f'{kind} to RGB')
         image = image.convert('RGB')
@@ -149,7 +149,7 @@ def _to_srgb(image: Image.Image) -> tuple[np.ndarray, str]:
 def _by_profile(
     image: Image.Image, profile: bytes
 ) -> tuple[Image.Image | None, str]:
-    """Convert to sRGB by a color profile; None where it is needless."""
+    """Convert to sRGB by a color profile; None if this is unnecessary."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if 'sRGB' in ImageCms.getProfileDescription(source):
@@ -159,7 +159,7 @@ def _by_profile(
         converted = ImageCms.profileToProfile(
             image, source, ImageCms.createProfile('sRGB'), outputMode='RGB'
         )
-    # Also of a profile for another kind of image than this one.
+    # Also raised if the profile is for another kind of image.
     except (ImageCms.PyCMSError, OSError) as error:
         reason = str(error).split('\n')[0]
         return None, f'color profile ignored ({reason})'
@@ -169,7 +169,7 @@ def _by_profile(
 def _fill_hidden(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Give invisible pixels the color of the nearest visible one.
 
-    What a program left there, often black or red, would otherwise bleed
+    Otherwise, the stored color of invisible pixels, often black, would bleed
     into the visible border when the image is enlarged.
     """
     hidden = alpha == 0
@@ -181,15 +181,15 @@ def _fill_hidden(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         5,
         labelType=cv2.DIST_LABEL_PIXEL,
     )
-    # Each visible pixel has a label of its own.
+    # Each visible pixel has a unique label.
     colors = np.zeros((labels.max() + 1, 3), np.uint8)
     colors[labels[~hidden]] = rgb[~hidden]
     return colors[labels]
 
 
 def _tiff_numbers(path: str | Path) -> str:
-    """Name the kind of numbers of a TIFF that Pillow cannot decode."""
-    # Opening a named pipe would wait for a writer for ever.
+    """Describe the numbers of a TIFF that Pillow cannot decode."""
+    # Opening a named pipe would wait for a writer forever.
     if not Path(path).is_file():
         return ''
     try:

@@ -1,4 +1,4 @@
-"""Results as files: tables, JSON and figures, each whole or absent."""
+"""Write tables, JSON and figures so that they are complete or absent."""
 
 import io
 import json
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 def markdown_table(
     header: Sequence[str], rows: Iterable[Sequence[str]]
 ) -> str:
-    """Lay out a table as Markdown.
+    """Format a table as Markdown.
 
     Args:
         header: Titles of the columns.
-        rows: Cells; all columns but the first are aligned to the right.
+        rows: Cells; all columns except the first are right-aligned.
 
     Returns:
         The lines of the table, without a last line break.
     """
     sides = ['left', *['right'] * (len(header) - 1)]
-    # Cells are text already: 31.20 must not become 31.2.
+    # Cells are already text: 31.20 must not become 31.2.
     return _frame(header, rows).to_markdown(
         index=False, colalign=sides, disable_numparse=True
     )
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Lay out a table as CSV.
+    """Format a table as CSV.
 
     Args:
         header: Titles of the columns.
@@ -48,10 +48,10 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def _frame(
     header: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> 'DataFrame':
-    # Here, for it takes half a second that most commands need not spend.
+    # Imported here, as it takes half a second that most commands can save.
     from pandas import DataFrame
 
-    # As objects: whole numbers stay whole beside an empty cell.
+    # As objects, so that integers remain integers beside an empty cell.
     return DataFrame(list(rows), columns=list(header), dtype=object)
 
 
@@ -70,7 +70,8 @@ def write_figure(path: Path, figure: 'Figure', dpi: int = 120) -> None:
 
     Args:
         path: PNG file.
-        figure: Made without pyplot, so that no window system is asked for.
+        figure: Figure created without pyplot, so that no window system is
+            needed.
         dpi: Pixels per inch. Defaults to 120.
     """
     buffer = io.BytesIO()

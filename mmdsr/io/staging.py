@@ -1,4 +1,4 @@
-"""A data set in the making: beside its place until it is complete."""
+"""An unfinished data set, which is kept in a temporary folder."""
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -13,26 +13,27 @@ _NOTE, _WORK = 'writer.json', '.work'
 
 
 class Staging:
-    """A temporary folder that takes the place of ``OUT`` when published.
+    """A temporary folder that replaces ``OUT`` when it is published.
 
-    All goes to ``.OUT.partial`` beside ``OUT``. With ``resumable=True`` an
-    interrupted run leaves that folder, and the next one with the same
-    ``settings`` continues from it. One writer at a time per ``out``.
+    Files are written to ``.OUT.partial`` beside ``OUT``. With
+    ``resumable=True``, an interrupted run leaves that folder, and the next run
+    with the same ``settings`` continues from it. Each ``out`` may have only
+    one writer at a time.
 
     Args:
         out: Root of the data set to be made.
-        settings: What must be equal for an interrupted run to be continued;
-            anything JSON can hold.
+        settings: Settings that must be equal to continue an interrupted run;
+            must be serializable as JSON.
         overwrite: Replace an existing data set at ``out`` (only a folder that
             has a manifest is ever replaced), and drop what an interrupted run
             with other settings has left.
         resumable: Keep and reuse the temporary folder.
 
     Attributes:
-        out: The final place.
+        out: The final root.
         tmp_dir: The temporary folder.
-        job: Fills it.
-        work_dir: A folder in it for what is not published.
+        job: Job that fills it.
+        work_dir: A folder in it for files that are not published.
 
     Raises:
         FileExistsError: If ``out`` exists and may not be replaced.
@@ -83,7 +84,7 @@ class Staging:
             )
 
     def _open(self) -> None:
-        # A run that was killed at once has left no note.
+        # A run that was killed at its start has left no note.
         if self.tmp_dir.exists() and not (
             self.resumable and self.job.note.is_file()
         ):
@@ -99,14 +100,15 @@ class Staging:
         checksums: bool = False,
         format: str = FORMAT,
     ) -> Path:
-        """Complete the temporary folder and put it in place of ``out``.
+        """Complete the temporary folder and move it to ``out``.
 
         Args:
-            splits: Split to its sample names.
-            keep: Whether a file, by its path below the root, belongs to the
-                data set; what an interrupted run left besides is removed.
-            scale: For the manifest, as the next two.
-            generator: How the data was made.
+            splits: Sample names of each split.
+            keep: Function that returns whether a file, given its path below
+                the root, belongs to the data set; leftovers of an interrupted
+                run are removed.
+            scale: Reduction factor, for the manifest.
+            generator: How the data was made, for the manifest.
             checksums: Write ``SHA256SUMS`` and name it in the manifest.
             format: Name of the layout.
 
@@ -126,8 +128,7 @@ class Staging:
                 path.rmdir()
         sums = write_checksums(root, (_NOTE,)) if checksums else None
         write_manifest(root, splits, scale, generator, sums, format)
-        # Nothing but the renaming comes after this: an interruption before
-        # loses nothing.
+        # Only the renaming follows: an interruption before it loses nothing.
         shutil.rmtree(self.work_dir, ignore_errors=True)
         (root / _NOTE).unlink()
         old = self.out.parent / f'.{self.out.name}.old'

@@ -1,4 +1,4 @@
-"""What identifies the content of a file, and whether it is still the same."""
+"""Identify the content of a file, and check if it is still the same."""
 
 import stat
 from pathlib import Path
@@ -9,13 +9,13 @@ from mmdsr.io.frames import real_path
 
 
 class Stamp(NamedTuple):
-    """What identifies the content of a file.
+    """Identification of the content of a file.
 
     Args:
-        path: Where it was; '' for a result.
-        size: Bytes.
-        mtime_ns: When it was last written, in nanoseconds.
-        sha256: Digest of the content.
+        path: Path of the file; '' for a result.
+        size: Size in bytes.
+        mtime_ns: Time of the last change in nanoseconds.
+        sha256: SHA-256 of the content.
     """
 
     path: str
@@ -25,11 +25,11 @@ class Stamp(NamedTuple):
 
 
 def stamp(path: Path, shown: str | None = None) -> Stamp:
-    """Determine what identifies the content of a file.
+    """Return the stamp of a file.
 
     Args:
         path: The file.
-        shown: What to record as its path. Defaults to None: its real path.
+        shown: Path to record. Defaults to None, its real path.
 
     Returns:
         The stamp.
@@ -38,10 +38,11 @@ def stamp(path: Path, shown: str | None = None) -> Stamp:
         OSError: If it cannot be read.
         ValueError: If it is not a regular file.
     """
-    # First, so that a file that changes in the meantime does not match later.
+    # Read this first, so that a file that changes in the meantime does not
+    # match later.
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        # A pipe would be waited for.
+        # Opening a pipe would wait.
         raise ValueError('not a regular file')
     return Stamp(
         str(real_path(path)) if shown is None else shown,
@@ -52,7 +53,7 @@ def stamp(path: Path, shown: str | None = None) -> Stamp:
 
 
 def is_same(path: Path, stamp: Stamp) -> bool:
-    """Return whether a file is still what it was.
+    """Return whether a file still matches a stamp.
 
     Args:
         path: The file.
@@ -62,13 +63,14 @@ def is_same(path: Path, stamp: Stamp) -> bool:
         Whether size and time, or the content, are the same.
     """
     try:
-        # Neither a link nor a folder was written here.
+        # Links and folders are never stamped.
         if not path.is_file() or (not stamp.path and path.is_symlink()):
             return False
         status = path.stat()
         if status.st_size != stamp.size:
             return False
-        # Another file, even a copy with the same time, must have the content.
+        # A different time, or another file, requires a comparison of the
+        # content.
         at_home = not stamp.path or str(real_path(path)) == stamp.path
         if at_home and status.st_mtime_ns == stamp.mtime_ns:
             return True

@@ -1,4 +1,4 @@
-"""An unpickler that knows the types of a training checkpoint and no others."""
+"""An unpickler that accepts only the types of a training checkpoint."""
 
 import pickle
 from types import SimpleNamespace
@@ -34,7 +34,7 @@ _METHODS = {
 
 
 def _method(owner: object, name: str) -> object:
-    """The only attribute access that a checkpoint needs."""
+    """Replace ``getattr`` by the only access that a checkpoint needs."""
     if not isinstance(owner, type) or name not in _METHODS.get(owner, ()):
         raise RefusedTypeError(
             f'The checkpoint requests the attribute {name!r} of {owner!r}.'
@@ -52,7 +52,7 @@ class _Unpickler(pickle.Unpickler):
             getattr(torch, name, None), torch.dtype
         ):
             return getattr(torch, name)
-        # torch.load resolves the storage types itself before it asks here.
+        # torch.load resolves storage types itself before it calls this.
         if name in _ALLOWED.get(module, ()):
             return super().find_class(module, name)
         raise RefusedTypeError(
@@ -67,7 +67,7 @@ def _load(file: BinaryIO, encoding: str = 'ASCII') -> object:
     return _Unpickler(file, encoding=encoding).load()
 
 
-#: What ``torch.load`` takes as ``pickle_module``.
+#: Argument ``pickle_module`` of ``torch.load``.
 RESTRICTED_PICKLE = SimpleNamespace(
     __name__='mmdsr.io.unpickling', Unpickler=_Unpickler, load=_load
 )

@@ -23,7 +23,7 @@ class Hidden(Generic[ModuleT]):
         self.module: ModuleT = module.eval().requires_grad_(False)
 
     def __deepcopy__(self, memo: dict[int, object]) -> 'Hidden[ModuleT]':
-        # An average of a model needs no second copy of a constant.
+        # An averaged copy of a model shares the constant with the original.
         return self
 
     def to(self, tensor: Tensor) -> ModuleT:

@@ -1,4 +1,4 @@
 """A web page that enlarges an uploaded picture or frame of a recording.
 
-Works offline: everything that the browser loads comes from this package.
+It works offline: everything that the browser loads is part of this package.
 """

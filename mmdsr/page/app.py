@@ -1,4 +1,4 @@
-"""Handlers of the page's addresses."""
+"""Request handlers of the page."""
 
 import json
 import shutil
@@ -36,9 +36,9 @@ from mmdsr.version import __version__
 
 STATIC = Path(__file__).parent / 'static'
 COOKIE = 'mmdsr_session'
-#: Bytes of a request in JSON.
+#: Maximum size of a JSON request in bytes.
 _LARGEST = 2**16
-#: Seconds between two looks for sessions that have ended.
+#: Seconds between two searches for sessions that have ended.
 _SWEEP = 30.0
 
 
@@ -67,7 +67,7 @@ class Page:
             self.sessions.sweep()
 
     def close(self) -> None:
-        """End all jobs."""
+        """Cancel all jobs."""
         self._ended.set()
         self.enlarging.close()
         self.preparing.close()
@@ -77,10 +77,10 @@ class Page:
         """Return the session of a visitor.
 
         Args:
-            request: What the browser sends.
+            request: Request of the browser.
 
         Raises:
-            RefusedRequestError: If there is none.
+            RefusedRequestError: If there is no such session.
         """
         found = self.sessions.find(request.cookies.get(COOKIE))
         if found is None:
@@ -90,7 +90,7 @@ class Page:
         return found
 
     async def index(self, request: HttpRequest) -> Response:
-        """Return the page, and start a session if there is none."""
+        """Return the page and start a session if there is none."""
         response = FileResponse(STATIC / 'index.html')
         if self.sessions.find(request.cookies.get(COOKIE)) is None:
             response.set_cookie(
@@ -102,7 +102,7 @@ class Page:
         return response
 
     async def setup(self, request: HttpRequest) -> Response:
-        """Return the choices."""
+        """Return the available choices."""
         self.session(request)
         weights = await run_in_threadpool(list_weights)
         return JSONResponse(
@@ -115,7 +115,7 @@ class Page:
         )
 
     async def end(self, request: HttpRequest) -> Response:
-        """Remove all that belongs to a visitor."""
+        """Remove everything that belongs to a user."""
         session = self.session(request)
         await run_in_threadpool(self.sessions.end, session)
         response = Response(status_code=204)
@@ -123,7 +123,7 @@ class Page:
         return response
 
     async def add_file(self, request: HttpRequest) -> Response:
-        """Take a file, the body of the request."""
+        """Receive a file as the body of the request."""
         session = self.session(request)
         upload = await receive(
             self.sessions,
@@ -141,7 +141,7 @@ class Page:
         return JSONResponse(_describe_file(upload), 201)
 
     async def files(self, request: HttpRequest) -> Response:
-        """List the files of a visitor."""
+        """List the files of a user."""
         uploads = self.session(request).uploads.values()
         return JSONResponse([_describe_file(one) for one in uploads])
 
@@ -151,7 +151,7 @@ class Page:
         return JSONResponse(_describe_file(upload))
 
     async def remove_file(self, request: HttpRequest) -> Response:
-        """Forget a file; jobs that still need it fail."""
+        """Remove a file; jobs that still need it fail."""
         session = self.session(request)
         upload = session.upload(request.path_params['token'])
         del session.uploads[upload.token]
@@ -167,7 +167,7 @@ class Page:
         upload.path.unlink(missing_ok=True)
 
     async def picture(self, request: HttpRequest) -> Response:
-        """Show a picture, or a frame of a video."""
+        """Return a picture, or a frame of a video."""
         upload = self.session(request).upload(request.path_params['token'])
         number = request.query_params.get('number', '0')
         previews = upload.previews
@@ -176,7 +176,7 @@ class Page:
         return FileResponse(previews[int(number)].path)
 
     async def add_job(self, request: HttpRequest) -> Response:
-        """Put an order into the queue."""
+        """Add an order to the queue."""
         session = self.session(request)
         if len(session.jobs) >= self.limits.jobs:
             raise RefusedRequestError(
@@ -195,12 +195,12 @@ class Page:
         return JSONResponse(self._describe_job(job), 201)
 
     async def jobs(self, request: HttpRequest) -> Response:
-        """List the jobs of a visitor."""
+        """List the jobs of a user."""
         jobs = self.session(request).jobs.values()
         return JSONResponse([self._describe_job(job) for job in jobs])
 
     async def remove_job(self, request: HttpRequest) -> Response:
-        """Cancel a job that is not finished, forget one that is."""
+        """Cancel an unfinished job or remove a finished one."""
         session = self.session(request)
         job = session.job(request.path_params['token'])
         if job.finished:
@@ -227,7 +227,7 @@ class Page:
         return FileResponse(path)
 
     async def download(self, request: HttpRequest) -> Response:
-        """Return a result with side-car and confidence in one archive."""
+        """Return an archive of a result, its side-car and its confidence."""
         session = self.session(request)
         job, folder = _finished(session, request.path_params['token'])
         result = folder / str(job.outcome['name'])
@@ -268,11 +268,11 @@ def make_app(
     Args:
         root: Folder for the visitors' files; it must exist.
         limits: How much is taken.
-        host: Where it is served.
-        names: Names by which the server is reached, too.
+        host: Address of the server.
+        names: Further names of the server.
 
     Returns:
-        The application for a server; ``state.page`` is the page.
+        The application; ``state.page`` is the page.
     """
     page = Page(root, limits or Limits())
 
@@ -311,7 +311,7 @@ def make_app(
 
 
 def _route(path: str, **handlers: Callable) -> Route:
-    """Give one address a handler for each method."""
+    """Combine the handlers of one address, one per method."""
 
     async def answer(request: HttpRequest) -> Response:
         method = 'GET' if request.method == 'HEAD' else request.method
@@ -322,7 +322,7 @@ def _route(path: str, **handlers: Callable) -> Route:
 
 async def _refused(_: HttpRequest, error: Exception) -> Response:
     status = getattr(error, 'status', 500)
-    # What is left of an upload is not read: the connection ends.
+    # The rest of an upload is not read, so close the connection.
     headers = {'connection': 'close'} if status in (408, 411, 413) else None
     return JSONResponse({'error': str(error)}, status, headers)
 
@@ -337,7 +337,7 @@ async def _not_found(_: HttpRequest, error: Exception) -> Response:
 
 
 def _announced(request: HttpRequest) -> int:
-    """Return how long the body is to be; without that, none is taken."""
+    """Return the announced length of the body, which is required."""
     text = request.headers.get('content-length', '')
     if not (text.isascii() and text.isdecimal()):
         raise RefusedRequestError('The upload must state its length.', 411)

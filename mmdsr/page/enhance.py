@@ -23,11 +23,11 @@ from mmdsr.page.jobs import Outcome
 from mmdsr.page.videos import Box, Report, cut, read_moment
 from mmdsr.weights import available, load_published
 
-#: Enlarging without a network, to compare with.
+#: Enlargement without a network, for comparison.
 INTERPOLATION = 'bicubic'
-#: Pixels from which on depth is predicted of a reduced picture.
+#: Number of pixels above which depth is predicted from a reduced picture.
 _DEPTH_PIXELS = 500_000
-#: Names of what lies in the folder of a result.
+#: Names of the files in the folder of a result.
 BEFORE, DEPTH = 'before.png', 'depth.png'
 
 
@@ -36,10 +36,10 @@ class Given:
     """A file of the user.
 
     Attributes:
-        path: Where it is.
-        name: What the visitor calls it.
-        sha256: Of its content.
-        note: What was converted in reading it.
+        path: Path of the file.
+        name: Name given by the user.
+        sha256: SHA-256 of its content.
+        note: What was converted while reading it.
     """
 
     path: Path
@@ -50,17 +50,17 @@ class Given:
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be done.
+    """Description of a job.
 
     Attributes:
         source: The picture or video.
         frame: Number of the frame of a video; None for a picture.
-        box: The part of it.
+        box: The part to enlarge.
         weights: Name of published weights, or :data:`INTERPOLATION`.
         reference: ``'none'``, ``'neighbors'`` or a picture.
-        shows: Whether a reference picture shows the same as the whole
-            source or as the part.
-        mark: Whether to write the visible mark.
+        shows: Whether a reference picture corresponds to the whole source or
+            to the part.
+        mark: Whether to add the visible mark.
         target: Folder for the result.
     """
 
@@ -76,11 +76,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Weights:
-    """What can be chosen.
+    """A choice of weights.
 
     Attributes:
         name: Name of published weights, or :data:`INTERPOLATION`.
-        reference: Whether they take a reference.
+        reference: Whether they use a reference.
         depth: Whether they predict depth.
     """
 
@@ -91,7 +91,7 @@ class Weights:
 
 @lru_cache(maxsize=1)
 def list_weights() -> tuple[Weights, ...]:
-    """Return what pictures can be enlarged with."""
+    """Return the available weights."""
     found = []
     for name in available():
         network = load_published(name)
@@ -103,14 +103,14 @@ def list_weights() -> tuple[Weights, ...]:
 
 
 def enhance(request: Request, report: Report) -> Outcome:
-    """Enlarge a picture or a frame, and write all that belongs to it.
+    """Enlarge a picture or a frame, and write all files of the result.
 
     Args:
-        request: What is to be done.
-        report: Gets how far it is.
+        request: Description of the job.
+        report: Called with the progress.
 
     Returns:
-        What the page shows about it, for JSON.
+        What the page shows about the result, in JSON types.
 
     Raises:
         OSError: If a file cannot be read or written.
@@ -157,10 +157,10 @@ def enhance(request: Request, report: Report) -> Outcome:
 
 
 def result_name(request: Request) -> str:
-    """Return a file name for the result, based on its source.
+    """Return a file name for the result based on its source.
 
     Args:
-        request: What is done.
+        request: Description of the job.
     """
     stem = PurePath(request.source.name).stem
     frame = '' if request.frame is None else f'_frame{request.frame}'
@@ -168,7 +168,7 @@ def result_name(request: Request) -> str:
 
 
 class _Read(NamedTuple):
-    """What there is to enlarge."""
+    """Picture to enlarge and its reference."""
 
     part: np.ndarray
     time: float | None
@@ -177,7 +177,7 @@ class _Read(NamedTuple):
 
 
 def _read(request: Request, report: Report) -> _Read:
-    """Read the picture and its reference, cut as the region is."""
+    """Read the picture and its reference, cropped to the region."""
     source, reference, box = request.source, request.reference, request.box
     report(0.0, 'reading')
     files = [one for one in (source, reference) if isinstance(one, Given)]
@@ -237,7 +237,7 @@ def _depth_network(weights: str) -> DSRNet | None:
 
 @torch.no_grad()
 def _depth(weights: str, part: np.ndarray) -> np.ndarray | None:
-    """Predict depth: a picture (h, w, 3), bright is near; None without."""
+    """Return the predicted depth as a picture (h, w, 3), or None."""
     network = _depth_network(weights)
     if network is None:
         return None
@@ -247,7 +247,7 @@ def _depth(weights: str, part: np.ndarray) -> np.ndarray | None:
             part, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA
         )
     lr = torch.from_numpy(part).permute(2, 0, 1)[None].float() / 255
-    # The second one is that of a reference, of which nothing is shown here.
+    # The second depth map is that of the reference, which is not shown.
     depth, _ = network.extract_depths(lr, lr[..., :16, :16], None, None)
     values = depth[0, 0].clamp(0, 1).nan_to_num(0).numpy()
     low, high = float(values.min()), float(values.max())
@@ -267,7 +267,7 @@ def _write(
     frame: evidence.Frame,
     result: Path,
 ) -> None:
-    """Write the result with its record, its side-car and its confidence."""
+    """Write the result with its record, side-car and confidence."""
     mark = MARK if request.mark else None
     if mark is not None:
         draw_mark(pixels, mark)
@@ -276,7 +276,7 @@ def _write(
     drawn = draw_confidence(pixels, confidence, kind, name)
     weights = resolver.weights_file
     settings = describe_settings(resolver, device)
-    # The resolver's own way to find one is not used here.
+    # The resolver does not choose the reference here.
     settings.pop('reference', None)
     settings['region'] = ','.join(map(str, request.box))
     if isinstance(request.reference, Given):

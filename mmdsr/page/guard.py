@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: A form or a link of another page cannot send it.
+#: Header that a form or link of another page cannot send.
 OWN = 'x-mmdsr'
 _HEADERS = {
     'content-security-policy': "default-src 'none'; script-src 'self'; "
@@ -26,7 +26,7 @@ _LOOPBACK = ('localhost',)
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether an address is reached from this machine alone.
+    """Return whether an address is reachable only from this machine.
 
     Args:
         host: Name or number.
@@ -38,17 +38,17 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """Refuse requests that a foreign page makes the browser send.
+    """Refuse requests that another page makes the browser send.
 
-    A name that somebody else controls may be made to lead to this machine
-    (DNS rebinding); the browser then takes their page for ours. Such a name
-    is in the ``Host`` header. On a loopback address only its names are taken,
-    on another one also numbers and the names of the machine.
+    Someone else may make their own host name resolve to this machine (DNS
+    rebinding), so that the browser treats their page as ours. Such a name is
+    in the ``Host`` header. On a loopback address, only its names are accepted;
+    on other addresses, also IP addresses and the names of the machine.
 
     Args:
-        app: What answers.
-        host: Where the server listens.
-        names: Names by which it is reached, too.
+        app: Application to protect.
+        host: Address of the server.
+        names: Further names of the server.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Guard:
     async def __call__(
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Answer, or refuse to."""
+        """Pass a request on or refuse it."""
         if scope['type'] != 'http':
             await self.app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""A queue of jobs: one at a time, with progress, to be canceled any time."""
+"""A queue of jobs that run one at a time and can be canceled."""
 
 import logging
 import secrets
@@ -11,17 +11,17 @@ from typing import Literal, TypeAlias
 from mmdsr.errors import CanceledJobError, RefusedRequestError
 
 State: TypeAlias = Literal['waiting', 'running', 'done', 'failed', 'canceled']
-#: What a finished job says about its result; JSON can hold it.
+#: Description of the result of a finished job, in JSON types.
 Outcome: TypeAlias = dict[str, object]
 
 _log = logging.getLogger(__name__)
 
 
 class Progress:
-    """Progress of a running job, and whether to cancel it.
+    """Progress of a running job and a request to cancel it.
 
     Attributes:
-        share: How much is done, in [0, 1].
+        share: Share that is done, in [0, 1].
         text: What is being done.
     """
 
@@ -30,14 +30,14 @@ class Progress:
         self._canceled = threading.Event()
 
     def report(self, share: float, text: str) -> None:
-        """Note how far the job is.
+        """Report the progress of the job.
 
         Args:
             share: How much is done, in [0, 1].
             text: What is being done.
 
         Raises:
-            CanceledJobError: If the job is to end.
+            CanceledJobError: If the job was canceled.
         """
         if self.canceled:
             raise CanceledJobError
@@ -45,11 +45,11 @@ class Progress:
 
     @property
     def canceled(self) -> bool:
-        """Whether the job is to end."""
+        """Whether the job was canceled."""
         return self._canceled.is_set()
 
     def cancel(self) -> None:
-        """Ask the job to end."""
+        """Request the job to end."""
         self._canceled.set()
 
 
@@ -59,16 +59,16 @@ class Job:
 
     Attributes:
         owner: Token of the session.
-        title: What to call it.
-        work: Does it, and says what came out. It calls ``report`` or looks
-            at ``canceled`` several times a second.
+        title: Name shown to the user.
+        work: Function that does the job and returns its outcome. It calls
+            ``report`` or checks ``canceled`` several times a second.
         token: Random name.
-        state: Where it stands.
-        progress: How far it is.
+        state: State of the job.
+        progress: Progress of the job.
         error: Why it failed.
-        outcome: What came out.
-        started: When it began, in seconds of a steady clock.
-        ended: When it ended.
+        outcome: Description of the result.
+        started: Start time in seconds of a monotonic clock.
+        ended: End time in seconds of the same clock.
     """
 
     owner: str
@@ -84,22 +84,22 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the job has ended."""
         return self.state in ('done', 'failed', 'canceled')
 
     @property
     def seconds(self) -> float:
-        """How long it has been running."""
+        """Seconds that the job has been running."""
         if self.started is None:
             return 0.0
         return (self.ended or time.monotonic()) - self.started
 
 
 class JobQueue:
-    """Processes jobs one by one, in a thread.
+    """Process jobs one by one in a thread.
 
-    Of several waiting sessions, the one comes next whose last turn is the
-    longest ago: nobody waits for all jobs of somebody else.
+    Of several waiting sessions, the one that was served least recently comes
+    next, so that no user has to wait for all jobs of another.
 
     Args:
         name: Name of the thread.
@@ -117,7 +117,7 @@ class JobQueue:
         self._thread.start()
 
     def add(self, job: Job) -> None:
-        """Put a job into the queue.
+        """Add a job to the queue.
 
         Args:
             job: The job.
@@ -151,19 +151,19 @@ class JobQueue:
             timeout: Seconds after which to give up.
 
         Returns:
-            Whether it has.
+            Whether it has ended.
         """
         with self._changed:
             return self._changed.wait_for(lambda: job.finished, timeout)
 
     def place(self, job: Job) -> int:
-        """Return how many jobs come before a waiting one.
+        """Return the number of jobs ahead of a waiting one.
 
         Args:
             job: The job.
 
         Returns:
-            0 if it is the next one, or does not wait.
+            0 if it is the next one or is not waiting.
         """
         with self._changed:
             turns, left = dict(self._turns), list(self._waiting)
@@ -201,7 +201,7 @@ class JobQueue:
                 self._waiting.remove(job)
                 last = max(self._turns.values(), default=0)
                 self._turns[job.owner] = last + 1
-                # Those who do not wait come first when they come back.
+                # A session that is not waiting comes first when it returns.
                 owners = {job.owner, *(one.owner for one in self._waiting)}
                 self._turns = {
                     key: turn

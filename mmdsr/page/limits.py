@@ -1,4 +1,4 @@
-"""Limits that prevent a single user from filling the machine."""
+"""Limits that prevent a single user from overloading the machine."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,17 @@ class Limits:
     """Limits of the page.
 
     Attributes:
-        upload: Bytes of a file.
-        stored: Bytes of all uploaded files of a session.
-        free: Bytes that have to stay free on the disk.
-        files: Uploaded files of a session.
-        jobs: Jobs of a session, finished ones included.
-        sessions: Sessions with files at a time.
-        pixels: Pixels of an uploaded picture.
-        region: Pixels of what is enlarged at once.
-        previews: Frames of a video to choose from.
+        upload: Size of an uploaded file in bytes.
+        stored: Size of all uploaded files of a session in bytes.
+        free: Disk space that must remain free, in bytes.
+        files: Number of uploaded files of a session.
+        jobs: Number of jobs of a session, including finished ones.
+        sessions: Number of concurrent sessions with files.
+        pixels: Number of pixels of an uploaded picture.
+        region: Number of pixels of a region to enlarge.
+        previews: Number of frames of a video to choose from.
         idle: Seconds without a request after which a session ends.
-        stall: Seconds that an upload may stand still.
+        stall: Seconds without data after which an upload fails.
     """
 
     upload: int = 100 * MIB
@@ -37,7 +37,7 @@ class Limits:
 
 
 def in_mib(size: int) -> str:
-    """Write a number of bytes.
+    """Format a number of bytes.
 
     Args:
         size: The bytes.

@@ -1,4 +1,4 @@
-"""Parse and check a user's order: from JSON to a request."""
+"""Parse and check an order: from JSON to a request."""
 
 from typing import Literal, TypeGuard
 
@@ -11,7 +11,7 @@ from mmdsr.page.videos import Box
 
 
 def read_order(fields: object, session: Session, limits: Limits) -> Request:
-    """Check what a visitor asks for.
+    """Check the order of a user.
 
     Args:
         fields: The JSON object: ``file``, ``number`` of the frame among those
@@ -19,14 +19,14 @@ def read_order(fields: object, session: Session, limits: Limits) -> Request:
             (``'none'``, ``'neighbors'`` or the token of a picture),
             ``shows``, ``region`` (x, y, width, height in pixels; null for
             all) and ``mark``.
-        session: Whose files these are.
-        limits: How much is taken.
+        session: Session of the user.
+        limits: Limits of the page.
 
     Returns:
-        What is to be done.
+        The request.
 
     Raises:
-        RefusedRequestError: If it cannot be done.
+        RefusedRequestError: If the order cannot be carried out.
     """
     if not isinstance(fields, dict):
         raise RefusedRequestError('The request is not a JSON object.')
@@ -126,5 +126,5 @@ def _box(region: object, upload: Upload, limits: Limits) -> Box:
 
 
 def _is_count(value: object) -> TypeGuard[int]:
-    # bool is an int, too.
+    # bool is a subclass of int.
     return type(value) is int and value >= 0

@@ -1,4 +1,4 @@
-"""Serve the page and clean up afterwards."""
+"""Serve the page, and clean up afterwards."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from mmdsr.page.app import make_app
 from mmdsr.page.limits import Limits
 
 _PREFIX, _LOCK = 'mmdsr-page-', '.lock'
-#: Requests at a time.
+#: Maximum number of concurrent requests.
 _CONNECTIONS = 64
 
 
@@ -26,14 +26,14 @@ def serve(
     names: Sequence[str] = (),
     ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve the page until Ctrl-C or a signal to end.
+    """Serve the page until Ctrl-C or a termination signal.
 
     Args:
-        host: Address to listen at.
-        port: Its port; 0 for any free one.
-        limits: How much is taken.
-        names: Names by which the server is reached, too.
-        ready: Gets the address of the page once it is there.
+        host: Address to listen on.
+        port: Port to listen on, 0 for any free one.
+        limits: Limits of the page.
+        names: Further names of the server.
+        ready: Called with the address of the page when it is available.
 
     Raises:
         UsageError: If the address cannot be used.
@@ -43,7 +43,7 @@ def serve(
         config = uvicorn.Config(
             make_app(root, limits, host, names),
             ws='none',
-            # An address in a header says nothing: there is no proxy.
+            # There is no proxy, so ignore addresses in headers.
             proxy_headers=False,
             server_header=False,
             access_log=False,
@@ -58,12 +58,12 @@ def serve(
 
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
-    """Make a folder for the files of visitors, and remove it at the end.
+    """Create a folder for the files of users, and remove it at the end.
 
-    Those of servers that were killed are removed, too.
+    The folders of killed servers are removed, too.
 
     Yields:
-        The folder, which nobody else may read.
+        The folder, which only this user can read.
     """
     base = Path(tempfile.gettempdir())
     _remove_leftovers(base)
@@ -86,7 +86,7 @@ def _listen(host: str, port: int) -> socket.socket:
         if os.name == 'posix':
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        # Whoever comes before the server is ready waits, and is not refused.
+        # Early requests wait until the server is ready.
         listener.listen()
     except (OSError, OverflowError) as error:
         reason = getattr(error, 'strerror', None) or error
@@ -103,10 +103,10 @@ def _address(host: str, port: int) -> str:
 
 
 def _remove_leftovers(base: Path) -> None:
-    """Remove the folders whose server does not run any more."""
+    """Remove the folders whose server is no longer running."""
     for folder in base.glob(f'{_PREFIX}*'):
         with contextlib.suppress(OSError):
-            # Windows has no users with numbers, and a folder of one's own.
+            # Windows has no user ids, but a temporary folder for each user.
             own = os.name != 'posix' or folder.lstat().st_uid == os.getuid()
             if folder.is_symlink() or not own:
                 continue
@@ -119,7 +119,7 @@ def _try_lock(file: int) -> bool:
     """Try to lock a file for this process and return whether it worked."""
     try:
         import fcntl
-    except ImportError:  # Windows: its leftovers stay
+    except ImportError:  # On Windows, leftovers are not removed.
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Sessions: each user has files and jobs that no other user can access."""
+"""Sessions, each with files and jobs that no other user can access."""
 
 import secrets
 import shutil
@@ -12,17 +12,17 @@ from mmdsr.errors import RefusedRequestError
 from mmdsr.page.jobs import Job, JobQueue
 from mmdsr.page.limits import Limits, in_mib
 
-#: Sessions without any file that are remembered.
+#: Maximum number of sessions without files.
 _EMPTY = 1000
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A picture to draw on: a frame of a video to choose, or an image.
+    """A picture to show: a frame of a video, or an image.
 
     Attributes:
         index: Number of the frame.
-        time: Its seconds.
+        time: Its time in seconds.
         path: A small picture of it.
     """
 
@@ -33,20 +33,20 @@ class Preview:
 
 @dataclass(eq=False)
 class Upload:
-    """A file of a visitor.
+    """A file of a user.
 
     Attributes:
-        name: What the visitor calls it; never used as a path.
-        path: Where it is, under a random name.
-        kind: What it is.
-        size: Bytes.
-        sha256: Of its content.
-        width: Pixels.
-        height: Pixels.
-        duration: Seconds of a video, if known.
-        note: What was converted in reading a picture, '' if nothing.
-        previews: Frames of a video to choose from; of an image, itself.
-        preparing: The job that looks for them.
+        name: Name given by the user; never used as a path.
+        path: Path of the file, with a random name.
+        kind: Kind of the file.
+        size: Size in bytes.
+        sha256: SHA-256 of its content.
+        width: Width in pixels.
+        height: Height in pixels.
+        duration: Duration of a video in seconds, if known.
+        note: What was converted while reading a picture, '' if nothing.
+        previews: Frames of a video to choose from, or the image itself.
+        preparing: The job that extracts the frames.
         token: Random name.
     """
 
@@ -68,16 +68,16 @@ class Session:
     """The files and jobs of a user.
 
     Args:
-        folder: Where the files are to be; made when it is needed.
+        folder: Folder of the files, created when it is needed.
 
     Attributes:
-        token: Random name, known to the visitor's browser alone.
+        token: Random name, known only to the user's browser.
         uploads: Files by their tokens.
         jobs: Jobs by their tokens, the oldest first.
-        results: Folder of each job's result by its token.
-        ended: Whether it is over.
-        incoming: Bytes of uploads that are on their way.
-        seen: When the last request came, in seconds of a steady clock.
+        results: Folder of the result of each job, by its token.
+        ended: Whether the session has ended.
+        incoming: Size of the uploads in progress in bytes.
+        seen: Time of the last request in seconds of a monotonic clock.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -92,24 +92,24 @@ class Session:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is kept for it."""
+        """Whether the session has no files or jobs."""
         return not (self.uploads or self.jobs or self.incoming)
 
     @property
     def busy(self) -> bool:
-        """Whether something is being done for it."""
+        """Whether the session has an upload or job in progress."""
         return bool(self.incoming) or any(
             not job.finished for job in self.jobs.values()
         )
 
     def new_path(self, suffix: str = '') -> Path:
-        """Return a path that is free.
+        """Return an unused path.
 
         Args:
-            suffix: What it ends in.
+            suffix: Suffix of the path.
 
         Raises:
-            RefusedRequestError: If the session is over.
+            RefusedRequestError: If the session has ended.
         """
         if self.ended:
             raise RefusedRequestError(
@@ -149,17 +149,17 @@ class Session:
         return found
 
     def remove_files(self) -> None:
-        """Remove all that lies on the disk."""
+        """Remove all files from the disk."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class Sessions:
-    """All visitors.
+    """All sessions.
 
     Args:
         root: Folder of their files.
-        limits: How much is taken.
-        queues: Where their jobs are.
+        limits: Limits of the page.
+        queues: Queues of their jobs.
     """
 
     def __init__(
@@ -170,10 +170,10 @@ class Sessions:
         self._lock = threading.Lock()
 
     def find(self, token: str | None) -> Session | None:
-        """Return the session of a visitor, if it is there.
+        """Return the session of a user, if it exists.
 
         Args:
-            token: What the browser says.
+            token: Token sent by the browser.
         """
         with self._lock:
             session = self._sessions.get(token or '')
@@ -182,7 +182,7 @@ class Sessions:
             return session
 
     def start(self) -> Session:
-        """Return a session for a new visitor."""
+        """Return a session for a new user."""
         session = Session(self.root / secrets.token_hex(16))
         with self._lock:
             empty = [one for one in self._sessions.values() if one.empty]
@@ -193,11 +193,11 @@ class Sessions:
         return session
 
     def check_room(self, session: Session, size: int) -> None:
-        """Refuse a file for which there is no space.
+        """Refuse a file if there is no space for it.
 
         Args:
-            session: Whose it is.
-            size: Bytes.
+            session: Session of the upload.
+            size: Size in bytes.
 
         Raises:
             RefusedRequestError: If one of the limits is reached.
@@ -243,7 +243,7 @@ class Sessions:
         """Cancel the jobs of a session and remove its files.
 
         Args:
-            session: It.
+            session: The session.
         """
         with self._lock:
             self._sessions.pop(session.token, None)
@@ -255,7 +255,7 @@ class Sessions:
                 queue.cancel(job)
         for queue in self.queues:
             for job in jobs:
-                # What runs may still write.
+                # A running job may still write files.
                 queue.wait_for(job)
         session.remove_files()
 

@@ -1,4 +1,4 @@
-"""Receive a file from a user, within the limits and of a known kind."""
+"""Receive a file from a user; check its size and kind."""
 
 import asyncio
 import hashlib
@@ -20,18 +20,18 @@ from mmdsr.page.videos import save_small
 from mmdsr.video.files import SUFFIXES as VIDEO_SUFFIXES
 from mmdsr.video.reader import probe
 
-#: What Pillow may take a file for. Others are refused before they are read:
-#: PostScript, for one, is a program.
+#: Formats that Pillow may read. Others are refused before they are read:
+#: PostScript, for example, is a programming language.
 _FORMATS = ('PNG', 'JPEG', 'TIFF', 'WEBP', 'BMP', 'GIF', 'PPM')
 _LONGEST_NAME = 120
 _LONGEST_SUFFIX = 12
 
 
 def clean_name(name: str) -> str:
-    """Return a file name as it may be shown and written into records.
+    """Return a file name that is safe to show and to write into records.
 
     Args:
-        name: As the browser gives it: anything may be in it.
+        name: Name sent by the browser, which may contain anything.
 
     Returns:
         The last part without control characters, 1 to 120 characters.
@@ -49,21 +49,21 @@ async def receive(
     announced: int,
     chunks: AsyncIterator[bytes],
 ) -> Upload:
-    """Store a file and find out what it is.
+    """Store a file and determine its kind.
 
     Args:
-        sessions: All visitors.
-        session: Whose file it is.
-        name: How the visitor calls it.
-        announced: Bytes that are to come.
-        chunks: The file.
+        sessions: All sessions.
+        session: Session of the upload.
+        name: Name given by the user.
+        announced: Announced size in bytes.
+        chunks: Content of the file.
 
     Returns:
-        The file, which is then one of the session's.
+        The file, which has been added to the session.
 
     Raises:
-        RefusedRequestError: If it is too large or of another kind; nothing
-            of it is kept.
+        RefusedRequestError: If it is too large or of another kind; nothing is
+            stored in that case.
     """
     limits, shown = sessions.limits, clean_name(name)
     suffix = Path(shown).suffix.lower()
@@ -74,9 +74,9 @@ async def receive(
             'or TS.',
             415,
         )
-    # Before anything is stored.
+    # Check this before anything is stored.
     sessions.check_room(session, announced)
-    # The suffix is one of a fixed set; nothing else of the name is used.
+    # The suffix is from a fixed set; the rest of the name is not used.
     path = session.new_path(suffix)
     session.incoming += announced
     try:
@@ -100,7 +100,7 @@ async def receive(
 async def _store(
     path: Path, chunks: AsyncIterator[bytes], announced: int, stall: float
 ) -> str:
-    """Write what comes; return its SHA-256."""
+    """Write the received data; return its SHA-256."""
     size, total = 0, hashlib.sha256()
     steps = aiter(chunks)
     with path.open('xb') as file:
@@ -128,7 +128,7 @@ async def _store(
 def _inspect(
     path: Path, name: str, size: int, sha256: str, limits: Limits
 ) -> Upload:
-    """Find out what a file is."""
+    """Determine the kind of a file."""
     if path.suffix in IMAGE_SUFFIXES:
         check_pixels(path, name, limits)
         try:
@@ -165,7 +165,7 @@ def _inspect(
             f'{MIN_LR_SIDE} pixels.'
         )
     if upload.kind == 'image':
-        # Last, as nothing of a refused file is kept.
+        # Last, because a refused file must not be stored.
         small = path.with_name(f'{path.stem}_small.jpg')
         save_small(picture.rgb, small)
         upload.previews.append(Preview(0, 0.0, small))
@@ -177,11 +177,11 @@ def check_pixels(path: Path, name: str, limits: Limits) -> None:
 
     Args:
         path: The file.
-        name: What to call it.
-        limits: How many pixels it may have.
+        name: Name in messages.
+        limits: Limits of the page.
 
     Raises:
-        RefusedRequestError: If it is not a picture, or too large a one.
+        RefusedRequestError: If it is not a picture, or too large.
     """
     try:
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Frames of a video: to choose from, and beside the chosen one."""
+"""Frames of a video: previews, and the neighbors of the chosen frame."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,9 +14,9 @@ from mmdsr.recording.neighbors import Moment, find_references, reach_of
 from mmdsr.video.reader import probe, read_video
 from mmdsr.video.stamps import Sampler
 
-#: Longest side of the small pictures.
+#: Longest side of the previews in pixels.
 _SIDE = 1280
-#: ``report(share, text)`` notes how far a job is.
+#: ``report(share, text)`` reports the progress of a job.
 Report = Callable[[float, str], None]
 #: A part of a picture: x, y, width, height.
 Box = tuple[int, int, int, int]
@@ -28,24 +28,24 @@ def prepare(
     new_path: Callable[[str], Path],
     progress: Progress,
 ) -> Outcome:
-    """Make small pictures of frames that are spread over a video.
+    """Create previews of frames that are spread over a video.
 
     Args:
-        upload: The video; gets them one by one.
-        most: How many there may be.
-        new_path: Gives a path for a file with a suffix.
-        progress: Of the job.
+        upload: The video, to which they are added one by one.
+        most: Maximum number of previews.
+        new_path: Function that returns an unused path with a suffix.
+        progress: Progress of the job.
 
     Returns:
-        Nothing more.
+        An empty description, as there is no further result.
 
     Raises:
         VideoError: If no frame can be read.
-        CanceledJobError: If the job is to end.
+        CanceledJobError: If the job was canceled.
     """
     info = probe(upload.path)
     duration = info.duration or 0.0
-    # Unknown: a frame a second, up to the most.
+    # Duration unknown: one frame per second, up to the maximum.
     step = max(duration / most, 1 / info.rate) if duration else 1.0
     sampler = Sampler(step_seconds=step if step > 1 / info.rate else 0.0)
     frames = read_video(upload.path, sampler=sampler)
@@ -64,7 +64,7 @@ def prepare(
 
 
 def save_small(picture: np.ndarray, path: Path) -> None:
-    """Write a picture as small as the page shows it.
+    """Write a picture at the size of a preview.
 
     Args:
         picture: RGB (H, W, 3) uint8.
@@ -83,12 +83,12 @@ def read_moment(
     Args:
         path: The video.
         index: Number of the frame.
-        box: The part that is to be enlarged; the reference must fit there.
-        neighbors: Whether a reference is wanted.
-        report: Gets how far it is.
+        box: The part to enlarge, for which the reference must be suitable.
+        neighbors: Whether to look for a reference.
+        report: Called with the progress.
 
     Returns:
-        The frame and the frames that it may take detail from.
+        The frame and its references.
 
     Raises:
         VideoError: If there is no such frame, or it cannot be read.
@@ -114,7 +114,7 @@ def read_moment(
 def _around(
     path: Path, index: int, reach: int, report: Report
 ) -> Iterator[tuple[int, float, np.ndarray]]:
-    """Yield the frames up to so many before and after one."""
+    """Yield a frame and its neighbors."""
     last = index + reach
     with closing(read_video(path)) as frames:
         for number, time, picture in frames:
@@ -126,7 +126,7 @@ def _around(
 
 
 def cut(picture: np.ndarray, box: Box) -> np.ndarray:
-    """Return a part of a picture (H, W, 3) as an array of its own.
+    """Return a copy of a part of a picture (H, W, 3).
 
     Args:
         picture: Any picture.

@@ -1,7 +1,7 @@
-"""Enlarging in a separate process, which can be ended at any moment.
+"""Enlarge in a separate process that can be terminated at any time.
 
-A network that is at work cannot be asked to stop; its process can be killed.
-The page then still answers, and so it does if the process runs out of memory.
+A running network cannot be interrupted, but its process can be killed. The
+page keeps responding, also if the process runs out of memory.
 """
 
 import multiprocessing
@@ -17,43 +17,43 @@ from mmdsr.page.enhance import Request, enhance
 from mmdsr.page.jobs import Outcome, Progress
 from mmdsr.workers import start_worker
 
-#: Seconds between two looks whether a job was canceled, and between two
-#: notes on how far it is.
+#: Seconds between two checks for cancellation, and between two progress
+#: reports.
 _STEP = 0.1
 
 
 class Worker:
-    """A process that does one job at a time; it is started when needed."""
+    """A process that does one job at a time and is started when needed."""
 
     def __init__(self) -> None:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
 
     def start(self) -> None:
-        """Start the process, so that the first job need not wait for it."""
+        """Start the process so that the first job need not wait for it."""
         self._ready()
 
     def run(self, request: Request, progress: Progress) -> Outcome:
         """Do a job.
 
         Args:
-            request: What is to be done.
-            progress: Shows how far it is; may be canceled.
+            request: Description of the job.
+            progress: Receives the progress; can be canceled.
 
         Returns:
-            What :func:`enhance` gives.
+            Result of :func:`enhance`.
 
         Raises:
             CanceledJobError: If it was canceled.
             ValueError: If it failed; the message says why.
-            RuntimeError: If the program has a fault.
+            RuntimeError: If an internal error occurs.
         """
         pipe = self._ready()
         pipe.send(request)
         try:
             while True:
                 while not pipe.poll(_STEP):
-                    # Also to notice that it was canceled.
+                    # Reporting also checks for cancellation.
                     progress.report(progress.share, progress.text)
                 kind, *content = pipe.recv()
                 if kind == 'progress':
@@ -66,7 +66,7 @@ class Worker:
                     return content[0]
         except CanceledJobError:
             self.close()
-            # Ready again by the time that it is needed.
+            # Start a new process before the next job needs it.
             self.start()
             raise
         except (EOFError, OSError) as error:
@@ -89,7 +89,7 @@ class Worker:
         if self._process is not None and not self._process.is_alive():
             self.close()
         if self._pipe is None:
-            # Not a fork: threads of the server may hold locks.
+            # Do not fork: threads of the server may hold locks.
             context = multiprocessing.get_context('spawn')
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(
@@ -101,7 +101,7 @@ class Worker:
 
 
 def _serve(pipe: Connection) -> None:
-    """Process the orders from the pipe until it is closed."""
+    """Process the requests from the pipe until it is closed."""
     start_worker()
     import torch
 
@@ -122,11 +122,11 @@ def _serve(pipe: Connection) -> None:
             request, last = pipe.recv(), 0.0
             try:
                 with warnings.catch_warnings():
-                    # Of tiles that were made smaller; the record has them.
+                    # Warnings of smaller tiles; the record has them.
                     warnings.simplefilter('ignore')
                     outcome = enhance(request, report)
             except (ImportError, OSError, ValueError, MemoryError) as error:
-                # The system's errors have paths that nobody knows.
+                # Errors of the system contain internal paths.
                 text = getattr(error, 'strerror', None) or str(error)
                 text = text.split('\n')[0] or type(error).__name__
                 pipe.send(('failed', text))

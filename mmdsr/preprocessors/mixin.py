@@ -71,7 +71,7 @@ class SuperResolveMixin(BaseDataPreprocessor):
         """
         inputs = self.cast_data(data['inputs'])
         samples = data.get('data_samples')
-        # First, as it costs nothing and may refuse the sample.
+        # First, because it is cheap and may refuse the sample.
         rescaled = rescale_samples(
             samples,
             [image.shape[-2:] for image in inputs],

@@ -11,7 +11,7 @@ There are two frames of reference:
   small image, so its sizes, factors and annotations grow with the image.
 - **HR**: ``img_shape`` is ``scale`` times the size of the tensor. The pipeline
   worked on the large image and reduced it at the very end
-  (``mmdsr.Downsample``), so everything is already right.
+  (``mmdsr.Downsample``), so everything is already correct.
 
 ``ori_shape`` is unchanged in both: predictions go back to the image file.
 """
@@ -50,7 +50,7 @@ def rescale_samples(
             the image file and are compared with predictions that were mapped
             back to it.
         strict: Whether to refuse a sample of neither frame. Otherwise it is
-            left unchanged, which is right where nothing in it depends on the
+            left unchanged, which is correct if nothing in it depends on the
             size of the image.
 
     Returns:
@@ -107,7 +107,7 @@ def rescale_sample(
     new = sample.new()
     new.set_metainfo(scale_metainfo(sample.metainfo, scale))
     if 'proposals' in new:
-        # Inputs of the network, hence in its frame in a test as well.
+        # Inputs of the network, hence in its frame also in a test.
         new.proposals = scale_instances(new.proposals, size, scale)
     if training:
         for name, value in sample.items():

@@ -1,4 +1,4 @@
-"""Compiled functions of the simulator, and the cache they are kept in."""
+"""Compiled functions of the simulator, and their cache."""
 
 import hashlib
 from collections.abc import Callable
@@ -23,8 +23,8 @@ def _digest() -> str:
     return hashlib.sha256(b'\0'.join(sources)).hexdigest()[:12]
 
 
-# numba looks at a function's own file only: it would continue using a compiled
-# function after another one that it calls, in another file, was changed.
+# numba checks only the file of the function itself: it would keep using a
+# compiled function after a change to a function in another file that it calls.
 _FOLDER = f'mmdsr-sim-{_digest()}'
 
 
@@ -37,13 +37,13 @@ def jit(function: _Function) -> _Function:
     Returns:
         The compiled function.
     """
-    # numba makes the attributes of its settings at run time.
+    # numba creates the attributes of its settings at run time.
     root = config.CACHE_DIR  # type: ignore[attr-defined]
     folder = str(Path(root or _HERE / '__pycache__') / _FOLDER)
     config.CACHE_DIR = folder  # type: ignore[attr-defined]
     try:
         compiled = njit(cache=True, error_model='numpy')(function)
-        # What it returns is called like the function itself.
+        # The result is called like the function itself.
         return cast(_Function, compiled)
     finally:
         config.CACHE_DIR = root  # type: ignore[attr-defined]

@@ -49,16 +49,16 @@ class SimFrame(NamedTuple):
 
     Attributes:
         image: uint8 RGB ``(H, W, 3)``.
-        depth: Float32 ``(H, W)``: distance along the optical axis in
-            meters, of the wall, of a body or of the water's surface at the
-            center of the pixel. The pipe has no end; what is farther than
-            60 m (a few pixels around the vanishing point) is given 60 m.
-        pose: Camera-to-world matrix ``(4, 4)``, float64, meters; axes x
-            right, y down, z forward for both.
+        depth: Float32 ``(H, W)``: distance along the optical axis in meters,
+            of the wall, of a body or of the water's surface at the center of
+            the pixel. The pipe is endless; depths beyond 60 m (a few pixels
+            around the vanishing point) are set to 60 m.
+        pose: Camera-to-world matrix ``(4, 4)``, float64, meters; both systems
+            have the axes x right, y down, z forward.
         intrinsics: Camera matrix ``(3, 3)`` in pixels, where the center of
             the first pixel is (0.5, 0.5).
-        defect: uint8 ``(H, W)``: 0 where no defect shows, i where
-            ``PipeRun.defects[i - 1]`` does.
+        defect: uint8 ``(H, W)``: 0 where no defect is visible, i where
+            ``PipeRun.defects[i - 1]`` is.
         overlay: Bool ``(H, W)``: True under burned-in text.
     """
 
@@ -73,8 +73,8 @@ class SimFrame(NamedTuple):
 class PipeRun:
     """One camera run through one pipe.
 
-    A frame depends only on the seed, the run's and the frame's number and
-    the settings given here: not on the frames asked for before it.
+    A frame depends only on the seed, the numbers of run and frame and the
+    settings given here, not on the frames rendered before it.
 
     Args:
         seed: Seed of the data set, non-negative.
@@ -85,7 +85,7 @@ class PipeRun:
         defects: Codes of `mmdsr.sim.scene.defects.KINDS`, one defect each;
             None lets the run draw its own.
         overlay: Whether text is burned into the frames.
-        steps: How far the camera goes from frame to frame, ``'even'``,
+        steps: How far the camera moves from frame to frame, ``'even'``,
             ``'spread'`` or ``'video'``; see
             `mmdsr.sim.trace.motion.frame_times`.
 
@@ -129,26 +129,27 @@ class PipeRun:
             self._build(kinds, own)
 
     def _frame_times(self, count: int) -> np.ndarray:
-        # More frames begin with the same times: the gaps are one sequence.
+        # The times do not depend on the number of frames: the gaps are one
+        # sequence.
         rng = np.random.default_rng([self.seed, self.run, 4])
         return frame_times(self.scene, self._steps, count, rng)
 
     def _build(self, kinds: tuple[str, ...], own: bool) -> None:
         """Make the run's textures, pipe and defects; set its exposure."""
         scene = self.scene
-        # The texture does not depend on the size asked for: the nearest
-        # pixels of a frame 448 wide set its resolution.
+        # The texture does not depend on the size of the frames: its resolution
+        # is that of the nearest pixels of a frame 448 pixels wide.
         nominal = 224 / np.tan(scene.hfov / 2)
         nearest = scene.radius * nominal / 275**2
         footprint = float(np.clip(0.8 * nearest, 0.0005, 0.0025))
         rng = np.random.default_rng([self.seed, self.run, 2])
         looks = Looks(scene, rng)
-        # What the frames of a crawler pass, and some radii ahead. Defects
-        # that are asked for shall show in the first frames already.
+        # The stretch that a crawler passes, plus some radii ahead. Requested
+        # defects must be visible from the first frames.
         passed = 24 if own else 8
         ahead = 6 * scene.radius + self._times[passed] * scene.step
         number = (self.seed, self.run)
-        # What is nearer lies outside of the first frame.
+        # Anything nearer is outside the first frame.
         start = 0.9 * scene.radius / np.tan(0.4 * scene.hfov) + 0.05
         places = draw_places(*number, len(kinds), start, ahead)
         ring = shift_joints(
@@ -241,7 +242,8 @@ class PipeRun:
             rng = None
             if self.noise:
                 rng = np.random.default_rng([self.seed, self.run, 3, index])
-            # Stills differ in lens and exposure, frames of a recording hardly.
+            # Lens and exposure vary between stills, but hardly between the
+            # frames of a recording.
             stills = self._steps != 'video'
             lens = rng if stills else None
             rendered, camera = self._light(index, self.size, lens)

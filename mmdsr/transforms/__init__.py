@@ -1,4 +1,4 @@
-"""Data transforms that the hosts lack; they need mmcv only."""
+"""Data transforms that the hosts lack; they depend only on mmcv."""
 
 from mmdsr.transforms.align_ref import AlignRef, LoadAlignment, SpoilRef
 from mmdsr.transforms.downsample import Downsample

@@ -134,23 +134,23 @@ def warp_image(
 
 @TRANSFORMS.register_module()
 class SpoilRef(BaseTransform):
-    """Remove the reference of some samples, or falsify it.
+    """Remove or spoil the reference of some samples.
 
-    A network thus learns to do without a reference, and to distrust it. Place
-    the transform before :class:`AlignRef`.
+    A network thus learns to work without a reference and not to rely on a bad
+    one. Place the transform before :class:`AlignRef`.
 
     Required keys: ``ref``, ``flow``, ``confidence``.
 
     Args:
         missing: Share of samples whose confidence becomes 0: no reference.
-        wrong: Share of samples whose flow is moved by a random number of LR
+        wrong: Share of samples whose flow is shifted by a random number of LR
             pixels in each direction.
         black: Share of samples whose reference becomes black.
         soft: Share of samples whose reference gets the resolution of LR, like
-            a neighboring frame of one recording: reduced by ``scale`` and
-            enlarged again, bicubic.
-        shift: Least and greatest distance of a wrong flow from the right one,
-            in LR pixels; drawn log-uniformly.
+            a neighboring frame of the same recording: it is reduced by
+            ``scale`` and enlarged again, bicubically.
+        shift: Smallest and largest distance of a wrong flow from the right
+            one, in LR pixels; drawn log-uniformly.
         scale: Size of the truth over that of LR.
 
     Raises:

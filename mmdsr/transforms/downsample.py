@@ -1,4 +1,4 @@
-"""Turn a high-resolution file into the small image of a camera."""
+"""Reduce a high-resolution image to that of a small camera."""
 
 from typing import Any
 
@@ -11,12 +11,13 @@ from mmdsr.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class Downsample(BaseTransform):
-    """Reduce the image and nothing else.
+    """Reduce the image, but not its annotations.
 
     Place it right before ``Pack...``: all geometric transforms have then been
-    applied to the large image and its annotations, which are unchanged. A
-    super-resolving preprocessor, or :class:`mmdsr.SuperResolve`, sees from
-    ``img_shape`` that they are already at the large size.
+    applied to the large image and its annotations, which are unchanged. From
+    ``img_shape``, a super-resolving preprocessor or
+    :class:`mmdsr.SuperResolve` recognizes that they are already at the large
+    size.
 
     The filter is the one that made the training data of the super-resolution
     (:func:`mmdsr.io.images.downscale`); float images are first rounded to the
@@ -25,7 +26,7 @@ class Downsample(BaseTransform):
     Required and modified key: ``img``, ``(H, W, 3)`` in 0..255.
 
     Args:
-        scale: 1 over a whole number.
+        scale: 1 divided by an integer.
 
     Raises:
         ValueError: If ``scale`` is not such a number, or does not divide the
@@ -61,7 +62,7 @@ class Downsample(BaseTransform):
                 f'put a Resize, or Pad(size_divisor={self.factor}), before '
                 'it.'
             )
-        # Pillow's memory is read-only, which torch warns about.
+        # Pillow's arrays are read-only, which makes torch warn.
         results['img'] = downscale(image, self.factor).copy()
         return results
 

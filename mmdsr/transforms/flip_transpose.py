@@ -24,8 +24,9 @@ def flip_transpose(
         horizontal: Whether to mirror left and right.
         vertical: Whether to mirror top and bottom.
         transpose: Whether to swap rows and columns, after the mirroring.
-        flow: Whether the channels are a direction (x, y), which turns too.
-        excess: How many pixels of the flow the reference is wider and
+        flow: Whether the channels are a direction (x, y), which is
+            transformed, too.
+        excess: Number of flow pixels by which the reference is wider and
             higher than the flow.
 
     Returns:
@@ -50,8 +51,9 @@ class FlipTranspose(BaseTransform):
     """Flip and transpose all images and maps of a sample in the same way.
 
     Draws one of the eight orientations uniformly. It replaces mmagic's two
-    ``Flip`` and ``RandomTransposeHW`` where there is a flow, whose direction
-    turns too. The reference, if there is one, may have any size.
+    ``Flip`` and ``RandomTransposeHW`` for samples with a flow, whose direction
+    must be transformed, too. The reference, if there is one, may have any
+    size.
 
     Args:
         keys: Arrays ``(H, W, C)``; those that a sample lacks are skipped.

@@ -44,8 +44,8 @@ class LoadDepth(BaseTransform):
         scale: The image's size over the map's: 1 for ``depth_lr``, 4 for
             ``depth_ref``, which has the size of the reduced reference.
         near: Depth in meters that maps to 1; see :func:`inverse_depth`.
-        unit: Meters per step of a 16-bit image. ``.npy`` files hold meters.
-        missing: ``'nan'`` makes an all-NaN map where there is no file,
+        unit: Meters per step of a 16-bit image. ``.npy`` files contain meters.
+        missing: What to do without a file: ``'nan'`` adds an all-NaN map,
             ``'error'`` raises an error.
 
     Raises:

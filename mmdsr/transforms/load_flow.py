@@ -38,14 +38,14 @@ class LoadFlow(BaseTransform):
     :func:`mmdsr.sim.data.correspondence.correspondence`; ``visible`` ``(h, w,
     1)`` float32, 1 where the reference shows the spot, 0 elsewhere.
 
-    Place it before crops and :class:`mmdsr.FlipTranspose`, which take the
-    flow along; mmagic's ``Flip`` and ``RandomTransposeHW`` do not know that
-    a flow has a direction.
+    Place it before crops and :class:`mmdsr.FlipTranspose`, which transform the
+    flow with the images; mmagic's ``Flip`` and ``RandomTransposeHW`` do not
+    transform its direction.
 
     Args:
         scale: Full size over the size of LR.
-        missing: Where no flow is known, ``'nothing'`` is visible, or
-            ``'error'`` raises an error.
+        missing: What to do if no flow is known: with ``'nothing'``, no pixel
+            is visible; ``'error'`` raises an error.
 
     Raises:
         ValueError: If an argument or the size of a file is not valid.
@@ -108,7 +108,7 @@ class LoadFlow(BaseTransform):
             (results['split'], results['stem'], image)
             for image in ('image', 'ref')
         ]
-        # Only the stored reference has a known camera.
+        # Only the camera of the stored reference is known.
         if results.get('reference', 'adjacent') != 'adjacent' or not all(
             key in views for key in keys
         ):

@@ -37,14 +37,13 @@ class PairedRefCrop(BaseTransform):
     that is a multiple of the network's matching block, or the network pads
     every crop.
 
-    Required keys: ``img`` ``(h, w, 3)``, ``ref``. Cut as well if present: the
-    ground truth ``gt`` ``(h * scale, w * scale, 3)``,
-    ``depth_lr`` ``(h, w, 1)``, ``depth_ref``, which has the size of ``ref`` /
-    ``scale``, and ``flow`` ``(h, w, 2)``, ``visible`` and ``confidence`` ``(h,
-    w, 1)``. The flow is then from window to window, and what lies outside the
-    window of the reference is neither visible nor trusted.
-    Added key: ``crop_window``, ``(top, left, height, width)`` in
-    low-resolution pixels.
+    Required keys: ``img`` ``(h, w, 3)``, ``ref``. Also cut if present: the
+    ground truth ``gt`` ``(h * scale, w * scale, 3)``, ``depth_lr`` ``(h, w,
+    1)``, ``depth_ref``, which has the size of ``ref`` / ``scale``, and
+    ``flow`` ``(h, w, 2)``, ``visible`` and ``confidence`` ``(h, w, 1)``. The
+    flow then leads from window to window, and pixels that it leads outside the
+    window of the reference become invisible, with confidence 0. Added key:
+    ``crop_window``, ``(top, left, height, width)`` in low-resolution pixels.
 
     Args:
         lr_size: Height and width of the window in low-resolution pixels.

@@ -20,11 +20,11 @@ class SuperResolve(BaseTransform):
     ``Resize``, but must not come between the two steps of one, as mmcv's
     ``Resize`` overwrites ``scale_factor``.
 
-    Where ``img_shape`` is the size of ``img``, annotations that are already
-    loaded are at that size, too, and are enlarged as well: boxes, masks, key
-    points, segmentation maps. Where ``img_shape`` is ``scale`` times that
-    (:class:`mmdsr.Downsample` came before), they are already at the large
-    size, and only ``img`` changes. Anything else is refused.
+    If ``img_shape`` is the size of ``img``, annotations that are already
+    loaded also have that size and are enlarged: boxes, masks, key points,
+    segmentation maps. If ``img_shape`` is ``scale`` times that size (after
+    :class:`mmdsr.Downsample`), they already have the large size, and only
+    ``img`` changes. Anything else is refused.
 
     Required keys: ``img``, ``(H, W, 3)`` BGR in 0..255, and the metainfo that
     ``reference`` needs. Modified keys: ``img``, ``img_shape``,
@@ -41,8 +41,8 @@ class SuperResolve(BaseTransform):
     """
 
     def __init__(self, sr: dict[str, Any], device: str = 'cpu') -> None:
-        # Here, as it imports mmengine's hooks and with them transformers,
-        # which no other transform needs.
+        # Imported here because it imports mmengine's hooks and with them
+        # transformers, which no other transform needs.
         from mmdsr.inference import SuperResolver
 
         self.resolver = SuperResolver(**sr)
@@ -88,7 +88,7 @@ class SuperResolve(BaseTransform):
         result = self.resolver([tensor], [results])[0]
         enlarged = result.permute(1, 2, 0).cpu().contiguous().numpy()
         if image.dtype == np.uint8:
-            # Whole numbers in 0..255: nothing is lost.
+            # Integers in 0..255: the conversion is lossless.
             return enlarged.astype(np.uint8)
         return enlarged
 
@@ -107,7 +107,7 @@ def _enlarge_metainfo(results: dict[str, Any], scale: int) -> None:
 
 
 def _enlarge_annotations(results: dict[str, Any], scale: int) -> None:
-    """Enlarge what the hosts' transforms keep in the frame of ``img``."""
+    """Enlarge all annotations that the hosts keep at the size of ``img``."""
     height, width = results['img_shape']
     for key in ('gt_bboxes', 'proposals'):
         boxes = results.get(key)

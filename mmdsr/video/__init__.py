@@ -1,1 +1,1 @@
-"""Videos: from a file, as far as it can be read, to frames worth keeping."""
+"""Read videos as far as possible, and select frames worth keeping."""

@@ -1,7 +1,7 @@
 """The process that decodes a video for :mod:`mmdsr.video.reader`.
 
 It reads one request, a line of JSON, and writes what it decodes. When its
-input is closed, the process that asked is gone or has enough, and it ends.
+input is closed, the parent has ended or needs no more frames, and it exits.
 """
 
 import contextlib
@@ -31,13 +31,13 @@ from mmdsr.video.spans import Spans
 from mmdsr.video.stamps import Sampler
 
 _PIPE_BYTES = 2**20
-# What a nonsensical picture leads to.
+# Errors caused by an invalid picture.
 _DAMAGE = (av.error.FFmpegError, ValueError, MemoryError, OverflowError)
 
 
 def main() -> None:
     """Answer one request."""
-    # Ctrl-C reaches the whole group; the parent decides what to do.
+    # Ctrl-C reaches the whole process group; the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = _take_output()
     request = json.loads(sys.stdin.buffer.readline())
@@ -48,14 +48,14 @@ def main() -> None:
         _report(pipe, refused=str(error))
     except BrokenPipeError:
         pass
-    except Exception:  # a bug of ours, which the parent has to see
+    except Exception:  # an internal error, which the parent has to report
         _report(pipe, fault=traceback.format_exc())
-    # Skips the cleanup of C libraries: a crash there would mean nothing.
+    # Skip the cleanup of C libraries, where a crash would be irrelevant.
     os._exit(0)
 
 
 def _take_output() -> int:
-    """Return the pipe; whatever else is printed goes to stderr."""
+    """Return the pipe; redirect all other output to stderr."""
     pipe = os.dup(1)
     os.dup2(2, 1)
     with contextlib.suppress(ImportError, AttributeError, OSError):
@@ -113,7 +113,7 @@ def _sampler(request: dict[str, Any]) -> Sampler | Spans:
 
 
 class _Problems(list[Damage]):
-    """Reports each problem at once: a crash may follow."""
+    """Report each problem immediately, as a crash may follow."""
 
     def __init__(self, pipe: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Decoding videos as far as possible, within this process.
+"""Decode videos as far as possible within this process.
 
 A damaged file can crash FFmpeg, and the process with it: use
 :mod:`mmdsr.video.reader`, which does the same in a child process.
@@ -40,37 +40,37 @@ from mmdsr.video.tracks import (
     start_time,
 )
 
-# An intact file may name a time that is a little past its last frame.
+# An intact file may state a time slightly after its last frame.
 _MISSING_SECONDS, _MISSING_SHARE = 0.5, 0.02
-# Formats that hold their pictures themselves: a playlist would open other
-# places, and wait for more to come.
+# Formats that contain their pictures: a playlist would open other locations
+# and wait for more data.
 _FORMATS = (
     'avi,asf,mov,mpeg,mpegts,mpegvideo,matroska,webm,flv,dv,mxf,ogg,h264,'
     'hevc,m4v,vc1,rm,nut,ivf,gxf,wtv'
 )
 _MPEG = ('mpegts', 'mpeg')
 _MAX_PIXELS = 2**26
-"""Twice as many as 8K video has; more is a damaged header."""
+"""Twice as many pixels as 8K video; more indicate a damaged header."""
 _LATE = 2
-"""Packets by which a gap in the transport is reported too early."""
+"""Number of packets by which a gap in the transport is reported early."""
 _GAP = 1.5
-"""Frames after which a key frame may begin another recording."""
+"""Number of frames after which a key frame may start another recording."""
 _ANEW, _LATER = 'anew', 'later'
 _ERRORS = 'errors in the picture data'
 
 
 def inspect_video(path: Path | str, sar: str = 'square') -> VideoInfo:
-    """Read what a video says about itself, and its first frame.
+    """Read the properties of a video, and its first frame.
 
     Args:
         path: The file.
         sar: ``'square'`` or ``'keep'``.
 
     Returns:
-        The size, length and other facts.
+        Size, length and other properties.
 
     Raises:
-        VideoError: If there is no frame to be read.
+        VideoError: If no frame can be read.
     """
     with _opened(path) as (container, stream, tracks):
         frame = next(iter(_Decoder(container, stream, [], [])), None)
@@ -130,17 +130,16 @@ def decode_video(
 
     Args:
         path: The file.
-        deinterlace: As in :func:`mmdsr.video.reader.read_video`, like all that
-            follow.
-        sar: As above.
-        sampler: As above.
-        problems: As above.
-        key_frames: As above.
-        stats: As above.
+        deinterlace: See :func:`mmdsr.video.reader.read_video`.
+        sar: See :func:`mmdsr.video.reader.read_video`.
+        sampler: See :func:`mmdsr.video.reader.read_video`.
+        problems: See :func:`mmdsr.video.reader.read_video`.
+        key_frames: See :func:`mmdsr.video.reader.read_video`.
+        stats: See :func:`mmdsr.video.reader.read_video`.
 
     Yields:
         Index, time in seconds and picture ``(H, W, 3)`` uint8 RGB; the picture
-        is None for a frame that the sampler does not want.
+        is None for a frame that the sampler skips.
 
     Raises:
         VideoError: If the file is not a video.
@@ -157,7 +156,7 @@ def decode_video(
         }
     )
     level = av.logging.get_level()
-    # Some decoders report damage only by a message; nothing is printed.
+    # Some decoders report damage only by a message, which is captured.
     av.logging.set_level(av.logging.ERROR)
     try:
         with (
@@ -200,13 +199,13 @@ def _open(path: Path | str) -> InputContainer:
 def _opened(
     path: Path | str,
 ) -> Iterator[tuple[InputContainer, VideoStream, int]]:
-    """Open the container; give the film's track and the number of films."""
+    """Open the container; return the main track and the number of films."""
     container = _open(path)
     try:
         number, tracks = 0, 1
         if len(picture_tracks(container)) > 1:
             number, tracks = film_track(container)
-            # Counting has consumed part of the file.
+            # Reopen it, as counting has consumed part of the file.
             container.close()
             container = _open(path)
         stream = picture_tracks(container)[number]
@@ -230,14 +229,14 @@ def short(error: BaseException) -> str:
 
 
 def _seconds(packet: Packet) -> float | None:
-    """Return the decoding time of a packet; None without a stamp."""
+    """Return the decoding time of a packet, None without a stamp."""
     if packet.dts is None or packet.time_base is None:
         return None
     return float(packet.dts * packet.time_base)
 
 
 class _Decoder:
-    """Iterates over the intact frames and notes damage."""
+    """Iterate over the intact frames and record damage."""
 
     def __init__(
         self,
@@ -252,16 +251,16 @@ class _Decoder:
         self.line = Timeline(frame_rate(stream), self.wraps)
         self.damaged = False
         self.damaged_pts: int | None = None
-        # Where the part begins that lacks its start.
+        # Start of a part without its first frames.
         self.joint: float | None = None
-        self.torn = False  # whether the transport lacks what is to come
-        # Seconds at which it did, before a key frame.
+        self.torn = False  # whether the transport lacks the following data
+        # Seconds of that gap, before a key frame.
         self.gaps: list[float] = []
-        # Stamps of the key packets since the damage.
+        # Time stamps of the key packets since the damage.
         self.keys: set[int | None] = set()
         self.begun = False  # whether there was a key packet
         self._failure = ''  # why reading stopped
-        self.index = -1  # counts damaged frames, too
+        self.index = -1  # includes damaged frames
         self.shown = 0.0  # seconds that the last frame is shown, if stated
 
     def _note(self, text: str, pts: int | None = None) -> None:
@@ -271,9 +270,8 @@ class _Decoder:
         self.keys.clear()
 
     def _is_sound_again(self, frame: VideoFrame) -> bool:
-        # Frames come out later than they go in, so a key frame may be an
-        # older one, or the damaged one itself. Time stamps may have started
-        # over since.
+        # Decoding delays frames, so a key frame may be an older one, or the
+        # damaged one itself. Time stamps may have restarted since.
         return frame.key_frame and (
             self.damaged_pts is None
             or frame.pts is None
@@ -282,7 +280,7 @@ class _Decoder:
         )
 
     def _packets(self) -> Iterator[tuple[Packet, str]]:
-        """Yield each packet, and how a part begins with it."""
+        """Yield each packet, and how a part starts with it."""
         packets = self.container.demux(self.stream)
         last: Packet | None = None
         while True:
@@ -297,7 +295,7 @@ class _Decoder:
             last = packet
 
     def _begins(self, last: Packet | None, packet: Packet) -> str:
-        """Return how a part begins with a packet, '' if none does."""
+        """Return how a part starts with a packet, '' if none does."""
         if last is None:
             return ''
         before, after = _seconds(last), _seconds(packet)
@@ -309,7 +307,7 @@ class _Decoder:
         return _LATER if gap and packet.is_keyframe else ''
 
     def _ahead(self) -> Iterator[tuple[Packet, str, set[str]]]:
-        """Yield packet, how a part begins with it, and how parts do soon."""
+        """Yield packet, how a part starts with it, and how one starts soon."""
         waiting: deque[tuple[Packet, str]] = deque()
         for item in self._packets():
             waiting.append(item)
@@ -325,20 +323,20 @@ class _Decoder:
             if begins == _LATER and self.torn:
                 self.gaps.append(round(self.line.time, 3))
             if begins == _ANEW and not packet.is_keyframe:
-                # It would be decoded from the pictures of the other part,
-                # some of which are still to come out.
+                # It would be decoded from the pictures of the other part, some
+                # of which are still in the decoder.
                 if not self.damaged:
                     self.joint = _seconds(packet)
                 self._note('joined to a part that lacks its start', packet.pts)
             frames, failure = self._decode(packet)
-            # At the end of a part the next one looks like missing data.
+            # At the end of a part, the next part looks like missing data.
             if packet.is_corrupt and not any(soon):
                 failure = failure or _ERRORS
             self.torn = (packet.is_corrupt and any(soon)) or (
                 self.torn and not begins
             )
             self.begun = self.begun or packet.is_keyframe or bool(frames)
-            # Whatever comes before the first key frame lacks its start.
+            # Frames before the first key frame cannot be decoded.
             if failure and self.begun:
                 self._note(f'damaged: {failure}', packet.pts)
             elif self.damaged and packet.is_keyframe:
@@ -346,7 +344,7 @@ class _Decoder:
             yield from filter(self._is_sound, frames)
 
     def _decode(self, packet: Packet) -> tuple[list[VideoFrame], str]:
-        """Return the frames that come out, and what is wrong."""
+        """Return the decoded frames and a description of any damage."""
         self.log.clear()
         frames: list[VideoFrame] = []
         failure = ''
@@ -356,7 +354,7 @@ class _Decoder:
             pass
         except av.error.FFmpegError as error:
             failure = short(error)
-        # H.264 conceals an error and says so only in a message.
+        # H.264 conceals an error and reports it only by a message.
         if any('error while decoding' in entry[2] for entry in self.log):
             failure = failure or _ERRORS
         return frames, failure
@@ -375,7 +373,7 @@ class _Decoder:
             return False
         before = starts_anew(frame.time, self.joint, self.wraps)
         if not before:
-            self.joint = None  # no frame of the first part is left
+            self.joint = None  # all frames of the first part are decoded
         return before
 
 
@@ -395,7 +393,7 @@ def _check_ends(
     problems: list[Damage],
     stats: Stats,
 ) -> None:
-    """Compare what was read with what the file states."""
+    """Compare the decoded length with the one stated in the file."""
     line, length = decoder.line, film_length(container, stream)
     if line.first is None or line.last is None or line.restarts:
         return
@@ -404,7 +402,7 @@ def _check_ends(
         stats['lost_start'] = round(line.first - start, 3)
     if length is None or decoder.damaged:
         return
-    # A film may end with a picture that stays, as others did.
+    # A film may end with a long still picture, if it has others.
     stays = max(line.step, line.longest, decoder.shown)
     end = line.last + stays - start
     if length - end > max(_MISSING_SECONDS, _MISSING_SHARE * length):

@@ -1,4 +1,4 @@
-"""Finding videos and naming their runs."""
+"""Find videos and name their runs."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ _ENDINGS = (
     'm2p m2t m2ts m2v m4v mkv mov mp4 mpe mpeg mpg mts mxf nut ogm ogv qt rm '
     'rmvb ts vc1 vob webm wmv wtv'
 )
-#: A file with another suffix is a video if its first bytes say so.
+#: A file with another suffix is a video if it starts with such bytes.
 SUFFIXES = {f'.{ending}' for ending in _ENDINGS.split()}
 
 _HEAD = 1024
@@ -24,13 +24,13 @@ _STARTS = (
     b'\x06\x0e\x2b\x34\x02\x05\x01\x01',  # MXF
     b'\x00\x00\x01\xba',  # MPEG program stream
     b'\x00\x00\x01\xb3',  # MPEG video
-    b'\x00\x00\x00\x01\x67',  # H.264 as it is
-    b'\x00\x00\x00\x01\x40\x01',  # H.265 as it is
+    b'\x00\x00\x00\x01\x67',  # raw H.264
+    b'\x00\x00\x00\x01\x40\x01',  # raw H.265
 )
 _STILLS_AND_SOUND = (b'heic', b'heix', b'mif1', b'avif', b'M4A ', b'M4B ')
 
 _LONGEST = 60
-"""Characters of a name; file systems allow 255 bytes for all of it."""
+"""Maximum length of a name; file systems allow 255 bytes in total."""
 
 
 def find_videos(
@@ -38,13 +38,14 @@ def find_videos(
 ) -> list[Path]:
     """List the given videos and those in the given folders.
 
-    In a folder, a video is what is named like one or begins like one.
+    In a folder, a file is a video if its name or its first bytes are those of
+    one.
 
     Args:
-        paths: Files, and folders that are searched with all their subfolders;
-            links to folders are not followed.
-        others: Files in the folders that are not videos are appended to it,
-            except for hidden ones.
+        paths: Files, and folders, which are searched recursively; links to
+            folders are not followed.
+        others: List to which the files in the folders that are not videos are
+            appended, except hidden ones.
 
     Returns:
         The files in the order given, without repetition; those of a folder in
@@ -86,7 +87,7 @@ def find_videos(
 
 
 def is_video(path: Path) -> bool:
-    """Return whether a file is named like a video, or begins like one."""
+    """Return whether a file has the name or the start of a video."""
     if path.suffix.lower() in SUFFIXES:
         return True
     try:
@@ -94,13 +95,13 @@ def is_video(path: Path) -> bool:
             head = file.read(_HEAD)
     except OSError:
         return False
-    if head[4:8] == b'ftyp':  # MP4, MOV and their like
+    if head[4:8] == b'ftyp':  # MP4, MOV and similar formats
         return head[8:12] not in _STILLS_AND_SOUND
     return (
         head.startswith(_STARTS)
         or (head[:4] == b'RIFF' and head[8:12] in (b'AVI ', b'CDXA'))
-        # Packets of a transport stream: 188 bytes, with a time before them
-        # 192.
+        # Packets of a transport stream have 188 bytes, or 192 with a time
+        # stamp.
         or any(
             head[start : start + 4 * size + 1 : size] == b'G' * 5
             for start, size in ((0, 188), (4, 192))
@@ -115,9 +116,8 @@ def name_videos(paths: Sequence[Path]) -> list[str]:
         paths: The files.
 
     Returns:
-        The stem of each file, made a valid name. Where several are the same,
-        the name of the folder comes first; a number is added if that is not
-        enough.
+        The stem of each file as a valid name. For equal stems, the name of the
+        folder is prepended; if that is not sufficient, a number is appended.
     """
     stems = [clean_name(path.stem)[:_LONGEST] for path in paths]
     # Some file systems do not distinguish upper and lower case.

@@ -1,4 +1,4 @@
-"""From decoded pictures to the frames worth keeping."""
+"""Select the frames worth keeping from decoded pictures."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,16 +15,16 @@ from mmdsr.video.overlays import Box, largest_free_box
 DARK, BLURRED, DUPLICATE = 'too dark', 'blurred', 'near-duplicate'
 
 _RADIUS = 12
-"""Number of frames before and after that sharpness is compared with."""
+"""Number of frames before and after with which sharpness is compared."""
 _FLAT = 3.0
-"""Deviation of the luma, in gray levels, of a picture with nothing in it."""
+"""Standard deviation of the luma of an empty picture, in gray levels."""
 _CUT_COLORS, _CUT_DIFFERENCE = 0.7, 16.0
 _THUMB = (32, 24)
 
 
 @dataclass(eq=False)
 class Candidate:
-    """A frame on its way into the data set.
+    """A candidate frame for the data set.
 
     Attributes:
         index: Number of the frame in the video.
@@ -35,7 +35,7 @@ class Candidate:
         contrast: Standard deviation of the luma.
         sharpness: Variance of the Laplacian of the luma.
         shot: Number of the scene, counted from 0.
-        features: Set once they are needed for matching.
+        features: Features, computed when matching needs them.
     """
 
     index: int
@@ -74,7 +74,7 @@ class Framing:
         part = picture[y : y + h, x : x + w]
         if (w, h) == self.size:
             return np.ascontiguousarray(part)
-        # Pillow's filter widens with the reduction: it does not alias.
+        # Pillow's filter is antialiased.
         return np.asarray(
             Image.fromarray(part).resize(self.size, Image.Resampling.BICUBIC)
         )
@@ -166,8 +166,8 @@ def measure(index: int, time: float, image: np.ndarray) -> Candidate:
 def is_cut(one: Candidate, other: Candidate) -> bool:
     """Return whether a scene ends between two frames.
 
-    A fast pan changes the picture as much, but not its colors; what is missed
-    here is left to the match support.
+    A fast pan changes the picture as much, but not its colors. Cuts that are
+    missed here are detected by missing matches.
 
     Args:
         one: A frame.
@@ -199,8 +199,8 @@ def judge(
 ) -> Iterator[tuple[Candidate, str]]:
     """Return which frames to drop, and why; number the scenes.
 
-    - Too dark: the mean luma is below ``dark``, or there is nothing in the
-      picture (black, or a single color).
+    - Too dark: the mean luma is below ``dark``, or the picture is empty
+    (black, or a single color).
     - Blurred: the sharpness is below ``blur`` times the median of the
       surrounding frames of the same scene.
     - Near-duplicate: the reduced picture differs from that of the last kept
@@ -208,10 +208,10 @@ def judge(
 
     Args:
         candidates: Frames in order; only a few are held at a time.
-        dark: In [0, 255].
-        blur: In [0, 1); 0 drops none.
-        duplicate: In gray levels; 0 drops none.
-        cuts: The time of each scene cut is appended to it.
+        dark: Threshold in [0, 255].
+        blur: Threshold in [0, 1); 0 drops no frame.
+        duplicate: Threshold in gray levels; 0 drops no frame.
+        cuts: List to which the time of each scene cut is appended.
 
     Yields:
         Each frame, and why it is dropped ('' if it is kept).
@@ -234,7 +234,7 @@ def judge(
 
 
 class _Shot:
-    """Blur and duplicates within one scene."""
+    """Detect blur and duplicates within one scene."""
 
     def __init__(self, blur: float, duplicate: float, number: int = 0) -> None:
         self.blur, self.duplicate, self.number = blur, duplicate, number

@@ -1,4 +1,4 @@
-"""How much of a frame is visible in another one, and how large."""
+"""Measure how much of a frame is visible in another one, and how large."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,20 +7,20 @@ import cv2
 import numpy as np
 
 _SIDE = 480
-"""Longest side, in pixels, of the picture in which features are found."""
+"""Longest side of the picture for feature detection, in pixels."""
 _FEATURES = 2500
 _RATIO = 0.8
-"""A match must be closer than the second best by this factor."""
+"""Largest ratio of the distances of the best and second-best match."""
 _TURN = 20.0
-"""Degrees by which a match may differ from the common rotation."""
+"""Largest deviation of a match from the common rotation, in degrees."""
 _GROWTH = (0.5, 2.5)
 _GRID = (8, 6)
 _FEWEST = 10
-"""Fewer matches fit any geometry."""
+"""Minimum number of matches; fewer fit any geometry."""
 _ERROR = 1.5
 _SCALE_POINTS = 200
 _STRAY = 0.08
-"""Share of the diagonal by which a match may miss the common motion."""
+"""Largest error of a match in the common motion, relative to the diagonal."""
 
 
 class Features(NamedTuple):
@@ -31,7 +31,7 @@ class Features(NamedTuple):
         sizes: ``(n,)`` float32.
         angles: ``(n,)`` float32 directions in degrees.
         descriptors: ``(n, 128)`` float32 of length 1.
-        scale: ``(2,)`` float32: what turns positions into pixels.
+        scale: ``(2,)`` float32 factor from positions to pixels.
     """
 
     points: np.ndarray
@@ -43,7 +43,7 @@ class Features(NamedTuple):
 
 @dataclass(frozen=True)
 class FrameMatch:
-    """What two frames have in common.
+    """Match of two frames.
 
     Attributes:
         inliers: Feature matches that fit one epipolar geometry.
@@ -60,10 +60,10 @@ class FrameMatch:
     spread_back: float = 0.0
 
     def reverse(self) -> 'FrameMatch':
-        """Return the match of the second frame with the first.
+        """Return the match from the second frame to the first.
 
         Returns:
-            The match with the roles exchanged.
+            The match with the roles of the frames exchanged.
         """
         return FrameMatch(
             self.inliers, self.spread_back, 1 / self.scale, self.spread
@@ -85,16 +85,16 @@ def find_features(image: np.ndarray) -> Features:
     if shrink < 1:
         width, height = round(width * shrink), round(height * shrink)
         luma = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
-    # The walls are dim and even; local contrast doubles what is found.
+    # Walls are dim and uniform; local contrast doubles the features found.
     luma = cv2.createCLAHE(2.0, (8, 8)).apply(luma)
     sift = cv2.SIFT.create(nfeatures=_FEATURES, contrastThreshold=0.02)
-    # OpenCV's hint demands a mask, OpenCV does not.
+    # OpenCV's type hint requires a mask, OpenCV does not.
     points, descriptors = sift.detectAndCompute(luma, None)  # type: ignore[call-overload]
     scale = np.array([width, height], np.float32)
     if descriptors is None:
         none = np.zeros(0, np.float32)
         return Features(np.zeros((0, 2), np.float32), none, none, none, scale)
-    # Root SIFT: the square roots of shares, compared by their product.
+    # RootSIFT: square roots of the normalized values, compared by product.
     share = descriptors / (descriptors.sum(1, keepdims=True) + 1e-7)
     return Features(
         np.array([point.pt for point in points], np.float32) / scale,
@@ -110,12 +110,12 @@ def match_features(one: Features, other: Features) -> FrameMatch:
 
     Matches must be mutual and clearly better than the second best, agree on
     the rotation of the picture (a camera in a pipe hardly rolls between
-    neighbors), and fit one fundamental matrix: this holds for whatever a
-    moving camera sees, near or far, and for one that turns or zooms.
+    neighbors), and fit one fundamental matrix: this holds for all distances,
+    and for a camera that moves, turns or zooms.
 
     Args:
         one: Result of :func:`find_features`.
-        other: The same for the second frame.
+        other: Result of :func:`find_features` for the second frame.
 
     Returns:
         The match from the first to the second frame.
@@ -143,19 +143,20 @@ def match_features(one: Features, other: Features) -> FrameMatch:
 
 
 def _consistent(p: np.ndarray, q: np.ndarray, diagonal: float) -> np.ndarray:
-    """Return which matches one camera motion explains."""
+    """Return which matches are explained by one camera motion."""
     none = np.zeros(len(p), bool)
     try:
         _, found = cv2.findFundamentalMat(
             p, q, cv2.USAC_MAGSAC, _ERROR, 0.999, 5000
         )
-    except cv2.error:  # no model for points on one line, say
+    except cv2.error:  # no model, e.g. for points on one line
         return none
     if found is None or found.sum() < _FEWEST:
         return none
     inside = found.ravel() > 0
-    # A matrix lets points slide along lines, and where most of them stand
-    # still it allows nearly anything: the rest must roughly follow them.
+    # A fundamental matrix constrains points only to lines, and if most points
+    # are at rest, it allows nearly any motion. So the others must roughly
+    # follow them.
     _, near = cv2.estimateAffinePartial2D(
         p[inside], q[inside], ransacReprojThreshold=_STRAY * diagonal
     )
@@ -182,7 +183,7 @@ def _mutual(
 
 
 def _same_turn(turn: np.ndarray) -> np.ndarray:
-    """Return which matches turn the way most of them do."""
+    """Return which matches agree with the rotation of most of them."""
     turn = turn % 360
     if not len(turn):
         return np.zeros(0, bool)
@@ -201,13 +202,13 @@ def _spread(points: np.ndarray) -> float:
 
 def _scale(p: np.ndarray, q: np.ndarray, diagonal: float) -> float:
     """Return the median growth of the distances between the points."""
-    # The number of pairs grows quadratically, what they tell does not.
+    # A subset suffices: the number of pairs grows quadratically.
     step = -(-len(p) // _SCALE_POINTS)
     p, q = p[::step], q[::step]
     upper = np.triu_indices(len(p), 1)
     before = np.linalg.norm((p[:, None] - p[None])[upper], axis=1)
     after = np.linalg.norm((q[:, None] - q[None])[upper], axis=1)
-    # Short distances are mostly error.
+    # Short distances are dominated by errors.
     long = before > 0.05 * diagonal
     if not long.any():
         return 1.0

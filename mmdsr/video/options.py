@@ -1,4 +1,4 @@
-"""The settings of the conversion of videos."""
+"""Settings of the conversion of videos."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ _PICTURE, _FRAMES, _REFERENCES = 'picture', 'frames', 'references'
 
 
 def read_overlays(texts: Sequence[str]) -> str | tuple[Box, ...]:
-    """Read ``auto``, ``none`` or boxes ``X,Y,W,H``.
+    """Parse ``auto``, ``none`` or boxes ``X,Y,W,H``.
 
     Raises:
-        ValueError: If one is something else, or a word is not alone.
+        ValueError: If a value is invalid, or a word is combined with others.
     """
     boxes = []
     for text in texts:
@@ -40,9 +40,9 @@ def read_overlays(texts: Sequence[str]) -> str | tuple[Box, ...]:
 
 @dataclass(frozen=True)
 class VideoOptions(Settings):
-    """How frames are cut, chosen and paired.
+    """How frames are cropped, chosen and paired.
 
-    Boxes and crops are in pixels of the picture as it is after ``sar``.
+    Boxes and crops are in pixels of the picture after ``sar`` is applied.
 
     Raises:
         ValueError: If a value is out of its range.

@@ -1,4 +1,4 @@
-"""Burned-in text: where it stands, and the largest picture without it."""
+"""Locate burned-in text and the largest picture without it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
@@ -10,23 +10,23 @@ import numpy as np
 Box: TypeAlias = tuple[int, int, int, int]
 
 _EDGE = 14
-"""Gray levels per pixel that make an edge one of text."""
+"""Smallest gradient of an edge of text, in gray levels per pixel."""
 _LASTING, _STILL = 0.85, 0.4
-"""Share of frames with the same edge: for certain, and next to such."""
+"""Smallest shares of frames with the same edge: of text, and next to text."""
 _MOVING = 4.0
-"""Standard deviation over time, in gray levels, of a picture that changes."""
+"""Smallest temporal deviation of a picture that changes, in gray levels."""
 
 
 def detect_overlays(lumas: Sequence[np.ndarray]) -> tuple[list[Box], str]:
     """Find text that stays in place while the picture changes.
 
     An edge of text is strong and has the same direction at the same place in
-    nearly all frames; edges of the scene move. The digits of a counter
-    change, but they stand next to characters that do not, and recur often
-    enough to be found with them.
+    nearly all frames; edges of the scene move. The digits of a counter change,
+    but they are next to characters that do not change, and recur often enough
+    to be found with them.
 
     Args:
-        lumas: Frames from all over the video, each ``(H, W)`` uint8.
+        lumas: Frames from the whole video, each ``(H, W)`` uint8.
 
     Returns:
         The boxes, and why text cannot be detected ('' if it can).
@@ -39,7 +39,7 @@ def detect_overlays(lumas: Sequence[np.ndarray]) -> tuple[list[Box], str]:
         return [], 'the picture hardly changes, so text does not stand out'
     share = _lasting_edges(lumas)
     height, width = share.shape
-    # Wide enough to join the letters of a word and the words of a line.
+    # Wide enough to join letters to words and words to lines.
     reach = max(9, width // 24), max(3, height // 90)
     kernel = np.ones(reach[::-1], np.uint8)
     still = (share >= _STILL).astype(np.uint8)
@@ -59,7 +59,7 @@ def detect_overlays(lumas: Sequence[np.ndarray]) -> tuple[list[Box], str]:
 
 
 def _change(lumas: Sequence[np.ndarray]) -> float:
-    """Return the median over the picture of the deviation over time."""
+    """Return the median of the temporal deviation of all pixels."""
     small = [
         cv2.resize(luma, (64, 48), interpolation=cv2.INTER_AREA)
         for luma in lumas
@@ -68,7 +68,7 @@ def _change(lumas: Sequence[np.ndarray]) -> float:
 
 
 def _gradient(luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # The weights of the kernel add up to 8, for a step of two pixels.
+    # The weights of the kernel sum to 8 for a step of two pixels.
     return (
         cv2.Sobel(luma, cv2.CV_32F, 1, 0) / 8,
         cv2.Sobel(luma, cv2.CV_32F, 0, 1) / 8,
@@ -144,9 +144,10 @@ def largest_free_box(
         height: Height.
         boxes: Parts ``(x, y, w, h)`` to avoid; they may extend beyond the
             picture.
-        step: The sides and the corner are multiples of it.
-        aspect: Width divided by height of what will be cropped from the
-            rectangle; that part is then the largest possible.
+        step: Common divisor of the sides and of the corner.
+        aspect: Width divided by height of the part that will be cropped from
+            the rectangle; the rectangle is chosen so that this part is as
+            large as possible.
 
     Returns:
         ``(x, y, w, h)``; w = h = 0 if there is none.

@@ -1,4 +1,4 @@
-"""From decoded frames to RGB pictures: fields, aspect ratio, rotation."""
+"""Convert decoded frames to RGB: fields, aspect ratio, rotation."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
@@ -47,7 +47,7 @@ def square_size(width: int, height: int, ratio: float) -> tuple[int, int]:
 
 
 def quarter_turns(frame: VideoFrame | None) -> int:
-    """Return how many quarter turns to the left make a frame upright.
+    """Return the number of quarter turns to the left to make a frame upright.
 
     Args:
         frame: The frame.
@@ -61,7 +61,7 @@ def quarter_turns(frame: VideoFrame | None) -> int:
 def deinterlaced(
     frames: Iterable[TimedFrame], always: bool
 ) -> Iterator[TimedFrame]:
-    """Send the frames through bwdif, which holds some of them back.
+    """Deinterlace frames by bwdif, which delays some of them.
 
     Args:
         frames: Index, time and frame.
@@ -125,18 +125,18 @@ def rgb_pictures(
     sar: str,
     wanted: Callable[[int, float], bool] | None,
 ) -> Iterator[tuple[int, float, np.ndarray | None]]:
-    """Turn the wanted frames into upright RGB.
+    """Convert the requested frames to upright RGB.
 
     Args:
         frames: Index, time and frame.
-        ratio: As :func:`sample_aspect` returns it.
+        ratio: Result of :func:`sample_aspect`.
         sar: ``'square'`` or ``'keep'``.
-        wanted: ``wanted(index, time)`` tells which frames are wanted; None for
-            all.
+        wanted: ``wanted(index, time)`` returns whether a frame is requested;
+            None for all frames.
 
     Yields:
         Index, time and picture ``(H, W, 3)`` uint8 RGB; the picture is None
-        for a frame that is not wanted.
+        for a frame that is not requested.
     """
     reformatter = VideoReformatter()
     for index, time, frame in frames:

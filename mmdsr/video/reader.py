@@ -1,9 +1,9 @@
 """Read videos as far as possible, regardless of their content.
 
-FFmpeg is C code, which damaged files can crash. So the file is decoded in a
-child process (:mod:`mmdsr.video.child`), whose crash is just one more kind of
-damage. Frames come through a pipe on demand, except for the few that the pipe
-buffers: the child waits when this process is slower, and memory does not
+FFmpeg is C code, and damaged files can crash it. So the file is decoded in a
+child process (:mod:`mmdsr.video.child`), whose crash is treated like other
+damage. Frames are passed through a pipe on demand, except for the few that the
+pipe buffers: the child waits if this process is slower, and memory does not
 grow. The child ends with this process, however that ends.
 """
 
@@ -31,9 +31,9 @@ from mmdsr.video.stamps import Sampler
 DEINTERLACE = ('auto', 'on', 'off')
 SAR = ('square', 'keep')
 
-#: What the child sends: kind, index, seconds, frames decoded, frames flagged
-#: as interlaced, and then the height and width of the picture that follows,
-#: or the length in bytes of the JSON text that follows and 0.
+#: Header of a message of the child: kind, index, seconds, frames decoded,
+#: frames flagged as interlaced, and the height and width of the following
+#: picture, or the length in bytes of the following JSON text and 0.
 HEADER = struct.Struct('<cqdqqII')
 SEEN, PICTURE, REPORT = b's', b'p', b'r'
 
@@ -47,7 +47,7 @@ class Stats(TypedDict, total=False):
     Attributes:
         decoded: Number of frames decoded so far.
         interlaced: Number of those that are flagged as interlaced.
-        restarts: Times at which the time stamps start over.
+        restarts: Times at which the time stamps restart.
         gaps: Times at which a part of a transport stream may have been
             joined or lost.
         lost_start: Seconds before the first key frame, which are lost.
@@ -61,12 +61,12 @@ class Stats(TypedDict, total=False):
 
 
 class _Sent(NamedTuple):
-    """What the child has sent: a report, or a frame with or without picture.
+    """A message of the child: a report, or a frame with or without picture.
 
     Args:
         number: Number of the frame, -1 for a report.
         time: Its time in seconds.
-        picture: ``(H, W, 3)`` uint8 RGB, if the frame is wanted.
+        picture: ``(H, W, 3)`` uint8 RGB, if the frame is requested.
         report: Content of a report; None for a frame.
     """
 
@@ -89,8 +89,8 @@ class VideoInfo:
         codec: Name of the codec.
         container: Name of the file format.
         sar: Width of a stored sample divided by its height.
-        tracks: Number of films in it; the largest one is read. Covers do not
-            count.
+        tracks: Number of films in it, without covers; the largest film is
+            read.
         tags: Metadata of the file, if it has any.
     """
 
@@ -107,17 +107,17 @@ class VideoInfo:
 
 
 def probe(path: Path | str, sar: str = 'square') -> VideoInfo:
-    """Read what a video says about itself, and its first frame.
+    """Read the properties of a video, and its first frame.
 
     Args:
         path: The file.
-        sar: As in :func:`read_video`.
+        sar: See :func:`read_video`.
 
     Returns:
-        The size, length and other facts.
+        Size, length and other properties.
 
     Raises:
-        VideoError: If there is no frame to be read.
+        VideoError: If no frame can be read.
         OSError: If the file is missing or may not be read.
         MissingExtraError: Without PyAV.
     """
@@ -140,9 +140,9 @@ def read_video(
 ) -> Generator[tuple[int, float, np.ndarray], None, None]:
     """Decode a video frame by frame; memory does not grow with its length.
 
-    A damaged part is left out up to the next key frame, because what is
-    decoded from it is damaged as well; then reading continues. Reading ends
-    where FFmpeg crashes.
+    After damage, frames are left out up to the next key frame, because they
+    are decoded from damaged ones; then reading continues. Reading ends if
+    FFmpeg crashes.
 
     Args:
         path: The file.
@@ -152,11 +152,11 @@ def read_video(
             denser axis is reduced, so that no detail is invented. ``'keep'``
             returns the samples as they are stored.
         sampler: Which frames are returned; the others are only decoded.
-        problems: Each damage is appended to it.
-        key_frames: Decode key frames only.
-        stats: Filled while the video is read.
-        watch: Gets the index and the seconds of each frame, returned or not;
-            reading ends when it returns False.
+        problems: List to which each damage is appended.
+        key_frames: Whether to decode only key frames.
+        stats: Updated while the video is read.
+        watch: Called with the index and the seconds of each frame, returned or
+            not; reading ends when it returns False.
 
     Yields:
         The index of the frame, its time in seconds since the first frame, and
@@ -216,7 +216,7 @@ def _decoding(path: Path | str, **request: object) -> Iterator['_Child']:
 
 
 class _Child:
-    """The decoding process; iterate over what it sends."""
+    """The decoding process, as an iterable of its messages."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         code = (
@@ -224,7 +224,7 @@ class _Child:
             'from mmdsr.video.child import main; main()'
         )
         self.counts = 0, 0  # frames decoded, and interlaced ones
-        # What C libraries print when they end concerns nobody.
+        # Discard what C libraries print at exit.
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, '-c', code],
@@ -237,11 +237,11 @@ class _Child:
         self.requests, self.answers = self.process.stdin, self.process.stdout
         with contextlib.suppress(BrokenPipeError):
             self.requests.write(json.dumps(request).encode() + b'\n')
-            # Left open: the child ends when it is closed.
+            # Kept open, because the child ends when it is closed.
             self.requests.flush()
 
     def __iter__(self) -> Iterator[_Sent]:
-        """Yield what the child sends, to the end."""
+        """Yield all messages of the child."""
         while True:
             header = self.answers.read(HEADER.size)
             if len(header) < HEADER.size:
@@ -267,13 +267,13 @@ class _Child:
             yield _Sent(index, time, picture, report)
 
     def _fill(self, picture: np.ndarray) -> bool:
-        """Read a picture; tell whether all of it came."""
-        # Popen gives a BufferedReader here, whatever its hint says.
+        """Read a picture; return whether it is complete."""
+        # This is a BufferedReader, which the type hint of Popen does not say.
         pipe = cast(io.BufferedReader, self.answers)
         return pipe.readinto(picture.data.cast('B')) == picture.size
 
     def death(self) -> str:
-        """Describe how the process ended prematurely."""
+        """Describe why the process ended prematurely."""
         code = self.process.wait()
         if code < 0:
             names = {number.value: number.name for number in signal.Signals}

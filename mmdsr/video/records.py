@@ -6,7 +6,7 @@ from mmdsr.video.overlays import Box
 
 
 class Problem(TypedDict):
-    """A failure: seconds into the video, and what is wrong there."""
+    """A failure: seconds into the video, and a description."""
 
     time: float
     text: str
@@ -20,7 +20,7 @@ class FramingRecord(TypedDict):
 
 
 class Pictures(TypedDict):
-    """Small pictures for the page: data URIs, and what is said of them."""
+    """Small pictures for the page: data URIs and captions."""
 
     plan: str | None
     samples: list[dict[str, Any]]
@@ -40,24 +40,24 @@ class _Facts(TypedDict, total=False):
 class VideoRecord(_Facts):
     """Entry of a video in the report.
 
-    The facts of a video that could not be opened are missing.
+    The properties of a video that could not be opened are missing.
 
     Attributes:
         name: Name of its run.
         file: Name of the file.
-        split: The split that it belongs to, once that is known.
+        split: Split of the video, once it is known.
         framing: None if nothing of the video can be used.
-        overlays: Boxes that were left out.
+        overlays: Boxes that were avoided.
         decoded: Number of frames that were decoded.
         interlaced: Number of those that are flagged as interlaced.
         looked_at: Number of frames that were considered.
         counts: Number of dropped frames by reason.
-        problems: What could not be read.
-        notes: What else the user should know.
+        problems: Parts that could not be read.
+        notes: Further notes for the user.
         cuts: Times of the scene cuts, in seconds.
         samples: One entry per sample: frame, reference and their match.
         dropped: One entry per dropped frame: where, and why.
-        pictures: What the page shows; the JSON report leaves it out.
+        pictures: Pictures of the page, which the JSON report omits.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Choosing a frame's reference among its neighbors, as they stream by."""
+"""Choose the reference of each frame among its neighbors in a stream."""
 
 import json
 from collections import deque
@@ -17,11 +17,11 @@ from mmdsr.video.matching import (
 )
 
 _ENOUGH = 4
-"""Beyond this multiple of the least support, more is no better."""
+"""Multiple of the minimum support above which more does not count."""
 _NEAREST = 1.5
-"""A reference that is even nearer shows too little of the frame."""
+"""Largest scale of a reference; a nearer one shows too little."""
 _GIVE_UP = 3
-"""After this many frames in a row without support, no farther one has any."""
+"""Consecutive frames without support after which the search ends."""
 
 
 @dataclass
@@ -31,8 +31,8 @@ class Choice:
     Attributes:
         frame: The frame.
         reference: None if no neighbor is usable.
-        match: From the frame to the reference; without one, the match with the
-            most inliers.
+        match: Match from the frame to the reference; without a reference, the
+            match with the most inliers.
     """
 
     frame: Candidate
@@ -41,13 +41,13 @@ class Choice:
 
 
 class MatchJournal:
-    """Matches by the indices of two frames, kept in a file.
+    """Matches by the indices of two frames, stored in a file.
 
-    Matching takes most of the time; after an interruption, the matches that
-    were made are read back.
+    Matching takes most of the time; after an interruption, the finished
+    matches are read from the file.
 
     Args:
-        path: The file; None keeps nothing.
+        path: The file, None to store nothing.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -58,14 +58,14 @@ class MatchJournal:
 
     def _read(self, path: Path) -> None:
         lines = path.read_bytes().split(b'\n')
-        for line in lines[:-1]:  # the last one is empty, or truncated
+        for line in lines[:-1]:  # the last line is empty or truncated
             one, other, values = json.loads(line)
             self.known[one, other] = FrameMatch(**values)
         whole = b''.join(line + b'\n' for line in lines[:-1])
         path.write_bytes(whole)
 
     def match(self, one: Candidate, other: Candidate) -> FrameMatch:
-        """Return the match of two frames, from the file or computed.
+        """Return the match of two frames from the file, or compute it.
 
         Args:
             one: A frame.
@@ -93,16 +93,17 @@ def _features_of(candidate: Candidate) -> Features:
 def score(
     frame: Candidate, reference: Candidate, match: FrameMatch, least: int
 ) -> float:
-    """Return how good a usable reference is.
+    """Return the quality of a usable reference.
 
-    Support counts up to a point; beyond it, being larger and sharper does: a
-    reference that shows the scene smaller holds less than the frame itself.
+    Support counts up to a limit; beyond it, size and sharpness count, as a
+    reference that shows the scene smaller contains less detail than the frame
+    itself.
 
     Args:
         frame: The frame.
         reference: The reference.
-        match: From the frame to the reference.
-        least: Fewest inliers of a usable reference.
+        match: Match from the frame to the reference.
+        least: Minimum number of inliers of a usable reference.
 
     Returns:
         The score, >= 0; larger is better.
@@ -127,12 +128,12 @@ def choose_references(
     Args:
         candidates: Kept frames in order; only ``window`` of them on either
             side are held at a time.
-        window: How many kept frames away a reference may be.
-        min_matches: Fewest inliers of a usable reference.
-        min_spread: Smallest share in [0, 1] of one of the two frames that they
-            must be spread over. What stands still in a corner, such as text or
-            the rim of a lamp, gives matches, but no reference.
-        journal: Where matches are kept.
+        window: Largest distance of a reference in kept frames.
+        min_matches: Minimum number of inliers of a usable reference.
+        min_spread: Minimum share in [0, 1] of each of the two frames that the
+            inliers must be spread over. Static content in a corner, such as
+            text or the rim of a lamp, gives matches, but not a reference.
+        journal: Storage of the matches.
 
     Yields:
         One choice for each frame, in order.
@@ -144,7 +145,7 @@ def choose_references(
     for candidate in candidates:
         unlike = 0
         for other in list(held)[: -window - 1 : -1]:
-            # Across a scene cut, whatever matches is not the scene.
+            # Matches across a scene cut are not of the scene.
             if other.shot != candidate.shot or unlike == _GIVE_UP:
                 break
             match = journal.match(other, candidate)
@@ -184,7 +185,7 @@ def _choose(
             continue
         if match.inliers > fallback.inliers:
             fallback = match
-        # What a nearer frame shows is the middle of a farther one.
+        # A nearer frame shows the middle of a farther one.
         widest = max(match.spread, match.spread_back)
         if match.inliers < least or widest < spread:
             continue

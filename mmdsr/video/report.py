@@ -94,7 +94,7 @@ shown)</h3><div class="grid">
 
 
 def clock(seconds: float) -> str:
-    """Write a time as a video player shows it.
+    """Format a time like a video player.
 
     Args:
         seconds: Seconds.
@@ -108,7 +108,7 @@ def clock(seconds: float) -> str:
 
 
 def data_uri(image: np.ndarray, width: int = _WIDTH) -> str:
-    """Make a small JPEG to be embedded in a page.
+    """Create a small JPEG for embedding in a page.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
@@ -126,12 +126,12 @@ def data_uri(image: np.ndarray, width: int = _WIDTH) -> str:
 
 
 def draw_plan(picture: np.ndarray, box: Box, overlays: Iterable[Box]) -> str:
-    """Draw which part of a picture is used.
+    """Draw the part of a picture that is used.
 
     Args:
         picture: ``(H, W, 3)`` uint8 RGB.
         box: The part ``(x, y, w, h)`` that is used.
-        overlays: Parts ``(x, y, w, h)`` that are left out.
+        overlays: Parts ``(x, y, w, h)`` that are avoided.
 
     Returns:
         The data URI of the drawing.
@@ -148,10 +148,10 @@ def draw_plan(picture: np.ndarray, box: Box, overlays: Iterable[Box]) -> str:
 
 
 class Selection(Generic[T]):
-    """Some items, spread evenly over a stream of unknown length.
+    """Items that are evenly spread over a stream of unknown length.
 
     Args:
-        limit: Fewer than twice as many are held; an even number.
+        limit: An even number; fewer than twice as many items are held.
     """
 
     def __init__(self, limit: int) -> None:
@@ -159,10 +159,11 @@ class Selection(Generic[T]):
         self.items: list[T] = []
 
     def offer(self, make: Callable[[], T]) -> None:
-        """Take an item, if its turn has come.
+        """Add the next item if it is selected.
 
         Args:
-            make: Returns the item; called only if it is taken.
+            make: Function that returns the item; called only if it is
+                selected.
         """
         if self.seen % self.stride == 0:
             self.items.append(make())
@@ -177,12 +178,12 @@ def report_json(
     videos: Sequence[VideoRecord],
     notes: Sequence[str],
 ) -> bytes:
-    """Write the report for programs.
+    """Return the report for programs.
 
     Args:
-        settings: How the tool was called.
+        settings: Settings of the call.
         videos: Records of the videos.
-        notes: What else the user should know.
+        notes: Further notes for the user.
 
     Returns:
         The report as JSON.
@@ -202,7 +203,7 @@ def report_html(
     videos: Sequence[VideoRecord],
     notes: Sequence[str],
 ) -> bytes:
-    """Write the report for people: one self-contained page.
+    """Return the report for people, a single self-contained page.
 
     Args:
         title: Heading.
@@ -213,7 +214,7 @@ def report_html(
     Returns:
         The report as HTML.
     """
-    import jinja2  # of the extra "video"
+    import jinja2  # part of the extra "video"
 
     page = jinja2.Environment(autoescape=True).from_string(_PAGE)
     reasons = {reason: None for video in videos for reason in video['counts']}

@@ -39,19 +39,19 @@ UNPAIRED = 'without a usable reference'
 AddSample: TypeAlias = Callable[[str, np.ndarray, np.ndarray], Any]
 
 _SURVEY = 24
-"""Overlays are looked for in fewer than twice as many frames."""
+"""Overlays are searched for in fewer than twice as many frames."""
 _SHOWN_SAMPLES, _SHOWN_DROPPED = 12, 6
 
 
 def new_record(name: str, path: Path) -> VideoRecord:
-    """Start the record of a video.
+    """Create the record of a video.
 
     Args:
         name: Name of its run.
         path: The file.
 
     Returns:
-        The record, with nothing in it but the names.
+        The record, which contains only the names.
     """
     return {
         'name': name,
@@ -73,12 +73,12 @@ def new_record(name: str, path: Path) -> VideoRecord:
 
 
 def add_problem(record: VideoRecord, time: float, text: str) -> None:
-    """Note a failure in the record of a video.
+    """Add a failure to the record of a video.
 
     Args:
         record: The record.
         time: Seconds into the video.
-        text: What is wrong.
+        text: Description of the failure.
     """
     record['problems'].append({'time': time, 'text': text})
 
@@ -91,16 +91,16 @@ def convert_video(
     journal: MatchJournal | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> VideoRecord:
-    """Choose the samples of a video and hand them over, one at a time.
+    """Choose the samples of a video and write them one at a time.
 
     Args:
         info: The video.
         name: Name of its run.
         options: The settings.
         add: ``add(stem, hr, ref)`` writes a sample.
-        journal: Where matches are kept.
-        progress: ``progress(seconds)`` is called with how far the video has
-            been read.
+        journal: Storage of the matches.
+        progress: ``progress(seconds)`` is called with the position in the
+            video.
 
     Returns:
         The record of the video.
@@ -223,7 +223,7 @@ class _Conversion:
         return kept.items
 
     def _candidates(self, framing: Framing) -> Iterator[Candidate]:
-        """Yield the frames to look at, cropped, resized and measured."""
+        """Yield the frames to examine, cropped, resized and measured."""
         options, record = self.options, self.record
         problems: list[Damage] = []
         stats: Stats = {}
@@ -371,7 +371,7 @@ class _Conversion:
 
 
 def _places(times: list[float]) -> str:
-    """List some times."""
+    """Format a list of times."""
     more = ', ...' if len(times) > 5 else ''
     return ', '.join(map(clock, times[:5])) + more
 
@@ -385,7 +385,7 @@ def _facts(match: FrameMatch) -> dict[str, float]:
 
 
 def _enlarged(image: np.ndarray, scale: int) -> np.ndarray:
-    """Return what is left of an image after reduction and enlargement."""
+    """Return an image after reduction and enlargement."""
     small = Image.fromarray(downscale(image, scale))
     height, width = image.shape[:2]
     return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))

@@ -1,26 +1,28 @@
-"""Which frames a part of a recording needs, including their neighbors."""
+"""Frames that a part of a recording needs, including their neighbors."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
 class Spans:
-    """Tell which frames to look at: those of some segments, and beside them.
+    """Select the frames of some segments, and their neighbors.
 
-    The frames are counted in segments of ``length``; of each so many are
-    wanted, and around a wanted one those up to ``reach`` away.
+    The frames are divided into segments of ``length``. Every ``every``-th
+    frame of the requested segments is requested, along with its neighbors up
+    to ``reach`` frames away.
 
     Args:
-        length: Frames of a segment.
-        part: Which of ``parts`` processes asks, from 0; it takes every
-            ``parts``-th segment.
-        parts: How many there are.
-        done: Segments that are not wanted any more.
-        every: Every so many-th frame is wanted.
-        reach: Frames before and after a wanted one.
-        start: Seconds of the first wanted frame.
-        end: Seconds before which the last one is; None for all.
-        only: Segments that are wanted at all; None for all.
+        length: Number of frames of a segment.
+        part: Number of this process among ``parts``, from 0; it processes
+            every ``parts``-th segment.
+        parts: Number of processes.
+        done: Segments that are already finished.
+        every: Request every ``every``-th frame.
+        reach: Number of neighbors on either side.
+        start: Time of the first requested frame in seconds.
+        end: Time in seconds before which the last requested frame is; None for
+            no limit.
+        only: Requested segments; None for all.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Spans:
         self.only = only if only is None else list(only)
 
     def request(self) -> dict[str, Any]:
-        """Return what another process makes the same of."""
+        """Return the arguments that create an equal object elsewhere."""
         return {**vars(self), 'done': sorted(self.done)}
 
     def segment(self, index: int) -> int:
@@ -51,12 +53,12 @@ class Spans:
 
     def within(self, time: float) -> bool:
         """Return whether a time in seconds lies between start and end."""
-        # Times are rounded, to 1/90000 s at the finest.
+        # Times are rounded, to at best 1/90000 s.
         after = self.end is not None and time >= self.end - 1e-6
         return time >= self.start - 1e-6 and not after
 
     def selects(self, index: int) -> bool:
-        """Return whether a frame, not one beside it, is wanted."""
+        """Return whether a frame itself is requested, not only as neighbor."""
         number = self.segment(index)
         return (
             index >= 0
@@ -67,16 +69,16 @@ class Spans:
         )
 
     def __call__(self, index: int, time: float) -> bool:
-        """Return whether to look at a frame.
+        """Return whether to read a frame.
 
         Args:
             index: Number of the frame.
-            time: Its seconds.
+            time: Its time in seconds.
         """
         if not self.within(time):
             return False
         first = index - self.reach
-        # The multiples of every, from the first one on.
+        # The multiples of every in the range.
         first += -first % self.every
         around = range(first, index + self.reach + 1, self.every)
         return any(map(self.selects, around))

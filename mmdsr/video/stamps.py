@@ -1,24 +1,24 @@
-"""Times of the frames of a video, and which of them to examine."""
+"""Times of the frames of a video, and the selection of frames."""
 
 from typing import Any
 
 _BACK = 0.5
-"""Seconds; a smaller step back is a flaw of the file, not a new start."""
+"""Seconds; a smaller step back is an error in the file, not a restart."""
 _RETURN = 1.0
 """Seconds ahead within which the timeline before a stray stamp resumes."""
 _WRAP = 2**32 / 90_000
-"""Half of what the stamps of MPEG streams count to, in seconds: FFmpeg takes
-an earlier stamp for one that has wrapped around, and adds the whole."""
+"""Half the range of the stamps of MPEG streams, in seconds: FFmpeg treats an
+earlier stamp as wrapped around, and adds the whole range."""
 
 
 def starts_anew(before: float, after: float, wraps: bool = False) -> bool:
-    """Return whether time stamps start over between two of them.
+    """Return whether the time stamps restart between two of them.
 
     Args:
         before: The first stamp in seconds.
         after: The next stamp in seconds.
         wraps: Whether the stamps are those of an MPEG stream, where a step of
-            many hours means the same.
+            many hours is also a restart.
 
     Returns:
         Whether two recordings were joined here.
@@ -28,22 +28,22 @@ def starts_anew(before: float, after: float, wraps: bool = False) -> bool:
 
 
 class Timeline:
-    """The time of each frame since the first one, which never goes back.
+    """Time of each frame since the first one, which never decreases.
 
-    Gaps between the stamps are kept: they are what a variable frame rate
-    means. Where the stamps start over, as in a recording joined from two,
-    the frame comes one step after the last, and the others follow it.
+    Gaps between the stamps are kept, as in a variable frame rate. If the
+    stamps restart, as in a recording joined from two, the frame is placed one
+    step after the last, and the others follow it.
 
     Args:
         rate: Frames per second, for frames without a stamp.
-        wraps: As in :func:`starts_anew`.
+        wraps: See :func:`starts_anew`.
 
     Attributes:
         time: Seconds from the first frame to the last one.
         first: The first stamp, in seconds.
-        last: The last one.
-        longest: Most seconds from one frame to the next.
-        restarts: Values of ``time`` at which the stamps start over.
+        last: The last stamp, in seconds.
+        longest: Longest time between two frames in seconds.
+        restarts: Values of ``time`` at which the stamps restart.
     """
 
     def __init__(self, rate: float, wraps: bool = False) -> None:
@@ -80,7 +80,7 @@ class Timeline:
         if self._old_offset is not None and self._is_return(
             stamp + self._old_offset, time
         ):
-            # One stray stamp is not a new start.
+            # A single stray stamp is not a restart.
             self._offset, self._old_offset = self._old_offset, None
             self.restarts.pop()
             time = stamp + self._offset
@@ -100,12 +100,12 @@ class Timeline:
 
 
 class Sampler:
-    """Tells which frames to look at.
+    """Select the frames to examine.
 
     Args:
-        every: Take every n-th frame.
-        step_seconds: Without ``every``, take a frame every so many seconds;
-            0 takes all.
+        every: Select every n-th frame.
+        step_seconds: Without ``every``, time between selected frames in
+            seconds; 0 selects all frames.
     """
 
     def __init__(
@@ -115,25 +115,25 @@ class Sampler:
         self.next_index, self.next_time = 0, 0.0
 
     def request(self) -> dict[str, Any]:
-        """Return the arguments that make the same in another process."""
+        """Return the arguments that create an equal object elsewhere."""
         return {'every': self.every, 'step_seconds': self.step_seconds}
 
     def __call__(self, index: int, time: float) -> bool:
-        """Return whether to look at a frame; ask in the order of frames.
+        """Return whether to examine a frame; call in the order of frames.
 
         Args:
             index: Number of the frame.
             time: Seconds.
 
         Returns:
-            Whether to look at it.
+            Whether to examine it.
         """
         if self.every is not None:
             wanted = index >= self.next_index
             if wanted:
                 self.next_index = index - index % self.every + self.every
             return wanted
-        # Time stamps are rounded, to 1/90000 s at the finest.
+        # Time stamps are rounded, to at best 1/90000 s.
         wanted = time >= self.next_time - 1e-3
         if wanted and self.step_seconds:
             steps = (time + 1e-3) // self.step_seconds + 1

@@ -9,14 +9,14 @@ from av.video.stream import VideoStream
 
 from mmdsr.errors import VideoError
 
-# Here the duration counts from the stamp 0, not from the first one.
+# In these formats, the duration starts at stamp 0, not at the first stamp.
 _FROM_ZERO = ('matroska', 'flv')
 _TRACK_PACKETS = 300
-"""Number of packets that are counted to tell a film from a cover."""
+"""Number of packets to read to distinguish a film from a cover."""
 
 
 def picture_tracks(container: InputContainer) -> list[VideoStream]:
-    """List the picture tracks of a file.
+    """Return the video tracks of a file.
 
     Args:
         container: The file.
@@ -42,7 +42,7 @@ def film_track(container: InputContainer) -> tuple[int, int]:
     A cover is a track, too, and may come first: it has only one picture.
 
     Args:
-        container: The file; it is read from.
+        container: The file, which is partly read.
 
     Returns:
         The index in :func:`picture_tracks`, and the number of films.
@@ -55,7 +55,7 @@ def film_track(container: InputContainer) -> tuple[int, int]:
             if number == _TRACK_PACKETS:
                 break
     except av.error.FFmpegError:
-        pass  # reading says where it is damaged
+        pass  # reading the video reports the damage
     films = [
         number
         for number, stream in enumerate(streams)
@@ -71,7 +71,7 @@ def film_track(container: InputContainer) -> tuple[int, int]:
 
 
 def frame_rate(stream: VideoStream) -> float:
-    """Return the frames per second of a picture track, 25 if unknown.
+    """Return the frames per second of a video track, 25 if unknown.
 
     Args:
         stream: The track.

@@ -1,8 +1,8 @@
-"""Published weights, some of which come with the package.
+"""Published weights, some of which are included in the package.
 
-``load_published('dsrnet-student')`` returns a network that is ready to run,
-without a config and without a connection. :func:`available` lists the
-weights; ``tools/model_converters/publish.py`` writes such files.
+``load_published('dsrnet-student')`` returns a network that is ready to run; it
+needs neither a config nor a connection. :func:`available` lists the weights;
+``tools/model_converters/publish.py`` writes such files.
 """
 
 from mmdsr.weights.index import available, weight_path

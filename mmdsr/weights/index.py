@@ -1,4 +1,4 @@
-"""The list of the weights in a folder, with their checksums.
+"""The list of the weights in a folder with their checksums.
 
 ``index.json`` maps a name to ``file`` (in the same folder), ``sha256`` and
 ``size`` in bytes. A file that does not match the list is not used.
@@ -12,7 +12,7 @@ from mmdsr.errors import CheckpointError
 from mmdsr.io.checksums import digest
 from mmdsr.io.files import write_bytes
 
-#: What comes with the package.
+#: Folder of the weights in the package.
 FOLDER = Path(__file__).parent
 INDEX = 'index.json'
 _KEYS = {'file', 'sha256', 'size'}

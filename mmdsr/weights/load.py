@@ -1,4 +1,4 @@
-"""Turn a published file into a network that is ready to run."""
+"""Load a published file as a network that is ready to run."""
 
 import re
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ from mmdsr.io.checkpoint import (
 from mmdsr.registry import MODELS
 from mmdsr.weights.index import FOLDER, available, check_digest, weight_path
 
-#: Mark of a published file in its metadata.
+#: Key that marks a published file in its metadata.
 FORMAT = 'mmdsr-weights'
 SUFFIXES = ('.safetensors', '.pth')
 _DIGITS = re.compile(r'-([0-9a-f]{8})$')
-#: Characters of a reason that are shown: that of a damaged file may be long.
+#: Maximum length of a reason, which can be long for a damaged file.
 _LONGEST = 300
-#: A network may have this many layers of a kind, whatever its weights are.
+#: Number of layers of a kind that any network may have.
 _USUAL = 1024
 
 
@@ -89,13 +89,13 @@ def load_published(
 ) -> nn.Module:
     """Build the network of published weights, and load them.
 
-    The network follows from the file alone, and no code from it is run.
+    The file alone determines the network, and no code from it is run.
 
     Args:
         name_or_path: See :func:`read_published`.
         folder: Where names are looked up. Defaults to the folder of the
             package.
-        device: Where to put it.
+        device: Device of the network.
 
     Returns:
         The network in float32, in evaluation mode.
@@ -113,7 +113,7 @@ def load_published(
     weights, meta = read_published(name_or_path, folder)
     generator = check_types(meta.get('generator'), name_or_path)
     _check_numbers(generator, weights, name_or_path)
-    # Without memory at first: a damaged width may ask for too much of it.
+    # On the meta device first, as a damaged width may require too much memory.
     with torch.device('meta'):
         own = _build(generator, meta, name_or_path).state_dict()
     missing, unexpected, shapes = compare(own, weights)
@@ -126,7 +126,7 @@ def load_published(
 def _check_numbers(
     generator: dict[str, Any], weights: dict[str, Tensor], source: Path | str
 ) -> None:
-    """Refuse widths and numbers of layers that the weights cannot have."""
+    """Raise an error for widths and layers that the weights cannot have."""
     sides = [v.shape for v in weights.values() if isinstance(v, torch.Tensor)]
     largest = max(_USUAL, len(weights), *(max(s, default=0) for s in sides))
     wrong = [
@@ -154,11 +154,11 @@ def _leaves(value: object) -> Iterator[object]:
 def _build(
     generator: dict[str, Any], meta: dict[str, Any], source: Path | str
 ) -> nn.Module:
-    """Build the network of a file, or say why it cannot be built."""
+    """Build the network of a file, or report why it cannot be built."""
     try:
         return MODELS.build(generator)
-    # A newer or older version may have other arguments, and a damaged one
-    # may raise anything.
+    # Another version may have other arguments, and a damaged file may cause
+    # any error.
     except Exception as error:
         lines = str(error).splitlines() or [type(error).__name__]
         version = ' '.join(str(meta.get('mmdsr_version')).split())[:20]
@@ -169,7 +169,7 @@ def _build(
 
 
 def check_types(generator: object, source: Path | str) -> dict[str, Any]:
-    """Refuse a network that is not made of parts of this package.
+    """Raise an error if a network has parts from outside this package.
 
     Args:
         generator: Config of the network.

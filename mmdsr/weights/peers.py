@@ -58,9 +58,9 @@ def load_weights(name_or_path: str | Path) -> nn.Module:
     """Load published weights, or a checkpoint of another program.
 
     Args:
-        name_or_path: Name or file of published weights; otherwise a file
-            with the weights of a x4 network that spandrel knows. The license
-            of such a file is for its user to keep.
+        name_or_path: Name or file of published weights; otherwise a file with
+            the weights of a x4 network that spandrel knows. Users are
+            responsible for the license of such a file.
 
     Returns:
         The network in float32, in evaluation mode.
@@ -73,7 +73,7 @@ def load_weights(name_or_path: str | Path) -> nn.Module:
         return load_published(name_or_path)
     except UnknownNetworkError as error:
         state = unwrap(read_checkpoint(name_or_path), name_or_path)
-        # Of one of our trainings, which has a config.
+        # A checkpoint of a training with mmdsr, which has a config.
         if any(key.startswith('generator.') for key in state):
             raise
         try:
@@ -88,7 +88,7 @@ def load_weights(name_or_path: str | Path) -> nn.Module:
 def _load_peer(
     state: dict[str, Tensor], path: Path, reason: CheckpointError
 ) -> PeerNet:
-    """Let spandrel find out which network weights belong to."""
+    """Let spandrel identify the network of weights."""
     from spandrel import (
         ImageModelDescriptor,
         ModelLoader,
@@ -101,7 +101,7 @@ def _load_peer(
         raise CheckpointError(
             f'{reason} It is not a network that spandrel knows, either.'
         ) from error
-    # Weights that look like those of a network and are not: anything.
+    # Weights that only resemble those of a network may cause any error.
     except Exception as error:
         lines = str(error).splitlines() or ['']
         raise CheckpointError(

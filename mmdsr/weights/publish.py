@@ -1,8 +1,9 @@
 """Convert a training checkpoint to a file that is small and safe to share.
 
-What only training needs is left out: optimizer, log history, discriminator,
-teacher, and what distillation learns besides the student. The config, which
-users need, is added, so that the network can be built from the file alone.
+Everything that only training needs is left out: optimizer, log history,
+discriminator, teacher, and the other weights learned in distillation. The
+config, which users need, is added, so that the network can be built from the
+file alone.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ from mmdsr.weights.load import FORMAT, SUFFIXES, check_types
 
 Json = None | bool | int | float | str | list['Json'] | dict[str, 'Json']
 _NAME = re.compile(r'[a-z0-9][a-z0-9._-]*')
-#: Keys of a config that say where it ran, not what it is.
+#: Keys of a config that depend on the machine.
 _PLACES = ('work_dir', 'load_from', 'resume', 'launcher')
 
 
@@ -37,8 +38,8 @@ class PublishedFile(NamedTuple):
 
     Args:
         path: The file.
-        sha256: Its digest.
-        size: Bytes.
+        sha256: Its SHA-256.
+        size: Its size in bytes.
     """
 
     path: Path
@@ -59,7 +60,7 @@ def publish(
 ) -> list[PublishedFile]:
     """Write the weights of a trained network, with its config.
 
-    The same input gives the same bytes.
+    Equal inputs give equal bytes.
 
     Args:
         cfg: Config of the training, which may be that of a distillation.

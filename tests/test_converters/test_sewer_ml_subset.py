@@ -90,7 +90,7 @@ def test_rare_classes_come_first(table, tmp_path):
     assert make_subset(table, out, 1, 0)['images'] == 1
 
 
-def test_only_what_is_there(table, tmp_path):
+def test_only_existing_files(table, tmp_path):
     images = tmp_path / 'images'
     images.mkdir()
     there = {f'{i:08}.png' for i in range(0, 2000, 40)}

@@ -209,7 +209,7 @@ def test_equal_names(tmp_path):
 
 
 @pytest.mark.parametrize('stop', [3, 9])
-def test_an_interrupted_call_goes_on(tmp_path, stop):
+def test_an_interrupted_call_resumes(tmp_path, stop):
     several(tmp_path)
     whole, out = tmp_path / 'whole' / 'set', tmp_path / 'parts' / 'set'
     video_to_refsr([tmp_path / 'in'], whole, PLAIN)
@@ -370,7 +370,7 @@ def test_nothing_to_read(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_changed_video_is_not_gone_on_with(tmp_path):
+def test_a_changed_video_is_not_resumed(tmp_path):
     (video,) = several(tmp_path, 1)
     out = tmp_path / 'out'
 

@@ -135,7 +135,7 @@ def test_one_split_only(refsr_root, tmp_path):
     assert len(RefSRDataset(out, 'train')) == 4
 
 
-def test_interrupted_run_goes_on(refsr_root, tmp_path):
+def test_interrupted_run_resumes(refsr_root, tmp_path):
     out = tmp_path / 'packed'
 
     def stop(done, total):

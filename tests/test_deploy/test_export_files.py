@@ -86,9 +86,7 @@ def test_openvino_files(tmp_path):
         ),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(
-    args, reason, capsys, tmp_path, monkeypatch
-):
+def test_errors_take_one_line(args, reason, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(args) == 2
     message = capsys.readouterr().err.strip()

@@ -63,7 +63,7 @@ def test_maps_lie_like_the_frames(frames, tmp_path):
     assert (tmp_path / 'set/train/depth_lr/one_0.png').is_file()
 
 
-def test_goes_on_after_an_interruption(frames, tmp_path):
+def test_resumes_after_an_interruption(frames, tmp_path):
     out = tmp_path / 'out'
     with pytest.raises(KeyboardInterrupt):
         frames_depth(frames, out, Mean(stop_after=4))

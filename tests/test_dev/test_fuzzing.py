@@ -110,7 +110,7 @@ def test_outcomes(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_dead_child_is_counted_and_a_stopped_run_goes_on(
+def test_a_dead_child_is_counted_and_a_stopped_run_resumes(
     monkeypatch, tmp_path
 ):
     """In a child process, which finds the kind by this module's import."""

@@ -39,7 +39,7 @@ def _kill(code, folder, kills=6):
     )
 
 
-def test_a_tool_that_goes_on(tmp_path):
+def test_a_tool_that_resumes(tmp_path):
     result = _kill(GOOD, tmp_path / 'a')
     assert result.kills == 6
     assert result.rounds >= 1

@@ -106,7 +106,7 @@ def test_batches_of_whole_images(tmp_path):
     refused(root, 'must be square', crop(lr_size=(16, 8)), TURN, batch_size=2)
 
 
-def test_a_jpeg_that_is_to_be_turned(tmp_path):
+def test_a_jpeg_with_an_orientation_tag(tmp_path):
     root = write(tmp_path, LYING, suffix='.jpg')
     check(root, crop())
     path = root / 'train/ref/a_0.jpg'

@@ -40,7 +40,7 @@ def _merged(*options):
 @pytest.mark.parametrize(
     'text', ['data set/x', 'a, b', 'Größe,1', '2024', 'true', '[a]', 'a=b']
 )
-def test_a_text_stays_what_was_typed(text):
+def test_a_text_is_kept_as_typed(text):
     cfg = _merged(f'data.root={text}', f'load_from={text}')
     assert cfg.data.root == text
     assert type(cfg.data.root) is str

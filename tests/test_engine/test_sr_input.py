@@ -60,7 +60,7 @@ def test_the_picture_changes_and_nothing_else():
     assert cfg.to_dict() == hr.to_dict()
 
 
-def test_what_is_given_goes_before_what_the_config_says():
+def test_arguments_override_the_config():
     cfg = detector(plain(), sr=SR)
     enable_sr(cfg, 'sr', dict(weights='mine.safetensors'))
     assert cfg.model.data_preprocessor.sr == dict(weights='mine.safetensors')

@@ -195,7 +195,7 @@ def test_rows_of_several_studies_are_put_together(tmp_path):
         find_study(['table99'], folder)
 
 
-def test_data_sets_are_named_by_what_tells_them_apart(tmp_path):
+def test_data_sets_have_distinct_names(tmp_path):
     paths = [tmp_path / part for part in ('a/mini', 'b/mini', 'b/real')]
     roots = name_roots([*paths, paths[0]])
     assert list(roots.values()) == [str(path) for path in paths]

@@ -267,7 +267,7 @@ def test_the_frame_before_as_reference(tmp_path):
         assert np.abs(shown - np.asarray(Image.open(alone[index]))).max() > 8
 
 
-def test_export_of_what_is_no_image(root, tmp_path):
+def test_export_refuses_other_files(root, tmp_path):
     with pytest.raises(UsageError, match='There is no folder'):
         export(root, ['images/val'], [LR, HR], tmp_path / 'a', QUIET)
     (root / 'images/test/a.png').write_bytes(b'broken')

@@ -18,7 +18,7 @@ from mmdsr.experiments.table2.table import lines_of
 QUICK = Path(__file__).parents[2] / 'configs/table2/quick.yml'
 
 
-def test_the_front_is_what_nothing_beats():
+def test_the_front_has_no_dominated_point():
     points = [(3.0, 5.0), (1.0, 2.0), (2.0, 2.0), (1.0, 1.0), (4.0, 4.0)]
     assert pareto(points) == [1, 0]
     assert pareto([]) == []

@@ -15,7 +15,7 @@ def test_near_is_bright_and_unknown_is_gray():
     assert red > blue  # RGB, not BGR
 
 
-def test_depths_are_told_apart_and_clipped():
+def test_depths_have_different_colors_and_are_clipped():
     picture = color_nearness(np.linspace(0, 1, 32)[:, None, None])
     assert picture.shape == (32, 1, 3)
     assert len({tuple(color) for color in picture[:, 0]}) == 32

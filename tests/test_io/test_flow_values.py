@@ -40,7 +40,7 @@ def test_the_file_is_as_documented(tmp_path):
     assert stored[0, 1, ::-1].tolist() == [2**15 + 96, 2**15 - 144, 1]
 
 
-def test_what_cannot_be_kept_is_not_visible():
+def test_flow_out_of_range_is_not_visible():
     flow = np.array([[[np.nan, 1], [np.inf, 1], [600, 0], [-512, 511.98]]])
     again, visible = decode_flow(encode_flow(flow, np.ones((1, 4), bool)))
     assert visible.tolist() == [[False, False, False, True]]

@@ -49,7 +49,7 @@ def test_an_interrupted_job_is_resumed(tmp_path):
     assert not list(job.root.rglob('.*'))
 
 
-def test_the_report_says_what_became_of_each(tmp_path):
+def test_the_report_has_the_outcome_of_each(tmp_path):
     def make(number):
         if number == 1:
             report.failed['1'] = 'odd'
@@ -98,7 +98,7 @@ def test_all_are_opened_or_none(tmp_path):
     assert jobs[0].is_own()
 
 
-def test_what_is_not_ours_is_left_alone(tmp_path):
+def test_files_of_others_are_left_alone(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(FileExistsError, match='is a file'):
         FolderJob(tmp_path / 'file', {}).open()

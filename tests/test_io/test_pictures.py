@@ -57,7 +57,7 @@ def _bytes(profile):
     return ImageCms.ImageCmsProfile(profile).tobytes()
 
 
-def test_a_broken_profile_is_said(tmp_path):
+def test_a_broken_profile_is_reported(tmp_path):
     path = tmp_path / 'a.png'
     image = Image.new('RGB', (16, 16), (60, 180, 0))
     image.save(path, icc_profile=b'no profile')

@@ -158,7 +158,7 @@ def test_the_download_passes_the_check(client, tmp_path):
     assert verify(result, source).problems
 
 
-def test_a_frame_takes_detail_from_those_around_it(client, video):
+def test_a_frame_uses_detail_of_its_neighbors(client, video):
     file = prepared(client, sent(client, video.read_bytes(), 'drive.mp4'))
     assert file['kind'] == 'video'
     assert [index for index, _ in file['frames']] == list(range(12))
@@ -195,7 +195,7 @@ def test_no_reference_across_a_cut(client, tmp_path):
     assert 'separated from the neighboring frames' in reference['why']
 
 
-def test_a_damaged_video_gives_what_can_be_read(client, video):
+def test_a_damaged_video_is_read_as_far_as_possible(client, video):
     data = bytearray(video.read_bytes())
     start = len(data) // 2
     data[start : start + 400] = bytes(400)
@@ -236,7 +236,7 @@ def test_a_wrong_order_gets_a_plain_message(client, changes, text):
 @pytest.mark.parametrize(
     'body', [b'', b'[]', b'{', b'7', b'\xff', b'[' * 60_000, b' ' * 70_000]
 )
-def test_what_is_no_order_is_refused(client, body):
+def test_an_invalid_order_is_refused(client, body):
     response = client.post('/api/jobs', content=body)
     assert response.status_code in (400, 413)
     assert 'The request is' in response.json()['error']

@@ -115,7 +115,7 @@ def test_a_killed_study_ends_like_one_without_a_stop(
 
 
 @pytest.mark.slow
-def test_a_failed_row_is_named_and_the_rest_goes_on(
+def test_a_failed_row_is_named_and_the_others_run(
     study, tmp_path, refsr_root, forked_runs
 ):
     study.write_text(STUDY + DIVERGING)

@@ -50,7 +50,7 @@ def test_makes_repeats_refuses_overwrites_and_verifies(tmp_path):
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='signals differ')
-def test_ctrl_c_leaves_what_the_next_call_goes_on_from(tmp_path):
+def test_the_next_call_resumes_after_ctrl_c(tmp_path):
     out = tmp_path / 'data'
     many = ('--runs', '3', '--frames', '12', '--size', '96', '64')
     process = subprocess.Popen(

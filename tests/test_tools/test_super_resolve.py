@@ -64,7 +64,7 @@ def test_wrong_usage(frames, tmp_path, options, message):
     assert not (tmp_path / 'out').exists()
 
 
-def test_nothing_done_is_not_some_of_it(frames, tmp_path):
+def test_exit_codes_of_a_total_and_a_partial_failure(frames, tmp_path):
     broken, out = tmp_path / 'broken', tmp_path / 'out'
     broken.mkdir()
     for name in ('1.png', '2.png'):
@@ -82,7 +82,7 @@ def test_nothing_done_is_not_some_of_it(frames, tmp_path):
         assert f'{written} of 3 images written' in done.stderr
 
 
-def test_16_bits_that_become_8_are_said_and_recorded(frames, tmp_path):
+def test_a_reduction_to_8_bits_is_reported_and_recorded(frames, tmp_path):
     wide = np.random.default_rng(0).integers(0, 65536, (16, 20, 3))
     for number in (3, 4):
         path = frames / 'b' / f'{number}.png'
@@ -97,7 +97,7 @@ def test_16_bits_that_become_8_are_said_and_recorded(frames, tmp_path):
     assert record['source']['converted'] == '16-bit color to 8 bits'
 
 
-def test_what_was_left_out_or_converted_is_said(frames, tmp_path):
+def test_omissions_and_conversions_are_reported(frames, tmp_path):
     pages = [Image.new('RGB', (20, 16), color) for color in ('red', 'lime')]
     pages[0].save(
         frames / 'b' / '3.gif', save_all=True, append_images=pages[1:]

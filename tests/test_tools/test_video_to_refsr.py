@@ -114,7 +114,7 @@ def test_nothing_usable(tmp_path):
 
 
 @pytest.mark.slow
-def test_interrupt_and_go_on(videos, tmp_path):
+def test_interrupt_and_resume(videos, tmp_path):
     write_video(videos / 'c.avi', drive(texture(82), 60, 1.02))
     out = tmp_path / 'out'
     args = (videos, out, '--every', 1, '--overlays', 'none')

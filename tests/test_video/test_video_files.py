@@ -50,7 +50,7 @@ def test_a_video_is_known_by_its_first_bytes(tmp_path, kind):
     assert len(find_videos([tmp_path])) == 2
 
 
-def test_what_is_left_out_is_told(tmp_path):
+def test_omitted_files_are_reported(tmp_path):
     for name, content in OTHERS.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / 'lost.mp4').symlink_to('nowhere')
@@ -84,7 +84,7 @@ def test_links_in_circles(tmp_path):
         find_videos([tmp_path / 'in' / 'self.mp4'])
 
 
-def test_what_is_not_there(tmp_path):
+def test_missing_files(tmp_path):
     with pytest.raises(FileNotFoundError, match='no file or folder'):
         find_videos([tmp_path / 'nowhere.mpg'])
     with pytest.raises(FileNotFoundError, match='contains no videos'):

@@ -71,7 +71,7 @@ def test_a_scene_is_no_text(motion):
     assert detect_overlays(lumas(frames)) == ([], '')
 
 
-def test_it_says_when_it_cannot_tell():
+def test_undetectable_overlays_are_reported():
     frames = pan()
     boxes, why = detect_overlays(lumas([frames[0]] * 20))
     assert not boxes

@@ -329,7 +329,7 @@ def test_two_films_in_one_file(tmp_path):
     assert len(list(read_video(path))) == 9
 
 
-def test_a_cover_alone_is_read_as_it_is(tmp_path):
+def test_a_file_with_only_a_cover_is_read(tmp_path):
     path = write_tracks(tmp_path / 'a.mkv', pan(1), pan(1, size=(64, 64)))
     assert len(list(read_video(path))) == 1
 

@@ -103,7 +103,7 @@ def test_no_usable_reference():
     assert references(images) == [3, 3, 3, 2, None]
 
 
-def test_what_stands_still_at_the_rim_is_no_support():
+def test_static_content_at_the_border_is_no_support():
     images = [view(texture(seed), size=(256, 192)) for seed in range(5)]
     for image in images[1:]:
         image[:24, :200] = images[0][:24, :200]  # such as a line of text

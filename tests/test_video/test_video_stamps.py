@@ -204,7 +204,7 @@ def test_a_late_first_stamp(tmp_path, suffix):
     assert probe(path).duration == pytest.approx(2.4, abs=0.1)
 
 
-def test_a_late_first_stamp_and_cut_short(tmp_path):
+def test_a_late_first_stamp_and_truncated(tmp_path):
     path = tmp_path / 'a.mkv'
     late = range(2500, 2620)
     write_video(path, pan(120), 'libx264', RATE, stamps=late)

@@ -133,7 +133,7 @@ def test_half_is_half_the_size_and_runs_in_float32(
             assert torch.equal(loaded.state_dict()[key], rounded)
 
 
-def test_half_refuses_what_it_cannot_hold():
+def test_half_refuses_numbers_out_of_range():
     with pytest.raises(CheckpointError, match='w has numbers up to 7e'):
         to_half(dict(w=torch.tensor([7e4])))
     count = torch.tensor([3])
@@ -197,7 +197,7 @@ def test_the_list_is_kept_in_step(cfg, checkpoint, net, tmp_path):
     assert read_index(out)['small-student']['sha256'] == two.sha256
 
 
-def test_a_full_disk_leaves_the_list_as_it_was(
+def test_a_full_disk_does_not_change_the_list(
     cfg, checkpoint, tmp_path, monkeypatch
 ):
     out = tmp_path / 'weights'

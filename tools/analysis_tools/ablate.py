@@ -1,9 +1,9 @@
 """Run an ablation study: several configs, one budget, several seeds.
 
 Trains every row with every seed, tests the last weights, and writes a table
-(table.md, .csv, .json) and a plot of PSNR against cost (plot.png). The same
-command continues after a stop: what is done is kept, what was half done
-continues from its checkpoint.
+(table.md, .csv, .json) and a plot of PSNR against cost (plot.png). After an
+interruption, the same command continues: finished runs are kept, and
+unfinished runs resume from their checkpoints.
 
 Example:
     python tools/analysis_tools/ablate.py table10 --iters 2000 \

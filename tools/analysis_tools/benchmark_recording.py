@@ -1,7 +1,7 @@
 """Measure how fast a recording is enhanced.
 
-Each run enhances the same part of it, one step after the other and with the
-steps beside each other, in turn.
+Runs with sequential and with overlapping steps alternate; all enhance the same
+part of the recording.
 """
 
 import argparse

@@ -1,10 +1,10 @@
 """Compare a trained network with bicubic interpolation.
 
-With the true reference, a wrong one and none, and with depth maps predicted,
-given and zeroed, beside optical flow without a network; frames of a camera at
-rest are counted apart, and the match is checked where the true flow is known.
-Prints a table per data set and writes results.json, results.md and comparison
-strips.
+The network is evaluated with the true reference, a wrong one and none, and
+with predicted, given and all-zero depth maps. Optical flow without a network
+is shown for comparison. Frames of a camera at rest are counted separately, and
+the match is checked if the true flow is known. Prints a table per data set and
+writes results.json, results.md and comparison strips.
 
 Example:
     python tools/analysis_tools/compare.py configs/dsrnet/teacher_quick.py \

@@ -1,9 +1,9 @@
 """Compare a depth provider with exact depth.
 
-Of SewerSim frames, rendered on the way, or of a data set. Prints a table
-with the mean errors over all frames and of each group; "VP off" is the median
-distance between the pipe prior's vanishing point and the farthest point, in
-percent of the width.
+The frames are those of SewerSim, rendered on the fly, or of a data set. Prints
+a table with the mean errors over all frames and of each group; "VP off" is the
+median distance between the pipe prior's vanishing point and the farthest
+point, in percent of the width.
 
 Example:
     python tools/analysis_tools/eval_depth.py --sim 0 --runs 40 \

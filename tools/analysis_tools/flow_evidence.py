@@ -1,4 +1,4 @@
-"""Measure what the true flow and exact depth are worth to DSRNet-X.
+"""Measure how much the true flow and exact depth improve DSRNet-X.
 
 Example:
     python tools/analysis_tools/flow_evidence.py data/sewersim dsrnet_x_nano

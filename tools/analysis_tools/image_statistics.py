@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             report.plot(args.plot, groups)
     except (ValueError, OSError) as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
-    # Piped into a file, the table would be cut at 80 columns.
+    # Written to a file, the table would be truncated at 80 columns.
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)

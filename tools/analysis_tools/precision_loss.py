@@ -1,7 +1,7 @@
-"""Measure what networks lose in other runtimes and with fewer bits.
+"""Measure the loss of networks in other runtimes and with fewer bits.
 
-The images of a data set are enhanced with their references in every backend
-and precision that is installed, and compared with torch in float32.
+The images of a data set are enhanced with their references in every installed
+backend and precision, and compared with torch in float32.
 
 Example:
     python tools/analysis_tools/precision_loss.py data/sewersim-sr \

@@ -1,4 +1,4 @@
-"""Measure what references out of the same recording are worth.
+"""Measure how much references from the same recording improve results.
 
 Reduced frames are enhanced with other reduced frames of their run, chosen as
 `mmdsr enhance` does for a recording.

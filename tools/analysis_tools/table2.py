@@ -2,8 +2,8 @@
 
 Trains all rows with every seed, tests the last weights by both protocols that
 the paper mixed, and writes table.md, .csv, .json, fig7.png and, per data set,
-figures/NAME/fig6.png, fig8.png, fig9.png. The same command continues after a
-stop: what is done is kept.
+figures/NAME/fig6.png, fig8.png, fig9.png. After an interruption, the same
+command continues and keeps finished runs.
 
 Example:
     python tools/analysis_tools/table2.py --iters 2000 \

@@ -1,4 +1,4 @@
-"""Find the flow of every sample of a data set once, and keep it beside it.
+"""Compute the flow of every sample of a data set once and store it.
 
 The same as ``mmdsr convert alignment``.
 """

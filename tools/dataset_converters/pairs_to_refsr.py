@@ -1,4 +1,4 @@
-"""Turn a published data set of image pairs into our layout.
+"""Convert a published data set of image pairs to the layout of mmdsr.
 
 The same as ``mmdsr convert pairs``.
 """

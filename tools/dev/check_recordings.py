@@ -1,11 +1,11 @@
-"""Assemble recordings of every kind, enhance them, compare what came out.
+"""Assemble recordings of every kind, enhance them and check the films.
 
 Example:
     python tools/dev/check_recordings.py
     python tools/dev/check_recordings.py FOLDER_OF_FRAMES --kinds mp4 avi
     python tools/dev/check_recordings.py --kinds mp4 --lengths 1 2 8
 
-Frames, times, sound, the shape of the pixels, turns and colors are read from
+Frames, times, sound, pixel aspect ratio, rotation and colors are read from
 both files with PyAV. Some runs are killed and resumed. The exit code is 1 if
 anything differs.
 """
@@ -89,7 +89,7 @@ def read_frames(args: argparse.Namespace) -> list[np.ndarray]:
 
 
 def show(found: Sequence[Finding], console: Console) -> None:
-    """Print what was found."""
+    """Print the results."""
     table = Table(
         'recording',
         'frames',

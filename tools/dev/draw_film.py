@@ -1,8 +1,8 @@
 """Make the films of the docs: a simulated drive, enhanced.
 
 A crawler of SewerSim drives for ten seconds. `mmdsr enhance` makes two films
-of it with interpolation at the left: the whole picture of a small recording,
-and the far region of one of twice its size.
+of it with interpolation on the left: the whole picture of a small recording,
+and the far region of a recording twice as large.
 
 Example:
     python tools/dev/draw_film.py work_dirs/film
@@ -30,10 +30,10 @@ from mmdsr.sim import PipeRun
 
 STATIC = Path(__file__).parents[2] / 'docs/_static'
 SEED, RUN, SIZE = 4242, 14, (768, 576)
-#: Every second frame of ten seconds with 25 frames a second.
+#: Every second frame of ten seconds at 25 frames per second.
 EVERY, FRAMES = 2, 125
-#: Film: how far the recording is reduced, and what is asked for. The sizes
-#: allow for a page that loads at once.
+#: Reduction of the recording and options of each film. The sizes are small
+#: enough for a page that loads quickly.
 FILMS = {
     'drive': (4, ['--crf', '30']),
     'drive_far': (2, ['--region', 'far', '--crf', '27']),
@@ -43,10 +43,10 @@ STILL = 90
 
 
 def simulate(folder: Path) -> Iterator[np.ndarray]:
-    """Give the frames at full size, (H, W, 3), RGB uint8.
+    """Yield the frames at full size, (H, W, 3), RGB uint8.
 
     Args:
-        folder: Where they are kept, as the two recordings need them.
+        folder: Folder where they are stored, as both recordings need them.
     """
     run = PipeRun(SEED, RUN, SIZE, steps='video')
     for index in track(range(FRAMES), 'simulate'):
@@ -58,7 +58,7 @@ def simulate(folder: Path) -> Iterator[np.ndarray]:
 
 
 def still(film: Path, target: Path) -> None:
-    """Take one frame of a film out as a JPEG.
+    """Extract one frame of a film as a JPEG.
 
     Args:
         film: The film.
@@ -80,10 +80,11 @@ def score(film: Path, folder: Path) -> tuple[float, float]:
 
     Args:
         film: The film, two pictures side by side.
-        folder: Of :func:`simulate`.
+        folder: Folder of :func:`simulate`.
 
     Returns:
-        Mean PSNR-Y in dB of the left and the right, every fifth frame.
+        Mean PSNR-Y in dB of the left and the right picture over every fifth
+        frame.
     """
     import av
 

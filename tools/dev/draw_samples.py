@@ -1,6 +1,7 @@
-"""Draw what published weights make of the samples, for the docs.
+"""Draw the results of published weights on the samples, for the docs.
 
-The default ones' picture is for the front pages, the others' for their cards.
+The picture of the default weights is for the front pages, the others are for
+their cards.
 
 Example:
     python tools/dev/draw_samples.py
@@ -26,7 +27,7 @@ ENLARGED = 2
 
 
 def panel(image: np.ndarray, text: str) -> np.ndarray:
-    """Cut the window out and write a line below it."""
+    """Crop the window and write a line below it."""
     left, top, width, height = WINDOW
     cut = image[top : top + height, left : left + width]
     cut = upscale(np.ascontiguousarray(cut), ENLARGED)

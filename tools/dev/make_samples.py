@@ -1,4 +1,4 @@
-"""Simulate the pictures and the recording that come with the package.
+"""Simulate the pictures and the recording in the package.
 
 Example:
     python tools/dev/make_samples.py
@@ -20,7 +20,7 @@ from mmdsr.samples import FOLDER
 from mmdsr.sim import PipeRun
 
 SEED, SIZE, RATE, SECONDS = 4242, (640, 480), 25, 10
-#: A zoom on a cracked joint: the frame, and where the camera has zoomed in.
+#: A zoom on a cracked joint: the first frame, and the zoomed-in one.
 STILL, FRAME, REFERENCE = 3, 20, 60
 #: A crawler in a brick sewer.
 MOVING = 11
@@ -40,7 +40,7 @@ def write_recording(
 
     Args:
         target: The file.
-        images: Of one size, (H, W, 3), RGB uint8.
+        images: Images of one size, (H, W, 3), RGB uint8.
         rate: Frames per second.
     """
     import av
@@ -61,7 +61,7 @@ def write_recording(
 
 
 def main() -> None:
-    """Make all files."""
+    """Create all files."""
     argparse.ArgumentParser(description=__doc__.split('\n')[0]).parse_args()
     run = PipeRun(SEED, STILL, SIZE, steps='video')
     truth = run.frame(FRAME).image

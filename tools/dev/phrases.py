@@ -25,6 +25,15 @@ PHRASES = {
     r'cut short': 'truncated, interrupted',
     r'told apart': 'distinguished',
     r'save for': 'except for',
+    r'all else': 'everything else',
+    r'a mere': 'only a',
+    r'commoner': 'more common',
+    r'for ever': 'forever',
+    r'gone on': 'continued, resumed',
+    r'none of its own': 'without its own',
+    r'such ones': 'these',
+    r'takes? up what is done': 'load finished results',
+    r'what it is that': 'name the thing',
 }
 _GAP = r'[\s#]+'
 _ANY = re.compile(

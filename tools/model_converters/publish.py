@@ -1,7 +1,7 @@
-"""Make weights to share out of a training checkpoint.
+"""Convert a training checkpoint to weights for publication.
 
-Optimizer, log history, discriminator, teacher and what distillation learns
-beside the student are left out; the config is put in. The files load without a
+Optimizer, log history, discriminator, teacher and the other weights learned in
+distillation are left out; the config is added. The files load without a
 config, ``mmdsr.weights.load_published(FILE)``, with ``tools/test.py`` and as a
 teacher. Their names end in the first digits of their SHA-256.
 

@@ -1,7 +1,7 @@
 """Draw a contact sheet of simulated samples: image, depth, labels, reference.
 
-With ROOT, samples of a data set on disk; without, frames rendered on the
-spot. Labels are drawn as masks with boxes and class names; a data set with
+With ROOT, it shows samples of a data set on disk; without, frames rendered on
+the fly. Labels are drawn as masks with boxes and class names; a data set with
 labels of whole images shows their names.
 """
 
@@ -106,7 +106,7 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
 
 
 def rows_of(args: argparse.Namespace) -> list:
-    """The samples that the arguments ask for."""
+    """Return the samples requested by the arguments."""
     if args.root is not None:
         return read_rows_of(
             args.root, args.split or 'test', args.number, args.kinds
@@ -126,7 +126,7 @@ def rows_of(args: argparse.Namespace) -> list:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
+    """Run the tool; return the exit code."""
     args = parse_args(argv)
     try:
         if args.out.is_dir() or (args.out.exists() and not args.overwrite):

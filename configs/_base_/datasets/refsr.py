@@ -1,18 +1,19 @@
 """Reference-based x4 data in the layout of mmdsr.io.layout.
 
 Whole images and batch 1, as in section 5.1 of the paper (LR 112x80, Ref
-448x320). To train on crops, put `mmdsr.PairedRefCrop` after the loading:
-see configs/dsrnet/teacher_quick.py. Batches need crops that are square, for
-the transpositions are drawn for each sample.
+448x320). To train on crops, put `mmdsr.PairedRefCrop` after the loading: see
+configs/dsrnet/teacher_quick.py. Batches need square crops, because each sample
+is transposed at random.
 """
 
 dataset_type = 'mmdsr.RefSRDataset'
 data_root = 'data/sewersim'
 scale = 4
 
-# All images are loaded as RGB. In validation mmagic's DataPreprocessor turns
-# `gt_img` to BGR, and its `destruct` the prediction; the metrics know.
-# 1 = at 0.25 m or nearer, 0 = infinitely far, NaN = unknown.
+# All images are loaded as RGB. In validation, mmagic's DataPreprocessor
+# converts `gt_img` to BGR, and its `destruct` the prediction; the metrics take
+# this into account. 1 = at 0.25 m or nearer, 0 = infinitely far, NaN =
+# unknown.
 load_sample = [
     dict(type='LoadImageFromFile', key='img', channel_order='rgb'),
     dict(type='LoadImageFromFile', key='gt', channel_order='rgb'),
@@ -30,8 +31,8 @@ pack_sample = dict(
     type='PackInputs',
     keys=['img', 'ref'],
     data_keys=['depth_lr', 'depth_ref'],
-    # With the order noted, a preprocessor that is told to swap the channels
-    # treats `ref` like `img`.
+    # With the order recorded, a preprocessor that swaps the channels treats
+    # `ref` like `img`.
     meta_keys=['ref_path', 'ref_channel_order', 'stem'],
 )
 all_keys = ['img', 'gt', 'ref', 'depth_lr', 'depth_ref']
@@ -49,8 +50,8 @@ train_dataloader = dict(
     batch_size=1,
     num_workers=2,
     persistent_workers=False,
-    # Order and augmentation depend on the seed and the place in training
-    # only, so that a resumed run sees the same data.
+    # Order and augmentation depend only on the seed and the position in
+    # training, so that a resumed run gets the same data.
     sampler=dict(type='mmdsr.ReplaySampler', infinite=False),
     dataset=dict(
         type=dataset_type,
@@ -88,7 +89,7 @@ test_dataloader = dict(
     ),
 )
 
-# MASA-SR's protocol: rounded to uint8, luma of BT.601, no border cut off.
+# MASA-SR's protocol: rounded to uint8, luma of BT.601, no cropping.
 val_evaluator = dict(
     type='Evaluator',
     metrics=[

@@ -1,8 +1,8 @@
 """Simulated runs and photographs with their true flow, for DSRNet-X.
 
-`make_sewersim.py data/sewersim-sr --name sewersim-sr` and
-`photos_to_refsr.py PHOTOS data/photos-refsr` make them. Photographs have no
-depth and no run; each half of a batch's samples comes from one of the two.
+`make_sewersim.py data/sewersim-sr --name sewersim-sr` and `photos_to_refsr.py
+PHOTOS data/photos-refsr` create them. Photographs have no depth and no run;
+half of the samples of a batch come from each of the two.
 """
 
 scale = 4
@@ -15,7 +15,7 @@ load_images = [
     dict(type='LoadImageFromFile', key='gt', channel_order='rgb'),
     dict(type='LoadImageFromFile', key='ref', channel_order='rgb'),
 ]
-# For networks that take depth: exact in SewerSim, unknown in photographs.
+# For networks with depth input: exact in SewerSim, unknown in photographs.
 load_depth = [
     dict(type='mmdsr.LoadDepth', key='depth_lr', image_key='img', near=0.25),
     dict(

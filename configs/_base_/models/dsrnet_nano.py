@@ -1,20 +1,20 @@
 """DSRNet-nano, below the paper's student, for small devices.
 
-6.48 G MACs at LR 112x80 with Ref 448x320, depth network and matching
-included; DSRNet-S needs 127 G. Only widths and numbers of blocks differ,
-which the paper does not go into.
+6.48 G MACs at LR 112x80 with Ref 448x320, depth network and matching included;
+DSRNet-S needs 127 G. Only widths and numbers of blocks differ, which the paper
+does not discuss.
 """
 
 dsrnet_nano = dict(
     type='mmdsr.DSRNet',
     variant='paper',
-    # A 3x3 convolution costs 16 times more on Ref than on LR, so the width
-    # grows as the resolution falls, and most of the blocks of the decoder
+    # A 3x3 convolution costs 16 times as much on Ref as on LR, so the width
+    # increases as the resolution decreases, and most blocks of the decoder
     # work at the size of LR.
     channels=(8, 16, 40),
     encoder_blocks=(1, 1, 1),
     decoder_blocks=(1, 1, 1, 7, 2, 2),
-    # The smallest width that eight groups of normalization allow.
+    # The smallest width that eight normalization groups allow.
     depth_net=dict(type='mmdsr.DepthUNet', base_channels=8),
     # As in dsrnet_t.py.
     block_size=16,

@@ -1,7 +1,7 @@
 """Training schedule of section 5.1: Adam 2e-4, cosine, 250 epochs."""
 
-# 250 epochs are given for the student only; the teacher's number is not
-# stated and taken to be the same.
+# The paper gives 250 epochs only for the student; the teacher is assumed to
+# have the same number.
 max_epochs = 250
 
 train_cfg = dict(
@@ -16,8 +16,8 @@ optim_wrapper = dict(
     optimizer=dict(type='Adam', lr=2e-4, betas=(0.9, 0.999)),
 )
 
-# Section 5.1 says "cosine annealing" without period and floor. Here it
-# spans the run; the authors' code stops at half its period.
+# Section 5.1 says "cosine annealing" without period and minimum. Here it spans
+# the run; the authors' code stops at half its period.
 param_scheduler = dict(
     type='CosineAnnealingLR',
     by_epoch=True,

@@ -1,12 +1,12 @@
 """SSD300 on HR images, with the augmentation of mmdet's SSD.
 
-It enlarges 256x256 pixels to 300x300, so that the small pictures of the
-other variants have 75x75.
+It enlarges 256x256 pixels to 300x300, so that the small pictures of the other
+variants have 75x75 pixels.
 """
 
 _base_ = ['mmdet::_base_/models/ssd300.py', './_base_/pipe.py']
 
-# mmdet's own head fails in mmdet 3.3 when it predicts.
+# The prediction of mmdet's own head fails in mmdet 3.3.
 model = dict(bbox_head=dict(type='mmdsr.SSDHead', num_classes=3))
 
 img_scale = (300, 300)
@@ -45,7 +45,7 @@ train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 val_dataloader = test_dataloader
 
-# As mmdet: 24 epochs of a set that is repeated five times.
+# As in mmdet: 24 epochs of a data set that is repeated five times.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=120, val_interval=5)
 # Optimizer and warm-up of mmdet's SSD300, for its batches of eight.
 optim_wrapper = dict(
@@ -54,7 +54,7 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=500),
-    # After 16 and 22 of the 24.
+    # After 16 and 22 of the 24 epochs.
     dict(type='MultiStepLR', milestones=[80, 110], by_epoch=True, gamma=0.1),
 ]
 default_hooks = dict(

@@ -1,9 +1,9 @@
 """SSD300 for two CPU cores: its neck and head on a narrow ResNet-18.
 
-A training step of VGG16 takes a core 0.9 s per image; ResNet-18 of a quarter
-of its width takes 0.03 s, less than MobileNetV2 of a quarter. Its batch
-normalization lets it learn without pretrained weights. Sizes, strides and
-anchors are those of SSD300.
+A training step of VGG16 takes 0.9 s per image on a core. ResNet-18 at a
+quarter of its width takes 0.03 s, less than MobileNetV2 at a quarter of its
+width, and its batch normalization lets it learn without pretrained weights.
+Sizes, strides and anchors are those of SSD300.
 """
 
 _base_ = [
@@ -34,7 +34,7 @@ model = dict(
         l2_norm_scale=None,
         norm_cfg=norm_cfg,
     ),
-    # mmdet's own head fails in mmdet 3.3 when it predicts.
+    # The prediction of mmdet's own head fails in mmdet 3.3.
     bbox_head=dict(type='mmdsr.SSDHead', num_classes=3, in_channels=channels),
 )
 
@@ -50,7 +50,7 @@ train_pipeline = [
     ),
     dict(type='YOLOXHSVRandomAug'),
     dict(type='RandomFlip', prob=0.5),
-    # keep_empty=True would throw away images that are left without a box.
+    # keep_empty=True would discard images that have lost all boxes.
     dict(type='FilterAnnotations', min_gt_bbox_wh=(2, 2), keep_empty=False),
     dict(type='PackDetInputs'),
 ]

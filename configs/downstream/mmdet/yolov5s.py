@@ -13,14 +13,14 @@ train_pipeline = [
         type='RandomAffine',
         max_rotate_degree=0.0,
         max_shear_degree=0.0,
-        # YOLOv5's default; YOLOX takes 0.1 to 2, for objects of all sizes.
+        # YOLOv5's default; YOLOX uses 0.1 to 2, for objects of all sizes.
         scaling_ratio_range=(0.5, 1.5),
-        # Mosaic doubles the sides; this cuts them to img_scale again.
+        # Mosaic doubles the sides; this crops them to img_scale again.
         border=(-width // 2, -height // 2),
     ),
     dict(type='YOLOXHSVRandomAug'),
     dict(type='RandomFlip', prob=0.5),
-    # keep_empty=True would throw away images that are left without a box.
+    # keep_empty=True would discard images that have lost all boxes.
     dict(type='FilterAnnotations', min_gt_bbox_wh=(2, 2), keep_empty=False),
     dict(type='PackDetInputs'),
 ]

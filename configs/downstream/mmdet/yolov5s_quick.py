@@ -1,7 +1,7 @@
 """YOLOv5 for two CPU cores: a quarter of the width of YOLOv5s.
 
 widen_factor 0.125 instead of 0.5 at the same depth, batches of four, AdamW
-with one cycle. Without Mosaic and EMA, which are for long trainings.
+with one cycle. Mosaic and EMA are omitted, as they are for long training runs.
 """
 
 _base_ = ['./_base_/yolov5s.py', './_base_/sewersim_quick.py']
@@ -11,7 +11,7 @@ model = dict(
     backbone=dict(widen_factor=0.125),
     neck=dict(in_channels=channels),
     bbox_head=dict(in_channels=channels),
-    # Where little is certain, NMS of thousands of boxes would take long.
+    # Early in training, NMS of thousands of boxes would take long.
     test_cfg=dict(score_thr=0.01),
 )
 
@@ -22,12 +22,12 @@ train_pipeline = [
         type='RandomAffine',
         max_rotate_degree=0.0,
         max_shear_degree=0.0,
-        # Ours: milder than in yolov5s.py, for a short training.
+        # Milder than in yolov5s.py, for short training.
         scaling_ratio_range=(0.8, 1.25),
     ),
     dict(type='YOLOXHSVRandomAug'),
     dict(type='RandomFlip', prob=0.5),
-    # keep_empty=True would throw away images that are left without a box.
+    # keep_empty=True would discard images that have lost all boxes.
     dict(type='FilterAnnotations', min_gt_bbox_wh=(2, 2), keep_empty=False),
     dict(type='PackDetInputs'),
 ]

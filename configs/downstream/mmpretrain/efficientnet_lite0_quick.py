@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, from ImageNet: learns from the small set.
+"""EfficientNet-Lite0 from ImageNet, which can learn from the small set.
 
 Not a network of the paper. The others start from random weights and learn
 little from 120 pipes.
@@ -9,7 +9,7 @@ _base_ = ['./_base_/efficientnet_lite0.py', './_base_/sewersim_quick.py']
 model = dict(head=dict(loss=_base_.bce))
 data_preprocessor = dict(mean=[127.0] * 3, std=[128.0] * 3)
 
-# As large as the images, so that what LR has lost can be seen in HR.
+# The size of the images, so that HR has the detail that LR has lost.
 frame = (352, 288)
 resize = dict(scale=frame)
 train_pipeline = _base_.train_pipeline
@@ -20,8 +20,8 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 
-# Trained features bear smaller steps, and need fewer.
+# Pretrained features need smaller and fewer steps.
 optim_wrapper = dict(optimizer=dict(lr=3e-4))
 train_cfg = dict(max_epochs=6, val_interval=6)
-# Two thirds of the time.
+# Takes two thirds of the time.
 custom_hooks = [*_base_.custom_hooks, dict(type='mmdsr.ChannelsLastHook')]

@@ -7,7 +7,7 @@ _base_ = [
 
 model = dict(
     backbone=dict(num_classes=15, aux_logits=True),
-    # mmpretrain's heads know no auxiliary branch.
+    # mmpretrain's heads do not support an auxiliary branch.
     head=dict(
         _delete_=True,
         type='mmdsr.AuxMultiLabelClsHead',
@@ -17,7 +17,7 @@ model = dict(
     ),
 )
 
-# The benchmark has 299, which 4 does not divide; both make a grid of 8x8.
+# The benchmark has 299, not a multiple of 4; both give a grid of 8x8.
 resize = dict(_base_.resize, scale=(300, 300))
 load, _, *rest = _base_.train_pipeline
 train_pipeline = [load, resize, *rest]

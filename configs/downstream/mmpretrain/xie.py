@@ -1,4 +1,4 @@
-"""The two-level network after Xie et al. 2019 on HR images of Sewer-ML."""
+"""The two-level network of Xie et al. (2019) on HR images of Sewer-ML."""
 
 _base_ = ['./_base_/xie.py', './_base_/benchmark_90e.py']
 

@@ -12,7 +12,7 @@ model = dict(
     decode_head=dict(
         in_channels=128,
         channels=32,
-        # The map has 16 rows: the usual 12 and 18 would see its padding.
+        # The map has 16 rows: the usual 12 and 18 reach into its padding.
         dilations=(1, 2, 4, 6),
         c1_in_channels=16,
         c1_channels=12,
@@ -23,9 +23,9 @@ model = dict(
     auxiliary_head=None,
 )
 
-# With half of it, as FCN learns best, it finds no IL and IN.
+# With half of it, which is best for FCN, it detects neither IL nor IN.
 optim_wrapper = dict(optimizer=dict(lr=6e-3))
-# An iteration takes a quarter longer than one of FCN.
+# An iteration takes a quarter longer than with FCN.
 max_iters = 700
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 warm_up, cosine = _base_.param_scheduler

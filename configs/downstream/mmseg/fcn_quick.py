@@ -1,4 +1,4 @@
-"""FCN for two CPU cores: ResNet-18 of a quarter of its width, stride 16."""
+"""FCN for two CPU cores: ResNet-18 at a quarter of its width, stride 16."""
 
 _base_ = [
     'mmseg::_base_/models/fcn_r50-d8.py',

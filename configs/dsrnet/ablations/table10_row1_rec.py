@@ -1,4 +1,4 @@
-"""Table 10, row 1: L_rec only. By its numbers this is MASA-rec."""
+"""Table 10, row 1: L_rec only. According to its numbers, it is MASA-rec."""
 
 _base_ = '../../baselines/masa_rec.py'
 

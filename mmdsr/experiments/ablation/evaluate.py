@@ -1,4 +1,4 @@
-"""The test of an ablation's row: its network on a data set."""
+"""The test of a row of an ablation: its network on a data set."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +19,7 @@ def depth_source(cfg: Config, generator: nn.Module) -> str:
         generator: Its network.
 
     Returns:
-        As of ``mmdsr.experiments.compare_references.DEPTHS``.
+        One of ``mmdsr.experiments.compare_references.DEPTHS``.
     """
     source = (cfg.model.get('test_cfg') or {}).get('depth')
     if generator.needs_depth:
@@ -39,9 +39,9 @@ def evaluate(
     Args:
         config: Config of the training.
         checkpoint: The weights.
-        place: Folder for what the test writes.
+        place: Folder for the files of the test.
         root: The data set.
-        max_samples: Evenly spread images. Defaults to None, all.
+        max_samples: Number of evenly spread images. Defaults to None, all.
 
     Returns:
         ``psnr_y``, ``ssim_y``, ``psnr_rgb``, ``gain``, ``samples`` and the

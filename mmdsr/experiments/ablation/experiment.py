@@ -1,4 +1,4 @@
-"""A study from its rows to its tables: checked, run, reported."""
+"""Check the rows of a study, run them, and report the results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ from mmdsr.registry import MODELS
 
 
 def check_inputs(study: Study, budget: Budget, roots: dict[str, str]) -> None:
-    """Find what is missing before anything is trained.
+    """Check that nothing is missing before anything is trained.
 
     Args:
         study: The study.
@@ -63,7 +63,8 @@ def name_roots(roots: Sequence[Path | str]) -> dict[str, str]:
         roots: The data sets.
 
     Returns:
-        Absolute paths by the folder's name, or by the path if two share it.
+        Absolute path of each data set by the name of its folder, or by its
+        path if two folders have the same name.
     """
     paths = [Path(root).resolve() for root in dict.fromkeys(roots)]
     names = [path.name for path in paths]
@@ -81,7 +82,7 @@ def make_runs(
     roots: dict[str, str],
     max_samples: int | None = None,
 ) -> list[TrainingRun]:
-    """Make the folders of all runs; take up what is done.
+    """Create the folders of all runs; load the results of finished ones.
 
     Args:
         study: The study.
@@ -89,10 +90,10 @@ def make_runs(
         seeds: Seeds of every row.
         out: Folder of the study.
         roots: Data sets to test on, by name.
-        max_samples: Images of each. Defaults to None, all.
+        max_samples: Number of images of each. Defaults to None, all.
 
     Returns:
-        Seed by seed.
+        The runs, seed by seed.
 
     Raises:
         UsageError: If a folder contains a run of another config or budget.
@@ -141,8 +142,8 @@ def run_study(
     Args:
         study: The study.
         budget: What all rows have in common.
-        out: Folder of the study. What is done in it is kept.
-        console: Where progress and table are shown.
+        out: Folder of the study. Finished runs in it are kept.
+        console: Console for progress and table.
         options: How the runs are done.
         costing: How the cost is measured.
 

@@ -9,13 +9,13 @@ from mmdsr.io.reports import write_figure
 
 
 def spread(places: Sequence[float]) -> list[float]:
-    """Move equal places apart a little, so that no bar hides another.
+    """Move equal positions apart slightly, so that no bar hides another.
 
     Args:
-        places: Places on the axis.
+        places: Positions on the axis.
 
     Returns:
-        Places; the middle of equal ones is where they were.
+        The new positions; equal ones are centered around the original.
     """
     step = 0.02 * max(places)
     return [
@@ -38,9 +38,9 @@ def plot(
         tables: Lines per data set, see
             :mod:`mmdsr.experiments.ablation.table`.
         bicubic: ``psnr_y`` of bicubic per data set.
-        costs: Per label.
+        costs: Cost of each label.
     """
-    # Without pyplot no window system is asked for.
+    # Without pyplot, no window system is needed.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4 * len(tables), 4.8), layout='constrained')

@@ -1,4 +1,4 @@
-"""From the runs of a study to its tables and plot."""
+"""Tables and plot of the runs of a study."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -49,11 +49,11 @@ def measure_costs(
     Args:
         study: The study.
         budget: What all rows have in common.
-        costing: How.
-        console: Where the progress is shown.
+        costing: How the cost is measured.
+        console: Console for the progress.
 
     Returns:
-        Per label.
+        Cost of each label.
     """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     return {
@@ -77,7 +77,7 @@ def collect(
         runs: Its runs.
 
     Returns:
-        Lines, and the values of bicubic where a run is done, per data set.
+        Lines, and the values of bicubic if a run is finished, per data set.
     """
     labels = [row.label for row in study.rows]
     done = [run for run in runs if run.results]
@@ -108,7 +108,7 @@ def report(
         budget: What all rows have in common.
         runs: All runs.
         out: Folder of the study.
-        console: Where the table is shown.
+        console: Console for the table.
         max_samples: Test images per data set.
         costing: How the cost is measured.
     """
@@ -154,7 +154,7 @@ def write_tables(
         origin: How it was made.
         tables: Lines per data set.
         bicubic: Bicubic's values per data set.
-        costs: Per label.
+        costs: Cost of each label.
         runs: All runs.
         shape: LR size of the costs.
     """

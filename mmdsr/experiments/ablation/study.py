@@ -1,7 +1,7 @@
 """Ablation studies: rows that differ in one thing, under one budget.
 
-A study is a YAML file with a ``title`` and ``rows``, each with a ``label``,
-a ``config`` (relative to the file) and perhaps ``options`` as on the command
+A study is a YAML file with a ``title`` and ``rows``, each with a ``label``, a
+``config`` (relative to the file) and optionally ``options`` as on the command
 line. All rows get the same iterations, crops, data and seeds, are not
 validated while they train, and are judged by their last weights: picking the
 best of several by the test data would favor the noisier row.
@@ -21,7 +21,7 @@ from mmdsr.engine.options import merge_options
 from mmdsr.errors import UsageError
 from mmdsr.settings import Settings, setting
 
-#: Schedules that end before the run and lead to its full learning rate.
+#: Warm-ups: they end before the run does, at its full learning rate.
 _WARM_UPS = ('LinearLR', 'ConstantLR')
 
 
@@ -30,10 +30,10 @@ class AblationRow:
     """One line of a study.
 
     Args:
-        label: What the table calls it.
-        config: Its config.
+        label: Name in the table.
+        config: Path of its config.
         options: Overrides of the config, keys with dots.
-        name: Name of its folder, from the label.
+        name: Name of its folder, derived from the label.
     """
 
     label: str
@@ -42,7 +42,7 @@ class AblationRow:
 
     @property
     def name(self) -> str:
-        """Name of the folder: the label in small letters and digits."""
+        """Name of the folder: the label in lower-case letters and digits."""
         text = self.label.lower().replace('+', ' and ')
         return re.sub(r'[^a-z0-9_.]+', '-', text).strip('-.') or 'row'
 
@@ -53,8 +53,8 @@ class Study:
 
     Args:
         title: Title of the table.
-        rows: In the order of the table; the first one is what the others are
-            compared with.
+        rows: Rows in the order of the table; the others are compared with the
+            first one.
     """
 
     title: str
@@ -62,13 +62,13 @@ class Study:
 
 
 def _absolute(path: str) -> str:
-    """Return a path that means the same in a run's folder."""
+    """Return a path that is also valid in the folder of a run."""
     return str(Path(path).resolve())
 
 
 @dataclass(frozen=True)
 class Budget(Settings):
-    """What all rows have in common; None keeps what each config says.
+    """What all rows have in common; None keeps the value of each config.
 
     ``options`` overrides every config, keys with dots.
     """
@@ -99,7 +99,7 @@ def read_study(path: Path | str) -> Study:
         The study.
 
     Raises:
-        UsageError: If the file is missing or says something else.
+        UsageError: If the file is missing or is not a study.
     """
     path = Path(path)
     if not path.is_file():
@@ -126,10 +126,10 @@ def read_study(path: Path | str) -> Study:
 
 
 def study_of_configs(paths: Sequence[str]) -> Study:
-    """Make a study of configs.
+    """Create a study from configs.
 
     Args:
-        paths: Config files; the labels are their names.
+        paths: Config files; their names become the labels.
 
     Returns:
         The study.
@@ -147,7 +147,7 @@ def find_study(names: Sequence[str], folder: Path) -> Study:
     Args:
         names: Names of studies, YAML files, or configs, one per row; the rows
             of all are put together.
-        folder: Where the named studies are.
+        folder: Folder of the named studies.
 
     Returns:
         The study.
@@ -177,13 +177,13 @@ def find_study(names: Sequence[str], folder: Path) -> Study:
 
 
 def check_study(study: Study) -> Study:
-    """Refuse a study that cannot be run.
+    """Raise an error if a study cannot be run.
 
     Args:
         study: The study.
 
     Returns:
-        The same.
+        The study.
 
     Raises:
         UsageError: If there is no row, a config is missing, or two rows have
@@ -210,10 +210,10 @@ def prepare(row: AblationRow, budget: Budget, seed: int) -> Config:
     Args:
         row: The row.
         budget: What all rows have in common.
-        seed: Of initialization, order and augmentation.
+        seed: Seed of initialization, order and augmentation.
 
     Returns:
-        Ready for training; it has no validation.
+        The config, ready for training and without validation.
 
     Raises:
         UsageError: If the config cannot be read, or has a schedule that
@@ -227,7 +227,7 @@ def prepare(row: AblationRow, budget: Budget, seed: int) -> Config:
     for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
         cfg[key] = None
     cfg.default_hooks.checkpoint.save_best = None
-    # Strips are of the validation, curves in every run's scalars.json.
+    # Strips belong to validation; curves are in scalars.json of every run.
     cfg.custom_hooks = [
         hook
         for hook in cfg.get('custom_hooks') or []
@@ -275,8 +275,8 @@ def set_crop(cfg: Config, side: int) -> None:
     """Train on square crops, in place.
 
     Args:
-        cfg: The config. Without crops so far, it gets those of
-            ``teacher_quick.py``.
+        cfg: The config. If it has no crops, those of ``teacher_quick.py`` are
+            added.
         side: Side of the crop in LR pixels.
     """
     pipeline = cfg.train_dataloader.dataset.pipeline
@@ -304,16 +304,15 @@ def set_iterations(cfg: Config, iters: int) -> None:
     """Fit loop and schedule to a number of iterations, in place.
 
     A schedule that spans the run is stretched or shortened with it. A warm-up
-    before it is unchanged; if it would not be over before the end, it gets the
-    share of the run that it has in the config.
+    before it is unchanged; if it would not end before the run does, it gets
+    the same share of the run as in the config.
 
     Args:
         cfg: The config, by iterations or by epochs.
         iters: Iterations.
 
     Raises:
-        UsageError: If a schedule neither spans the run nor is over before
-            its end.
+        UsageError: If a schedule neither spans the run nor ends before it.
     """
     loop = cfg.train_cfg
     total = loop.get('max_iters') or loop.get('max_epochs')
@@ -328,7 +327,7 @@ def set_iterations(cfg: Config, iters: int) -> None:
         by_epoch = scheduler.pop('by_epoch', True)
         scheduler.pop('convert_to_iter_based', None)
         begin = scheduler.get('begin', 0)
-        # What a cosine and a cycle call their length.
+        # Names of the length of a cosine and of a cycle.
         length = {'T_max', 'total_steps'} & scheduler.keys()
         span = scheduler[min(length)] if length else total - begin
         end = scheduler.get('end', begin + span)
@@ -359,17 +358,18 @@ def set_iterations(cfg: Config, iters: int) -> None:
 def _shorten_warm_up(
     schedulers: Sequence[dict[str, Any]], total: int, iters: int
 ) -> list[dict[str, Any]]:
-    """Fit a warm-up to a run that would be over before it.
+    """Fit a warm-up to a run that would end before it.
 
     Args:
-        schedulers: Of a config.
-        total: Iterations of the config; 0 if it counts epochs.
+        schedulers: Schedulers of a config.
+        total: Iterations of the config, 0 if it counts epochs.
         iters: Iterations of the run.
 
     Returns:
-        The same; if a warm-up does not end before the run, all that begins
-        or ends with it does so after the same share of the run. A warm-up of
-        a single step is left out: it would never reach the full rate.
+        The schedulers. If a warm-up does not end before the run, its end, and
+        everything that begins or ends there, is moved to the same share of the
+        run. A warm-up of a single step is removed, as it would never reach the
+        full rate.
     """
 
     def is_warm_up(scheduler: dict[str, Any]) -> bool:

@@ -23,9 +23,9 @@ class Line:
         psnr: PSNR-Y in dB.
         ssim: SSIM-Y.
         gain: PSNR-Y over bicubic in dB.
-        delta: PSNR-Y over the first row in dB, from the differences of runs
-            with the same seed; ``None`` in the first row.
-        note: Why there is nothing.
+        delta: Difference of PSNR-Y from the first row in dB, paired by seed;
+            ``None`` in the first row.
+        note: Why there are no values.
     """
 
     label: str
@@ -39,11 +39,11 @@ class Line:
 
 @dataclass
 class Cost:
-    """What a network costs for one image.
+    """Cost of a network for one image.
 
     Args:
         params: Parameters.
-        macs: Multiply-accumulates as run.
+        macs: Multiply-accumulates as executed.
         seconds: Median time of a forward pass.
     """
 
@@ -63,7 +63,7 @@ def lines_of(
             ``note`` where ``psnr_y`` is None.
 
     Returns:
-        One per label.
+        One line per label.
     """
     scores: dict[str, dict[int, dict[str, Any]]] = {
         label: {} for label in labels
@@ -99,13 +99,13 @@ def measure_cost(
     repeats: int = 0,
     device: str = 'cpu',
 ) -> Cost:
-    """Count, and time, a network on one image.
+    """Count the operations of a network for one image, and time it.
 
     Args:
         generator: Config of the network.
         shape: Height and width of LR; Ref is four times larger.
-        repeats: Timed passes; 0 to leave the time out.
-        device: Where to time.
+        repeats: Number of timed passes; 0 skips the timing.
+        device: Device for the timing.
 
     Returns:
         Parameters, MACs and time.
@@ -135,8 +135,8 @@ def markdown(
     Args:
         tables: Lines per data set.
         bicubic: ``psnr_y``, ``ssim_y`` and ``samples`` per data set.
-        costs: Per label.
-        seeds: Number of seeds that were asked for.
+        costs: Cost of each label.
+        seeds: Number of requested seeds.
 
     Returns:
         The text.
@@ -182,7 +182,7 @@ def table_csv(tables: dict[str, list[Line]], costs: dict[str, Cost]) -> str:
         costs: Per label.
 
     Returns:
-        The text; an empty cell is unknown.
+        The text; unknown values are empty cells.
     """
     kinds = ('psnr', 'ssim', 'gain', 'delta')
     header = ['data', 'row', 'seeds']

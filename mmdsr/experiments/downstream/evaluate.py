@@ -1,4 +1,4 @@
-"""The test of a task's network: by its host, on one version of the images."""
+"""The test of a task's network by its host on one version of the images."""
 
 import math
 from pathlib import Path
@@ -14,17 +14,17 @@ def evaluate(
     roots: dict[str, str],
     images: int,
 ) -> dict[str, float | None]:
-    """Test on one version.
+    """Test a network on one version of the images.
 
     Args:
         config: Config of the training.
-        checkpoint: What to test.
-        place: Folder for what the test writes.
-        roots: Data roots of the version by those of the config.
-        images: How many predictions to keep.
+        checkpoint: Checkpoint to test.
+        place: Folder for the files of the test.
+        roots: Data root of the version for each data root of the config.
+        images: Number of predictions to keep.
 
     Returns:
-        The metrics; what is not finite is None.
+        The metrics; values that are not finite become None.
     """
     cfg = load_config(config, work_dir=str(place))
     retarget(cfg, roots)

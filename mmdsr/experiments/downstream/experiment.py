@@ -1,4 +1,4 @@
-"""Tasks from their configs to their tables: exported, run, reported."""
+"""Export the images of tasks, run the tasks, and report the results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,23 +73,24 @@ def find_data(
 ) -> tuple[
     dict[str, dict[str, Path]], dict[Path, list[str]], dict[Path, list[str]]
 ]:
-    """Find data sets and image folders before anything is computed.
+    """Locate data sets and image folders before anything is computed.
 
     Args:
         tasks: The tasks.
         protocol: ``'hr'`` or ``'same'``.
-        data_root: What the user says, see
+        data_root: Data root given by the user, see
             :func:`mmdsr.experiments.downstream.task.find_root`.
         options: Overrides of the configs.
 
     Returns:
-        Per task its data sets by what the config calls them; per data set its
-        folders of images that are to be exported; per data set all of them.
+        The data sets of each task by their data root in the config; the image
+        folders of each data set that must be exported; and all image folders
+        of each data set.
 
     Raises:
         UsageError: If one is missing, or two would share a folder.
     """
-    # A network that learns from HR images needs only the test images in
+    # For a network trained on HR images, only the test images are needed in
     # other versions.
     splits = SPLITS if protocol == 'same' else ('test',)
     places: dict[str, dict[str, Path]] = {}
@@ -127,21 +128,21 @@ def make_runs(
     options: dict[str, Any] | None = None,
     images: int = 40,
 ) -> list[TrainingRun]:
-    """Make the folders of all runs of a task; take up what is done.
+    """Create the folders of all runs of a task; load finished results.
 
     Args:
         task: The task.
         versions: The versions.
-        places: Per data root of the config, its folder in each version by the
-            version's name.
+        places: For each data root of the config, its folder in each version,
+            by the name of the version.
         seeds: The seeds.
         out: Folder of the experiment.
         protocol: ``'hr'`` or ``'same'``.
         options: Overrides of the config.
-        images: Predictions kept per test, for the pictures.
+        images: Number of predictions kept per test, for the pictures.
 
     Returns:
-        Seed by seed.
+        The runs, seed by seed.
 
     Raises:
         UsageError: If a folder contains a run of another config.
@@ -177,15 +178,15 @@ def run_tasks(
     options: TaskOptions,
     overrides: dict[str, Any] | None = None,
 ) -> list[TrainingRun]:
-    """Make the versions, train, test, and write tables and pictures.
+    """Create the versions, train, test, and write tables and pictures.
 
     Args:
         tasks: The tasks.
         models: Super-resolution models, see
             :func:`mmdsr.experiments.downstream.versions.parse_sr`.
-        out: Folder of the experiment. What is done in it is kept.
-        console: Where progress and tables are shown.
-        options: How the tasks are done; a folder holds those of one scale.
+        out: Folder of the experiment. Finished runs in it are kept.
+        console: Console for progress and tables.
+        options: How the tasks are run; a folder holds runs of one scale.
         overrides: Overrides of all configs.
 
     Returns:

@@ -1,7 +1,8 @@
-"""Pictures like Fig. 11: what the network saw in LR, SR and HR images.
+"""Pictures like Fig. 11: predictions on LR, SR and HR images.
 
-A row per image, a column per version with its prediction, and last the HR
-image with the truth: masks as colors, boxes, or the codes of the classes.
+There is a row per image and a column per version with its prediction. The last
+column is the HR image with the truth. Masks are shown as colors, objects as
+boxes, and labels as the codes of the classes.
 """
 
 from collections import Counter
@@ -18,7 +19,8 @@ from mmdsr.io.reports import write_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Where a data set has no palette: Okabe and Ito's, for all eyes.
+#: For data sets without a palette: that of Okabe and Ito, which is safe for
+#: the color-blind.
 PALETTE = (
     (230, 159, 0), (0, 158, 115), (86, 180, 233), (204, 121, 167),
     (240, 228, 66), (0, 114, 178), (213, 94, 0), (153, 153, 153),
@@ -34,7 +36,7 @@ def present(part: dict[str, Any]) -> set[int]:
             :class:`mmdsr.SavePredictionsHook`.
 
     Returns:
-        Ids; a mask's 0 (background) and 255 are none.
+        Ids, without 0 (background) and 255 of masks.
     """
     if 'mask' in part:
         return set(np.unique(part['mask']).tolist()) - {0, 255}
@@ -42,14 +44,14 @@ def present(part: dict[str, Any]) -> set[int]:
 
 
 def choose(images: Sequence[dict[str, Any]], rows: int = 6) -> list[int]:
-    """Choose images that show the classes evenly, of different sequences.
+    """Choose images of different sequences that show the classes evenly.
 
     Args:
-        images: With ``truth`` and ``img_path``.
-        rows: How many.
+        images: Images with ``truth`` and ``img_path``.
+        rows: Number of images.
 
     Returns:
-        Their numbers, ascending.
+        Their indices, ascending.
     """
     shown: Counter[int] = Counter()
     seen: Counter[tuple[Path, str]] = Counter()
@@ -58,7 +60,7 @@ def choose(images: Sequence[dict[str, Any]], rows: int = 6) -> list[int]:
     sequences = [_sequence(image) for image in images]
 
     def worth(number: int) -> tuple[float, int]:
-        # Most classes that few others have shown.
+        # Prefer classes that the chosen images rarely show.
         classes = present(images[number]['truth'])
         new = sum(1 / (1 + shown[label]) for label in classes)
         return new / (1 + seen[sequences[number]]), -number
@@ -73,7 +75,7 @@ def choose(images: Sequence[dict[str, Any]], rows: int = 6) -> list[int]:
 
 
 def _sequence(image: dict[str, Any]) -> tuple[Path, str]:
-    """What the image's neighbors share with it; itself if it has none."""
+    """Return the sequence of an image, or its name if it has none."""
     path = Path(image['img_path'])
     return path.parent, sequence_of(path.stem) or path.name
 
@@ -89,11 +91,11 @@ def draw(
     Args:
         path: PNG file.
         title: Title.
-        predictions: Per column of the table, as ``read_predictions`` returns
-            them; HR last.
+        predictions: Result of ``read_predictions`` for each column of the
+            table, HR last.
         rows: Images.
     """
-    # Without pyplot no window system is asked for.
+    # Without pyplot, no window system is needed.
     from matplotlib.figure import Figure
 
     last = list(predictions.values())[-1]
@@ -107,7 +109,7 @@ def draw(
     figure.suptitle(title)
     grid = figure.subplots(len(chosen), len(columns), squeeze=False)
     for axes, column in zip(grid[0], columns, strict=True):
-        # Names of models are longer than a picture is wide.
+        # The name of a model may be wider than a picture.
         axes.set_title(column.replace('(', '\n('), fontsize='small')
     for row, number in zip(grid, chosen, strict=True):
         truth = last['images'][number]['truth']
@@ -163,7 +165,7 @@ def _draw_mask(
         layer[mask == label, :3] = _color(source, label)
         layer[mask == label, 3] = 0.6
     axes.imshow(layer, interpolation='nearest')
-    # The outline of the truth, for comparison in every column.
+    # The outline of the truth for comparison.
     for label in present(dict(mask=truth)):
         axes.contour(
             truth == label, levels=[0.5], colors='white', linewidths=0.8
@@ -198,7 +200,7 @@ def _draw_boxes(
             left, top, text, fontsize=6, va='bottom', color='black',
             bbox=dict(facecolor=color, pad=0.5, linewidth=0),
         )  # fmt: skip
-        # No image gets smaller for it.
+        # The images are not reduced for it.
         note.set_in_layout(False)
 
 
@@ -208,7 +210,7 @@ def _write_classes(
     truth: dict[str, Any],
     pred: dict[str, Any] | None,
 ) -> None:
-    """Write the codes below: right ones green, wrong red, missed gray."""
+    """Write the codes below: correct ones green, wrong red, missed gray."""
     true = present(truth)
     found = true if pred is None else present(pred)
     words = [

@@ -1,11 +1,11 @@
-"""The table of a task as bars: one group per class, one bar per version."""
+"""Bar chart of a task: one group per class, one bar per version."""
 
 from pathlib import Path
 
 from mmdsr.experiments.downstream.table import Table
 from mmdsr.io.reports import write_figure
 
-#: LR and bicubic in grays, HR in black, models in colors between.
+#: LR and bicubic are gray, HR is black, models have colors.
 _COLORS = {'LR': '0.8', 'bicubic': '0.6', 'HR': '0.15'}
 
 
@@ -15,9 +15,9 @@ def plot(path: Path, title: str, table: Table) -> None:
     Args:
         path: PNG file.
         title: Title.
-        table: Of :mod:`mmdsr.experiments.downstream.table`.
+        table: See :mod:`mmdsr.experiments.downstream.table`.
     """
-    # Without pyplot no window system is asked for.
+    # Without pyplot, no window system is needed.
     from matplotlib.figure import Figure
 
     lines = [line for line in table.lines if line.values]

@@ -1,4 +1,4 @@
-"""From the runs of a task to its table, bars and pictures."""
+"""Table, bars and pictures of the runs of a task."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -37,7 +37,7 @@ def report_line(run: TrainingRun) -> str:
         run: The run.
 
     Returns:
-        The mean per version.
+        A line with the mean per version.
     """
     parts = []
     for version, metrics in (run.results or {}).items():
@@ -60,8 +60,8 @@ def collect(
         versions: The columns.
 
     Returns:
-        Name of the metric, and as ``build_table`` takes it. A seed that lacks
-        a version is left out.
+        Name of the metric, and the scores for ``build_table``. A seed that
+        lacks a version is left out.
     """
     metric = ''
     found: dict[int, dict[str, dict[str, float | None]]] = {}
@@ -94,7 +94,7 @@ def report_task(
         origin: How it was made.
 
     Returns:
-        The table; None if no seed is complete.
+        The table, None if no seed is complete.
     """
     metric, scores = collect(runs, versions)
     if not scores:
@@ -157,7 +157,7 @@ def summary(
 
     Args:
         path: Markdown file.
-        tables: Per task.
+        tables: Table of each task.
         origin: How they were made.
     """
     done = {n: t for n, t in tables.items() if t and t.lines[-1].name == MEAN}

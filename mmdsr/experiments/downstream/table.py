@@ -27,8 +27,8 @@ class ClassLine:
 
     Args:
         name: Code of the class.
-        values: Per column.
-        deltas: Per title of a difference.
+        values: Value of each column.
+        deltas: Value of each difference, by its title.
     """
 
     name: str
@@ -46,8 +46,9 @@ class Table:
         columns: LR, bicubic, SR ..., HR.
         deltas: Titles of the differences.
         lines: Classes, then the mean if they are classes.
-        left_out: Classes without a value somewhere; they are not in the mean.
-        seeds: What the values are over.
+        left_out: Classes that lack a value in some column; they are excluded
+            from the mean.
+        seeds: Seeds of the values.
     """
 
     metric: str
@@ -61,13 +62,13 @@ class Table:
 def class_scores(
     metrics: dict[str, float | None],
 ) -> tuple[str, dict[str, float | None]]:
-    """Pick the values per class out of the results of a test.
+    """Extract the values per class from the results of a test.
 
     Args:
-        metrics: The results.
+        metrics: Results of the test.
 
     Returns:
-        Name of the metric and its value per class. Where there is none,
+        Name of the metric and its value per class. Without such a metric,
         ``'metric'`` and all numbers.
     """
     for name in METRICS:
@@ -132,13 +133,13 @@ def check_identity(line: ClassLine, models: Sequence[str]) -> None:
         models: Columns of the super-resolution models.
 
     Raises:
-        AssertionError: If they do not for one of the models.
+        AssertionError: If they do not add up to zero for a model.
     """
     first, *rest = delta_titles(models)
     count = len(models)
     for gain, left in zip(rest[:count], rest[count:], strict=True):
         total = sum(line.deltas[t].mean for t in (first, gain, left))
-        # Not "> tolerance", which NaN would pass.
+        # Not "> tolerance", which would accept NaN.
         if not abs(total) <= _TOLERANCE:
             raise AssertionError(
                 f'{line.name}: {first} + {gain} + {left} = {total}, not 0.'
@@ -236,7 +237,7 @@ def markdown(table: Table) -> str:
         table: The table.
 
     Returns:
-        The lines of the table and what has to be known about it.
+        The lines of the table and the notes on it.
     """
     header = ['class' if table.metric != 'metric' else 'metric']
     header += [*table.columns, *table.deltas]
@@ -265,7 +266,8 @@ def table_csv(table: Table) -> str:
         table: The table.
 
     Returns:
-        Mean and spread per column and difference; an empty cell is unknown.
+        Mean and spread per column and difference; unknown values are empty
+        cells.
     """
     titles = [*table.columns, *table.deltas]
     parts = [f'{title}{end}' for title in titles for end in ('', ' spread')]

@@ -1,13 +1,13 @@
-"""Does super-resolution help a task? Which trainings answer that.
+"""Training runs that show whether super-resolution helps a task.
 
-A task is a host's config that learns and is tested on HR images. The same
-config is then run on other versions of the images: the LR image, shown at HR
+A task is a config of a host that is trained and tested on HR images. The same
+config is then run on other versions of the images: the LR image enlarged to HR
 size bilinearly or bicubically, and super-resolved. All versions have the same
 size, names and annotations.
 
 With the protocol ``'hr'`` the network is trained on HR images and tested on
-each version, as it would meet them in use; with ``'same'`` it is trained on
-each version and tested on that one. The paper does not say which it used.
+each version, as it would meet them in use; with ``'same'`` it is trained and
+tested on each version. The paper does not say which it used.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ TASKS = {
     'xie': 'mmpretrain',
     'efficientnet_lite0': 'mmpretrain',
 }
-#: What ``'all'`` stands for.
+#: Tasks of ``'all'``.
 PAPER_TASKS = tuple(TASKS)[:7]
 PROTOCOLS = ('hr', 'same')
 SPLITS = ('train', 'test')
@@ -60,10 +60,10 @@ def find_tasks(
     Args:
         names: Names of :data:`TASKS`, ``'all'``, or config files.
         configs: Folder of the downstream configs.
-        full: The paper-scale configs instead of the quick ones.
+        full: Use the paper-scale configs instead of the quick ones.
 
     Returns:
-        Each once, in the given order.
+        The tasks in the given order, each once.
 
     Raises:
         UsageError: If a name is unknown, a file is missing, or two files
@@ -95,7 +95,7 @@ def find_tasks(
 
 
 def data_sets(loader: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """List the data sets of a data loader, without what wraps them.
+    """List the data sets of a data loader without their wrappers.
 
     Args:
         loader: Config of the loader.
@@ -124,13 +124,13 @@ def image_folders(
 
     Args:
         cfg: The config.
-        splits: Of :data:`SPLITS`.
+        splits: Some of :data:`SPLITS`.
 
     Returns:
-        Folders of images below each data root.
+        Folders of images below each data root, by the data root.
 
     Raises:
-        UsageError: If a data set does not say so.
+        UsageError: If a data set does not define them.
     """
     folders: dict[str, list[str]] = {}
     for split in splits:
@@ -164,9 +164,9 @@ def find_root(root: str, data_root: str | None = None) -> Path:
     """Return the folder of a data set.
 
     Args:
-        root: What the config says.
-        data_root: What the user says: the data set itself, or a folder that
-            has it under its name.
+        root: Data root of the config.
+        data_root: Data root given by the user: the data set itself, or a
+            folder that contains it under its name.
 
     Returns:
         The folder, absolute.
@@ -194,14 +194,14 @@ def find_root(root: str, data_root: str | None = None) -> Path:
 
 
 def retarget(value: object, roots: dict[str, str]) -> object:
-    """Exchange data roots wherever a config names them, in place.
+    """Replace data roots wherever a config names them, in place.
 
     Args:
         value: Config or a part of it.
-        roots: New root by old root.
+        roots: New root for each old root.
 
     Returns:
-        ``value``, a new string if it was one.
+        ``value``, or a new string if ``value`` is a string.
     """
     if isinstance(value, str):
         for old, new in roots.items():
@@ -228,12 +228,13 @@ def prepare(
 
     Args:
         task: The task.
-        seed: Of initialization, order and augmentation.
+        seed: Seed of initialization, order and augmentation.
         options: Overrides, keys with dots.
 
     Returns:
-        Ready for training on HR images. It has no validation, for choosing the
-        best checkpoint by the test data would reward noise.
+        The config, ready for training on HR images. It has no validation,
+        because choosing the best checkpoint by the test data would reward
+        noise.
 
     Raises:
         UsageError: If it cannot be used.

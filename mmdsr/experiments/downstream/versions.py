@@ -1,4 +1,4 @@
-"""The versions of a data set: new images, with the rest linked."""
+"""Versions of a data set: new images and links to everything else."""
 
 import os
 import re
@@ -27,24 +27,24 @@ from mmdsr.weights.index import weight_path
 from mmdsr.weights.load import SUFFIXES as WEIGHT_SUFFIXES
 
 _NOTE = 'version.json'
-#: They are about the HR images.
+#: Files that describe the HR images.
 _NOT_LINKED = {'manifest.json', 'SHA256SUMS'}
 _SMALL = 'small'
 _DIGITS = re.compile(r'-[0-9a-f]{8}$')
-#: Ends a model whose reference is the frame before.
+#: Suffix of a model whose reference is the previous frame.
 _NEIGHBOR = '+neighbor'
 
 
 @dataclass
 class Version:
-    """A way to present the images.
+    """A version of the images.
 
     Args:
         name: Name of its folder.
-        label: What the table calls it.
+        label: Name in the table.
         resolver: Arguments of :class:`mmdsr.inference.SuperResolver` on the
             small images; ``None`` for the HR images as they are.
-        identity: What tells one network from another.
+        identity: What distinguishes networks.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Version:
 
     @property
     def is_sr(self) -> bool:
-        """Whether a network made it."""
+        """Whether the images are made by a network."""
         return bool(self.resolver and 'interpolation' not in self.resolver)
 
 
@@ -64,16 +64,16 @@ HR = Version('hr', 'HR')
 
 
 def parse_sr(text: str) -> Version:
-    """Read one super-resolution model of the command line.
+    """Parse one super-resolution model of the command line.
 
     Args:
-        text: Name or file of published weights, or ``CONFIG:CHECKPOINT``; a
-            label and ``=`` may come before, and ``+neighbor`` after it: the
-            small image of the frame before, or of the next one for the
-            first, is the reference.
+        text: Name or file of published weights, or ``CONFIG:CHECKPOINT``. A
+            label and ``=`` may precede it. With ``+neighbor`` after it, the
+            reference is the small image of the previous frame, or of the next
+            one for the first frame.
 
     Returns:
-        The version that it makes.
+        The version made by the model.
 
     Raises:
         UsageError: If it does not exist.
@@ -86,7 +86,7 @@ def parse_sr(text: str) -> Version:
             if not Path(config).is_file():
                 raise UsageError(f'--sr: the config {config} does not exist.')
             file = find_checkpoint(checkpoint).resolve()
-            # The network of the same weights follows from the config.
+            # The network depends on the config, too.
             identity = f'{digest(config)} {digest(file)}'
             resolver = dict(
                 config=str(Path(config).resolve()), checkpoint=str(file)
@@ -115,7 +115,7 @@ def make_versions(models: Sequence[str]) -> list[Version]:
     """Return all versions in the order of the table.
 
     Args:
-        models: Of :func:`parse_sr`.
+        models: Results of :func:`parse_sr`.
 
     Returns:
         LR, bicubic, one per model, HR.
@@ -144,7 +144,7 @@ def list_images(folder: Path) -> list[Path]:
         folder: The folder.
 
     Returns:
-        Paths below it.
+        Paths relative to it.
 
     Raises:
         UsageError: If there is none.
@@ -183,7 +183,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def shrink(image: np.ndarray, scale: int = SCALE) -> np.ndarray:
-    """Reduce an image, after repeating its edge if its sides do not divide.
+    """Reduce an image, padding its edge if a side is not a multiple.
 
     Args:
         image: (H, W, 3) uint8.
@@ -198,13 +198,13 @@ def shrink(image: np.ndarray, scale: int = SCALE) -> np.ndarray:
 
 
 def link_rest(source: Path, target: Path, folders: set[Path]) -> None:
-    """Link everything of a data set but its images.
+    """Link everything in a data set except its images.
 
     Args:
         source: The data set.
         target: Its version.
-        folders: Folders of images, absolute; what is in them and is not an
-            image is linked, too.
+        folders: Absolute paths of the image folders; other files in them are
+            linked, too.
     """
     for entry in sorted(source.iterdir()):
         inside = any(
@@ -224,7 +224,7 @@ def _link(source: Path, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         place.symlink_to(source, target_is_directory=source.is_dir())
-    # Where links need a privilege (Windows) or do not exist.
+    # Links need a privilege (Windows) or are not supported.
     except OSError:
         if source.is_dir():
             shutil.copytree(source, place, dirs_exist_ok=True)
@@ -243,7 +243,7 @@ def version_roots(
         versions: The versions.
 
     Returns:
-        Root per name of a version.
+        Root of each version by its name.
     """
     return {
         version.name: str(
@@ -264,20 +264,21 @@ def export(
     others: Sequence[str] = (),
     batch: int = 4,
 ) -> None:
-    """Make the missing images of all versions of a data set.
+    """Create the missing images of all versions of a data set.
 
-    Every file is whole or absent, so that an interrupted export can continue.
-    Files keep their names, which annotations refer to; the content is always
-    PNG, for another loss of quality would be measured along.
+    Files are written completely or not at all, so that an interrupted export
+    can continue. They keep their names, which annotations refer to, but their
+    content is always PNG, because lossy compression would affect the measured
+    results.
 
     Args:
         root: The data set.
         folders: Its folders of images to be recreated.
         versions: The versions.
         out: Folder for the versions of all data sets.
-        console: Where the progress is shown.
+        console: Console for the progress.
         others: Folders of images that no version needs.
-        batch: Images at a time.
+        batch: Number of images processed at a time.
 
     Raises:
         OtherSettingsError: If a folder holds another version.
@@ -338,19 +339,19 @@ def _enlarge(
         .to(device)
         for name in names
     ]
-    # Of a neighbor, too, only the small image is known.
+    # Neighbors, too, are available only as small images.
     samples = [dict(img_path=str(small / name)) for name in names]
     for name, result in zip(names, resolver(images, samples), strict=True):
         height, width = read_image(root / name).shape[:2]
         image = result.cpu().permute(1, 2, 0).numpy().astype(np.uint8)
-        # Without what shrink() added.
+        # Remove the padding of shrink().
         write_png(target / name, image[:height, :width, ::-1].copy())
 
 
 def _folder_jobs(
     root: Path, base: Path, versions: Sequence[Version]
 ) -> dict[str, FolderJob]:
-    """Return the folders of the small images and of all versions by name."""
+    """Return the folders of the small images and of all versions."""
     manifest = root / 'manifest.json'
     source = digest(manifest) if manifest.is_file() else None
     makers = {_SMALL: _SMALL}

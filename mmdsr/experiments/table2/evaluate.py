@@ -1,9 +1,9 @@
-"""A network on a data set by the two protocols that Table 2 mixes.
+"""Evaluate a network by the two protocols that Table 2 mixes.
 
-MASA-SR's: luma, no border cut off. The other, of EDSR and its successors:
-here RGB with a border of four pixels cut off. SSIM of the single-image rows
-of the paper is far below that of the others at like PSNR, so they were hardly
-computed with the same code.
+The first is that of MASA-SR: luma, without cropping. The second is that of
+EDSR and its successors: here RGB, with a border of four pixels cropped. In the
+paper, the SSIM of the single-image rows is far below that of the other rows at
+similar PSNR, so it is unlikely that all were computed with the same code.
 """
 
 from pathlib import Path
@@ -24,9 +24,9 @@ from mmdsr.experiments.references import open_dataset
 from mmdsr.models.networks.padding import SCALE
 from mmdsr.registry import MODELS
 
-#: Pixels that the RGB protocol cuts off on each side.
+#: Border in pixels that the RGB protocol crops.
 BORDER = 4
-#: What a test says of each image, by protocol.
+#: Scores of each image, by protocol.
 SCORES = ('psnr_y', 'ssim_y', 'psnr_rgb', 'ssim_rgb')
 
 
@@ -54,8 +54,8 @@ def load_row(cfg: Config, checkpoint: str | Path, turns: bool) -> nn.Module:
 
     Args:
         cfg: Config of the training.
-        checkpoint: Its result.
-        turns: Whether it is tested on eight flips and turns.
+        checkpoint: Checkpoint of the training.
+        turns: Whether it is tested on eight flips and rotations.
 
     Returns:
         The network in evaluation mode, on a GPU if there is one.
@@ -75,12 +75,12 @@ def load_row(cfg: Config, checkpoint: str | Path, turns: bool) -> nn.Module:
 def enlarge_sample(
     cfg: Config, network: nn.Module, sample: dict
 ) -> np.ndarray:
-    """Super-resolve one image of a data set, as it is tested.
+    """Super-resolve one image of a data set as in a test.
 
     Args:
-        cfg: Config of the training; says where depth maps are from.
+        cfg: Config of the training, which defines the source of depth maps.
         network: The network.
-        sample: Of :func:`mmdsr.experiments.compare_references.open_dataset`.
+        sample: Sample of :func:`mmdsr.experiments.references.open_dataset`.
 
     Returns:
         SR (H, W, 3) uint8 RGB.
@@ -100,7 +100,7 @@ def score_network(
         cfg: Config of the training.
         network: The network.
         root: The data set.
-        max_samples: Evenly spread images; None for all.
+        max_samples: Number of evenly spread images; None for all.
 
     Returns:
         Means of :data:`SCORES`, ``gain`` over bicubic in dB of luma,
@@ -153,10 +153,10 @@ def evaluate(
     Args:
         config: Config of the training.
         checkpoint: The weights.
-        place: Folder for what the test writes.
+        place: Folder for the files of the test.
         root: The data set.
-        max_samples: Evenly spread images. Defaults to None, all.
-        turns: Test on eight flips and turns. Defaults to False.
+        max_samples: Number of evenly spread images. Defaults to None, all.
+        turns: Whether to test on eight flips and rotations. Defaults to False.
 
     Returns:
         See :func:`score_network`.

@@ -1,4 +1,4 @@
-"""Table 2 from its rows to tables and figures: checked, run, reported."""
+"""Check the rows of Table 2, run them, and write tables and figures."""
 
 import json
 import math
@@ -41,13 +41,13 @@ from mmdsr.models.networks.padding import SCALE
 from mmdsr.settings import setting
 
 FLOW_WARP = 'flow-warp'
-#: What the others are compared with, and whose gains choose the images.
+#: Row that the others are compared with, and whose gains choose the images.
 BASE, SHOWN = 'MASA-rec', 'DSRNet+'
 
 
 @dataclass(frozen=True)
 class Options(StudyOptions):
-    """How the table is made. What is done in ``out`` is kept."""
+    """How the table is made. Finished runs in ``out`` are kept."""
 
     out: Path = setting(
         Path('work_dirs/table2'), 'folder (default: %(default)s)'
@@ -72,11 +72,11 @@ def run_table2(
     Args:
         study: The rows.
         budget: What all of them have in common.
-        options: How.
-        console: Where progress and table are shown.
+        options: How the table is made.
+        console: Console for progress and table.
 
     Returns:
-        All trainings; those that failed have an ``error``.
+        All training runs; those that failed have an ``error``.
 
     Raises:
         UsageError: If something is missing or does not fit.
@@ -127,7 +127,7 @@ def _run(
     options: Options,
     console: Console,
 ) -> None:
-    """Train the teachers before what learns from them."""
+    """Train the teachers before their students."""
     teacher_of = {
         e.row.label: e.teacher.label for e in entries if e.teacher is not None
     }
@@ -161,7 +161,7 @@ def _line(run: TrainingRun) -> str:
 def _flow_warp(
     cfg: Config, out: Path, name: str, root: str, max_samples: int | None
 ) -> dict:
-    """Test what a reference is worth without learning, unless it is done."""
+    """Evaluate a reference without learning, unless this is done already."""
     path = place_of(out / FLOW_WARP, name) / 'metrics.json'
     task = dict(root=root, max_samples=max_samples)
     if path.is_file():
@@ -194,7 +194,7 @@ def _report(
     tables: dict[str, list[Line]] = {}
     for name, result in warp.items():
         results = plan.results_of(entries, runs, name)
-        # The same with each seed, so that it can be compared with each.
+        # Repeated for each seed, so that it can be compared with each.
         results |= {(FLOW_WARP, seed): result for seed in options.seeds}
         tables[name] = lines_of([*labels, FLOW_WARP], results, BASE)
     bicubic = {name: result['bicubic'] for name, result in warp.items()}
@@ -293,7 +293,7 @@ def _draw_examples(
 
 
 def _originals(sample: dict) -> dict[str, np.ndarray]:
-    """Return LR, every pixel four times as wide and high, and bicubic."""
+    """Return LR enlarged by pixel repetition, and bicubic."""
     lr = sample['img']
     return dict(
         LR=lr.repeat(SCALE, 0).repeat(SCALE, 1), bicubic=upscale(lr, SCALE)

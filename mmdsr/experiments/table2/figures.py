@@ -14,19 +14,19 @@ from mmdsr.io.reports import write_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Pictures in a row of Figs. 8 and 9.
+#: Number of pictures in a row of Figs. 8 and 9.
 _COLUMNS = 6
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Find the points that no other one beats.
+    """Find the points of the Pareto front.
 
     Args:
         points: Cost and quality of each.
 
     Returns:
-        Positions of those without another one that is as cheap and as good,
-        and better in one of both; the cheapest first.
+        Positions of the points to which no other is at least equal in both and
+        better in one; the cheapest first.
     """
     order = sorted(
         range(len(points)), key=lambda n: (points[n][0], -points[n][1])
@@ -39,10 +39,10 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def median_and_largest(gains: Sequence[float]) -> tuple[int, int]:
-    """Choose two images by rule, not by taste.
+    """Choose two images by a fixed rule.
 
     Args:
-        gains: What the compared network gains on each image.
+        gains: Gain of the compared network on each image.
 
     Returns:
         Positions of the (lower) median gain and of the largest one.
@@ -54,7 +54,7 @@ def median_and_largest(gains: Sequence[float]) -> tuple[int, int]:
 def hardest_window(
     bicubic: np.ndarray, hr: np.ndarray, share: float = 0.3
 ) -> tuple[slice, slice]:
-    """Choose the part of an image to show: where bicubic is worst.
+    """Choose the part of an image to show, where bicubic is worst.
 
     The choice favors none of the compared networks.
 
@@ -92,7 +92,7 @@ def draw_fig7(
     Args:
         path: PNG file.
         tables: Lines per data set.
-        costs: Per label.
+        costs: Cost of each label.
     """
     from matplotlib.figure import Figure
 
@@ -207,7 +207,7 @@ def _show(
     scored: bool,
     window: tuple[slice, slice] = np.s_[:, :],
 ) -> None:
-    """Show a part of an image, with the PSNR of the whole one."""
+    """Show a part of an image with the PSNR of the whole image."""
     axes.set_axis_off()
     axes.imshow(image[window])
     text = f'{title}\n{psnr(image, hr):.2f} dB' if scored else title

@@ -1,4 +1,4 @@
-"""What the paper prints in Table 2."""
+"""Values of Table 2 in the paper."""
 
 from typing import NamedTuple
 
@@ -7,11 +7,11 @@ class Printed(NamedTuple):
     """A line of the paper's Table 2.
 
     Args:
-        psnr: In dB.
-        ssim: In [-1, 1].
-        flops: In 1e9, in MASA-SR's convention; those of ATD are of another
-            counter that leaves out the products of the attention.
-        params: In 1e6.
+        psnr: PSNR in dB.
+        ssim: SSIM in [-1, 1].
+        flops: FLOPs in 1e9, in the convention of MASA-SR; those of ATD are
+            from another counter that omits the products of the attention.
+        params: Number of parameters in 1e6.
     """
 
     psnr: float

@@ -18,21 +18,21 @@ from mmdsr.experiments.ablation.study import (
 from mmdsr.experiments.runs import TrainingRun, prepare_runs
 from mmdsr.registry import MODELS
 
-#: Share of a training in which a GAN's generator learns alone.
+#: Share of a training run in which the generator of a GAN is trained alone.
 _ALONE = 0.25
-#: What is added to the name of a data set where eight turns are tested.
+#: Suffix of the name of a data set that is tested in eight orientations.
 TURNED = ', eight flips and rotations'
 
 
 @dataclass
 class Entry:
-    """A row of the table and how it comes about.
+    """A row of the table and the training that it depends on.
 
     Args:
-        row: Of the study.
-        trained: The row whose training it uses; itself, or that of the same
+        row: Row of the study.
+        trained: Row whose training it uses: itself, or the row of the same
             network without :class:`mmdsr.SelfEnsemble`.
-        teacher: The row that it is distilled from, if it is.
+        teacher: Row that it is distilled from, if any.
     """
 
     row: AblationRow
@@ -41,12 +41,12 @@ class Entry:
 
     @property
     def turned(self) -> bool:
-        """Whether it is a test of another row's training on eight turns."""
+        """Whether it tests another row's training in eight orientations."""
         return self.trained is not self.row
 
 
 def make_plan(study: Study, budget: Budget) -> list[Entry]:
-    """Find out what the rows of a study depend on.
+    """Determine what the rows of a study depend on.
 
     Args:
         study: The study.
@@ -84,7 +84,7 @@ def make_plan(study: Study, budget: Budget) -> list[Entry]:
 
 
 def _check(row: AblationRow, cfg: Config) -> None:
-    """Find what is missing before anything is trained."""
+    """Check that nothing is missing before anything is trained."""
     check_data(cfg, ['train_dataloader'])
     try:
         MODELS.build(cfg.model.generator)
@@ -103,7 +103,7 @@ def folder_of(out: Path, row: AblationRow, seed: int) -> Path:
         seed: The seed.
 
     Returns:
-        Path: Below ``out``.
+        A folder below ``out``.
     """
     return out / 'runs' / row.name / f'seed{seed}'
 
@@ -118,16 +118,16 @@ def config_of(
     """Return the config of a training.
 
     Args:
-        entry: The row.
+        entry: Entry of the row.
         budget: What all rows have in common.
         seed: The seed.
         out: Folder of the study.
-        iterations: Per label, if the rows differ in it. Defaults to None,
+        iterations: Iterations of each label, if they differ. Defaults to None,
             those of the budget.
 
     Returns:
-        The config, ready for training. A teacher is that of the same seed;
-        a GAN's generator learns alone for the first quarter.
+        The config, ready for training. The teacher is that of the same seed;
+        the generator of a GAN is trained alone for the first quarter.
     """
     if iterations is not None:
         budget = replace(budget, iters=iterations[entry.row.label])
@@ -148,18 +148,18 @@ def make_runs(
     roots: Mapping[str, str],
     max_samples: int | None,
 ) -> list[TrainingRun]:
-    """Make the folders of all trainings; take up what is done.
+    """Create the folders of all training runs; load finished results.
 
     Args:
-        entries: Of :func:`make_plan`.
-        configs: Per label and seed.
+        entries: Result of :func:`make_plan`.
+        configs: Config of each label and seed.
         seeds: Seeds of every row.
         out: Folder of the study.
         roots: Data sets to test on, by name.
-        max_samples: Test images of each; None for all.
+        max_samples: Number of test images of each; None for all.
 
     Returns:
-        Seed by seed.
+        The runs, seed by seed.
 
     Raises:
         UsageError: If a folder contains a run of another config or budget.
@@ -188,12 +188,12 @@ def results_of(
     """Collect the results on a data set.
 
     Args:
-        entries: Of :func:`make_plan`.
-        runs: All trainings.
+        entries: Result of :func:`make_plan`.
+        runs: All training runs.
         name: Name of the data set.
 
     Returns:
-        What the evaluation gave, per label and seed.
+        Results of the evaluation by label and seed.
     """
     done = {(r.row, r.seed): r.results for r in runs if r.results}
     results = {}

@@ -1,4 +1,4 @@
-"""Table 2: means and spreads by both protocols, costs, the paper's columns."""
+"""Table 2: means and spreads by both protocols, costs, paper's columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,18 +12,18 @@ from mmdsr.experiments.table2.paper import TABLE2
 from mmdsr.io.reports import csv_text, markdown_table
 from mmdsr.registry import MODELS
 
-#: Height and width of LR at which the paper counts.
+#: Height and width of LR for the costs in the paper.
 SHAPE = (128, 128)
 
 
 @dataclass
 class Cost:
-    """What a network costs for one LR image of :data:`SHAPE`.
+    """Cost of a network for one LR image of :data:`SHAPE`.
 
     Args:
         params: Parameters.
-        macs: Multiply-accumulates as run.
-        masa: Operations in MASA-SR's convention, that of the paper.
+        macs: Multiply-accumulates as executed.
+        masa: Operations in the convention of MASA-SR, which the paper uses.
     """
 
     params: int
@@ -38,9 +38,9 @@ class Line:
     Args:
         label: Label of the row.
         seeds: Seeds that were evaluated.
-        values: Per name of a score, and ``gain`` over bicubic in dB.
-        delta: PSNR-Y over the row that is compared with, in dB, from the
-            differences of runs with the same seed.
+        values: Value of each score, and ``gain`` over bicubic in dB.
+        delta: Difference of PSNR-Y from the row it is compared with in dB,
+            paired by seed.
     """
 
     label: str
@@ -58,7 +58,7 @@ def lines_of(
 
     Args:
         labels: Labels of the rows.
-        results: Scores and ``gain`` per label and seed.
+        results: Scores and ``gain`` by label and seed.
         base: Label of the row that the others are compared with.
 
     Returns:
@@ -90,12 +90,12 @@ def count(generator: dict, turns: bool = False) -> Cost:
     """Count the cost of a network.
 
     Args:
-        generator: Its config. A DIS aligner is not counted: it has neither
-            parameters nor products of matrices.
-        turns: Whether it is run eight times. Defaults to False.
+        generator: Config of the network. A DIS aligner is not counted, as it
+            has neither parameters nor matrix products.
+        turns: Whether the network is run eight times. Defaults to False.
 
     Returns:
-        Parameters and operations of all that is run.
+        Parameters, and operations of all passes.
     """
     generator = dict(generator)
     aligner = generator.get('aligner')
@@ -126,9 +126,9 @@ def markdown(
     Args:
         tables: Lines per data set.
         bicubic: Scores and ``samples`` per data set.
-        costs: Per label; flow-warp has none.
+        costs: Cost of each label; flow-warp has none.
         base: Label of the row that the others are compared with.
-        seeds: Number of seeds that were asked for.
+        seeds: Number of requested seeds.
 
     Returns:
         The text.
@@ -159,7 +159,7 @@ def _cells(line: Line, cost: Cost | None, seeds: int) -> list[str]:
     paper = TABLE2.get(line.label)
     own = (cost.params / 1e6, cost.macs / 1e9, cost.masa / 1e9) if cost else ()
     printed = [str(value) for value in paper] if paper else ['-'] * 4
-    # Without learning there is nothing to repeat.
+    # Without learning, seeds make no difference.
     known = f'{len(line.seeds)} of {seeds}' if cost else '-'
     return [
         line.label,
@@ -179,10 +179,10 @@ def table_csv(
 
     Args:
         tables: Lines per data set.
-        costs: Per label.
+        costs: Cost of each label.
 
     Returns:
-        The text; an empty cell is unknown.
+        The text; unknown values are empty cells.
     """
     kinds = (*SCORES, 'gain')
     header = ['data', 'row', 'seeds']

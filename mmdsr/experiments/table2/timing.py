@@ -1,4 +1,4 @@
-"""Equal time: how many iterations fit into it, by a measured step."""
+"""Equal training time: iterations from the measured time of a step."""
 
 import json
 import tempfile
@@ -18,18 +18,18 @@ from mmdsr.io.checkpoint import save_weights
 from mmdsr.io.reports import write_json
 from mmdsr.registry import MODELS
 
-#: Steps that are timed, after one that is not.
+#: Number of timed steps, after a warm-up step.
 STEPS = 4
 
 
 def step_seconds(cfg: Config) -> float:
-    """Measure a training step with its loading.
+    """Measure the time of a training step, loading included.
 
     Args:
-        cfg: A prepared config. It is not changed.
+        cfg: A prepared config, which is not changed.
 
     Returns:
-        Median of :data:`STEPS` steps.
+        Median of :data:`STEPS` steps in seconds.
     """
     cfg = cfg.copy()
     init_default_scope(cfg.default_scope)
@@ -38,12 +38,12 @@ def step_seconds(cfg: Config) -> float:
         tempfile.TemporaryDirectory() as folder,
     ):
         if has_teacher(cfg):
-            # It takes as long with any weights.
+            # The time does not depend on the weights.
             path = Path(folder, 'teacher.pth')
             save_weights(MODELS.build(cfg.model.teacher).state_dict(), path)
             cfg.model.teacher_checkpoint = str(path)
         if cfg.model.get('discriminator'):
-            # What nearly all steps are like.
+            # Nearly all steps are of this kind.
             cfg.model.train_cfg.pixel_init = 0
         model = MODELS.build(cfg.model).train()
         if torch.cuda.is_available():
@@ -68,20 +68,20 @@ def step_seconds(cfg: Config) -> float:
 def iterations_in(
     minutes: float, configs: dict[str, Config], note: Path, threads: int
 ) -> dict[str, int]:
-    """Return how many iterations of each row fit into a time.
+    """Return the number of iterations of each row for a given time.
 
     Args:
-        minutes: Time of each training.
-        configs: Prepared config per row.
-        note: JSON file with what was measured before, so that a study that
-            continues has the same iterations.
-        threads: CPU threads that a training will have.
+        minutes: Time of each training run.
+        configs: Prepared config of each row.
+        note: JSON file with earlier measurements, so that a resumed study has
+            the same iterations.
+        threads: Number of CPU threads of a training run.
 
     Returns:
-        Iterations per row.
+        Iterations of each row.
 
     Raises:
-        UsageError: If not one fits.
+        UsageError: If the time is too short for one iteration.
     """
     known = {}
     if note.is_file():

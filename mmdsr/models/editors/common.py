@@ -104,7 +104,7 @@ def given_depth(
 
 
 def zero_depth(lr: Tensor, ref: Tensor, scale: int) -> tuple[Tensor, Tensor]:
-    """Return all-zero depth maps, for which everything is infinitely far.
+    """Return all-zero depth maps, in which everything is infinitely far.
 
     Args:
         lr: LR images (N, 3, H, W).
@@ -123,8 +123,8 @@ def zero_depth(lr: Tensor, ref: Tensor, scale: int) -> tuple[Tensor, Tensor]:
 def explain(network: nn.Module, *args: object, **kwargs: object) -> DSROutput:
     """Call ``explain`` of a network, through DDP if it is wrapped.
 
-    DDP averages only gradients of what has run through the ``forward`` of the
-    network that it wraps: ``explain`` replaces it during the call.
+    DDP averages only the gradients of what was computed by the ``forward`` of
+    the wrapped network, so ``explain`` replaces it during the call.
 
     Args:
         network: The network, possibly wrapped by DDP.

@@ -1,4 +1,4 @@
-"""The training of a depth network."""
+"""Training of a depth network."""
 
 from typing import Any
 

@@ -45,10 +45,10 @@ class DSR(RefSRMixin, BaseEditModel):
             :class:`mmdsr.LoadFlow`.
         aligner_checkpoint: Weights for the ``aligner`` of a ``mmdsr.DSRNetX``:
             a checkpoint of ``mmdsr.FlowEditor`` or its working directory, read
-            when a training starts. They are not trained further.
+            when a training starts. They are frozen.
         depth_checkpoint: Weights to start the depth network from: a checkpoint
-            of ``mmdsr.DepthEditor`` or its working directory. They are trained
-            further.
+            of ``mmdsr.DepthEditor`` or its working directory. Training
+            continues from them.
 
     Raises:
         ValueError: If ``depth_loss``, ``match_loss`` or ``test_cfg`` does
@@ -85,7 +85,7 @@ class DSR(RefSRMixin, BaseEditModel):
                 f'{type(self.generator).__name__} does not match blocks: '
                 'remove match_loss or use mmdsr.DSRNet or mmdsr.MASASRNet.'
             )
-        # Parts of the generator and the checkpoints of their weights.
+        # Parts of the generator to initialize, and their checkpoints.
         self.part_checkpoints = {
             'aligner': aligner_checkpoint,
             'depth_net': depth_checkpoint,

@@ -31,13 +31,13 @@ class DSRGAN(RefSRMixin, SRGAN):
         pixel_loss: ``L_rec``.
         perceptual_loss: ``mmdsr.PerceptualLoss``.
         depth_loss: ``mmdsr.DepthLoss``.
-        train_cfg: ``pixel_init``: steps at the start with ``L_rec`` and
-            ``L_dep`` only; ``disc_init_steps``: steps after these with updates
-            of the discriminator only; ``disc_steps``: number of steps per
-            generator update; ``disc_repeat``: discriminator updates per step.
-            Defaults to 0, 0, 1, 1. The number of steps is stored in the
+        train_cfg: ``pixel_init``: number of initial steps with ``L_rec`` and
+            ``L_dep`` only; ``disc_init_steps``: number of steps after these
+            that update only the discriminator; ``disc_steps``: number of steps
+            per generator update; ``disc_repeat``: discriminator updates per
+            step. Defaults to 0, 0, 1, 1. The number of steps is stored in the
             checkpoint, so that a resumed run does not repeat a warm-up.
-        test_cfg: As in :class:`mmdsr.DSR`.
+        test_cfg: See :class:`mmdsr.DSR`.
         init_cfg: Initialization.
         data_preprocessor: Defaults to mmagic's with RGB in [0, 1].
 
@@ -191,8 +191,7 @@ class DSRGAN(RefSRMixin, SRGAN):
             g_optim.update_params(loss)
             set_requires_grad(self.discriminator, True)
             log_vars.update(logs)
-        # The sum of the losses of one network, which could be mistaken for
-        # the total.
+        # The sum over one network's losses could be mistaken for the total.
         log_vars.pop('loss', None)
         self.step_counter += 1
         return log_vars

@@ -13,7 +13,7 @@ class EDSR(WrappedNet):
 
     Args:
         channels: Width of all features. Defaults to 64.
-        num_blocks: Residual blocks. Defaults to 20, that of Table 2.
+        num_blocks: Residual blocks. Defaults to 20, as in Table 2.
     """
 
     def __init__(self, channels: int = 64, num_blocks: int = 20) -> None:

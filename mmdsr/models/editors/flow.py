@@ -1,4 +1,4 @@
-"""The training of an alignment network."""
+"""Training of an alignment network."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class FlowEditor(BaseEditModel):
             ``depth_lr`` and ``depth_ref`` of the samples.
         flow_loss: ``mmdsr.FlowLoss``; samples without a true flow do not
             contribute.
-        self_loss: ``mmdsr.SelfFlowLoss``, which needs no truth.
+        self_loss: ``mmdsr.SelfFlowLoss``, which needs no ground truth.
         train_cfg: Not used; the runner needs it.
         test_cfg: Not used; the runner needs it.
         init_cfg: Initialization.
@@ -50,7 +50,7 @@ class FlowEditor(BaseEditModel):
             data_preprocessor=data_preprocessor or DATA_PREPROCESSOR,
         )
         self.self_loss = MODELS.build(self_loss) if self_loss else None
-        # Later DDP may wrap the generator, which hides its attributes.
+        # DDP may wrap the generator later and hide its attributes.
         self.depth_input = self.generator.depth_input
 
     def forward(

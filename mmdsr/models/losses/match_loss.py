@@ -33,7 +33,6 @@ def place_cross_entropy(logit: Tensor, x: Tensor, y: Tensor) -> Tensor:
         logit: Logits (..., h, w).
         x: Column of the place (...), possibly between grid points. Outside the
             grid, the nearest place on it counts.
-            it counts.
         y: Row of the place (...).
 
     Returns:
@@ -113,7 +112,8 @@ def match_loss(
     top, left = window_start(
         torch.where(shown[center], true, found), size, diameter
     )
-    # From Ref-down to the candidates, the first of which is inside the margin.
+    # From coordinates in Ref-down to candidates; the first candidate lies one
+    # pixel inside the window.
     x = x - (left + 1)[..., None, None]
     y = y - (top + 1)[..., None, None]
     reached = shown & (x >= 0) & (x <= diameter[1] - 1)

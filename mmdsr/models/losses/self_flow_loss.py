@@ -61,9 +61,9 @@ def smoothness(flow: Tensor, image: Tensor) -> Tensor:
 class SelfFlowLoss(nn.Module):
     """Photometric, forward-backward and smoothness loss of a flow.
 
-    The photometric term counts where both flows lead back to within
-    ``tolerance``: elsewhere the spot is hidden, or the match is wrong and the
-    other terms have to correct it.
+    The photometric term covers only the pixels that both flows together return
+    to within ``tolerance`` of their start: elsewhere the spot is hidden, or
+    the match is wrong and the other terms have to correct it.
 
     Args:
         photometric: Weight of the photometric term.
@@ -106,7 +106,8 @@ class SelfFlowLoss(nn.Module):
         def mean(error: Tensor, weight: Tensor) -> Tensor:
             return (error * weight).sum() / weight.sum().clamp_min(1)
 
-        # Beyond a few pixels, a match is wrong or hidden, not improvable.
+        # Beyond a few pixels, the match is wrong or hidden and cannot be
+        # refined.
         return dict(
             loss_photo=self.photometric
             * mean(photometric_error(lr, ref_down, flow), seen),

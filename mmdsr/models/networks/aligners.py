@@ -96,7 +96,8 @@ class DISAligner(nn.Module):
 
     def _search(self, first: Tensor, second: Tensor) -> Tensor:
         if isinstance(first, FakeTensor):
-            # Costs are counted on tensors without values; OpenCV's are none.
+            # FLOPs are counted on fake tensors, which OpenCV cannot process;
+            # its cost is not counted.
             return first.new_empty(len(first), 2, *first.shape[-2:])
         import cv2
 

@@ -63,8 +63,8 @@ class DBPN(SingleImageNet):
 
     Args:
         first_channels: Width of the first convolution, ``n_0``. Defaults to
-            128, that of Table 2.
-        channels: Width of all projections, ``n_r``. Defaults to 32.
+            128, as in Table 2.
+        channels: Width of every projection, ``n_r``. Defaults to 32.
         stages: Up-projections, one more than down-projections. Defaults to
             6.
     """

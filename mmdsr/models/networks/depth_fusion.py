@@ -20,10 +20,10 @@ from mmdsr.registry import MODELS
 class DepthFusion(nn.Module):
     """Fusion by convolutions and deconvolutions, from coarse to fine.
 
-    The paper names three sets of (3x3 convolution, 3x3 deconvolution of
-    stride 2), each followed by ReLU. Starting at level 3, the third
-    deconvolution would end at twice the LR size, where nothing can be
-    matched; it is omitted. Weights are shared by LR and Ref-down.
+    The paper names three sets of (3x3 convolution, 3x3 deconvolution of stride
+    2), each followed by ReLU. Starting at level 3, the third deconvolution
+    would end at twice the LR size, where nothing can be matched, so it is
+    omitted. Weights are shared by LR and Ref-down.
 
     Args:
         channels: Width of the image and the depth features, of every level or

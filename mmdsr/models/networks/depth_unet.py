@@ -10,7 +10,7 @@ from mmdsr.registry import MODELS
 
 
 class DoubleConv(nn.Sequential):
-    """Twice a 3x3 convolution, group normalization and ReLU.
+    """Two 3x3 convolutions, each with group normalization and ReLU.
 
     Group normalization uses only the statistics of one sample:
     training with batch size 1 and evaluation compute the same function.

@@ -72,9 +72,10 @@ class DSRNetX(nn.Module):
             flows as inputs, or no reference at all.
         use_reference: False ignores the reference: the trunk alone, a
             single-image network.
-        depth_cues: Whether depth maps of both images are inputs that tell
-            where the flow is right and how large the reference shows a spot,
-            see :func:`~mmdsr.models.networks.depth_cues.depth_evidence`.
+        depth_cues: Whether the network takes depth maps of both images, which
+            indicate where the flow is right and how much larger the reference
+            shows a spot, see
+            :func:`~mmdsr.models.networks.depth_cues.depth_evidence`.
 
     Raises:
         ValueError: If an aligner or depth is given that is never used.
@@ -85,7 +86,7 @@ class DSRNetX(nn.Module):
     takes_unknown_depth = True
     #: K references per image may be given.
     takes_several_references = True
-    #: Required divisor of the LR size; any size will do.
+    #: Required divisor of the LR size: LR may have any size.
     lr_multiple = 1
     #: The search starts with the centers of LR and Ref aligned, so that tiles
     #: of both have to be cut at the same place.
@@ -120,7 +121,7 @@ class DSRNetX(nn.Module):
         blocks = [ResBlock(channels) for _ in range(num_blocks)]
         self.trunk = Trunk(blocks)
         self.tail = conv3x3(channels, FOLDED)
-        # One gate per sub-pixel: where detail is wrong, it is in all colors.
+        # One gate per sub-pixel: wrong detail is wrong in all colors.
         self.gate = conv3x3(channels, SCALE**2) if use_reference else None
         # Start at bicubic interpolation, with residual blocks at identity.
         for conv in (*(block.conv2 for block in blocks), self.tail, self.gate):

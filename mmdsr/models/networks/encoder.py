@@ -149,8 +149,8 @@ class RefEncoder(nn.Module):
         Args:
             x: Image (N, in_channels, H, W) in [0, 1]; H and W are multiples of
                 4 if all levels are computed.
-            levels: Number of levels to compute, so that a level that nobody
-                uses costs nothing.
+            levels: Number of levels to compute, so that unused levels cost
+                nothing.
 
         Returns:
             Level 1 (N, C1, H, W), level 2 (N, C2, H/2, W/2), level 3

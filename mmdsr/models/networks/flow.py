@@ -153,8 +153,8 @@ def fit_reference(
     # quotient up, so only positive numbers are divided.
     top = height // 2 - (size[0] + 1 - height % 2) // 2
     left = width // 2 - (size[1] + 1 - width % 2) // 2
-    # By index, for an exported graph does not know sizes: cropping and padding
-    # would have to be distinguished beforehand.
+    # Indexing works for any size. Separate cropping and padding would require
+    # the sizes when the graph is exported.
     rows = torch.arange(padded[0], device=ref_down.device) + top
     cols = torch.arange(padded[1], device=ref_down.device) + left
     grown = ref_down[..., rows.clamp(0, height - 1), :]

@@ -16,7 +16,7 @@ from mmdsr.registry import MODELS
 class FlowWarp(nn.Module):
     """Bicubic interpolation plus the detail of the aligned reference.
 
-    The baseline for what a reference is worth without learning. Detail is
+    It measures how much a reference contributes without learning. Detail is
     added where the low passes agree and the flow is trusted.
 
     Args:

@@ -12,7 +12,7 @@ from mmdsr.registry import MODELS
 
 
 class _Preprocessing(nn.Module):
-    """Residual block with 5x5 convolutions, of one scale factor."""
+    """Residual block with 5x5 convolutions, for pre-processing."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -26,15 +26,16 @@ class _Preprocessing(nn.Module):
 
 @MODELS.register_module()
 class MDSR(SingleImageNet):
-    """EDSR's sibling: two pre-processing blocks, residual blocks, shuffles.
+    """Multi-scale variant of EDSR, reduced to the scale factor 4.
 
-    The paper trains one network for the scale factors 2, 3 and 4, which
-    share all but the pre-processing and the upsampling. Table 2 has what
-    scale factor 4 runs through.
+    The paper trains one network for the scale factors 2, 3 and 4, which share
+    all but the pre-processing and the upsampling. This network, like the row
+    in Table 2, has only the path of scale factor 4: two pre-processing blocks,
+    residual blocks and pixel shuffles.
 
     Args:
         channels: Width of all features. Defaults to 64.
-        num_blocks: Residual blocks. Defaults to 20, that of Table 2.
+        num_blocks: Residual blocks. Defaults to 20, as in Table 2.
     """
 
     mean: Tensor

@@ -1,8 +1,8 @@
-"""Compared networks that spandrel carries: RCAN, ATD, ATD-light.
+"""Compared networks taken from spandrel: RCAN, ATD, ATD-light.
 
-The modules are spandrel's own, of the package that, as its README says, has
-permissive licenses only. They are imported when a network is built, so that
-mmdsr works without them.
+The modules are part of the main spandrel package, which according to its
+README contains only code under permissive licenses. They are imported when a
+network is built, so that mmdsr works without them.
 """
 
 from collections.abc import Sequence
@@ -71,8 +71,8 @@ class ATD(WrappedNet):
         num_tokens: Entries of the dictionary. Defaults to 128.
         reduced_channels: Width in which the dictionary is looked up.
             Defaults to 20.
-        kernel_size: Of the convolution in the feed-forward layers. Defaults
-            to 5.
+        kernel_size: Kernel size of the convolution in the feed-forward layers.
+            Defaults to 5.
         mlp_ratio: Width of these layers relative to ``channels``. Defaults
             to 2.
         direct: Enlarge in one step, as ATD-light does; otherwise in two.
@@ -122,7 +122,8 @@ class ATD(WrappedNet):
 
     def enlarge(self, lr: Tensor) -> Tensor:
         """Super-resolve; see :class:`SingleImageNet`."""
-        # It mirrors what its windows lack, and can at most double the image.
+        # ATD pads by reflection to whole windows, which can at most double the
+        # image.
         height, width = lr.shape[-2:]
         missing = [max(0, self.window_size - s) for s in (width, height)]
         padded = F.pad(lr, (0, missing[0], 0, missing[1]), mode='replicate')

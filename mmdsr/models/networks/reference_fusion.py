@@ -12,7 +12,7 @@ from mmdsr.models.networks.padding import SCALE
 
 #: Scales details and differences, a few hundredths, to the order of one.
 _GAIN = 4.0
-#: How much the better of two references prevails.
+#: Exponent of the weights: how strongly the best reference dominates.
 _SHARPNESS = 4
 #: Channels of a full-size image that is folded to LR size.
 FOLDED = 3 * SCALE**2
@@ -135,7 +135,7 @@ class ReferenceFusion(nn.Module):
             for part in (weight, feat, evidence.detail)
         )
         largest = weight.amax(1, keepdim=True)
-        # Of all-zero weights, any parts will do.
+        # If all weights are zero, the split among the references is arbitrary.
         part = (weight / largest.clamp_min(1e-12)) ** _SHARPNESS
         part = part / part.sum(1, keepdim=True).clamp_min(1)
         share = part * (largest / (1 + largest))

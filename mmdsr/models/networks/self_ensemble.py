@@ -30,10 +30,10 @@ def turn_back(image: Tensor, number: int) -> Tensor:
 
     Args:
         image: What :func:`turn` gave, at any resolution.
-        number: As of it.
+        number: The number passed to :func:`turn`.
 
     Returns:
-        The map as it was.
+        The original map.
     """
     image = image.transpose(-2, -1) if number & 4 else image
     dims = [dim for bit, dim in ((1, -2), (2, -1)) if number & bit]
@@ -44,11 +44,11 @@ def turn_back(image: Tensor, number: int) -> Tensor:
 class SelfEnsemble(nn.Module):
     """Any network, tested on all flips and turns of its input.
 
-    The paper calls RCAN+ "RCAN with a self-supervised strategy", and says no
-    more. The "+" of the RCAN paper is the geometric self-ensemble of Lim et
-    al. (2017), which leaves training, parameters and the cost in Table 2 as
-    they are; this is what it is taken to be. References and depth maps are
-    turned with the image. A training step runs the network once.
+    The paper describes RCAN+ only as "RCAN with a self-supervised strategy".
+    This class assumes the geometric self-ensemble of Lim et al. (2017), the
+    "+" of the RCAN paper: it changes neither the training nor the parameters
+    nor the cost given in Table 2. References and depth maps are turned with
+    the image. A training step runs the network once.
 
     Args:
         network: Config of the network.
@@ -66,7 +66,7 @@ class SelfEnsemble(nn.Module):
 
     @property
     def depth_net(self) -> nn.Module | None:
-        """What of the network predicts depth, ``None`` if nothing does."""
+        """Depth network of the network, ``None`` if it has none."""
         return getattr(self.network, 'depth_net', None)
 
     def _turned(
@@ -75,7 +75,7 @@ class SelfEnsemble(nn.Module):
         depth: Tensor | None,
         depth_ref: Tensor | None,
     ) -> Iterator[tuple[int, list[Tensor | None], dict[str, Tensor]]]:
-        """All inputs, turned; while training, as they are."""
+        """Yield the inputs in all orientations; in training, in one."""
         # A network that takes no depth has no such arguments.
         given = {'depth': depth, 'depth_ref': depth_ref}
         named = {key: x for key, x in given.items() if x is not None}
@@ -122,18 +122,18 @@ class SelfEnsemble(nn.Module):
         depth_ref: Tensor | None = None,
         feature_level: str = 'scale',
     ) -> DSROutput:
-        """Super-resolve, with all that the network computes.
+        """Super-resolve images and return all intermediate results.
 
         Args:
-            lr: As of :meth:`forward`.
-            ref: As above.
-            ref_down: As above.
-            depth: As above.
-            depth_ref: As above.
-            feature_level: As of the network.
+            lr: See :meth:`forward`.
+            ref: See :meth:`forward`.
+            ref_down: See :meth:`forward`.
+            depth: See :meth:`forward`.
+            depth_ref: See :meth:`forward`.
+            feature_level: See ``explain`` of the network.
 
         Returns:
-            The mean image; the rest is of the image as it is.
+            The mean image; all other results are those of the unturned input.
         """
         turned = self._turned((lr, ref, ref_down), depth, depth_ref)
         outputs = [

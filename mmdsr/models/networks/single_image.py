@@ -21,7 +21,7 @@ class SingleImageNet(nn.Module, ABC):
 
     scale = SCALE
     needs_depth = False
-    #: Any size of LR will do: :meth:`enlarge` pads what it has to.
+    #: LR may have any size: :meth:`enlarge` pads it where necessary.
     lr_multiple = 1
     searches_from_center = False
 
@@ -87,10 +87,10 @@ class SingleImageNet(nn.Module, ABC):
 
 
 class WrappedNet(SingleImageNet):
-    """A single-image network that another package has written.
+    """A single-image network from another package.
 
     Args:
-        net: Takes and returns RGB images in [0, 1].
+        net: Module that takes and returns RGB images in [0, 1].
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -99,8 +99,8 @@ class WrappedNet(SingleImageNet):
 
     def enlarge(self, lr: Tensor) -> Tensor:
         """Super-resolve; see :class:`SingleImageNet`."""
-        # They keep constants as plain tensors and replace them by copies of
-        # the kind and on the device of the last image; and RCAN multiplies
+        # These networks keep constants as plain tensors and replace them by
+        # copies with the dtype and device of the last image. RCAN also scales
         # its input in place.
         constants = {
             name: value

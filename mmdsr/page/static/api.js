@@ -1,4 +1,4 @@
-// Requests to the server. Each refusal is an error with a plain text.
+// Requests to the server. Refusals are thrown as errors with plain text.
 
 const OWN = { 'X-Mmdsr': '1' };
 
@@ -10,10 +10,11 @@ async function read(response) {
   try {
     content = await response.json();
   } catch {
-    // Not from the page itself; the status has to do.
+    // Not an answer of the page itself: report the status.
   }
   if (!response.ok || content === null) {
-    const text = `The server answers ${response.status}: reload the page.`;
+    const text =
+      `The server returned status ${response.status}: reload the page.`;
     throw new Error(content?.error ?? text);
   }
   return content;
@@ -24,7 +25,7 @@ async function send(address, options = {}) {
   try {
     response = await fetch(address, options);
   } catch {
-    throw new Error('The server does not answer: is it still running?');
+    throw new Error('The server does not respond: is it still running?');
   }
   return read(response);
 }
@@ -45,7 +46,7 @@ export function post(address, content) {
   });
 }
 
-// fetch does not tell how much of a file is sent; XMLHttpRequest does.
+// Unlike fetch, XMLHttpRequest reports the progress of an upload.
 export function upload(file, progress) {
   const request = new XMLHttpRequest();
   const done = new Promise((resolve, reject) => {
@@ -58,7 +59,7 @@ export function upload(file, progress) {
       if (request.status === 201) {
         resolve(request.response);
       } else {
-        fail(request.response?.error ?? 'The server refuses the file.');
+        fail(request.response?.error ?? 'The server refused the file.');
       }
     };
     request.onerror = () => fail('The upload failed: try again.');

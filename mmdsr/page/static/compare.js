@@ -39,7 +39,7 @@ export function describe(outcome) {
     : `Reference: ${reference.name} (${reference.why}).`;
   if (reference.name !== null) {
     text += seen === null
-      ? ' What was taken from it is not known.'
+      ? ' How much of its detail was used is not known.'
       : ` Seen in it: ${Math.round(100 * seen)}% of the picture.`;
   }
   return outcome.note ? `${text} Converted: ${outcome.note}.` : text;
@@ -63,7 +63,7 @@ export function makeCompare(parts) {
   function showLayer() {
     const { token, outcome } = shown;
     after.src = `/api/jobs/${token}/${layer.value}`;
-    // The confidence picture has a legend below, and may be wider for it.
+    // The confidence picture has a legend below, which may make it wider.
     const wide = Math.max(outcome.width, layer.value === 'confidence' ? 420 : 0);
     const share = (100 * wide) / outcome.width;
     stage.style.aspectRatio = `${outcome.width} / ${outcome.height}`;

@@ -1,4 +1,4 @@
-// The page: files, what to do with them, and what came out.
+// The page: files, the choices for them, and the results.
 
 import { get, post, remove, upload } from './api.js';
 import { makeCompare } from './compare.js';
@@ -14,7 +14,7 @@ function say(text) {
   byId('message').hidden = !text;
 }
 
-// Runs something for a click; what is refused is shown.
+// Runs the action of a click and shows its error, if any.
 async function attempt(work) {
   say('');
   try {
@@ -83,10 +83,10 @@ function showFiles() {
     if (file.error) {
       item.append(make('span', 'wrong', file.error));
     } else if (!file.ready) {
-      item.append(bar(file.share), make('small', '', 'looking through it'));
+      item.append(bar(file.share), make('small', '', 'reading the video'));
     }
     item.append(
-      button('Look at it', () => choose(file)),
+      button('Open', () => choose(file)),
       button('Remove', async () => {
         await remove(`/api/files/${file.token}`);
         if (state.current?.token === file.token) {
@@ -167,7 +167,7 @@ function takeAll(files) {
   });
 }
 
-// What to do
+// Choices
 
 function showReferences() {
   const { current, files, setup } = state;
@@ -182,7 +182,7 @@ function showReferences() {
   const choices = [['none', 'none']];
   if (weights.reference) {
     if (current.kind === 'video') {
-      choices.push([NEIGHBORS, 'frames around it']);
+      choices.push([NEIGHBORS, 'neighboring frames']);
     }
     for (const file of files) {
       if (file.kind === 'image' && file.token !== current.token) {
@@ -217,7 +217,7 @@ async function enlarge() {
     region: region.box,
     mark: byId('mark').checked,
   });
-  // It may be done before the list is asked for, and is shown all the same.
+  // Show the job even if it is finished before the list is requested.
   state.jobs = [...state.jobs, { ...job, state: 'waiting' }];
   await refresh();
 }
@@ -235,7 +235,8 @@ function jobParts(job) {
   });
   switch (job.state) {
     case 'waiting': {
-      const text = job.before === 1 ? '1 before it' : `${job.before} before it`;
+      const text =
+        job.before === 1 ? '1 job ahead' : `${job.before} jobs ahead`;
       return [make('small', '', `waiting, ${text}`), drop('Cancel')];
     }
     case 'running': {
@@ -279,8 +280,8 @@ function showJobs() {
 }
 
 const isOpen = (job) => ['waiting', 'running'].includes(job.state);
-// What a list shows; it is built anew only when that changes, as buttons
-// that are replaced under the pointer cannot be clicked.
+// Content of the lists. A list is rebuilt only when it changes, because
+// buttons that are replaced under the pointer cannot be clicked.
 const written = { files: '', jobs: '' };
 
 async function refresh() {
@@ -342,7 +343,7 @@ function listen() {
   });
   byId('chosen').addEventListener('change', () => {
     const files = [...byId('chosen').files];
-    // So that the same file can be chosen again.
+    // Allows choosing the same file again.
     byId('chosen').value = '';
     takeAll(files);
   });
@@ -365,7 +366,7 @@ await attempt(async () => {
   byId('limit').textContent = `Up to ${inMb(state.setup.upload)}`;
   byId('version').textContent = `mmdsr ${state.setup.version}`;
   byId('weights').replaceChildren(...state.setup.weights.map((one) => {
-    const notes = one.reference ? '' : ' (no network, to compare)';
+    const notes = one.reference ? '' : ' (no network, for comparison)';
     const depth = one.depth ? ' (with depth)' : '';
     const option = make('option', '', `${one.name}${notes}${depth}`);
     option.value = one.name;

@@ -36,7 +36,7 @@ export function makeRegion(picker, image, frame, changed) {
     event.preventDefault();
     picker.setPointerCapture(event.pointerId);
     start = place(event);
-    // A click alone takes the rectangle away.
+    // A click without a drag removes the rectangle.
     box = null;
     show();
   });
@@ -58,7 +58,7 @@ export function makeRegion(picker, image, frame, changed) {
       return;
     }
     start = null;
-    // Too little to enlarge: all of it.
+    // Too small to enlarge: use the whole picture.
     if (box !== null && (box[2] < LEAST || box[3] < LEAST)) {
       box = null;
       show();
@@ -73,7 +73,7 @@ export function makeRegion(picker, image, frame, changed) {
     },
     reset(width = size.width, height = size.height) {
       size = { width, height };
-      // Narrow enough for all of it to be seen.
+      // Narrow enough to show the whole picture.
       picker.style.setProperty('--aspect', String(width / height));
       box = null;
       show();

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmdsr.io.manifest import SPLITS
 
-_AGREE = 0.05  # relative difference of depth up to which a spot is seen
+_AGREE = 0.05  # largest relative difference of depth of a visible spot
 
 
 class View(NamedTuple):
@@ -18,7 +18,7 @@ class View(NamedTuple):
         intrinsics: ``(fx, fy, cx, cy)`` in pixels of the full-size image,
             where the center of the first pixel is at (0.5, 0.5).
         rotation: Camera-to-world rotation ``(3, 3)``.
-        position: The camera's place in the world ``(3,)``, meters.
+        position: Position of the camera in the world ``(3,)``, meters.
     """
 
     intrinsics: np.ndarray
@@ -35,14 +35,14 @@ def correspondence(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the exact flow from LR to the reduced reference.
 
-    The center of an LR pixel is put into the world by its depth and seen
-    from the reference's camera. It is visible where it falls into the
+    The center of an LR pixel is projected into the world by its depth and from
+    there into the reference's camera. It is visible if it falls inside the
     reference and the depth there agrees within 5 percent.
 
     Args:
         depth: Depth of LR along the optical axis ``(h, w)``, meters, NaN or
             0 where unknown.
-        depth_ref: The same of the reduced reference ``(hr, wr)``.
+        depth_ref: Depth of the reduced reference ``(hr, wr)``.
         view: Camera of LR, at the full size.
         view_ref: Camera of the reference, at the full size.
         scale: Full size over the size of the depth maps.
@@ -83,7 +83,7 @@ def correspondence(
 def _agrees(
     depth_ref: np.ndarray, u: np.ndarray, v: np.ndarray, z: np.ndarray
 ) -> np.ndarray:
-    """Whether the reference has this depth there; unknown agrees never."""
+    """Return where the reference has this depth; False where unknown."""
     height, width = depth_ref.shape
     inside = (u >= -0.5) & (u <= width - 0.5)
     inside &= (v >= -0.5) & (v <= height - 0.5)

@@ -25,7 +25,7 @@ from mmdsr.sim.pipe_run import PipeRun, SimFrame
 from mmdsr.workers import start_worker
 
 Job = tuple[Path, Plan, RunPlan, list[int], Callable[..., PipeRun]]
-"""Root, plan, run, frames that are missing, and what makes a run."""
+"""Root, plan, run, missing frames, and the factory of the run."""
 
 _shared: dict[
     str, Any
@@ -33,7 +33,7 @@ _shared: dict[
 
 
 def is_complete(out: str | Path, plan: Plan) -> bool:
-    """Return whether a folder already holds exactly this data set, whole.
+    """Return whether a folder already holds exactly this complete data set.
 
     Args:
         out: Root of a data set.
@@ -44,7 +44,7 @@ def is_complete(out: str | Path, plan: Plan) -> bool:
         checksums name is there; their contents are not read.
 
     Raises:
-        ValueError: If there is a manifest that is none.
+        ValueError: If the manifest cannot be read.
     """
     manifest = read_manifest(out, formats=None)
     if manifest is None or manifest['generator'] != plan.settings:
@@ -72,17 +72,17 @@ def generate_dataset(
 ) -> bool:
     """Simulate runs and write them in the sample layout.
 
-    Sample k of a run is frame k with frame k + 1, which is nearer to what
-    both show, as its reference.
+    Sample k of a run is frame k. Its reference is frame k + 1, which sees the
+    shared part of the wall from closer.
 
     Args:
-        out: Root of the data set; appears when all is written.
-        runs: See `mmdsr.sim.data.splits.plan_custom`, as for the next three.
+        out: Root of the data set; it appears when everything is written.
+        runs: See `mmdsr.sim.data.splits.plan_custom`.
         frames: Samples per run.
         size: Width and height.
         seed: Seed of the whole data set.
-        workers: See `write_dataset`, as for the other arguments.
-        test_runs: How many runs make the test split.
+        workers: See `write_dataset`.
+        test_runs: Number of runs in the test split.
         overwrite: Replace a data set with other settings.
         progress: Called with the number of finished samples and of all.
 
@@ -103,17 +103,17 @@ def write_dataset(
 ) -> bool:
     """Make a data set.
 
-    The files do not depend on the number of workers. What is finished
-    survives an interruption: the same call continues from there.
+    The files do not depend on the number of workers. After an interruption,
+    the same call continues where it stopped.
 
     Args:
-        out: Root of the data set; appears when all is written.
-        plan: What to make, of :mod:`mmdsr.sim.data.splits`.
+        out: Root of the data set; it appears when everything is written.
+        plan: What to make, see :mod:`mmdsr.sim.data.splits`.
         workers: Processes; each works on one run at a time.
         overwrite: Replace a data set with other settings, once the new one
             is complete.
         progress: Called with the number of finished samples and of all.
-        camera: Makes a run, like `PipeRun`; importable by name.
+        camera: Factory of a run, such as `PipeRun`; importable by name.
 
     Returns:
         False if the data set was there already, True if it was made.
@@ -219,7 +219,7 @@ def _write_run(
             _degraded(plan, run, number, frame),
         )
         record = layout.write(root, sample)
-        # Last: what has a record is complete, however the process ends.
+        # Last: a sample with a record is complete, however the process ends.
         write_bytes(
             _record_path(root, run, number), json.dumps(record).encode()
         )
@@ -253,7 +253,7 @@ def _write_parallel(
                 for future in [f for f in pending if f.done()]:
                     pending.remove(future)
                     future.result()
-        # A worker may have ended before its last word arrived.
+        # A worker may have ended before its last message arrived.
         while True:
             try:
                 tell(finished.get(timeout=0.2))

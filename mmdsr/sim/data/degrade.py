@@ -29,8 +29,8 @@ class Degradation:
         filters: Filters of the reduction: ``'bicubic'``, ``'bilinear'``,
             ``'box'`` (Pillow, antialiased).
         noise: Standard deviation of the noise in gray levels.
-        shot: Standard deviation at white of what grows with the root of
-            the brightness, in gray levels.
+        shot: Standard deviation of the shot noise at white, which grows with
+            the root of the brightness, in gray levels.
         quality: JPEG quality.
     """
 
@@ -44,7 +44,7 @@ class Degradation:
         """Check the ranges.
 
         Raises:
-            ValueError: Naming the range.
+            ValueError: If a range is invalid; the message names it.
         """
         for name in ('blur', 'noise', 'shot', 'quality'):
             low, high = getattr(self, name)
@@ -90,7 +90,7 @@ def degrade(
         ``(H / scale, W / scale, 3)`` uint8.
 
     Raises:
-        ValueError: If the image is not as said.
+        ValueError: If the image does not have this form.
     """
     check_image('hr', hr, scale)
     settings = settings or Degradation()

@@ -19,8 +19,9 @@ root, and besides:
     overlay/SPLIT/STEM.png      255 under burned-in text, where there is any
     SPLIT.csv                   header and columns of Sewer-ML
 
-What is written besides the images of a sample, its record, is kept as JSON
-until all are there: an interrupted run then need not render anything twice.
+The record of a sample is everything that is written besides its images. It is
+kept as JSON until all samples are complete, so that an interrupted run need
+not render anything twice.
 """
 
 import csv
@@ -58,7 +59,7 @@ POSE_HEADER = (
 
 
 class Sample(NamedTuple):
-    """A frame with all known facts about it.
+    """A frame and everything that is known about it.
 
     Attributes:
         split: ``'train'`` or ``'test'``.
@@ -77,7 +78,7 @@ class Sample(NamedTuple):
     lr: np.ndarray | None = None
 
     def record(self) -> dict:
-        """The part of the record that every layout has."""
+        """Return the part of the record that all layouts share."""
         return {
             'stem': self.stem,
             'cameras': {
@@ -113,7 +114,7 @@ class _Layout(ABC):
         """
 
     def finish(self, root: Path, records: Records) -> None:
-        """Write what needs all records.
+        """Write the files that depend on all records.
 
         Args:
             root: Root of the data set.
@@ -131,7 +132,7 @@ class _Layout(ABC):
             stems: Sample names of each split.
 
         Returns:
-            False for what an interrupted run has left.
+            False for a file that an interrupted run has left behind.
         """
         if path.suffix != '.png':
             return path.as_posix() in self._tables
@@ -140,7 +141,7 @@ class _Layout(ABC):
         )
 
     def _write_table(self, root: Path, split: str, records: Records) -> None:  # noqa: B027
-        """Write the labels of a split; without labels there is nothing."""
+        """Write the labels of a split; by default there are none."""
 
 
 class RefSRLayout(_Layout):
@@ -165,7 +166,7 @@ class RefSRLayout(_Layout):
 
 
 class _LabelledLayout(_Layout):
-    """What the two layouts with labels have in common."""
+    """Common part of the two layouts with labels."""
 
     def write(self, root: Path, sample: Sample) -> dict:
         frame = sample.frame
@@ -186,13 +187,13 @@ class _LabelledLayout(_Layout):
     def _masks(
         self, instances: list[Instance], frame: SimFrame
     ) -> dict[str, np.ndarray]:
-        """Return further images by the folder that they go to."""
+        """Return further images by their folder."""
 
     @abstractmethod
     def _labels(
         self, instances: list[Instance], sample: Sample
     ) -> dict[str, Any]:
-        """Return the part of the record that says what is seen."""
+        """Return the part of the record that lists the visible defects."""
 
 
 class PipeLayout(_LabelledLayout):
@@ -316,7 +317,7 @@ def _coco_annotation(instance: Instance) -> dict[str, Any]:
 
 
 def _write_coco(path: Path, split: str, records: Records) -> None:
-    """Write a COCO file piece by piece: it may be large."""
+    """Write a COCO file piece by piece, as it may be large."""
 
     def images() -> Iterator[dict[str, Any]]:
         for number, record in enumerate(records(split), 1):

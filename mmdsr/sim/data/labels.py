@@ -1,6 +1,6 @@
 """Which defects of a frame are labeled, and under which name.
 
-SewerSim's kinds of defects carry the codes of Sewer-ML; one kind more,
+SewerSim's kinds of defects have the codes of Sewer-ML. One additional kind,
 ``IL``, is a branch pipe that reaches into the sewer. The table:
 
 ===== ============================ ======== =========
@@ -20,12 +20,13 @@ GR    branch pipe                           GR
 IL    intruding lateral            IL       GR
 ===== ============================ ======== =========
 
-Sewer-ML has no class for an intruding lateral: as a pipe that joins the
-sewer it counts as GR. VA, PF, PH, PB, OS, OP and OK have no counterpart in
-the simulator; their columns are 0.
+Sewer-ML has no class for an intruding lateral, which counts as GR, a pipe that
+joins the sewer. VA, PF, PH, PB, OS, OP and OK have no counterpart in the
+simulator; their columns are 0.
 
-An exact mask also marks what nobody could see: a joint at the dark end of the
-pipe, three pixels of a root. An instance is therefore labeled only if
+An exact mask also marks what nobody could see, such as a joint at the dark end
+of the pipe, or three pixels of a root. An instance is therefore labeled only
+if
 
 - its visible pixels are at least `MIN_AREA` of the image,
 - its box is at least `MIN_SIDE` of the image's shorter side both ways,
@@ -75,8 +76,8 @@ class Instance(NamedTuple):
     Attributes:
         kind: Code of its kind.
         mask: Boolean ``(H, W)``, its visible pixels.
-        box: Whole visible extent ``(x, y, width, height)`` in pixels; x and
-            y of its first column and row.
+        box: Bounding box of the mask ``(x, y, width, height)`` in pixels; x
+            and y are its first column and row.
     """
 
     kind: str
@@ -85,7 +86,7 @@ class Instance(NamedTuple):
 
 
 def label_rules() -> dict:
-    """The thresholds, as kept in the manifest."""
+    """The thresholds, as stored in the manifest."""
     return {
         'min_area': MIN_AREA,
         'min_side': MIN_SIDE,
@@ -117,8 +118,8 @@ def find_instances(
         defects: The defects of its run, in order.
 
     Returns:
-        Instances in the order of the defects, each at most once. Pixels
-        under burned-in text are no one's.
+        Instances in the order of the defects, each at most once. Pixels under
+        burned-in text belong to no instance.
     """
     height, width = frame.defect.shape
     shorter = min(height, width)
@@ -167,12 +168,12 @@ def sewer_ml_row(name: str, kinds: Iterable[str], water: int) -> dict:
 
     Args:
         name: Name of the image file.
-        kinds: Kinds that are seen in it.
+        kinds: Kinds that are visible in it.
         water: Water level in percent.
 
     Returns:
-        Column to value. ``ND`` is 1 if there is none of the classes,
-        ``Defect`` if there is any.
+        Column to value. ``ND`` is 1 if no class is present, ``Defect`` is 1 if
+        any is.
     """
     classes = {SEWER_ML_CLASSES[kind] for kind in kinds}
     flags = {code: int(code in classes) for code in CLASSES}

@@ -1,8 +1,8 @@
 """Which runs and frames make a data set, and which defects they show.
 
 A data set is planned before anything is rendered: the plan says for each run
-its split, frames, defects and whether text is burned in. Balance is made in
-blocks of eight runs, shuffled by the seed, so that every stretch of runs is
+its split, frames, defects and whether text is burned in. Defects are balanced
+in blocks of eight runs, shuffled by the seed, so that every stretch of runs is
 balanced and ``mini`` is the beginning of ``full``. The simulator goes through
 the materials in blocks of eight runs, too; the shuffle keeps material and
 defect independent.
@@ -28,7 +28,7 @@ from mmdsr.sim.trace.motion import (
 
 SCALE = 4
 SIM_VERSION = 3
-"""Raised when the same seed gives other files than before.
+"""Incremented when the same seed gives different files than before.
 
 Version 3 has ``steps``. With ``steps='even'`` every image is that of version
 2, and only the manifest differs.
@@ -59,7 +59,7 @@ class RunPlan:
     """The samples of one run.
 
     Attributes:
-        run: Number of the run; no two splits or named data sets share one.
+        run: Number of the run, unique across splits and named data sets.
         split: ``'train'`` or ``'test'``.
         frames: Numbers of the frames; the reference of each is the next.
         defects: Kinds, one instance each; None lets the run draw its own.
@@ -82,9 +82,9 @@ class Plan:
         size: Width and height of the images.
         seed: Seed of the whole data set.
         degradation: How the low-resolution images are made.
-        settings: All parameters, as kept in the manifest.
+        settings: All parameters, as stored in the manifest.
         runs: The runs in order.
-        steps: How far the camera goes from frame to frame.
+        steps: How far the camera moves from frame to frame.
     """
 
     layout: str
@@ -117,11 +117,12 @@ class _Named:
     step: int = 1  # between the frames of a run
 
 
-# Defects lie where the first frames look: frames 0 to 8 show most of them,
-# while more runs show more pipes than more frames do.
+# The defects lie where the first frames look, and frames 0 to 8 show most of
+# them. More runs therefore add more variety than more frames.
 #
-# First runs 10,000 apart, the test runs 5,000 further: what trains on one of
-# the sets has seen no pipe of the others' test splits, of whatever subset.
+# The first runs of the sets are 10,000 apart, and the test runs start 5,000
+# later, so that a network trained on one set has never seen a pipe of another
+# set's test split, in either subset.
 _TEST_OFFSET = 5000
 NAMED = {
     'sewersim-sr': _Named(
@@ -169,13 +170,13 @@ def plan_custom(
 
     Args:
         runs: Number of camera runs.
-        frames: Samples per run. One frame more is rendered: the reference
-            of the last sample.
+        frames: Samples per run. One more frame is rendered as the
+            reference of the last sample.
         size: Width and height of hr and ref in pixels, each a multiple of
             4 and at least 64.
         seed: Seed of the whole data set, non-negative.
-        test_runs: How many runs, the last ones, make the test split;
-            default an eighth, but at least one of two or more.
+        test_runs: Number of runs, from the end, in the test split. Defaults to
+            an eighth of the runs, at least one if there are two or more.
         degradation: ``'bicubic'``, the paper's, or ``'realistic'``.
         steps: ``'even'``, ``'spread'`` or ``'video'``, see
             `mmdsr.sim.trace.motion.frame_times`.
@@ -331,9 +332,9 @@ def _shown(layout: str, seed: int, first: int, count: int) -> list[_Shown]:
 def _multilabel_block(
     rng: np.random.Generator,
 ) -> list[_Shown]:
-    """Two runs without defects, six with a pair: each kind once.
+    """Two runs without defects and six with a pair; each kind once.
 
-    A quarter of the runs, whatever they show, has text.
+    A quarter of the runs has text, independently of their defects.
     """
     kinds = rng.permutation(sorted(SEWER_ML_CLASSES)).tolist()
     pairs = [tuple(kinds[i : i + 2]) for i in range(0, len(kinds), 2)]
@@ -350,7 +351,7 @@ def _degradation(name: str) -> dict[str, Any]:
         )
     if name == 'bicubic':
         return {'name': name}
-    # As JSON gives it back, for comparison with a manifest.
+    # In the form that JSON returns, for comparison with a manifest.
     return {'name': name, **json.loads(json.dumps(asdict(Degradation())))}
 
 

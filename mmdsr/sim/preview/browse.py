@@ -23,8 +23,8 @@ class _Label(NamedTuple):
 
     Attributes:
         name: The class.
-        number: Its id in the masks, where there are any.
-        box: ``(x, y, width, height)`` in pixels, where there are masks.
+        number: Its id in the masks, if there are any.
+        box: ``(x, y, width, height)`` in pixels, if there are masks.
     """
 
     name: str
@@ -33,11 +33,11 @@ class _Label(NamedTuple):
 
 
 def spread(items: Sequence, number: int) -> list:
-    """Take some of many, evenly spread.
+    """Return an evenly spread selection.
 
     Args:
-        items: Any.
-        number: How many at most.
+        items: What to select from.
+        number: Maximum number of items.
 
     Returns:
         Items in order.
@@ -57,8 +57,9 @@ def read_rows_of(
     Args:
         root: Root of a data set of any of the three layouts.
         split: ``'train'`` or ``'test'``.
-        number: How many samples, evenly spread.
-        kinds: Take only samples with a label of these classes; all if empty.
+        number: Number of samples, evenly spread.
+        kinds: Return only samples with a label of these classes; all samples
+            if empty.
 
     Returns:
         The samples.
@@ -117,7 +118,7 @@ def render_rows(
         kinds: Run i has one defect, of kind i modulo their number; None lets
             the runs draw their own.
         overlay: Whether text is burned in.
-        camera: Makes a run.
+        camera: Factory of a run.
 
     Returns:
         The samples; the marks carry the simulator's kinds.
@@ -147,12 +148,12 @@ def render_rows(
 
 
 def place_beside(rows: Sequence[Row], folder: str | Path) -> list[Row]:
-    """Give each sample an image of a folder to be compared with.
+    """Give each sample an image of a folder for comparison.
 
     Args:
         rows: The samples.
-        folder: Searched with all below it; images evenly spread are taken,
-            cut to the sample's aspect and brought to its size.
+        folder: Searched recursively; an evenly spread selection of its images
+            is cropped to each sample's aspect ratio and resized to its size.
 
     Returns:
         The samples with it.
@@ -179,7 +180,7 @@ def place_beside(rows: Sequence[Row], folder: str | Path) -> list[Row]:
 
 
 def _cover(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Cut an image to the aspect of a shape, then bring it to its size."""
+    """Crop an image to the aspect ratio of a shape, then resize it."""
     height, width = shape[:2]
     rows, cols = image.shape[:2]
     zoom = max(height / rows, width / cols)
@@ -232,8 +233,8 @@ def _read_labelled(
 def _read_pipe(
     root: Path, split: str, stem: str, labels: Sequence[_Label]
 ) -> Row:
-    # The colors come from the PNG mask, the boxes from the COCO file: where
-    # the two disagree, it shows.
+    # The colors come from the PNG mask and the boxes from the COCO file, so
+    # that any disagreement is visible.
     mask = cv2.imread(
         str(root / 'masks' / split / f'{stem}.png'), cv2.IMREAD_UNCHANGED
     )
@@ -275,7 +276,7 @@ def _coco_labels(root: Path, split: str) -> dict[str, list[_Label]]:
             labels[stems[one['image_id']]].append(
                 _Label(names[number], number, (x, y, width, height))
             )
-    # Not JSON, or JSON of something else.
+    # Not JSON, or JSON of another structure.
     except (
         ValueError,
         KeyError,

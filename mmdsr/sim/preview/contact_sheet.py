@@ -13,12 +13,12 @@ Color = tuple[int, int, int]
 """RGB, 0 to 255."""
 
 NEAR, FAR = 0.1, 30.0
-"""Meters at the two ends of the colors of depth."""
+"""Depths at the two ends of the color scale, meters."""
 
 GAP, TITLE, CAPTION = 6, 26, 22
 INK, PAPER, QUIET = (235, 235, 235), (24, 24, 24), (150, 150, 150)
 
-# Okabe and Ito's colors, which color-blind people distinguish, then others.
+# The colors of Okabe and Ito, which are safe for the color-blind, then others.
 COLORS = (
     (230, 159, 0),
     (86, 180, 233),
@@ -82,8 +82,8 @@ def contact_sheet(rows: Sequence[Row], width: int = 320) -> np.ndarray:
         width: Width of a cell in pixels.
 
     Returns:
-        uint8 RGB. Columns: image, depth, labels or low resolution,
-        reference, and what is beside if any row has it.
+        uint8 RGB. Columns: image, depth, labels or low resolution, reference,
+        and ``beside`` if any row has it.
 
     Raises:
         ValueError: If there is no row or the cells are too narrow to read.
@@ -121,7 +121,7 @@ def contact_sheet(rows: Sequence[Row], width: int = 320) -> np.ndarray:
 
 
 def nearness(depth: np.ndarray) -> np.ndarray:
-    """Return how near things are, by the log of the depth.
+    """Return the nearness of each pixel, by the logarithm of its depth.
 
     Args:
         depth: Meters ``(H, W)``, NaN unknown.

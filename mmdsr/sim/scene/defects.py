@@ -27,10 +27,10 @@ The joint offset (JO) of the Pipe data set is FS here.
 """
 
 AT_JOINTS = ('FS', 'IS', 'RO', 'IN')
-"""Kinds that sit at a joint; water comes in there more often than not."""
+"""Kinds that occur at joints; infiltration usually does."""
 
 # Clock positions (12 is up) where a kind occurs, in hours before and after
-# twelve; water and matter collect at six.
+# twelve; water and sediment collect at six.
 _CLOCK = {
     'RB': (-5, 5),
     'OB': (-5, 5),
@@ -52,7 +52,7 @@ class Defect(NamedTuple):
 
     Attributes:
         kind: Code, see `KINDS`.
-        z: Its middle along the pipe, meters.
+        z: Position of its center along the pipe, meters.
         clock: Clock position, 12 being up and 3 right, in [0, 12).
         length: Meters along the pipe.
         extent: Meters around the pipe.
@@ -73,10 +73,10 @@ class Defect(NamedTuple):
 
 
 def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
-    """Refuse codes that are no defects of the simulator.
+    """Raise an error for codes that the simulator does not know.
 
     Raises:
-        ValueError: Naming what there is.
+        ValueError: If a code is unknown; the message lists the known ones.
     """
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown:
@@ -88,7 +88,7 @@ def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
 
 
 def draw_kinds(seed: int, run: int) -> tuple[str, ...]:
-    """Kinds of a run that may have any: none in a quarter of the runs."""
+    """Draw the kinds of a run; a quarter of the runs has none."""
     rng = np.random.default_rng([seed, run, 6])
     if rng.random() < 0.25:
         return ()
@@ -120,7 +120,7 @@ def _measures(
         return draw(0.6, 2) * radius, around * draw(0.08, 0.25)
     if kind == 'FO':
         return draw(0.1, 0.4), radius * draw(0.2, 0.5)
-    # Laterals: their bore.
+    # Both numbers are the bore of a lateral.
     bore = 2 * min(draw(0.04, 0.09), 0.45 * radius)
     return bore, bore
 
@@ -128,19 +128,19 @@ def _measures(
 def draw_places(
     seed: int, run: int, count: int, start: float, ahead: float
 ) -> np.ndarray:
-    """Return the places along the pipe where defects are wanted, meters.
+    """Draw the desired positions of defects along the pipe, in meters.
 
-    Near ones are commoner, as they are what a picture is taken of.
+    Near positions are more common, because pictures are taken of near defects.
 
     Args:
         seed: Seed of the data set.
         run: Number of the run.
         count: How many.
-        start: Where the stretch begins that the camera sees, meters.
-        ahead: Length of what it sees well of it, meters.
+        start: Start of the stretch that the camera sees, meters.
+        ahead: Length of the part that it sees well, meters.
 
     Returns:
-        z of each, well apart where there is room.
+        z of each defect, well apart if there is room.
     """
     rng = np.random.default_rng([seed, run, 7])
     places = np.empty(count)
@@ -156,12 +156,12 @@ def draw_places(
 def shift_joints(
     kinds: Sequence[str], places: np.ndarray, ring: np.ndarray, period: float
 ) -> np.ndarray:
-    """Turn the ring of joints so that the first joint defect has its joint.
+    """Shift the joints so that the first joint defect lies at one.
 
     Args:
         kinds: Codes of the defects.
-        places: Where they are wanted.
-        ring: Places of the joints in one period.
+        places: Their desired positions, meters.
+        ring: Positions of the joints in one period, meters.
         period: Length of the period, meters.
 
     Returns:
@@ -187,7 +187,7 @@ def draw_defects(
         seed: Seed of the data set.
         run: Number of the run.
         kinds: Codes, one defect each.
-        places: z at which they are wanted; those of `AT_JOINTS` go to the
+        places: Their desired z, meters; kinds in `AT_JOINTS` are moved to the
             nearest joint.
         radius: Half width of the pipe, meters.
         joints: z of the joints ahead, meters.

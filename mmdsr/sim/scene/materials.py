@@ -13,7 +13,7 @@ class Material:
         name: Its name.
         colors: Base colors, linear RGB reflectance.
         radius: Half width of the pipe in meters.
-        sections: Cross-section to its share.
+        sections: Share of each cross-section.
         joint_spacing: Meters between joints.
         relief: RMS slope of the fine relief.
         grain: RMS of the fine reflectance variation.
@@ -155,8 +155,8 @@ MATERIALS = {
     )
 }
 
-# Eight consecutive runs meet the materials in these shares, shuffled again
-# for each eight.
+# Eight consecutive runs have the materials in these proportions, in an order
+# shuffled anew for each block of eight.
 _CYCLE = (
     'corrugated',
     'corrugated',
@@ -170,7 +170,7 @@ _CYCLE = (
 
 
 def material_of(seed: int, run: int) -> Material:
-    """Return the material of a run: every eight runs meet all materials."""
+    """Return the material of a run; every block of eight runs has all."""
     block, place = divmod(run, len(_CYCLE))
     order = np.random.default_rng([seed, block, 11]).permutation(len(_CYCLE))
     return MATERIALS[_CYCLE[order[place]]]

@@ -13,7 +13,7 @@ MOTIONS = ('crawler', 'zoom')
 
 
 class Bend(NamedTuple):
-    """Winding of the pipe: away from a straight line and back again.
+    """Bend of the pipe: periodic deviation from a straight line.
 
     Attributes:
         slope: Largest slope of the center line, meters per meter.
@@ -59,12 +59,12 @@ class Scene:
         beam_floor: Share of light outside the hot spot.
         shade: Lamp shadow sectors: strength and phase.
         penumbra: Softness of the border of those sectors.
-        scatter: Light that comes by way of the other walls, as a share.
+        scatter: Share of the light that is reflected by the other walls first.
         gloss: Strength of highlights on the wall.
         light_color: Linear RGB of the lamp.
         haze: Extinction per meter.
         haze_glow: Brightness of the haze.
-        exposure: Display value wanted at the 85th percentile.
+        exposure: Target display value at the 85th percentile.
         shoulder: Strength of the highlight compression.
         black: Black level, display units.
         contrast: Strength of the camera's tone curve.
@@ -153,7 +153,7 @@ def _draw_water(
     kinds: Sequence[str],
 ) -> float | None:
     top, bottom = extent(CODES[section], radius, half)
-    # Matter on the invert shows in shallow water only.
+    # Objects on the invert are visible in shallow water only.
     low = 'AF' in kinds or 'FO' in kinds
     if rng.random() > (0.4 if low else 0.85):
         return None
@@ -170,7 +170,7 @@ def draw_scene(seed: int, run: int, kinds: Sequence[str] = ()) -> Scene:
         kinds: Codes of the defects that the pipe must have room for.
 
     Returns:
-        The same scene for the same arguments.
+        The scene; equal arguments give equal scenes.
     """
     rng = np.random.default_rng([seed, run, 1])
     material = material_of(seed, run)
@@ -178,7 +178,7 @@ def draw_scene(seed: int, run: int, kinds: Sequence[str] = ()) -> Scene:
     def draw(low: float, high: float) -> float:
         return float(rng.uniform(low, high))
 
-    # Narrow pipes are the commoner ones.
+    # Narrow pipes are more common.
     low, high = material.radius
     radius = low * (high / low) ** draw(0, 1)
     color = np.array(material.colors[rng.integers(len(material.colors))])
@@ -204,7 +204,7 @@ def draw_scene(seed: int, run: int, kinds: Sequence[str] = ()) -> Scene:
         bend=Bend(
             slope=draw(0.02, 0.1) if rng.random() < 0.35 else 0.0,
             period=draw(20, 50),
-            # Bends are in plan, the fall is nearly even.
+            # Bends are horizontal; the slope is nearly constant.
             direction=(float(np.cos(winding)), 0.1 * float(np.sin(winding))),
         ),
         misfit=radius * draw(0.0, 0.008),
@@ -212,7 +212,7 @@ def draw_scene(seed: int, run: int, kinds: Sequence[str] = ()) -> Scene:
         motion=motion,
         hfov=np.deg2rad(draw(50, 90)),
         zoom=draw(1.03, 1.09) if still else 1.0,
-        # Frames of a video, and stills up to a meter apart.
+        # From frames of a video to stills up to a meter apart.
         step=0.0 if still else 0.03 * 20 ** draw(0, 1) * min(1, radius / 0.2),
         offset=(radius * draw(-0.15, 0.15), offset_y),
         aim=(np.deg2rad(draw(-5, 5)), np.deg2rad(draw(-5, 4))),

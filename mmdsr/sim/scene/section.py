@@ -27,9 +27,9 @@ _EGG_JOIN = 1.8  # y / r where the side arcs of the egg meet the invert
 def arc_exit(
     cx: float, cy: float, r: float, ox: float, oy: float, dx: float, dy: float
 ) -> float:
-    """Larger ray parameter at which a ray meets a circle; inf if never."""
+    """Return the larger ray parameter on a circle; inf if it is missed."""
     px, py = ox - cx, oy - cy
-    # The floor makes a ray along the axis meet the wall very far away.
+    # The lower bound lets a ray along the axis meet the wall very far away.
     a = max(dx * dx + dy * dy, 1e-30)
     b = px * dx + py * dy
     c = px * px + py * py - r * r
@@ -65,16 +65,16 @@ def _round_exit(
 def section_exit(
     code: int, r: float, h: float, ox: float, oy: float, dx: float, dy: float
 ) -> Vector:
-    """Where a ray that is inside at some time leaves the section for good.
+    """Return where a ray that crosses the section leaves it for good.
 
     Args:
         code: Kind of section.
         r: Half width.
         h: Half height of a box.
         ox: Start of the ray across the pipe, to the right.
-        oy: The same downwards.
+        oy: Start of the ray across the pipe, downwards.
         dx: Direction across the pipe, to the right.
-        dy: The same downwards.
+        dy: Direction across the pipe, downwards.
 
     Returns:
         Ray parameter and outward normal (x, y).
@@ -101,7 +101,7 @@ def section_exit(
             return t, nx, ny
     t = arc_exit(0.0, 1.5 * r, 0.5 * r, ox, oy, dx, dy)
     if t == math.inf:
-        # Rounding where two arcs meet; the nearest arc will do.
+        # Due to rounding where two arcs meet; take the nearest arc.
         return _round_exit(r, ox, oy, dx, dy)
     nx, ny = _normal(0.0, 1.5 * r, 0.5 * r, ox + t * dx, oy + t * dy)
     return t, nx, ny
@@ -133,7 +133,7 @@ def outline(code: int, r: float, h: float, angle: np.ndarray) -> np.ndarray:
         code: Kind of section.
         r: Half width.
         h: Half height of a box.
-        angle: Angles in rad, 0 to the right, growing towards down, ``(N,)``.
+        angle: Angles in rad, 0 to the right, increasing downwards, ``(N,)``.
 
     Returns:
         Points ``(N, 2)``.
@@ -155,7 +155,7 @@ def perimeter_table(
         code: Kind of section.
         r: Half width.
         h: Half height of a box.
-        entries: Steps of the table.
+        entries: Number of steps of the table.
 
     Returns:
         Shares at ``entries + 1`` equal steps of the angle from 0 to a full

@@ -15,7 +15,7 @@ from mmdsr.sim.scene.scene import Scene
 # Columns of `Segments.table`.
 Z0, CX, CY, SX, SY, SQUEEZE, MIDDLE, REACH, COS, SIN = range(10)
 HORIZON = 75.0
-"""Meters of pipe with joints; what follows is one endless segment."""
+"""Meters of pipe with joints; beyond, it is one endless segment."""
 BEHIND = 3.0
 """Meters of pipe behind the camera's start."""
 
@@ -41,7 +41,7 @@ class Segments(NamedTuple):
 
 
 def nearest_joint(joints: np.ndarray, z: float) -> float:
-    """The joint next to a place."""
+    """Return the joint nearest to a position."""
     return float(joints[np.argmin(np.abs(joints - z))])
 
 
@@ -49,7 +49,8 @@ def joints_of(ring: np.ndarray, period: float) -> np.ndarray:
     """Return the joints from behind the camera to the horizon.
 
     Args:
-        ring: Places of the joints in one period of the wall's rings.
+        ring: Positions of the joints in one period of the wall's rings,
+            meters.
         period: Length of that period in meters.
 
     Returns:
@@ -70,10 +71,10 @@ def lay_segments(
     """Lay the pipe.
 
     Args:
-        scene: The run; gives bend and the usual misfit of joints.
+        scene: The run, which gives the bend and the usual misfit of joints.
         joints: z of the joints, ascending.
-        steps: z of a displaced joint to the shift (x, y) in meters of all
-            that follows.
+        steps: z of each displaced joint, mapped to the shift (x, y) in meters
+            of everything after it.
         squeezes: Deformations: z of the middle, half length, relative
             change of the diameter, direction in rad that widens.
         rng: Source of the joints' small misfits.

@@ -22,7 +22,7 @@ from mmdsr.sim.shade.texture import MipAtlas
 from mmdsr.sim.trace.geometry import Hits
 
 Made = tuple[np.ndarray, np.ndarray, Sequence[float] | np.ndarray]
-"""Paint and color as of `Decal`, and the height of the relief in texels."""
+"""Paint and color, see `Decal`, and the height of the relief in texels."""
 
 _SIDE = 512
 _LEVELS = 7
@@ -33,8 +33,9 @@ class Decal(NamedTuple):
 
     Attributes:
         owner: Number of its defect, 1 and up.
-        z: Middle along the pipe, meters.
-        share: Middle around the pipe, as a share of the perimeter.
+        z: Position of the center along the pipe, meters.
+        share: Position of the center around the pipe, as a share of the
+            perimeter.
         length: Meters along the pipe.
         extent: Meters around the pipe.
         color: Linear RGB of what covers the wall.
@@ -56,7 +57,7 @@ class Decal(NamedTuple):
 def _window(
     shape: tuple[int, int] = (_SIDE, _SIDE), power: int = 4
 ) -> np.ndarray:
-    """Falls from 1 in the middle to 0 at the border."""
+    """Return a window that falls from 1 in the middle to 0 at the border."""
     y = np.linspace(-1, 1, shape[0])[:, None]
     x = np.linspace(-1, 1, shape[1])[None]
     return ((1 - np.abs(x) ** power) * (1 - np.abs(y) ** power)).clip(0)
@@ -81,7 +82,7 @@ def _polyline(
 def _crack_lines(
     rng: np.random.Generator, severity: float
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Cracks as polylines in pixels, x along the pipe."""
+    """Draw cracks as polylines in pixels, x along the pipe."""
     middle = _SIDE / 2
     along = rng.random() < 0.5
     heading = 0.0 if along else np.pi / 2
@@ -153,7 +154,7 @@ def _damage(rng: np.random.Generator, defect: Defect, texel: float) -> Made:
         stones = np.maximum(stones, marks)
     height = wrap_blur(stones, 1.0) * (2 + 4 * defect.severity)
     height += 2.5 * spectral_noise(rng, (_SIDE, _SIDE), (4, 60), 1.0)
-    # The ground lies deeper, its border casts a shade.
+    # The exposed ground lies deeper, and its border casts a shadow.
     height = (height - 6) * worn
     rust = rng.random() < 0.4
     color = (0.24, 0.12, 0.06) if rust else (0.32, 0.29, 0.24)
@@ -166,7 +167,7 @@ def _damage(rng: np.random.Generator, defect: Defect, texel: float) -> Made:
 
 
 def _seepage(rng: np.random.Generator, defect: Defect, texel: float) -> Made:
-    """Water or its traces; row 0 is the source, down is down the wall."""
+    """Draw water or its traces, which run down the wall from row 0."""
     y = np.linspace(0, 1, _SIDE)[:, None]
     x = np.linspace(-1, 1, _SIDE)[None]
     path = np.cumsum(rng.normal(0, 0.012, _SIDE))[:, None]
@@ -192,7 +193,7 @@ def _seepage(rng: np.random.Generator, defect: Defect, texel: float) -> Made:
 
 
 def _fitting(rng: np.random.Generator, defect: Defect, texel: float) -> Made:
-    """Mortar and broken wall around a lateral's opening."""
+    """Draw mortar and broken wall around the opening of a lateral."""
     y, x = (np.mgrid[:_SIDE, :_SIDE] + 0.5 - _SIDE / 2) * texel
     ragged = spectral_noise(rng, (_SIDE, _SIDE), (8, 160), 1.0)
     around = np.hypot(x, y) - defect.length / 2
@@ -229,7 +230,7 @@ def _place(
     table: np.ndarray,
     perimeter: float,
 ) -> tuple[float, float, float]:
-    """Middle share and extent of a decal; seepage runs to the invert."""
+    """Return center and extent of a decal; seepage runs to the invert."""
     share = _share_of(defect.angle, table)
     if defect.kind in ('GR', 'IL'):
         side = 2.6 * defect.length + 0.06
@@ -274,7 +275,8 @@ def build_decals(
         texel = np.sqrt(length * extent) / _SIDE
         paint, height, color = _MAKERS[defect.kind](rng, defect, texel)
         if defect.kind == 'IN':
-            # Shares grow clockwise: on the left half, down is backwards.
+            # Shares increase clockwise, so that on the left half they decrease
+            # downwards.
             t, _, _ = section_exit(
                 *shape, 0.0, 0.0, np.cos(defect.angle), np.sin(defect.angle)
             )

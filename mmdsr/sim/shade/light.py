@@ -10,7 +10,7 @@ from mmdsr.sim.trace.geometry import Hits
 
 _F = np.float32
 FACE_SHADE = 0.7
-"""Share of the light that a joint's gap keeps from the end faces in it."""
+"""Share of the light that the gap of a joint blocks from its end faces."""
 
 
 def ramp(value: np.ndarray, width: np.ndarray | np.floating) -> np.ndarray:
@@ -35,8 +35,8 @@ class Surface:
         color: Linear RGB reflectance ``(3, H, W)``.
         along, around: Slopes of the relief.
         wet: How wet or dirty the wall is, 0 to 1.
-        turn: Place around the pipe as a share of its perimeter.
-        edge: Width in meters over which borders are drawn.
+        turn: Position around the pipe as a share of its perimeter.
+        edge: Width in meters of soft borders.
         level: log2 of the pixel's footprint along the pipe.
     """
 
@@ -49,8 +49,8 @@ class Surface:
         pixel: float,
         table: np.ndarray | None,
     ) -> None:
-        # OpenCV's approximation is good to 2e-4 rad, and the same at each
-        # sight of a point.
+        # OpenCV's approximation is accurate to 2e-4 rad, and its error is the
+        # same whenever a point is seen.
         turn = cv2.phase(hits.across[0], hits.across[1])
         turn *= _F(0.5 / np.pi)
         if table is not None:
@@ -58,11 +58,12 @@ class Surface:
             low = np.minimum(at.astype(np.intp), len(table) - 2)
             at -= low
             turn = table[low] * (1 - at) + table[low + 1] * at
-        # A pixel's footprint: around the pipe it grows with the distance,
-        # along the pipe by the grazing view as well.
+        # Around the pipe, the footprint of a pixel grows with the distance;
+        # along the pipe, also with the grazing angle.
         cross = hits.path * _F(pixel)
         axial = cross / np.maximum(hits.grazing, _F(1e-4))
-        # The levels' filters are wide: read up to half a level sharper.
+        # The filters of the levels are wide, so read up to half a level
+        # sharper.
         level = np.log2(np.maximum(axial, _F(1e-7))) - _F(looks.crisp)
 
         macro = wall.macro.sample(
@@ -111,7 +112,7 @@ class Surface:
         away = macro[2] + _F(0.006) * coarse[0]
         crack = np.minimum(width / edge, 1) * ramp(width - away, edge)
         tone *= _F(1) - _F(0.8) * crack
-        # The end face of a pipe stands in the gap of its joint.
+        # The end face of a pipe lies in the gap of its joint.
         tone *= _F(1) - np.where(hits.face, _F(FACE_SHADE), _F(1)) * rings[2]
 
         slime: np.ndarray | int = 0
@@ -263,7 +264,7 @@ def beam(scene: Scene, rays_x: np.ndarray, rays_y: np.ndarray) -> np.ndarray:
     Args:
         scene: The run.
         rays_x: Tangents of the directions in the camera's frame, ``(1, W)``.
-        rays_y: The same downwards, ``(H, 1)``.
+        rays_y: Tangents of the directions downwards, ``(H, 1)``.
 
     Returns:
         Float32 ``(H, W)``: hot spot, its floor, and the lamp's shadows.

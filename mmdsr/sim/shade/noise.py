@@ -43,8 +43,8 @@ def spectral_noise(
     half = spectrum[:, : cols // 2 + 1] * amplitude[..., None]
     full: np.ndarray = np.zeros_like(spectrum)
     full[:, : cols // 2 + 1] = half
-    # The inverse transform of a real field needs the conjugate half only
-    # formally: twice the real part of the one-sided sum is the same field.
+    # The conjugate half of the spectrum is not needed: twice the real part of
+    # the one-sided sum is the same field.
     full[:, 1 : (cols + 1) // 2] *= 2
     field: np.ndarray = cv2.dft(full, flags=cv2.DFT_INVERSE)[..., 0]
     field -= field.mean()
@@ -102,8 +102,8 @@ def stamp_discs(
         rng: Source of randomness.
         shape: Rows and columns.
         count: How many marks.
-        radius: Smallest and largest radius in pixels (small ones are
-            commoner).
+        radius: Smallest and largest radius in pixels (small ones are more
+            common).
         flatness: Largest relative difference of the two half axes.
 
     Returns:
@@ -136,7 +136,7 @@ def stamp_discs(
             cv2.LINE_AA,
             4,
         )
-    # Fold what fell over the edges back in on the opposite side.
+    # Wrap what extends beyond an edge around to the opposite side.
     canvas[pad : 2 * pad] = np.maximum(
         canvas[pad : 2 * pad], canvas[rows + pad :]
     )
@@ -182,7 +182,8 @@ def stamp_walks(
     for _ in range(count):
         n = int(rng.integers(steps[0], steps[1] + 1))
         turn = rng.normal(0, bend, n)
-        # A turn pulled back to the first direction keeps a line a line.
+        # Directions are pulled back to the first one, so that a line does not
+        # curl up.
         angle = heading + rng.normal(0, spread) + turn
         move = stride * np.stack([np.cos(angle), np.sin(angle)], 1)
         start = rng.random(2) * (cols, rows)

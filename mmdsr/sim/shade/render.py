@@ -22,8 +22,9 @@ from mmdsr.sim.trace.geometry import Camera, Hits, Pipe, trace
 
 _F = np.float32
 _ROWS = 64  # rows per block: the arrays of a block stay in the cache
-# Shares of a pixel that a body must cover to give it its depth, and to make
-# it part of a defect: a spray of water is seen, though one sees through it.
+# Shares of a pixel that a body must cover to determine its depth, and to make
+# it part of a defect. The second is lower, as a spray of water is visible
+# although it is transparent.
 _SOLID, _SHOWN = 0.5, 0.2
 
 
@@ -34,7 +35,7 @@ def _pick(
 
 
 class World(NamedTuple):
-    """Everything that a run's camera may see.
+    """Everything that the camera of a run may see.
 
     Attributes:
         scene: Parameters of the run.
@@ -83,9 +84,10 @@ def illuminate(
 ) -> np.ndarray:
     """Return the light sent back by the wall's points.
 
-    The lamp's light falls off with the inverse square of the distance and
-    with the cosine to the relief's normal; a share of it arrives by way of
-    the other walls, which falls off more slowly and knows no normal.
+    The light of the lamp falls off with the inverse square of the distance and
+    with the cosine to the normal of the relief. A share of it arrives
+    indirectly from the other walls; this part falls off more slowly and is
+    independent of the normal.
 
     Args:
         scene: The run.
@@ -163,7 +165,7 @@ def add_water(
     dz = hits.surface_z[at] - _F(lamp[2])
     square = dx * dx + dy * dy + dz * dz
     reach = hits.depth[at]
-    # Schlick's law; the ray's length follows from its two parts.
+    # Schlick's law; the path of the ray has two parts.
     length = np.sqrt(np.maximum(square, reach * reach))
     cosine = np.clip(hits.tilt[at] * reach / length, 0, 1)
     mirror = _F(0.02) + _F(0.98) * (1 - cosine) ** 5
@@ -184,8 +186,8 @@ def mark_joints(
     """Open the displaced joints, and mark them and deformed stretches.
 
     Args:
-        world: The run; a joint defect owns the wall next to its joint, and
-            the end face that shows there.
+        world: The run; the wall next to a joint and its visible end face
+            belong to the joint's defect.
         surface: Reflectance of the points; changed in place.
         hits: The points.
         owners: Defect shown by each pixel; changed in place.
@@ -196,12 +198,12 @@ def mark_joints(
             continue
         away = np.abs(hits.z - _F(defect.z))
         if defect.kind == 'DE':
-            # Where the squeeze is half of its largest.
+            # Where the squeeze is at least half of its maximum.
             owners[(away < 0.54 * defect.length / 2) & dry] = number
             continue
         gap = 0.3 * defect.length + 0.02 * defect.severity
         open_ = ramp(_F(gap) - away, surface.edge)
-        # The lip that stands out of the gap catches the light.
+        # The protruding edge of the gap catches the light.
         lip = hits.face & (away < 1e-3)
         surface.color *= _F(1) - _F(0.9) * np.where(lip, 0, open_)
         surface.color[:, lip] *= _F(0.8 / (1 - FACE_SHADE))
@@ -237,7 +239,8 @@ def shade_bodies(
     point = (camera.pose[:3, 3:] + ray * found.depth).astype(np.float32)
     look = world.bodies.look[found.body]
     normal = found.normal.copy()
-    # The wall's fine texture, laid on along the two flatter directions.
+    # The fine texture of the wall, projected along the axis closest to the
+    # normal.
     flat = np.argmax(np.abs(normal), 0)
     pick = np.arange(len(flat))
     u = point[(flat + 1) % 3, pick] * _F(3 / world.wall.detail_period[0])
@@ -272,7 +275,7 @@ def _soften_borders(
 ) -> None:
     """Smooth the stairs where surfaces of different depth meet, in place.
 
-    Only there: textures are filtered already.
+    Other pixels are unchanged, as textures are already filtered.
     """
     inverse = 1 / depth
     jump: np.ndarray = np.zeros(depth.shape, np.uint8)
@@ -282,7 +285,7 @@ def _soften_borders(
         a[axis] = slice(1, None)
         b = [slice(None)] * 2
         b[axis] = slice(None, -1)
-        # A wall seen at a slant has steps in proportion, too.
+        # The depth of a wall seen at a slant also changes in steps.
         edge = step > 0.04 * np.maximum(inverse[tuple(a)], inverse[tuple(b)])
         jump[tuple(a)] |= edge
         jump[tuple(b)] |= edge

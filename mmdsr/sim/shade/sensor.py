@@ -13,8 +13,8 @@ def develop(light: np.ndarray, gain: float, shoulder: float) -> np.ndarray:
     Args:
         light: Linear RGB, any scale.
         gain: Exposure.
-        shoulder: 0 clips at white; above, highlights are compressed, white
-            staying white.
+        shoulder: 0 clips at white; larger values compress the highlights and
+            keep white unchanged.
 
     Returns:
         Display values, float32; 1 is white and may be exceeded.
@@ -25,12 +25,12 @@ def develop(light: np.ndarray, gain: float, shoulder: float) -> np.ndarray:
 
 
 def meter(light: np.ndarray, target: float, shoulder: float) -> float:
-    """Gain that brings the 85th percentile of luminance to a display value.
+    """Return the gain that maps the 85th percentile to a display value.
 
     Args:
         light: Linear RGB.
         target: Display value in (0, 1).
-        shoulder: As in `develop`.
+        shoulder: See `develop`.
 
     Returns:
         The gain.
@@ -84,7 +84,7 @@ def compress(image: np.ndarray, quality: int) -> np.ndarray:
         quality: JPEG quality, 1 to 100.
 
     Returns:
-        What comes out of it.
+        The decoded image, uint8 RGB ``(H, W, 3)``.
     """
     settings = [
         cv2.IMWRITE_JPEG_QUALITY,

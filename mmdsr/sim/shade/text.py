@@ -35,11 +35,11 @@ class Caption:
         self._corner = bool(rng.random() < 0.5)
 
     def draw(self, image: np.ndarray, frame: int) -> np.ndarray:
-        """Burn the text of a frame in, in place.
+        """Burn the text of a frame into its image, in place.
 
         Args:
             image: uint8 RGB ``(H, W, 3)``.
-            frame: Number of the frame, which the distance follows.
+            frame: Number of the frame, which determines the distance shown.
 
         Returns:
             Bool ``(H, W)``, True where the image was changed.
@@ -53,7 +53,7 @@ class Caption:
         ]
         before = image.copy()
         line = self._size * height
-        # The size of letters is set by their height in the chosen font.
+        # Scale the font so that its letters have the chosen height.
         (_, tall), _ = cv2.getTextSize('0', self._font, 1.0, 1)
         scale = line / max(tall, 1)
         for text, share, row in lines:

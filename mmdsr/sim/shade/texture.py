@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 _LONGEST, _ROW = 32767, 4096
-_PAD = 1  # wrapped border of each level: what bilinear sampling reads
+_PAD = 1  # wrapped border of each level, for bilinear sampling
 
 
 def _halve(image: np.ndarray, axis: int) -> np.ndarray:
@@ -18,7 +18,7 @@ def _halve(image: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _soften(image: np.ndarray) -> np.ndarray:
-    """Half of the low pass that `_halve` applies around the pipe."""
+    """Apply half of the low pass of `_halve` around the pipe."""
     return image * np.float32(0.76) + np.float32(0.12) * (
         np.roll(image, 1, 0) + np.roll(image, -1, 0)
     )
@@ -43,12 +43,12 @@ def _remap(
 class MipAtlas:
     """A periodic texture with all its prefiltered levels in one image.
 
-    On the wall of a pipe, seen from near its axis at distance Z, the
-    footprint of a pixel grows as Z^2 along the axis and as Z around it. So
-    one chain of levels suffices in place of a full two-dimensional ripmap:
-    each level halves the resolution along the axis, and every other level
-    halves it around the pipe. Lying in one image, the levels are read by
-    ``cv2.remap`` with a different level at each pixel.
+    On the wall of a pipe, seen from near its axis at distance Z, the footprint
+    of a pixel grows as Z^2 along the axis and as Z around it. So one chain of
+    levels suffices in place of a full two-dimensional ripmap: each level
+    halves the resolution along the axis, and every other level halves it
+    around the pipe. As all levels lie in one image, ``cv2.remap`` can read a
+    different level at each pixel.
 
     Attributes:
         atlas: All levels, one above the other, each with a wrapped border.
@@ -133,8 +133,8 @@ class MipAtlas:
             u: Position along the axis in periods, float32 ``(H, W)``.
             v: Position around the pipe in periods, or None for a texture
                 of one row.
-            level: Wanted level ``(H, W)``, log2 of the axial footprint in
-                pixels of the first level; clipped to the levels there are.
+            level: Desired level ``(H, W)``, log2 of the axial footprint in
+                pixels of the first level; clipped to the existing levels.
 
         Returns:
             One float32 plane ``(H, W)`` per channel.

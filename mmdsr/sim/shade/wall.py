@@ -23,11 +23,11 @@ from mmdsr.sim.shade.noise import (
 )
 from mmdsr.sim.shade.texture import MipAtlas
 
-RING_LENGTH = 24.576  # meters of pipe before its rings repeat
+RING_LENGTH = 24.576  # period of the rings in meters
 _RING_SAMPLES = 16384
 _DETAIL = 1024
 _MACRO_ROWS, _MACRO_COLS = 256, 1024
-CRACK_RANGE = 0.1  # meters; a crack's distance is known up to this
+CRACK_RANGE = 0.1  # meters; distances to cracks are clipped here
 
 
 class Wall:
@@ -41,14 +41,14 @@ class Wall:
             meters, streak field.
         detail_period: Meters of the detail tile (axis, around).
         macro_length: Meters of pipe before the macro texture repeats.
-        turns: Times the detail tile goes around the pipe.
+        turns: Number of detail tiles around the pipe.
 
     Args:
         scene: The run.
         rng: Source of randomness of the textures.
-        footprint: Size on the wall, in meters, of the nearest pixels: the
-            pixel of the detail tile.
-        joints: Places of the joints in one period of the rings, meters.
+        footprint: Size of the nearest pixels on the wall, in meters, which is
+            the pixel size of the detail tile.
+        joints: Positions of the joints in one period of the rings, meters.
         around: Perimeter of the pipe, meters.
     """
 
@@ -118,7 +118,7 @@ def _bricks(
     shape: tuple[int, int],
     period: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Stretchers along the axis in courses, every other one shifted."""
+    """Draw bricks along the axis in courses, every other one shifted."""
     rows, cols = shape
     per_row = max(1, round(period[0] / 0.225))
     courses = max(2, 2 * round(period[1] / 0.075 / 2))
@@ -148,7 +148,7 @@ def _bricks(
 
 
 def ring_joints(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Return the places of the joints in one period of the rings, meters."""
+    """Return the positions of the joints in one period, meters."""
     count = round(RING_LENGTH / rng.uniform(*scene.material.joint_spacing))
     spacing = RING_LENGTH / count
     shift = rng.uniform(-0.04, 0.04, count) * spacing
@@ -190,7 +190,7 @@ def _rings(
             gap,
             rng.uniform(0.5, 1) * np.clip((width - away) / texel + 0.5, 0, 1),
         )
-        # Chamfered ends, and the dirt or lime that gathers there.
+        # Chamfered ends, and the dirt or lime that collects there.
         chamfer = np.exp(-(((away - width) / lip) ** 2)) * np.sign(z - at)
         slope = slope + rng.uniform(-0.6, 0.6) * chamfer
         tone = tone + rng.uniform(-0.25, 0.3) * np.exp(
@@ -213,7 +213,7 @@ def _macro(
     patch = spectral_noise(
         rng, shape, (3, rng.uniform(60, 200)), 1.3, rng.uniform(0.4, 2.5)
     )
-    # The field is shifted so that its positive part covers the share asked.
+    # Shift the field so that its positive part covers the requested share.
     cover = rng.uniform(*kind.cover)
     patch -= np.quantile(patch, 1 - cover)
     area = shape[0] * shape[1] * texel**2

@@ -1,9 +1,9 @@
 """Bodies in the pipe: exact ray intersections with four simple shapes.
 
 Everything that stands out from the wall or hangs in front of it is made of
-ellipsoids, boxes, capsules and tubes. A tube is a lateral pipe: seen from
-inside the main pipe it shows its outside, its rim, and through its opening
-its inside, which lies behind the main pipe's wall.
+ellipsoids, boxes, capsules and tubes. A tube is a lateral pipe. From inside
+the main pipe, its outside and its rim are visible, and through its opening its
+inside, which lies behind the wall of the main pipe.
 """
 
 import math
@@ -21,7 +21,7 @@ Shape = tuple[np.ndarray, np.ndarray]
 
 ELLIPSOID, BOX, CAPSULE, TUBE = 0, 1, 2, 3
 NEAR = 0.02
-"""Meters; nothing nearer to the camera is drawn."""
+"""Bodies nearer to the camera than this are not drawn, in meters."""
 
 
 class Bodies(NamedTuple):
@@ -39,7 +39,7 @@ class Bodies(NamedTuple):
         color: Linear RGB reflectance ``(N, 3)``.
         look: Roughness of the surface and strength of highlights
             ``(N, 2)``.
-        opacity: Share of the light behind that is covered ``(N,)``.
+        opacity: Share of the light from behind that is blocked ``(N,)``.
         owner: Number of the defect it belongs to, 1 and up, 0 for none.
     """
 
@@ -60,7 +60,7 @@ class BodyHits(NamedTuple):
         body: Index of the body.
         normal: Unit normal towards the camera's side ``(3, N)``, float32.
         cover: Share of the pixel that is covered.
-        inside: True where the inside of a tube is seen.
+        inside: True where the inside of a tube is visible.
     """
 
     at: tuple[np.ndarray, np.ndarray]
@@ -92,8 +92,8 @@ def ellipsoid(
 
     Args:
         center: World position ``(3,)``.
-        axes: Its unit axes as rows ``(3, 3)``.
-        radii: Its half axes ``(3,)``.
+        axes: Unit axes as rows ``(3, 3)``.
+        radii: Half axes ``(3,)``.
 
     Returns:
         Rows for `Bodies.table` and `Bodies.sphere`.
@@ -137,8 +137,8 @@ def tube(
         inner: Inner radius.
         outer: Outer radius; equal to the inner one if flush.
         open_end: Length along the axis from the foot to the opening.
-        dark_end: The same to where its inside ends.
-        wall: The same to the main pipe's wall.
+        dark_end: Length along the axis from the foot to the end of its inside.
+        wall: Length along the axis from the foot to the wall of the main pipe.
 
     Returns:
         Rows for `Bodies.table` and `Bodies.sphere`.
@@ -155,7 +155,7 @@ def tube(
 def _unit_shape(
     row: np.ndarray, o: Vector, d: Vector
 ) -> tuple[float, float, float, float]:
-    """Nearest hit ahead of an ellipsoid or box: parameter and normal."""
+    """Return the nearest hit ahead of an ellipsoid or box, and its normal."""
     px, py, pz = o[0] - row[1], o[1] - row[2], o[2] - row[3]
     ox = row[4] * px + row[5] * py + row[6] * pz
     oy = row[7] * px + row[8] * py + row[9] * pz
@@ -190,7 +190,7 @@ def _unit_shape(
         nx = -math.copysign(1.0, dx) if axis == 0 else 0.0
         ny = -math.copysign(1.0, dy) if axis == 1 else 0.0
         nz = -math.copysign(1.0, dz) if axis == 2 else 0.0
-    # Normals go with the transpose of the matrix.
+    # Normals transform by the transpose of the matrix.
     wx = row[4] * nx + row[7] * ny + row[10] * nz
     wy = row[5] * nx + row[8] * ny + row[11] * nz
     wz = row[6] * nx + row[9] * ny + row[12] * nz
@@ -245,9 +245,9 @@ def _capsule_hit(
 def _tube_hit(
     row: np.ndarray, o: Vector, d: Vector, wall: float
 ) -> tuple[float, float, float, float, bool]:
-    """First hit of a tube: parameter, normal, whether its inside is seen.
+    """Return the first hit of a tube, its normal, and whether it is inside.
 
-    ``wall`` is the parameter at which the main pipe's wall is seen.
+    ``wall`` is the ray parameter at the wall of the main pipe.
     """
     ux, uy, uz = row[4], row[5], row[6]
     inner, outer, open_end, dark_end = row[7], row[8], row[9], row[10]
@@ -345,12 +345,12 @@ def _draw(
 def _windows(
     bodies: Bodies, rows: slice, width: int, camera: Camera
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bodies that may show in a block, their windows and depths."""
+    """Yield the bodies that may be visible in a block, and their windows."""
     turn, origin = camera.pose[:3, :3], camera.pose[:3, 3]
     center = (bodies.sphere[:, :3] - origin) @ turn
     radius = bodies.sphere[:, 3]
     near, far = center[:, 2] - radius, center[:, 2] + radius
-    around = near <= 2 * NEAR  # the camera may be inside the sphere
+    around = near <= 2 * NEAR  # The camera may be inside the sphere.
     seen = (far > NEAR) & (radius * camera.focal > 0.1 * center[:, 2])
     limits = []
     for axis in (1, 0):
@@ -384,10 +384,10 @@ def trace_bodies(
         width: Width of the image.
         camera: The camera.
         bodies: The bodies.
-        hits: What the rays meet without them.
+        hits: Hits of the rays without bodies.
 
     Returns:
-        The nearest body of each pixel that shows one; None without any.
+        The nearest body of each pixel that shows one; None if no pixel does.
     """
     chosen, windows, distance = _windows(bodies, rows, width, camera)
     if not len(chosen):

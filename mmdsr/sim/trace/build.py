@@ -31,7 +31,7 @@ def joint_steps(
         joints: z of the joints.
 
     Returns:
-        z of the joint to the shift (x, y) in meters.
+        z of each displaced joint, mapped to the shift (x, y) in meters.
     """
     steps: dict[float, np.ndarray] = {}
     for defect in defects:
@@ -46,7 +46,7 @@ def joint_steps(
 def squeezes(
     defects: Sequence[Defect],
 ) -> list[tuple[float, float, float, float]]:
-    """Deformations for `mmdsr.sim.scene.segments.lay_segments`."""
+    """Return deformations for `mmdsr.sim.scene.segments.lay_segments`."""
     return [
         (
             defect.z,
@@ -60,7 +60,7 @@ def squeezes(
 
 
 class _Builder:
-    """Collects bodies; keeps what they have in common."""
+    """Collector of bodies, with their common parameters."""
 
     def __init__(self, scene: Scene, segments: Segments) -> None:
         self.scene, self.segments = scene, segments
@@ -91,7 +91,7 @@ class _Builder:
     def wall(
         self, z: float, angle: float, inset: float = 0.0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Point of the wall, moved inwards; direction outwards (x, y, 0)."""
+        """Return a point near the wall and the outward direction."""
         way = np.array([np.cos(angle), np.sin(angle)])
         t, _, _ = section_exit(*self.scene.shape, 0.0, 0.0, *way)
         center = self.segments.center(z)
@@ -99,7 +99,7 @@ class _Builder:
         return point, np.array([*way, 0.0])
 
     def invert(self, z: float, shift: float = 0.0) -> np.ndarray:
-        """Point of the pipe's bottom, ``shift`` meters to the right."""
+        """Return a point on the invert, ``shift`` meters to the right."""
         _, bottom = self.scene.extent
         angle = np.arctan2(bottom, shift)
         return self.wall(z, angle)[0]
@@ -129,7 +129,7 @@ def _random_axes(rng: np.random.Generator) -> np.ndarray:
 def _settled(
     build: _Builder, defect: Defect, rng: np.random.Generator
 ) -> None:
-    """Sediment on the invert: many flat lumps and some gravel on them."""
+    """Add sediment on the invert: many flat lumps with some gravel."""
     radius = build.scene.radius
     height = radius * (0.06 + 0.22 * defect.severity)
     mud = rng.random() < 0.6
@@ -177,7 +177,7 @@ def _settled(
 def _attached(
     build: _Builder, defect: Defect, rng: np.random.Generator
 ) -> None:
-    """Encrustation or grease: lumps stuck to the wall."""
+    """Add encrustation or grease: lumps on the wall."""
     radius = build.scene.radius
     color = _tint(rng, _LIME if rng.random() < 0.5 else _GREASE, 0.08)
     gloss = 0.2 * rng.random()
@@ -206,7 +206,7 @@ def _attached(
 def _obstacle(
     build: _Builder, defect: Defect, rng: np.random.Generator
 ) -> None:
-    """A stone, a brick, a stick or a bottle on the invert."""
+    """Add a stone, a brick, a stick or a bottle on the invert."""
     radius = build.scene.radius
     size = radius * (0.16 + 0.2 * defect.severity)
     base = build.invert(defect.z, rng.normal(0, 0.12) * radius)
@@ -225,7 +225,7 @@ def _obstacle(
                 1.5,
             )
     elif what == 'brick':
-        # A standard brick at most; chips of it in narrow pipes.
+        # At most a standard brick; fragments in narrow pipes.
         halves = np.array([0.9, 0.45, 1.6]) * min(size, 0.07)
         turn = rotation(rng.uniform(-1.5, 1.5), 0, rng.uniform(-0.3, 0.3))
         build.add(
@@ -253,7 +253,7 @@ def _obstacle(
 
 
 def _roots(build: _Builder, defect: Defect, rng: np.random.Generator) -> None:
-    """Return the strands that grow out of a joint and hang down."""
+    """Add the strands that grow out of a joint and hang down."""
     radius = build.scene.radius
     color = _tint(rng, (0.24, 0.15, 0.08), 0.25)
     count = int(15 + 60 * defect.severity * rng.uniform(0.6, 1))
@@ -279,7 +279,7 @@ def _roots(build: _Builder, defect: Defect, rng: np.random.Generator) -> None:
 def _sealing(
     build: _Builder, defect: Defect, rng: np.random.Generator
 ) -> None:
-    """A rubber ring that has slipped out of its joint."""
+    """Add a rubber ring that has slipped out of its joint."""
     radius = build.scene.radius
     half = rng.uniform(0.5, 1.3)
     sag = radius * (0.12 + 0.28 * defect.severity)
@@ -299,7 +299,7 @@ def _sealing(
 def _water_jet(
     build: _Builder, defect: Defect, rng: np.random.Generator
 ) -> None:
-    """Water that spouts from a joint, if the infiltration is grave."""
+    """Add water that spouts from a joint, if the infiltration is severe."""
     if defect.severity < 0.55:
         return
     scene = build.scene
@@ -325,11 +325,11 @@ def _water_jet(
 def _lateral(
     build: _Builder, defect: Defect, rng: np.random.Generator
 ) -> None:
-    """A branch pipe, flush (GR) or sticking out of the wall (IL)."""
+    """Add a branch pipe, flush (GR) or protruding from the wall (IL)."""
     scene = build.scene
     point, out = build.wall(defect.z, defect.angle)
     foot = np.array([*build.segments.center(defect.z), defect.z])
-    # Laterals join with the flow, at 45 to 90 degrees.
+    # Laterals join in the direction of flow, at 45 to 90 degrees.
     axis = out + np.array([0, 0, rng.uniform(-0.9, 0.15)])
     axis /= np.linalg.norm(axis)
     foot = point - axis * ((point - foot) @ out) / (axis @ out)

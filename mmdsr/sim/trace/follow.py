@@ -24,7 +24,7 @@ from mmdsr.sim.scene.segments import (
     Z0,
 )
 
-_MARCH = 8  # steps in which a deformed stretch is searched for its wall
+_MARCH = 8  # steps of the search for the wall in a deformed stretch
 
 
 @jit
@@ -38,7 +38,7 @@ def squeeze_at(row: np.ndarray, z: float) -> float:
 def _to_round(
     row: np.ndarray, x: float, y: float, z: float
 ) -> tuple[float, float]:
-    """A point relative to its segment's center, deformation undone."""
+    """Return a point relative to the center, with the deformation undone."""
     qx = x - row[CX] - row[SX] * (z - row[Z0])
     qy = y - row[CY] - row[SY] * (z - row[Z0])
     if row[SQUEEZE] == 0:
@@ -53,7 +53,7 @@ def _to_round(
 def _excess(
     r: float, row: np.ndarray, o: Vector, d: Vector, t: float
 ) -> float:
-    """How far outside of a deformed segment a ray is, negative inside."""
+    """Return how far a ray is outside a deformed segment; negative inside."""
     x, y = _to_round(row, o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
     return x * x + y * y - r * r
 
@@ -90,7 +90,7 @@ def _deformed_exit(
         if above <= 0:
             low, below = high, above
             continue
-        # False position; halving the kept end's weight avoids its stalling.
+        # False position; halving the weight of the kept end avoids stalling.
         side = 0
         for _ in range(60):
             t = (low * above - high * below) / (above - below)
@@ -150,7 +150,7 @@ def pipe_exit(
         qy = o[1] - row[CY] - row[SY] * (o[2] - row[Z0])
         ex, ey = d[0] - row[SX] * d[2], d[1] - row[SY] * d[2]
         if row[SQUEEZE] != 0:
-            # Only what passes the deformed stretch has to be searched.
+            # Only rays through the deformed stretch have to be searched.
             first, end = start, min(stop, far)
             if d[2] != 0:
                 one = (row[MIDDLE] - row[REACH] - o[2]) / d[2]
@@ -171,7 +171,8 @@ def pipe_exit(
                 v = (row[COS] * y - row[SIN] * x) / (1 - e) ** 2
                 nx = row[COS] * u - row[SIN] * v
                 ny = row[SIN] * u + row[COS] * v
-                # Along the pipe the wall leans by the squeeze's slope.
+                # Along the pipe, the wall is inclined by the slope of the
+                # squeeze.
                 step = 1e-4
                 rise = (squeeze_at(row, z + step) - e) / step
                 u0 = (row[COS] * x + row[SIN] * y) / (1 + e)
@@ -194,7 +195,7 @@ def pipe_exit(
         x, y = o[0] + stop * d[0], o[1] + stop * d[1]
         x, y = _to_round(table[i], x, y, o[2] + stop * d[2])
         if not section_holds(code, r, h, x, y):
-            # Rounding must not raise a face where neighbors fit.
+            # Rounding must not create an end face where neighbors are aligned.
             if section_holds(code, r * (1 + 1e-9), h * (1 + 1e-9), x, y):
                 start = stop
                 continue

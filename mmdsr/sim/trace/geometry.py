@@ -1,7 +1,7 @@
 """Camera, pipe and water: exact ray intersections.
 
-Axes follow OpenCV, for the world as for the camera: x right, y down, z
-along the pipe (along the optical axis). The pipe is a row of segments (see
+Axes follow OpenCV in both the world and the camera: x right, y down, z along
+the pipe (along the optical axis). The pipe is a row of segments (see
 `mmdsr.sim.scene.segments`); the water fills what lies below ``y = water``.
 """
 
@@ -46,7 +46,7 @@ class Pipe(NamedTuple):
             `mmdsr.sim.scene.section`.
         segments: The row of segments.
         water: Height y of the water, meters, or None for a dry pipe.
-        far: Largest depth, meters. What lies beyond is given this depth.
+        far: Largest depth, meters; larger depths are clipped to it.
     """
 
     section: tuple[int, float, float]
@@ -59,22 +59,22 @@ class Hits(NamedTuple):
     """Where the rays of a block of pixels end; arrays ``(H, W)`` float32.
 
     Attributes:
-        depth: Distance along the optical axis in meters of the visible
-            surface (water included), cut at the far limit.
-        water: True where the water is seen.
-        x, y, z: Point of the wall in world meters; for a water pixel the
-            point of the wall seen mirrored in the water.
+        depth: Distance along the optical axis to the visible surface (water
+            included) in meters, clipped to the far limit.
+        water: True where the water is visible.
+        x, y, z: Point of the wall in world coordinates, meters; for a water
+            pixel, the point of the wall mirrored in the water.
         across: The point relative to the center of its section ``(2, H,
             W)``.
         normal: Unit normal of the wall towards the inside ``(3, H, W)``.
         face: True where the point is on the end face of a segment.
-        grazing: Component of the (unnormalized, forward length one) ray
-            along the wall's outward normal.
-        path: Length travelled, in units of the optical axis, to the wall.
+        grazing: Component of the ray (unnormalized, with forward component
+            one) along the outward normal of the wall.
+        path: Length of the ray to the wall, measured along the optical axis.
         surface_x, surface_z: Visible point on the water (0 elsewhere).
-        tilt: Downward component of the ray, forward length one.
-        scum: Third value of `trace`'s ripple at the water's pixels, in their
-            order; empty without water or ripple.
+        tilt: Downward component of the ray, whose forward component is one.
+        scum: Third value of the ``ripple`` of `trace` at the water pixels, in
+            their order; empty without water or ripple.
     """
 
     depth: np.ndarray
@@ -120,7 +120,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
 def pixel_ray(
     matrix: np.ndarray, camera: Vector, row: int, col: int
 ) -> Vector:
-    """Return the world direction of a pixel's ray, forward length one."""
+    """Return the world direction of a ray with forward component one."""
     x = (col + 0.5 - camera[1]) / camera[0]
     y = (row + 0.5 - camera[2]) / camera[0]
     return (
@@ -176,7 +176,7 @@ def _trace_rows(
     out: np.ndarray,
     flags: np.ndarray,
 ) -> None:
-    """Primary rays of a block of rows; planes as written by `_store`."""
+    """Follow primary rays of a block of rows; for planes see `_store`."""
     height, width = flags.shape[1:]
     o = (pose[0, 3], pose[1, 3], pose[2, 3])
     for row in range(height):
@@ -253,10 +253,10 @@ def trace(
         width: Width of the image.
         camera: The camera, in the pipe and above the water.
         pipe: What it looks at.
-        ripple: Function of the water's (x, z) and the ray's parameter that
-            returns the slopes of the surface along x and z and what floats
-            there. The slopes bend mirrored rays only, so the depth is that
-            of still water.
+        ripple: Function of (x, z) on the water and the ray parameter that
+            returns the slopes of the surface along x and z and the scum. The
+            slopes bend mirrored rays only, so the depth is that of still
+            water.
 
     Returns:
         The hits.

@@ -9,20 +9,20 @@ from mmdsr.sim.trace.geometry import Camera, rotation
 _LONGEST_ZOOM = 6.0  # times the first focal length
 
 STEPS = ('even', 'spread', 'video')
-"""How far the camera goes from frame to frame, see `frame_times`."""
+"""How far the camera moves from frame to frame, see `frame_times`."""
 
 SPREAD_RADII = (0.02, 3.0)
 SPREAD_ZOOM = (0.25, 4.0)
 VIDEO_RADII = 0.03
-"""Advance per frame of a recording: a pipe of 300 mm, 25 frames a second and
-0.11 m/s, a careful inspection's pace."""
+"""Advance per frame of a recording: a 300 mm pipe, 25 frames per second and
+0.11 m/s, the speed of a careful inspection."""
 VIDEO_ZOOM = 0.03
 
 
 def frame_times(
     scene: Scene, steps: str, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the place of each frame in its run, in steps of the run.
+    """Return the position of each frame in its run, in steps of the run.
 
     Args:
         scene: The run.
@@ -37,7 +37,7 @@ def frame_times(
         rng: Source of the gaps.
 
     Returns:
-        ``(count,)`` float64, from 0 on, never falling.
+        ``(count,)`` float64, starting at 0 and never decreasing.
 
     Raises:
         ValueError: If ``steps`` is unknown.
@@ -58,7 +58,7 @@ def frame_times(
 
 
 def _zoom(scene: Scene, frame: float) -> float:
-    """Focal length relative to the first frame's: in, and out again."""
+    """Return the relative focal length of a camera that zooms in and out."""
     turn = np.log(_LONGEST_ZOOM)
     passed = frame * np.log(scene.zoom) % (2 * turn)
     return float(np.exp(min(passed, 2 * turn - passed)))
@@ -71,14 +71,14 @@ def camera_of(
     size: tuple[int, int],
     rng: np.random.Generator | None,
 ) -> Camera:
-    """Camera of a frame: advance or zoom, and a smooth small wander.
+    """Return the camera of a frame: advance or zoom, and slight wander.
 
     Args:
         scene: The run.
         segments: The pipe, which a crawler follows.
-        frame: Place in the run in steps, non-negative; see `frame_times`.
+        frame: Position in the run in steps, non-negative; see `frame_times`.
         size: Width and height in pixels.
-        rng: Source of the jitter of the lens, None for a steady one.
+        rng: Source of the lens jitter, None for none.
 
     Returns:
         The camera.

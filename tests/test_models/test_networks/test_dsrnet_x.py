@@ -150,7 +150,7 @@ def test_no_reference_in_all_its_forms(trained):
 
 
 @torch.no_grad()
-def test_an_image_that_comes_with_itself_in_a_batch():
+def test_an_image_as_its_own_reference_in_a_batch():
     net = make()
     lr, ref = images(ref=(17, 23), batch=3)
     ref[1] = lr[1]

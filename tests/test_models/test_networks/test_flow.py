@@ -45,7 +45,7 @@ def test_warp(padding):
         np.testing.assert_allclose(found[n, :, y, x], expected, atol=1e-5)
 
 
-def test_enlarged_flow_says_the_same():
+def test_enlarged_flow_is_equivalent():
     torch.manual_seed(0)
     # Linear flow: what lies between pixels is known.
     x, y = pixel_grid(torch.zeros(1, 1, 6, 8))[0]

@@ -225,7 +225,7 @@ def test_depth_is_an_input():
         net(lr, ref, None, depth, depth)
 
 
-def test_depth_tells_apart_what_images_do_not():
+def test_depth_distinguishes_equal_images():
     gray = torch.full((2, 3, 32, 40), 0.5)
     wide = texture(40, 48)[:, :1]
     # From near to far, as in a pipe.

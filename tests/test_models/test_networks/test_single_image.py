@@ -63,7 +63,7 @@ def test_every_parameter_learns(name):
 
 
 @pytest.mark.parametrize('name', SMALL)
-def test_counting_leaves_the_network_as_it_was(name):
+def test_counting_does_not_change_the_network(name):
     net = build(name).eval()
     count_cost(net, example_inputs(net, 16, 16))
     with torch.no_grad():

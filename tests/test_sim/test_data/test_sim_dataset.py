@@ -107,7 +107,7 @@ def test_workers_change_nothing(tmp_path):
 
 
 @pytest.mark.parametrize('stop_at', [1, 3, 6])
-def test_interrupted_work_goes_on(made, layout, tmp_path, stop_at):
+def test_interrupted_work_resumes(made, layout, tmp_path, stop_at):
     out = tmp_path / 'broken'
 
     def stop(done, total):

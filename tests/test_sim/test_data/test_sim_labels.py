@@ -86,7 +86,7 @@ def test_a_black_hole_in_a_bright_wall_is_seen():
     assert find_instances(frame, kinds('GR'))
 
 
-def test_what_text_hides_is_not_labelled():
+def test_defects_hidden_by_text_are_not_labeled():
     text = np.zeros((100, 120), bool)
     text[:25] = True
     (found,) = find_instances(frame_of(square(10), overlay=text), kinds('FO'))
@@ -95,7 +95,7 @@ def test_what_text_hides_is_not_labelled():
     assert not find_instances(frame_of(square(10), overlay=text), kinds('FO'))
 
 
-def test_pipe_mask_has_the_classes_of_what_is_labelled():
+def test_pipe_mask_has_the_classes_of_the_labels():
     ids = square(20) + square(20, 2, at=(60, 10)) + square(9, 3, at=(60, 90))
     ids[0, 0] = 4  # a speck
     found = find_instances(frame_of(ids), kinds('FS', 'IN', 'RO', 'IL'))

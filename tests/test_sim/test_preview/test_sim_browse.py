@@ -128,7 +128,7 @@ def test_a_class_has_one_colour_in_all_rows():
     assert (0, 0, 0) not in (first, second)
 
 
-def test_what_is_beside_has_equal_size_and_aspect(tmp_path):
+def test_the_comparison_has_equal_size_and_aspect(tmp_path):
     wide = np.zeros((50, 200, 3), np.uint8)
     wide[:, 100:] = 200
     write_png(tmp_path / 'a/wide.png', wide)

@@ -100,7 +100,7 @@ def test_a_defect_stays_at_its_place_of_the_wall(kind):
     raise AssertionError(f'{kind} is never seen twice')
 
 
-def test_a_displaced_joint_moves_what_follows():
+def test_a_displaced_joint_moves_everything_after_it():
     run, _, _frame = visible('FS')
     segments = run._world.pipe.segments
     z = run.defects[0].z
@@ -144,7 +144,7 @@ def test_places_are_ahead_and_apart():
     all_of = np.concatenate(
         [draw_places(0, run, 2, 0.5, 3.0) for run in range(100)]
     )
-    assert np.median(all_of) < 2.0  # near ones are commoner
+    assert np.median(all_of) < 2.0  # near ones are more common
 
 
 def test_a_joint_is_laid_where_a_joint_defect_is_wanted():

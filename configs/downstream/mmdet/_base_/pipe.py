@@ -1,4 +1,4 @@
-"""Boxes of the Pipe data set (256x256), or of own images in its layout."""
+"""Boxes of the Pipe data set (256x256), or of your images in its layout."""
 
 _base_ = 'mmdet::_base_/default_runtime.py'
 
@@ -6,15 +6,15 @@ _base_ = 'mmdet::_base_/default_runtime.py'
 custom_imports = dict(imports=['mmdsr'], allow_failed_imports=False)
 
 data_root = 'data/pipe'
-# What --input sr puts in front: the paper's DSRNet-S, trained before.
+# The network of --input sr: the paper's DSRNet-S, which must be trained.
 sr = dict(config='configs/dsrnet/student.py', checkpoint='work_dirs/student')
-# In the order of the categories of the annotation files: mmdet numbers the
-# classes in that order, whatever the order here.
+# In the order of the categories in the annotation files, because mmdet always
+# numbers the classes in that order.
 metainfo = dict(
     classes=('JO', 'IL', 'IN'),
     palette=[(230, 159, 0), (0, 158, 115), (86, 180, 233)],
 )
-# The size of the images: nothing is enlarged before mmdsr.Downsample.
+# The size of the images, so that mmdsr.Downsample gets unscaled images.
 img_scale = (256, 256)
 meta_keys = (
     'img_id',
@@ -32,7 +32,7 @@ load_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=img_scale, keep_ratio=True),
-    # The largest stride of YOLOv5, and the gray of YOLO's padding.
+    # The largest stride of YOLOv5, and the gray value of its padding.
     dict(type='Pad', size_divisor=32, pad_val=dict(img=(114.0, 114.0, 114.0))),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),
@@ -43,11 +43,11 @@ train_dataset = dict(
     ann_file='annotations/train.json',
     data_prefix=dict(img='images/train'),
     metainfo=metainfo,
-    # Images without a defect are of use: a detector must be quiet there.
+    # Images without defects teach the detector to avoid false alarms.
     filter_cfg=dict(filter_empty_gt=False),
 )
 train_dataloader = dict(
-    # The paper trains detectors without saying how: ours, for one GPU.
+    # The paper does not describe this schedule; this one is for one GPU.
     batch_size=16,
     num_workers=2,
     persistent_workers=True,

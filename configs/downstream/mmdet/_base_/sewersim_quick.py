@@ -1,9 +1,9 @@
-"""SewerSim's small set, and a schedule of three minutes of a CPU core."""
+"""SewerSim mini, and a schedule of three minutes on a CPU core."""
 
 _base_ = './pipe.py'
 
 data_root = 'data/sewersim-pipe'
-# What --input sr puts in front: weights that come with mmdsr.
+# The network of --input sr: weights included in mmdsr.
 sr = dict(_delete_=True, weights='dsrnet_x_nano')
 train_dataset = dict(data_root=data_root)
 train_dataloader = dict(
@@ -14,7 +14,7 @@ train_dataloader = dict(
 test_dataloader = dict(dataset=dict(data_root=data_root))
 val_dataloader = test_dataloader
 
-# Ours, for three minutes of a core; the paper has no such schedule.
+# Not in the paper: a schedule of three minutes on a core.
 max_iters = 1200
 train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters

@@ -10,14 +10,14 @@ model = dict(
         bgr_to_rgb=True,
         pad_size_divisor=32,
     ),
-    # The multiples that make the s of YOLOv5s.
+    # The multipliers of YOLOv5s.
     backbone=dict(type='CSPDarknet', deepen_factor=0.33, widen_factor=0.5),
     neck=dict(type='mmdsr.YOLOv5PAFPN', in_channels=[128, 256, 512]),
     bbox_head=dict(
         type='mmdsr.YOLOv5Head', num_classes=3, in_channels=[128, 256, 512]
     ),
-    # Thresholds of YOLOv5's test; a frame has a few defects, hence the 100
-    # boxes, as in mmdet's COCO configs.
+    # Test thresholds of YOLOv5. As a frame has few defects, 100 boxes suffice,
+    # as in mmdet's COCO configs.
     test_cfg=dict(
         score_thr=0.001,
         nms=dict(type='nms', iou_threshold=0.6),

@@ -1,4 +1,4 @@
-"""The recipe that the Sewer-ML benchmark trains all its CNNs with."""
+"""The training schedule of all CNNs in the Sewer-ML benchmark."""
 
 _base_ = ['mmpretrain::_base_/default_runtime.py', './sewer_ml.py']
 
@@ -14,7 +14,7 @@ test_cfg = dict()
 # For --auto-scale-lr.
 auto_scale_lr = dict(base_batch_size=256)
 
-# pos_weight = (N - N_c) / N_c, by the images that are trained on.
+# pos_weight = (N - N_c) / N_c over the training images.
 custom_hooks = [dict(type='mmdsr.PosWeightHook')]
 # The benchmark keeps the epoch of the smallest validation loss, usually one
 # of 30 to 40; mmpretrain computes no loss there.

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with the weights of ImageNet, and their normalization."""
+"""EfficientNet-Lite0 with ImageNet weights and their normalization."""
 
 model = dict(
     type='ImageClassifier',

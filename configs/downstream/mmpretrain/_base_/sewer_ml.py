@@ -4,15 +4,15 @@
 custom_imports = dict(imports=['mmdsr'], allow_failed_imports=False)
 
 data_root = 'data/sewer_ml'
-# What --input sr puts in front: the paper's DSRNet-S, trained before.
+# The network of --input sr: the paper's DSRNet-S, which must be trained.
 sr = dict(config='configs/dsrnet/student.py', checkpoint='work_dirs/student')
-# Width and height of the frame that is super-resolved and that the network
-# sees, as in the benchmark. All sizes of Sewer-ML become this one.
+# Width and height of the input of the network, after super-resolution, as in
+# the benchmark. All images of Sewer-ML are resized to it.
 frame = (224, 224)
 resize = dict(
     type='Resize',
     scale=frame,
-    # Averages when it makes smaller, as torchvision does on images.
+    # Antialiased when it reduces, like torchvision on images.
     backend='pillow',
     interpolation='bilinear',
 )
@@ -20,7 +20,7 @@ train_pipeline = [
     dict(type='LoadImageFromFile'),
     resize,
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
-    # The benchmark's.
+    # As in the benchmark.
     dict(
         type='ColorJitter',
         brightness=0.1,
@@ -37,7 +37,7 @@ test_pipeline = [
     dict(type='PackInputs'),
 ]
 
-# Mean and deviation that the benchmark gives for its training split.
+# Mean and standard deviation of the benchmark's training split.
 data_preprocessor = dict(
     num_classes=15,
     mean=[0.523 * 255, 0.453 * 255, 0.345 * 255],
@@ -79,5 +79,5 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type='mmdsr.SewerMLMetric', thr=0.5)
 test_evaluator = val_evaluator
 
-# mmpretrain divides the loss by the images; the benchmark also by classes.
+# mmpretrain averages the loss over images, the benchmark also over classes.
 bce = dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1 / 15)

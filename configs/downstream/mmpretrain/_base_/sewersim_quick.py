@@ -1,20 +1,20 @@
-"""SewerSim mini and a schedule of minutes on two CPU cores."""
+"""SewerSim mini, and a schedule of minutes on two CPU cores."""
 
 _base_ = ['mmpretrain::_base_/default_runtime.py', './sewer_ml.py']
 
 data_root = 'data/sewersim-ml'
-# What --input sr puts in front: weights that come with mmdsr.
+# The network of --input sr: weights included in mmdsr.
 sr = dict(_delete_=True, weights='dsrnet_x_nano')
-# Half of 352x288 both ways, with its aspect.
+# Half of 352x288.
 frame = (176, 144)
 resize = dict(
     type='Resize',
     scale=frame,
-    # Averages when it makes smaller, as torchvision does on images.
+    # Antialiased when it reduces, like torchvision on images.
     backend='pillow',
     interpolation='bilinear',
 )
-# Stronger than the benchmark's: the 600 images are of 120 pipes only.
+# Stronger than in the benchmark, as the 600 images show only 120 pipes.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(
@@ -62,7 +62,7 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-# Ours, for three minutes of a core; the benchmark has no such schedule.
+# Not in the benchmark: a schedule of three minutes on a core.
 epochs = 14
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05))
 param_scheduler = [

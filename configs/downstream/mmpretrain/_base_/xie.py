@@ -1,11 +1,11 @@
-"""The two-level network after Xie et al. 2019, without level 2's loss."""
+"""The two-level network of Xie et al. (2019) without the level-2 loss."""
 
 backbone = dict(type='mmdsr.XieNet')
 head = dict(
     type='MultiLabelLinearClsHead',
     in_channels=512,
     thr=0.5,
-    # As torch initializes it.
+    # The default initialization of torch.
     init_cfg=None,
 )
 model = dict(

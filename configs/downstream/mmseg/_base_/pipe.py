@@ -1,4 +1,4 @@
-"""Masks of the Pipe data set (256x256), or of own images in its layout."""
+"""Masks of the Pipe data set (256x256), or of your images in its layout."""
 
 _base_ = 'mmseg::_base_/default_runtime.py'
 
@@ -6,11 +6,11 @@ _base_ = 'mmseg::_base_/default_runtime.py'
 custom_imports = dict(imports=['mmdsr'], allow_failed_imports=False)
 
 data_root = 'data/pipe'
-# What --input sr puts in front: the paper's DSRNet-S, trained before.
+# The network of --input sr: the paper's DSRNet-S, which must be trained.
 sr = dict(config='configs/dsrnet/student.py', checkpoint='work_dirs/student')
 crop_size = (256, 256)
-# The authors' masks have five ids: mmdsr.LoadPipeMask needs num_ids=5 then,
-# and the data sets source_classes.
+# For the authors' masks with five ids, set num_ids=5 of mmdsr.LoadPipeMask and
+# source_classes of the data sets.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmdsr.LoadPipeMask'),
@@ -33,8 +33,8 @@ test_pipeline = [
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
-    # The paper gives no schedule: 20k iterations of 16 images, as mmseg
-    # trains the same networks on VOC 2012.
+    # The paper gives no schedule: 20k iterations of 16 images are mmseg's
+    # schedule for the same networks on VOC 2012.
     batch_size=16,
     num_workers=4,
     persistent_workers=True,

@@ -1,9 +1,9 @@
-"""SewerSim's small set, and a schedule of three minutes of a CPU core."""
+"""SewerSim mini, and a schedule of three minutes on a CPU core."""
 
 _base_ = './pipe.py'
 
 data_root = 'data/sewersim-pipe'
-# What --input sr puts in front: weights that come with mmdsr.
+# The network of --input sr: weights included in mmdsr.
 sr = dict(_delete_=True, weights='dsrnet_x_nano')
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -11,7 +11,7 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),
 ]
-# A worker would take a core from the training, and images are read fast.
+# A worker would take a core from training, and loading is fast.
 workers = dict(num_workers=0, persistent_workers=False)
 train_dataloader = dict(
     batch_size=4,
@@ -26,16 +26,16 @@ quick_loss = [
     dict(
         type='CrossEntropyLoss',
         class_weight=[0.25, 1.0, 2.5, 2.5],
-        # With 'mean' mmseg 1.2.2 takes no pixel that is not to be counted
-        # (255) beside class_weight; the runner averages, too.
+        # With 'mean', mmseg 1.2.2 does not support ignored pixels (255)
+        # together with class_weight; the runner averages, too.
         reduction='none',
         loss_weight=3.0,
     ),
-    # Of the defects only.
+    # Only over the defects.
     dict(type='DiceLoss', use_sigmoid=False, ignore_index=0, loss_weight=1.0),
 ]
 quick_norm = dict(type='BN', requires_grad=True)
-# ResNet-18 of a quarter of its width, stride 16.
+# ResNet-18 at a quarter of its width, stride 16.
 quick_backbone = dict(
     depth=18,
     base_channels=16,
@@ -45,7 +45,7 @@ quick_backbone = dict(
     norm_cfg=quick_norm,
 )
 
-# Ours, for three minutes of a core; the paper has no such schedule.
+# Not in the paper: a schedule of three minutes on a core.
 max_iters = 800
 train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters
