@@ -22,7 +22,7 @@ from mmdsr.inference import SuperResolver
 from mmdsr.inference.ranks import Place
 from mmdsr.recording.export import Hooks, enhance_recording
 from mmdsr.recording.neighbors import POLICIES
-from mmdsr.recording.options import RecordingOptions, film_suffix
+from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.outcome import RecordingReport
 from mmdsr.recording.trial import Trial, try_frames, write_preview
 from mmdsr.video.files import SUFFIXES, is_video
@@ -158,8 +158,10 @@ def run_recording(
         raise ValueError(f'{source} is not a regular file: save it as one.')
     try:
         if args.dry_run or args.preview:
-            suffix = film_suffix(target)
-            trial = try_frames(resolver, source, options, suffix, device)
+            evidence = EvidenceOptions.read(args) if args.preview else None
+            trial = try_frames(
+                resolver, source, target, options, device, evidence
+            )
             if args.preview:
                 trial.paths = write_preview(trial, target)
             _show_trial(trial, console)

@@ -22,6 +22,7 @@ from mmdsr.io.checksums import digest
 from mmdsr.io.frames import shown
 from mmdsr.recording.confidence import shown_confidence
 from mmdsr.recording.neighbors import Moment
+from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.painter import Painted, Painter
 from mmdsr.recording.writer import Shot
 
@@ -205,6 +206,30 @@ class FilmEvidence:
             self.options.mark,
             output,
             frames,
+        )
+
+
+def refuse_confidence(
+    resolver: SuperResolver, options: RecordingOptions
+) -> None:
+    """Refuse a confidence picture that would show nothing.
+
+    Args:
+        resolver: What enhances.
+        options: What is wanted.
+
+    Raises:
+        ValueError: If no frame can have a reference.
+    """
+    why = ''
+    if resolver.confidence_kind is None:
+        why = 'an interpolation uses none'
+    elif options.policy == 'none':
+        why = "with reference='none' there is none"
+    if why:
+        raise ValueError(
+            'The confidence shows what was seen in a reference, and '
+            f'{why}: leave the confidence out.'
         )
 
 

@@ -13,7 +13,11 @@ from mmdsr.extras import require
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.recording.ask import ask
 from mmdsr.recording.assemble import copied_sounds, make_whole, notes_on
-from mmdsr.recording.evidence import FilmEvidence, Origin
+from mmdsr.recording.evidence import (
+    FilmEvidence,
+    Origin,
+    refuse_confidence,
+)
 from mmdsr.recording.facts import Facts, read_facts
 from mmdsr.recording.film import Film, Observer
 from mmdsr.recording.options import RecordingOptions, film_suffix
@@ -111,7 +115,7 @@ def enhance_recording(
     hooks.status('Reading')
     evidence = evidence or EvidenceOptions()
     if evidence.confidence:
-        _refuse_confidence(resolver, options)
+        refuse_confidence(resolver, options)
     settings = film_settings(resolver, source, target, options, evidence)
     staging = Staging(target, settings)
     if not overwrite or staging.root.exists():
@@ -192,22 +196,6 @@ def _shared_plan(
 
     found = staging.plan(make)
     return Plan.from_dict(found), found['begun']
-
-
-def _refuse_confidence(
-    resolver: SuperResolver, options: RecordingOptions
-) -> None:
-    """Refuse a confidence picture that would show nothing."""
-    why = ''
-    if resolver.confidence_kind is None:
-        why = 'an interpolation uses none'
-    elif options.policy == 'none':
-        why = "with reference='none' there is none"
-    if why:
-        raise ValueError(
-            'The confidence shows what was seen in a reference, and '
-            f'{why}: leave the confidence out.'
-        )
 
 
 def expected_frames(facts: Facts, options: RecordingOptions) -> int:

@@ -234,7 +234,7 @@ class Film:
                 while (
                     item is not None and spans.segment(item[0].index) == number
                 ):
-                    shot = self._shot(*item)
+                    shot = self.shot(*item)
                     writer.add(shot)
                     lines.append({**self._line(item[0]), **shot.kept})
                     size = shot.picture.shape[1], shot.picture.shape[0]
@@ -242,7 +242,14 @@ class Film:
                     item = next(painted, None)
             staging.finish(number, lines, time.monotonic() - begun, size)
 
-    def _shot(self, moment: Moment, painted: Painted, kept: dict) -> Shot:
+    def shot(self, moment: Moment, painted: Painted, kept: dict) -> Shot:
+        """Return a frame as it is written, with its confidence picture.
+
+        Args:
+            moment: The frame.
+            painted: Its picture.
+            kept: What is recorded of it.
+        """
         overlay = None
         if self.record:
             overlay = self.record.overlay(self.painter, moment, painted, kept)

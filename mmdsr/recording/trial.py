@@ -6,18 +6,27 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 
 from mmdsr.errors import VideoError
+from mmdsr.evidence.collect import now
+from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.inference.super_resolver import SuperResolver
-from mmdsr.io.images import write_png
+from mmdsr.recording.assemble import notes_on
+from mmdsr.recording.evidence import (
+    FilmEvidence,
+    Origin,
+    refuse_confidence,
+)
 from mmdsr.recording.export import expected_frames
 from mmdsr.recording.facts import Facts, read_facts
 from mmdsr.recording.film import Film, Watch
 from mmdsr.recording.neighbors import Moment, offsets
-from mmdsr.recording.options import RecordingOptions
+from mmdsr.recording.options import RecordingOptions, film_suffix
+from mmdsr.recording.outcome import film_settings
 from mmdsr.recording.plan import Plan, make_plan
 from mmdsr.recording.writer import Shot
 from mmdsr.video.matching import find_features, match_features
@@ -37,7 +46,9 @@ class Trial:
         plan: What was found in it.
         frames: How many the film will about have.
         seconds: What a frame takes, one step after the other.
-        pictures: The frames: seconds and RGB (H, W, 3) uint8.
+        shots: The frames.
+        times: Their times in seconds.
+        record: Writes them with their records; None in a dry run.
         paths: Their files, if they were written.
     """
 
@@ -46,7 +57,9 @@ class Trial:
     plan: Plan
     frames: int
     seconds: float
-    pictures: list[tuple[float, np.ndarray]]
+    shots: list[Shot]
+    times: list[float]
+    record: FilmEvidence | None = None
     paths: list[Path] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
@@ -67,7 +80,7 @@ class Trial:
             f'{self.source}: {facts.codec} in {facts.container}, '
             f'{", ".join(extra)}, {facts.duration:.1f} s'
         )
-        height, width = self.pictures[0][1].shape[:2]
+        height, width = self.shots[0].picture.shape[:2]
         yield f'About {self.frames} frames of {width}x{height} to be written'
         for x, y, w, h in self.plan.texts:
             yield f'Burned-in text at {x},{y},{w},{h}'
@@ -76,7 +89,7 @@ class Trial:
             f'{self.seconds:.2f} s a frame, about '
             f'{clock(self.seconds * self.frames)} for all'
         )
-        for (seconds, _), path in zip(self.pictures, self.paths, strict=False):
+        for seconds, path in zip(self.times, self.paths, strict=False):
             yield f'{path}: the frame at {seconds:.2f} s'
 
 
@@ -89,43 +102,74 @@ def clock(seconds: float) -> str:
 def try_frames(
     resolver: SuperResolver,
     source: Path,
+    target: Path,
     options: RecordingOptions,
-    suffix: str,
     device: str | torch.device,
+    evidence: EvidenceOptions | None = None,
 ) -> Trial:
     """Enhance a few frames from all over a recording.
 
     Args:
         resolver: What to enhance with.
         source: The recording.
+        target: The film, or the folder of the frames; it is not written.
         options: What is wanted.
-        suffix: Of the film, '' for a folder of frames.
         device: Where to compute.
+        evidence: What is to be written with the frames; None for a dry run,
+            which writes none.
 
     Raises:
         VideoError: If there is no frame.
+        ValueError: If a confidence picture would show nothing.
     """
+    suffix = film_suffix(target)
+    if evidence is not None and evidence.confidence:
+        refuse_confidence(resolver, options)
     facts = read_facts(source)
     plan = make_plan(source, facts, options)
-    film = Film(resolver, source, facts, plan, options, device, overlap=False)
+    record = None
+    if evidence is not None:
+        origin = Origin(
+            film_settings(resolver, source, target, options, evidence),
+            now(),
+            [*plan.notes, *notes_on(facts, {})],
+        )
+        reference = None
+        if options.policy == 'file':
+            reference = Path(options.reference)
+        record = FilmEvidence(
+            resolver, target, evidence, str(device), origin, reference
+        )
+    film = Film(
+        resolver,
+        source,
+        facts,
+        plan,
+        options,
+        device,
+        overlap=False,
+        record=record,
+    )
     frames = expected_frames(facts, options)
     watch = Watch()
     with closing(film.moments(_spread(film, frames), watch)) as found:
         moments = list(found)
     if not moments:
         raise VideoError('there is no frame between start and end')
-    pictures, took = [], []
+    shots, took = [], []
     for moment in moments:
         begun = time.monotonic()
         painted = film.painter.paint(moment)
-        pictures.append((moment.time, painted.picture))
+        kept = record.frame(moment, painted) if record else {}
+        shots.append(film.shot(moment, painted, kept))
         took.append(time.monotonic() - begun)
     # The first one starts libraries up.
     seconds = float(np.mean(took[1:] or took))
     if film.policy == 'auto':
         seconds += _matching(film, moments[-1])
-    seconds += _encoding(film, suffix, pictures)
-    return Trial(source, facts, plan, frames, seconds, pictures)
+    seconds += _encoding(film, suffix, shots)
+    times = [moment.time for moment in moments]
+    return Trial(source, facts, plan, frames, seconds, shots, times, record)
 
 
 def _spread(film: Film, frames: int) -> Spans:
@@ -152,31 +196,30 @@ def _matching(film: Film, moment: Moment) -> float:
     return found - begun + matched * len(offsets(film.facts.rate)) / 2
 
 
-def _encoding(
-    film: Film, suffix: str, pictures: list[tuple[float, np.ndarray]]
-) -> float:
+def _encoding(film: Film, suffix: str, shots: list[Shot]) -> float:
     """Return the seconds that encoding takes for each frame."""
     with tempfile.TemporaryDirectory() as folder:
         begun = time.monotonic()
         with film.writer(Path(folder), suffix, 0) as writer:
-            for number, (_, picture) in enumerate(pictures):
-                writer.add(Shot(number, picture))
-        return (time.monotonic() - begun) / len(pictures)
+            for shot in shots:
+                writer.add(shot)
+        return (time.monotonic() - begun) / len(shots)
 
 
 def write_preview(trial: Trial, target: Path) -> list[Path]:
-    """Write the frames as PNG files.
+    """Write the frames as PNG files, with their records.
 
     Args:
-        trial: The frames.
+        trial: The frames, with ``record``.
         target: The film; its name begins theirs.
 
     Returns:
         The files: ``NAME.mp4.preview1.png`` and so on.
     """
+    record = cast(FilmEvidence, trial.record)
     paths = []
-    for number, (_, picture) in enumerate(trial.pictures, 1):
+    for number, shot in enumerate(trial.shots, 1):
         path = target.with_name(f'{target.name}.preview{number}.png')
-        write_png(path, picture)
+        record.write(path, shot)
         paths.append(path)
     return paths

@@ -82,8 +82,15 @@ def test_dry_run_and_preview(source, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
     code, said = run(capsys, *words, '--preview')
     assert code == 0
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == [f'out.mp4.preview{n}.png' for n in (1, 2, 3)]
+    names = [f'out.mp4.preview{n}.png' for n in (1, 2, 3)]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *names,
+        *(f'{name}.json' for name in names),
+    }
+    for name in names:
+        words = ['verify', tmp_path / name, '--source', source]
+        assert main([str(word) for word in words]) == 0
+    capsys.readouterr()
     run(capsys, source, tmp_path / 'whole.mkv', *FAST, '--scale', 2)
     shown = show(tmp_path / 'whole.mkv').pictures
     for name, index in zip(names, (2, 10, 18), strict=True):
