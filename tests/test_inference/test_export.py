@@ -13,6 +13,7 @@ from forks import Fork
 from inference_cases import pipe
 from PIL import Image
 
+from mmdsr.evidence import writing
 from mmdsr.inference import (
     SuperResolver,
     export_folder,
@@ -137,7 +138,7 @@ def export_until_killed(frames, out, when):
     """Be killed as the system does it; for a process of its own."""
     kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
     if when == 'writing':
-        outputs.save_png = lambda path, *_: kill(path.write_bytes(b'half'))
+        writing.save_png = lambda path, *_: kill(path.write_bytes(b'half'))
     else:
         outputs.Journal.add = kill
     export_folder(plain(), frames, out)
@@ -267,7 +268,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(
 ):
     out = tmp_path / 'out'
     full = OSError(errno.ENOSPC, 'No space left on device')
-    save, count = outputs.save_png, []
+    save, count = writing.save_png, []
 
     def fill_up(path, image, texts=None):
         count.append(path)
@@ -282,7 +283,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(
         add(journal, record)
 
     add = outputs.Journal.add
-    monkeypatch.setattr(outputs, 'save_png', fill_up)
+    monkeypatch.setattr(writing, 'save_png', fill_up)
     if what == 'journal':
         monkeypatch.setattr(outputs.Journal, 'add', fail)
     report = export_folder(plain(), frames, out)
