@@ -32,7 +32,7 @@ def run_command(
         commands: The commands by name.
         argv: Command line; ``None`` for that of the process.
         prog: Name of the program.
-        about: What it is for.
+        about: Its purpose.
         version: What ``--version`` prints. Defaults to None: no such option.
 
     Returns:

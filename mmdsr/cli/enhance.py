@@ -145,7 +145,7 @@ def make_resolver(
     Args:
         args: Of :func:`parse_args`.
         recording: Whether it is for a recording, which has a scale and
-            references of its own.
+            its own kind of reference.
 
     Raises:
         ValueError: If they contradict each other; in one line.

@@ -60,7 +60,7 @@ def list_all(folder: Path, console: Console) -> None:
 def describe(weights: str, folder: Path, console: Console) -> None:
     """Print what a published file says about itself."""
     meta = dict(read_published(weights, folder).meta)
-    # A page of text that nobody would read here.
+    # The text is a page long.
     meta.pop('config', None)
     console.print_json(json.dumps(meta))
 

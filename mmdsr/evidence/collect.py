@@ -1,4 +1,4 @@
-"""What a record needs to know about the program and its results."""
+"""Versions, time and frame lines that a record contains."""
 
 from datetime import datetime, timezone
 from importlib import metadata
@@ -28,7 +28,7 @@ def versions(video: bool = False) -> dict[str, str]:
 
 
 def now() -> str:
-    """Return the time in UTC as a record has it."""
+    """Return the current UTC time in the format of a record."""
     return datetime.now(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
 
 
@@ -40,19 +40,19 @@ def describe_frame(
     index: int = 0,
     time: float | None = None,
 ) -> Frame:
-    """Sum up how a picture was made.
+    """Return the line of a record that says how a picture was made.
 
     Args:
-        reference: What detail may have been taken from.
-        confidence: How much of it was, (H, W) float in [0, 1]; ``None``
-            without a reference.
-        kind: What the confidence is; ``None`` if there never is one.
+        reference: The reference of the picture.
+        confidence: Share of the detail that came from it, (H, W) float in
+            [0, 1]; ``None`` without a reference.
+        kind: Kind of the confidence; ``None`` if the network has none.
         tile: Side of the tiles, ``None`` for the whole picture.
-        index: Which frame of the source.
-        time: Its seconds in the source, ``None`` for an image.
+        index: Index of the frame in the source.
+        time: Time in the source in seconds; ``None`` for an image.
 
     Returns:
-        Its line in a record; numbers with four digits.
+        The line, with numbers rounded to four digits.
     """
     if confidence is None:
         return Frame(index, time, reference, None, 0.0, tile)

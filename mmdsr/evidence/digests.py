@@ -1,4 +1,4 @@
-"""Digests of pixels, whatever file they are in.
+"""Digests of pixels, independent of the file format.
 
 The SHA-256 covers a line such as ``2304x2880x3`` (rows, columns, channels;
 ASCII, with a line feed) and then the bytes of all pixels, row by row, RGB or
@@ -25,7 +25,7 @@ def pixels_digest(image: np.ndarray) -> str:
         64 hexadecimal digits.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If it has another format.
     """
     if image.dtype != np.uint8 or image.ndim != 3:
         raise ValueError(
@@ -42,7 +42,7 @@ class FramesDigest:
     """The digest of a video, frame by frame.
 
     Attributes:
-        count: Frames so far.
+        count: Number of frames added so far.
     """
 
     def __init__(self) -> None:

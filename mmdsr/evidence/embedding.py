@@ -18,7 +18,7 @@ def png_texts(record: Record) -> PngInfo:
     """Return the text chunks of a PNG file.
 
     Args:
-        record: What is known about the result.
+        record: The record of the result.
 
     Returns:
         For ``save_png``: the record as iTXt under :data:`KEY`, and the
@@ -34,7 +34,7 @@ def container_tags(record: Record) -> dict[str, str]:
     """Return the tags of a video file.
 
     Args:
-        record: What is known about the result. Its frames and the digest of
+        record: The record of the result. Its frames and the digest of
             its pixels need not be known yet; they are in the side-car only.
 
     Returns:
@@ -53,8 +53,8 @@ def read_tags(tags: Mapping[str, str], name: str) -> Record | None:
     """Read the record among the tags of a file.
 
     Args:
-        tags: Of a container, or of a picture of Pillow.
-        name: What to call the file in messages.
+        tags: Metadata of a container, or of a Pillow image.
+        name: Name of the file for messages.
 
     Returns:
         The record; ``None`` if there is none.

@@ -14,11 +14,11 @@ _SHARE, _LEAST, _MOST = 1 / 36, 10, 64
 def draw_mark(image: np.ndarray, text: str = MARK) -> None:
     """Write a mark into the lower right corner of a picture.
 
-    White on a black box, so that it can be read on anything.
+    White text on a black box is readable on any background.
 
     Args:
         image: ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA, uint8; it is changed.
-        text: What to write.
+        text: The mark.
 
     Raises:
         ValueError: If the picture is too small for it.
@@ -34,7 +34,7 @@ def draw_mark(image: np.ndarray, text: str = MARK) -> None:
         )
     corner = image[height - rows :, width - columns :]
     corner[..., :3] = label[..., None]
-    # On a transparent corner it would not be seen.
+    # The mark would be invisible in a transparent corner.
     corner[..., 3:] = 255
 
 

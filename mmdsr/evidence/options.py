@@ -8,10 +8,10 @@ from mmdsr.settings import Settings, setting
 
 @dataclass(frozen=True)
 class EvidenceOptions(Settings):
-    """What is written of how a result was made.
+    """Which records, marks and pictures accompany a result.
 
-    ``mark`` may be any text. The record is in the metadata of a result in any
-    case.
+    ``mark`` can be any text. The metadata of a result always contains the
+    record.
     """
 
     mark: str | None = setting(

@@ -1,7 +1,7 @@
 """The confidence picture: what was seen in a reference, what is inferred.
 
 Blue and orange can be distinguished with any common color vision; a white line
-around what was seen is there for those who see no colors at all.
+outlines what was seen, for people who see no colors at all.
 """
 
 import cv2
@@ -13,7 +13,7 @@ from mmdsr.evidence.record import SEEN, Kind
 #: Of Okabe and Ito's palette, RGB.
 SEEN_COLOR = (0, 114, 178)
 INFERRED_COLOR = (230, 159, 0)
-#: Share of the picture that shines through its color.
+#: Weight of the picture under its color.
 _THROUGH = 0.5
 _GAP, _TEXT, _BAR = 8, 16, 18
 _LEAST_WIDTH = 420
@@ -33,8 +33,8 @@ def draw_confidence(
         image: The result (H, W, 3) or (H, W, 4), RGB or RGBA, uint8.
         confidence: Confidence in the reference (h, w), float in [0, 1],
             enlarged bilinearly; ``None`` without a reference.
-        kind: What the confidence is; ``None`` if there never is one.
-        reference: What to call the reference, or why there was none.
+        kind: Kind of the confidence; ``None`` if the network has none.
+        reference: Name of the reference, or the reason why there is none.
         made: Which pixels (H, W), bool, a network made; the others are
             interpolated and stay gray. Defaults to None, all.
         seen: Share that the legend says was seen. Defaults to None, that of
@@ -95,7 +95,7 @@ def _table() -> np.ndarray:
 
 
 def _legend(width: int, ends: tuple[str, str], text: str) -> np.ndarray:
-    """Draw the colors from left to right, and what they mean."""
+    """Draw the color scale and its meaning."""
     rows = 4 * _GAP + _BAR + 2 * _TEXT
     legend = np.zeros((rows, width, 3), np.uint8)
     bar = cv2.resize(_table().transpose(1, 0, 2), (width - 2 * _GAP, _BAR))

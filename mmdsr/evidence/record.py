@@ -1,9 +1,9 @@
 """What is recorded about a result, and its JSON.
 
 A record is written twice, as a side-car file and into the metadata of the
-result. The text is the same in both but for the digest of the file, which a
-file cannot hold of itself. Its last field, ``checksum``, is the SHA-256 of
-all others; it shows an edited record, not who has edited it.
+result. Both have the same text, except for the digest of the file, which
+the file itself cannot contain. Its last field, ``checksum``, is the SHA-256 of
+all others; it reveals that a record was edited, not by whom.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ Count: TypeAlias = Annotated[int, Field(ge=0)]
 Kind: TypeAlias = Literal['share', 'score']
 Value: TypeAlias = str | int | float | bool | None
 
-#: pydantic reads it of each class.
+#: Read by pydantic from each class.
 _STRICT = ConfigDict(extra='forbid', strict=True, allow_inf_nan=False)
 
 
@@ -82,7 +82,7 @@ class Source:
     Attributes:
         name: Name of the file without its folder.
         sha256: SHA-256 of the bytes of the file.
-        converted: What was converted in reading it, '' if nothing.
+        converted: Conversions made when it was read; '' if none.
     """
 
     __pydantic_config__ = _STRICT
@@ -94,13 +94,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Reference:
-    """The second image that detail may have been taken from.
+    """The second image, from which detail may have been taken.
 
     Attributes:
         name: Name of its file without the folder, or which frame of the
             video it is; ``None`` if there was none.
-        sha256: SHA-256 of its file; ``None`` if it was no file.
-        why: Why there was none, or why this one.
+        sha256: SHA-256 of its file; ``None`` if it was not a file.
+        why: The reason for this choice, or for having no reference.
     """
 
     __pydantic_config__ = _STRICT
@@ -116,7 +116,7 @@ class Frame:
 
     Attributes:
         index: Which frame of the source, from 0.
-        time: Its seconds in the source; ``None`` for an image.
+        time: Time in the source in seconds; ``None`` for an image.
         reference: What detail may have been taken from.
         confidence: Mean of the confidence in the reference over all pixels,
             in [0, 1]; ``None`` without a reference. What it says depends on
@@ -212,7 +212,7 @@ def embedded(record: Record) -> Record:
     """Return the part of a record that the file itself can hold.
 
     Args:
-        record: All that is known about a result.
+        record: The complete record of a result.
 
     Returns:
         The record without the digest of the file; that of a video without
@@ -226,16 +226,16 @@ def embedded(record: Record) -> Record:
 
 
 def to_json(record: Record) -> str:
-    """Write a record, fields in their order, names of settings sorted.
+    """Write a record, with its settings sorted by name.
 
     Args:
-        record: It.
+        record: The record.
 
     Returns:
-        ASCII text of several lines.
+        Several lines of ASCII text.
 
     Raises:
-        EvidenceError: If a value is not of its kind.
+        EvidenceError: If a value has the wrong type.
     """
     fields = asdict(record)
     start = {key: fields.pop(key) for key in ('format', 'version')}
@@ -252,9 +252,9 @@ def from_json(text: str | bytes, name: str, edited: bool = False) -> Record:
     """Read a record.
 
     Args:
-        text: What :func:`to_json` gives.
-        name: What to call it in messages.
-        edited: Whether to read one whose checksum is wrong.
+        text: Output of :func:`to_json`.
+        name: Its name for messages.
+        edited: Whether to read a record whose checksum is wrong.
 
     Returns:
         The record.
@@ -271,7 +271,7 @@ def from_json(text: str | bytes, name: str, edited: bool = False) -> Record:
         fields = json.loads(
             text, object_pairs_hook=_once, parse_constant=_refuse_constant
         )
-    # Deep nesting, no UTF-8, numbers of a million digits.
+    # Deep nesting, invalid UTF-8, or numbers of a million digits.
     except (ValueError, RecursionError) as error:
         raise EvidenceError(
             f'{name} is not a record of a result: {_short(error)}.'
@@ -311,10 +311,10 @@ def differences(one: Record, other: Record) -> list[str]:
 
 
 def show(value: object) -> str:
-    """Write a value out for a message.
+    """Format a value for a message.
 
     Args:
-        value: Of a record; anything may be in it.
+        value: Any value of a record.
 
     Returns:
         One short line without control characters.

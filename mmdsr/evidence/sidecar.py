@@ -5,7 +5,7 @@ from pathlib import Path
 from mmdsr.errors import EvidenceError
 from mmdsr.evidence.record import Record, from_json
 
-#: Bytes of a side-car; more is none.
+#: Maximum size of a side-car in bytes.
 _LARGEST = 2**26
 _OVERLAY = '.confidence'
 #: Suffixes of the films among the results.
@@ -48,7 +48,7 @@ def overlaid(path: Path) -> Path | None:
     if not path.stem.endswith(_OVERLAY):
         return None
     name = f'{path.stem.removesuffix(_OVERLAY)}{path.suffix}'
-    # Of a name that is only ".confidence" nothing is left.
+    # Nothing is left of a name that is only ".confidence".
     return path.with_name(name) if path.stem != _OVERLAY else None
 
 
@@ -57,7 +57,7 @@ def read_sidecar(path: Path, edited: bool = False) -> Record:
 
     Args:
         path: The file.
-        edited: Whether to read one whose checksum is wrong.
+        edited: Whether to read a record whose checksum is wrong.
 
     Returns:
         What it records.
@@ -67,7 +67,7 @@ def read_sidecar(path: Path, edited: bool = False) -> Record:
         EvidenceError: If it is not a record, or was edited.
         OSError: If it cannot be read.
     """
-    # A pipe would be waited for.
+    # Reading a pipe would block.
     if path.exists() and not path.is_file():
         raise EvidenceError(
             f'{path.name} is not a record of a result: it is not a file.'

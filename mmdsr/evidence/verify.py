@@ -74,13 +74,12 @@ def verify(
 
     Args:
         result: An image or a video.
-        source: The file that it is said to be made of, or a folder that
-            holds it. Defaults to None: not compared.
-        hashed: Gives the SHA-256 of a source.
+        source: Its source according to the record, or a folder that
+            contains it. Defaults to None: not compared.
+        hashed: Function that returns the SHA-256 of a source.
 
     Returns:
-        What was found. Without any record that can be read, its ``record``
-        is ``None``.
+        The verdict. Its ``record`` is ``None`` if no record can be read.
 
     Raises:
         FileNotFoundError: If there is no such result.
@@ -96,7 +95,7 @@ def verify(
     found = _read_result(result, say)
     own = _read_own(found, say) if found is not None else None
     if not sidecar_path(result).exists():
-        # In front of what follows from it.
+        # Put first: the others follow from it.
         _check_left_out(
             result, own, lambda text: verdict.problems.insert(0, text)
         )
@@ -105,7 +104,7 @@ def verify(
         _compare(sidecar, own, say)
     elif sidecar is not None and found is not None:
         say('its own metadata contain no readable record')
-    # Where the side-car was edited, the file itself is believed.
+    # If the side-car was edited, trust the record in the file.
     trusted = own if edited and own is not None else sidecar or own
     if trusted is None:
         return verdict
@@ -128,7 +127,7 @@ def verify_folder(root: Path, source: Path | None = None) -> Iterator[Verdict]:
         source: Folder of the sources, laid out like it. Defaults to None.
 
     Yields:
-        What was found about each.
+        The verdict on each.
 
     Raises:
         FileNotFoundError: If there is no result.
@@ -148,7 +147,7 @@ def verify_folder(root: Path, source: Path | None = None) -> Iterator[Verdict]:
         try:
             verdict = verify(root / name, below, hashed)
         except FileNotFoundError:
-            # A broken link; the others are checked all the same.
+            # A broken link; check the others anyway.
             verdict = Verdict('', ['not a regular file'])
         verdict.name = shown(name)
         yield verdict
@@ -199,7 +198,7 @@ def _read_sidecar(
 def _check_left_out(
     result: Path, own: Record | None, say: Callable[[str], None]
 ) -> None:
-    """Tell a side-car that is missing from one that was never wanted."""
+    """Distinguish a missing side-car from one that was not requested."""
     if own is None or own.output.sidecar:
         say(f'the side-car {shown(sidecar_path(result).name)} is missing')
     elif own.output.pixels_sha256 is None:
@@ -238,7 +237,7 @@ def _read_own(found: _Found, say: Callable[[str], None]) -> Record | None:
 
 
 def _compare(sidecar: Record, own: Record, say: Callable[[str], None]) -> None:
-    """Compare both records, as far as a file can hold one of itself."""
+    """Compare both records, apart from what a file cannot contain."""
     found = differences(embedded(sidecar), own)
     if found:
         more = f', and {len(found) - _MOST} more' if found[_MOST:] else ''
@@ -252,7 +251,7 @@ def _compare(sidecar: Record, own: Record, say: Callable[[str], None]) -> None:
 def _check_pixels(
     found: _Found, sidecar: Record, own: Record, say: Callable[[str], None]
 ) -> None:
-    """Compare the pixels with what the records say of them."""
+    """Compare the pixels with the records."""
     for record in (own, sidecar):
         output = record.output
         if output.pixels_sha256 is None:

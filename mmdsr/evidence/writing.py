@@ -1,4 +1,4 @@
-"""Writing an image with all that belongs to it, or nothing."""
+"""Write an image with its record and overlay, or nothing."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,8 +27,8 @@ def whole_result(
 ) -> Iterator[dict[Path, Stamp]]:
     """Write a PNG file that holds its record, and what lies beside it.
 
-    All of them take their names at the end, the image last: where it is, the
-    rest is, too.
+    All files get their final names at the end, the image last: if it exists,
+    the others do, too.
 
     Args:
         target: The PNG file.

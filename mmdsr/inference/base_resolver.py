@@ -1,4 +1,4 @@
-"""What a resolver enlarges with, and what can be said about it."""
+"""The network or interpolation of a resolver, and its description."""
 
 from functools import cached_property
 from pathlib import Path
@@ -23,14 +23,13 @@ from mmdsr.models.hidden import Hidden
 
 
 class BaseResolver:
-    """A network or an interpolation, and how it is to run.
+    """A network or an interpolation, and how to run it.
 
-    What it does with images is in
-    :class:`mmdsr.inference.super_resolver.SuperResolver`, which describes the
-    arguments, too.
+    :class:`mmdsr.inference.super_resolver.SuperResolver` applies it to images
+    and documents the arguments.
 
     Attributes:
-        scale: How many times as many rows and columns come out.
+        scale: Factor by which rows and columns are enlarged.
     """
 
     def __init__(
@@ -153,7 +152,7 @@ class BaseResolver:
         """Refuse a device that cannot compute, or not in the precision.
 
         Args:
-            device: Where images are to be.
+            device: Device of the images.
 
         Raises:
             ValueError: If it cannot.

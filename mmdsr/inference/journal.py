@@ -1,6 +1,6 @@
 """Which files an export has written, and what each was made from.
 
-Each process appends to a file of its own, ``manifest.RANK.jsonl``, one line
+Each process appends to its own file, ``manifest.RANK.jsonl``, one line
 per result: size, time stamp and SHA-256 of the source, of the reference, of
 the result and of what lies beside it (side-car, confidence picture). The line
 is written when all of these are complete under their temporary names, just
@@ -164,7 +164,7 @@ class Journal:
     def drop(self) -> None:
         """Delete the results that the journals list, and the journals.
 
-        A file that no longer matches its line belongs to somebody else.
+        A file that no longer matches its line may belong to the user.
         """
         for name, records in self._records.items():
             files = {file for record in records for file in record.files()}

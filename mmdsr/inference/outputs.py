@@ -87,7 +87,7 @@ class ResultWriter:
     Args:
         resolver: What they are made with.
         journal: What is known about the files.
-        options: What evidence is asked for.
+        options: Which evidence is requested.
         device: Where they are computed.
     """
 

@@ -78,10 +78,10 @@ class ImagePair:
 
     Args:
         image: BGR (3, H, W) in 0..255.
-        reference: As above; several of one size (K, 3, Hr, Wr) for a network
-            that takes them; or what replaces it: ``'upscaled'``, ``'self'``,
-            or ``'none'`` for a network that does without one: it gets LR
-            itself instead.
+        reference: BGR (3, Hr, Wr) in 0..255; several of one size
+            (K, 3, Hr, Wr) for a network that takes them; or what replaces it:
+            ``'upscaled'``, ``'self'``, or ``'none'`` for a network that works
+            without one: it gets LR itself instead.
         name: What to call the image in messages.
     """
 

@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
     @property
     def device(self) -> str:
-        """A GPU of its own if there is one, otherwise the CPU."""
+        """The GPU of this process if there is one, otherwise the CPU."""
         count = torch.cuda.device_count()
         return f'cuda:{self.local_rank % count}' if count else 'cpu'
 

@@ -26,7 +26,7 @@ _FLIPS = {'horizontal': [-1], 'vertical': [-2], 'diagonal': [-2, -1]}
 class References:
     """Finds the reference of an image by one of four policies.
 
-    Two of them make do without one. ``'upscaled'``: the image itself,
+    Two of them need no second image. ``'upscaled'``: the image itself,
     enlarged by Pillow's bicubic filter; networks are trained with references
     of that size, and it was the best of the ways that were tried
     (docs/results.md). ``'self'``: the image itself as it is, the paper's

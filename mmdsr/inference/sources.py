@@ -26,10 +26,10 @@ def check_choice(
     """Check that exactly one way to enlarge is given.
 
     Args:
-        config: As of :class:`mmdsr.inference.SuperResolver`.
-        checkpoint: As above.
-        weights: As above.
-        interpolation: As above.
+        config: See :class:`mmdsr.inference.SuperResolver`.
+        checkpoint: Checkpoint of ``config``.
+        weights: Name or file of published weights.
+        interpolation: Name of an interpolation.
 
     Raises:
         ValueError: If none or several are given, or ``checkpoint`` alone.
@@ -105,8 +105,8 @@ def weights_path(
     """Return the file that :func:`build_network` takes the weights from.
 
     Args:
-        checkpoint: As of :func:`build_network`.
-        weights: As above.
+        checkpoint: See :func:`build_network`.
+        weights: See :func:`build_network`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -123,7 +123,7 @@ def weights_path(
 
 
 def takes_none(network: nn.Module) -> bool:
-    """Return whether a network can do without a reference.
+    """Return whether a network works without a reference.
 
     Args:
         network: Any network of the package.

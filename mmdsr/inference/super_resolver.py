@@ -74,7 +74,7 @@ class SuperResolver(BaseResolver):
         FileNotFoundError: If the config or the weights do not exist.
 
     Attributes:
-        scale: How many times as many rows and columns come out.
+        scale: Factor by which rows and columns are enlarged.
 
     Examples:
         >>> import torch
@@ -130,9 +130,9 @@ class SuperResolver(BaseResolver):
         """Super-resolve one image, and say where its detail comes from.
 
         Args:
-            image: As of :meth:`enhance`.
-            reference: As above.
-            device: As above.
+            image: See :meth:`enhance`.
+            reference: See :meth:`enhance`.
+            device: See :meth:`enhance`.
 
         Returns:
             The same image, and the network's confidence in the reference.
@@ -223,8 +223,8 @@ class SuperResolver(BaseResolver):
         """Super-resolve into bytes, a quarter of what floats take.
 
         Args:
-            images: As of :meth:`__call__`.
-            samples: As above.
+            images: See :meth:`__call__`.
+            samples: See :meth:`__call__`.
 
         Returns:
             uint8 BGR images.
@@ -245,8 +245,8 @@ class SuperResolver(BaseResolver):
         """Super-resolve into bytes, and say where the detail comes from.
 
         Args:
-            images: As of :meth:`__call__`.
-            samples: As above.
+            images: See :meth:`__call__`.
+            samples: See :meth:`__call__`.
             references: A reference for each image, BGR (3, Hr, Wr) of any
                 size in 0..255, or several (K, 3, Hr, Wr) at full size, if
                 the network :attr:`takes_several`; ``None`` for an image

@@ -1,4 +1,4 @@
-"""What touches the source file itself is done in a process of its own.
+"""Everything that reads the source file runs in a separate process.
 
 FFmpeg is C code that a damaged file can crash; see
 :mod:`mmdsr.video.reader`, which does the same for decoding. The request is a

@@ -55,9 +55,9 @@ class FilmEvidence:
     Args:
         resolver: What enhances.
         target: The film, or the folder of the frames.
-        options: What evidence is asked for.
+        options: Which evidence is requested.
         device: Where it is computed.
-        origin: What it is made of.
+        origin: Its source and settings.
         reference: The image that is the reference of all frames, if any.
     """
 
@@ -73,7 +73,7 @@ class FilmEvidence:
         self.resolver, self.target, self.options = resolver, target, options
         self.origin = origin
         asked = dict(origin.settings['options'])
-        # Its path is told to nobody.
+        # Records do not reveal paths.
         asked['reference'] = 'file' if reference else asked['reference']
         self._settings = {
             **describe_settings(resolver, device),
@@ -120,7 +120,7 @@ class FilmEvidence:
         painted: Painted,
         kept: dict[str, Any],
     ) -> np.ndarray | None:
-        """Draw the confidence picture of a frame, if it is asked for.
+        """Draw the confidence picture of a frame, if requested.
 
         Args:
             painter: What has made its picture.
@@ -145,7 +145,7 @@ class FilmEvidence:
         )
 
     def write(self, path: Path, shot: Shot) -> None:
-        """Write a frame as a file of its own, with its record.
+        """Write a frame as a separate file, with its record.
 
         Args:
             path: The PNG file.
@@ -216,7 +216,7 @@ def refuse_confidence(
 
     Args:
         resolver: What enhances.
-        options: What is wanted.
+        options: The options of the command.
 
     Raises:
         ValueError: If no frame can have a reference.

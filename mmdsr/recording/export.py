@@ -73,7 +73,7 @@ def enhance_recording(
         source: The recording.
         target: ``NAME.mp4`` (H.264), ``NAME.mkv`` (FFV1, lossless), or a
             folder for the frames as PNG files.
-        options: What is wanted. Defaults to None: as
+        options: The options of the command. Defaults to None: as
             :class:`RecordingOptions` has it.
         device: Where to compute. Defaults to None, a GPU if any.
         overwrite: Replace ``target``, and drop what was begun with other

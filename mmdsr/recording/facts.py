@@ -49,11 +49,11 @@ class Sound:
 
 @dataclass(frozen=True)
 class Facts:
-    """A recording, as far as the enhanced one has to be like it.
+    """The properties of a recording that the enhanced one keeps.
 
     Attributes:
-        width: Pixels of an upright picture, as they are stored.
-        height: As above.
+        width: Stored columns of the upright picture.
+        height: Stored rows of the upright picture.
         frames: Pictures in the file, as far as it can be told without
             decoding.
         duration: Seconds.
@@ -106,12 +106,12 @@ class Facts:
         return round(time / self.tick)
 
     def as_dict(self) -> dict:
-        """Return the facts as JSON can hold them."""
+        """Return the facts as JSON-serializable values."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: dict) -> 'Facts':
-        """Make the same of what :meth:`as_dict` gives."""
+        """Rebuild the object from the output of :meth:`as_dict`."""
         return cls(
             **{
                 **fields,
@@ -122,13 +122,13 @@ class Facts:
 
 
 def read_facts(path: Path) -> Facts:
-    """Read what a recording says of itself, in a process of its own.
+    """Read the metadata of a recording in a separate process.
 
     Args:
         path: The file.
 
     Raises:
-        VideoError: If there is no frame to be read.
+        VideoError: If no frame can be read.
         OSError: If the file is missing or may not be read.
         MissingExtraError: Without PyAV.
     """

@@ -58,13 +58,13 @@ class Film:
     Args:
         resolver: What to enhance with; it enlarges by 4.
         source: The recording.
-        facts: What it says of itself.
-        plan: What was found in it beforehand.
-        options: What is wanted.
+        facts: Metadata of the recording.
+        plan: Text and region found beforehand.
+        options: The options of the command.
         device: Where to compute.
         overlap: Whether decoding, matching, enhancing and encoding run
             beside each other, or one by one.
-        observer: Is told of each frame.
+        observer: Called for each frame.
         record: Records how each frame was made; None if nothing does.
     """
 
@@ -96,7 +96,7 @@ class Film:
     def spans(
         self, part: int = 0, parts: int = 1, done: tuple[int, ...] = ()
     ) -> Spans:
-        """Return which frames are to be looked at."""
+        """Return the frames that are needed."""
         options = self.options
         return Spans(
             options.segment * options.every,
@@ -194,7 +194,7 @@ class Film:
             return
         spans = self.spans(part, parts, tuple(staging.done()))
         watch, options = Watch(), self.options
-        # Each step asks the one before it from a thread of its own.
+        # Each step reads from the one before it in a separate thread.
         moments = steps(self.moments(spans, watch), self.overlap)
         painted = steps(self.pictures(moments), self.overlap)
         with closing(painted):

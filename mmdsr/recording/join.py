@@ -2,7 +2,7 @@
 
 Nothing is encoded here. A segment counts its pictures from 0; their ticks in
 the recording are in the file beside it. The source is read for its sound, so
-this too is run in a process of its own (:mod:`mmdsr.recording.child`).
+this is also run in a separate process (:mod:`mmdsr.recording.child`).
 """
 
 import heapq

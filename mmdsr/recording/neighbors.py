@@ -227,7 +227,7 @@ def _best(moment: Moment, near: dict[int, _Held], matches: '_Matches') -> None:
 
 
 class _Matches:
-    """Matches of frames; each pair is asked for twice and made once."""
+    """Matches of frames; each pair is needed twice and computed once."""
 
     def __init__(self, offsets: tuple[int, ...], part: Cut) -> None:
         self.offsets, self.part = offsets, part

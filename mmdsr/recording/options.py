@@ -1,4 +1,4 @@
-"""How a recording is to be enhanced."""
+"""Options for enhancing a recording."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ def parse_time(text: str) -> float:
     """Read seconds, ``mm:ss`` or ``hh:mm:ss``, with a fraction or without.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If it has another format.
     """
     found = _TIME.fullmatch(text.strip())
     if not found:

@@ -19,7 +19,7 @@ from mmdsr.recording.staging import Staging, staging_root
 from mmdsr.recording.writer import FILMS, picture_files
 
 FORMAT, VERSION = 'mmdsr-recording', 1
-#: Note of a film whose segments are joined.
+#: Note about a film whose segments are joined.
 JOINED = 'joined'
 REPORT = '.report.json'
 
@@ -35,7 +35,7 @@ class RecordingReport:
         written: Frames enhanced by this call.
         total: Frames of the film, once it is there.
         missing: Segments that other processes have to do.
-        notes: What is to be said about it.
+        notes: Notes on the film.
         problems: Damage of the source: seconds and text.
     """
 
@@ -99,7 +99,7 @@ def finished_report(staging: Staging) -> RecordingReport | None:
     have finished the film.
 
     Args:
-        staging: Of the film.
+        staging: Staging of the film.
 
     Returns:
         The report; None if there is no such film, one made with other
@@ -117,7 +117,7 @@ def finished_report(staging: Staging) -> RecordingReport | None:
     if not staging.target.exists() or _gone(staging.target, report):
         return None
     if staging.root.exists() and staging.read('settings') is None:
-        # What was left when clearing up was interrupted.
+        # Left over when cleaning up was interrupted.
         staging.remove()
     return RecordingReport(
         staging.target,
@@ -132,12 +132,12 @@ def finished_report(staging: Staging) -> RecordingReport | None:
 def check_target(
     target: Path, source: Path, staging: Staging, overwrite: bool
 ) -> None:
-    """Refuse to replace what may be somebody's.
+    """Refuse to replace files that may belong to the user.
 
     Args:
         target: OUT.
         source: IN, which is never replaced.
-        staging: Of the film.
+        staging: Staging of the film.
         overwrite: Whether a film of other settings may be replaced.
 
     Raises:
@@ -183,13 +183,13 @@ def check_target(
 
 
 class Placing:
-    """Collects what is to lie beside a film, in the folder where it is made.
+    """Collects the files that accompany a film, in the staging folder.
 
     Args:
-        staging: Of the film.
+        staging: Staging of the film.
 
     Attributes:
-        files: Name in that folder and final name of each.
+        files: Name in that folder and final name of each file.
     """
 
     def __init__(self, staging: Staging) -> None:
@@ -197,11 +197,11 @@ class Placing:
         self.files: list[tuple[str, str]] = []
 
     def add(self, name: str, made: Path) -> None:
-        """Take a file that has been made there.
+        """Add a file that was made in that folder.
 
         Args:
             name: Its final name.
-            made: The file.
+            made: Path of the file.
         """
         self.files.append((made.name, name))
 
@@ -218,17 +218,17 @@ class Placing:
 
 
 def place_film(staging: Staging, joined: dict) -> None:
-    """Put the film and what lies beside it in its place.
+    """Move the film and the files beside it to their final places.
 
-    Each step may have been done before.
+    Every step can be repeated.
 
     Args:
-        staging: Of the film, whose lock is held.
+        staging: Staging of the film; its lock is held.
         joined: The note :data:`JOINED`.
 
     Raises:
-        FileExistsError: If somebody has put other files into the folder that
-            is to be replaced.
+        FileExistsError: If the folder to be replaced contains files that were
+            not written by this tool.
     """
     target, made = staging.target, staging.root / joined['film']
     if made.exists():
@@ -252,7 +252,7 @@ def place_film(staging: Staging, joined: dict) -> None:
 
 
 def _beside(target: Path, settings: dict) -> list[Path]:
-    """Return what lies beside a film, or beside a folder of frames."""
+    """Return the files beside a film or a folder of frames."""
     paths = [report_path(target)]
     if target.suffix.lower() in FILMS:
         paths += [sidecar_path(target)] if settings.get('sidecar') else []
@@ -289,7 +289,7 @@ def _pictures(report: dict) -> set[str]:
 
 
 def _gone(target: Path, report: dict) -> list[str]:
-    """Return which files of a finished film are not there any more."""
+    """Return the files of a finished film that are missing."""
     if target.is_dir():
         there = {path.name for path in target.iterdir()}
         return natural_order(_pictures(report) - there)

@@ -1,4 +1,4 @@
-"""From a frame and its references to the picture that is shown."""
+"""Make the picture of a frame from the frame and its references."""
 
 import math
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Look:
     Attributes:
         scale: How many times as many rows and columns.
         show: How a region is shown, of :data:`SHOWS`.
-        texts: Boxes ``(x, y, w, h)`` that come from plain interpolation.
+        texts: Boxes ``(x, y, w, h)`` that are only interpolated.
         side_by_side: Whether the interpolated picture stands at the left.
     """
 
@@ -90,7 +90,7 @@ class Painter:
         return self.track.box(time, self.look.scale)
 
     def part(self, picture: np.ndarray, time: float) -> np.ndarray:
-        """Return the region of a picture, a little more at its border."""
+        """Return the region of a picture with a small margin."""
         return _cut(picture, self._window(picture, time))
 
     def _window(self, picture: np.ndarray, time: float) -> Box:
@@ -109,14 +109,14 @@ class Painter:
             moment: The frame and its references.
 
         Returns:
-            What is to be shown, and the confidence in the references.
+            The picture to show, and the confidence in the references.
         """
         picture, scale = moment.picture, self.look.scale
         box = self.box(picture, moment.time)
         enhanced, found = self._enhance(moment)
 
         def painted(result: np.ndarray) -> Painted:
-            # A mark may be drawn on it.
+            # A mark may be drawn on the copy.
             result = np.require(result, requirements='W')
             return Painted(result, found.confidence, found.tile)
 
@@ -181,7 +181,7 @@ class Painter:
     def _show(
         self, picture: np.ndarray, region: np.ndarray, box: Box
     ) -> np.ndarray:
-        """Return the region as it is to be shown."""
+        """Return the region as it will be shown."""
         if self.track is None or self.look.show == 'zoom':
             return region
         height, width = picture.shape[:2]

@@ -1,4 +1,4 @@
-"""What is found in a recording before the first frame is enhanced."""
+"""Find text and region before the first frame is enhanced."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Plan:
     Attributes:
         texts: Boxes ``(x, y, w, h)`` of burned-in text.
         track: Where the region is; None for the whole picture.
-        notes: What is to be said about them.
+        notes: Notes on text and region.
     """
 
     texts: tuple[tuple[int, int, int, int], ...]
@@ -30,13 +30,13 @@ class Plan:
     notes: tuple[str, ...]
 
     def as_dict(self) -> dict:
-        """Return what JSON can hold."""
+        """Return the object as JSON-serializable values."""
         track = self.track and self.track.as_dict()
         return dict(texts=self.texts, track=track, notes=self.notes)
 
     @classmethod
     def from_dict(cls, fields: dict) -> 'Plan':
-        """Make the same of what :meth:`as_dict` gives."""
+        """Rebuild the object from the output of :meth:`as_dict`."""
         track = fields['track'] and Track.from_dict(fields['track'])
         texts = tuple(map(tuple, fields['texts']))
         return cls(texts, track, tuple(fields['notes']))
@@ -52,9 +52,9 @@ def make_plan(
 
     Args:
         source: The recording.
-        facts: What it says of itself.
-        options: What is wanted.
-        progress: Is told the seconds that are read.
+        facts: Metadata of the recording.
+        options: The options of the command.
+        progress: Called with the seconds read so far.
 
     Raises:
         ValueError: If a box reaches out of the picture or is too small.

@@ -1,4 +1,4 @@
-"""Where one looks: the whole picture, a box, or the far end of the pipe.
+"""The region: the whole picture, a box, or the far end of the pipe.
 
 Boxes are ``(x, y, w, h)`` in pixels of the recording. The corner of a moving
 box is a whole pixel once it is enlarged, so that it moves smoothly.
@@ -11,9 +11,9 @@ import numpy as np
 
 #: Share of each side of the picture that counts as far, and the least side.
 FAR_SHARE, FAR_LEAST = 0.25, 32
-#: Seconds of the medians that remove single errors, and of the smoothing.
+#: Seconds of the running median that removes outliers, and of the smoothing.
 _MEDIAN, _SMOOTH = 3.0, 1.0
-#: Least confidence of a point that is believed.
+#: Minimum confidence of a point.
 _SURE = 0.45
 
 
@@ -46,12 +46,12 @@ class Track:
         return x, y, *self.size
 
     def as_dict(self) -> dict:
-        """Return what JSON can hold."""
+        """Return the object as JSON-serializable values."""
         return dict(size=self.size, times=self.times, corners=self.corners)
 
     @classmethod
     def from_dict(cls, fields: dict) -> 'Track':
-        """Make the same of what :meth:`as_dict` gives."""
+        """Rebuild the object from the output of :meth:`as_dict`."""
         return cls(
             tuple(fields['size']),
             tuple(fields['times']),
@@ -60,7 +60,7 @@ class Track:
 
 
 def still(box: Sequence[int]) -> Track:
-    """Return the track of a box that stays where it is."""
+    """Return the track of a box that does not move."""
     x, y, w, h = box
     return Track((w, h), (0.0,), ((float(x), float(y)),))
 
@@ -69,7 +69,7 @@ def parse_box(text: str) -> tuple[int, int, int, int]:
     """Read ``'x,y,w,h'``.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If it has another format.
     """
     try:
         x, y, w, h = (int(part) for part in text.split(','))
@@ -100,18 +100,18 @@ def follow(
     width: int,
     height: int,
 ) -> tuple[Track, str]:
-    """Make a steady track of the vanishing points of single frames.
+    """Make a steady track from the vanishing points of single frames.
 
-    Points that are not believed are left out, single errors removed by a
-    running median, the rest smoothed; the box stays within the picture.
+    Points of low confidence are left out, outliers are removed by a running
+    median, and the rest is smoothed; the box stays within the picture.
 
     Args:
         points: Seconds, x, y and confidence, in the order of time.
-        width: Of the picture.
-        height: As above.
+        width: Width of the picture.
+        height: Height of the picture.
 
     Returns:
-        The track, and what is to be said about it, '' if nothing.
+        The track, and a note about it, or ''.
     """
     # Of the extra "depth", as what finds the points.
     from scipy.ndimage import gaussian_filter1d, median_filter

@@ -36,18 +36,18 @@ _HD_HEIGHT = 720
 _PAL_HEIGHT = 576
 #: Matrices that luma and color differences can be converted with.
 _MATRICES = {1, 4, 5, 6, 7, 9}
-#: Gaps between pictures that are looked at in their order of display.
+#: Number of gaps between pictures, in display order, that are inspected.
 _REORDERED = 16
 
 
 def scan(path: Path) -> Facts:
-    """Read what a recording says of itself.
+    """Read the metadata of a recording.
 
     Args:
         path: The file.
 
     Raises:
-        VideoError: If there is no frame to be read.
+        VideoError: If no frame can be read.
     """
     av.logging.set_level(av.logging.PANIC)
     with at_first_frame(path) as (container, stream, frame, stamp):
@@ -153,7 +153,7 @@ def _packets(path: Path, number: int, stamp: float) -> dict:
             duration=length,
             rate=rate,
             time_base=f'{tick.numerator}/{tick.denominator}',
-            # A rate that is no whole number of ticks has two gaps.
+            # A rate that is not a whole number of ticks has two gaps.
             variable=bool(gaps) and max(gaps) - min(gaps) > 1,
             first=round(stamp / tick),
             sounds=tuple(
@@ -171,7 +171,7 @@ def _packets(path: Path, number: int, stamp: float) -> dict:
 
 
 def _is_usable(sound: AudioStream) -> bool:
-    """Tell a track of sound from one that damage has made up."""
+    """Distinguish a sound track from one that damage has made up."""
     known = sound.codec_context is not None
     return known and bool(sound.rate and sound.channels)
 

@@ -1,7 +1,7 @@
-"""Steps that overlap: each in a thread of its own, with bounded queues.
+"""Overlapping steps: each runs in its own thread, with bounded queues.
 
-Decoding, matching, the network and encoding leave Python's lock while they
-compute, so that they run beside each other.
+Decoding, matching, the network and encoding release Python's lock while
+they compute, so that they run in parallel.
 """
 
 import queue
@@ -23,7 +23,7 @@ def ahead(items: Flow[T], size: int = 2) -> Flow[T]:
 
     Args:
         items: What to iterate over.
-        size: Items that may wait; memory holds no more.
+        size: Maximum number of waiting items.
 
     Yields:
         The items, in order.
@@ -72,7 +72,7 @@ def steps(items: Flow[T], overlap: bool, size: int = 2) -> Flow[T]:
 
     Args:
         items: What to iterate over.
-        overlap: Whether in another thread.
-        size: Items that may wait.
+        overlap: Whether to compute in another thread.
+        size: Maximum number of waiting items.
     """
     return ahead(items, size) if overlap else items

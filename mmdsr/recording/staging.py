@@ -1,4 +1,4 @@
-"""The film in the making: finished segments beside OUT.
+"""An unfinished film: its finished segments, beside OUT.
 
 ``.OUT.partial`` holds what the film is made with, the plan, and for each
 finished segment ``000012.mkv`` and ``000012.json``; the second comes last
@@ -25,8 +25,8 @@ class Staging:
 
     Args:
         target: File or folder to be made.
-        settings: What has to be equal for segments to be kept; anything
-            JSON can hold.
+        settings: JSON-serializable values that must be equal for segments to
+            be kept.
     """
 
     def __init__(self, target: Path, settings: dict) -> None:
@@ -56,28 +56,28 @@ class Staging:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other processes out; a killed one lets them in."""
+        """Lock out other processes; a killed one loses its lock."""
         from filelock import FileLock  # of the extra "video"
 
         with FileLock(self.root / _LOCK):
             yield
 
     def read(self, name: str) -> dict | None:
-        """Read a note of the film; None if there is none."""
+        """Read a note about the film; None if there is none."""
         try:
             return json.loads((self.root / f'{name}.json').read_text())
         except FileNotFoundError:
             return None
 
     def write(self, name: str, content: dict) -> None:
-        """Write a note so that it is whole or absent."""
+        """Write a complete note, or nothing."""
         write_bytes(self.root / f'{name}.json', json.dumps(content).encode())
 
     def plan(self, make: Callable[[], dict]) -> dict:
         """Return the plan that all processes share.
 
         Args:
-            make: Makes it, if no process has.
+            make: Makes it, if no process has made it yet.
         """
         with self.lock():
             plan = self.read(_PLAN)
@@ -126,12 +126,12 @@ class Staging:
         )
 
     def end(self, first: int, last: int, found: dict) -> None:
-        """Note what is known once the source was read to its end.
+        """Note the facts that are known once the source was read to its end.
 
         Args:
             first: First segment of the film.
             last: Last one.
-            found: What else there is to say about the source.
+            found: Further notes on the source.
         """
         self.write(_RANGE, {'first': first, 'last': last, **found})
 
@@ -140,7 +140,7 @@ class Staging:
         return self.read(_RANGE) or {}
 
     def missing(self) -> list[int] | None:
-        """List what is to be done; None if the length is not known yet."""
+        """List the missing segments; None if the length is not known yet."""
         known = self.read(_RANGE)
         if known is None:
             return None
@@ -151,7 +151,7 @@ class Staging:
         """Remove what killed processes have left of segments.
 
         Args:
-            numbers: Segments that nobody else is at.
+            numbers: Segments that no other process is working on.
         """
         remove_leftovers(
             film_in(self.root, number, overlay)
@@ -187,15 +187,15 @@ def film_in(root: Path, number: int, overlay: bool = False) -> Path:
 
 
 def note_in(root: Path, number: int) -> Path:
-    """Return the file that says what is in a segment."""
+    """Return the file that describes a segment."""
     return root / f'{number:06d}.json'
 
 
 def pictures_in(root: Path) -> Path:
-    """Return the folder of the frames, if they become files of their own."""
+    """Return the folder of the frames, if they are written as files."""
     return root / 'pictures'
 
 
 def staging_root(target: Path) -> Path:
-    """Return where a film is made."""
+    """Return the folder in which a film is made."""
     return target.parent / f'.{target.name}.partial'

@@ -1,4 +1,4 @@
-"""One look over a recording before it is enhanced: text and far end."""
+"""Scan a recording for text and the far end before enhancing it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +16,7 @@ from mmdsr.video.stamps import Sampler
 
 #: Text is looked for in up to twice as many frames.
 _LUMAS = 24
-#: Darkest mean luma of a frame that is looked at.
+#: Minimum mean luma of a frame that is inspected.
 _DARK = 16
 #: Seconds between the frames in which the vanishing point is looked for, and
 #: how many there are at most in a long recording.
@@ -35,7 +35,7 @@ def survey(
 ) -> tuple[list[tuple[int, int, int, int]], Points, list[str]]:
     """Look for burned-in text and the vanishing point.
 
-    Key frames do if there are enough of them; otherwise all are decoded.
+    Key frames are used if there are enough; otherwise all are decoded.
 
     Args:
         path: The recording.
@@ -43,7 +43,7 @@ def survey(
         deinterlace: ``'auto'``, ``'on'`` or ``'off'``.
         text: Whether to look for text.
         far: Whether to look for the vanishing point.
-        progress: Is told the seconds that are read.
+        progress: Called with the seconds read so far.
 
     Returns:
         Boxes of text ``(x, y, w, h)``; seconds, x, y and confidence of the

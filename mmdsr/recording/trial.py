@@ -1,4 +1,4 @@
-"""A few frames beforehand: what comes out, and how long the whole takes."""
+"""Enhance a few frames to preview the result and estimate the time."""
 
 import tempfile
 import time
@@ -38,17 +38,17 @@ _PLACES = (0.1, 0.5, 0.9)
 
 @dataclass
 class Trial:
-    """What a few frames tell.
+    """Result of enhancing a few frames.
 
     Attributes:
         source: The recording.
-        facts: What it says of itself.
-        plan: What was found in it.
-        frames: How many the film will about have.
-        seconds: What a frame takes, one step after the other.
+        facts: Metadata of the recording.
+        plan: Text and region found in it.
+        frames: Approximate number of frames of the film.
+        seconds: Time per frame if the steps do not overlap.
         shots: The frames.
         times: Their times in seconds.
-        record: Writes them with their records; None in a dry run.
+        record: Writes the frames with their records; None in a dry run.
         paths: Their files, if they were written.
     """
 
@@ -63,7 +63,7 @@ class Trial:
     paths: list[Path] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
-        """Yield what there is to say."""
+        """Yield the lines that describe it."""
         facts = self.facts
         rate = f'{facts.rate:.3f}'.rstrip('0').rstrip('.')
         extra = [f'{facts.width}x{facts.height}', f'{rate} frames/s']
@@ -113,10 +113,10 @@ def try_frames(
         resolver: What to enhance with.
         source: The recording.
         target: The film, or the folder of the frames; it is not written.
-        options: What is wanted.
+        options: The options of the command.
         device: Where to compute.
-        evidence: What is to be written with the frames; None for a dry run,
-            which writes none.
+        evidence: Evidence to write with the frames; None for a dry run,
+            which writes nothing.
 
     Raises:
         VideoError: If there is no frame.
@@ -163,7 +163,7 @@ def try_frames(
         kept = record.frame(moment, painted) if record else {}
         shots.append(film.shot(moment, painted, kept))
         took.append(time.monotonic() - begun)
-    # The first one starts libraries up.
+    # The first frame includes the start of libraries.
     seconds = float(np.mean(took[1:] or took))
     if film.policy == 'auto':
         seconds += _matching(film, moments[-1])

@@ -28,13 +28,13 @@ _RGB = 0
 
 @dataclass(frozen=True)
 class Shot:
-    """A frame that is to be written.
+    """A frame to be written.
 
     Attributes:
-        index: Which frame of the source.
+        index: Index of the frame in the source.
         picture: RGB (H, W, 3) uint8.
         overlay: Its confidence picture, RGB (h, w, 3) uint8, if any.
-        kept: What is kept of the frame beside the picture; JSON can hold it.
+        kept: What is kept of the frame besides the picture; JSON-serializable.
     """
 
     index: int
@@ -65,9 +65,9 @@ class FilmWriter:
     """Encodes a segment into a Matroska file that is whole or absent.
 
     H.264 for an MP4: chroma at half the size, matrix and range of the
-    source. FFV1 for an MKV: the very RGB pixels, with the source's
-    primaries and curve. Pictures are counted from 0; their times are not in
-    this file.
+    source. FFV1 for an MKV: exactly the RGB pixels, with the source's
+    primaries and transfer curve. Pictures are counted from 0; their times are
+    not in this file.
 
     Args:
         path: The file.
@@ -104,7 +104,7 @@ class FilmWriter:
             options = {
                 'crf': str(self.crf),
                 'preset': 'medium',
-                # Without it the same pictures are not always the same bytes.
+                # Otherwise, equal pictures may be encoded differently.
                 'x264-params': 'cpu-independent=1',
             }
             stream = self._container.add_stream(
@@ -203,10 +203,10 @@ class TwinWriter:
 
 
 class PictureWriter:
-    """Writes each frame as a PNG file of its own, whole or absent.
+    """Writes each frame as a complete PNG file, or none.
 
     Args:
-        folder: Where to.
+        folder: The output folder.
         write: ``write(path, shot)`` writes one. Defaults to None: the
             picture alone.
     """
@@ -217,11 +217,11 @@ class PictureWriter:
         self.folder, self.write = folder, write
 
     def __enter__(self) -> 'PictureWriter':
-        """Begin; there is nothing to do."""
+        """Do nothing."""
         return self
 
     def add(self, shot: Shot) -> None:
-        """Write a frame; the name is made of its number."""
+        """Write a frame under the name made from its number."""
         path = self.folder / picture_name(shot.index)
         if self.write is None:
             write_png(path, shot.picture)
@@ -234,7 +234,7 @@ class PictureWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End; each picture is there already."""
+        """Do nothing: each picture is already written."""
 
 
 def picture_name(index: int) -> str:
@@ -246,7 +246,7 @@ def picture_files(index: int, sidecar: bool, confidence: bool) -> list[str]:
     """Return the names of all files of a frame.
 
     Args:
-        index: Which frame of the source.
+        index: Index of the frame in the source.
         sidecar: Whether there is a side-car.
         confidence: Whether there is a confidence picture.
     """

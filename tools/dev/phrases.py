@@ -34,6 +34,7 @@ PHRASES = {
     r'such ones': 'these',
     r'takes? up what is done': 'load finished results',
     r'what it is that': 'name the thing',
+    r'as above(?=\.)': 'repeat it, or see X',
 }
 _GAP = r'[\s#]+'
 _ANY = re.compile(
