@@ -1,16 +1,18 @@
 """Runtimes for exported models: one class each, loading and one call."""
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from mmdsr.deploy.cache import cache_folder
+from mmdsr.deploy.cache import cached
 from mmdsr.deploy.onnx_export import CONFIDENCE, SR
 from mmdsr.extras import require
+from mmdsr.io.checksums import digest
 
 if TYPE_CHECKING:
     import openvino
@@ -92,16 +94,43 @@ class OpenVINO:
             'PERFORMANCE_HINT': 'LATENCY',
             # Otherwise bfloat16 is used on some processors.
             'INFERENCE_PRECISION_HINT': 'f32',
-            # Cache the compiled model, as compiling takes seconds.
-            'CACHE_DIR': str(cache_folder() / 'openvino'),
         }
-        self.model = openvino_core().compile_model(path, 'CPU', options)
+        self.model = _compiled(path, options)
 
     def __call__(self, inputs: Arrays) -> tuple[np.ndarray, np.ndarray]:
         """Run the model."""
         found = self.model(dict(inputs))
         # Copy, because the next call reuses the buffers.
         return found[SR].copy(), found[CONFIDENCE].copy()
+
+
+def _compiled(path: Path, options: dict[str, Any]) -> 'openvino.CompiledModel':
+    """Compile a model, which takes seconds, or load it from the cache.
+
+    OpenVINO's own cache (``CACHE_DIR``) writes its files in place and maps
+    them into memory: a process that loads one while another one writes it
+    ends with a bus error.
+    """
+    core = openvino_core()
+    parts = [path, path.with_suffix('.bin')]
+    key = [digest(part) for part in parts if part.is_file()]
+    key += [
+        core.get_versions('CPU')['CPU'].build_number,
+        core.get_property('CPU', 'FULL_DEVICE_NAME'),
+        *core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES'),
+        repr(sorted(options.items())),
+    ]
+    name = hashlib.sha256('|'.join(key).encode()).hexdigest()[:32]
+
+    def make() -> bytes:
+        return core.compile_model(path, 'CPU', options).export_model().read()
+
+    kept = cached(f'{name}.openvino', make)
+    try:
+        return core.import_model(kept.read_bytes(), 'CPU', options)
+    except RuntimeError:
+        # Damaged, or not of this processor after all.
+        return core.compile_model(path, 'CPU', options)
 
 
 RUNTIMES: dict[str, Callable[[Path, int], Runtime]] = {
