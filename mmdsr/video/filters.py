@@ -200,7 +200,7 @@ def judge(
     """Return which frames to drop, and why; number the scenes.
 
     - Too dark: the mean luma is below ``dark``, or the picture is empty
-    (black, or a single color).
+      (black, or a single color).
     - Blurred: the sharpness is below ``blur`` times the median of the
       surrounding frames of the same scene.
     - Near-duplicate: the reduced picture differs from that of the last kept
