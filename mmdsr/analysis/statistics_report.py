@@ -235,8 +235,10 @@ def rich_table(
 
     Args:
         groups: Sequences per group.
-        verdicts: Result of :func:`judge`. Returns: A table with the mean over
-            the sequences (smallest..largest).
+        verdicts: Result of :func:`judge`.
+
+    Returns:
+        A table with the mean over the sequences (smallest..largest).
     """
     header, rows = _cells(groups, verdicts)
     table = Table(caption='mean over sequences (smallest..largest)')

@@ -77,7 +77,10 @@ def cached(url: str) -> Path:
     """Return the path of a downloaded file.
 
     Args:
-        url: Its URL. Returns: The path, whether or not the file exists.
+        url: Its URL.
+
+    Returns:
+        The path, whether or not the file exists.
     """
     name = PurePosixPath(urllib.parse.urlparse(url).path).name
     return Path(torch.hub.get_dir(), 'checkpoints', name)

@@ -12,8 +12,8 @@ scale = 4
 
 # All images are loaded as RGB. In validation, mmagic's DataPreprocessor
 # converts `gt_img` to BGR, and its `destruct` the prediction; the metrics take
-# this into account. 1 = at 0.25 m or nearer, 0 = infinitely far, NaN =
-# unknown.
+# this into account.
+# Depth: 1 = at 0.25 m or nearer, 0 = infinitely far, NaN = unknown.
 load_sample = [
     dict(type='LoadImageFromFile', key='img', channel_order='rgb'),
     dict(type='LoadImageFromFile', key='gt', channel_order='rgb'),
