@@ -24,7 +24,7 @@ from mmdsr.recording.export import Hooks, enhance_recording
 from mmdsr.recording.neighbors import POLICIES
 from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.outcome import RecordingReport
-from mmdsr.recording.trial import Trial, try_frames, write_preview
+from mmdsr.recording.trial import Trial, try_frames
 from mmdsr.video.files import SUFFIXES, is_video
 
 #: Names of the options that are for recordings only, and for images only.
@@ -162,8 +162,6 @@ def run_recording(
             trial = try_frames(
                 resolver, source, target, options, device, evidence
             )
-            if args.preview:
-                trial.paths = write_preview(trial, target)
             _show_trial(trial, console)
             return 0
         with Progress(

@@ -23,11 +23,11 @@ from mmdsr.evidence import record as evidence
 from mmdsr.evidence.digests import pixels_digest
 from mmdsr.evidence.embedding import read_png
 from mmdsr.io.checkpoint import read_checkpoint
-from mmdsr.recording import outcome
+from mmdsr.recording import ownership
 from mmdsr.recording.writer import FILMS
 
 #: Formats of what lies beside a film.
-_NOTES = (evidence.FORMAT, outcome.FORMAT)
+_NOTES = (evidence.FORMAT, ownership.FORMAT)
 
 
 @dataclass
@@ -182,6 +182,9 @@ def _timeless(content: bytes) -> bytes:
     if isinstance(note, dict) and note.get('format') in _NOTES:
         for key in ('created', 'seconds', 'checksum'):
             note.pop(key, None)
+        # Their stamps.
+        if 'files' in note:
+            note['files'] = sorted(note['files'])
         # The time is in the tags of the file.
         note.get('output', {}).pop('file_sha256', None)
         content = json.dumps(note).encode()

@@ -2,32 +2,27 @@
 
 import json
 import time
+from collections.abc import Collection
 from itertools import pairwise
 from pathlib import Path
 from statistics import median_high
 
 from mmdsr.errors import VideoError
 from mmdsr.evidence.embedding import container_tags
-from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.evidence.record import NamedFile
 from mmdsr.evidence.sidecar import overlay_path, sidecar_path
-from mmdsr.io.checksums import digest
 from mmdsr.io.files import whole_file
 from mmdsr.io.frames import shown
+from mmdsr.io.stamps import Stamp
 from mmdsr.recording.ask import ask
 from mmdsr.recording.evidence import FilmEvidence, complete, forget
-from mmdsr.recording.facts import Facts
+from mmdsr.recording.facts import Facts, notes_on
 from mmdsr.recording.film import Film
 from mmdsr.recording.options import RecordingOptions
-from mmdsr.recording.outcome import (
-    FORMAT,
-    JOINED,
-    VERSION,
-    Placing,
-    report_path,
-)
+from mmdsr.recording.outcome import JOINED, Placing
+from mmdsr.recording.ownership import FORMAT, VERSION, report_path
 from mmdsr.recording.staging import Staging, film_in, note_in, pictures_in
-from mmdsr.recording.writer import picture_files
+from mmdsr.recording.writer import FILES
 
 #: Seconds that a film of a single picture takes at most.
 _MOMENT = 0.4
@@ -66,26 +61,32 @@ def make_whole(
             made = overlay_path(path)
             _join_films(staging, parts, made, {**wanted, 'sounds': []}, True)
             name = overlay_path(staging.target).name
-            overlay = NamedFile(shown(name), digest(made))
-            placing.add(name, made)
+            overlay = NamedFile(shown(name), placing.add(name, made).sha256)
         known = record.film(content, overlay)
         wanted['tags'] = container_tags(known)
         done = _join_films(staging, parts, path, wanted)
         content['notes'] += done['notes']
         content['sound_packets'] = done['packets']
+        sha256 = placing.add(staging.target.name, path).sha256
         if record.options.sidecar:
-            text = complete(known, path)
+            text = complete(known, path, sha256)
             placing.write(sidecar_path(staging.target).name, f'{text}\n')
     else:
         path = pictures_in(staging.root)
-        _drop_others(path, frames, record.options)
+        stamps = {
+            name: Stamp(**one)
+            for frame in frames
+            for name, one in frame.pop(FILES).items()
+        }
+        _drop_others(path, stamps)
+        placing.add_folder(path, stamps)
     forget(frames)
+    content['files'] = placing.stamped()
     placing.write(
         report_path(staging.target).name, json.dumps(content, indent=1)
     )
     joined = dict(
-        film=path.name,
-        beside=placing.files,
+        files=placing.files,
         total=len(frames),
         notes=content['notes'],
         problems=content['problems'],
@@ -130,28 +131,6 @@ def _last_shown(film: Film, frames: list[dict]) -> int:
     return max(1, film.facts.ticks(min(usual, _MOMENT)))
 
 
-def notes_on(facts: Facts, found: dict) -> list[str]:
-    """Return what the report says of the source."""
-    notes = []
-    stats = found.get('stats', {})
-    if facts.turned:
-        notes.append(
-            f'The pictures were turned upright (by {facts.turned} degrees to '
-            'the left); the film needs no rotation.'
-        )
-    if stats.get('restarts'):
-        notes.append(
-            'Its time stamps restart, as in joined recordings; the times '
-            'of the film follow each other.'
-        )
-    if facts.tracks > 1:
-        notes.append(
-            f'It contains {facts.tracks} video tracks; the one of '
-            f'{facts.width}x{facts.height} is used.'
-        )
-    return notes
-
-
 def _sound(film: Film) -> dict:
     """Return the arguments of :func:`mmdsr.recording.join.join` on time."""
     facts, options = film.facts, film.options
@@ -178,17 +157,8 @@ def copied_sounds(facts: Facts, options: RecordingOptions) -> list[int]:
     return [sound.track for sound in facts.sounds if options.audio == 'copy']
 
 
-def _drop_others(
-    folder: Path, frames: list[dict], evidence: EvidenceOptions
-) -> None:
+def _drop_others(folder: Path, wanted: Collection[str]) -> None:
     """Remove what does not belong to the frames of a finished folder."""
-    wanted = {
-        name
-        for one in frames
-        for name in picture_files(
-            one['index'], evidence.sidecar, evidence.confidence
-        )
-    }
     for path in folder.iterdir():
         if path.name not in wanted:
             path.unlink()

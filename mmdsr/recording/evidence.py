@@ -20,10 +20,13 @@ from mmdsr.inference.outputs import describe_settings
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.checksums import digest
 from mmdsr.io.frames import shown
+from mmdsr.io.stamps import Stamp
 from mmdsr.recording.confidence import shown_confidence
+from mmdsr.recording.facts import Facts, notes_on
 from mmdsr.recording.neighbors import Moment
 from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.painter import Painted, Painter
+from mmdsr.recording.plan import Plan
 from mmdsr.recording.writer import Shot
 
 #: What is kept of a frame until the film is joined.
@@ -144,12 +147,15 @@ class FilmEvidence:
             frame.seen,
         )
 
-    def write(self, path: Path, shot: Shot) -> None:
+    def write(self, path: Path, shot: Shot) -> dict[Path, Stamp]:
         """Write a frame as a separate file, with its record.
 
         Args:
             path: The PNG file.
             shot: The frame.
+
+        Returns:
+            The stamp of each file that was written.
         """
         frames = _frames([shot.kept])
 
@@ -159,8 +165,8 @@ class FilmEvidence:
 
         with whole_result(
             path, shot.picture, shot.overlay, self.options.sidecar, describe
-        ):
-            pass
+        ) as made:
+            return made
 
     def film(
         self, report: dict[str, Any], overlay: evidence.NamedFile | None
@@ -209,6 +215,43 @@ class FilmEvidence:
         )
 
 
+def begin_record(
+    resolver: SuperResolver,
+    target: Path,
+    settings: dict[str, Any],
+    options: RecordingOptions,
+    evidence: EvidenceOptions,
+    device: str,
+    found: tuple[Facts, Plan],
+    begun: str,
+) -> FilmEvidence:
+    """Return what records a film, before its first frame.
+
+    Args:
+        resolver: What enhances.
+        target: The film, or the folder of the frames.
+        settings: All that decides about the film, with its source.
+        options: The options of the command.
+        evidence: Which evidence is requested.
+        device: Where it is computed.
+        found: Metadata of the recording, and text and region found in it.
+        begun: When its making began, in UTC.
+    """
+    facts, plan = found
+    notes = [*plan.notes, *notes_on(facts, {})]
+    reference = None
+    if options.policy == 'file':
+        reference = Path(options.reference)
+    return FilmEvidence(
+        resolver,
+        target,
+        evidence,
+        device,
+        Origin(settings, begun, notes),
+        reference,
+    )
+
+
 def refuse_confidence(
     resolver: SuperResolver, options: RecordingOptions
 ) -> None:
@@ -233,17 +276,16 @@ def refuse_confidence(
         )
 
 
-def complete(record: evidence.Record, path: Path) -> str:
+def complete(record: evidence.Record, path: Path, sha256: str) -> str:
     """Return the side-car of a film.
 
     Args:
         record: Its record.
         path: The film, in the making.
+        sha256: SHA-256 of that file.
     """
     total, _ = video_digest(path)
-    output = replace(
-        record.output, pixels_sha256=total, file_sha256=digest(path)
-    )
+    output = replace(record.output, pixels_sha256=total, file_sha256=sha256)
     return evidence.to_json(replace(record, output=output))
 
 

@@ -11,11 +11,12 @@ from mmdsr.evidence.collect import now
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.extras import require
 from mmdsr.inference.super_resolver import SuperResolver
+from mmdsr.io.frames import real_path
 from mmdsr.recording.ask import ask
-from mmdsr.recording.assemble import copied_sounds, make_whole, notes_on
+from mmdsr.recording.assemble import copied_sounds, make_whole
 from mmdsr.recording.evidence import (
     FilmEvidence,
-    Origin,
+    begin_record,
     refuse_confidence,
 )
 from mmdsr.recording.facts import Facts, read_facts
@@ -24,11 +25,11 @@ from mmdsr.recording.options import RecordingOptions, film_suffix
 from mmdsr.recording.outcome import (
     JOINED,
     RecordingReport,
-    check_target,
     film_settings,
     finished_report,
     place_film,
 )
+from mmdsr.recording.ownership import check_target
 from mmdsr.recording.plan import Plan, make_plan
 from mmdsr.recording.staging import Staging
 
@@ -116,13 +117,15 @@ def enhance_recording(
     evidence = evidence or EvidenceOptions()
     if evidence.confidence:
         refuse_confidence(resolver, options)
+    if target.is_symlink() and target.is_dir():
+        # The frames go into that folder; the link stays.
+        target = real_path(target)
     settings = film_settings(resolver, source, target, options, evidence)
     staging = Staging(target, settings)
-    if not overwrite or staging.root.exists():
-        kept = finished_report(staging)
-        if kept is not None:
-            return kept
-    check_target(target, source, staging, overwrite)
+    kept = finished_report(staging, overwrite)
+    if kept is not None:
+        return kept
+    check_target(target, source, staging.settings, overwrite)
     facts = read_facts(source)
     sounds = copied_sounds(facts, options)
     if suffix and sounds:
@@ -137,14 +140,15 @@ def enhance_recording(
 
     try:
         plan, begun = _shared_plan(staging, source, facts, options, hooks)
-        origin = Origin(
-            staging.settings, begun, [*plan.notes, *notes_on(facts, {})]
-        )
-        reference = None
-        if options.policy == 'file':
-            reference = Path(options.reference)
-        record = FilmEvidence(
-            resolver, target, evidence, str(device), origin, reference
+        record = begin_record(
+            resolver,
+            target,
+            staging.settings,
+            options,
+            evidence,
+            str(device),
+            (facts, plan),
+            begun,
         )
         film = Film(
             resolver,

@@ -133,3 +133,25 @@ def read_facts(path: Path) -> Facts:
         MissingExtraError: Without PyAV.
     """
     return Facts.from_dict(ask('facts', {'path': str(path)}))
+
+
+def notes_on(facts: Facts, found: dict) -> list[str]:
+    """Return what the report says of the source."""
+    notes = []
+    stats = found.get('stats', {})
+    if facts.turned:
+        notes.append(
+            f'The pictures were turned upright (by {facts.turned} degrees to '
+            'the left); the film needs no rotation.'
+        )
+    if stats.get('restarts'):
+        notes.append(
+            'Its time stamps restart, as in joined recordings; the times '
+            'of the film follow each other.'
+        )
+    if facts.tracks > 1:
+        notes.append(
+            f'It contains {facts.tracks} video tracks; the one of '
+            f'{facts.width}x{facts.height} is used.'
+        )
+    return notes

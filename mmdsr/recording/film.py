@@ -235,8 +235,8 @@ class Film:
                     item is not None and spans.segment(item[0].index) == number
                 ):
                     shot = self.shot(*item)
-                    writer.add(shot)
-                    lines.append({**self._line(item[0]), **shot.kept})
+                    more = writer.add(shot)
+                    lines.append({**self._line(item[0]), **shot.kept, **more})
                     size = shot.picture.shape[1], shot.picture.shape[0]
                     progress(1)
                     item = next(painted, None)

@@ -1,23 +1,25 @@
 """An unfinished film: its finished segments, beside OUT.
 
-``.OUT.partial`` holds what the film is made with, the plan, and for each
+``.OUT.partial`` holds the settings of the film, the plan, and for each
 finished segment ``000012.mkv`` and ``000012.json``; the second comes last
 and says that both are whole. A confidence film has ``000012.confidence.mkv``,
-too. A process that is killed leaves at most files
-under temporary names. The last step is to join the segments and rename.
+too. A process that is killed leaves at most files under temporary names. The
+last step is to join the segments and rename.
 """
 
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from mmdsr.evidence.sidecar import overlay_path
 from mmdsr.io.files import remove_leftovers, write_bytes
 from mmdsr.io.folder_job import FolderJob
 
-_SETTINGS, _PLAN, _RANGE, _LOCK = 'settings', 'plan', 'range', '.lock'
+_NOTE, _FORMAT = 'settings.json', 'mmdsr-segments'
+_PLAN, _RANGE, _LOCK = 'plan', 'range', '.lock'
 
 
 class Staging:
@@ -35,9 +37,10 @@ class Staging:
         self.job = _Segments(
             self.root,
             settings,
-            f'{_SETTINGS}.json',
+            _NOTE,
             'repeat that command to finish it, name another OUT, or discard '
             'it with --overwrite',
+            strict=True,
         )
         self.settings = self.job.settings
 
@@ -49,6 +52,7 @@ class Staging:
 
         Raises:
             OtherSettingsError: If it was begun with other settings.
+            FileExistsError: If it contains files of others.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         with self.lock():
@@ -164,20 +168,56 @@ class Staging:
         known = (self.read(f'{number:06d}') for number in self.done())
         return not any(content and content['frames'] for content in known)
 
+    def is_own(self) -> bool:
+        """Return whether this film was begun there, with these settings."""
+        return self.job.is_own()
+
     def remove(self) -> None:
-        """Remove the folder."""
+        """Remove the folder; another process may be removing it, too."""
+        with suppress(OSError):
+            self.job.drop()
         shutil.rmtree(self.root, ignore_errors=True)
 
 
 class _Segments(FolderJob):
-    """The folder of the segments."""
+    """The folder of the segments.
+
+    Its note says whose it is: a folder of the same name that a user has made
+    is neither filled nor emptied.
+    """
 
     def drop(self) -> None:
-        for path in self.root.iterdir():
-            # It is held now.
-            if path.name == _LOCK:
-                continue
+        # The lock is held now. The note goes last: without it, nobody would
+        # know whose the other files are.
+        kept = {self.root / _LOCK, self.note}
+        for path in {*self.root.iterdir()} - kept:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.note.unlink(missing_ok=True)
+
+    def _read(self) -> object:
+        content = super()._read()
+        if not isinstance(content, dict) or content.get('format') != _FORMAT:
+            raise ValueError(f'{self.note.name} is not a note of this command')
+        return content['settings']
+
+    def _write(self) -> None:
+        content = dict(format=_FORMAT, settings=self.settings)
+        write_bytes(self.note, json.dumps(content).encode())
+
+
+def settings_of(root: Path) -> dict[str, Any]:
+    """Return the settings of an unfinished film.
+
+    Args:
+        root: Its folder.
+
+    Returns:
+        The settings; empty if there are none.
+    """
+    try:
+        return _Segments(root, {}, _NOTE).made_with() or {}
+    except FileExistsError:
+        return {}
 
 
 def film_in(root: Path, number: int, overlay: bool = False) -> Path:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -15,10 +14,9 @@ from mmdsr.errors import VideoError
 from mmdsr.evidence.collect import now
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.inference.super_resolver import SuperResolver
-from mmdsr.recording.assemble import notes_on
 from mmdsr.recording.evidence import (
     FilmEvidence,
-    Origin,
+    begin_record,
     refuse_confidence,
 )
 from mmdsr.recording.export import expected_frames
@@ -28,12 +26,13 @@ from mmdsr.recording.neighbors import Moment, offsets
 from mmdsr.recording.options import RecordingOptions, film_suffix
 from mmdsr.recording.outcome import film_settings
 from mmdsr.recording.plan import Plan, make_plan
+from mmdsr.recording.preview import MOST, check_previews, write_previews
 from mmdsr.recording.writer import Shot
 from mmdsr.video.matching import find_features, match_features
 from mmdsr.video.spans import Spans
 
 #: Where the frames are, as shares of the film.
-_PLACES = (0.1, 0.5, 0.9)
+_PLACES = np.linspace(0.1, 0.9, MOST)
 
 
 @dataclass
@@ -48,8 +47,7 @@ class Trial:
         seconds: Time per frame if the steps do not overlap.
         shots: The frames.
         times: Their times in seconds.
-        record: Writes the frames with their records; None in a dry run.
-        paths: Their files, if they were written.
+        paths: Their files; none in a dry run.
     """
 
     source: Path
@@ -59,7 +57,6 @@ class Trial:
     seconds: float
     shots: list[Shot]
     times: list[float]
-    record: FilmEvidence | None = None
     paths: list[Path] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
@@ -115,30 +112,32 @@ def try_frames(
         target: The film, or the folder of the frames; it is not written.
         options: The options of the command.
         device: Where to compute.
-        evidence: Evidence to write with the frames; None for a dry run,
-            which writes nothing.
+        evidence: Evidence to write with the frames, beside OUT; None for a
+            dry run, which writes nothing.
 
     Raises:
         VideoError: If there is no frame.
         ValueError: If a confidence picture would show nothing.
+        FileExistsError: If a file of others would be replaced.
     """
     suffix = film_suffix(target)
-    if evidence is not None and evidence.confidence:
-        refuse_confidence(resolver, options)
+    if evidence is not None:
+        check_previews(target)
+        if evidence.confidence:
+            refuse_confidence(resolver, options)
     facts = read_facts(source)
     plan = make_plan(source, facts, options)
-    record = None
+    record: FilmEvidence | None = None
     if evidence is not None:
-        origin = Origin(
+        record = begin_record(
+            resolver,
+            target,
             film_settings(resolver, source, target, options, evidence),
+            options,
+            evidence,
+            str(device),
+            (facts, plan),
             now(),
-            [*plan.notes, *notes_on(facts, {})],
-        )
-        reference = None
-        if options.policy == 'file':
-            reference = Path(options.reference)
-        record = FilmEvidence(
-            resolver, target, evidence, str(device), origin, reference
         )
     film = Film(
         resolver,
@@ -169,7 +168,8 @@ def try_frames(
         seconds += _matching(film, moments[-1])
     seconds += _encoding(film, suffix, shots)
     times = [moment.time for moment in moments]
-    return Trial(source, facts, plan, frames, seconds, shots, times, record)
+    paths = write_previews(record, shots, target) if record else []
+    return Trial(source, facts, plan, frames, seconds, shots, times, paths)
 
 
 def _spread(film: Film, frames: int) -> Spans:
@@ -204,22 +204,3 @@ def _encoding(film: Film, suffix: str, shots: list[Shot]) -> float:
             for shot in shots:
                 writer.add(shot)
         return (time.monotonic() - begun) / len(shots)
-
-
-def write_preview(trial: Trial, target: Path) -> list[Path]:
-    """Write the frames as PNG files, with their records.
-
-    Args:
-        trial: The frames, with ``record``.
-        target: The film; its name begins theirs.
-
-    Returns:
-        The files: ``NAME.mp4.preview1.png`` and so on.
-    """
-    record = cast(FilmEvidence, trial.record)
-    paths = []
-    for number, shot in enumerate(trial.shots, 1):
-        path = target.with_name(f'{target.name}.preview{number}.png')
-        record.write(path, shot)
-        paths.append(path)
-    return paths

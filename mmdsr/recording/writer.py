@@ -1,6 +1,6 @@
 """Encoding enhanced frames: segments of a film, or a picture each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from mmdsr.evidence.sidecar import overlay_path, sidecar_path
 from mmdsr.extras import require
 from mmdsr.io.files import whole_file
 from mmdsr.io.images import write_png
+from mmdsr.io.stamps import Stamp
 from mmdsr.recording.facts import Facts
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FILMS = ('.mp4', '.mkv')
 CRF = 18
+#: Name under which the stamps of a frame's files are kept.
+FILES = 'files'
 #: Fastest rate that Matroska, which counts milliseconds, can hold.
 _MOST_RATE = 500
 _RGB = 0
@@ -49,8 +51,12 @@ class Writer(Protocol):
     def __enter__(self) -> 'Writer':
         """Begin."""
 
-    def add(self, shot: Shot) -> None:
-        """Write a frame."""
+    def add(self, shot: Shot) -> dict[str, Any]:
+        """Write a frame.
+
+        Returns:
+            What is kept of it besides ``shot.kept``; JSON-serializable.
+        """
 
     def __exit__(
         self,
@@ -128,7 +134,7 @@ class FilmWriter:
         context.color_trc = colors.transfer
         return stream
 
-    def add(self, shot: Shot) -> None:
+    def add(self, shot: Shot) -> dict[str, Any]:
         """Encode the picture of a frame."""
         import av
         from av.video.reformatter import Interpolation, VideoReformatter
@@ -151,6 +157,7 @@ class FilmWriter:
         frame.pts, frame.time_base = self._count, self._tick
         self._count += 1
         self._container.mux(self._stream.encode(frame))
+        return {}
 
     def __exit__(
         self,
@@ -187,10 +194,10 @@ class TwinWriter:
             self._both = both.pop_all()
         return self
 
-    def add(self, shot: Shot) -> None:
+    def add(self, shot: Shot) -> dict[str, Any]:
         """Encode both pictures of a frame."""
-        self.film.add(shot)
-        self.overlay.add(replace(shot, picture=cast(np.ndarray, shot.overlay)))
+        overlay = replace(shot, picture=cast(np.ndarray, shot.overlay))
+        return {**self.film.add(shot), **self.overlay.add(overlay)}
 
     def __exit__(
         self,
@@ -207,12 +214,14 @@ class PictureWriter:
 
     Args:
         folder: The output folder.
-        write: ``write(path, shot)`` writes one. Defaults to None: the
-            picture alone.
+        write: ``write(path, shot)`` writes one and returns the stamps of its
+            files. Defaults to None: the picture alone.
     """
 
     def __init__(
-        self, folder: Path, write: Callable[[Path, Shot], None] | None = None
+        self,
+        folder: Path,
+        write: Callable[[Path, Shot], Mapping[Path, Stamp]] | None = None,
     ) -> None:
         self.folder, self.write = folder, write
 
@@ -220,13 +229,14 @@ class PictureWriter:
         """Do nothing."""
         return self
 
-    def add(self, shot: Shot) -> None:
+    def add(self, shot: Shot) -> dict[str, Any]:
         """Write a frame under the name made from its number."""
         path = self.folder / picture_name(shot.index)
         if self.write is None:
             write_png(path, shot.picture)
-        else:
-            self.write(path, shot)
+            return {}
+        made = self.write(path, shot).items()
+        return {FILES: {path.name: one._asdict() for path, one in made}}
 
     def __exit__(
         self,
@@ -240,18 +250,3 @@ class PictureWriter:
 def picture_name(index: int) -> str:
     """Return the file name of a frame."""
     return f'frame_{index:06d}.png'
-
-
-def picture_files(index: int, sidecar: bool, confidence: bool) -> list[str]:
-    """Return the names of all files of a frame.
-
-    Args:
-        index: Index of the frame in the source.
-        sidecar: Whether there is a side-car.
-        confidence: Whether there is a confidence picture.
-    """
-    path = Path(picture_name(index))
-    paths = [path]
-    paths += [sidecar_path(path)] if sidecar else []
-    paths += [overlay_path(path)] if confidence else []
-    return [path.name for path in paths]

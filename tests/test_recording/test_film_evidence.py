@@ -13,7 +13,7 @@ from mmdsr.evidence.verify import verify
 from mmdsr.recording import assemble
 from mmdsr.recording.export import enhance_recording
 from mmdsr.recording.options import RecordingOptions
-from mmdsr.recording.outcome import report_path
+from mmdsr.recording.ownership import report_path
 
 SMALL = RecordingOptions(text='none', scale=1, segment=4)
 

@@ -14,7 +14,7 @@ from mmdsr.dev.recordings import turn as turn_by
 from mmdsr.errors import VideoError
 from mmdsr.evidence.verify import verify
 from mmdsr.recording.facts import FULL, LIMITED, read_facts
-from mmdsr.recording.outcome import report_path
+from mmdsr.recording.ownership import report_path
 
 VARIABLE = [0, 1, 2, 5, 6, 11, 12, 13, 20, 21, 22, 40]
 

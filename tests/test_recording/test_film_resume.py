@@ -13,7 +13,7 @@ from recording_cases import bicubic, enhance, frames, record, show
 
 from mmdsr.recording.export import Hooks, enhance_recording
 from mmdsr.recording.options import RecordingOptions
-from mmdsr.recording.outcome import report_path
+from mmdsr.recording.ownership import report_path
 from mmdsr.recording.staging import staging_root
 
 COUNT = 40
