@@ -29,6 +29,8 @@ from mmdsr.inference.ranks import Place, find_place
 from mmdsr.weights import available
 
 DEFAULT_WEIGHTS = 'dsrnet_x_nano'
+#: Names of the options that an interpolation does not have.
+_OF_NETWORKS = ('tile', 'overlap', 'precision', 'backend', 'batch_size')
 
 
 def parse_args(
@@ -103,15 +105,17 @@ def parse_args(
     parser.add_argument(
         '--overlap',
         type=int,
-        default=16,
         metavar='PIXELS',
         help='least overlap of neighboring tiles (default: 16)',
     )
-    parser.add_argument('--precision', choices=ALL_PRECISIONS, default='fp32')
+    parser.add_argument(
+        '--precision',
+        choices=ALL_PRECISIONS,
+        help='of the network (default: fp32)',
+    )
     parser.add_argument(
         '--backend',
         choices=BACKENDS,
-        default='auto',
         help='runtime of the network; auto: on a CPU the fastest that is '
         'installed, see docs/deploy.md (default: auto)',
     )
@@ -155,6 +159,19 @@ def make_resolver(
             'An interpolation uses no reference: leave out --reference '
             f'{args.reference} or --interpolation {args.interpolation}.'
         )
+    given = {
+        name: getattr(args, name)
+        for name in _OF_NETWORKS
+        if getattr(args, name) is not None
+    }
+    if args.interpolation and given:
+        option = '--' + next(iter(given)).replace('_', '-')
+        raise ValueError(
+            f'{option} is for networks: leave out {option} or '
+            f'--interpolation {args.interpolation}.'
+        )
+    if 'batch_size' in given:
+        given['max_batch'] = given.pop('batch_size')
     weights = args.weights
     if not (weights or args.config or args.interpolation or args.checkpoint):
         weights = DEFAULT_WEIGHTS
@@ -165,11 +182,7 @@ def make_resolver(
         interpolation=args.interpolation,
         scale=None if recording else args.scale,
         reference='upscaled' if recording else args.reference or 'upscaled',
-        tile='auto' if args.tile is None else args.tile,
-        overlap=args.overlap,
-        max_batch=args.batch_size,
-        precision=args.precision,
-        backend=args.backend,
+        **given,
     )
 
 

@@ -158,9 +158,14 @@ def run_recording(
         raise ValueError(f'{source} is not a regular file: save it as one.')
     try:
         if args.dry_run or args.preview:
-            evidence = EvidenceOptions.read(args) if args.preview else None
             trial = try_frames(
-                resolver, source, target, options, device, evidence
+                resolver,
+                source,
+                target,
+                options,
+                device,
+                EvidenceOptions.read(args),
+                write=args.preview,
             )
             _show_trial(trial, console)
             return 0

@@ -14,11 +14,7 @@ from mmdsr.errors import VideoError
 from mmdsr.evidence.collect import now
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.inference.super_resolver import SuperResolver
-from mmdsr.recording.evidence import (
-    FilmEvidence,
-    begin_record,
-    refuse_confidence,
-)
+from mmdsr.recording.evidence import begin_record, refuse_confidence
 from mmdsr.recording.export import expected_frames
 from mmdsr.recording.facts import Facts, read_facts
 from mmdsr.recording.film import Film, Watch
@@ -102,7 +98,8 @@ def try_frames(
     target: Path,
     options: RecordingOptions,
     device: str | torch.device,
-    evidence: EvidenceOptions | None = None,
+    evidence: EvidenceOptions,
+    write: bool,
 ) -> Trial:
     """Enhance a few frames from all over a recording.
 
@@ -112,8 +109,8 @@ def try_frames(
         target: The film, or the folder of the frames; it is not written.
         options: The options of the command.
         device: Where to compute.
-        evidence: Evidence to write with the frames, beside OUT; None for a
-            dry run, which writes nothing.
+        evidence: Which evidence is requested.
+        write: Whether to write the frames beside OUT, with their records.
 
     Raises:
         VideoError: If there is no frame.
@@ -121,24 +118,22 @@ def try_frames(
         FileExistsError: If a file of others would be replaced.
     """
     suffix = film_suffix(target)
-    if evidence is not None:
+    if write:
         check_previews(target)
-        if evidence.confidence:
-            refuse_confidence(resolver, options)
+    if evidence.confidence:
+        refuse_confidence(resolver, options)
     facts = read_facts(source)
     plan = make_plan(source, facts, options)
-    record: FilmEvidence | None = None
-    if evidence is not None:
-        record = begin_record(
-            resolver,
-            target,
-            film_settings(resolver, source, target, options, evidence),
-            options,
-            evidence,
-            str(device),
-            (facts, plan),
-            now(),
-        )
+    record = begin_record(
+        resolver,
+        target,
+        film_settings(resolver, source, target, options, evidence),
+        options,
+        evidence,
+        str(device),
+        (facts, plan),
+        now(),
+    )
     film = Film(
         resolver,
         source,
@@ -159,7 +154,7 @@ def try_frames(
     for moment in moments:
         begun = time.monotonic()
         painted = film.painter.paint(moment)
-        kept = record.frame(moment, painted) if record else {}
+        kept = record.frame(moment, painted)
         shots.append(film.shot(moment, painted, kept))
         took.append(time.monotonic() - begun)
     # The first frame includes the start of libraries.
@@ -168,7 +163,7 @@ def try_frames(
         seconds += _matching(film, moments[-1])
     seconds += _encoding(film, suffix, shots)
     times = [moment.time for moment in moments]
-    paths = write_previews(record, shots, target) if record else []
+    paths = write_previews(record, shots, target) if write else []
     return Trial(source, facts, plan, frames, seconds, shots, times, paths)
 
 

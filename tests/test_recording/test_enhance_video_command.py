@@ -8,7 +8,11 @@ import pytest
 from PIL import Image
 from recording_cases import frames, record, show
 
+from mmdsr import SuperResolver
 from mmdsr.cli.main import main
+from mmdsr.evidence.options import EvidenceOptions
+from mmdsr.recording.options import RecordingOptions
+from mmdsr.recording.trial import try_frames
 
 FAST = ['--interpolation', 'bicubic', '--text', 'none', '--device', 'cpu']
 
@@ -98,6 +102,21 @@ def test_dry_run_and_preview(source, tmp_path, capsys):
         np.testing.assert_array_equal(picture, shown[index])
 
 
+def test_a_dry_run_draws_the_confidence_and_writes_nothing(source, tmp_path):
+    trial = try_frames(
+        SuperResolver(weights='dsrnet_x_nano'),
+        source,
+        tmp_path / 'out.mp4',
+        RecordingOptions(text='none'),
+        'cpu',
+        EvidenceOptions(confidence=True),
+        write=False,
+    )
+    assert all(shot.overlay is not None for shot in trial.shots)
+    assert not trial.paths
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ('words', 'message'),
     [
@@ -106,6 +125,9 @@ def test_dry_run_and_preview(source, tmp_path, capsys):
         (['--reference', 'neighbor'], 'neighbor is for images'),
         (['--reference', 'none.png'], 'there is no file none.png'),
         (['--reference', 'previous'], 'leave out --reference previous or'),
+        (['--tile', '64'], '--tile is for networks: leave out --tile or'),
+        (['--batch-size', '2'], '--batch-size is for networks'),
+        (['--precision', 'fp32'], '--precision is for networks'),
         (['--scale', '3'], 'scale must be one of 1, 2, 4'),
         (['--crf', '99'], 'crf must be at least 0 and at most 51'),
         (['--every', '0'], 'every must be at least 1'),
