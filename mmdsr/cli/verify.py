@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mmdsr.errors import said_by
-from mmdsr.evidence.verify import Verdict, verify, verify_folder
+from mmdsr.errors import EvidenceError, said_by
+from mmdsr.evidence.sidecar import result_of
+from mmdsr.evidence.verify import STATES, Verdict, verify, verify_folder
+
+_STYLES = {'renamed': 'yellow', 'incomplete': 'yellow', 'different': 'red'}
 
 
 def parse_args(
@@ -20,8 +24,9 @@ def parse_args(
     parser = argparse.ArgumentParser(
         prog=prog,
         description=__doc__,
-        epilog='The exit code is 0 if all is as recorded, 1 if something '
-        'differs, 2 if there is nothing to check. See docs/evidence.md.',
+        epilog='The exit code is 0 if everything is as recorded, 1 if '
+        'something differs, is missing or was renamed, 2 if there is nothing '
+        'to check. See docs/evidence.md.',
     )
     parser.add_argument(
         'result', metavar='OUT', type=Path, help='a result, or a folder'
@@ -30,25 +35,33 @@ def parse_args(
         '--source',
         metavar='IN',
         type=Path,
-        help='what it was made of, to be compared as well: the file, or the '
-        'folder that holds it',
+        help='also compare the source: the file, or the folder that contains '
+        'it',
     )
     return parser.parse_args(argv)
 
 
 def check(args: argparse.Namespace) -> Iterable[Verdict]:
-    """Check what the options name.
+    """Check the files that the options name.
 
     Args:
-        args: Of :func:`parse_args`.
+        args: Options from :func:`parse_args`.
 
     Raises:
         FileNotFoundError: If there is nothing to check.
+        EvidenceError: If the file lies beside a result.
     """
     if args.source is not None and not args.source.exists():
         raise FileNotFoundError(f'There is no source {args.source}.')
     if args.result.is_dir():
         return verify_folder(args.result, args.source)
+    result = result_of(args.result)
+    if result is not None:
+        kind = 'side-car' if args.result.suffix == '.json' else 'confidence'
+        raise EvidenceError(
+            f'{args.result} is the {kind} of {result}: check {result}, which '
+            'includes it.'
+        )
     return [verify(args.result, args.source)]
 
 
@@ -56,32 +69,56 @@ def show(verdicts: Sequence[Verdict], console: Console) -> None:
     """Print a table, one row for each result.
 
     Args:
-        verdicts: What was found.
-        console: Where to.
+        verdicts: The verdicts.
+        console: Where to print.
     """
     table = Table('result', 'made', 'reference', 'seen', 'verdict')
     for verdict in verdicts:
-        record, seen, made, reference = verdict.record, '', '', ''
-        if record is not None:
-            made = record.created
-            frames = record.frames
-            if frames:
-                shares = [f.seen for f in frames if f.seen is not None]
-                seen = 'not known'
-                if shares:
-                    seen = f'{sum(shares) / len(shares):.0%}'
-            names = {frame.reference.name or 'none' for frame in frames}
-            reference = names.pop() if len(names) == 1 else f'{len(names)}'
-        good = 'as recorded'
-        if not verdict.source_checked:
-            good += '; source not compared'
-        said = '\n'.join(verdict.problems) or good
-        cells = verdict.name, made, reference, seen, said
-        style = 'red' if verdict.problems else None
+        cells = [verdict.name, *_recorded(verdict), _outcome(verdict)]
         table.add_row(
-            *(escape(_printable(cell)) for cell in cells), style=style
+            *(escape(_printable(cell)) for cell in cells),
+            style=_STYLES.get(verdict.state),
         )
     console.print(table)
+
+
+def _recorded(verdict: Verdict) -> tuple[str, str, str]:
+    """Return what the table says of a record, if it can be trusted."""
+    record = verdict.record
+    if record is None or verdict.state == 'different':
+        return '', '', ''
+    frames, seen, reference = record.frames, '', ''
+    if frames:
+        shares = [f.seen for f in frames if f.seen is not None]
+        seen = 'not known'
+        if shares:
+            seen = f'{sum(shares) / len(shares):.0%}'
+        names = {frame.reference.name or 'none' for frame in frames}
+        reference = (
+            names.pop() if len(names) == 1 else f'{len(names)} different'
+        )
+    return record.created, reference, seen
+
+
+def _outcome(verdict: Verdict) -> str:
+    """Return the verdict in words."""
+    if verdict.problems:
+        return '\n'.join([verdict.state.upper(), *verdict.problems])
+    if verdict.source_checked:
+        return verdict.state
+    return f'{verdict.state}; source not compared'
+
+
+def _summary(verdicts: Sequence[Verdict]) -> str:
+    """Return the counts."""
+    counts = Counter(verdict.state for verdict in verdicts)
+    more = ', '.join(
+        f'{counts[state]} {state}' for state in STATES[1:] if counts[state]
+    )
+    return (
+        f'{counts[STATES[0]]} of {len(verdicts)} results are as recorded'
+        f'{more and f" ({more})"}.'
+    )
 
 
 def _printable(text: str) -> str:
@@ -95,12 +132,12 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     console = Console()
     try:
         verdicts = list(check(args))
-    except OSError as error:
+    except (OSError, EvidenceError) as error:
         print(f'Error: {said_by(error)}', file=sys.stderr)
         return 2
     if not any(verdict.record for verdict in verdicts):
         first = verdicts[0]
-        reason = first.problems[-1] if first.problems else 'no record'
+        reason = '; '.join(first.problems) or 'no record'
         print(
             f'Error: There is no record of {_printable(str(args.result))} '
             f'that can be read ({_printable(reason)}): it was not written by '
@@ -109,9 +146,5 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         )
         return 2
     show(verdicts, console)
-    bad = sum(bool(verdict.problems) for verdict in verdicts)
-    console.print(
-        f'{len(verdicts) - bad} of {len(verdicts)} results are as recorded.',
-        highlight=False,
-    )
-    return 1 if bad else 0
+    console.print(_summary(verdicts), highlight=False)
+    return 1 if any(verdict.problems for verdict in verdicts) else 0

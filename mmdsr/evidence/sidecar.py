@@ -52,6 +52,24 @@ def overlaid(path: Path) -> Path | None:
     return path.with_name(name) if path.stem != _OVERLAY else None
 
 
+def result_of(path: Path) -> Path | None:
+    """Return the result that a file lies beside.
+
+    Args:
+        path: A side-car or a confidence picture.
+
+    Returns:
+        The result, if it or its side-car exists; ``None`` for other files.
+    """
+    result = overlaid(path)
+    if path.suffix == '.json':
+        result = path.with_suffix('')
+    if result is None or sidecar_path(path).is_file():
+        return None
+    there = result.is_file() or sidecar_path(result).is_file()
+    return result if there else None
+
+
 def read_sidecar(path: Path, edited: bool = False) -> Record:
     """Read a side-car.
 

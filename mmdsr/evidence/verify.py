@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from mmdsr.errors import (
     EditedRecordError,
@@ -33,6 +34,13 @@ IMAGES = ('.png',)
 _MOST = 3
 
 
+#: From harmless to serious. Only ``'different'`` says that something was
+#: changed; ``'incomplete'``: a file is missing, so that not all can be
+#: checked; ``'renamed'``: only the name differs.
+State: TypeAlias = Literal['as recorded', 'renamed', 'incomplete', 'different']
+STATES: tuple[State, ...] = ('as recorded', 'renamed', 'incomplete', 'different')
+
+
 @dataclass
 class Verdict:
     """Outcome of a check.
@@ -40,14 +48,33 @@ class Verdict:
     Attributes:
         name: Name of the result, relative to its folder.
         problems: What is wrong, one line each; empty if all is as recorded.
+        state: The most serious of them.
         record: What is recorded, if any record can be read.
         source_checked: Whether the source was compared, too.
     """
 
     name: str
     problems: list[str] = field(default_factory=list)
+    state: State = 'as recorded'
     record: Record | None = None
     source_checked: bool = False
+
+    def say(
+        self, text: str, state: State = 'different', first: bool = False
+    ) -> None:
+        """Add a problem.
+
+        Args:
+            text: What is wrong.
+            state: How serious it is.
+            first: Whether the others follow from it.
+        """
+        self.problems.insert(0 if first else len(self.problems), text)
+        self.state = max(self.state, state, key=STATES.index)
+
+
+#: See :meth:`Verdict.say`.
+Say: TypeAlias = Callable[..., None]
 
 
 @dataclass
@@ -85,20 +112,17 @@ def verify(
         FileNotFoundError: If there is no such result.
     """
     verdict = Verdict(shown(result.name))
-    say = verdict.problems.append
+    say = verdict.say
     if not result.is_file():
         if not sidecar_path(result).is_file():
             raise FileNotFoundError(f'There is no result {shown(result)}.')
-        say('the result is missing, but its side-car exists')
+        say('the result is missing, but its side-car exists', 'incomplete')
         return verdict
     sidecar, edited = _read_sidecar(result, say)
     found = _read_result(result, say)
     own = _read_own(found, say) if found is not None else None
     if not sidecar_path(result).exists():
-        # Put first: the others follow from it.
-        _check_left_out(
-            result, own, lambda text: verdict.problems.insert(0, text)
-        )
+        _check_left_out(result, own, say)
     verdict.record = sidecar or own
     if sidecar is not None and own is not None:
         _compare(sidecar, own, say)
@@ -110,6 +134,7 @@ def verify(
         return verdict
     if found is not None:
         _check_pixels(found, sidecar or trusted, trusted, say)
+    _check_name(result, trusted, say)
     if sidecar is not None:
         _check_file(result, sidecar, say)
     _check_overlay(result, trusted, say)
@@ -148,7 +173,8 @@ def verify_folder(root: Path, source: Path | None = None) -> Iterator[Verdict]:
             verdict = verify(root / name, below, hashed)
         except FileNotFoundError:
             # A broken link; check the others anyway.
-            verdict = Verdict('', ['not a regular file'])
+            verdict = Verdict('')
+            verdict.say('not a regular file')
         verdict.name = shown(name)
         yield verdict
 
@@ -178,9 +204,7 @@ def _find_results(root: Path) -> list[Path]:
     return natural_order(found)
 
 
-def _read_sidecar(
-    result: Path, say: Callable[[str], None]
-) -> tuple[Record | None, bool]:
+def _read_sidecar(result: Path, say: Say) -> tuple[Record | None, bool]:
     """Read the side-car; tell whether it was edited."""
     path = sidecar_path(result)
     try:
@@ -195,20 +219,37 @@ def _read_sidecar(
     return None, False
 
 
-def _check_left_out(
-    result: Path, own: Record | None, say: Callable[[str], None]
-) -> None:
+def _check_left_out(result: Path, own: Record | None, say: Say) -> None:
     """Distinguish a missing side-car from one that was not requested."""
-    if own is None or own.output.sidecar:
-        say(f'the side-car {shown(sidecar_path(result).name)} is missing')
-    elif own.output.pixels_sha256 is None:
+    name = shown(sidecar_path(result).name)
+    if own is None:
+        say(f'the side-car {name} is missing', first=True)
+        return
+    unknown = own.output.pixels_sha256 is None
+    why = ' (only the side-car of a film has their digest)' if unknown else ''
+    if own.output.sidecar:
+        remedy = 'put it back'
+        if own.output.name != shown(result.name):
+            remedy = (
+                f'rename it like the result, or the result back to '
+                f'{show(own.output.name)}'
+            )
+        unchecked = f', and the pixels cannot be checked{why}' * unknown
         say(
-            'its pixels cannot be checked: it was made with --no-sidecar, and '
-            'only the side-car of a video has their digest'
+            f'the side-car {name} is missing{unchecked}: {remedy}',
+            'incomplete',
+            first=True,
+        )
+    elif unknown:
+        say(
+            'the pixels cannot be checked: it was made with --no-sidecar'
+            f'{why}',
+            'incomplete',
+            first=True,
         )
 
 
-def _read_result(result: Path, say: Callable[[str], None]) -> _Found | None:
+def _read_result(result: Path, say: Say) -> _Found | None:
     try:
         if result.suffix.lower() in VIDEOS:
             return _read_video(result)
@@ -228,7 +269,7 @@ def _read_video(result: Path) -> _Found:
     return _Found((info.width, info.height), total, info.tags or {})
 
 
-def _read_own(found: _Found, say: Callable[[str], None]) -> Record | None:
+def _read_own(found: _Found, say: Say) -> Record | None:
     try:
         return read_tags(found.tags, 'the metadata of the result')
     except EvidenceError as error:
@@ -236,7 +277,7 @@ def _read_own(found: _Found, say: Callable[[str], None]) -> Record | None:
         return None
 
 
-def _compare(sidecar: Record, own: Record, say: Callable[[str], None]) -> None:
+def _compare(sidecar: Record, own: Record, say: Say) -> None:
     """Compare both records, apart from what a file cannot contain."""
     found = differences(embedded(sidecar), own)
     if found:
@@ -249,7 +290,7 @@ def _compare(sidecar: Record, own: Record, say: Callable[[str], None]) -> None:
 
 
 def _check_pixels(
-    found: _Found, sidecar: Record, own: Record, say: Callable[[str], None]
+    found: _Found, sidecar: Record, own: Record, say: Say
 ) -> None:
     """Compare the pixels with the records."""
     for record in (own, sidecar):
@@ -267,19 +308,19 @@ def _check_pixels(
             return
 
 
-def _check_file(
-    result: Path, record: Record, say: Callable[[str], None]
-) -> None:
+def _check_name(result: Path, record: Record, say: Say) -> None:
+    name = record.output.name
+    if shown(result.name) != name:
+        say(f'the result was renamed; it was {show(name)}', 'renamed')
+
+
+def _check_file(result: Path, record: Record, say: Say) -> None:
     output = record.output
-    if shown(result.name) != output.name:
-        say(f'the result was renamed; it was {show(output.name)}')
     if output.file_sha256 is not None and digest(result) != output.file_sha256:
         say('the file was changed: its SHA-256 is not the one in the side-car')
 
 
-def _check_overlay(
-    result: Path, record: Record, say: Callable[[str], None]
-) -> None:
+def _check_overlay(result: Path, record: Record, say: Say) -> None:
     wanted = record.output.confidence
     path = overlay_path(result)
     if wanted is None:
@@ -287,7 +328,7 @@ def _check_overlay(
     video = result.suffix.lower() in VIDEOS
     kind = f'confidence {"film" if video else "picture"}'
     if not path.is_file():
-        say(f'the {kind} {shown(path.name)} is missing')
+        say(f'the {kind} {shown(path.name)} is missing', 'incomplete')
     elif digest(path) != wanted.sha256:
         say(f'the {kind} {shown(path.name)} was changed')
 
@@ -296,7 +337,7 @@ def _check_source(
     record: Record,
     source: Path,
     hashed: Callable[[Path], str],
-    say: Callable[[str], None],
+    say: Say,
 ) -> None:
     name = record.source.name
     path = source / name if source.is_dir() else source

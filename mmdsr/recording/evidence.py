@@ -79,7 +79,7 @@ class FilmEvidence:
         # Records do not reveal paths.
         asked['reference'] = 'file' if reference else asked['reference']
         self._settings = {
-            **describe_settings(resolver, device),
+            **without_policy(describe_settings(resolver, device)),
             **{f'recording.{key}': value for key, value in asked.items()},
         }
         self._versions = versions(video=True)
@@ -213,6 +213,21 @@ class FilmEvidence:
             output,
             frames,
         )
+
+
+def without_policy(settings: dict[str, Any]) -> dict[str, Any]:
+    """Name a resolver's policy for what it decides about a recording.
+
+    The options of a recording say where references come from; the policy of
+    the resolver counts for frames without one.
+
+    Args:
+        settings: Settings of the resolver.
+    """
+    return {
+        'without_reference' if key == 'reference' else key: value
+        for key, value in settings.items()
+    }
 
 
 def begin_record(

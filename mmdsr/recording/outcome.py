@@ -9,6 +9,7 @@ from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.files import write_bytes
 from mmdsr.io.frames import real_path
 from mmdsr.io.stamps import Stamp, is_same, stamp
+from mmdsr.recording.evidence import without_policy
 from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.ownership import (
     changed,
@@ -64,7 +65,7 @@ def film_settings(
     done = read_report(target).get('settings', {})
     settings = dict(
         source=_stamp(source, begun.get('source'), done.get('source')),
-        network=resolver.describe(),
+        network=without_policy(resolver.describe()),
         options=options.as_dict(),
         **evidence.as_dict(),
     )

@@ -83,7 +83,7 @@ def _is_own(path: Path, there: list[Path]) -> bool:
     if path not in there or any(one.is_symlink() for one in there):
         return False
     verdict = verify(path)
-    if verdict.problems or verdict.record is None:
+    if verdict.state != 'as recorded' or verdict.record is None:
         return False
     output = verdict.record.output
     own = [path]

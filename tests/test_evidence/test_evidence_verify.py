@@ -173,6 +173,9 @@ def test_tampering_is_told(copy, tamper, said):
     verdicts = {v.name: v for v in verify_folder(out)}
     problems = verdicts['f1.png'].problems
     assert len(problems) >= 1
+    missing = all('missing' in text for text in said)
+    state = 'incomplete' if missing else 'different'
+    assert verdicts['f1.png'].state == state
     for text in said:
         assert any(text in problem for problem in problems), problems
     assert all(problem.isprintable() for problem in problems)
@@ -181,14 +184,50 @@ def test_tampering_is_told(copy, tamper, said):
     assert all(not verdicts[name].problems for name in others)
     code, text, _ = call(out)
     assert code == 1
-    expected = 4 - (2 if tamper is swap else 1)
-    assert f'{expected} of 4 results are as recorded.' in text
+    bad = 2 if tamper is swap else 1
+    summary = f'{4 - bad} of 4 results are as recorded ({bad} {state}).'
+    assert summary in text
+
+
+def test_values_of_a_changed_result_are_not_shown(copy):
+    """Whoever edits a record must not see the edit in a table."""
+    result = copy / 'out' / 'f1.png'
+    _, before, _ = call(result)
+    assert 'none' in before
+    path = copy / 'out' / 'f1.png.json'
+    record = read_sidecar(path)
+    frame = replace(record.frames[0], seen=0.87)
+    path.write_text(to_json(replace(record, frames=(frame,))))
+    code, out, _ = call(result)
+    assert code == 1
+    assert '87' not in out.partition('DIFFERENT')[0]
+    assert record.created not in out
 
 
 def test_a_renamed_result(copy):
     rename(copy / 'out')
-    (problem,) = verify(copy / 'out' / 'g1.png').problems
-    assert problem == 'the result was renamed; it was "f1.png"'
+    verdict = verify(copy / 'out' / 'g1.png')
+    assert verdict.problems == ['the result was renamed; it was "f1.png"']
+    assert verdict.state == 'renamed'
+    code, out, _ = call(copy / 'out' / 'g1.png')
+    assert code == 1
+    assert 'RENAMED' in out
+    assert verdict.record.created[:4] in out
+
+
+def test_a_result_that_was_renamed_without_its_side_car(copy):
+    out = copy / 'out'
+    (out / 'f1.png').rename(out / 'g1.png')
+    problems = verify(out / 'g1.png').problems
+    assert 'or the result back to "f1.png"' in problems[0]
+    assert verify(out / 'g1.png').state == 'incomplete'
+
+
+@pytest.mark.parametrize('end', ['.confidence.png', '.png.json'])
+def test_a_file_beside_a_result(copy, end):
+    code, _, err = call(copy / 'out' / f'f1{end}')
+    assert code == 2
+    assert f'of {copy / "out" / "f1.png"}: check' in err
 
 
 def test_sources(copy):

@@ -36,16 +36,25 @@ def test_a_film_is_verified_against_its_source(tmp_path, nano, suffix):
     assert made.weights.name.startswith('dsrnet_x_nano')
     assert made.output.kind == 'video'
     assert made.settings['recording.scale'] == 1
+    assert made.settings['recording.reference'] == 'auto'
+    # The resolver's own policy is not that of the recording.
+    assert 'reference' not in made.settings
+    assert made.settings['without_reference'] == 'upscaled'
     assert [one.index for one in made.frames] == list(range(9))
     assert made.frames[3].time == pytest.approx(0.12)
     assert made.frames[0].reference.name == 'frame 6'
     assert 0 < made.frames[0].confidence < 1
     report = json.loads(report_path(target).read_text())
     assert [one['frame'] for one in report['frames'][0]['references']] == [6]
+    kept = sidecar_path(target).rename(tmp_path / 'kept.json')
+    alone = verify(target, source)
+    assert alone.state == 'incomplete'
+    assert 'is missing, and the pixels cannot be checked' in alone.problems[0]
+    kept.rename(sidecar_path(target))
     data = bytearray(target.read_bytes())
     data[len(data) // 2] ^= 1
     target.write_bytes(data)
-    assert verify(target).problems
+    assert verify(target).state == 'different'
     record(source, pictures[:5])
     assert any(
         'source is a different' in p for p in verify(target, source).problems
@@ -72,6 +81,9 @@ def test_without_a_side_car_and_with_a_mark(tmp_path):
     options = EvidenceOptions(sidecar=False)
     enhance_recording(bicubic(), source, plain, SMALL, 'cpu', evidence=options)
     assert not sidecar_path(plain).exists()
+    bare = verify(plain)
+    assert bare.state == 'incomplete'
+    assert 'made with --no-sidecar' in bare.problems[0]
     options = EvidenceOptions(mark='enhanced')
     enhance_recording(
         bicubic(), source, marked, SMALL, 'cpu', evidence=options
