@@ -5,6 +5,7 @@ Images become PNG files in a folder; a recording becomes OUT.mp4, OUT.mkv
 """
 
 import argparse
+import errno
 import warnings
 from collections.abc import Iterable, Sequence
 
@@ -26,6 +27,7 @@ from mmdsr.inference.budget import cpu_count
 from mmdsr.inference.interpolation import INTERPOLATIONS
 from mmdsr.inference.jobs import Job
 from mmdsr.inference.ranks import Place, find_place
+from mmdsr.inference.references import POLICIES as REFERENCES
 from mmdsr.weights import available
 
 DEFAULT_WEIGHTS = 'dsrnet_x_nano'
@@ -89,9 +91,10 @@ def parse_args(
     )
     parser.add_argument(
         '--refs',
-        metavar='FOLDER',
-        help='references, laid out like IN, with the same names apart from '
-        'the suffix',
+        metavar='PATH',
+        help='for --reference file: folder of the references, laid out like '
+        'IN, with the same names apart from the suffix; for a single image '
+        'also its reference itself',
     )
     parser.add_argument(
         '--tile',
@@ -158,6 +161,12 @@ def make_resolver(
         raise ValueError(
             'An interpolation uses no reference: leave out --reference '
             f'{args.reference} or --interpolation {args.interpolation}.'
+        )
+    if not recording and args.reference not in (None, *REFERENCES):
+        raise ValueError(
+            f'--reference must be one of {", ".join(REFERENCES)} for images, '
+            f'not {args.reference}: for an image file of your own, give '
+            '--reference file --refs FILE.'
         )
     given = {
         name: getattr(args, name)
@@ -282,7 +291,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
         refuse_misfits(args, recording=False)
         return enhance_images(args, console)
     except (OSError, ValueError, ImportError, MemoryError) as error:
-        say(f'Error: {said_by(error)}')
+        more = ''
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            more = '. Free some space and repeat the command to resume'
+        say(f'Error: {said_by(error)}{more}')
         return 2
     except KeyboardInterrupt:
         say(

@@ -38,7 +38,12 @@ _MOST = 3
 #: changed; ``'incomplete'``: a file is missing, so that not all can be
 #: checked; ``'renamed'``: only the name differs.
 State: TypeAlias = Literal['as recorded', 'renamed', 'incomplete', 'different']
-STATES: tuple[State, ...] = ('as recorded', 'renamed', 'incomplete', 'different')
+STATES: tuple[State, ...] = (
+    'as recorded',
+    'renamed',
+    'incomplete',
+    'different',
+)
 
 
 @dataclass

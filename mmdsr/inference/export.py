@@ -103,8 +103,8 @@ def export_folder(
         target: Folder to be made; not in ``source``, and ``source`` not in
             it.
         refs: For a resolver with ``reference='file'``: folder of the
-            references, mirrored like ``target``, any usual suffix. Defaults
-            to None.
+            references, mirrored like ``target``, any usual suffix; for a
+            single image also the file of its reference. Defaults to None.
         device: Where to compute. Defaults to None, a GPU if there is one.
         overwrite: Drop the files that calls with other settings have written
             to ``target``. Defaults to False.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmdsr.evidence.sidecar import VIDEOS
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.frames import (
     SUFFIXES,
@@ -50,7 +51,7 @@ def list_jobs(source: Path, target: Path) -> tuple[list[Job], list[Path]]:
         ValueError: If two images would become one file, or one of the folders
             lies in the other.
     """
-    if target.suffix.lower() in SUFFIXES:
+    if target.suffix.lower() in {*SUFFIXES, *VIDEOS}:
         raise ValueError(
             f'{target} looks like a file, but the results are written to a '
             f'folder: name one, such as {target.with_suffix("")}.'
@@ -126,7 +127,7 @@ def attach_references(
     Args:
         jobs: The images; some get a reference.
         source: Image or folder that they come from.
-        refs: Folder of the references.
+        refs: Folder of the references, or that of a single image.
         resolver: The resolver; its policy says whether they are needed.
 
     Raises:
@@ -142,6 +143,9 @@ def attach_references(
     if refs is None:
         return
     refs = Path(refs)
+    if source.is_file() and refs.is_file():
+        jobs[0].reference = refs
+        return
     if not refs.is_dir():
         raise FileNotFoundError(f'There is no folder {refs}.')
     root = source if source.is_dir() else source.parent

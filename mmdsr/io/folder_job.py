@@ -315,7 +315,16 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     for key in [key for key in keys if key.endswith('.path')]:
         place = key.removesuffix('path')
         keys -= {f'{place}{name}' for name in ('size', 'mtime_ns', 'sha256')}
-    changes = [
+    # The same file with another content.
+    altered = [
+        key.removesuffix('.sha256')
+        for key in sorted(keys)
+        if key.endswith('.sha256') and key.replace('sha256', 'path') in before
+    ]
+    for place in altered:
+        keys -= {f'{place}.{name}' for name in ('size', 'mtime_ns', 'sha256')}
+    changes = [f'the content of {place} has changed' for place in altered]
+    changes += [
         f'{key} was {_SHORT.repr(before.get(key))}, '
         f'is {_SHORT.repr(after.get(key))}'
         for key in sorted(keys)

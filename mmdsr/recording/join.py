@@ -9,7 +9,6 @@ import heapq
 import io
 import json
 import math
-import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +21,7 @@ from av.audio.stream import AudioStream
 
 from mmdsr.errors import VideoError
 from mmdsr.recording.matroska import set_display_size
+from mmdsr.video.files import av_name
 
 #: Seconds at which it is decoded, number of its audio track (None for a
 #: picture), and the packet.
@@ -81,8 +81,10 @@ def join(
         options = {'movflags': '+faststart+use_metadata_tags'}
     amend = kind == '.mkv' and Fraction(sar) != 1
     with (
-        av.open(target, 'w', format=FORMATS[kind], options=options) as out,
-        av.open(segments[0][0]) as first,
+        av.open(
+            av_name(target), 'w', format=FORMATS[kind], options=options
+        ) as out,
+        av.open(av_name(segments[0][0])) as first,
         _source(source) as old,
     ):
         film = out.add_stream_from_template(first.streams.video[0])
@@ -153,7 +155,7 @@ def check_sound(source: str, sounds: list[int], suffix: str) -> dict:
 
 def _source(path: str) -> av.container.InputContainer:
     return av.open(
-        os.path.abspath(path),  # noqa: PTH100, may be no UTF-8
+        av_name(path),
         options={'protocol_whitelist': 'file'},
         metadata_errors='replace',
     )
@@ -172,7 +174,7 @@ def _packets(container: av.container.InputContainer) -> Iterator[av.Packet]:
 
 def _places(film: str) -> list[int]:
     """Return the places of the pictures of a segment, in coded order."""
-    with av.open(film) as container:
+    with av.open(av_name(film)) as container:
         stamps = [packet.pts or 0 for packet in _packets(container)]
     places = {stamp: place for place, stamp in enumerate(sorted(stamps))}
     return [places[stamp] for stamp in stamps]
@@ -206,7 +208,7 @@ def _pictures(
             after = _ticks(segments[number + 1][1])[0] - origin
         ends = [*own[1:], after]
         places = _places(film)
-        with av.open(film) as container:
+        with av.open(av_name(film)) as container:
             for n, packet in enumerate(_packets(container)):
                 place = places[n]
                 packet.time_base = base

@@ -4,7 +4,6 @@ A damaged file can crash FFmpeg, and the process with it: use
 :func:`mmdsr.recording.facts.read_facts`.
 """
 
-import os
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -30,6 +29,7 @@ from mmdsr.recording.facts import (
     Sound,
 )
 from mmdsr.video.decoder import at_first_frame
+from mmdsr.video.files import av_name
 from mmdsr.video.pictures import quarter_turns, sample_aspect
 
 _HD_HEIGHT = 720
@@ -103,7 +103,7 @@ def _colors(frame: VideoFrame) -> Colors:
 def _packets(path: Path, number: int, stamp: float) -> dict:
     """Count the packets of the film and find where its sound begins."""
     with av.open(
-        os.path.abspath(path),  # noqa: PTH100, may be no UTF-8
+        av_name(path),
         options={'protocol_whitelist': 'file'},
         metadata_errors='replace',
     ) as container:

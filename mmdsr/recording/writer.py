@@ -15,6 +15,7 @@ from mmdsr.io.files import whole_file
 from mmdsr.io.images import write_png
 from mmdsr.io.stamps import Stamp
 from mmdsr.recording.facts import Facts
+from mmdsr.video.files import av_name
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -98,7 +99,7 @@ class FilmWriter:
 
         self._file = whole_file(self.path)
         temporary = self._file.__enter__()
-        self._container = av.open(str(temporary), 'w', format='matroska')
+        self._container = av.open(av_name(temporary), 'w', format='matroska')
         return self
 
     def _open(self, width: int, height: int) -> 'VideoStream':

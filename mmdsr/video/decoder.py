@@ -4,7 +4,6 @@ A damaged file can crash FFmpeg, and the process with it: use
 :mod:`mmdsr.video.reader`, which does the same in a child process.
 """
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from mmdsr.errors import VideoError
+from mmdsr.video.files import av_name
 from mmdsr.video.pictures import (
     TimedFrame,
     deinterlaced,
@@ -182,7 +182,7 @@ def decode_video(
 def _open(path: Path | str) -> InputContainer:
     try:
         return av.open(
-            os.path.abspath(path),  # noqa: PTH100, may be no UTF-8
+            av_name(path),
             options={
                 'protocol_whitelist': 'file',
                 'format_whitelist': _FORMATS,

@@ -33,6 +33,19 @@ _LONGEST = 60
 """Maximum length of a name; file systems allow 255 bytes in total."""
 
 
+def av_name(path: Path | str) -> str:
+    """Return a name of a file that PyAV cannot mistake for a protocol.
+
+    Args:
+        path: The file. FFmpeg would open ``12:40.mp4`` with a protocol named
+            ``12``.
+
+    Returns:
+        Its absolute path.
+    """
+    return os.path.abspath(path)  # noqa: PTH100, may be no UTF-8
+
+
 def find_videos(
     paths: Iterable[Path | str], others: list[Path] | None = None
 ) -> list[Path]:

@@ -88,8 +88,8 @@ def weight_path(name: str, folder: Path | str = FOLDER) -> Path:
     if name not in index:
         names = ', '.join(index) or 'none'
         raise CheckpointError(
-            f'There are no weights named {name!r} in {folder}. '
-            f'Available: {names}.'
+            f'There are no weights named {name!r}. Available: {names}; '
+            'for a file, give its path with its suffix.'
         )
     path = Path(folder) / index[name]['file']
     if not path.is_file():

@@ -1,7 +1,9 @@
 """The command, given a recording."""
 
+import errno
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from recording_cases import frames, record, show
 from mmdsr import SuperResolver
 from mmdsr.cli.main import main
 from mmdsr.evidence.options import EvidenceOptions
+from mmdsr.recording import writer
 from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.trial import try_frames
 
@@ -189,3 +192,32 @@ def test_the_report_has_a_line_for_each_frame(source, tmp_path, capsys):
     assert report['facts']['sounds'][0]['codec'] == 'aac'
     assert report['cuts'] == []
     assert report['seconds'] > 0
+
+
+@pytest.mark.usefixtures('real_children')
+@pytest.mark.parametrize('out', ['13:05.mp4', '13:05.mkv', '13:05'])
+def test_relative_names_with_a_colon(source, tmp_path, monkeypatch, out):
+    """FFmpeg would take what is before the colon for a protocol."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(source, '12:40.mp4')
+    words = ['enhance', '12:40.mp4', out, *FAST, '--scale', '1']
+    assert main([*words, '--preview']) == 0
+    assert main(words) == 0
+    assert main(['verify', out, '--source', '12:40.mp4']) == 0
+
+
+def test_a_full_disk_is_resumed(source, tmp_path, capsys, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+
+    target = tmp_path / 'out.mkv'
+    words = [source, target, *FAST, '--scale', 1]
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, 'whole_file', full)
+        code, said = run(capsys, *words)
+    assert code == 2
+    assert 'No space left on device' in said
+    assert 'repeat the command to resume' in said
+    assert not target.exists()
+    assert run(capsys, *words)[0] == 0
+    assert len(show(target).times) == 20

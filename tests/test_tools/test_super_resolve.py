@@ -54,6 +54,8 @@ def test_a_folder_with_a_broken_image(frames, tmp_path):
             ['--interpolation', 'bicubic', '--reference', 'neighbor'],
             'leave out --reference neighbor',
         ),
+        (['--reference', 'still.png'], 'give --reference file --refs FILE'),
+        (['--weights', 'nope'], "no weights named 'nope'. Available: dsrnet"),
     ],
 )
 def test_wrong_usage(frames, tmp_path, options, message):
@@ -202,3 +204,25 @@ def test_killed(frames, tmp_path):
         # The records in the files name the time of their making.
         same = cv2.imread(str(out / path.relative_to(whole)))
         np.testing.assert_array_equal(same, cv2.imread(str(path)))
+
+
+def test_an_image_and_its_reference(frames, tmp_path):
+    """A single image needs no folder of references."""
+    image = next(path for path in frames.rglob('*.png'))
+    reference = tmp_path / 'still.png'
+    Image.fromarray(np.asarray(Image.open(image))[::-1]).save(reference)
+    words = [TOOL, image, '--weights', 'dsrnet_x_nano', '--reference', 'file']
+    done = call(*words[:2], tmp_path / 'out', *words[2:], '--refs', reference)
+    assert done.returncode == 0, done.stderr
+    (record,) = (tmp_path / 'out').glob('*.png.json')
+    frame = json.loads(record.read_text())['frames'][0]
+    assert frame['reference']['name'] == 'still.png'
+
+
+def test_an_image_does_not_become_a_film(frames, tmp_path):
+    image = next(path for path in frames.rglob('*.png'))
+    words = [image, tmp_path / 'x.mp4', '--interpolation', 'bicubic']
+    done = call(TOOL, *words)
+    assert done.returncode == 2
+    assert 'looks like a file' in done.stderr
+    assert not (tmp_path / 'x.mp4').exists()
