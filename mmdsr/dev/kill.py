@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
+from mmdsr.dev.recordings import write_recording
+from mmdsr.dev.views import drive, texture
 from mmdsr.evidence import record as evidence
-from mmdsr.evidence.digests import pixels_digest
-from mmdsr.evidence.embedding import read_png
 from mmdsr.io.checkpoint import read_checkpoint
+from mmdsr.io.images import write_png
 from mmdsr.recording import ownership
 from mmdsr.recording.writer import FILMS
 
@@ -168,12 +170,13 @@ def _film(path: Path) -> dict[str, Any]:
 
 def _picture(path: Path) -> dict[str, Any]:
     """Return what is in a picture: its pixels and its texts."""
-    pixels, texts = read_png(path)
+    with Image.open(path) as image:
+        pixels, texts = np.array(image), image.info
     notes = {
         key: _timeless(text.encode()) if key == evidence.FORMAT else text
         for key, text in texts.items()
     }
-    return {'pixels': pixels_digest(pixels), **notes}
+    return {'pixels': pixels.tobytes(), 'shape': pixels.shape, **notes}
 
 
 def _timeless(content: bytes) -> bytes:
@@ -246,37 +249,12 @@ def small_files(folder: Path) -> None:
         folder: Where to; images go to ``images``, a recording to
             ``drive.mp4``.
     """
-    import av
-    import numpy as np
-    from PIL import Image
-
-    rng = np.random.default_rng(0)
-    noise = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    surface = Image.fromarray(noise).resize(
-        (640, 480), Image.Resampling.BICUBIC
-    )
+    surface = texture()
     images = Path(folder, 'images')
     images.mkdir(parents=True)
     for number in range(6):
         place = 20 * number
-        surface.crop((place, place, place + 64, place + 48)).save(
-            images / f'{number}.png'
-        )
-    with av.open(str(Path(folder, 'drive.mp4')), 'w') as container:
-        stream = container.add_stream('mpeg4', rate=5)
-        stream.width, stream.height, stream.pix_fmt = 192, 160, 'yuv420p'
-        stream.bit_rate = 4_000_000
-        for number in range(12):
-            side = 1.06**-number
-            width, height = 192 * side, 160 * side
-            view = surface.crop(
-                (
-                    320 - width,
-                    240 - height,
-                    320 + width,
-                    240 + height,
-                )
-            ).resize((192, 160))
-            frame = av.VideoFrame.from_image(view)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+        part = surface[place : place + 48, place : place + 64]
+        write_png(images / f'{number}.png', part)
+    views = drive(surface, 12, 1.06, size=(192, 160))
+    write_recording(Path(folder, 'drive.mp4'), views, rate=5)

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -22,84 +23,78 @@ from mmdsr.dev.recordings import write_recording
 from mmdsr.dev.views import drive, texture
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Stands for the output in a command line.
+OUT = object()
+#: Returns a command line, given the output.
+Command: TypeAlias = Callable[[Path], list[str]]
 #: Files of mmengine's that differ in any two trainings.
 LOGS = ('2*_*', '2*_*/*', '2*_*/*/*', '2*_*/*/*/*', 'run.py')
 
 
-def make_sewersim(folder: Path) -> Callable[[Path], list[str]]:
+def _command(*words: object, suffix: str = '') -> Command:
+    """Return the command line of a Python program, given its output.
+
+    Args:
+        words: Its arguments; :data:`OUT` stands for the output.
+        suffix: Suffix of the output.
+    """
+
+    def line(out: Path) -> list[str]:
+        target = out.with_suffix(suffix) if suffix else out
+        filled = [target if word is OUT else word for word in words]
+        return [sys.executable, *map(str, filled)]
+
+    return line
+
+
+def make_sewersim(folder: Path) -> Command:
     """A few frames of the simulator."""
-    size = ['--size', '64', '64', '--runs', '4', '--frames', '2']
-    tool = ROOT / 'tools/dataset_converters/make_sewersim.py'
-    return lambda out: [
-        sys.executable,
-        str(tool),
-        str(out),
-        *size,
-        '--workers',
-        '2',
-    ]
+    return _command(
+        *(ROOT / 'tools/dataset_converters/make_sewersim.py', OUT),
+        *('--size', 64, 64, '--runs', 4, '--frames', 2, '--workers', 2),
+    )
 
 
-def super_resolve(folder: Path) -> Callable[[Path], list[str]]:
-    """A folder of images, enlarged by the bundled network."""
-    tool = ROOT / 'tools/super_resolve.py'
-    batch = ['--batch-size', '1']
-    return lambda out: [
-        sys.executable,
-        str(tool),
-        str(folder / 'images'),
-        str(out),
-        *batch,
-    ]
+def super_resolve(folder: Path) -> Command:
+    """A folder of images, enhanced by the bundled network."""
+    return _command(
+        *(ROOT / 'tools/super_resolve.py', folder / 'images', OUT),
+        *('--batch-size', 1),
+    )
 
 
-def video_to_refsr(folder: Path) -> Callable[[Path], list[str]]:
-    """A recording, made into a data set."""
+def video_to_refsr(folder: Path) -> Command:
+    """A recording, converted to a data set."""
     tool = ROOT / 'tools/dataset_converters/video_to_refsr.py'
-    options = ['--holdout', '0', '--step-seconds', '0.1']
-    return lambda out: [
-        sys.executable,
-        str(tool),
-        str(folder / 'drive.mp4'),
-        str(out),
-        *options,
-    ]
+    return _command(
+        *(tool, folder / 'drive.mp4', OUT),
+        *('--holdout', 0, '--step-seconds', 0.1),
+    )
 
 
-def enhance_recording(folder: Path) -> Callable[[Path], list[str]]:
-    """A recording with sound, enlarged into a film of ten segments."""
+def enhance_recording(folder: Path) -> Command:
+    """A recording with sound, enhanced to a film of ten segments."""
     source = folder / 'sound.mp4'
     pictures = drive(texture(), 240, 1.03, size=(64, 48), turn=12)
     write_recording(source, pictures, sound=True)
-    options = ['--interpolation', 'bicubic', '--text', 'none']
-    return lambda out: [
-        sys.executable,
-        '-m',
-        'mmdsr',
-        'enhance',
-        str(source),
-        str(out.with_suffix('.mp4')),
-        *options,
-    ]
+    return _command(
+        *('-m', 'mmdsr', 'enhance', source, OUT),
+        *('--interpolation', 'bicubic', '--text', 'none'),
+        suffix='.mp4',
+    )
 
 
-def enhance_frames(folder: Path) -> Callable[[Path], list[str]]:
-    """A recording, enlarged into frames with records and confidence."""
+def enhance_frames(folder: Path) -> Command:
+    """A recording, enhanced to frames with records and confidence."""
     source = folder / 'short.mp4'
-    write_recording(source, drive(24))
-    options = ['--confidence', '--scale', '1', '--text', 'none']
-    return lambda out: [
-        sys.executable,
-        '-m',
-        'mmdsr',
-        'enhance',
-        str(source),
-        str(out),
-        *options,
-    ]
+    write_recording(source, drive(texture(), 24, 1.03, size=(96, 80)))
+    return _command(
+        *('-m', 'mmdsr', 'enhance', source, OUT),
+        *('--confidence', '--scale', 1, '--text', 'none'),
+    )
 
 
-def train(folder: Path) -> Callable[[Path], list[str]]:
+def train(folder: Path) -> Command:
     """A training of eight iterations with a checkpoint after each two."""
     from mmdsr.io.layout import RefSRWriter
 
@@ -126,15 +121,9 @@ def train(folder: Path) -> Callable[[Path], list[str]]:
         'train_cfg = dict(max_iters=8, val_interval=4)\n'
         'default_hooks = dict(checkpoint=dict(interval=2))\n'
     )
-    tool = ROOT / 'tools/train.py'
-    return lambda out: [
-        sys.executable,
-        str(tool),
-        str(config),
-        '--work-dir',
-        str(out),
-        '--resume',
-    ]
+    return _command(
+        *(ROOT / 'tools/train.py', config, '--work-dir', OUT, '--resume')
+    )
 
 
 TOOLS = {
