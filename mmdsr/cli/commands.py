@@ -1,9 +1,12 @@
-"""Choosing one of several commands without importing the others."""
+"""Run one of several commands without importing the others."""
 
 import argparse
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from types import FrameType
 from typing import NamedTuple
 
 
@@ -11,8 +14,8 @@ class Command(NamedTuple):
     """A command.
 
     Args:
-        module: Where its ``main(argv, prog)`` is.
-        about: What it does, in a few words.
+        module: Module that defines its ``main(argv, prog)``.
+        about: Description in a few words.
     """
 
     module: str
@@ -26,14 +29,14 @@ def run_command(
     about: str,
     version: str | None = None,
 ) -> int | None:
-    """Run the command that the first word names.
+    """Run the command named by the first word.
 
     Args:
         commands: The commands by name.
         argv: Command line; ``None`` for that of the process.
         prog: Name of the program.
         about: Its purpose.
-        version: What ``--version`` prints. Defaults to None: no such option.
+        version: Output of ``--version``. Defaults to None: no such option.
 
     Returns:
         The exit code of the command.
@@ -42,7 +45,7 @@ def run_command(
     parser = argparse.ArgumentParser(
         prog=prog,
         description=about,
-        epilog=f'"{prog} COMMAND --help" says more about each.',
+        epilog=f'"{prog} COMMAND --help" describes each command.',
     )
     if version:
         parser.add_argument('--version', action='version', version=version)
@@ -51,7 +54,38 @@ def run_command(
     )
     for name, command in commands.items():
         names.add_parser(name, help=command.about, add_help=False)
-    # The remaining words are the command's own.
+    # The remaining words belong to the command.
     name = parser.parse_args(argv[:1]).command
-    main = import_module(commands[name].module).main
+    with _late_interrupt():
+        main = import_module(commands[name].module).main
     return main(argv[1:], prog=f'{prog} {name}')
+
+
+@contextmanager
+def _late_interrupt() -> Iterator[None]:
+    """Raise ``KeyboardInterrupt`` at the end of a block, not within it.
+
+    NumPy and torch take seconds to import and turn an interrupt in between
+    into errors of other kinds.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        # Ignored, as in the background of a shell, or somebody else's.
+        yield
+        return
+    received = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        received.append(number)
+
+    try:
+        signal.signal(signal.SIGINT, note)
+    except ValueError:
+        # Only the main thread receives signals.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if received:
+        raise KeyboardInterrupt

@@ -55,8 +55,8 @@ def parse_args(
     parser.add_argument(
         'target',
         metavar='OUT',
-        help='folder to make, laid out like IN; for a recording NAME.mp4, '
-        'NAME.mkv or a folder for its frames',
+        help='folder for the results, laid out like IN; for a recording '
+        'NAME.mp4, NAME.mkv or a folder for its frames',
     )
     model = parser.add_argument_group('network (one of)')
     model.add_argument(
@@ -72,7 +72,9 @@ def parse_args(
         help='with --config: its checkpoint or working directory',
     )
     model.add_argument(
-        '--interpolation', choices=INTERPOLATIONS, help='no network'
+        '--interpolation',
+        choices=INTERPOLATIONS,
+        help='interpolate instead of using a network',
     )
     parser.add_argument(
         '--scale',
@@ -109,7 +111,7 @@ def parse_args(
         '--overlap',
         type=int,
         metavar='PIXELS',
-        help='least overlap of neighboring tiles (default: 16)',
+        help='minimum overlap of neighboring tiles (default: 16)',
     )
     parser.add_argument(
         '--precision',
@@ -126,8 +128,8 @@ def parse_args(
         '--batch-size',
         type=int,
         metavar='N',
-        help='images or tiles at once (default: 1 on a CPU, otherwise chosen '
-        'by the free memory)',
+        help='number of images or tiles per batch (default: 1 on a CPU, '
+        'otherwise as many as fit into the free memory)',
     )
     parser.add_argument(
         '--device',
@@ -136,7 +138,8 @@ def parse_args(
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help='delete what this command wrote to OUT with other settings',
+        help='replace results that this command wrote to OUT with other '
+        'settings',
     )
     evidence = parser.add_argument_group('evidence (docs/evidence.md)')
     EvidenceOptions.add_to(evidence)
@@ -147,15 +150,15 @@ def parse_args(
 def make_resolver(
     args: argparse.Namespace, recording: bool = False
 ) -> SuperResolver:
-    """Build what the options ask for.
+    """Build the resolver that the options describe.
 
     Args:
-        args: Of :func:`parse_args`.
-        recording: Whether it is for a recording, which has a scale and
-            its own kind of reference.
+        args: Options from :func:`parse_args`.
+        recording: Whether the source is a recording; its scale and reference
+            are options of the recording, not of the resolver.
 
     Raises:
-        ValueError: If they contradict each other; in one line.
+        ValueError: If options contradict each other.
     """
     if args.interpolation and args.reference not in (None, 'none'):
         raise ValueError(
@@ -198,12 +201,12 @@ def make_resolver(
 def show_report(
     report: ExportReport, place: Place, target: str, console: Console
 ) -> None:
-    """Print what was written, and what was not and why.
+    """Print how many images were written, and why others were not.
 
     Args:
-        report: Of the export.
-        place: Which process this is.
-        target: The folder of the results.
+        report: The report of the export.
+        place: Rank of this process.
+        target: Folder of the results.
         console: Where to print.
     """
 
@@ -214,7 +217,7 @@ def show_report(
         warn(f'Left out: {name}: {reason}')
     for name, reason in report.partial.items():
         warn(f'In part: {name}: {reason}')
-    # Thousands of images of one kind get one line.
+    # One line for all images with the same note.
     alike: dict[str, list[str]] = {}
     for name, note in report.notes.items():
         alike.setdefault(note, []).append(name)
@@ -235,15 +238,15 @@ def enhance_images(args: argparse.Namespace, console: Console) -> int:
     """Enhance an image or a folder of images.
 
     Args:
-        args: Of :func:`parse_args`.
+        args: Options from :func:`parse_args`.
         console: Where to print.
 
     Returns:
         The exit code.
 
     Raises:
-        OSError: If a file cannot be used.
-        ValueError: If the options do not fit together.
+        OSError: If a file cannot be read or written.
+        ValueError: If options contradict each other.
         MemoryError: If images are too large.
     """
 
@@ -270,10 +273,10 @@ def enhance_images(args: argparse.Namespace, console: Console) -> int:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Enhance what the options name.
+    """Enhance the source that the options name.
 
     Args:
-        args: Of :func:`parse_args`.
+        args: Options from :func:`parse_args`.
         console: Where to print.
 
     Returns:
@@ -312,7 +315,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     def warn(text: Warning | str, *_: object, **__: object) -> None:
         console.print(str(text), style='yellow', markup=False)
 
-    # More than its share of a machine makes a container wait.
+    # In a container, more threads than its share of the cores would wait.
     torch.set_num_threads(min(torch.get_num_threads(), cpu_count()))
     with warnings.catch_warnings():
         warnings.showwarning = warn  # type: ignore[assignment]

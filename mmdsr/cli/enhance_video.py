@@ -1,4 +1,4 @@
-"""``mmdsr enhance`` of a recording: its options, and what it says."""
+"""``mmdsr enhance`` for recordings: options and output."""
 
 import argparse
 from collections.abc import Callable
@@ -27,13 +27,13 @@ from mmdsr.recording.outcome import RecordingReport
 from mmdsr.recording.trial import Trial, try_frames
 from mmdsr.video.files import SUFFIXES, is_video
 
-#: Names of the options that are for recordings only, and for images only.
+#: Names of options that apply to recordings only, and to images only.
 _RECORDINGS = (*RecordingOptions.option_names(), 'preview', 'dry_run', 'part')
 _IMAGES = ('refs',)
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
-    """Add what is for recordings only; each is None if it is not given."""
+    """Add the options for recordings; each defaults to None."""
     group = parser.add_argument_group('recordings')
     RecordingOptions.add_to(group)
     group.add_argument(
@@ -59,7 +59,7 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
 
 
 def is_recording(source: str) -> bool:
-    """Return whether a source is a video file."""
+    """Return whether a source is a recording."""
     path = Path(source)
     if path.is_file():
         return is_video(path)
@@ -67,10 +67,10 @@ def is_recording(source: str) -> bool:
 
 
 def refuse_misfits(args: argparse.Namespace, recording: bool) -> None:
-    """Refuse options that are for the other kind of source.
+    """Refuse options that do not apply to this kind of source.
 
     Raises:
-        ValueError: In one line.
+        ValueError: If there is such an option.
     """
     wrong = _IMAGES if recording else _RECORDINGS
     given = [
@@ -90,10 +90,10 @@ def refuse_misfits(args: argparse.Namespace, recording: bool) -> None:
 
 
 def recording_options(args: argparse.Namespace) -> RecordingOptions:
-    """Return what the command line asks for.
+    """Return the options of the recording.
 
     Raises:
-        ValueError: If a value makes no sense.
+        ValueError: If a value is not valid.
     """
     if args.reference in ('upscaled', 'self', 'file', 'neighbor'):
         raise ValueError(
@@ -104,10 +104,10 @@ def recording_options(args: argparse.Namespace) -> RecordingOptions:
 
 
 def parse_part(text: str | None, place: Place) -> tuple[int, int]:
-    """Return which of how many processes this is, from 0.
+    """Return the rank of this process, from 0, and the number of processes.
 
     Raises:
-        ValueError: If a part makes no sense, or a launcher says it, too.
+        ValueError: If the part is not valid, or a launcher sets one, too.
     """
     if text is None:
         return place.rank, place.world_size
@@ -143,7 +143,7 @@ def run_recording(
     """Enhance a recording; return the exit code.
 
     Raises:
-        ValueError: If it cannot be done; in one line.
+        ValueError: If the options or the recording cannot be used.
         OSError: If a file cannot be read or written.
     """
     refuse_misfits(args, recording=True)
@@ -154,7 +154,7 @@ def run_recording(
     resolver.check_device(device)
     source, target = Path(args.source), Path(args.target)
     if source.exists() and not source.is_file():
-        # A pipe would be waited for, and has no other frames to look at.
+        # A pipe would block, and its frames can be read only once.
         raise ValueError(f'{source} is not a regular file: save it as one.')
     try:
         if args.dry_run or args.preview:

@@ -21,7 +21,7 @@ def parse_args(
     parser = argparse.ArgumentParser(
         prog=prog,
         description=__doc__,
-        epilog='docs/deploy.md says what goes in and comes out.',
+        epilog='docs/deploy.md describes the inputs and outputs.',
     )
     parser.add_argument(
         'weights',
@@ -53,22 +53,22 @@ def parse_args(
         type=int,
         nargs=2,
         metavar=('W', 'H'),
-        help='one image of this size, with a reference that is four times as '
-        'large, for devices that take nothing else',
+        help='one image of this size, with a reference four times as large, '
+        'for devices that need fixed sizes',
     )
     parser.add_argument(
         '--samples',
         type=Path,
         metavar='FOLDER',
-        help='with --precision int8: a data set whose training split shows '
-        'what values occur (default: eight simulated frames)',
+        help='with --precision int8: data set whose training split is used '
+        'for calibration (default: eight simulated frames)',
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace files'
     )
     args = parser.parse_args(argv)
     if args.samples and args.precision != 'int8':
-        parser.error('--samples belongs to --precision int8')
+        parser.error('--samples requires --precision int8')
     return args
 
 

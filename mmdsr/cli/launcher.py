@@ -1,11 +1,11 @@
-"""What a job launcher passes to a command."""
+"""Options that a job launcher passes to a command."""
 
 import argparse
 import os
 
 
 def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--launcher`` and what torch's launcher passes on.
+    """Add ``--launcher`` and the options that torch's launcher passes.
 
     Args:
         parser: The parser.
@@ -16,12 +16,12 @@ def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
         default='none',
         help='job launcher',
     )
-    # Both spellings: torch passed one before 2.0 and passes the other since.
+    # torch passes the first spelling before 2.0, and the second one since.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
 def set_local_rank(args: argparse.Namespace) -> None:
-    """Let mmengine know the rank of this process on its machine.
+    """Tell mmengine the rank of this process on its machine.
 
     Args:
         args: Parsed arguments.

@@ -47,6 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int | None:
             version=f'mmdsr {__version__}',
         )
     except KeyboardInterrupt:
-        # Already while torch is being imported, which takes seconds.
+        # Before the command itself is running.
         print('Interrupted.', file=sys.stderr)
         return 130

@@ -1,4 +1,4 @@
-"""Write simulated pictures and a recording to a folder, to try things on."""
+"""Write simulated images and a recording to a folder, as inputs to try."""
 
 import argparse
 import shlex

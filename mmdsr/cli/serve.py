@@ -1,4 +1,4 @@
-"""Serve a page for the browser: look further into a picture or a video."""
+"""Serve a web page that enhances images and recordings."""
 
 import argparse
 import signal
@@ -20,14 +20,15 @@ def parse_args(
     parser = argparse.ArgumentParser(
         prog=prog,
         description=__doc__,
-        epilog='Ctrl-C ends it and removes all uploaded files. See '
+        epilog='Ctrl-C stops the server and removes all uploaded files. See '
         'docs/page.md.',
     )
     parser.add_argument(
         '--host',
         default='127.0.0.1',
-        help='address to listen at (default: 127.0.0.1, which this machine '
-        'alone reaches; anybody who reaches another one can use the page)',
+        help='address to listen on (default: 127.0.0.1, which only this '
+        'machine can reach; anybody who can reach another address can use '
+        'the page)',
     )
     parser.add_argument(
         '--port',
@@ -39,8 +40,8 @@ def parse_args(
         '--name',
         action='append',
         default=[],
-        help='name by which browsers reach the server, besides its own '
-        '(may be repeated)',
+        help='further name by which browsers reach the server (may be '
+        'repeated)',
     )
     parser.add_argument(
         '--max-upload',
@@ -56,12 +57,12 @@ def run(args: argparse.Namespace, console: Console) -> None:
     """Serve the page.
 
     Args:
-        args: Of :func:`parse_args`.
+        args: Options from :func:`parse_args`.
         console: Where to print.
 
     Raises:
-        UsageError: If the options do not fit.
-        MissingExtraError: Without the packages for it.
+        UsageError: If an option is not valid.
+        MissingExtraError: If the packages of the extra ``serve`` are missing.
     """
     if args.max_upload < 1:
         raise UsageError(
@@ -81,24 +82,24 @@ def run(args: argparse.Namespace, console: Console) -> None:
     )
     if not is_loopback(args.host):
         console.print(
-            f'Anybody who reaches {args.host} can use this page, and what '
-            'they send is not encrypted.',
+            f'Anybody who can reach {args.host} can use this page, and their '
+            'uploads are not encrypted.',
             style='yellow',
         )
 
-    # Ended so, it removes the files as well.
+    # These signals remove the uploaded files, too.
     for name in ('SIGTERM', 'SIGHUP'):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _end)
 
     def ready(address: str) -> None:
-        console.print(f'Open {address} in a browser. Ctrl-C ends the page.')
+        console.print(f'Open {address} in a browser. Ctrl-C stops the server.')
 
     serve(args.host, args.port, limits, args.name, ready)
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """End the program as a signal asks for, but in an orderly way."""
+    """Exit after cleaning up, with the exit code of the signal."""
     sys.exit(128 + number)
 
 

@@ -6,7 +6,7 @@ Named data sets, each with its train and test split:
   sewersim-pipe  256x256  segmentation and detection: JO, IL, IN
   sewersim-ml    352x288  multi-label classification: Sewer-ML's classes
 
-Repeat an interrupted call to resume it.
+Repeat an interrupted command to resume it.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from mmdsr.sim.trace.motion import STEPS
 
 @dataclass(frozen=True)
 class _Custom(Settings):
-    """How long and how large a data set without a name is."""
+    """Size of a custom data set."""
 
     runs: int = setting(16, 'camera runs (default %(default)s)')
     frames: int = setting(
@@ -82,7 +82,8 @@ def parse_args(
     parser.add_argument(
         '--subset',
         choices=SUBSETS,
-        help='of a named data set: full (default), or mini, its beginning',
+        help='part of a named data set: full (default), or mini, its '
+        'beginning',
     )
     parser.add_argument('--seed', type=int, default=0, help='default 0')
     parser.add_argument(
@@ -102,9 +103,9 @@ def parse_args(
     parser.add_argument(
         '--steps',
         choices=STEPS,
-        help='how far the camera moves from frame to frame: even, spread '
-        'from neighbors in a video to stills far apart, or as in a video '
-        '(default: spread in sewersim-sr, otherwise even)',
+        help='distance that the camera moves between frames: even; spread, '
+        'from neighbors in a video to stills far apart; or video (default: '
+        'spread in sewersim-sr, otherwise even)',
     )
     parser.add_argument(
         '--overwrite',
@@ -136,7 +137,7 @@ def parse_args(
 
 
 def plan_of(args: argparse.Namespace) -> Plan:
-    """Return the plan of the data set that the arguments ask for."""
+    """Return the plan of the data set described by the arguments."""
     if args.name != 'custom':
         return plan_named(
             args.name,

@@ -8,10 +8,11 @@ Example:
     mmdsr test configs/downstream/mmseg/fcn_quick.py \
         work_dirs/fcn_quick_sr --input sr
 
-The checkpoint may be one of a training, a plain state dict, or the folder of
-a training, whose best checkpoint is taken, otherwise the newest one. It is
-read without running code from it (``weights_only=True``, or an unpickler that
-only knows the types of mmengine), and has to fit the config exactly.
+The checkpoint is a file of a training, a plain state dict, or the folder of a
+training, of which the best checkpoint is used, or the newest one if none is
+marked as best. It is read without running code from it (``weights_only=True``,
+or an unpickler that only knows the types of mmengine), and must match the
+config exactly.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def parse_args(
         '--tta',
         action='store_true',
         help='test-time augmentation with tta_model and tta_pipeline of the '
-        'config (models of the hosts)',
+        'config (for models of the host packages)',
     )
     add_input_argument(parser)
     add_options_argument(parser)
@@ -66,13 +67,12 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     parser, args = parse_args(argv, prog)
     suffixes = ('.json', '.yml', '.yaml', '.pkl')
     try:
-        # Before the test, which may take a long time.
+        # Check these before the test, which may take a long time.
         if args.out and not args.out.endswith(suffixes):
             raise UsageError(f'--out must end in one of {suffixes}.')
         if args.out and not os.access(Path(args.out).parent, os.W_OK):
             raise UsageError(
-                f'--out: {Path(args.out).parent} is not a folder that can be '
-                'written to.'
+                f'--out: {Path(args.out).parent} is not a writable folder.'
             )
         cfg = load_config(
             args.config,
@@ -88,6 +88,6 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
     if args.out and is_main_process():
         mmengine.dump(metrics, args.out)
-        print(f'Metrics are in {args.out}')
+        print(f'Metrics were written to {args.out}')
     leave_distributed()
     return 0

@@ -8,7 +8,7 @@ Example:
 
 ``--resume`` continues from the newest checkpoint of the working directory
 and gives the same weights as a run that was never stopped. Checkpoints are
-read without running code from them, see ``mmdsr.io.checkpoint``.
+read without running code from them; see ``mmdsr.io.checkpoint``.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
     except KeyboardInterrupt:
         # 130 is what a shell reports for Ctrl-C.
-        parser.exit(130, 'Stopped: continue with --resume.\n')
+        parser.exit(130, 'Interrupted: repeat the command with --resume.\n')
     print(f'Logs and checkpoints are in {cfg.work_dir}')
     leave_distributed()
     return 0

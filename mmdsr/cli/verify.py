@@ -122,7 +122,7 @@ def _summary(verdicts: Sequence[Verdict]) -> str:
 
 
 def _printable(text: str) -> str:
-    """Leave nothing that would steer a terminal."""
+    """Replace characters that would control a terminal."""
     return ''.join(c if c.isprintable() or c == '\n' else '?' for c in text)
 
 
@@ -141,7 +141,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         print(
             f'Error: There is no record of {_printable(str(args.result))} '
             f'that can be read ({_printable(reason)}): it was not written by '
-            '"mmdsr enhance", or its record is gone.',
+            '"mmdsr enhance", or its record was removed.',
             file=sys.stderr,
         )
         return 2

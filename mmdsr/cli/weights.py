@@ -1,4 +1,4 @@
-"""List published weights, or show what is known about some of them."""
+"""List published weights, or show the metadata of one of them."""
 
 import argparse
 import json
@@ -21,14 +21,15 @@ def parse_args(
     parser = argparse.ArgumentParser(
         prog=prog,
         description=__doc__,
-        epilog='tools/model_converters/publish.py makes such weights from a '
+        epilog='tools/model_converters/publish.py publishes the weights of a '
         'training.',
     )
     parser.add_argument(
         'weights',
         nargs='?',
         metavar='NAME|FILE',
-        help='show all about these (default: list what is in --folder)',
+        help='show the metadata of these weights (default: list those in '
+        '--folder)',
     )
     parser.add_argument(
         '--folder',
@@ -58,7 +59,7 @@ def list_all(folder: Path, console: Console) -> None:
 
 
 def describe(weights: str, folder: Path, console: Console) -> None:
-    """Print what a published file says about itself."""
+    """Print the metadata of published weights."""
     meta = dict(read_published(weights, folder).meta)
     # The text is a page long.
     meta.pop('config', None)

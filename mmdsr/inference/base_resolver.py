@@ -23,7 +23,7 @@ from mmdsr.models.hidden import Hidden
 
 
 class BaseResolver:
-    """A network or an interpolation, and how to run it.
+    """A network or an interpolation, with the settings to run it.
 
     :class:`mmdsr.inference.super_resolver.SuperResolver` applies it to images
     and documents the arguments.
@@ -82,7 +82,8 @@ class BaseResolver:
             tiling.check_tiling(side, overlap, network.lr_multiple)
         self._network = Hidden(network)
         if backend == 'auto' and weights is None:
-            # Converting takes seconds, and a training has many checkpoints.
+            # Converting takes seconds, and a training run has many
+            # checkpoints.
             backend = 'torch'
         self._engine = make_engine(
             network, backend, precision, budget.cpu_count()
@@ -96,7 +97,7 @@ class BaseResolver:
         return 'torch'
 
     def __deepcopy__(self, memo: dict) -> 'BaseResolver':
-        # Constant: an average of a model needs no second copy.
+        # It never changes, so that averaged copies of a model can share it.
         return self
 
     def __repr__(self) -> str:
@@ -107,10 +108,10 @@ class BaseResolver:
         return f'{type(self).__name__}({source}, scale={self.scale})'
 
     def describe(self) -> dict[str, str | int | None]:
-        """Return everything besides the input that the results depend on.
+        """Return all settings that affect the results.
 
         Returns:
-            Texts and numbers; equal for resolvers that give the same.
+            Texts and numbers; equal for resolvers with equal results.
         """
         if self._network is None:
             return dict(interpolation=self.interpolation, scale=self.scale)
@@ -128,7 +129,7 @@ class BaseResolver:
 
     @cached_property
     def weights_file(self) -> tuple[str, str] | None:
-        """Name and SHA-256 of the file of the weights; None without any."""
+        """Name and SHA-256 of the weights file; None for an interpolation."""
         if self._network is None:
             return None
         path = weights_path(*self._files)
@@ -136,7 +137,7 @@ class BaseResolver:
 
     @property
     def confidence_kind(self) -> Kind | None:
-        """What a confidence is; None if there never is one."""
+        """Meaning of the confidence; None if there is none."""
         if self._network is None:
             return None
         return confidence_kind(self._network.module)
@@ -149,13 +150,13 @@ class BaseResolver:
         )
 
     def check_device(self, device: str | torch.device) -> None:
-        """Refuse a device that cannot compute, or not in the precision.
+        """Refuse a device that does not work, or not with the precision.
 
         Args:
             device: Device of the images.
 
         Raises:
-            ValueError: If it cannot.
+            ValueError: If the device cannot be used.
         """
         on_cpu = str(device).partition(':')[0] == 'cpu'
         if self.backend != 'torch' and not on_cpu:
@@ -170,10 +171,10 @@ class BaseResolver:
         budget.try_device(device)
 
     def batch_size(self, device: str | torch.device) -> int:
-        """Return how many images are worth giving at once.
+        """Return a sensible number of images per call.
 
         Args:
-            device: Where they are.
+            device: Device of the images.
 
         Returns:
             At least 1.

@@ -1,8 +1,8 @@
 """Available memory and cores, and the memory that a tile needs.
 
-On Linux, a process that uses more memory than there is gets killed: there is
-no error to catch. So what a network takes is estimated beforehand, from its
-widths and from measurements (docs/results.md), on the high side.
+On Linux, a process that runs out of memory is killed without an error that
+could be caught. Therefore the memory of a network is estimated in advance,
+from its widths and from measurements (docs/results.md), on the high side.
 """
 
 import math
@@ -18,12 +18,12 @@ from mmdsr.models.networks.self_ensemble import SelfEnsemble
 from mmdsr.models.networks.single_image import SingleImageNet
 
 GIB = 2**30
-#: What a network may take at once. More would not make it faster: on a CPU,
-#: tiles that fit the caches do, and results should depend on the image, not
-#: on what else runs on the machine.
+#: Maximum memory of a network. More would not make it faster: on a CPU, tiles
+#: that fit into the caches are. And results should depend on the image, not on
+#: other processes of the machine.
 _USUAL = {'cpu': 1.5 * GIB}
 _USUAL_GPU = 6 * GIB
-#: Share of the free memory that may be planned for.
+#: Share of the free memory that may be used.
 _SHARE = 0.5
 #: For :func:`need`: what the libraries take on first use; how many copies of
 #: the features of LR are held while decoding, of those of Ref while encoding,
@@ -41,11 +41,11 @@ _NO_LIMIT = 2**60
 
 
 def budget(device: torch.device, reserve: float = 0) -> float:
-    """Return what a network may take at once.
+    """Return the memory that a network may use.
 
     Args:
-        device: Where it runs.
-        reserve: Bytes that something else will take. Defaults to 0.
+        device: Device of the network.
+        reserve: Bytes that are needed otherwise. Defaults to 0.
 
     Returns:
         The number of bytes; negative if not even the reserve is free.
@@ -59,7 +59,7 @@ def batch_size(device: torch.device) -> int:
     """Return how many images or tiles are computed at once.
 
     Args:
-        device: Where the network runs.
+        device: Device of the network.
 
     Returns:
         The number of images; 1 on a CPU.
@@ -68,16 +68,16 @@ def batch_size(device: torch.device) -> int:
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Return how much memory this process can still get.
+    """Return how much memory is available to this process.
 
-    On a CPU, this is the least of what the system has, what control groups
-    (of a container, of Slurm) leave and what ``ulimit -v`` leaves.
+    On a CPU, this is the minimum of the free memory of the system, of the
+    control groups (of a container or of Slurm), and of ``ulimit -v``.
 
     Args:
         device: The device.
 
     Returns:
-        The number of bytes; ``None`` if the system does not say.
+        The number of bytes; ``None`` if it is unknown.
     """
     if device.type == 'cuda':
         return torch.cuda.mem_get_info(device)[0]
@@ -168,12 +168,12 @@ def cpu_count(root: Path = Path('/sys/fs/cgroup')) -> int:
     """Return how many cores this process may use.
 
     Args:
-        root: Where control groups are mounted.
+        root: Mount point of the control groups.
 
     Returns:
-        The number of cores, at least 1. Other counts show a container all
-        cores of the machine, even if it may use only a share of them; one
-        thread for each would only make them wait.
+        The number of cores, at least 1. In a container this may be less than
+        the number of cores of the machine, which other functions return; with
+        one thread per core of the machine, threads would wait for each other.
     """
     try:
         cores = len(os.sched_getaffinity(0))
@@ -202,19 +202,20 @@ def need(
     ref_size: Sequence[int],
     block: int = 16,
 ) -> float:
-    """Estimate what a network takes for one image or tile.
+    """Estimate the memory that a network needs for one image or tile.
 
-    The float32 features of LR at x1, x2 and x4 and those of Ref are counted
-    from the widths of the network and multiplied by how many copies are in
-    memory at a time; images come on top. The factors are upper fits to the
-    peaks of networks of 8 to 64 channels (docs/results.md).
+    The sizes of the float32 features of LR at x1, x2 and x4 and of Ref follow
+    from the widths of the network; they are multiplied by the number of copies
+    that exist at the same time, and the images are added. The factors are
+    upper bounds fitted to the peaks of networks with 8 to 64 channels
+    (docs/results.md).
 
     Args:
         network: The network.
         size: Height and width of the LR image.
         ref_size: Height and width of its reference.
-        block: Side of the matched blocks; 1 for a network without them, which
-            works at the size of LR. Defaults to 16.
+        block: Side of the matched blocks; 1 for a network without blocks,
+            which works at the size of LR. Defaults to 16.
 
     Returns:
         The peak in bytes, including the inputs and the result.
@@ -244,11 +245,11 @@ def need(
 
 
 def smallest(overlap: int, multiple: int) -> int:
-    """Return the side of the smallest tiles that are chosen.
+    """Return the side of the smallest tiles that may be chosen.
 
     Args:
-        overlap: Pixels that neighboring tiles share at least.
-        multiple: What the start of a tile must be divisible by.
+        overlap: Minimum overlap of neighboring tiles in pixels.
+        multiple: Divisor of the start of each tile.
 
     Returns:
         The side in pixels of LR.
@@ -263,21 +264,21 @@ def choose_tile(
     multiple: int,
     limit: float,
 ) -> int | None:
-    """Choose how an image is cut into tiles.
+    """Choose the size of the tiles of an image.
 
     Args:
-        takes: Bytes that the network takes for a tile of this height and
-            width.
+        takes: Function that returns the bytes that the network needs for a
+            tile of a height and width.
         size: Height and width of the image.
-        overlap: Pixels that neighboring tiles share at least.
-        multiple: What the start of a tile must be divisible by.
-        limit: Bytes that may be taken.
+        overlap: Minimum overlap of neighboring tiles in pixels.
+        multiple: Divisor of the start of each tile.
+        limit: Bytes that may be used.
 
     Returns:
         The side of the tiles; ``None`` for the whole image.
 
     Raises:
-        MemoryError: If even the smallest tile takes more.
+        MemoryError: If even the smallest tile needs more.
     """
     if takes(size) <= limit:
         return None
@@ -294,7 +295,7 @@ def choose_tile(
 
 
 def try_device(device: str | torch.device) -> None:
-    """Find out whether torch can compute on a device.
+    """Check that torch can compute on a device.
 
     Args:
         device: The device.

@@ -14,9 +14,9 @@ from mmdsr.inference.pairs import Enlarged, ImagePair, Part, Settings
 from mmdsr.inference.sources import Network
 
 PRECISIONS = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
-#: Beyond it a result is not an image: black and white are 0 and 1.
+#: Larger values are not colors: black and white are 0 and 1.
 _LARGEST = 100
-#: Image (3, H, W) and, if it was asked for, confidence (1, h, w), in 0..1.
+#: Image (3, H, W) and, if requested, confidence (1, h, w), in 0..1.
 _Raw: TypeAlias = tuple[Tensor, Tensor | None]
 
 
@@ -34,8 +34,9 @@ def enlarge(
         The images, ``scale`` times as large.
 
     Raises:
-        ResultError: If the network gives values that are not an image.
-        MemoryError: If there is too little memory; it says what to do.
+        ResultError: If the network returns values that are not colors.
+        MemoryError: If there is too little memory; the message says what to
+            change.
     """
     results: dict[int, Enlarged] = {}
     whole: dict[
@@ -66,7 +67,7 @@ def enlarge(
 def _choose(
     network: Network, pair: ImagePair, settings: Settings
 ) -> int | None:
-    """Choose the side of the tiles of an image; None for the whole image."""
+    """Choose the side of the tiles; None for the whole image at once."""
     if not isinstance(settings.tile, str):
         return settings.tile
     scale = settings.scale
@@ -109,7 +110,7 @@ def _batch(settings: Settings, device: torch.device, takes: float) -> int:
 def _whole(
     network: Network, pairs: Sequence[ImagePair], settings: Settings
 ) -> list[Enlarged]:
-    """Enlarge whole images of one size at once."""
+    """Enlarge a batch of whole images of one size."""
     side = max(pairs[0].size)
     height, width = pairs[0].size
     place = tiling.Tile((0, height), (0, width))
@@ -122,7 +123,7 @@ def _whole(
     except (RuntimeError, MemoryError) as error:
         _refuse_others(error, pairs[0], settings)
     if results is None:
-        # Not above, as the error contains the tensors of the failed attempt.
+        # Outside the handler, whose error holds the tensors of the attempt.
         parts = None
         if len(pairs) > 1:
             return [_whole(network, [pair], settings)[0] for pair in pairs]
@@ -143,7 +144,7 @@ def _whole(
 def _one(
     network: Network, pair: ImagePair, tile: int, settings: Settings
 ) -> Enlarged:
-    """Enlarge an image in tiles; in smaller ones if memory runs out."""
+    """Enlarge an image in tiles, in smaller ones if memory runs out."""
     while True:
         try:
             return _in_tiles(network, pair, tile, settings)
@@ -179,8 +180,8 @@ def _say_less(pair: ImagePair, tile: int) -> None:
 def _refuse_others(
     error: Exception, pair: ImagePair, settings: Settings
 ) -> None:
-    """Raise what is not a lack of memory, or cannot be helped."""
-    # CUDA, the CPU allocator and C++ raise RuntimeError.
+    """Raise errors that smaller tiles would not prevent."""
+    # CUDA, the CPU allocator and C++ report it as a RuntimeError.
     if not isinstance(error, MemoryError) and not any(
         sign in str(error) for sign in ('memory', 'bad_alloc')
     ):
@@ -219,7 +220,7 @@ def _in_tiles(
         results = _forward(network, parts, settings, explains)
         for place, (result, trust) in zip(places, results, strict=True):
             height, width = (stop - start for start, stop in place)
-            # A tile at the edge may have been grown.
+            # A tile at the edge may have been padded.
             result = result[:, : height * scale, : width * scale]
             canvas.add(place, _checked(result, pair))
             if trusted is not None and trust is not None:
@@ -228,7 +229,7 @@ def _in_tiles(
     for place in tiles:
         part = pair.cut(place, tile, settings)
         shapes = [image.shape for image in part]
-        # The canvas takes tiles in order, and a batch those of one shape.
+        # The canvas needs tiles in order, and a batch tiles of one shape.
         if waiting and shapes != [image.shape for image in waiting[0][1]]:
             flush()
         waiting.append((place, part))
@@ -244,10 +245,10 @@ def _in_tiles(
 
 
 def _grid(settings: Settings) -> int:
-    """Return what the start of a tile is a multiple of.
+    """Return the divisor of the start of each tile.
 
-    Windows of the reference start at multiples of their own, and have to
-    start where the tile does.
+    Windows of the reference start at multiples of ``REF_GRID``, and must start
+    at the same place as the tile.
     """
     if settings.centered:
         return max(settings.multiple, tiling.REF_GRID // settings.scale)
@@ -255,7 +256,7 @@ def _grid(settings: Settings) -> int:
 
 
 def _explains(pairs: Sequence[ImagePair], settings: Settings) -> bool:
-    """Return whether there is a confidence to ask the network for."""
+    """Return whether the network is to compute a confidence."""
     return settings.explain and any(pair.has_reference for pair in pairs)
 
 
@@ -272,16 +273,16 @@ def _forward(
             network = network.to(lr.device)
             if not explains:
                 return [(image, None) for image in network(lr, ref).float()]
-            # The common base class of the networks does not declare it.
+            # The base class of the networks does not declare it.
             output = network.explain(lr, ref)  # type: ignore[operator]
-    # A match score may be negative: it speaks against the reference.
+    # A match score may be negative: no confidence at all.
     trust = output.confidence.float().clamp(0, 1).nan_to_num(0)
     return list(zip(output.sr.float(), trust, strict=True))
 
 
 def _checked(result: Tensor, pair: ImagePair) -> Tensor:
-    """Refuse what is not an image before anything is made of it."""
-    # NaN compares as false.
+    """Refuse a result that is not an image before it is used."""
+    # Comparisons with NaN are false.
     if not bool((result.abs() <= _LARGEST).all()):
         raise ResultError(
             f'The network returns values for {pair.name} that are not colors '
@@ -298,10 +299,10 @@ def _finish(
     scale: int,
     tile: int | None = None,
 ) -> Enlarged:
-    """Cut off what the image was padded by, and turn RGB into BGR."""
+    """Remove the padding of the image and convert RGB to BGR."""
     height, width = pair.image.shape[-2:]
     pixels = image[:, : height * scale, : width * scale].flip(0)
-    # Others of the batch may have a reference.
+    # Only other images of the batch may have a reference.
     if trust is None or not pair.has_reference:
         return Enlarged(pixels, None, tile)
     return Enlarged(pixels, trust[0, :height, :width], tile)

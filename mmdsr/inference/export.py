@@ -29,18 +29,18 @@ class ExportReport(JobReport):
 
     Attributes:
         partial: Image to which of its pictures were left out.
-        notes: Image to what was converted in reading it.
+        notes: Image to the conversions when it was read.
     """
 
     partial: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 
     def add(self, image: str, record: Record) -> None:
-        """Note a file that is there now.
+        """Add a result.
 
         Args:
-            image: What to call its source.
-            record: What is known about it.
+            image: Name of its source in messages.
+            record: Its record.
         """
         if record.note:
             self.notes[image] = record.note
@@ -83,48 +83,48 @@ def export_folder(
 ) -> ExportReport:
     """Super-resolve a folder into a folder that mirrors it.
 
-    ``SOURCE/sub/name.jpg`` becomes ``TARGET/sub/name.png``, to the last bit
-    what ``resolver`` gives for it. Each file is whole or absent, so an
-    interrupted call, or one that could not read some images, is resumed by
-    the same call: what is there is kept if its source and its reference are
-    what they were. ``TARGET/manifest.json`` says what made the files; a call
-    with other settings is refused, save with ``overwrite``. Files that this
-    function did not write, or that have changed since, are never touched.
+    ``SOURCE/sub/name.jpg`` becomes ``TARGET/sub/name.png`` with exactly the
+    pixels that ``resolver`` returns. Each file is complete or absent, so that
+    the same call resumes one that was interrupted or could not read some
+    images: existing results are kept if their source and reference have not
+    changed. ``TARGET/manifest.json`` holds the settings; a call with other
+    settings is refused unless ``overwrite`` is set. Files that this function
+    did not write, or that were changed since, are never touched.
 
-    Each file contains the record of how it was made, and ``name.png.json``
-    beside it holds it too; see :mod:`mmdsr.evidence`.
+    Each result contains the record of how it was made, and so does
+    ``name.png.json`` beside it; see :mod:`mmdsr.evidence`.
 
-    Images are converted to sRGB, transparency is enlarged bicubically and
-    kept.
+    Images are converted to sRGB; transparency is kept and enlarged
+    bicubically.
 
     Args:
-        resolver: What to enlarge the images with.
+        resolver: The resolver that enlarges the images.
         source: An image, or a folder of images at any depth.
         target: Folder to be made; not in ``source``, and ``source`` not in
             it.
         refs: For a resolver with ``reference='file'``: folder of the
             references, mirrored like ``target``, any usual suffix; for a
             single image also the file of its reference. Defaults to None.
-        device: Where to compute. Defaults to None, a GPU if there is one.
-        overwrite: Drop the files that calls with other settings have written
-            to ``target``. Defaults to False.
-        rank: Which of ``world_size`` processes this is; each takes its share
-            of the images. Defaults to 0.
-        world_size: How many there are. Defaults to 1.
-        progress: Shows how far it is. Defaults to None.
-        evidence: What is written of how a result was made. Defaults to None,
-            the side-car.
+        device: Device to compute on. Defaults to None, a GPU if there is one.
+        overwrite: Delete the results that calls with other settings have
+            written to ``target``. Defaults to False.
+        rank: Number of this process among ``world_size`` processes, from 0;
+            each processes its share of the images. Defaults to 0.
+        world_size: Number of processes. Defaults to 1.
+        progress: Function that shows the progress. Defaults to None.
+        evidence: Evidence to write with each result. Defaults to None, the
+            side-car.
 
     Returns:
-        What was written, and what was not and why. Images that cannot be
-        read or written, or have no reference, do not stop the others.
+        The report. Images that cannot be read or written, or have no
+        reference, do not stop the others; the report has the reasons.
 
     Raises:
         FileNotFoundError: If there is no image, or no folder of references.
-        FileExistsError: If ``target`` holds something else, or files made
-            with other settings.
-        MemoryError: If images are too large; says what to set.
-        ValueError: If the arguments do not fit together.
+        FileExistsError: If ``target`` contains other files, or results of
+            other settings.
+        MemoryError: If images are too large; the message says what to set.
+        ValueError: If the arguments contradict each other.
     """
     source = Path(source)
     if not 0 <= rank < world_size:
@@ -181,7 +181,7 @@ def _refuse_overlaid(jobs: list[Job]) -> None:
 
 
 class _Exporter:
-    """Reads, enlarges and writes one image after the other."""
+    """Reads, enlarges and writes images one by one."""
 
     def __init__(
         self, writer: ResultWriter, device: str, report: ExportReport

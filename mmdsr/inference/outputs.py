@@ -1,4 +1,4 @@
-"""Writing a result with the evidence of how it was made."""
+"""Write results with the evidence of how they were made."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from mmdsr.io.frames import shown
 from mmdsr.io.pictures import Picture
 from mmdsr.io.stamps import Stamp
 
-#: Why there is no reference, by the policy.
+#: Reason for having no reference, by policy.
 _WHY_NONE = {
     'upscaled': 'none was requested; the enlarged image itself is used',
     'self': 'none was requested; the image itself is used',
@@ -34,11 +34,11 @@ _WHY_THIS = {
 def describe_settings(
     resolver: SuperResolver, device: str
 ) -> dict[str, evidence.Value]:
-    """Return the settings that pixels depend on, besides image and weights.
+    """Return the settings that affect pixels, besides image and weights.
 
     Args:
-        resolver: What enlarges.
-        device: Where.
+        resolver: The resolver.
+        device: Its device.
 
     Returns:
         Settings for a record.
@@ -64,12 +64,12 @@ def describe_reference(
     """Describe the reference of an image, or why there is none.
 
     Args:
-        resolver: What enlarges.
+        resolver: The resolver.
         path: File of the reference, if there is one.
-        sha256: Of that file.
+        sha256: SHA-256 of that file.
 
     Returns:
-        Its part of a record.
+        The description, as part of a record.
     """
     policy = resolver.references.policy
     if path is not None:
@@ -85,10 +85,10 @@ class ResultWriter:
     """Writes results, their records and confidence pictures.
 
     Args:
-        resolver: What they are made with.
-        journal: What is known about the files.
-        options: Which evidence is requested.
-        device: Where they are computed.
+        resolver: The resolver that makes the results.
+        journal: Journal of the files.
+        options: The requested evidence.
+        device: Device of the computation.
     """
 
     def __init__(
@@ -107,10 +107,10 @@ class ResultWriter:
         self._versions = versions()
 
     def beside(self, job: Job) -> list[str]:
-        """Name what is to lie beside a result, relative to the folder.
+        """Return the files beside a result, relative to the folder.
 
         Args:
-            job: What is done.
+            job: The image and its result.
         """
         paths = []
         if self.options.confidence:
@@ -129,10 +129,10 @@ class ResultWriter:
         confidence: np.ndarray | None,
         tile: int | None,
     ) -> Record:
-        """Write a result and all that belongs to it, or nothing.
+        """Write a result and the files beside it, or nothing.
 
         Args:
-            job: What is done.
+            job: The image and its result.
             picture: The image.
             source: Its file.
             reference: The file of its reference, if any.

@@ -11,10 +11,10 @@ from mmdsr.inference import tiling
 from mmdsr.inference.references import enlarged
 from mmdsr.models.networks.padding import MIN_SIZE
 
-#: What a tile sees of its own enlargement on each side, in pixels of LR. A
-#: match lies at the same place, and a reference of that width gives the
-#: windows of the whole image: with 16 or 32 more pixels, the mean difference
-#: from it rose from 0.06 to 0.11 of 255 (256x256 pixels in tiles of 128).
+#: Margin of a tile's window in its own enlargement, in pixels of LR. Matches
+#: lie at the same place, and without a margin the windows are those of the
+#: whole image: with 16 or 32 more pixels, the mean difference from its result
+#: rose from 0.06 to 0.11 of 255 (256x256 pixels in tiles of 128).
 _OWN_MARGIN = 0
 #: A tile and its part of the reference, RGB (3, h, w) in 0..1.
 Part: TypeAlias = tuple[Tensor, Tensor]
@@ -22,21 +22,20 @@ Part: TypeAlias = tuple[Tensor, Tensor]
 
 @dataclass
 class Settings:
-    """How a network is run.
+    """Settings to run a network with.
 
     Args:
-        scale: How much it enlarges.
-        multiple: What the start of a tile must be divisible by.
+        scale: Scale of the network.
+        multiple: Divisor of the start of each tile.
         tile: Side of a tile, ``'auto'``, or ``None`` for the whole image.
-        overlap: Pixels that neighboring tiles share at least.
-        batch: Images or tiles at a time, ``None`` to choose.
+        overlap: Minimum overlap of neighboring tiles in pixels.
+        batch: Images or tiles per batch; ``None`` to choose.
         precision: One of ``PRECISIONS``.
         centered: Whether the network searches for LR from the center of the
-            reference outwards: a tile then sees the part of the reference at
-            its own place, and its neighbors take over where the match leaves
-            it.
-        explain: Whether to ask the network for its confidence in a
-            reference, where there is one. Defaults to False.
+            reference outwards: a tile then gets the part of the reference at
+            its own place, and its neighbors cover matches that lie beyond.
+        explain: Whether to compute the confidence in the reference, if there
+            is one. Defaults to False.
     """
 
     scale: int
@@ -56,7 +55,7 @@ class Enlarged(NamedTuple):
         pixels: BGR (3, H * scale, W * scale) in uint8.
         trust: Confidence of each pixel of LR in the reference (H, W) in
             uint8, of 255; ``None`` without a reference, or if it was not
-            asked for.
+            requested.
         tile: Side of the tiles; ``None`` for the whole image at once.
     """
 
@@ -74,15 +73,15 @@ class Enlarged(NamedTuple):
 
 @dataclass
 class ImagePair:
-    """An image and its reference, of which parts are taken.
+    """An image and its reference, which can be cut into tiles.
 
     Args:
         image: BGR (3, H, W) in 0..255.
         reference: BGR (3, Hr, Wr) in 0..255; several of one size
-            (K, 3, Hr, Wr) for a network that takes them; or what replaces it:
+            (K, 3, Hr, Wr) for a network that takes them; or its replacement:
             ``'upscaled'``, ``'self'``, or ``'none'`` for a network that works
-            without one: it gets LR itself instead.
-        name: What to call the image in messages.
+            without one and gets LR in its place.
+        name: Name of the image in messages.
     """
 
     image: Tensor
@@ -90,9 +89,9 @@ class ImagePair:
     name: str = 'an image'
 
     def __post_init__(self) -> None:
-        # Grown before cutting, as the network refuses smaller images.
+        # Padded before cutting, as the network refuses smaller images.
         self.lr = _grow(self.image)
-        # What replaces a reference shows nothing that LR does not.
+        # A replacement shows nothing that LR does not show.
         self.has_reference = isinstance(self.reference, Tensor)
         if isinstance(self.reference, Tensor):
             self.reference = _grow(self.reference.to(self.image.device))
@@ -101,13 +100,13 @@ class ImagePair:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of what the network sees."""
+        """Height and width of the network's input."""
         height, width = self.lr.shape[-2:]
         return height, width
 
     @property
     def count(self) -> int:
-        """How many references there are; 1 for what replaces one."""
+        """Number of references; 1 for a replacement."""
         if isinstance(self.reference, Tensor) and self.reference.ndim == 4:
             return len(self.reference)
         return 1
@@ -123,7 +122,7 @@ class ImagePair:
         return height * scale, width * scale
 
     def margin(self, side: int, centered: bool = False) -> int:
-        """Return how far a tile sees its reference on each side.
+        """Return the margin of a tile's window in the reference.
 
         Args:
             side: Largest side of the tiles.
@@ -137,11 +136,11 @@ class ImagePair:
         return side // 2
 
     def overlap(self, side: int, settings: Settings) -> int:
-        """Return how much neighboring tiles share at least.
+        """Return the minimum overlap of neighboring tiles.
 
         Args:
             side: Side of the tiles.
-            settings: How the network is run.
+            settings: Settings of the network.
 
         Returns:
             Pixels of the image.

@@ -1,4 +1,4 @@
-"""Which of several processes this is."""
+"""Rank of a process among those that share the work."""
 
 import os
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ class Place(NamedTuple):
     """Place of a process among those that share the work.
 
     Args:
-        rank: Its number, from 0.
-        world_size: How many processes there are.
-        local_rank: Its number on its machine, from 0.
-        launcher: What started them; '' for a single process.
+        rank: Rank of the process, from 0.
+        world_size: Number of processes.
+        local_rank: Rank on its machine, from 0.
+        launcher: Launcher of the processes; '' for a single process.
     """
 
     rank: int = 0

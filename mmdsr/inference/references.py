@@ -18,7 +18,7 @@ from mmdsr.io.listing import natural_order
 Sample: TypeAlias = BaseDataElement | dict[str, Any]
 
 POLICIES = ('upscaled', 'self', 'file', 'neighbor')
-#: How far the cubic filter sees beyond a cut, in pixels of LR.
+#: Support of the cubic filter beyond a cut, in pixels of LR.
 _HALO = 4
 _FLIPS = {'horizontal': [-1], 'vertical': [-2], 'diagonal': [-2, -1]}
 
@@ -28,9 +28,9 @@ class References:
 
     Two of them need no second image. ``'upscaled'``: the image itself,
     enlarged by Pillow's bicubic filter; networks are trained with references
-    of that size, and it was the best of the ways that were tried
-    (docs/results.md). ``'self'``: the image itself as it is, the paper's
-    way (section 5.3).
+    of that size, and this replacement was the best of those compared
+    (docs/results.md). ``'self'``: the image itself, as in the paper
+    (section 5.3).
 
     ``'file'``: the file ``ref_path`` of the metainfo; like ``img_path``, it
     is absolute or relative to the working directory.
@@ -154,7 +154,7 @@ class References:
 
 
 def sequence_of(stem: str) -> str | None:
-    """Return what the names of the frames of a sequence have in common.
+    """Return the common part of the names of a sequence.
 
     Args:
         stem: File name without suffix.
@@ -180,7 +180,7 @@ def _list_sequences(folder: Path) -> dict[str | None, list[str]]:
 
 
 def metainfo_of(sample: Sample | None) -> dict[str, Any]:
-    """Return what is known about a sample.
+    """Return the metainfo of a sample.
 
     Args:
         sample: Data sample or its metainfo.

@@ -23,7 +23,7 @@ from mmdsr.weights.peers import load_weights
 def check_choice(
     config: object, checkpoint: object, weights: object, interpolation: object
 ) -> None:
-    """Check that exactly one way to enlarge is given.
+    """Check that exactly one source of the resolver is given.
 
     Args:
         config: See :class:`mmdsr.inference.SuperResolver`.
@@ -76,8 +76,8 @@ def build_network(
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: If something does not fit, or the network would have random
-            weights or needs depth maps.
+        ValueError: If config and weights do not match, or the network would
+            have random weights or needs depth maps.
     """
     source: ConfigLike | None
     network: nn.Module
@@ -149,7 +149,7 @@ def confidence_kind(network: nn.Module) -> Kind:
 
 
 def digest_of(network: nn.Module) -> str:
-    """Return what distinguishes one trained network from another.
+    """Return a digest of a trained network.
 
     Args:
         network: The network.

@@ -32,9 +32,10 @@ from mmdsr.inference.sources import Network, takes_none
 class SuperResolver(BaseResolver):
     """Super-resolve images in the format of the hosts.
 
-    A plain object: a model that holds it has none of its weights in
-    ``parameters()`` or ``state_dict()``, and ``train()``, ``init_weights()``
-    and copies of the model leave it alone. It computes where its input is.
+    It is not a module: its weights are not part of the ``parameters()`` or the
+    ``state_dict()`` of a model that holds it, and ``train()``,
+    ``init_weights()`` and copies of that model do not affect it. It computes
+    on the device of its input.
 
     Give exactly one of ``config``, ``weights`` and ``interpolation``.
 
@@ -46,31 +47,35 @@ class SuperResolver(BaseResolver):
         weights: Name or file of published weights, see :mod:`mmdsr.weights`,
             or a checkpoint of any x4 single-image network that spandrel can
             read.
-        interpolation: No network, an honest baseline: ``'nearest'``,
-            ``'bilinear'`` or ``'bicubic'`` (Pillow's kernel, a = -0.5).
-        scale: How many times as many rows and columns. A network has its own
-            (4); for an interpolation 1 to 8. Defaults to None, 4. An
+        interpolation: Interpolation to use instead of a network, as a
+            baseline: ``'nearest'``, ``'bilinear'`` or ``'bicubic'`` (Pillow's
+            kernel, a = -0.5).
+        scale: Factor by which rows and columns are enlarged. A network has its
+            own (4); for an interpolation 1 to 8. Defaults to None, 4. An
             interpolation by 1 changes nothing.
         reference: ``'upscaled'``, ``'self'``, ``'file'`` or ``'neighbor'``,
             see :class:`mmdsr.inference.references.References`. An
             interpolation needs none. Defaults to 'upscaled'.
-        tile: Largest side, in pixels of the input, of what the network sees
-            at once, see :mod:`mmdsr.inference.tiling`; ``None`` for the whole
-            image, ``'auto'`` to choose by the image and the free memory.
-            Defaults to 'auto'. An interpolation needs none.
-        overlap: Pixels that neighboring tiles share at least. Defaults to 16.
-        max_batch: How many images or tiles of one size are computed at once.
+        tile: Maximum side of a tile in pixels of the input, see
+            :mod:`mmdsr.inference.tiling`; ``None`` for the whole image,
+            ``'auto'`` to choose by the image and the free memory. Defaults to
+            'auto'. An interpolation needs none.
+        overlap: Minimum overlap of neighboring tiles in pixels. Defaults to
+            16.
+        max_batch: Maximum number of images or tiles of one size per batch.
             Defaults to None: one on a CPU, otherwise by the free memory.
         precision: ``'fp32'``, ``'bf16'`` or ``'fp16'`` of the network's
-            convolutions, whatever autocast says around it; other backends
-            have ``'fp32'``, ``'fp16'`` and ``'int8'``. Defaults to 'fp32'.
+            convolutions, independent of any autocast around it; other
+            backends support ``'fp32'``, ``'fp16'`` and ``'int8'``. Defaults
+            to 'fp32'.
         backend: Runtime of the network: ``'torch'``, ``'onnxruntime'``,
             ``'openvino'``, or ``'auto'``: torch where there is a GPU, and
             for a checkpoint, otherwise the fastest that is installed, see
             :mod:`mmdsr.deploy.engine`. Defaults to 'auto'.
 
     Raises:
-        ValueError: If the arguments or the files do not fit.
+        ValueError: If the arguments contradict each other, or a file cannot
+            be used.
         FileNotFoundError: If the config or the weights do not exist.
 
     Attributes:
@@ -91,26 +96,28 @@ class SuperResolver(BaseResolver):
         reference: ImageLike | None = None,
         device: str | torch.device | None = None,
     ) -> Image.Image | np.ndarray:
-        """Super-resolve one image, as people have them.
+        """Super-resolve one image.
 
         Args:
-            image: A file, a picture of Pillow, or an RGB array ``(H, W, 3)``
-                of uint8.
+            image: A path, a Pillow image, or an RGB array ``(H, W, 3)`` of
+                uint8.
             reference: An image of the same scene at full resolution, of any
-                of these kinds and any size. Defaults to None: as the
-                resolver's ``reference`` says.
-            device: Where to compute. Defaults to None, a GPU if any.
+                of these kinds and any size. Defaults to None: found by the
+                resolver's ``reference`` policy.
+            device: Device to compute on. Defaults to None, a GPU if there is
+                one.
 
         Returns:
             RGB, ``scale`` times as large: an array if ``image`` is one,
-            otherwise a picture of Pillow, of a file as well.
+            otherwise a Pillow image.
 
         Raises:
             FileNotFoundError: If a file does not exist.
             TypeError: If ``image`` is something else.
             ValueError: If it cannot be read or used, or the resolver needs a
                 reference that is not given.
-            MemoryError: If there is too little memory; says what to do.
+            MemoryError: If there is too little memory; the message says what
+                to change.
 
         Examples:
             >>> import numpy as np
@@ -127,7 +134,7 @@ class SuperResolver(BaseResolver):
         reference: ImageLike | None = None,
         device: str | torch.device | None = None,
     ) -> Enhanced:
-        """Super-resolve one image, and say where its detail comes from.
+        """Super-resolve one image, and return where its detail comes from.
 
         Args:
             image: See :meth:`enhance`.
@@ -181,7 +188,7 @@ class SuperResolver(BaseResolver):
         images: list[Tensor] | Tensor,
         samples: Sequence[Sample | None] | None = None,
     ) -> list[Tensor] | Tensor:
-        """Super-resolve tensors as the hosts have them.
+        """Super-resolve tensors in the format of the host packages.
 
         Args:
             images: BGR images (3, H, W) of any sizes in a list, or
@@ -195,11 +202,12 @@ class SuperResolver(BaseResolver):
             values of the input.
 
         Raises:
-            ValueError: If an input is not as said, a reference cannot be
-                found, the precision does not exist on the device, or what the
-                network gives is not an image.
+            ValueError: If an input has another format, a reference cannot be
+                found, the device does not support the precision, or the
+                network does not return an image.
             FileNotFoundError: If a reference does not exist.
-            MemoryError: If there is too little memory; says what to do.
+            MemoryError: If there is too little memory; the message says what
+                to change.
         """
         if self.scale == 1:
             check_images(images, samples)
@@ -220,7 +228,7 @@ class SuperResolver(BaseResolver):
         images: list[Tensor] | Tensor,
         samples: Sequence[Sample | None] | None = None,
     ) -> list[Tensor]:
-        """Super-resolve into bytes, a quarter of what floats take.
+        """Super-resolve to uint8, a quarter of the memory of floats.
 
         Args:
             images: See :meth:`__call__`.
@@ -242,7 +250,7 @@ class SuperResolver(BaseResolver):
         samples: Sequence[Sample | None] | None = None,
         references: Sequence[Tensor | None] | None = None,
     ) -> list[Enlarged]:
-        """Super-resolve into bytes, and say where the detail comes from.
+        """Super-resolve to uint8, and return where the detail comes from.
 
         Args:
             images: See :meth:`__call__`.
@@ -250,11 +258,11 @@ class SuperResolver(BaseResolver):
             references: A reference for each image, BGR (3, Hr, Wr) of any
                 size in 0..255, or several (K, 3, Hr, Wr) at full size, if
                 the network :attr:`takes_several`; ``None`` for an image
-                where the resolver is to find one. Defaults to None, for all
+                whose reference the resolver finds. Defaults to None, for all
                 images.
 
         Returns:
-            What :meth:`pixels` gives, and the confidence of each image.
+            The images that :meth:`pixels` returns, with their confidences.
 
         Raises:
             ValueError: See :meth:`__call__`.

@@ -1,15 +1,15 @@
-"""Cutting an image into tiles and joining the results without a seam.
+"""Cut an image into tiles and join the results without a seam.
 
 Tiles start at multiples of the network's block size, so that its blocks are
-those of the whole image. Neighbors share at least ``overlap`` pixels. Their
-results are blended there by weights that rise across the middle half of what
-they share: the outer quarter, which has seen the edge of the tile rather
-than what is behind it, does not count.
+those of the whole image. Neighbors overlap by at least ``overlap`` pixels.
+Their results are blended by weights that rise across the middle half of the
+overlap; the outer quarter, which depends on the edge of the tile, has weight
+0.
 
-Each tile sees the part of the reference at the same place, half a tile wider
-on each side; of its own enlargement, it sees no more than that place. Cost
-and memory then depend on the tile, not on the image; what has moved farther
-between the two is not found.
+Each tile gets the part of the reference at the same place, extended by half a
+tile on each side; of its own enlargement, it gets exactly that place. Cost and
+memory then depend on the tile, not on the image. Content that has moved
+farther between the two is not found.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,11 +42,11 @@ def check_tiling(tile: int, overlap: int, multiple: int) -> None:
 
     Args:
         tile: Side of a tile in LR pixels.
-        overlap: Pixels that neighbors share at least.
-        multiple: What the start of a tile must be divisible by.
+        overlap: Minimum overlap of neighbors in pixels.
+        multiple: Divisor of the start of each tile.
 
     Raises:
-        ValueError: If there is no room for a step between two tiles.
+        ValueError: If the overlap leaves no step between two tiles.
     """
     if overlap < 0:
         raise ValueError(f'overlap must be >= 0, not {overlap}.')
@@ -67,8 +67,8 @@ def make_tiles(
         height: Rows of the image.
         width: Columns of the image.
         tile: Largest side of a tile; ``None`` for one tile.
-        overlap: Pixels that neighbors share at least.
-        multiple: What the start of a tile is divisible by.
+        overlap: Minimum overlap of neighbors in pixels.
+        multiple: Divisor of the start of each tile.
 
     Returns:
         The tiles, row by row.
@@ -95,7 +95,7 @@ def _spans(length: int, tile: int, overlap: int, multiple: int) -> list[Span]:
 def reference_window(
     tile: Tile, size: Sequence[int], ref_size: Sequence[int], margin: int
 ) -> Tile:
-    """Find the part of the reference that a tile sees.
+    """Return the window of the reference that belongs to a tile.
 
     Args:
         tile: The tile.
@@ -137,17 +137,17 @@ def crop(image: Tensor, tile: Tile) -> Tensor:
 
 
 class Canvas:
-    """Blends tiles into an image of bytes.
+    """Blends tiles into a uint8 image.
 
     Only the rows that later tiles can still change are held as floats, so
-    that a large image takes one byte per value.
+    that a large image needs one byte per value.
 
     Args:
         tiles: Result of :func:`make_tiles`.
         size: Height and width of the image.
-        scale: How much the tiles are enlarged.
-        overlap: As for :func:`make_tiles`.
-        device: Where the results are.
+        scale: Scale of the results.
+        overlap: See :func:`make_tiles`.
+        device: Device of the results.
         channels: Channels of the image. Defaults to 3.
     """
 
@@ -208,7 +208,7 @@ class Canvas:
 
 
 def to_bytes(image: Tensor) -> Tensor:
-    """Round an image to bytes.
+    """Round an image to uint8.
 
     Args:
         image: Any shape, in 0..1; values beyond are clipped.

@@ -1,6 +1,7 @@
 """The command ``mmdsr``: which words lead where."""
 
 import json
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr
@@ -151,3 +152,30 @@ def test_python_dash_m():
     )
     assert done.returncode == 0, done.stderr
     assert all(kind in done.stdout for kind in convert.COMMANDS)
+
+
+@pytest.mark.parametrize('ignored', [False, True])
+def test_an_interrupt_waits_for_the_imports(tmp_path, monkeypatch, ignored):
+    """NumPy and torch would turn it into errors of other kinds."""
+    (tmp_path / 'slow_command.py').write_text(
+        'import os, signal\n'
+        'os.kill(os.getpid(), signal.SIGINT)\n'
+        'complete = True\n'
+        'def main(argv, prog): return 7\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, 'slow_command', raising=False)
+    known = {'slow': commands.Command('slow_command', 'slow to import')}
+    before = signal.getsignal(signal.SIGINT)
+    own = signal.SIG_IGN if ignored else signal.default_int_handler
+    signal.signal(signal.SIGINT, own)
+    try:
+        if ignored:
+            assert commands.run_command(known, ['slow'], 'x', 'a test') == 7
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                commands.run_command(known, ['slow'], 'x', 'a test')
+        assert signal.getsignal(signal.SIGINT) is own
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert sys.modules['slow_command'].complete

@@ -119,7 +119,7 @@ def test_the_tool(table, tmp_path):
     assert out.read_bytes() == before
     many = call(table, out, '--per-class', 200, '--overwrite')
     assert many.returncode == 0
-    assert 'The table has fewer than asked for: ' in many.stdout
+    assert 'The table has fewer images than requested: ' in many.stdout
     itself = call(table, table, '--overwrite')
     assert itself.returncode == 2
     assert 'the table itself' in itself.stderr

@@ -60,7 +60,7 @@ def test_a_data_set_and_its_report(videos, tmp_path):
         videos, out, '--every', 1, '--window', 2, '--overlays', 'none'
     )
     assert again.returncode == 0
-    assert '2 videos were finished by an earlier call' in again.stdout
+    assert '2 videos were finished by an earlier command' in again.stdout
     assert again.stdout.splitlines()[-1] == done.stdout.splitlines()[-1]
     assert (out / 'report.json').stat().st_mtime_ns == before
     # Part of it is lost: the rest is written all the same.

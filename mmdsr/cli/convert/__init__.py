@@ -8,7 +8,7 @@ COMMANDS = {
     name: Command(f'mmdsr.cli.convert.{name}', about)
     for name, about in (
         ('video', 'inspection videos to a super-resolution data set'),
-        ('frames', 'folders of consecutive frames to the same'),
+        ('frames', 'folders of consecutive frames to such a data set'),
         ('photos', 'photographs to pairs with exactly known flow'),
         ('pairs', 'a published data set of pairs to our layout'),
         ('masks', 'masks of class IDs to boxes (COCO JSON)'),
@@ -25,5 +25,8 @@ def main(
 ) -> int | None:
     """Run ``mmdsr convert KIND ...``; return the exit code."""
     return run_command(
-        COMMANDS, argv, prog, 'Make data sets, or what goes with them.'
+        COMMANDS,
+        argv,
+        prog,
+        'Make data sets, and depth maps, masks and flow for them.',
     )

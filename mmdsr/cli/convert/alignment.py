@@ -1,9 +1,9 @@
 """Compute the flow of every sample of a data set once and store it next to it.
 
-An aligner that is not trained itself need not run at every training step:
-mmdsr.LoadAlignment reads what this writes, SPLIT/align-NAME/STEM.npy. Repeat
-an interrupted call to resume it. A name holds the results of one aligner:
-another one is refused.
+An aligner that is not being trained need not run at every training step:
+mmdsr.LoadAlignment reads the stored files, SPLIT/align-NAME/STEM.npy. Repeat
+an interrupted command to resume it. Each name belongs to one aligner; the
+results of another aligner are refused under that name.
 
 Examples:
     mmdsr convert alignment data/photos-refsr \
@@ -61,7 +61,7 @@ def parse_args(
             'and must begin with a letter or digit'
         )
     if (args.config is None) != (args.checkpoint is None):
-        parser.error('--config and --checkpoint go together')
+        parser.error('--config and --checkpoint must be given together')
     if args.config is None and args.name != 'dis':
         parser.error(
             'give --config and --checkpoint of a trained aligner, or the '
@@ -78,8 +78,8 @@ def build_aligner(
     """Build the aligner of a training, or OpenCV's.
 
     Returns:
-        The aligner, what loads the depth maps if it takes any, and their
-        configs.
+        The aligner, the transforms that load its depth maps (None if it
+        takes none), and the configs of both.
     """
     if config is None or checkpoint is None:
         dis = dict(type='mmdsr.DISAligner')

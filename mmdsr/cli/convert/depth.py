@@ -32,7 +32,7 @@ def parse_args(
     frames.add_argument(
         'frames', help='folder of frames, or of subfolders with one run each'
     )
-    frames.add_argument('out', help='folder of maps to be made')
+    frames.add_argument('out', help='folder to be made for the maps')
     dataset = modes.add_parser(
         'dataset', help='depth_lr and depth_ref of an existing data set'
     )
@@ -51,7 +51,7 @@ def parse_args(
 
 
 def show_report(report: Report, console: Console) -> None:
-    """Print what was written, and what was not, and why."""
+    """Print the counts, and why maps are missing or a fallback."""
     for title, groups in (
         ('No depth', report.failed),
         ('Fallback', report.fallback),

@@ -1,4 +1,4 @@
-"""Turn folders of video frames into a super-resolution data set."""
+"""Convert folders of video frames to a super-resolution data set."""
 
 import argparse
 from collections.abc import Sequence
@@ -34,8 +34,8 @@ def parse_args(
         '--reference',
         choices=REFERENCES,
         default='next',
-        help='the frame GAP places away, or the sharpest one at most that far '
-        'away',
+        help='the frame GAP places away, or the sharpest frame within that '
+        'distance',
     )
     parser.add_argument('--gap', type=int, default=1, metavar='N')
     parser.add_argument(
@@ -62,14 +62,14 @@ def parse_args(
         '--on-error',
         choices=('refuse', 'skip'),
         default='refuse',
-        help='unreadable, truncated or too small frames, and frames whose '
-        'size differs from that of their reference',
+        help='how to treat unreadable, truncated or too small frames, and '
+        'frames whose size differs from that of their reference',
     )
     parser.add_argument(
         '--odd-size',
         choices=('refuse', 'crop', 'skip'),
         default='refuse',
-        help='frames whose sides are not multiples of the scale',
+        help='how to treat frames whose sides are not multiples of the scale',
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace an existing OUT'
@@ -78,7 +78,7 @@ def parse_args(
 
 
 def show_summary(summary: Summary, console: Console) -> None:
-    """Print what was written, and what was not, and why."""
+    """Print the counts, and why frames were left out."""
     for line in summary.warnings():
         console.print(line, style='yellow', markup=False, highlight=False)
     if summary.without_depth:

@@ -29,7 +29,10 @@ def parse_args(
         'docs/datasets.md.',
     )
     parser.add_argument('images', help='folder of images')
-    parser.add_argument('masks', help='folder of masks with equal stems')
+    parser.add_argument(
+        'masks',
+        help='folder of masks with the same names, except for the suffix',
+    )
     parser.add_argument('out', help='JSON file to be made')
     parser.add_argument(
         '--classes',
@@ -63,7 +66,8 @@ def parse_args(
         '--on-error',
         choices=('refuse', 'skip'),
         default='refuse',
-        help='unreadable files, different sizes, images without a mask',
+        help='how to treat unreadable files, different sizes, and images '
+        'without a mask',
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace an existing OUT'

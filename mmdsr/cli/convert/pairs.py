@@ -1,4 +1,4 @@
-"""Turn a published data set of image pairs into our layout."""
+"""Convert a published data set of image pairs to the layout of mmdsr."""
 
 import argparse
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def parse_args(
         choices=('stem', 'order'),
         default='stem',
         help='an image and its reference have the same name, or the same '
-        'place in order',
+        'position in their folders',
     )
     sewer.add_argument(
         '--size',
@@ -83,8 +83,8 @@ def parse_args(
             '--on-error',
             choices=('refuse', 'skip'),
             default='refuse',
-            help='unreadable, truncated or too small images, and training '
-            'pairs of different sizes',
+            help='how to treat unreadable, truncated or too small images, and '
+            'training pairs of different sizes',
         )
         part.add_argument(
             '--overwrite', action='store_true', help='replace an existing OUT'
@@ -93,7 +93,7 @@ def parse_args(
 
 
 def find(args: argparse.Namespace) -> list[Pair]:
-    """Return the pairs that the arguments ask for."""
+    """Return the pairs selected by the arguments."""
     if args.dataset == 'deep-sewer':
         return find_deep_sewer(args.root, args.pair, args.depth != 'none')
     references = args.references

@@ -1,6 +1,6 @@
 """Make pairs with exactly known flow from any folder of photographs.
 
-Repeat an interrupted call to resume it.
+Repeat an interrupted command to resume it.
 """
 
 import argparse
@@ -24,8 +24,8 @@ def parse_args(
         prog=prog,
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='What is drawn at random, and from what ranges, is described '
-        'in docs/datasets.md.',
+        epilog='docs/datasets.md describes the random parameters and their '
+        'ranges.',
     )
     parser.add_argument('photos', help='folder of photographs')
     parser.add_argument('out', help='data set to be made')
@@ -71,7 +71,7 @@ def parse_args(
         choices=tuple(LICENSES),
         default=(),
         metavar='NAME',
-        help=f'licenses not to use, from {", ".join(LICENSES)}',
+        help=f'licenses to exclude: {", ".join(LICENSES)}',
     )
     parser.add_argument(
         '--any-license',

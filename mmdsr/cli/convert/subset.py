@@ -1,4 +1,4 @@
-"""Draw a small part of a Sewer-ML table, with a quota for each class."""
+"""Sample a small part of a Sewer-ML table, with a quota for each class."""
 
 import argparse
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ def parse_args(
         prog=prog,
         description=__doc__,
         epilog='The DSRNet paper does not say which images of Sewer-ML it '
-        'uses; this draw is repeatable. See docs/datasets.md.',
+        'uses; this selection is repeatable. See docs/datasets.md.',
     )
     parser.add_argument('table', help='official CSV file')
     parser.add_argument('out', help='CSV file to be made')
@@ -43,7 +43,7 @@ def parse_args(
     )
     parser.add_argument('--seed', type=int, default=0, help='default 0')
     parser.add_argument(
-        '--images', metavar='DIR', help='draw only from images in this folder'
+        '--images', metavar='DIR', help='use only images in this folder'
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace an existing OUT'
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     ]
     if short:
         console.print(
-            f'The table has fewer than asked for: {", ".join(short)}',
+            f'The table has fewer images than requested: {", ".join(short)}',
             style='yellow',
             markup=False,
         )

@@ -1,4 +1,4 @@
-"""Turn inspection videos into a super-resolution data set."""
+"""Convert inspection videos to a super-resolution data set."""
 
 import argparse
 from collections.abc import Sequence
@@ -31,8 +31,8 @@ def parse_args(
         prog=prog,
         description=__doc__,
         epilog='Exit code: 0 all done; 1 done, but a video could not be '
-        'read, or not to its end; 2 nothing done; 130 interrupted (repeat '
-        'the command to resume). docs/video.md describes how frames and '
+        'read completely; 2 nothing done; 130 interrupted (repeat the '
+        'command to resume). docs/video.md describes how frames and '
         'references are chosen.',
     )
     parser.add_argument(
@@ -76,7 +76,8 @@ class Bars:
     ) -> None:
         """Show how far a video has been read."""
         if name not in self.tasks:
-            # One at a time; a hundred finished bars would fill the screen.
+            # Show only this bar: a hundred finished ones would fill the
+            # screen.
             for task in self.tasks.values():
                 self.progress.update(task, visible=False)
             self.tasks[name] = self.progress.add_task(name, total=duration)
@@ -85,7 +86,7 @@ class Bars:
 
 
 def show_summary(summary: VideoSummary, console: Console) -> None:
-    """Print what was written, and what was not, and why."""
+    """Print the counts, and why videos and frames were left out."""
 
     def say(text: str, style: str | None = None) -> None:
         console.print(text, style=style, markup=False, highlight=False)
@@ -98,7 +99,7 @@ def show_summary(summary: VideoSummary, console: Console) -> None:
     for note in summary.notes:
         say(note, 'yellow')
     if summary.resumed:
-        say(f'{summary.resumed} videos were finished by an earlier call')
+        say(f'{summary.resumed} videos were finished by an earlier command')
     for video in summary.videos:
         counts = [
             f'{count} {why}' for why, count in sorted(video['counts'].items())
