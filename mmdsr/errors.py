@@ -63,7 +63,7 @@ class RefusedRequestError(UsageError):
     """A request that the page does not carry out.
 
     Args:
-        text: What is wrong and how to fix it, for the visitor.
+        text: Description of the error and how to fix it, for the visitor.
         status: Status of the HTTP response.
     """
 
@@ -77,7 +77,7 @@ class CanceledJobError(Exception):
 
 
 def said_by(error: BaseException) -> str:
-    """Return what an error says; one of the system without its number.
+    """Return the text of an error; of a system error without its number.
 
     Args:
         error: Any error.

@@ -70,11 +70,11 @@ def setting(
     Args:
         default: Its default. A flag that is on by default is turned off by
             ``--no-NAME``.
-        help: What it says; ``%(default)s`` stands for the default.
+        help: Text for the help; ``%(default)s`` stands for the default.
         least: The smallest value; for a field with several values, of each.
         most: The largest value; for a field with several values, of each.
         choices: All allowed values.
-        metavar: What the help calls the value.
+        metavar: Name of the value in the help.
         parse: Converts the text of the command line to the value; the message
             of a ValueError is shown to the user.
         const: The value of an option without an argument.

@@ -95,7 +95,8 @@ def make_engine(
 
     Raises:
         MissingExtraError: If the runtime is not installed.
-        ValueError: If the network, the backend and the precision do not fit.
+        ValueError: If the backend does not support the network or the
+            precision.
     """
     backend = choose_backend(backend, network, precision)
     if backend != 'torch':

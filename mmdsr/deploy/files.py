@@ -42,9 +42,9 @@ def export(
 
     Raises:
         FileNotFoundError: If there are no such weights.
-        FileExistsError: If a file is there already.
+        FileExistsError: If a file already exists.
         MissingExtraError: If a package is not installed.
-        ValueError: If something does not fit.
+        ValueError: If the arguments contradict each other.
     """
     if file_format not in FORMATS:
         raise ValueError(

@@ -184,7 +184,7 @@ def _quiet() -> Iterator[None]:
 def _without(model: 'onnx.ModelProto', weights: tuple[str, ...]) -> list[str]:
     """Return the convolutions whose weights have none of these names.
 
-    Activations go with what they follow.
+    Activations get the precision of the layer before them.
     """
     names, chosen = [], set()
     for node in model.graph.node:

@@ -32,7 +32,7 @@ class OnnxRuntime:
 
     Args:
         path: The model.
-        threads: How many it may use.
+        threads: Maximum number of threads.
 
     Raises:
         MissingExtraError: If onnxruntime is not installed.
@@ -82,7 +82,7 @@ class OpenVINO:
 
     Args:
         path: The model, in OpenVINO's format or ONNX.
-        threads: How many it may use.
+        threads: Maximum number of threads.
 
     Raises:
         MissingExtraError: If openvino is not installed.

@@ -89,7 +89,7 @@ def check(
         scale: Factor of the number of rows and columns.
 
     Returns:
-        What was found.
+        The findings.
     """
     source = assemble(kind, pictures, folder)
     target = folder / f'{kind.name}-film{kind.made}'

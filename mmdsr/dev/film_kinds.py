@@ -82,7 +82,7 @@ KINDS = (
         dict(sound=True, colors=_HD, rate=Fraction(30000, 1001)),
     ),
     Kind('avi', '.avi', '.mkv', dict(sound=True, rate=15)),
-    # Windows Media has a sound that neither format takes.
+    # Neither format supports the sound of Windows Media.
     Kind('wmv', '.wmv', '.mp4', dict(rate=30)),
 )
 

@@ -44,10 +44,10 @@ def cases(kind: str) -> list[Case]:
     """Return the valid files of a kind.
 
     Args:
-        kind: Of :data:`mmdsr.dev.kinds.KINDS`.
+        kind: A kind of :data:`mmdsr.dev.kinds.KINDS`.
 
     Returns:
-        The files with what reads them.
+        The files and their readers.
     """
     return KINDS[kind]()
 
@@ -58,7 +58,7 @@ def make(kind: str, seed: int, folder: Path) -> tuple[Case, Path]:
     Args:
         kind: Its kind.
         seed: Its seed, >= 0.
-        folder: Where to.
+        folder: Target folder.
 
     Returns:
         The valid file and the path of the input.
@@ -133,7 +133,7 @@ def _work(pipe: Connection, memory: int) -> None:
 
 
 def attempt_first(kind: str) -> None:
-    """Import what a kind needs by reading its unchanged files.
+    """Import the modules that a kind needs by reading its unchanged files.
 
     Args:
         kind: The kind.
@@ -151,7 +151,7 @@ def attempt_first(kind: str) -> None:
 
 
 def _limit_memory(more: int) -> None:
-    """Allow this process some memory besides what it has."""
+    """Limit the further memory of this process."""
     pages = int(Path('/proc/self/statm').read_text().split()[0])
     size = pages * resource.getpagesize() + more
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
@@ -226,7 +226,7 @@ def fuzz(
     """Try inputs of some kinds.
 
     Args:
-        kinds: Of :data:`mmdsr.dev.kinds.KINDS`.
+        kinds: Kinds of :data:`mmdsr.dev.kinds.KINDS`.
         count: Inputs of each kind, with the seeds from 0.
         out: JSON file of the result, written every 20 inputs; a run that was
             stopped continues from it.

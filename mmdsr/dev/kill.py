@@ -28,7 +28,7 @@ from mmdsr.io.images import write_png
 from mmdsr.recording import ownership
 from mmdsr.recording.writer import FILMS
 
-#: Formats of what lies beside a film.
+#: Formats of the notes beside a film.
 _NOTES = (evidence.FORMAT, ownership.FORMAT)
 
 
@@ -65,7 +65,7 @@ def kill_test(
             logs; they need not be the same.
 
     Returns:
-        What was found.
+        The outcome.
 
     Raises:
         RuntimeError: If the tool fails without being killed.
@@ -160,7 +160,7 @@ def contents(
 
 
 def _film(path: Path) -> dict[str, Any]:
-    """Return what is in a film."""
+    """Return the content of a film."""
     from mmdsr.dev.films import contents_of
 
     found = asdict(contents_of(path))
@@ -169,7 +169,7 @@ def _film(path: Path) -> dict[str, Any]:
 
 
 def _picture(path: Path) -> dict[str, Any]:
-    """Return what is in a picture: its pixels and its texts."""
+    """Return the pixels and the texts of a picture."""
     with Image.open(path) as image:
         pixels, texts = np.array(image), image.info
     notes = {
@@ -216,11 +216,11 @@ def differences(
     """Compare two results of :func:`contents`.
 
     Args:
-        expected: What should be there.
-        found: What is.
+        expected: Expected content.
+        found: Content found.
 
     Returns:
-        Name and what is wrong.
+        Name and fault of each file that differs.
     """
     wrong = [(name, 'is missing') for name in expected.keys() - found.keys()]
     wrong += [(name, 'is left') for name in found.keys() - expected.keys()]
@@ -246,7 +246,7 @@ def small_files(folder: Path) -> None:
     """Create the inputs of the tools.
 
     Args:
-        folder: Where to; images go to ``images``, a recording to
+        folder: Target folder; images go to ``images``, a recording to
             ``drive.mp4``.
     """
     surface = texture()

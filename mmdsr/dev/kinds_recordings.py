@@ -14,13 +14,13 @@ _FRAMES = 30
 
 
 def _enhance(path: Path, out: Path) -> None:
-    """Enhance a recording by the command, and look at what it has made."""
+    """Enhance a recording with the command, and check the result."""
     from mmdsr.cli.main import main
 
     # Of either format that is written.
     lossless = path.suffix in ('.mkv', '.avi', '.ts')
     target = out.with_suffix('.mkv' if lossless else '.mp4')
-    # A look for text takes as long as all the rest.
+    # Searching for text takes as long as everything else.
     text = 'auto' if path.suffix in ('.mp4', '.ts') else 'none'
     options = (*_OPTIONS, '--text', text)
     said = io.StringIO()
@@ -39,7 +39,7 @@ def _enhance(path: Path, out: Path) -> None:
 
 
 def film_problem(target: Path) -> str:
-    """Say what is wrong with a film that is said to be finished.
+    """Return the faults of a film that is reported as finished.
 
     Args:
         target: The film; its report lies beside it.
@@ -79,7 +79,7 @@ def recordings() -> list[Case]:
             write_recording(
                 Path(folder, f'{NAME}{suffix}'),
                 pictures,
-                # What Windows Media has for sound is refused as it is.
+                # The sound of Windows Media is refused even undamaged.
                 sound=suffix != '.wmv',
                 interlaced=suffix in ('.mpg', '.ts'),
             )

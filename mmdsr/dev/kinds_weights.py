@@ -1,4 +1,4 @@
-"""Checkpoints and published weights that are mutated, and what reads them."""
+"""Checkpoints and published weights to be mutated, and their readers."""
 
 import io
 from functools import cache
@@ -35,7 +35,7 @@ def _model() -> tuple['Config', 'nn.ModuleDict']:
 
 
 def _training_checkpoint() -> bytes:
-    """What a training writes."""
+    """The files of a training run."""
     import torch
     from mmengine.logging import MessageHub
 

@@ -69,7 +69,7 @@ def read_imports(rows: list[list[str]]) -> list[tuple[str, str]]:
     """Find the imports between packages.
 
     Args:
-        rows: Of :func:`read_rows`.
+        rows: Result of :func:`read_rows`.
 
     Returns:
         Importer and imported package, without imports that follow from others
@@ -99,8 +99,8 @@ def arrange(
     none moves.
 
     Args:
-        rows: Of :func:`read_rows`.
-        imports: Of :func:`read_imports`.
+        rows: Result of :func:`read_rows`.
+        imports: Result of :func:`read_imports`.
 
     Returns:
         Column and row per package.
@@ -150,8 +150,8 @@ def draw(rows: list[list[str]], imports: list[tuple[str, str]]) -> str:
     """Draw the packages and their imports.
 
     Args:
-        rows: Of :func:`read_rows`.
-        imports: Of :func:`read_imports`.
+        rows: Result of :func:`read_rows`.
+        imports: Result of :func:`read_imports`.
 
     Returns:
         The picture as SVG.

@@ -210,7 +210,7 @@ def mutate_tree(
     Args:
         content: Content, changed in place if possible.
         rng: The choices.
-        values: What may be put there.
+        values: Possible values.
 
     Returns:
         The new content.

@@ -38,7 +38,7 @@ def write_recording(
         stamps: Time of each picture in ticks; None for one picture per tick.
         sound: Whether to add a tone.
         sar: Width of a pixel divided by its height.
-        interlaced: Whether it is coded as fields.
+        interlaced: Whether to encode it as fields.
         colors: ``colorspace``, ``color_range``, ``color_primaries`` and
             ``color_trc`` in FFmpeg's codes; None to leave them open.
         pix_fmt: FFmpeg's name of the format of the pixels.

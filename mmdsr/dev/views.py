@@ -1,4 +1,4 @@
-"""What a camera sees of a surface, for recordings made on the spot."""
+"""Views of a moving camera on a textured surface, for test recordings."""
 
 from functools import lru_cache
 
@@ -11,7 +11,7 @@ def texture(seed: int = 0, height: int = 600, width: int = 800) -> np.ndarray:
     """Return a colored surface with detail at all scales.
 
     Args:
-        seed: Of its noise.
+        seed: Seed of its noise.
         height: Rows.
         width: Columns.
 
@@ -42,7 +42,7 @@ def view(
 
     Args:
         surface: (H, W, 3) uint8.
-        zoom: How many times as large it is shown.
+        zoom: Magnification of the surface.
         x: Columns of the surface by which the view is moved.
         y: Rows by which it is moved.
         size: Width and height of the view.
@@ -74,14 +74,14 @@ def drive(
     size: tuple[int, int] = (192, 160),
     turn: int | None = None,
 ) -> list[np.ndarray]:
-    """Return the frames of a camera that comes nearer.
+    """Return the frames of an approaching camera.
 
     Args:
         surface: (H, W, 3) uint8.
         count: Number of frames.
-        growth: By how much the surface grows from frame to frame.
+        growth: Growth of the surface from frame to frame.
         size: Width and height of a frame.
-        turn: After how many frames the camera goes back, and then forth
+        turn: Number of frames after which the camera goes back, and then forth
             again, a little to the side so that no view repeats. Defaults to
             None: never.
 

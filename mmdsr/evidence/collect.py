@@ -40,7 +40,7 @@ def describe_frame(
     index: int = 0,
     time: float | None = None,
 ) -> Frame:
-    """Return the line of a record that says how a picture was made.
+    """Return the record of how one picture was made.
 
     Args:
         reference: The reference of the picture.

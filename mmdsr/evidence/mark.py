@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-#: What is written on a result.
+#: Text of the mark on a result.
 MARK = 'enhanced'
 #: Height of the letters, as a share of the picture's and in pixels.
 _SHARE, _LEAST, _MOST = 1 / 36, 10, 64

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mmdsr.evidence.record import SEEN, Kind
 
-#: Of Okabe and Ito's palette, RGB.
+#: Colors of Okabe and Ito's palette, RGB.
 SEEN_COLOR = (0, 114, 178)
 INFERRED_COLOR = (230, 159, 0)
 #: Weight of the picture under its color.
@@ -37,7 +37,7 @@ def draw_confidence(
         reference: Name of the reference, or the reason why there is none.
         made: Which pixels (H, W), bool, a network made; the others are
             interpolated and stay gray. Defaults to None, all.
-        seen: Share that the legend says was seen. Defaults to None, that of
+        seen: Share that is given in the legend. Defaults to None, that of
             ``confidence``.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What is recorded about a result, and its JSON.
+"""The record of a result, and its JSON.
 
 A record is written twice, as a side-car file and into the metadata of the
 result. Both have the same text, except for the digest of the file, which
@@ -77,7 +77,7 @@ class NamedFile:
 
 @dataclass(frozen=True)
 class Source:
-    """What was enhanced.
+    """The source of a result.
 
     Attributes:
         name: Name of the file without its folder.
@@ -117,7 +117,7 @@ class Frame:
     Attributes:
         index: Which frame of the source, from 0.
         time: Time in the source in seconds; ``None`` for an image.
-        reference: What detail may have been taken from.
+        reference: The reference of the frame.
         confidence: Mean of the confidence in the reference over all pixels,
             in [0, 1]; ``None`` without a reference. What it says depends on
             the setting ``confidence``, a :data:`Kind`.
@@ -173,7 +173,7 @@ class Record:
 
     Attributes:
         created: When, in UTC: ``2026-01-31T12:00:00Z``.
-        source: What was enhanced.
+        source: The source.
         weights: Name and SHA-256 of the file of the network's weights;
             ``None`` for an interpolation.
         versions: Version of each package that pixels depend on.
@@ -183,7 +183,7 @@ class Record:
         frames: How each of its pictures was made; left out in the metadata
             of a video, where it may be long.
         format: Always :data:`FORMAT`.
-        version: Of the format.
+        version: Version of the format.
     """
 
     __pydantic_config__ = _STRICT

@@ -37,7 +37,7 @@ def overlay_path(result: Path) -> Path:
 
 
 def overlaid(path: Path) -> Path | None:
-    """Return the result whose confidence picture a file is, by its name.
+    """Return the result to which a confidence picture belongs, by its name.
 
     Args:
         path: The file.
@@ -78,7 +78,7 @@ def read_sidecar(path: Path, edited: bool = False) -> Record:
         edited: Whether to read a record whose checksum is wrong.
 
     Returns:
-        What it records.
+        The record.
 
     Raises:
         FileNotFoundError: If there is none.

@@ -52,9 +52,9 @@ class Verdict:
 
     Attributes:
         name: Name of the result, relative to its folder.
-        problems: What is wrong, one line each; empty if all is as recorded.
+        problems: The deviations, one line each; empty if all is as recorded.
         state: The most serious of them.
-        record: What is recorded, if any record can be read.
+        record: The record, if one can be read.
         source_checked: Whether the source was compared, too.
     """
 
@@ -70,7 +70,7 @@ class Verdict:
         """Add a problem.
 
         Args:
-            text: What is wrong.
+            text: Description of the deviation.
             state: How serious it is.
             first: Whether the others follow from it.
         """
@@ -283,7 +283,7 @@ def _read_own(found: _Found, say: Say) -> Record | None:
 
 
 def _compare(sidecar: Record, own: Record, say: Say) -> None:
-    """Compare both records, apart from what a file cannot contain."""
+    """Compare both records, except for fields that a file cannot contain."""
     found = differences(embedded(sidecar), own)
     if found:
         more = f', and {len(found) - _MOST} more' if found[_MOST:] else ''

@@ -25,7 +25,7 @@ def whole_result(
     sidecar: bool,
     describe: Callable[[Output], Record],
 ) -> Iterator[dict[Path, Stamp]]:
-    """Write a PNG file that holds its record, and what lies beside it.
+    """Write a PNG file with its record, and the files beside it.
 
     All files get their final names at the end, the image last: if it exists,
     the others do, too.

@@ -28,7 +28,7 @@ class ExportReport(JobReport):
     """Outcome for the images; the totals are those of this process.
 
     Attributes:
-        partial: Image to which of its pictures were left out.
+        partial: Image to the pictures of it that were left out.
         notes: Image to the conversions when it was read.
     """
 
@@ -212,7 +212,7 @@ class _Exporter:
         self._flush()
 
     def _read(self, job: Job) -> _Waiting | None:
-        """Read an image; None if its result is there and up to date."""
+        """Read an image; None if its result exists and is up to date."""
         references = self.resolver.references
         if references.policy == 'file' and job.reference is None:
             # A file that is not an image is named as that.
@@ -235,7 +235,7 @@ class _Exporter:
         return _Waiting(job, picture, source, shown_in)
 
     def _flush(self) -> None:
-        """Compute and write what waits; then nothing waits."""
+        """Compute and write the waiting images."""
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
@@ -283,7 +283,7 @@ def _metainfo(job: Job) -> dict:
 
 
 def _reason(error: Exception) -> str:
-    """Say what went wrong; of the system's errors without their number."""
+    """Return the text of an error; of system errors without their number."""
     if isinstance(error, OSError) and error.errno is not None:
         return f'{error.strerror}: {error.filename}'
     return _first_line(error)

@@ -19,7 +19,7 @@ class ExportTarget(ManifestJob):
 
     Args:
         root: The folder.
-        settings: What has to be equal for files to be kept.
+        settings: Settings that must be equal for files to be kept.
     """
 
     def __init__(self, root: Path | str, settings: Mapping[str, Any]) -> None:
@@ -32,5 +32,5 @@ class ExportTarget(ManifestJob):
         )
 
     def drop(self) -> None:
-        """Delete what the journals list, and the journals."""
+        """Delete the files that the journals list, and the journals."""
         Journal(self.root).drop()

@@ -42,7 +42,7 @@ class _Peak(TorchDispatchMode):
             for storage, size in self.alive.items()
             if not storage.expired()
         }
-        # Views and in-place results share what is counted already.
+        # Views and in-place results share memory that is already counted.
         storage = result.untyped_storage()
         self.alive[StorageWeakRef(storage)] = storage.nbytes()
         self.peak = max(self.peak, sum(self.alive.values()))
@@ -50,7 +50,7 @@ class _Peak(TorchDispatchMode):
 
 @torch.no_grad()
 def bytes_per_pixel(network: nn.Module) -> float:
-    """Measure what a single-image network holds at its peak.
+    """Measure the peak memory of a single-image network.
 
     Args:
         network: Takes LR images (N, 3, H, W). It is run once on a small one;

@@ -20,7 +20,7 @@ class Enhanced(NamedTuple):
         image: RGB, ``scale`` times as large, of the kind that was given.
         confidence: Confidence in the reference for each pixel of the image
             that was given, (H, W) float32 in [0, 1]; ``None`` without a
-            reference. ``SuperResolver.confidence_kind`` says what it means.
+            reference. ``SuperResolver.confidence_kind`` gives its meaning.
         tile: Side of the tiles that it was computed in, ``None`` for the
             whole image at once.
     """
@@ -37,7 +37,7 @@ _MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr')
 
 
 def read_image(image: ImageLike) -> Tensor:
-    """Convert an image of any kind to what the networks take.
+    """Convert an image of any kind to the input format of the networks.
 
     Args:
         image: A file; a Pillow image, which is turned upright by its EXIF
@@ -91,7 +91,7 @@ def write_like(pixels: Tensor, image: ImageLike) -> Image.Image | np.ndarray:
 
     Args:
         pixels: The image ``(3, H, W)``, BGR uint8.
-        image: What it was made from.
+        image: Its source.
 
     Returns:
         An RGB array if ``image`` is one, otherwise an RGB Pillow image.
@@ -104,7 +104,7 @@ def check_images(
     images: Sequence[Tensor] | Tensor,
     samples: Sequence[Sample | None] | None = None,
 ) -> None:
-    """Refuse what is not a batch of images.
+    """Refuse inputs that are not a batch of images.
 
     Args:
         images: As for :class:`SuperResolver`.

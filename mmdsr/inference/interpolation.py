@@ -38,7 +38,7 @@ def interpolate(image: Tensor, interpolation: str, scale: int) -> Tensor:
     Args:
         image: (3, H, W), whole numbers or float in 0..255.
         interpolation: One of :data:`INTERPOLATIONS`.
-        scale: How many times as many rows and columns.
+        scale: Factor by which rows and columns are enlarged.
 
     Returns:
         uint8 (3, H * scale, W * scale).

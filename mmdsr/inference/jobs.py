@@ -1,4 +1,4 @@
-"""What an export has to do: images, their results and their references."""
+"""The jobs of an export: images, their results and their references."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from mmdsr.io.pictures import is_image_name
 
 @dataclass
 class Job:
-    """An image, where its result goes, and its reference.
+    """An image, its result, and its reference.
 
     Attributes:
         source: The image.
         target: Its result.
         key: Path of the result relative to its folder, with ``/``.
-        name: What to call the image in messages.
+        name: Name of the image in messages.
         reference: File of its reference, if one was found in a folder of
             references.
     """
@@ -37,7 +37,7 @@ class Job:
 
 
 def list_jobs(source: Path, target: Path) -> tuple[list[Job], list[Path]]:
-    """List what has to be done and what cannot be, in natural order.
+    """List the images to be enhanced, and unsupported ones, in natural order.
 
     Args:
         source: An image or a folder of images at any depth.
@@ -126,9 +126,9 @@ def attach_references(
 
     Args:
         jobs: The images; some get a reference.
-        source: Image or folder that they come from.
+        source: Their image or folder.
         refs: Folder of the references, or that of a single image.
-        resolver: The resolver; its policy says whether they are needed.
+        resolver: The resolver, whose policy decides whether they are needed.
 
     Raises:
         FileNotFoundError: If there is no folder, or no reference in it.

@@ -1,4 +1,4 @@
-"""Which files an export has written, and what each was made from.
+"""Journals of the files that an export has written, with their sources.
 
 Each process appends to its own file, ``manifest.RANK.jsonl``, one line
 per result: size, time stamp and SHA-256 of the source, of the reference, of
@@ -31,9 +31,9 @@ class Record(NamedTuple):
         source: The image.
         reference: The file of its reference, if any.
         result: The result.
-        note: What was converted on reading; '' if nothing.
+        note: Conversions on reading; '' if there were none.
         pictures: Number of pictures in the source; the first one was used.
-        beside: What lies beside the result, by its path.
+        beside: Files beside the result, by their paths.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Record(NamedTuple):
 
 
 class Journal:
-    """What is known about the files of a folder.
+    """The known files of a folder.
 
     Args:
         root: The folder.
@@ -71,16 +71,16 @@ class Journal:
         reference: Path | None = None,
         beside: Sequence[str] = (),
     ) -> Record | None:
-        """Find the record of a result that is there and up to date.
+        """Find the record of an existing result that is up to date.
 
         Args:
             name: Path of the result relative to the folder, with ``/``.
             source: Its image.
             reference: The file of its reference.
-            beside: Paths of what has to lie beside it.
+            beside: Paths of the files that must exist beside it.
 
         Returns:
-            The line; ``None`` if the result has to be made.
+            The line; ``None`` if the result must be made.
 
         Raises:
             FileExistsError: If there is a file that is not the tool's.
@@ -110,7 +110,7 @@ class Journal:
         return None
 
     def _is_own(self, name: str, file: str) -> bool:
-        """Return whether a file is what a line about a result says."""
+        """Return whether a file matches a line about a result."""
         known = (record.files() for record in self._records.get(name, ()))
         return any(
             file in files and is_same(self.root / file, files[file])
@@ -118,13 +118,13 @@ class Journal:
         )
 
     def remove_beside(self, name: str, keep: Iterable[str]) -> None:
-        """Remove what earlier calls have put beside a result.
+        """Remove files that earlier calls have put beside a result.
 
-        It would not belong to the result that comes now.
+        They would not belong to the new result.
 
         Args:
             name: Path of the result relative to the folder, with ``/``.
-            keep: Paths of what is about to be replaced.
+            keep: Paths of files that are about to be replaced.
         """
         beside = {
             file

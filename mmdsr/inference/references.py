@@ -1,4 +1,4 @@
-"""Where the reference of an image comes from."""
+"""Find the reference of an image."""
 
 import re
 import warnings
@@ -61,7 +61,7 @@ class References:
         self._warned = False
 
     def refresh(self) -> None:
-        """Forget the listed folders: frames may have come or gone."""
+        """Forget the listed folders: frames may have been added or removed."""
         self._folders.clear()
 
     def find(self, sample: Sample | None) -> Tensor | None:

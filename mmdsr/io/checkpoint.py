@@ -248,7 +248,8 @@ def load_generator(generator: nn.Module, path: str | Path) -> None:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        CheckpointError: If the weights do not fit; names some of the keys.
+        CheckpointError: If the weights do not match; the message names some
+            keys.
     """
     weights = generator_weights(read_checkpoint(path), path)
     fit_weights(generator, weights, path)
@@ -266,7 +267,8 @@ def load_model(model: nn.Module, path: str | Path) -> None:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        CheckpointError: If the weights do not fit; names some of the keys.
+        CheckpointError: If the weights do not match; the message names some
+            keys.
     """
     weights = unwrap(read_checkpoint(path), path)
     own = model.state_dict()
@@ -298,7 +300,7 @@ def fit_weights(
         source: Origin of the weights, for messages.
 
     Raises:
-        CheckpointError: If they do not fit; the message names some keys.
+        CheckpointError: If they do not match; the message names some keys.
     """
     own = generator.state_dict()
     refuse(own, *compare(own, weights), source, 'generator')
@@ -334,7 +336,7 @@ def refuse(
     source: str | Path,
     part: str,
 ) -> None:
-    """Raise an error if any weight does not fit.
+    """Raise an error if any weight does not match.
 
     Args:
         own: All keys of the model.

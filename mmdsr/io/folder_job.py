@@ -53,7 +53,7 @@ class FolderJob:
         settings: Settings that must be equal for files to be kept; must be
             serializable as JSON.
         note: Name of the file with the settings.
-        remedy: What a user can do about other settings.
+        remedy: Advice for the user if the settings differ.
         strict: Refuse a folder that contains files but no note.
     """
 
@@ -250,7 +250,7 @@ class ManifestJob(FolderJob):
         root: The folder.
         settings: Settings that must be equal for files to be kept.
         format: Name of the layout.
-        remedy: What a user can do about other settings.
+        remedy: Advice for the user if the settings differ.
     """
 
     def __init__(

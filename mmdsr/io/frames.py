@@ -39,7 +39,7 @@ class Frame:
     Attributes:
         path: The file.
         depth_path: Its depth map.
-        note: What was converted while reading, '' if nothing.
+        note: Conversions on reading, '' if there were none.
         problem: Why it cannot be used, '' if it can.
         odd: Whether a side is not a multiple of the scale.
         size: Width and height of its sample.
@@ -196,7 +196,7 @@ def refuse(problems: list[str], remedy: str) -> None:
 
     Args:
         problems: One for each file.
-        remedy: What to do about them.
+        remedy: Advice for the user.
 
     Raises:
         ValueError: If there are any; the message contains the first ones.
@@ -231,7 +231,7 @@ def read_rgb(path: Path) -> tuple[np.ndarray, str]:
         path: The file.
 
     Returns:
-        ``(H, W, 3)`` uint8, and what was converted ('' if nothing).
+        ``(H, W, 3)`` uint8, and the conversions ('' if there were none).
 
     Raises:
         ValueError: If the file is not an image, is truncated, or is of a kind

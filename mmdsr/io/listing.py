@@ -16,7 +16,7 @@ def natural_order(
     """Sort ``frame2`` before ``frame10``, without regard to case.
 
     Args:
-        items: What to sort.
+        items: Items to sort.
         key: Text to sort an item by. Defaults to the item as text.
 
     Returns:

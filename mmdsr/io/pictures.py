@@ -1,4 +1,4 @@
-"""Read image files as 8-bit sRGB, with a note of what was converted."""
+"""Read image files as 8-bit sRGB, with a note on conversions."""
 
 import io
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Picture:
             nearest visible pixel.
         alpha: ``(H, W)`` uint8, 0 = transparent; ``None`` if all pixels are
             opaque.
-        note: What was converted, '' if nothing.
+        note: Conversions, '' if there were none.
         count: Number of pictures in the file, of which this is the first.
     """
 

@@ -47,7 +47,7 @@ class Page:
 
     Args:
         root: Folder for the visitors' files; it must exist.
-        limits: How much is taken.
+        limits: Limits of uploads and storage.
     """
 
     def __init__(self, root: Path, limits: Limits) -> None:
@@ -267,7 +267,7 @@ def make_app(
 
     Args:
         root: Folder for the visitors' files; it must exist.
-        limits: How much is taken.
+        limits: Limits of uploads and storage.
         host: Address of the server.
         names: Further names of the server.
 

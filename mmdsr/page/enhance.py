@@ -39,7 +39,7 @@ class Given:
         path: Path of the file.
         name: Name given by the user.
         sha256: SHA-256 of its content.
-        note: What was converted while reading it.
+        note: Conversions on reading.
     """
 
     path: Path

@@ -22,7 +22,7 @@ class Progress:
 
     Attributes:
         share: Share that is done, in [0, 1].
-        text: What is being done.
+        text: Current step.
     """
 
     def __init__(self) -> None:
@@ -33,8 +33,8 @@ class Progress:
         """Report the progress of the job.
 
         Args:
-            share: How much is done, in [0, 1].
-            text: What is being done.
+            share: Share that is done, in [0, 1].
+            text: Current step.
 
         Raises:
             CanceledJobError: If the job was canceled.

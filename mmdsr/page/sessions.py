@@ -44,7 +44,7 @@ class Upload:
         width: Width in pixels.
         height: Height in pixels.
         duration: Duration of a video in seconds, if known.
-        note: What was converted while reading a picture, '' if nothing.
+        note: Conversions when a picture was read, '' if there were none.
         previews: Frames of a video to choose from, or the image itself.
         preparing: The job that extracts the frames.
         token: Random name.

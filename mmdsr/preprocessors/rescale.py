@@ -45,7 +45,7 @@ def rescale_samples(
         samples: Data samples, or ``None``.
         sizes: Height and width of each image before it was enlarged, in
             pixels.
-        scale: How much larger the images are now.
+        scale: Factor by which the images were enlarged.
         training: Whether annotations are scaled, too. In a test they belong to
             the image file and are compared with predictions that were mapped
             back to it.
@@ -79,7 +79,7 @@ def rescale_sample(
     Args:
         sample: Data sample.
         size: Height and width before the enlargement.
-        scale: How much larger the image is now.
+        scale: Factor by which the image was enlarged.
         training: Whether annotations are scaled.
         strict: Whether to refuse a sample of neither frame.
 
@@ -130,7 +130,7 @@ def frame_of(
     Args:
         img_shape: Height and width (and possibly channels) in the metainfo.
         size: Height and width of the image before it is enlarged.
-        scale: How much it is enlarged.
+        scale: Factor by which it is enlarged.
 
     Returns:
         ``'LR'`` (also without an ``img_shape``, as only the tensor's size is
@@ -151,7 +151,7 @@ def scale_metainfo(metainfo: dict[str, Any], scale: int) -> dict[str, Any]:
 
     Args:
         metainfo: Metainfo of a sample in the LR frame.
-        scale: How much larger the image is now.
+        scale: Factor by which the image was enlarged.
 
     Returns:
         The entries that change. ``scale_factor`` (width, height) is that of
@@ -186,7 +186,7 @@ def scale_instances(
             of mmdet) and ``masks`` (tensor ``(n, H, W)`` or a mask type of
             mmdet), either of which may be absent.
         size: Height and width of the image before it was enlarged.
-        scale: How much larger the image is now.
+        scale: Factor by which the image was enlarged.
 
     Returns:
         New instances.

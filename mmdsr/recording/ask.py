@@ -23,7 +23,7 @@ def ask(task: str, request: dict[str, Any]) -> dict:
         request: Arguments of the task, by name.
 
     Returns:
-        What it gives.
+        The result of the task.
 
     Raises:
         VideoError: If the file cannot be used.

@@ -24,7 +24,7 @@ from mmdsr.recording.ownership import FORMAT, VERSION, report_path
 from mmdsr.recording.staging import Staging, film_in, note_in, pictures_in
 from mmdsr.recording.writer import FILES
 
-#: Seconds that a film of a single picture takes at most.
+#: Maximum duration of a film of a single picture in seconds.
 _MOMENT = 0.4
 
 
@@ -137,7 +137,7 @@ def _sound(film: Film) -> dict:
     sounds = copied_sounds(facts, options)
     lead = 0.0
     if sounds and not options.start:
-        # Before zero of the source lies what decoders need to get going.
+        # Packets before zero of the source only prepare the decoder.
         zero = -facts.first * float(facts.tick)
         lead = max(0.0, *(-max(one.start, zero) for one in facts.sounds))
     return dict(
@@ -158,7 +158,7 @@ def copied_sounds(facts: Facts, options: RecordingOptions) -> list[int]:
 
 
 def _drop_others(folder: Path, wanted: Collection[str]) -> None:
-    """Remove what does not belong to the frames of a finished folder."""
+    """Remove files that do not belong to the frames of a finished folder."""
     for path in folder.iterdir():
         if path.name not in wanted:
             path.unlink()

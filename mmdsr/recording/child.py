@@ -17,7 +17,7 @@ from mmdsr.recording.scan import scan
 def main() -> None:
     """Answer one request."""
     pipe = os.dup(1)
-    # What others print goes to the errors.
+    # The output of libraries goes to the errors.
     os.dup2(2, 1)
     request = json.loads(sys.stdin.buffer.read())
     threading.Thread(
@@ -32,7 +32,7 @@ def main() -> None:
         answer = {'fault': traceback.format_exc()}
     with os.fdopen(pipe, 'wb') as file:
         file.write(json.dumps(answer).encode())
-    # Without the cleaning up of C libraries, whose crash would mean nothing.
+    # Exit without the cleanup of C libraries: a crash there has no meaning.
     os._exit(0)
 
 

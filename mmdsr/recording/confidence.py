@@ -17,7 +17,7 @@ def shown_confidence(
     """Lay the confidence of a frame out as its picture is.
 
     Args:
-        painter: What has made the picture.
+        painter: Painter of the picture.
         moment: The frame.
         painted: Its picture (H, W, 3).
 

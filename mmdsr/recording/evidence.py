@@ -1,4 +1,4 @@
-"""How a film was made: what is recorded of each frame, and of the whole."""
+"""Records of a film and its frames: how they were made."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ from mmdsr.recording.painter import Painted, Painter
 from mmdsr.recording.plan import Plan
 from mmdsr.recording.writer import Shot
 
-#: What is kept of a frame until the film is joined.
+#: Key of a frame's record in the notes until the film is joined.
 _KEY = 'evidence'
 #: Characters of a text in a record.
 _LONGEST = 4096
@@ -37,13 +37,13 @@ _LONGEST = 4096
 
 @dataclass(frozen=True)
 class Origin:
-    """What all records of a recording say alike.
+    """Common content of all records of a recording.
 
     Attributes:
         settings: All that decides about the film, with its source.
         begun: When its making began, in UTC; the processes that share it
             write the same.
-        notes: What was converted in reading it, as far as is known before
+        notes: Conversions on reading, as far as they are known before
             the first frame.
     """
 
@@ -56,10 +56,10 @@ class FilmEvidence:
     """Collects the record of a film, or writes those of its frames.
 
     Args:
-        resolver: What enhances.
+        resolver: Resolver of the film.
         target: The film, or the folder of the frames.
         options: Which evidence is requested.
-        device: Where it is computed.
+        device: Device of the computation.
         origin: Its source and settings.
         reference: The image that is the reference of all frames, if any.
     """
@@ -126,10 +126,10 @@ class FilmEvidence:
         """Draw the confidence picture of a frame, if requested.
 
         Args:
-            painter: What has made its picture.
+            painter: Painter of the picture.
             moment: The frame.
             painted: Its picture.
-            kept: What :meth:`frame` has returned.
+            kept: Result of :meth:`frame`.
 
         Returns:
             RGB (H + legend, W or more, 3) uint8.
@@ -174,7 +174,7 @@ class FilmEvidence:
         """Return the record of the film, before it is joined.
 
         Args:
-            report: What is known about it.
+            report: Content of its report.
             overlay: Its confidence film, if there is one.
         """
         width, height = report['size']
@@ -216,7 +216,7 @@ class FilmEvidence:
 
 
 def without_policy(settings: dict[str, Any]) -> dict[str, Any]:
-    """Name a resolver's policy for what it decides about a recording.
+    """Rename a resolver's reference policy in the settings of a recording.
 
     The options of a recording say where references come from; the policy of
     the resolver counts for frames without one.
@@ -240,15 +240,15 @@ def begin_record(
     found: tuple[Facts, Plan],
     begun: str,
 ) -> FilmEvidence:
-    """Return what records a film, before its first frame.
+    """Return the recorder of a film, before its first frame.
 
     Args:
-        resolver: What enhances.
+        resolver: Resolver of the film.
         target: The film, or the folder of the frames.
         settings: All that decides about the film, with its source.
         options: The options of the command.
         evidence: Which evidence is requested.
-        device: Where it is computed.
+        device: Device of the computation.
         found: Metadata of the recording, and text and region found in it.
         begun: When its making began, in UTC.
     """
@@ -273,7 +273,7 @@ def refuse_confidence(
     """Refuse a confidence picture that would show nothing.
 
     Args:
-        resolver: What enhances.
+        resolver: Resolver of the film.
         options: The options of the command.
 
     Raises:
@@ -305,10 +305,10 @@ def complete(record: evidence.Record, path: Path, sha256: str) -> str:
 
 
 def forget(frames: Iterable[dict[str, Any]]) -> None:
-    """Leave out of a report what the records of the frames say.
+    """Remove from a report what the records of the frames contain.
 
     Args:
-        frames: What is kept of each.
+        frames: Lines of the frames.
     """
     for frame in frames:
         del frame[_KEY]

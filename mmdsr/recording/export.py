@@ -36,13 +36,13 @@ from mmdsr.recording.staging import Staging
 
 @dataclass
 class Hooks:
-    """Who is told what.
+    """Functions that are called with the progress of a film.
 
     Attributes:
         frame: Is told of each frame, see
             :data:`mmdsr.recording.film.Observer`.
         progress: ``progress(done, total)`` counts frames of this process.
-        status: Is told what is being done, in a few words.
+        status: Called with the current step, in a few words.
     """
 
     frame: Observer | None = None
@@ -70,22 +70,22 @@ def enhance_recording(
     same call.
 
     Args:
-        resolver: What to enhance with; it must enlarge by 4.
+        resolver: Resolver with scale 4.
         source: The recording.
         target: ``NAME.mp4`` (H.264), ``NAME.mkv`` (FFV1, lossless), or a
             folder for the frames as PNG files.
         options: The options of the command. Defaults to None: as
             :class:`RecordingOptions` has it.
-        device: Where to compute. Defaults to None, a GPU if any.
-        overwrite: Replace ``target``, and drop what was begun with other
+        device: Device to compute on. Defaults to None, a GPU if there is one.
+        overwrite: Replace ``target``, and discard segments that have other
             settings.
-        part: Which of ``parts`` processes this is, from 0; each takes its
+        part: Number of this process, from 0; each of ``parts`` takes its
             share of the segments, and the last one joins them.
-        parts: How many there are.
+        parts: Number of processes.
         overlap: Whether decoding, matching, enhancing and encoding run
             beside each other.
-        hooks: Who is told what.
-        evidence: What is recorded of how it was made. Defaults to None: a
+        hooks: Functions that are called with the progress.
+        evidence: Evidence to write. Defaults to None: a
             side-car and tags; for a folder, those of each frame.
 
     Returns:
@@ -95,7 +95,7 @@ def enhance_recording(
         VideoError: If the source is no video that can be decoded.
         FileExistsError: If ``target`` is there, or was begun with other
             settings.
-        ValueError: If the arguments do not fit.
+        ValueError: If the arguments contradict each other.
         OSError: If a file cannot be read or written.
         MissingExtraError: Without PyAV.
     """
@@ -203,7 +203,7 @@ def _shared_plan(
 
 
 def expected_frames(facts: Facts, options: RecordingOptions) -> int:
-    """Return how many frames a film will about have."""
+    """Return the approximate number of frames of a film."""
     end = facts.duration if options.end is None else options.end
     seconds = max(0.0, min(end, facts.duration) - options.start)
     share = min(1.0, seconds / max(facts.duration, 1e-6))

@@ -1,4 +1,4 @@
-"""What has to be known about a recording to make another one like it."""
+"""Properties of a recording that its film keeps."""
 
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -37,7 +37,7 @@ class Sound:
         codec: Name of its codec.
         start: Seconds of its first packet, counted from the first picture.
         rate: Samples per second.
-        channels: How many.
+        channels: Number of channels.
     """
 
     track: int
@@ -70,7 +70,7 @@ class Facts:
         colors: How pixels stand for colors.
         codec: Name of the codec.
         container: Name of the file format.
-        tracks: How many films are in the file; the largest one is used.
+        tracks: Number of video tracks; the largest one is used.
         sounds: The audio tracks with anything in them.
     """
 
@@ -136,7 +136,7 @@ def read_facts(path: Path) -> Facts:
 
 
 def notes_on(facts: Facts, found: dict) -> list[str]:
-    """Return what the report says of the source."""
+    """Return the notes of the report on the source."""
     notes = []
     stats = found.get('stats', {})
     if facts.turned:

@@ -40,10 +40,10 @@ class Watch:
     """Outcome for the frames of the source.
 
     Attributes:
-        first: First frame between start and end; None without any.
+        first: First frame between start and end; None if there is none.
         last: Last one.
         problems: Seconds and text of each damage.
-        stats: What the reader counts.
+        stats: Counts of the reader.
     """
 
     first: int | None = None
@@ -56,12 +56,12 @@ class Film:
     """One recording on its way to the enhanced one.
 
     Args:
-        resolver: What to enhance with; it enlarges by 4.
+        resolver: Resolver with scale 4.
         source: The recording.
         facts: Metadata of the recording.
         plan: Text and region found beforehand.
         options: The options of the command.
-        device: Where to compute.
+        device: Device to compute on.
         overlap: Whether decoding, matching, enhancing and encoding run
             beside each other, or one by one.
         observer: Called for each frame.
@@ -160,7 +160,7 @@ class Film:
     def pictures(
         self, moments: Iterator[Moment]
     ) -> Flow[tuple[Moment, Painted, dict]]:
-        """Yield the frames with their pictures and what is kept of them."""
+        """Yield the frames with their pictures and notes."""
         for moment in moments:
             painted = self.painter.paint(moment)
             kept = self.record.frame(moment, painted) if self.record else {}
@@ -179,11 +179,11 @@ class Film:
         """Make the missing segments of a part.
 
         Args:
-            staging: Where they go.
-            suffix: Of the film, '' for a folder of frames.
-            part: Which of ``parts`` processes this is, from 0.
-            parts: How many there are.
-            progress: Is told how many frames more are finished.
+            staging: Staging of the film.
+            suffix: Suffix of the film, '' for a folder of frames.
+            part: Number of this process among ``parts``, from 0.
+            parts: Number of processes.
+            progress: Called with the number of further finished frames.
 
         Raises:
             VideoError: If no frame can be decoded.
@@ -248,7 +248,7 @@ class Film:
         Args:
             moment: The frame.
             painted: Its picture.
-            kept: What is recorded of it.
+            kept: Its notes.
         """
         overlay = None
         if self.record:
@@ -256,7 +256,7 @@ class Film:
         return Shot(moment.index, painted.picture, overlay, kept)
 
     def writer(self, folder: Path, suffix: str, number: int) -> Writer:
-        """Return what writes a segment into a folder."""
+        """Return the writer of a segment."""
         record = self.record
         if not suffix:
             write = record.write if record else None
@@ -275,7 +275,7 @@ class Film:
         return films[0]
 
     def _line(self, moment: Moment) -> dict:
-        """Return what the report says of a frame."""
+        """Return the line of a frame in the report."""
         line = dict(
             index=moment.index,
             time=round(moment.time, 6),

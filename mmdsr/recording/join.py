@@ -65,7 +65,7 @@ def join(
         tags: Metadata to be written.
 
     Returns:
-        ``notes`` on what is left out, and the ``packets`` of sound.
+        ``notes`` on omitted parts, and the number of sound ``packets``.
 
     Raises:
         OSError: If it cannot be written.
@@ -124,13 +124,13 @@ def check_sound(source: str, sounds: list[int], suffix: str) -> dict:
     Args:
         source: The recording.
         sounds: Numbers of its audio tracks.
-        suffix: Of the film.
+        suffix: Suffix of the film.
 
     Returns:
         Nothing.
 
     Raises:
-        VideoError: If they do not fit into the format.
+        VideoError: If the format does not support them.
     """
     av.logging.set_level(av.logging.PANIC)
     with (
@@ -181,7 +181,7 @@ def _places(film: str) -> list[int]:
 
 
 def _delay(places: list[int]) -> int:
-    """Return by how many pictures decoding has to be ahead of showing."""
+    """Return the number of pictures by which decoding precedes display."""
     return max(number - place for number, place in enumerate(places))
 
 
@@ -195,7 +195,7 @@ def _pictures(
     """Yield the packets of all segments.
 
     A picture is decoded when the one ``delay`` before it is shown, so that
-    no stamp goes back where two segments meet.
+    no time stamp decreases where two segments meet.
     """
     before: list[int] = []  # ticks of the last `delay` pictures
     for number, (film, note) in enumerate(segments):

@@ -1,4 +1,4 @@
-"""Where the enhanced region of a frame goes in its picture."""
+"""Place the enhanced region of a frame in its picture."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from mmdsr.recording.region import Track
 
 #: Pixels of the recording over which two pictures are blended.
 _BLEND = 4
-#: Color and width of the line around an inset and what it shows.
+#: Color and width of the lines around an inset and its region.
 _LINE, _LINE_WIDTH = (255, 255, 255), 2
 
 Box = tuple[float, float, int, int]
@@ -36,11 +36,11 @@ def inset_place(
     """Return where in a picture the inset lies.
 
     Args:
-        track: Where the region is.
+        track: Track of the region.
         picture: Height and width of a frame of the recording.
-        canvas: Of the picture behind the inset.
-        region: Of the region, enlarged; what is larger than the canvas is
-            cut off.
+        canvas: Height and width of the picture behind the inset.
+        region: Height and width of the enlarged region; the part beyond the
+            canvas is cut off.
 
     Returns:
         ``(x, y, w, h)`` in pixels of the canvas.
@@ -55,14 +55,14 @@ def inset_place(
 def inset_factor(
     size: Sequence[int], region: Sequence[int], scale: int
 ) -> int:
-    """Return how much a picture is enlarged behind an inset.
+    """Return the scale of the picture behind an inset.
 
     Twice the inset's sides are enough to see both.
 
     Args:
         size: Width and height of the picture.
-        region: Width and height of what the inset shows.
-        scale: How much that is enlarged.
+        region: Width and height of the region in the inset.
+        scale: Scale of the inset.
     """
     share = max(one / other for one, other in zip(region, size, strict=True))
     return min(scale, max(1, math.ceil(2 * scale * share - 1e-9)))
@@ -74,7 +74,7 @@ def plain(picture: np.ndarray, box: Box, scale: int) -> np.ndarray:
     Args:
         picture: RGB (H, W, 3) uint8.
         box: ``(x, y, w, h)``; it may begin within a pixel.
-        scale: How much; 1 for the pixels themselves.
+        scale: The scale; 1 for the original pixels.
 
     Returns:
         RGB (h * scale, w * scale, 3) uint8.
@@ -131,13 +131,13 @@ def keep_text(
 def text_mask(
     shape: Sequence[int], text: Sequence[int], box: Box, scale: int
 ) -> np.ndarray:
-    """Return where a region comes from plain interpolation.
+    """Return the part of a region that comes from plain interpolation.
 
     Args:
         shape: Height and width of the region, enlarged.
         text: Box ``(x, y, w, h)`` of text in the recording.
         box: The region.
-        scale: How much it is enlarged.
+        scale: Scale of the region.
 
     Returns:
         (H, W) float32: 1 for the interpolation, 0 for the network.
@@ -164,7 +164,7 @@ def put_back(
 def back_mask(
     shape: Sequence[int], box: Box, picture: Sequence[int], scale: int
 ) -> np.ndarray:
-    """Return how much of a region is seen once it is put back.
+    """Return the visible share of each pixel of a region that is put back.
 
     It is blended within its border, but not at that of the picture itself.
 
@@ -172,7 +172,7 @@ def back_mask(
         shape: Height and width of the region, enlarged.
         box: The region.
         picture: Height and width of a frame of the recording.
-        scale: How much the region is enlarged.
+        scale: Scale of the region.
 
     Returns:
         (H, W) float32 in [0, 1].

@@ -9,7 +9,7 @@ import struct
 from fractions import Fraction
 from pathlib import Path
 
-#: Where the tracks are in a file that FFmpeg has written.
+#: Position of the tracks in a file that FFmpeg has written.
 _HEAD = 2**16
 _MOST = 2**16 - 1
 #: A projection of 11 bytes that begins with a turn of 8 bytes.

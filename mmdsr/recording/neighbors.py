@@ -59,7 +59,7 @@ class Reference:
     Attributes:
         picture: RGB (H, W, 3) uint8.
         index: Number of the frame; None for a file.
-        score: How good it is, > 0; 0 if that was not asked.
+        score: Quality of the reference, > 0; 0 if it was not computed.
     """
 
     picture: np.ndarray
@@ -91,7 +91,7 @@ def offsets(rate: float) -> tuple[int, ...]:
 
 
 def reach_of(policy: str, rate: float) -> int:
-    """Return how many frames before and after a frame are needed."""
+    """Return the numbers of frames needed before and after a frame."""
     if policy == 'auto':
         return max(offsets(rate))
     # One before, to tell a cut.
@@ -115,7 +115,7 @@ def find_references(
         policy: One of :data:`POLICIES`, or ``'file'``.
         wanted: Tells whether a frame, by index and seconds, is to be
             enhanced.
-        part: ``part(picture, time)`` is what is to be enhanced of a frame;
+        part: ``part(picture, time)`` is the region of a frame to be enhanced;
             only there must a reference fit.
         rate: Frames per second.
         file: The reference of all frames for ``'file'``, RGB (H, W, 3)
@@ -246,7 +246,7 @@ class _Matches:
         return one, two, match if own.index == key[0] else match.reverse()
 
     def forget(self, index: int) -> None:
-        """Drop what no later frame than this one asks for."""
+        """Drop frames that no later frame needs."""
         for key in [key for key in self.known if key[1] <= index]:
             del self.known[key]
 

@@ -33,7 +33,7 @@ def parse_time(text: str) -> float:
 
 @dataclass(frozen=True)
 class RecordingOptions(Settings):
-    """What is enhanced of a recording, and how it is written.
+    """Which part of a recording is enhanced, and how it is written.
 
     Raises:
         ValueError: If a value is out of its range.

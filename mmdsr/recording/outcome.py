@@ -21,7 +21,7 @@ from mmdsr.recording.ownership import (
 )
 from mmdsr.recording.staging import Staging, settings_of, staging_root
 
-#: Note about a film whose segments are joined.
+#: Name of the note about a film whose segments are joined.
 JOINED = 'joined'
 
 
@@ -35,7 +35,7 @@ class RecordingReport:
             parts of it to do.
         written: Frames enhanced by this call.
         total: Frames of the film, once it is there.
-        missing: Segments that other processes have to do.
+        missing: Number of segments left to other processes.
         notes: Notes on the film.
         problems: Damage of the source: seconds and text.
     """
@@ -58,7 +58,7 @@ def film_settings(
 ) -> dict:
     """Return all that decides about a film.
 
-    The digest of the source is taken over from what was begun, if the file
+    The digest of the source is taken from an earlier note, if the file
     has not changed.
     """
     begun = settings_of(staging_root(target))
@@ -79,7 +79,7 @@ def film_settings(
 
 
 def _stamp(path: Path, *known: dict | None) -> dict:
-    """Return the known stamp of a file whose content is the same."""
+    """Return the known stamp of a file whose content is unchanged."""
     for one in known:
         if one and one['path'] == str(real_path(path)):
             old = Stamp(**one)

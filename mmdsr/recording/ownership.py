@@ -1,4 +1,4 @@
-"""Which files at OUT this command has made, and what belongs to others.
+"""Tell the files that this command has made at OUT from those of others.
 
 The report of a film holds the size, time and SHA-256 of each file that was
 made. Only files that still match may be replaced or deleted.

@@ -33,10 +33,10 @@ _MARGIN = 8
 
 @dataclass(frozen=True)
 class Look:
-    """What is shown, and how large.
+    """Appearance of the pictures.
 
     Attributes:
-        scale: How many times as many rows and columns.
+        scale: Factor by which rows and columns are enlarged.
         show: How a region is shown, of :data:`SHOWS`.
         texts: Boxes ``(x, y, w, h)`` that are only interpolated.
         side_by_side: Whether the interpolated picture stands at the left.
@@ -54,7 +54,7 @@ class Painted(NamedTuple):
     Args:
         picture: RGB (H, W, 3) uint8.
         confidence: In the references, of each pixel that the network saw
-            (h, w) in [0, 1]; ``None`` without any.
+            (h, w) in [0, 1]; ``None`` without a reference.
         tile: Side of the tiles; ``None`` for all at once.
     """
 
@@ -67,10 +67,10 @@ class Painter:
     """Makes the enhanced picture of each frame.
 
     Args:
-        resolver: What to enhance with; it enlarges by 4.
-        look: What is shown.
-        track: Where the region is; None for the whole picture.
-        device: Where to compute.
+        resolver: Resolver with scale 4.
+        look: Appearance of the pictures.
+        track: Track of the region; None for the whole picture.
+        device: Device to compute on.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Painter:
         return _cut(picture, self._window(picture, time))
 
     def _window(self, picture: np.ndarray, time: float) -> Box:
-        """Return what the network sees: whole pixels, with a margin."""
+        """Return the input of the network: whole pixels, with a margin."""
         x, y, w, h = self.box(picture, time)
         height, width = picture.shape[:2]
         left, top = (max(0, math.floor(v) - _MARGIN) for v in (x, y))
@@ -147,7 +147,7 @@ class Painter:
         return downscale(result, factor // self.look.scale), found
 
     def cut(self, result: np.ndarray, moment: Moment) -> np.ndarray:
-        """Cut the region out of what the network saw, enlarged.
+        """Cut the region out of the enlarged input of the network.
 
         Args:
             result: (H, W, ...), as many times as large as the resolver

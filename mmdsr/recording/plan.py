@@ -17,11 +17,11 @@ _DOUBTED = 0.25
 
 @dataclass(frozen=True)
 class Plan:
-    """What all processes that share a film must agree on.
+    """Findings that all processes of a film share.
 
     Attributes:
         texts: Boxes ``(x, y, w, h)`` of burned-in text.
-        track: Where the region is; None for the whole picture.
+        track: Track of the region; None for the whole picture.
         notes: Notes on text and region.
     """
 

@@ -36,7 +36,7 @@ class Track:
 
         Args:
             time: Seconds.
-            scale: How much the region is enlarged: its corner then is a
+            scale: Scale of the region: its corner then is a
                 whole pixel.
         """
         x, y = (
@@ -113,7 +113,7 @@ def follow(
     Returns:
         The track, and a note about it, or ''.
     """
-    # Of the extra "depth", as what finds the points.
+    # Of the extra "depth", like the functions that find the points.
     from scipy.ndimage import gaussian_filter1d, median_filter
 
     w, h = far_size(width, height)

@@ -22,7 +22,7 @@ def ahead(items: Flow[T], size: int = 2) -> Flow[T]:
     the other one is, too, in its own thread.
 
     Args:
-        items: What to iterate over.
+        items: The items.
         size: Maximum number of waiting items.
 
     Yields:
@@ -71,7 +71,7 @@ def steps(items: Flow[T], overlap: bool, size: int = 2) -> Flow[T]:
     """Return items computed :func:`ahead`, or one by one.
 
     Args:
-        items: What to iterate over.
+        items: The items.
         overlap: Whether to compute in another thread.
         size: Maximum number of waiting items.
     """

@@ -48,7 +48,7 @@ class Staging:
         """Make the folder, or make sure that its segments may be kept.
 
         Args:
-            overwrite: Drop what was begun with other settings.
+            overwrite: Discard segments with other settings.
 
         Raises:
             OtherSettingsError: If it was begun with other settings.
@@ -100,8 +100,8 @@ class Staging:
         """Note that a segment is finished.
 
         Args:
-            number: Of the segment.
-            frames: What is known about its frames, in order.
+            number: Number of the segment.
+            frames: Notes on its frames, in order.
             seconds: How long it took.
             size: Width and height of its pictures.
         """
@@ -109,9 +109,9 @@ class Staging:
         self.write(f'{number:06d}', content)
 
     def segments(self) -> list[tuple[int, dict]]:
-        """Return the finished segments of the film and what is known.
+        """Return the finished segments of the film with their notes.
 
-        Those without any frame are left out.
+        Segments without frames are left out.
         """
         known = self.read(_RANGE) or dict(first=0, last=-1)
         found = []
@@ -140,7 +140,7 @@ class Staging:
         self.write(_RANGE, {'first': first, 'last': last, **found})
 
     def found(self) -> dict:
-        """Return what :meth:`end` has noted."""
+        """Return the notes that :meth:`end` has written."""
         return self.read(_RANGE) or {}
 
     def missing(self) -> list[int] | None:
@@ -152,7 +152,7 @@ class Staging:
         return sorted(set(whole).difference(self.done()))
 
     def clear_leftovers(self, numbers: list[int]) -> None:
-        """Remove what killed processes have left of segments.
+        """Remove leftovers of killed processes from segments.
 
         Args:
             numbers: Segments that no other process is working on.

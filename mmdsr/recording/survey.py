@@ -19,7 +19,7 @@ _LUMAS = 24
 #: Minimum mean luma of a frame that is inspected.
 _DARK = 16
 #: Seconds between the frames in which the vanishing point is looked for, and
-#: how many there are at most in a long recording.
+#: their maximum number in a long recording.
 _STEP, _POINTS = 0.5, 600
 
 Points = list[tuple[float, float, float, float]]

@@ -27,7 +27,7 @@ from mmdsr.recording.writer import Shot
 from mmdsr.video.matching import find_features, match_features
 from mmdsr.video.spans import Spans
 
-#: Where the frames are, as shares of the film.
+#: Positions of the frames, as shares of the film.
 _PLACES = np.linspace(0.1, 0.9, MOST)
 
 
@@ -104,11 +104,11 @@ def try_frames(
     """Enhance a few frames from all over a recording.
 
     Args:
-        resolver: What to enhance with.
+        resolver: Resolver with scale 4.
         source: The recording.
         target: The film, or the folder of the frames; it is not written.
         options: The options of the command.
-        device: Where to compute.
+        device: Device to compute on.
         evidence: Which evidence is requested.
         write: Whether to write the frames beside OUT, with their records.
 
@@ -181,7 +181,7 @@ def _spread(film: Film, frames: int) -> Spans:
 
 
 def _matching(film: Film, moment: Moment) -> float:
-    """Return the seconds that matching takes for each frame."""
+    """Return the seconds per frame for matching."""
     begun = time.monotonic()
     part = film.painter.part(moment.picture, moment.time)
     features = find_features(part)
@@ -192,7 +192,7 @@ def _matching(film: Film, moment: Moment) -> float:
 
 
 def _encoding(film: Film, suffix: str, shots: list[Shot]) -> float:
-    """Return the seconds that encoding takes for each frame."""
+    """Return the seconds per frame for encoding."""
     with tempfile.TemporaryDirectory() as folder:
         begun = time.monotonic()
         with film.writer(Path(folder), suffix, 0) as writer:

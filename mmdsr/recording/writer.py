@@ -37,7 +37,7 @@ class Shot:
         index: Index of the frame in the source.
         picture: RGB (H, W, 3) uint8.
         overlay: Its confidence picture, RGB (h, w, 3) uint8, if any.
-        kept: What is kept of the frame besides the picture; JSON-serializable.
+        kept: Notes on the frame; JSON-serializable.
     """
 
     index: int
@@ -56,7 +56,7 @@ class Writer(Protocol):
         """Write a frame.
 
         Returns:
-            What is kept of it besides ``shot.kept``; JSON-serializable.
+            Further notes on it besides ``shot.kept``; JSON-serializable.
         """
 
     def __exit__(
@@ -78,10 +78,10 @@ class FilmWriter:
 
     Args:
         path: The file.
-        suffix: Of the film: ``'.mp4'`` or ``'.mkv'``.
-        facts: Of the source.
+        suffix: Suffix of the film: ``'.mp4'`` or ``'.mkv'``.
+        facts: Properties of the source.
         crf: Quality of H.264, 0 to 51; less is better.
-        threads: Of the encoder; 0 for as many as there are cores.
+        threads: Threads of the encoder; 0 for one per core.
     """
 
     def __init__(
