@@ -146,7 +146,7 @@ def test_a_host_that_lacks_a_module(whole):
     assert found['import mmagic'].fix.endswith(' resize-right')
 
 
-def test_probe_tells_the_error_and_survives_a_crash():
+def test_probe_reports_errors_and_survives_a_crash():
     assert probes.run_probe('pass') == ''
     assert probes.run_probe('raise KeyError(1)') == 'KeyError: 1'
     assert 'exit code' in probes.run_probe('import os; os.abort()')

@@ -32,7 +32,7 @@ def test_imports_keep_to_the_layers():
     assert '4 kept, 0 broken' in done.stdout
 
 
-def test_the_picture_shows_what_is_imported():
+def test_picture_shows_the_imports():
     rows = read_rows(CONTRACTS)
     imports = read_imports(rows)
     height = {name: n for n, row in enumerate(rows) for name in row}

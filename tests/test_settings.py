@@ -86,7 +86,7 @@ def test_values_have_the_types_of_the_fields(words, expected):
         (['--near', '1', '--far', '2'], 'not allowed with'),
     ],
 )
-def test_argparse_refuses_what_is_of_another_type(words, message):
+def test_argparse_refuses_other_types(words, message):
     with pytest.raises(argparse.ArgumentError, match=message):
         parse(*words)
 
@@ -107,12 +107,12 @@ def test_there_are_no_other_options():
         ({'kind': 'c'}, "kind must be one of a, b, not 'c'."),
     ],
 )
-def test_python_is_told_of_ranges_too(wrong, message):
+def test_ranges_are_checked_in_python(wrong, message):
     with pytest.raises(ValueError, match=f'^{message}'):
         Sample(**wrong)
 
 
-def test_a_parser_of_text_says_its_own_words():
+def test_text_parser_uses_its_own_message():
     with pytest.raises(ValueError, match=r'^odd is no number\.$'):
         Sample.read(parse('--half', 'odd'))
 

@@ -37,7 +37,7 @@ def slow(count, seconds):
         yield number
 
 
-def test_rate_counts_what_loading_and_use_take():
+def test_rate_includes_loading_and_use():
     device = torch.device('cpu')
     alone = benchmark_loading.rate(slow(9, 0.02), 5, 6, 3, device)
     # Sleeping may take longer, never shorter.

@@ -33,7 +33,7 @@ RES_SCALE = 64 * PIXELS
         ('RCAN', 'rcan', 0, 3 * 16 * PIXELS, 0),
     ],
 )
-def test_counts_differ_by_what_is_known(name, row, params, masa, macs):
+def test_counts_differ_by_the_documented_amount(name, row, params, masa, macs):
     net = MODELS.build(dict(type=f'mmdsr.{name}')).eval()
     inputs = example_inputs(net, 128, 128)
     expected = COUNTS[row]

@@ -112,7 +112,7 @@ def test_all_configs_are_there():
 
 
 @pytest.mark.parametrize('network', NETWORKS)
-def test_what_restores_the_image(network):
+def test_transforms_that_restore_the_image(network):
     check_restored(FOLDER, network)
 
 

@@ -69,7 +69,7 @@ def test_survey_keeps_the_sharp_half(tmp_path):
     assert photo.soft > 0
 
 
-def test_survey_says_why_not(tmp_path):
+def test_survey_gives_reasons_for_refusal(tmp_path):
     small = photo_makers.save(tmp_path / 'a.png', photo_makers.picture(0))
     photo = survey(Photo(small, 'a'), (256, 64), 1600, Gate())
     assert photo.problem == '240x200 is smaller than 256x64'

@@ -177,7 +177,7 @@ def test_light_and_sensor():
         assert psnr(seen.astype(float), plain) < 35
 
 
-def test_what_is_hidden_is_not_visible():
+def test_occluded_pixels_are_not_visible():
     rng, shares = np.random.default_rng(0), []
     for _ in range(20):
         hidden = draw_occluder(rng, (96, 64), PairSpread())

@@ -67,7 +67,7 @@ def test_samples_are_frames_with_nearer_references(tmp_path):
         assert entry['inliers'] >= 15
 
 
-def test_what_is_dropped_and_why(tmp_path):
+def test_dropped_frames_have_reasons(tmp_path):
     surface = texture(21)
     frames = [view(surface, x=6 * i) for i in range(12)]
     frames[3] = blurred(frames[3])
@@ -231,7 +231,7 @@ def test_an_interrupted_call_resumes(tmp_path, stop):
     assert [path.name for path in out.parent.iterdir()] == ['set']
 
 
-def test_a_finished_call_is_not_done_again(tmp_path):
+def test_finished_conversion_is_not_repeated(tmp_path):
     several(tmp_path)
     out = tmp_path / 'set'
     first = video_to_refsr([tmp_path / 'in'], out, PLAIN)

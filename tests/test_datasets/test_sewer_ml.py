@@ -179,7 +179,7 @@ def test_tables_of_other_programs(root):
     assert codes(dataset, 3) == ['RB', 'OK']
 
 
-def test_write_rows_is_what_read_rows_reads(root, tmp_path):
+def test_write_rows_and_read_rows_agree(root, tmp_path):
     rows = list(read_rows(root / 'SewerML_Train.csv'))
     write_rows(tmp_path / 'out.csv', rows)
     written = (tmp_path / 'out.csv').read_text()

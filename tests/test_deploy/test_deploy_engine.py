@@ -185,7 +185,7 @@ def test_a_missing_package_is_named(monkeypatch, name):
         Engine(small_x(), name)
 
 
-def test_what_does_not_fit_is_refused(backend):
+def test_contradictory_arguments_are_refused(backend):
     network = small_x()
     with pytest.raises(ValueError, match='backend must be one of'):
         make_engine(network, 'tensorrt', 'fp32', 1)

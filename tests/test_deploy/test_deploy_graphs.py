@@ -69,6 +69,6 @@ def test_dsr(size, ref_size):
         (small_dsr(), True, 'always uses a reference'),
     ],
 )
-def test_what_cannot_be_exported_is_refused(network, alone, reason):
+def test_unsupported_networks_are_refused(network, alone, reason):
     with pytest.raises(ValueError, match=reason):
         make_graph(network, alone)

@@ -30,7 +30,7 @@ def compiled_files():
     return sorted(cache_folder().glob('*.openvino'))
 
 
-def test_it_is_compiled_once(monkeypatch):
+def test_model_is_compiled_once(monkeypatch):
     first = run()
     (kept,) = compiled_files()
 

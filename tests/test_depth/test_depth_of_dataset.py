@@ -73,7 +73,7 @@ def test_keeps_checksums_true(tmp_path):
     assert read_manifest(root)['checksums']['files'] == 6 * 5
 
 
-def test_the_data_set_is_untouched_until_all_is_there(root):
+def test_data_set_is_unchanged_until_all_maps_exist(root):
     before = state(root)
     with pytest.raises(KeyboardInterrupt):
         dataset_depth(root, Mean(stop_after=5))
@@ -177,7 +177,7 @@ def test_files_lie_like_the_images(root, tmp_path):
             np.testing.assert_allclose(depth, value, atol=1e-3)
 
 
-def test_refuses_what_is_no_data_set(tmp_path, root):
+def test_refuses_other_folders(tmp_path, root):
     with pytest.raises(FileNotFoundError, match='not a data set'):
         dataset_depth(tmp_path / 'nothing', Mean())
     with pytest.raises(ValueError, match='scale 4, not 2'):

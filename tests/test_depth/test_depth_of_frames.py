@@ -89,7 +89,7 @@ def test_an_interruption_with_other_settings_is_not_mixed(frames, tmp_path):
     assert provider.calls == 6
 
 
-def test_only_what_is_missing_is_made(frames, tmp_path):
+def test_only_missing_maps_are_made(frames, tmp_path):
     out = tmp_path / 'out'
     good = (frames / 'one/1.jpg').read_bytes()
     (frames / 'one/1.jpg').write_bytes(good[:200])
@@ -106,7 +106,7 @@ def test_only_what_is_missing_is_made(frames, tmp_path):
     frames_depth(frames, out, Mean(setting=2), overwrite=True)
 
 
-def test_refuses_what_it_would_harm(frames, tmp_path):
+def test_refuses_to_overwrite_other_files(frames, tmp_path):
     with pytest.raises(ValueError, match='another folder'):
         frames_depth(frames, frames / 'depth', Mean())
     other = tmp_path / 'other'

@@ -11,7 +11,7 @@ from mmdsr.evaluation.depth_metrics import depth_errors
 HFOV = float(np.rad2deg(2 * np.arctan(SIZE[0] / 2 / FOCAL)))
 
 
-def test_on_the_axis_it_is_f_r_over_r():
+def test_depth_on_the_axis_is_f_r_over_r():
     depth = pipe_depth((40, 30), (20, 15), 50.0, 0.3, far=1e9)
     for row, column in ((0, 0), (29, 39), (3, 20), (15, 2)):
         r = np.hypot(column + 0.5 - 20, row + 0.5 - 15)
@@ -115,7 +115,7 @@ def test_water_height_inverts_the_geometry():
         assert water_height(lines, (right, below)) == pytest.approx(h)
 
 
-def test_an_assumed_camera_makes_it_relative():
+def test_assumed_camera_gives_relative_depth():
     image, _ = pipe_picture((160, 120))
     assert PipeDepth()(image).kind == 'relative'
     assert PipeDepth(radius=0.3)(image).kind == 'relative'

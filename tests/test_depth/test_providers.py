@@ -67,7 +67,7 @@ class TestFile:
         assert provider(picture(2, 2), 'in/f.png').depth.max() == 1
         assert provider(picture(2, 2), 'in/f.png').kind == 'relative'
 
-    def test_says_what_is_wrong(self, tmp_path):
+    def test_error_message_names_the_cause(self, tmp_path):
         provider = build_provider('file', folder=tmp_path)
         with pytest.raises(ValueError, match='path'):
             provider(picture())
@@ -187,7 +187,7 @@ class TestTransformers:
             float(meters.mean()), rel=0.02
         )
 
-    def test_what_it_gives_can_be_said(self, checkpoints):
+    def test_output_kind_of_a_provider(self, checkpoints):
         folder = checkpoints / 'dpt'
         provider = build_provider('transformers', checkpoint=folder)
         assert provider.output == 'inverse'

@@ -20,7 +20,7 @@ def distance(found, point):
 
 @pytest.mark.parametrize('point', POINTS)
 @pytest.mark.parametrize('offset', [(0, 0), (0.2, -0.1)])
-def test_is_found_wherever_it_is(point, offset):
+def test_vanishing_point_is_found_anywhere(point, offset):
     found = find_vanishing_point(pipe_picture(point, offset)[0])
     assert found.problem == ''
     assert found.confidence > LEAST_CONFIDENCE
@@ -28,7 +28,7 @@ def test_is_found_wherever_it_is(point, offset):
     assert np.hypot(*np.subtract(found.offset, offset)) < 0.2
 
 
-def test_offset_tells_left_from_right_and_up_from_down():
+def test_offset_has_the_right_signs():
     for offset in ((0.3, 0), (-0.3, 0), (0, 0.3), (0, -0.3)):
         found = find_vanishing_point(pipe_picture((160, 120), offset)[0])
         assert np.dot(found.offset, offset) > 0.3 * 0.15
@@ -96,7 +96,7 @@ def wall(rng):
         ),
     ],
 )
-def test_falls_back_to_the_centre_and_says_why(image, word):
+def test_falls_back_to_the_center_with_a_reason(image, word):
     found = find_vanishing_point(image)
     assert word in found.problem
     assert found.confidence < LEAST_CONFIDENCE
@@ -117,7 +117,7 @@ def random_edges(rng, count=40):
     )
 
 
-def test_scores_are_the_means_that_they_claim_to_be():
+def test_scores_equal_means():
     rng = np.random.default_rng(0)
     edges = random_edges(rng)
     candidates = rng.uniform(0, 60, (5, 2))

@@ -57,7 +57,7 @@ def late(made):
     ],
 )
 @pytest.mark.parametrize('kind', [PLAIN, MP4])
-def test_what_differs_is_seen(tmp_path, kind, change, said):
+def test_differences_are_found(tmp_path, kind, change, said):
     found = problems(tmp_path, kind, change)
     assert any(said in one for one in found) if said else found == []
 

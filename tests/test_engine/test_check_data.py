@@ -30,7 +30,7 @@ def _dataset(root, **changes):
     }
 
 
-def test_what_is_there_passes(root):
+def test_complete_data_passes(root):
     _check(_dataset(root))
     _check(_dataset(root, data_prefix='images', ann_file=''))
     _check(_dataset('', ann_file=str(root / 'train.json'), data_prefix=None))
@@ -52,7 +52,7 @@ def test_what_is_there_passes(root):
         (dict(data_prefix='no'), r'dataset.data_prefix=FOLDER'),
     ],
 )
-def test_what_is_missing_is_named(root, changes, message):
+def test_missing_data_is_named(root, changes, message):
     dataset = _dataset(root, **changes)
     with pytest.raises(UsageError, match=message):
         _check(dataset)
@@ -73,7 +73,7 @@ def test_how_to_make_a_simulated_set():
         _check(dict(type='CocoDataset', data_root='data/none/sewersim-pipe'))
 
 
-def test_what_is_elsewhere_is_not_checked(root):
+def test_data_of_other_loaders_is_not_checked(root):
     _check(_dataset('s3://bucket/root', ann_file='s3://bucket/a.json'))
     _check(_dataset('no/root', backend_args=dict(backend='petrel')))
     # These fetch their files.

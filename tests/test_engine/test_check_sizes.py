@@ -53,7 +53,7 @@ UPRIGHT = (20, 24), (80, 96), (80, 96)
 MIXED = (24, 20), (96, 80), (80, 96)
 
 
-def test_what_fits_passes(tmp_path):
+def test_matching_sizes_pass(tmp_path):
     root = write(tmp_path, LYING, LYING)
     check(root)
     check(root, batch_size=4)

@@ -71,7 +71,7 @@ def test_channels_last_changes_the_layout_only():
     torch.testing.assert_close(model(lr), before)
 
 
-def test_the_layout_comes_before_the_average():
+def test_layout_changes_before_the_average_model():
     from mmengine.hooks import EMAHook
     from mmengine.runner import get_priority
 

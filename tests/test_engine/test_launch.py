@@ -124,7 +124,7 @@ def test_check_data(refsr_root, tmp_path):
         launch.check_data(cfg, ['train_dataloader'])
 
 
-def test_start_distributed_says_what_is_missing(monkeypatch):
+def test_start_distributed_names_missing_variables(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'):
         monkeypatch.delenv(name, raising=False)

@@ -98,7 +98,7 @@ def test_no_key(text, capsys):
     assert 'is not KEY=VALUE' in capsys.readouterr().err
 
 
-def test_what_does_not_fit():
+def test_unusable_options():
     for option in (
         'steps.7.name=x', 'data.size=[1,(2]', 'data.size=6,0 (a, then b)',
     ):  # fmt: skip

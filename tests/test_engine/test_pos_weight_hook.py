@@ -85,7 +85,7 @@ def test_levels_get_those_of_their_own_images():
     assert second.loss_module.pos_weight == pytest.approx([1, 2, 1])
 
 
-def test_the_two_stage_classifier_says_what_its_levels_see():
+def test_two_stage_classifier_gives_the_labels_of_its_levels():
     pytest.importorskip('mmpretrain')
     from mmdsr.models.downstream.two_stage_classifier import TwoStageClassifier
 

@@ -76,7 +76,7 @@ def test_boxes(tmp_path):
     assert item['truth'] == dict(boxes=[[1, 2, 3, 4]], labels=[1])
 
 
-def test_classes_and_which_images(tmp_path):
+def test_classes_and_selected_images(tmp_path):
     samples = []
     for number in range(7):
         sample = BaseDataElement(metainfo=dict(img_path=f'{number}.png'))

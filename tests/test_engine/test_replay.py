@@ -154,7 +154,7 @@ def test_augmentation_does_not_depend_on_workers(workers):
 
 
 @pytest.mark.parametrize(('workers', 'persistent'), [(0, False), (1, True)])
-def test_hook_skips_what_was_seen(workers, persistent):
+def test_hook_skips_seen_samples(workers, persistent):
     def runner(iteration):
         loop = IterBasedTrainLoop.__new__(IterBasedTrainLoop)
         dataset = Noise()

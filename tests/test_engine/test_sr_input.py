@@ -34,7 +34,7 @@ def plain():
     return dict(type='CocoDataset', pipeline=[LOAD, PACK])
 
 
-def test_the_picture_changes_and_nothing_else():
+def test_only_the_image_changes():
     hr = detector(plain(), test_dataloader=dict(dataset=plain()), sr=SR)
     stages = dict(
         lr=dict(interpolation='bilinear', scale=4),
@@ -160,7 +160,7 @@ def test_mmpretrain_keeps_its_data_preprocessor_at_the_top():
         ({'sr': None}, 'sr.weights=dsrnet_x_nano'),
     ],
 )
-def test_what_does_not_fit_is_refused(change, message):
+def test_contradictory_arguments_are_refused(change, message):
     cfg = detector(plain(), sr=SR)
     cfg.merge_from_dict(change)
     with pytest.raises(UsageError, match=message):

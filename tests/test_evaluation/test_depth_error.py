@@ -65,7 +65,7 @@ def test_perfect():
     assert result['Roughness'] == pytest.approx(1)
 
 
-def test_what_is_missing_is_named():
+def test_missing_data_is_named():
     one = sample(0)
     with pytest.raises(KeyError, match='LoadDepth'):
         DepthError().process({}, [dict(output=one['output'])])

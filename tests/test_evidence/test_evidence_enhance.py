@@ -102,7 +102,7 @@ def test_explaining_changes_no_pixel(weights):
     np.testing.assert_array_equal(alone.image, pixels.flip(0).permute(1, 2, 0))
 
 
-def test_confidence_tells_a_good_reference_from_a_wrong_one():
+def test_confidence_is_low_for_a_wrong_reference():
     resolver = SuperResolver(weights=NANO)
     hr, other = (
         cv2.GaussianBlur(scene(192, 256, seed), (0, 0), 3) for seed in (0, 5)
@@ -113,7 +113,7 @@ def test_confidence_tells_a_good_reference_from_a_wrong_one():
     assert good > SEEN > 5 * wrong
 
 
-def test_a_side_car_says_how_it_was_made(neighbor, tmp_path):
+def test_side_car_records_the_settings(neighbor, tmp_path):
     source, out = write_frames(tmp_path / 'in'), tmp_path / 'out'
     export_folder(neighbor, source, out, evidence=ALL)
     assert files_of(out) == sorted(
@@ -212,7 +212,7 @@ def test_the_mark_is_drawn_and_said(tmp_path):
         export_folder(resolver, source, out)
 
 
-def test_too_small_for_the_mark_is_said_and_leaves_nothing(tmp_path):
+def test_image_too_small_for_the_mark_is_refused(tmp_path):
     source, out = tmp_path / 'in', tmp_path / 'out'
     write_png(source / 'a.png', scene(8, 8))
     marked = EvidenceOptions(mark='enhanced', confidence=True)
@@ -222,7 +222,7 @@ def test_too_small_for_the_mark_is_said_and_leaves_nothing(tmp_path):
     assert files_of(out) == []
 
 
-def test_resuming_makes_what_is_missing(tmp_path):
+def test_resuming_makes_missing_files(tmp_path):
     source, out = write_frames(tmp_path / 'in'), tmp_path / 'out'
     export_folder(plain(), source, out)
     assert export_folder(plain(), source, out).kept == 3
@@ -241,7 +241,7 @@ def test_resuming_makes_what_is_missing(tmp_path):
     assert len(files_of(out)) == 9
 
 
-def test_what_is_stale_does_not_stay_beside_a_new_result(tmp_path):
+def test_stale_files_are_removed_with_a_new_result(tmp_path):
     source, out = write_frames(tmp_path / 'in'), tmp_path / 'out'
     export_folder(plain(), source, out, evidence=ALL)
     write_png(source / 'f1.png', scene(seed=9))

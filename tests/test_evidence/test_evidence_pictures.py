@@ -46,7 +46,7 @@ def test_a_picture_that_is_too_small_for_the_mark():
         draw_mark(np.zeros((24, 32, 3), np.uint8))
 
 
-def test_colors_say_what_was_seen():
+def test_colors_of_seen_and_inferred_pixels():
     image = np.full((96, 480, 3), 100, np.uint8)
     confidence = np.zeros((24, 120), np.float32)
     confidence[:, 60:] = 0.45
@@ -66,7 +66,7 @@ def test_colors_say_what_was_seen():
     assert gray[48, 60] - gray[48, 420] > 25
 
 
-def test_the_legend_says_how_much():
+def test_legend_gives_the_share():
     image = np.full((64, 480, 3), 100, np.uint8)
     half = np.zeros((16, 120), np.float32)
     half[:, 60:] = SEEN
@@ -87,7 +87,7 @@ def test_the_legend_says_how_much():
     assert not long[:, -8:].any()
 
 
-def test_without_a_reference_all_is_inferred():
+def test_all_pixels_are_inferred_without_a_reference():
     image = np.full((40, 48, 4), 100, np.uint8)
     drawn = draw_confidence(image, None, 'share', 'none (a cut)')
     # Wide enough for the legend, though the picture is not.
@@ -97,7 +97,7 @@ def test_without_a_reference_all_is_inferred():
     np.testing.assert_allclose(drawn[20, 24], expected, atol=1)
 
 
-def test_what_is_interpolated_stays_gray():
+def test_interpolated_pixels_stay_gray():
     image = np.full((96, 480, 3), (200, 100, 50), np.uint8)
     confidence = np.full((24, 120), 0.5, np.float32)
     made = np.zeros((96, 480), bool)

@@ -52,7 +52,7 @@ def test_the_same_record_is_the_same_text():
     assert keys[-1] == 'checksum'
 
 
-def test_an_edited_record_is_told():
+def test_edited_record_is_detected():
     text = to_json(make_record())
     edited = text.replace('0.625', '0.925')
     assert edited != text
@@ -103,7 +103,7 @@ def changed(**fields):
         (changed(**{'evil\x1b[2J\n': 1}), 'not a record'),
     ],
 )
-def test_what_is_no_record_is_refused_in_one_line(text, reason):
+def test_other_files_are_refused_in_one_line(text, reason):
     with pytest.raises(EvidenceError, match=reason) as caught:
         from_json(text, 'x.json')
     said = str(caught.value)

@@ -50,7 +50,7 @@ def call(*words):
     return code, out.getvalue(), err.getvalue()
 
 
-def test_all_is_as_recorded(copy):
+def test_unchanged_results_are_as_recorded(copy):
     result, source = copy / 'out' / 'f1.png', copy / 'in'
     verdict = verify(result, source / 'f1.png')
     assert (verdict.problems, verdict.source_checked) == ([], True)
@@ -167,7 +167,7 @@ def rename(out):
         ),
     ],
 )
-def test_tampering_is_told(copy, tamper, said):
+def test_tampering_is_detected(copy, tamper, said):
     out = copy / 'out'
     tamper(out)
     verdicts = {v.name: v for v in verify_folder(out)}

@@ -167,7 +167,7 @@ def test_bicubic_row_is_pillow(cfg, refsr_root):
     assert rows[0].gain == 0
 
 
-def test_what_the_data_do_not_allow_is_noted(cfg, refsr_root, tmp_path):
+def test_policies_that_the_data_lack_are_noted(cfg, refsr_root, tmp_path):
     import shutil
 
     root = tmp_path / 'bare'

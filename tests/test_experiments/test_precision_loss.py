@@ -67,7 +67,7 @@ def test_change_is_against_torch_in_float32(root, monkeypatch):
     assert found['openvino', 'int8'].most == 4
 
 
-def test_only_what_is_installed(root, monkeypatch):
+def test_only_installed_backends(root, monkeypatch):
     monkeypatch.setattr(precision_loss, 'SuperResolver', Rounding)
     monkeypatch.setattr(
         precision_loss, 'is_there', lambda name: name in ('torch', 'openvino')

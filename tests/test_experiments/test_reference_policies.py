@@ -33,7 +33,7 @@ def test_runs_are_read_in_order(root):
         np.testing.assert_array_equal(run[1][:, :-4], run[0][:, 4:])
 
 
-def test_what_the_policies_are_given(root, monkeypatch):
+def test_references_of_the_policies(root, monkeypatch):
     seen = []
     choose = neighbors._choose
 

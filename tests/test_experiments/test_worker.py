@@ -50,7 +50,7 @@ def _ask(folder, **roots):
     return run.results
 
 
-def test_only_what_is_missing_is_done(folder, calls):
+def test_only_missing_runs_are_done(folder, calls):
     assert _ask(folder, one='a', two='bb') == dict(
         one=dict(score=1), two=dict(score=2)
     )
@@ -73,7 +73,7 @@ def test_only_what_is_missing_is_done(folder, calls):
     assert calls == ['train']
 
 
-def test_a_failed_test_keeps_what_was_done_before(folder, calls):
+def test_failed_test_keeps_earlier_results(folder, calls):
     with pytest.raises(ValueError, match='no data'):
         _ask(folder, one='a', two='broken')
     assert not (folder / 'result.json').exists()

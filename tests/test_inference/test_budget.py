@@ -45,7 +45,7 @@ def sizes(monkeypatch):
     return seen
 
 
-def test_the_estimate_is_not_below_what_was_measured(networks):
+def test_estimate_is_at_least_the_measured_peak(networks):
     # Peak of a process less what it took before, docs/results.md.
     nano, student = networks
     for network, side, peak in (
@@ -96,7 +96,7 @@ def test_less_memory_gives_smaller_tiles(networks):
     assert choose(400 * MIB, overlap=80) >= 96
 
 
-def test_what_is_planned_with(monkeypatch):
+def test_budget_is_a_share_of_the_free_memory(monkeypatch):
     def planned(free, reserve=0):
         monkeypatch.setattr(budget, 'free_memory', lambda device: free)
         return budget.budget(CPU, reserve)
@@ -170,7 +170,7 @@ def test_tiles_fit_into_the_free_memory(monkeypatch, sizes):
     assert sizes == [(96, 200)]
 
 
-def test_too_little_memory_is_said(monkeypatch):
+def test_too_little_memory_raises_an_error(monkeypatch):
     monkeypatch.setattr(budget, 'free_memory', lambda device: 50 * MIB)
     resolver = SuperResolver(weights=NANO)
     with pytest.raises(MemoryError, match=r'a.png: 200x96 pixels need about'):

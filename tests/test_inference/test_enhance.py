@@ -29,7 +29,7 @@ def bgr(array):
     return torch.from_numpy(array[..., ::-1].copy()).permute(2, 0, 1)
 
 
-def test_the_kind_that_is_given_comes_back(nano, tmp_path):
+def test_output_has_the_type_of_the_input(nano, tmp_path):
     array = rgb(24, 32)
     before = array.copy()
     result = nano.enhance(array, device='cpu')
@@ -117,7 +117,7 @@ def test_interpolation():
         ),
     ],
 )
-def test_what_cannot_be_enhanced(nano, image, error, message):
+def test_unusable_inputs_are_refused(nano, image, error, message):
     with pytest.raises(error, match=message):
         nano.enhance(image)
     if image is not None:

@@ -80,7 +80,7 @@ def test_file_transform_and_resolver_agree(frames, tmp_path):
         np.testing.assert_array_equal(exported, transform(results)['img'])
 
 
-def test_goes_on_where_it_was(frames, tmp_path):
+def test_interrupted_export_is_resumed(frames, tmp_path):
     out = tmp_path / 'out'
     export_folder(plain(), frames, out)
     (out / 'two' / 'f1.png').unlink()

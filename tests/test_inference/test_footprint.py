@@ -12,7 +12,7 @@ from mmdsr.registry import MODELS
 SINGLE = dict(type='mmdsr.MDSR', channels=8, num_blocks=1)
 
 
-def test_what_is_alive_at_a_time_is_counted():
+def test_peak_counts_tensors_alive_at_the_same_time():
     net = nn.Sequential(
         nn.Conv2d(3, 64, 3, padding=1),
         nn.ReLU(inplace=True),

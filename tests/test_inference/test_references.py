@@ -82,7 +82,7 @@ def test_lone_frames_are_their_own_reference(tmp_path):
         assert references.find(dict(img_path=tmp_path / 'y_1.png')) is None
 
 
-def test_says_what_is_missing(tmp_path):
+def test_error_names_missing_metainfo(tmp_path):
     (tmp_path / 'broken.png').write_bytes(b'no image')
     files = References('file')
     for sample in (None, {}, dict(ref_path=None)):

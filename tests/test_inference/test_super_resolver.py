@@ -70,7 +70,7 @@ def test_interpolations_are_those_of_the_usual_libraries():
     assert SuperResolver(interpolation='bicubic').scale == 4
 
 
-def test_network_sees_rgb_in_0_1_and_what_stands_for_a_reference(nano):
+def test_network_gets_rgb_in_0_1_and_a_replaced_reference(nano):
     image = pipe(20, 35)
     image[0] = image[0] // 2  # blue
     network = load_published(NANO)
@@ -93,7 +93,7 @@ def test_network_sees_rgb_in_0_1_and_what_stands_for_a_reference(nano):
     assert (small - image).abs().mean() < 4
 
 
-def test_returns_what_it_was_given(nano):
+def test_output_has_the_format_of_the_input(nano):
     images = torch.stack([pipe(16, 16), noise(16, 16)])
     batch = nano(images)
     singles = nano(list(images.float()))
@@ -145,7 +145,7 @@ def test_very_small_images(nano, size):
         [torch.zeros(3, 0, 8)],
     ],
 )
-def test_refuses_what_is_no_image(nano, images):
+def test_refuses_inputs_other_than_images(nano, images):
     with pytest.raises(ValueError, match=r'3, H, W|integers or floats'):
         nano(images)
 
@@ -260,7 +260,7 @@ def test_from_a_training(trained):
     assert resolver.describe() != SuperResolver(weights=NANO).describe()
 
 
-def test_says_what_to_do_without_weights(trained, tmp_path):
+def test_error_without_weights_gives_advice(trained, tmp_path):
     config, work_dir, _ = trained
     with pytest.raises(ValueError, match=r'no weights.*set checkpoint'):
         SuperResolver(config=config)

@@ -12,7 +12,7 @@ from mmdsr.io.images import (
 )
 
 
-def test_downscale_filters_before_it_samples():
+def test_downscale_filters_before_sampling():
     # A one-pixel checkerboard: plain sampling would give 0 or 255.
     board = (np.indices((32, 32)).sum(0) % 2 * 255).astype(np.uint8)
     small = downscale(np.repeat(board[..., None], 3, axis=2))

@@ -35,7 +35,7 @@ def test_a_profile_is_converted(tmp_path):
     ('suffix', 'channels'),
     [('.png', 3), ('.png', 4), ('.tif', 3), ('.tif', 4), ('.ppm', 3)],
 )
-def test_16_bits_of_color_become_8_and_it_is_said(tmp_path, suffix, channels):
+def test_16_bit_color_becomes_8_bits_with_a_note(tmp_path, suffix, channels):
     path = tmp_path / f'a{suffix}'
     values = np.random.default_rng(0).integers(0, 256, (9, 7, channels))
     wide = (values * 257).astype(np.uint16)

@@ -49,7 +49,7 @@ def test_on_loopback_only_its_names_are_taken(visitors, host, status):
         ('evil.example', 421),
     ],
 )
-def test_elsewhere_numbers_and_given_names_are_taken(tmp_path, host, status):
+def test_other_hosts_need_ip_addresses_or_given_names(tmp_path, host, status):
     options = dict(host='0.0.0.0', names=['Sewers.example'])
     with page(tmp_path, **options) as visitor:
         response = visitor().get('/', headers={'Host': host})
@@ -177,7 +177,7 @@ def test_loopback_addresses(host, own):
     assert is_loopback(host) == own
 
 
-def test_the_browser_loads_nothing_from_elsewhere():
+def test_browser_loads_from_the_server_only():
     """Offline, without a font, a script or a count of visitors elsewhere."""
     files = sorted(Path(STATIC).iterdir())
     assert {path.suffix for path in files} == {'.html', '.css', '.js', '.svg'}

@@ -37,7 +37,7 @@ def note(notes, name):
     return gate
 
 
-def test_a_job_runs_and_tells_how_far_it_is(queue):
+def test_job_reports_its_progress(queue):
     gate = Gate(name='one')
     job = Job('me', 'one', gate)
     assert job.state == 'waiting'
@@ -53,7 +53,7 @@ def test_a_job_runs_and_tells_how_far_it_is(queue):
     assert job.seconds == job.seconds > 0
 
 
-def test_nobody_waits_for_all_jobs_of_another(queue):
+def test_sessions_take_turns(queue):
     notes, gate = [], Gate()
     first = Job('a', 'first', gate)
     queue.add(first)
@@ -112,7 +112,7 @@ def test_a_running_job_is_canceled_and_the_next_one_runs(queue):
         (KeyError('secret'), 'An internal error occurred'),
     ],
 )
-def test_a_job_that_fails_says_why(queue, error, text, caplog):
+def test_failed_job_gives_the_reason(queue, error, text, caplog):
     def fail(_):
         raise error
 

@@ -61,7 +61,7 @@ def video(tmp_path_factory):
     return write_video(path, drive(texture(), 12, 1.03))
 
 
-def test_what_can_be_chosen(client):
+def test_available_choices(client):
     setup = client.get('/api/setup').json()
     weights = {one.pop('name'): one for one in setup['weights']}
     assert weights[NANO] == {'reference': True, 'depth': False}
@@ -120,7 +120,7 @@ def test_a_region_and_its_part_of_a_reference(client):
         assert drawn.shape[1] >= 128
 
 
-def test_depth_is_shown_where_it_is_predicted(client):
+def test_depth_is_shown_if_predicted(client):
     job = enlarged(client, sent(client), weights=DEPTH)
     assert job['outcome']['depth']
     shown = picture(client, job, 'depth')

@@ -38,7 +38,7 @@ class Visitor:
 
 
 @pytest.mark.slow
-def test_a_large_upload_is_refused_before_it_is_sent(tmp_path):
+def test_large_upload_is_refused_before_it_is_sent(tmp_path):
     with served(tmp_path) as (_, address):
         visitor = Visitor(address)
         size = 200 * 2**20
@@ -92,7 +92,7 @@ def test_the_end_of_the_server_leaves_nothing(tmp_path, number, code):
 
 
 @pytest.mark.slow
-def test_what_a_killed_server_leaves_goes_with_the_next_one(tmp_path):
+def test_next_server_removes_files_of_a_killed_one(tmp_path):
     with served(tmp_path) as (process, address):
         assert Visitor(address).send() == 201
         process.kill()
@@ -144,7 +144,7 @@ def test_a_port_in_use_is_named(capsys):
     assert 'choose another --port' in said
 
 
-def test_without_the_extra_it_is_named(monkeypatch, capsys):
+def test_missing_extra_is_named(monkeypatch, capsys):
     monkeypatch.setattr(
         'mmdsr.extras.is_there', lambda name: name != 'uvicorn'
     )

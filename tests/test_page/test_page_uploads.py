@@ -105,7 +105,7 @@ def test_a_length_is_asked_for(client, root):
 
 
 @pytest.mark.parametrize('length', ['10', '200000'])
-def test_what_is_not_as_long_as_it_says_is_dropped(client, root, length):
+def test_uploads_of_wrong_length_are_dropped(client, root, length):
     response = client.post(
         '/api/files?name=pipe.png',
         content=encoded(pixels()),

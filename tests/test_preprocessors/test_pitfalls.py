@@ -203,7 +203,7 @@ def test_wrong_arguments_are_named(sr, message):
         stage('mmseg', sr)
 
 
-def test_init_model_says_what_is_missing():
+def test_init_model_names_missing_settings():
     """mmseg's own loader, without the file of the SR network."""
     from mmseg.apis import init_model
 
@@ -268,7 +268,7 @@ assert out['inputs'].shape == (1, 3, 32, 32)
     assert len(run_each(common, codes)) == 4
 
 
-def test_augmentation_comes_before_the_stage(tmp_path):
+def test_augmentation_precedes_the_stage(tmp_path):
     """The network is given what the pipeline made, jitter and all."""
     step = dict(type='PhotoMetricDistortion')
     torch.manual_seed(0)

@@ -83,7 +83,7 @@ def test_frames():
         assert frame_of(other, (6, 8), 4) is None
 
 
-def test_neither_frame_says_what_to_do():
+def test_error_for_neither_frame_gives_advice():
     sample = _sample(img_path='dir/a.png')
     with pytest.raises(FrameError) as caught:
         rescale_sample(sample, (3, 5), 4)

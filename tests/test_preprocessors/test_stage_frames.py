@@ -135,7 +135,7 @@ def _predictions(results):
     ]
 
 
-def test_segmentation_comes_back_at_the_size_of_the_file(tmp_path):
+def test_segmentation_has_the_size_of_the_file(tmp_path):
     model = build('mmseg', NANO).eval()
     result = model.test_step(batch(sample('mmseg', tmp_path)))[0]
     assert result.pred_sem_seg.shape == SIZE
@@ -249,7 +249,7 @@ def test_reference_policy_file(tmp_path):
 
 
 @pytest.mark.parametrize('host', HOSTS)
-def test_missing_reference_path_says_what_to_add(tmp_path, host):
+def test_error_for_missing_reference_path_gives_advice(tmp_path, host):
     model = build(host, FILE).eval()
     with pytest.raises(StageError, match=r'ref_path.*meta_keys.*Pack'):
         model.test_step(batch(sample(host, tmp_path)))

@@ -37,7 +37,7 @@ def run(capsys, *words):
 
 
 @pytest.mark.usefixtures('real_children')
-def test_a_recording_becomes_a_film(source, tmp_path, capsys):
+def test_recording_is_enhanced_to_a_film(source, tmp_path, capsys):
     target = tmp_path / 'out.mp4'
     code, said = run(capsys, source, target, *FAST, '--scale', 2)
     assert code == 0

@@ -156,7 +156,7 @@ def test_killed_between_both_films(source, whole, tmp_path, after):
     ]
 
 
-def test_refused_if_it_would_show_nothing(source, nano, tmp_path):
+def test_confidence_without_references_is_refused(source, nano, tmp_path):
     for resolver, options, why in (
         (bicubic(), SMALL, 'an interpolation uses none'),
         (nano, replace(SMALL, reference='none'), "reference='none'"),
@@ -189,7 +189,7 @@ def test_files_of_others_beside_a_film(source, nano, tmp_path, name):
     assert mine.read_text() == 'mine'
 
 
-def test_what_is_stale_does_not_stay_beside_a_new_film(source, nano, tmp_path):
+def test_stale_files_are_removed_with_a_new_film(source, nano, tmp_path):
     target = tmp_path / 'out.mkv'
     options = replace(SMALL, every=4)
 
@@ -241,7 +241,7 @@ def test_the_whole_picture(nano, scale):
 
 @pytest.mark.parametrize('side_by_side', [False, True])
 @pytest.mark.parametrize('how', ['zoom', 'back', 'inset'])
-def test_gray_is_what_was_interpolated(nano, how, side_by_side):
+def test_interpolated_parts_are_gray(nano, how, side_by_side):
     look = Look(4, how, (TEXT,), side_by_side)
     picture, painted, share, made = lay_out(nano, look, BOX)
     width = painted.picture.shape[1]
@@ -274,7 +274,7 @@ def test_gray_is_what_was_interpolated(nano, how, side_by_side):
     assert 0.4 < shown / (1 - text) < 1.01
 
 
-def test_the_place_of_what_was_seen(nano):
+def test_position_of_seen_pixels(nano):
     """A confidence of one corner is in that corner of the picture."""
     picture = frames(1, (96, 64))[0]
     for how, box, corner in (

@@ -157,7 +157,7 @@ def test_pixels_that_are_not_square(tmp_path):
 
 
 @pytest.mark.parametrize(('turn', 'sar'), [(90, '3/4'), (180, '4/3')])
-def test_a_turned_recording_comes_out_upright(tmp_path, turn, sar):
+def test_rotated_recording_becomes_upright(tmp_path, turn, sar):
     pictures = frames()
     plain = record(tmp_path / 'plain.mp4', pictures, sar='4/3')
     source = turn_by(plain, tmp_path / 'in.mp4', turn)
@@ -238,7 +238,7 @@ def test_sound_that_does_not_fit(tmp_path):
     assert not show(target).sounds
 
 
-def test_damage_is_said_and_the_rest_is_kept(tmp_path):
+def test_damage_is_reported_and_the_rest_is_kept(tmp_path):
     source = write_video(
         tmp_path / 'in.ts', frames(48), 'mpeg2video', rate=25, gop=6
     )
@@ -254,7 +254,7 @@ def test_damage_is_said_and_the_rest_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize('content', [b'', b'no video' * 100])
-def test_what_is_no_video(tmp_path, content):
+def test_other_files_are_refused(tmp_path, content):
     source = tmp_path / 'in.mp4'
     source.write_bytes(content)
     with pytest.raises(VideoError):

@@ -185,7 +185,7 @@ def test_files_among_the_frames_are_not_deleted(source, tmp_path):
     assert len(list(target.iterdir())) == 8
 
 
-def test_what_is_somebody_elses_is_not_touched(source, tmp_path):
+def test_files_of_others_are_not_touched(source, tmp_path):
     target = tmp_path / 'mine.mp4'
     target.write_bytes(b'precious')
     with pytest.raises(FileExistsError, match='not made by this command'):

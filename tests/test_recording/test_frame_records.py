@@ -87,7 +87,7 @@ def known(folder):
     return found
 
 
-def test_each_frame_says_how_it_was_made(source, whole, monkeypatch):
+def test_each_frame_has_a_record(source, whole, monkeypatch):
     assert len(listed(whole)) == 3 * COUNT
     hashed = []
     monkeypatch.setattr(
@@ -176,7 +176,7 @@ def swap(out):
         ),
     ],
 )
-def test_tampering_is_told_of_the_frame(plain, tamper, said):
+def test_tampering_with_a_frame_is_detected(plain, tamper, said):
     tamper(plain)
     verdicts = {one.name: one.problems for one in verify_folder(plain)}
     assert any(said in problem for problem in verdicts['frame_000003.png'])
@@ -184,7 +184,7 @@ def test_tampering_is_told_of_the_frame(plain, tamper, said):
     assert all(verdicts[name] == [] for name in others)
 
 
-def test_a_changed_confidence_picture_is_told(source, nano, tmp_path):
+def test_changed_confidence_picture_is_detected(source, nano, tmp_path):
     target = tmp_path / 'out'
     options = replace(SMALL, every=8)
     enhance_recording(nano, source, target, options, 'cpu', evidence=ALL)
@@ -275,7 +275,7 @@ def test_overwriting_drops_all_that_belongs_to_a_frame(source, plain):
     assert listed(plain) == names([0, 4, 8])
 
 
-def test_a_side_car_of_somebody_else_is_left_alone(source, tmp_path):
+def test_side_car_of_another_tool_is_kept(source, tmp_path):
     target = tmp_path / 'out'
     enhance_recording(bicubic(), source, target, PLAIN, 'cpu', evidence=BARE)
     mine = target / 'frame_000000.png.json'
@@ -285,7 +285,7 @@ def test_a_side_car_of_somebody_else_is_left_alone(source, tmp_path):
     assert mine.read_text() == 'mine'
 
 
-def test_what_comes_in_while_frames_are_replaced_is_kept(source, plain):
+def test_files_added_during_a_replacement_are_kept(source, plain):
     notes = plain / 'notes.txt'
 
     def write(moment, painted):

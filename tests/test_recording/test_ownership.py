@@ -97,7 +97,7 @@ def test_a_result_is_recognized_by_its_content(source, tmp_path):
 
 
 @pytest.mark.parametrize('out', ['out.mkv', 'out'])
-def test_a_file_that_comes_while_the_film_is_made(source, tmp_path, out):
+def test_file_added_while_the_film_is_made(source, tmp_path, out):
     target = tmp_path / out
     taken = target if out == 'out.mkv' else tmp_path / FRAME
     make(source, target)

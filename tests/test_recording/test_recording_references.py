@@ -44,7 +44,7 @@ def test_offsets_follow_the_rate():
     assert reach_of('next', 25) == 1
 
 
-def test_auto_takes_what_is_nearer(drive_in):
+def test_auto_prefers_nearer_frames(drive_in):
     found = moments(numbered(drive_in))
     assert [moment.index for moment in found] == list(range(30))
     pairs = moments(numbered(drive_in), most=2)
@@ -105,7 +105,7 @@ def test_nothing_is_taken_when_the_camera_turns():
     assert 'rotates or has too little texture' in found[6].why
 
 
-def test_what_was_asked_for(drive_in):
+def test_requested_references_are_used(drive_in):
     assert all(
         not m.references and m.why == 'as asked'
         for m in moments(numbered(drive_in[:4]), 'none')
@@ -119,7 +119,7 @@ def test_what_was_asked_for(drive_in):
     assert own.references[0].picture is file
 
 
-def test_the_choice_does_not_depend_on_what_else_is_done(drive_in):
+def test_choice_is_independent_of_parts(drive_in):
     """Parts of a film are the film's."""
     items = numbered(drive_in)
     whole = {m.index: (chosen(m), m.why, m.cut) for m in moments(items)}

@@ -117,7 +117,7 @@ def test_scale_1_and_2_are_reduced_without_aliasing(picture):
 
 
 @pytest.mark.parametrize('scale', [1, 2, 4])
-def test_text_comes_from_interpolation(picture, scale):
+def test_text_is_interpolated(picture, scale):
     text = (30, 20, 24, 10)
     nearest = SuperResolver(interpolation='nearest', scale=4)
     look = dict(scale=scale, resolver=nearest)
@@ -167,7 +167,7 @@ def test_a_track_is_steady_and_stays_inside():
     assert outside.box(0.5, 4) == (540.0, 0.0, 180, 144)
 
 
-def test_without_a_vanishing_point_it_is_the_middle():
+def test_far_region_is_the_middle_without_a_vanishing_point():
     track, note = follow([(0.0, 5.0, 5.0, 0.0)], 720, 576)
     assert 'center of the picture' in note
     assert track.box(3.0, 4) == (270.0, 216.0, 180, 144)

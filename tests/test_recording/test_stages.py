@@ -46,7 +46,7 @@ def test_no_more_waits_than_fits():
     assert len(made) <= 6
 
 
-def test_an_error_arrives_where_it_is_used():
+def test_error_is_raised_in_the_consumer():
     flow = ahead(ahead(counting(10, fail_at=3)))
     assert [next(flow) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match='broken'):
@@ -92,7 +92,7 @@ def test_spans_share_the_frames():
 
 @pytest.mark.parametrize('every', [1, 3, 10])
 @pytest.mark.parametrize('reach', [0, 2, 7])
-def test_spans_ask_for_what_is_beside(every, reach):
+def test_spans_include_neighbors(every, reach):
     spans = Spans(
         12, 1, 2, done=[3], every=every, reach=reach, start=0.2, end=2.0
     )

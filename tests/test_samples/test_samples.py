@@ -17,7 +17,7 @@ def read(name):
         return np.array(image.convert('RGB'))
 
 
-def test_they_belong_together():
+def test_samples_belong_together():
     frame, reference, truth = map(read, FILES[:3])
     assert frame.shape == (120, 160, 3)
     assert truth.shape == reference.shape == (480, 640, 3)

@@ -136,7 +136,7 @@ def test_the_report_needs_jinja(tmp_path):
         ('coco', 'pycocotools'),
     ],
 )
-def test_extras_hold_what_is_needed(extra, modules):
+def test_extras_contain_the_requirements(extra, modules):
     lane = read_lane()
     packages = {module.replace('_', '-') for module in modules.split()}
     assert packages <= set(lane.needs[extra])

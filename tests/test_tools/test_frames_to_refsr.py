@@ -23,7 +23,7 @@ def frames(tmp_path):
     return tmp_path / 'in'
 
 
-def test_writes_and_tells(frames, tmp_path):
+def test_writes_and_prints_a_summary(frames, tmp_path):
     (frames / 'one' / '1.png').write_bytes(b'junk')
     out = tmp_path / 'out'
     refused = call(frames, out, '--holdout', 'two')

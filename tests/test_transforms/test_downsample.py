@@ -32,7 +32,7 @@ def test_changes_the_image_only():
     assert results == before
 
 
-def test_floats_become_what_a_camera_gives():
+def test_floats_are_quantized_like_a_camera_image():
     image = picture()
     noisy = image + np.float32(0.3)
     noisy[0, 0] = 300
@@ -50,7 +50,7 @@ def test_refuses_a_wrong_scale(scale):
         Downsample(scale)
 
 
-def test_says_what_to_do_about_an_odd_size():
+def test_error_for_an_odd_size_gives_advice():
     results = dict(img=picture(18, 24), img_path='pipe.png')
     with pytest.raises(ValueError, match=r'pipe\.png of 24x18.*_divisor=4'):
         Downsample()(results)

@@ -228,7 +228,7 @@ def _texts():
 
 
 @pytest.mark.parametrize('kind', _texts())
-def test_what_is_no_video(tmp_path, kind):
+def test_other_files_are_refused(tmp_path, kind):
     make(tmp_path, 'avi', pan(6))[0].rename(tmp_path / 'other.ts')
     path = tmp_path / 'a.mp4'
     path.write_bytes(_texts()[kind])

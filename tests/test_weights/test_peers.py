@@ -114,7 +114,7 @@ def damaged():
         (lambda: {'generator.x': torch.zeros(2)}, 'with its config'),
     ],
 )
-def test_what_cannot_be_used_is_refused(tmp_path, state, message):
+def test_unusable_files_are_refused(tmp_path, state, message):
     path = tmp_path / 'peer.pth'
     torch.save(state(), path)
     with pytest.raises(CheckpointError, match=message) as caught:

@@ -191,7 +191,7 @@ def test_a_broken_list_is_named(tmp_path, text):
         weights.available(tmp_path)
 
 
-def test_the_package_lists_what_it_has():
+def test_package_lists_its_weights():
     index = read_index()
     files = {
         p.name for s in ('*.pth', '*.safetensors') for p in FOLDER.glob(s)

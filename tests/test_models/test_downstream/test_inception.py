@@ -20,7 +20,7 @@ def slim(width, **options):
     )
 
 
-def test_every_layer_becomes_narrower_and_none_is_lost():
+def test_every_layer_is_kept_and_narrower():
     whole = build(type='InceptionV3', num_classes=5, aux_logits=True)
     state = whole.state_dict()
     half = slim(1 / 2, aux_logits=True).state_dict()

@@ -179,7 +179,7 @@ def test_a_batch_of_normal_images():
     assert any(g.abs().max() > 0 for g in gradients(model.level1))
 
 
-def test_it_learns_both_levels():
+def test_both_levels_learn():
     """A bright image is defective, and its brightest channel the class."""
     model = two_stages()
     x = torch.full((8, 3, 32, 32), -1.0)

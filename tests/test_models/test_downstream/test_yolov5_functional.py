@@ -112,7 +112,7 @@ def test_decoding_by_hand():
     torch.testing.assert_close(boxes, wanted)
 
 
-def test_decoding_reaches_what_matching_asks_for():
+def test_decoding_reaches_all_matched_targets():
     """Centers up to half a cell away, sides up to four times the anchor."""
     far = 60.0
     raw = torch.tensor([[-far, far, far, -far]])

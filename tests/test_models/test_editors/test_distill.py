@@ -171,7 +171,7 @@ def test_rows_of_table_11(checkpoint, off, missing):
         assert torch.equal(value, other[key])
 
 
-def test_without_losses_of_a_teacher_none_is_loaded():
+def test_no_teacher_is_loaded_without_its_losses():
     model = _model('none.pth', kd_loss=None, adm=None)
     assert model._teacher is None
     logs = model.train_step(make_batch(), _optim(model))

@@ -29,7 +29,7 @@ def test_gradient_l1_is_a_loop():
     assert gradient_l1(pred, target).item() == pytest.approx(np.mean(means))
 
 
-def test_what_it_costs():
+def test_value_of_the_loss():
     pred, target = maps()
     flat = target + 0.3
     assert gradient_l1(flat.nan_to_num(), target) < 1e-6

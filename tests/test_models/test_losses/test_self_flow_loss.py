@@ -51,7 +51,7 @@ def test_return_error_is_the_distance():
     )
 
 
-def test_a_slanted_wall_is_smooth():
+def test_slanted_wall_has_no_smoothness_loss():
     ramp = torch.arange(48.0).expand(1, 2, 36, 48)
     image = torch.rand(1, 3, 36, 48)
     assert smoothness(ramp, image) == 0
@@ -63,7 +63,7 @@ def test_a_slanted_wall_is_smooth():
     assert smoothness(broken, edge) < smoothness(broken, 0 * edge)
 
 
-def test_it_moves_a_flow_to_the_truth(shifted):
+def test_loss_moves_a_flow_to_the_truth(shifted):
     lr, ref_down = shifted
     move = torch.tensor([1.3, 0.2], requires_grad=True)
     loss = SelfFlowLoss()

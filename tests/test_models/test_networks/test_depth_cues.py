@@ -117,7 +117,7 @@ def test_one_motion_makes_the_ratio_linear(name):
 
 @pytest.mark.parametrize('scale', [1.0, 3.0])
 @pytest.mark.parametrize('name', VIEWS)
-def test_consistency_finds_what_is_visible(name, scale):
+def test_consistency_finds_visible_pixels(name, scale):
     (depth, depth_ref, flow, visible), _ = tube(name)
     # Depth of another scale, as a relative one, is as good.
     shown, known = depth_consistency(
@@ -129,7 +129,7 @@ def test_consistency_finds_what_is_visible(name, scale):
     assert visible[known > 0].float().mean() > 0.9
 
 
-def test_consistency_tells_false_flows():
+def test_consistency_detects_false_flows():
     (depth, depth_ref, flow, visible), _ = tube('step')
     torch.manual_seed(0)
     wrong = torch.rand_like(depth) < 0.3

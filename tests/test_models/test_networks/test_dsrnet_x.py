@@ -319,7 +319,7 @@ def test_trunk_alone():
 
 @pytest.mark.parametrize(('level', 'count'), [('scale', 3), ('block', 4)])
 @pytest.mark.parametrize('reference', [True, False])
-def test_features_have_the_channels_that_are_said(level, count, reference):
+def test_features_have_the_declared_channels(level, count, reference):
     net = make()
     lr, ref = images()
     widths, depth = net.feature_channels(level)

@@ -132,7 +132,7 @@ def test_dis_finds_a_sub_pixel_shift(border):
     assert confidence.shape == (1, 1, 60, 80)
 
 
-def test_dis_and_a_reference_of_something_else():
+def test_dis_with_an_unrelated_reference():
     lr = texture(48, 64)
     flow, confidence = dis()(lr, texture(160, 130, seed=5))
     assert flow.shape == (1, 2, 48, 64)
@@ -172,7 +172,7 @@ def test_drimm_gives_the_match_map(kind):
     assert confidence.max() <= 1
 
 
-def test_flow_warp_adds_detail_where_it_fits():
+def test_flow_warp_adds_detail_where_images_agree():
     big = texture(400, 480)
     # Detail that bicubic cannot know.
     torch.manual_seed(0)

@@ -41,7 +41,7 @@ def test_the_result_turns_with_the_image():
     assert not torch.allclose(whole, one, atol=1e-4)
 
 
-def test_it_is_the_mean_of_eight():
+def test_output_is_the_mean_of_eight_passes():
     net = ensemble(EDGES).eval()
     lr = torch.rand(1, 3, 8, 11)
     with torch.no_grad():

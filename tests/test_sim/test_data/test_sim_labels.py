@@ -80,7 +80,7 @@ def test_specks_slivers_and_the_dark_are_left_out():
     assert not find_instances(frame_of(square(20), luma=8), kinds('RB'))
 
 
-def test_a_black_hole_in_a_bright_wall_is_seen():
+def test_black_hole_in_a_bright_wall_is_labeled():
     frame = frame_of(square(10))
     frame.image[frame.defect > 0] = 0
     assert find_instances(frame, kinds('GR'))
@@ -131,7 +131,7 @@ def test_water_level(filled, percent):
     assert water_percent(SimpleNamespace(filled=filled)) == percent
 
 
-def test_the_fake_camera_shows_what_it_says():
+def test_fake_camera_shows_the_requested_scene():
     run = FakeRun(0, 0, (64, 64), defects=('FS', 'IN', 'RO'))
     found = find_instances(run.frame(3), run.defects)
     assert [instance.kind for instance in found] == ['FS', 'IN']

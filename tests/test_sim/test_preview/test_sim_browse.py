@@ -45,7 +45,7 @@ def test_nearness_is_by_the_log_of_the_depth():
     np.testing.assert_allclose(nearness(depth), expected, atol=1e-6)
 
 
-def test_marks_are_drawn_where_they_are():
+def test_marks_are_drawn_at_their_positions():
     image = gray(100, 80, 80)
     mask = np.zeros((80, 80), bool)
     mask[30:50, 30:50] = True

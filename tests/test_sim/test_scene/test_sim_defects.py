@@ -35,7 +35,7 @@ def visible(kind, tries=12, least=150):
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_each_kind_shows_where_its_mask_is(kind):
+def test_each_kind_is_visible_within_its_mask(kind):
     run, k, frame = visible(kind, least=40)
     assert set(np.unique(frame.defect)) == {0, 1}
     plain = PipeRun(7, run.run, SIZE, noise=False, defects=()).frame(k)

@@ -40,7 +40,7 @@ def test_rows_may_be_longer_than_opencv_allows(texture):
     np.testing.assert_array_equal(whole, np.concatenate(parts, 2))
 
 
-def test_it_is_periodic_at_all_levels(texture):
+def test_texture_is_periodic_at_all_levels(texture):
     atlas = MipAtlas(texture, 5)
     rng = np.random.default_rng(1)
     u, v = rng.random((2, 16, 16), dtype=np.float32)
