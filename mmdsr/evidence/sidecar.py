@@ -10,6 +10,7 @@ _LARGEST = 2**26
 _OVERLAY = '.confidence'
 #: Suffixes of the films among the results.
 VIDEOS = ('.mp4', '.mkv')
+_RESULTS = ('.png', *VIDEOS)
 
 
 def sidecar_path(result: Path) -> Path:
@@ -62,7 +63,7 @@ def result_of(path: Path) -> Path | None:
         The result, if it or its side-car exists; ``None`` for other files.
     """
     result = overlaid(path)
-    if path.suffix == '.json':
+    if path.suffix == '.json' and path.stem.lower().endswith(_RESULTS):
         result = path.with_suffix('')
     if result is None or sidecar_path(path).is_file():
         return None

@@ -194,6 +194,7 @@ def test_judge():
     assert (flat.median, flat.share) == (3, 0.5)
 
 
+@pytest.mark.slow
 def test_simulation_does_not_depend_on_the_workers():
     def values(workers):
         runs = report.measure_simulation(2, 1, 5, (64, 64), workers)

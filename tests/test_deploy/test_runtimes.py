@@ -55,6 +55,7 @@ def save(path):
     np.save(path, run())
 
 
+@pytest.mark.slow
 def test_processes_may_begin_at_the_same_time(tmp_path, cache):
     variables = {VARIABLE: str(cache)}
     paths = [tmp_path / f'{number}.npy' for number in range(3)]

@@ -228,7 +228,14 @@ def make(source, target, after=None):
     enhance_recording(nano, source, target, SMALL, 'cpu', evidence=ALL)
 
 
-@pytest.mark.parametrize('after', [0, 1, 2])
+@pytest.mark.parametrize(
+    'after',
+    [
+        pytest.param(0, marks=pytest.mark.slow),
+        1,
+        pytest.param(2, marks=pytest.mark.slow),
+    ],
+)
 def test_killed_between_the_files_of_a_frame(source, whole, tmp_path, after):
     target = tmp_path / 'out'
     assert Fork(make, source, target, after).wait(120) == -signal.SIGKILL
