@@ -8,13 +8,18 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from mmdsr.errors import EvidenceError, said_by
 from mmdsr.evidence.sidecar import result_of
 from mmdsr.evidence.verify import STATES, Verdict, verify, verify_folder
 
-_STYLES = {'renamed': 'yellow', 'incomplete': 'yellow', 'different': 'red'}
+_STYLES = {
+    'renamed': 'yellow',
+    'incomplete': 'yellow',
+    'no record': 'yellow',
+    'different': 'red',
+}
 
 
 def parse_args(
@@ -72,7 +77,12 @@ def show(verdicts: Sequence[Verdict], console: Console) -> None:
         verdicts: The verdicts.
         console: Where to print.
     """
-    table = Table('result', 'made', 'reference', 'seen', 'verdict')
+    table = Table(
+        *(
+            Column(name, overflow='fold')
+            for name in ('result', 'made', 'reference', 'seen', 'verdict')
+        )
+    )
     for verdict in verdicts:
         cells = [verdict.name, *_recorded(verdict), _outcome(verdict)]
         table.add_row(

@@ -35,13 +35,17 @@ _MOST = 3
 
 
 #: From harmless to serious. Only ``'different'`` says that something was
-#: changed; ``'incomplete'``: a file is missing, so that not all can be
-#: checked; ``'renamed'``: only the name differs.
-State: TypeAlias = Literal['as recorded', 'renamed', 'incomplete', 'different']
+#: changed; ``'no record'``: there is nothing to compare with; ``'incomplete'``:
+#: a file is missing, so that not all can be checked; ``'renamed'``: only the
+#: name differs.
+State: TypeAlias = Literal[
+    'as recorded', 'renamed', 'incomplete', 'no record', 'different'
+]
 STATES: tuple[State, ...] = (
     'as recorded',
     'renamed',
     'incomplete',
+    'no record',
     'different',
 )
 
@@ -127,6 +131,12 @@ def verify(
     found = _read_result(result, say)
     own = _read_own(found, say) if found is not None else None
     if not sidecar_path(result).exists():
+        if found is not None and own is None and not verdict.problems:
+            say(
+                'it has neither a side-car nor a record in its metadata',
+                'no record',
+            )
+            return verdict
         _check_left_out(result, own, say)
     verdict.record = sidecar or own
     if sidecar is not None and own is not None:

@@ -153,6 +153,10 @@ def film_suffix(target: Path) -> str:
     Raises:
         ValueError: If nothing can be written under such a name.
     """
+    if target.name in ('', '..'):
+        raise ValueError(
+            f'{target} cannot be OUT: name a file, or a folder for the frames.'
+        )
     suffix = target.suffix.lower()
     if suffix in FILMS:
         return suffix

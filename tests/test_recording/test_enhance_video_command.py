@@ -156,6 +156,10 @@ def test_wrong_options_take_one_line(source, tmp_path, capsys, words, message):
 
 
 def test_out_and_in_that_do_not_fit(source, tmp_path, capsys):
+    for place in ('.', '..', '/'):
+        code, said = run(capsys, source, place, *FAST)
+        assert code == 2
+        assert 'name a file, or a folder' in said
     code, said = run(capsys, source, tmp_path / 'out.wmv', *FAST)
     assert code == 2
     assert 'end it in .mp4' in said
