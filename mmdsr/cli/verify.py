@@ -78,10 +78,11 @@ def show(verdicts: Sequence[Verdict], console: Console) -> None:
         console: Where to print.
     """
     table = Table(
-        *(
-            Column(name, overflow='fold')
-            for name in ('result', 'made', 'reference', 'seen', 'verdict')
-        )
+        Column('result', overflow='fold'),
+        Column('made', no_wrap=True),
+        'reference',
+        'seen',
+        Column('verdict', overflow='fold'),
     )
     for verdict in verdicts:
         cells = [verdict.name, *_recorded(verdict), _outcome(verdict)]

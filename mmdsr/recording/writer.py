@@ -167,12 +167,14 @@ class FilmWriter:
         trace: TracebackType | None,
     ) -> None:
         """End the file; after an error remove it."""
-        try:
-            if error is None and self._stream is not None:
+        with ExitStack() as both:
+            # Closed first; an error of it also removes the file.
+            both.push(self._file)
+            both.callback(self._container.close)
+            if error is not None:
+                raise error
+            if self._stream is not None:
                 self._container.mux(self._stream.encode())
-        finally:
-            self._container.close()
-            self._file.__exit__(kind, error, trace)
 
 
 class TwinWriter:
