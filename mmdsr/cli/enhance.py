@@ -201,7 +201,7 @@ def make_resolver(
 def show_report(
     report: ExportReport, place: Place, target: str, console: Console
 ) -> None:
-    """Print how many images were written, and why others were not.
+    """Print the number of written images and the reasons for failures.
 
     Args:
         report: The report of the export.
@@ -308,14 +308,14 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
-    """Run; return the exit code."""
+    """Run the command; return the exit code."""
     args = parse_args(argv, prog)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
 
     def warn(text: Warning | str, *_: object, **__: object) -> None:
         console.print(str(text), style='yellow', markup=False)
 
-    # In a container, more threads than its share of the cores would wait.
+    # In a container, threads beyond its share of the cores would only wait.
     torch.set_num_threads(min(torch.get_num_threads(), cpu_count()))
     with warnings.catch_warnings():
         warnings.showwarning = warn  # type: ignore[assignment]

@@ -93,7 +93,7 @@ def recording_options(args: argparse.Namespace) -> RecordingOptions:
     """Return the options of the recording.
 
     Raises:
-        ValueError: If a value is not valid.
+        ValueError: If a value is invalid.
     """
     if args.reference in ('upscaled', 'self', 'file', 'neighbor'):
         raise ValueError(
@@ -107,7 +107,7 @@ def parse_part(text: str | None, place: Place) -> tuple[int, int]:
     """Return the rank of this process, from 0, and the number of processes.
 
     Raises:
-        ValueError: If the part is not valid, or a launcher sets one, too.
+        ValueError: If the part is invalid or a launcher also sets one.
     """
     if text is None:
         return place.rank, place.world_size

@@ -54,7 +54,7 @@ def check(args: argparse.Namespace) -> Iterable[Verdict]:
 
     Raises:
         FileNotFoundError: If there is nothing to check.
-        EvidenceError: If the file lies beside a result.
+        EvidenceError: If the file is a side-car or confidence file.
     """
     if args.source is not None and not args.source.exists():
         raise FileNotFoundError(f'There is no source {args.source}.')
@@ -94,7 +94,7 @@ def show(verdicts: Sequence[Verdict], console: Console) -> None:
 
 
 def _recorded(verdict: Verdict) -> tuple[str, str, str]:
-    """Return what the table says of a record, if it can be trusted."""
+    """Return the table cells of a record; empty if it is not trusted."""
     record = verdict.record
     if record is None or verdict.state == 'different':
         return '', '', ''
@@ -112,7 +112,7 @@ def _recorded(verdict: Verdict) -> tuple[str, str, str]:
 
 
 def _outcome(verdict: Verdict) -> str:
-    """Return the verdict in words."""
+    """Return the text of the verdict."""
     if verdict.problems:
         return '\n'.join([verdict.state.upper(), *verdict.problems])
     if verdict.source_checked:
@@ -138,7 +138,7 @@ def _printable(text: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
-    """Run; return the exit code."""
+    """Run the command; return the exit code."""
     args = parse_args(argv, prog)
     console = Console()
     try:

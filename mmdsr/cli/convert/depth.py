@@ -51,7 +51,7 @@ def parse_args(
 
 
 def show_report(report: Report, console: Console) -> None:
-    """Print the counts, and why maps are missing or a fallback."""
+    """Print the counts and the reasons for missing and fallback maps."""
     for title, groups in (
         ('No depth', report.failed),
         ('Fallback', report.fallback),

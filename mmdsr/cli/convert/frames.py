@@ -78,7 +78,7 @@ def parse_args(
 
 
 def show_summary(summary: Summary, console: Console) -> None:
-    """Print the counts, and why frames were left out."""
+    """Print the counts and the reasons for skipped frames."""
     for line in summary.warnings():
         console.print(line, style='yellow', markup=False, highlight=False)
     if summary.without_depth:

@@ -74,19 +74,19 @@ class Bars:
     def __call__(
         self, name: str, seconds: float | None, duration: float | None
     ) -> None:
-        """Show how far a video has been read."""
+        """Update the progress bar of a video."""
         if name not in self.tasks:
             # Show only this bar: a hundred finished ones would fill the
             # screen.
             for task in self.tasks.values():
                 self.progress.update(task, visible=False)
             self.tasks[name] = self.progress.add_task(name, total=duration)
-        # The last frames are still being matched when all have been read.
+        # After the last frame is read, matching still continues.
         self.progress.update(self.tasks[name], completed=seconds or 0)
 
 
 def show_summary(summary: VideoSummary, console: Console) -> None:
-    """Print the counts, and why videos and frames were left out."""
+    """Print the counts and the reasons for skipped videos and frames."""
 
     def say(text: str, style: str | None = None) -> None:
         console.print(text, style=style, markup=False, highlight=False)
