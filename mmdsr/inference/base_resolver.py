@@ -137,7 +137,7 @@ class BaseResolver:
 
     @property
     def confidence_kind(self) -> Kind | None:
-        """Meaning of the confidence; None if there is none."""
+        """Meaning of the confidence map, or None without one."""
         if self._network is None:
             return None
         return confidence_kind(self._network.module)

@@ -61,7 +61,7 @@ def describe_settings(
 def describe_reference(
     resolver: SuperResolver, path: str | Path | None, sha256: str | None
 ) -> evidence.Reference:
-    """Describe the reference of an image, or why there is none.
+    """Describe the reference of an image, or why it has none.
 
     Args:
         resolver: The resolver.

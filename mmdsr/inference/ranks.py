@@ -45,7 +45,7 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place:
         The place of this process.
 
     Raises:
-        ValueError: If the variables of a launcher make no sense.
+        ValueError: If the variables of a launcher are invalid.
     """
     for launcher, names in _LAUNCHERS.items():
         rank, size = names[:2]

@@ -71,7 +71,7 @@ class References:
             sample: Data sample or its metainfo.
 
         Returns:
-            The reference (3, Hr, Wr), BGR uint8; ``None`` if there is none.
+            The reference (3, Hr, Wr), BGR uint8, or ``None``.
 
         Raises:
             ValueError: If the metainfo lacks what the policy needs, or the
@@ -186,7 +186,7 @@ def metainfo_of(sample: Sample | None) -> dict[str, Any]:
         sample: Data sample or its metainfo.
 
     Returns:
-        The metainfo, empty if there is none.
+        The metainfo, or an empty dictionary.
     """
     info = getattr(sample, 'metainfo', sample)
     return info if isinstance(info, dict) else {}

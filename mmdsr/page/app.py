@@ -90,7 +90,7 @@ class Page:
         return found
 
     async def index(self, request: HttpRequest) -> Response:
-        """Return the page and start a session if there is none."""
+        """Return the page; start a session if needed."""
         response = FileResponse(STATIC / 'index.html')
         if self.sessions.find(request.cookies.get(COOKIE)) is None:
             response.set_cookie(
