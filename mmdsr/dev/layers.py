@@ -1,9 +1,9 @@
-"""The picture of the layers in the documentation, drawn from the imports.
+"""Draw the layer diagram of the documentation from the imports.
 
-The rows are those of the contracts in ``pyproject.toml``, the arrows what
-grimp finds in the modules. An arrow that follows from others is left out: if
-``a`` imports ``b`` and ``c``, and ``b`` imports ``c``, there is none from
-``a`` to ``c``; so are those to common foundations.
+The rows come from the contracts in ``pyproject.toml``, the arrows from the
+imports that grimp finds. Arrows implied by others are omitted: if ``a``
+imports ``b`` and ``c``, and ``b`` imports ``c``, no arrow is drawn from ``a``
+to ``c``. Arrows to common foundations are omitted, too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ _BASE = ('registry', 'io', 'extras', 'workers', 'errors', 'version')
 _HEAD = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
     'font-family="Helvetica, Arial, sans-serif" font-size="13">\n'
-    '<title>The packages of mmdsr; arrows lead to what is imported</title>\n'
+    '<title>The packages of mmdsr; arrows point to imported packages</title>\n'
     '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" '
     'markerWidth="7" markerHeight="7" orient="auto">'
     '<path d="M0 0 L8 4 L0 8 z" fill="#999"/></marker></defs>\n'

@@ -1,12 +1,13 @@
-"""Try mutated files of all kinds; count what is not refused as it should be.
+"""Try mutated files of all kinds and count those handled incorrectly.
 
 Example:
     python tools/dev/fuzz.py --count 3000 --out fuzz.json --keep faults
     python tools/dev/fuzz.py images videos --count 500
 
-The same inputs each time: an input follows from its kind and its number.
-Stopped, the same command continues from what ``--out`` says. The exit code is
-1 if anything ended in a raw error, killed the process or left half a file.
+Inputs are reproducible: each depends only on its kind and number. After an
+interruption, the same command resumes from the results in ``--out``. The exit
+code is 1 if an input caused a raw error, killed the process or left a partial
+file.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Kill the tools that write much, and see whether they continue as if nothing.
+"""Kill long-running tools and check that they resume correctly.
 
 Example:
     python tools/dev/kill_test.py
     python tools/dev/kill_test.py train --kills 5
 
 Each tool is killed (SIGKILL) at random moments and restarted with the same
-command, until it is through: the files must be those of a run that was never
-killed, and nothing else may be left. The exit code is 1 if not.
+command until it finishes. Its files must equal those of an uninterrupted run,
+without leftovers; otherwise, the exit code is 1.
 """
 
 import argparse
