@@ -50,7 +50,7 @@ def parse(*words, kind=Sample, **how):
 @pytest.mark.parametrize(
     'kind', [Sample, EvidenceOptions, RecordingOptions, VideoOptions]
 )
-def test_nothing_given_leaves_the_defaults(kind):
+def test_options_default_to_field_defaults(kind):
     args = parse(kind=kind)
     assert set(vars(args)) == set(kind.option_names())
     assert set(vars(args).values()) == {None}

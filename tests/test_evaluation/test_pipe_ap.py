@@ -103,7 +103,7 @@ def test_nothing_found_is_zero():
     assert found['AP50/JO'] == found['AP50/mean'] == found['AP/mean'] == 0
 
 
-def test_nothing_there():
+def test_ap_without_ground_truth_is_nan():
     found = evaluate([sample(1), sample(2, [], [(0, 0.5, (0, 0, 9, 9))])])
     assert all(math.isnan(value) for value in found.values())
 

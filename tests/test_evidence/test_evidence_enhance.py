@@ -193,7 +193,7 @@ def test_tiles_are_recorded(tmp_path):
     assert record.settings['tile'] == 32
 
 
-def test_the_mark_is_drawn_and_said(tmp_path):
+def test_mark_is_drawn_and_recorded(tmp_path):
     source, out = write_frames(tmp_path / 'in', 1), tmp_path / 'out'
     resolver = SuperResolver(interpolation='nearest', scale=4)
     export_folder(resolver, source, tmp_path / 'bare')

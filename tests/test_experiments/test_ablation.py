@@ -206,7 +206,7 @@ def test_data_sets_have_distinct_names(tmp_path):
     assert len(set(places)) == 3
 
 
-def test_costs_of_nothing_are_refused():
+def test_costing_rejects_small_shape_and_negative_repeats():
     with pytest.raises(ValueError, match='shape must be at least 16'):
         Costing((16, 15))
     with pytest.raises(ValueError, match='repeats must be at least 0'):

@@ -98,7 +98,7 @@ def test_flow_must_fit(tmp_path):
 
 
 @pytest.mark.parametrize('error', [RuntimeError, KeyboardInterrupt])
-def test_nothing_is_left_of_a_failure(tmp_path, error):
+def test_failed_writer_leaves_no_files(tmp_path, error):
     def fail():
         with RefSRWriter(tmp_path / 'set') as writer:
             writer.add('train', 'run0_0001', image(), image())

@@ -122,7 +122,7 @@ def test_the_cookie_is_out_of_reach_of_scripts(visitors):
     assert 'set-cookie' not in client.get('/').headers
 
 
-def test_without_a_session_nothing_is_given(visitors):
+def test_requests_without_session_are_rejected(visitors):
     client = TestClient(visitors().app, base_url='http://127.0.0.1:8000')
     client.headers.update(OWN)
     for method, path in (

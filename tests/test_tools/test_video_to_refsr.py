@@ -97,7 +97,7 @@ def test_wrong_arguments(videos, tmp_path, args, message):
     assert [path.name for path in tmp_path.iterdir()] == ['in put']
 
 
-def test_nothing_usable(tmp_path):
+def test_missing_or_unreadable_videos_exit_with_2(tmp_path):
     done = call(tmp_path / 'nowhere.mpg', tmp_path / 'out')
     assert done.returncode == 2
     assert 'no file or folder' in done.stderr

@@ -121,5 +121,5 @@ def test_largest_box_against_all_of_them(seed, aspect):
     assert score(found, aspect) == pytest.approx(best)
 
 
-def test_nothing_is_free():
+def test_largest_free_box_of_covered_frame_is_empty():
     assert largest_free_box(40, 40, [(0, 0, 40, 40)]) == (0, 0, 0, 0)

@@ -60,7 +60,7 @@ def test_no_match_between_strangers(size):
     assert match(*images).inliers < 15
 
 
-def test_flat_pictures_match_nothing():
+def test_flat_frames_do_not_match():
     flat = np.full((160, 192, 3), 90, np.uint8)
     assert match(flat, flat) == FrameMatch()
     dots = flat.copy()

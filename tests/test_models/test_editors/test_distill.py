@@ -232,7 +232,7 @@ def test_each_term_reaches_the_student(checkpoint, only):
     assert any(g is not None and g.abs().max() > 0 for g in depth_net)
 
 
-def test_a_copy_of_the_teacher_has_nothing_to_learn(checkpoint):
+def test_distillation_loss_of_teacher_copy_is_zero(checkpoint):
     model = _model(checkpoint, generator=TEACHER)
     load_generator(model.generator, checkpoint)
     data = model.data_preprocessor(make_batch(2), True)

@@ -138,7 +138,7 @@ def test_interrupted_work_resumes(made, layout, tmp_path, stop_at):
     assert [p.name for p in tmp_path.iterdir()] == ['broken']
 
 
-def test_an_interruption_of_the_end_loses_nothing(
+def test_interrupt_while_finishing_keeps_files(
     made, layout, tmp_path, monkeypatch
 ):
     out = tmp_path / 'broken'
