@@ -155,7 +155,7 @@ def _refine(
     edges: Edges, start: np.ndarray, shape: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit the vanishing point and the center of the rings to the edges."""
-    from scipy.optimize import minimize  # of the extra "depth"
+    from scipy.optimize import minimize  # of the extras "depth", "video"
 
     # In units of the image, so that all four numbers have one size.
     unit = float(max(shape))

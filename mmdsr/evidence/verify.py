@@ -35,9 +35,9 @@ _MOST = 3
 
 
 #: From harmless to serious. Only ``'different'`` says that something was
-#: changed; ``'no record'``: there is nothing to compare with; ``'incomplete'``:
-#: a file is missing, so that not all can be checked; ``'renamed'``: only the
-#: name differs.
+#: changed; ``'no record'``: there is nothing to compare with;
+#: ``'incomplete'``: a file is missing, so that not all can be checked;
+#: ``'renamed'``: only the name differs.
 State: TypeAlias = Literal[
     'as recorded', 'renamed', 'incomplete', 'no record', 'different'
 ]

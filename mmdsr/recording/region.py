@@ -113,7 +113,7 @@ def follow(
     Returns:
         The track, and a note about it, or ''.
     """
-    # Of the extra "depth", like the functions that find the points.
+    # Of the extra "video".
     from scipy.ndimage import gaussian_filter1d, median_filter
 
     w, h = far_size(width, height)

@@ -52,7 +52,7 @@ def survey(
     if not (text or far):
         return [], [], []
     if far:
-        require('depth', 'scipy')
+        require('video', 'scipy')
     step = max(min(_STEP, duration / _LUMAS), duration / _POINTS)
     wanted = max(_LUMAS // 2, duration / step / 2 if far else 0)
     for key_frames in (True, False):
