@@ -126,7 +126,7 @@ def test_the_report_needs_jinja(tmp_path):
 @pytest.mark.parametrize(
     ('extra', 'modules'),
     [
-        ('video', 'av jinja2'),
+        ('video', 'av jinja2 scipy'),
         ('depth', 'scipy'),
         ('peers', 'spandrel'),
         (
