@@ -85,9 +85,9 @@ def parse_args(
     parser.add_argument(
         '--reference',
         metavar='POLICY',
-        help='for images, upscaled: the enlarged image; self: the image as '
-        'it is (the paper without a reference); file: a file in --refs; '
-        'neighbor: the frame before (default: upscaled). For a recording, '
+        help='for images, upscaled: the enlarged image; self: the image '
+        'itself, as in the paper; file: a file in --refs; neighbor: the '
+        'previous frame (default: upscaled). For a recording, '
         'auto: the best of the frames before and after; none; previous; '
         'next; or an image file (default: auto)',
     )

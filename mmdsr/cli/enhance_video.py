@@ -78,14 +78,11 @@ def refuse_misfits(args: argparse.Namespace, recording: bool) -> None:
     ]
     if given:
         option = '--' + given[0].replace('_', '-')
-        kinds = (
-            ('images', 'a recording')
-            if recording
-            else ('recordings', 'no recording')
-        )
+        wanted = 'images' if recording else 'recordings'
+        found = 'a recording' if recording else 'not a recording'
         raise ValueError(
-            f'{option} is for {kinds[0]}, and {args.source} is {kinds[1]}: '
-            'leave it out.'
+            f'{option} is for {wanted}, but {args.source} is {found}: omit '
+            f'{option}.'
         )
 
 
@@ -97,8 +94,8 @@ def recording_options(args: argparse.Namespace) -> RecordingOptions:
     """
     if args.reference in ('upscaled', 'self', 'file', 'neighbor'):
         raise ValueError(
-            f'--reference {args.reference} is for images; of a recording it '
-            f'is {", ".join(POLICIES)} or an image file.'
+            f'--reference {args.reference} is for images: for a recording, '
+            f'give {", ".join(POLICIES)} or an image file.'
         )
     return RecordingOptions.read(args)
 

@@ -362,7 +362,7 @@ def test_a_crash_of_the_decoder(tmp_path, monkeypatch):
     assert 5 <= kept['run-0'] < 30
 
 
-def test_nothing_to_read(tmp_path):
+def test_no_readable_video(tmp_path):
     for name in ('a.mp4', 'b <i>.mpg'):
         (tmp_path / name).write_bytes(b'')
     with pytest.raises(ValueError, match=r'No video can be read.*a\.mp4'):

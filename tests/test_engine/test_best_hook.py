@@ -49,7 +49,7 @@ def test_a_single_metric(tmp_path):
     assert names(tmp_path) == ['best_PSNR-Y_iter_8.pth']
 
 
-def test_nothing_goes_without_a_better_one(tmp_path, hook):
+def test_best_checkpoint_stays_until_a_better_one_exists(tmp_path, hook):
     left = tmp_path / 'best_PSNR-Y_iter_4.pth'
     left.touch()
     hook.best_ckpt_path_dict = {

@@ -64,7 +64,7 @@ def test_in_mmengines_evaluator():
     assert set(result) == {f'sim/{name}' for name in NAMES}
 
 
-def test_nothing_visible():
+def test_no_visible_pixels():
     one = sample(0)
     one['visible'].zero_()
     metric = MatchAccuracy()

@@ -98,7 +98,7 @@ def test_false_alarms_of_a_class_without_truth():
     assert math.isnan(found['AP50/IN'])
 
 
-def test_nothing_found_is_zero():
+def test_no_detection_gives_zero():
     found = evaluate([sample(1, [(0, (0, 0, 9, 9))]), sample(2)])
     assert found['AP50/JO'] == found['AP50/mean'] == found['AP/mean'] == 0
 

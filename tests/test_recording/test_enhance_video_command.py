@@ -123,7 +123,7 @@ def test_a_dry_run_draws_the_confidence_and_writes_nothing(source, tmp_path):
 @pytest.mark.parametrize(
     ('words', 'message'),
     [
-        (['--refs', 'a'], '--refs is for images'),
+        (['--refs', 'a'], '--refs is for images, but'),
         (['--confidence'], 'an interpolation uses none: leave'),
         (['--reference', 'neighbor'], 'neighbor is for images'),
         (['--reference', 'none.png'], 'there is no file none.png'),

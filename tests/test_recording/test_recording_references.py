@@ -78,7 +78,7 @@ def test_a_blurred_frame_is_not_chosen(drive_in):
     assert best(pictures) != first
 
 
-def test_nothing_is_taken_across_a_cut():
+def test_no_reference_across_a_cut():
     one = drive(texture(), 14, 1.01)
     tint = np.uint8([0.5, 0.9, 1.0] * np.float32(texture(1)))
     other = drive(255 - tint, 14, 1.01)
@@ -96,7 +96,7 @@ def test_nothing_is_taken_across_a_cut():
     assert lonely[3].why == 'separated from the neighboring frames by cuts'
 
 
-def test_nothing_is_taken_when_the_camera_turns():
+def test_no_reference_while_the_camera_turns():
     # Each frame shows another part of the wall.
     surface = texture(0, 600, 6000)
     turn = [view(surface, 1.0, -2500 + 180 * n) for n in range(12)]

@@ -239,7 +239,7 @@ def test_other_files_are_refused(tmp_path, kind):
         list(read_video(path))
 
 
-def test_nothing_is_fetched(tmp_path):
+def test_remote_files_are_not_fetched(tmp_path):
     asked = []
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -86,7 +86,7 @@ def test_support_loss():
     assert not logit.grad[1].any()
 
 
-def test_nothing_visible_is_zero_with_a_graph():
+def test_no_visible_pixels_give_zero_with_a_graph():
     flow, truth, visible = maps()
     flow.requires_grad_()
     logit = torch.zeros(2, 1, 6, 8, dtype=torch.float64, requires_grad=True)
