@@ -10,7 +10,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from quick_configs import format_configs_once
+from quick_configs import quicken_configs
 
 #: Modules that start processes to read recordings.
 CHILDREN = ('mmdsr.video.reader', 'mmdsr.recording.ask')
@@ -23,7 +23,7 @@ def pytest_configure():
     # What is started in the background ignores Ctrl-C, and so would they.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    format_configs_once()
+    quicken_configs()
 
 
 def pytest_runtest_setup():

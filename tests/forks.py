@@ -137,6 +137,34 @@ def fork(tool, *args, check=True, **variables):
     return subprocess.CompletedProcess([tool, *args], code, out, err)
 
 
+def _until_rename(after, prefix, function, *args):
+    """Call a function, and be killed as the system would do it."""
+    done, replace = [], Path.replace
+
+    def kill(self, target):
+        if Path(target).name.startswith(prefix):
+            if len(done) == after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            done.append(target)
+        return replace(self, target)
+
+    Path.replace = kill
+    function(*args)
+
+
+def kill_at_rename(after, prefix, function, *args):
+    """Call a function in a process that is killed between two renames.
+
+    Args:
+        after (int): How many renames to such names it survives.
+        prefix (str): How the new names begin.
+        function (Callable): Of a module.
+        *args: Its arguments.
+    """
+    process = Fork(_until_rename, after, prefix, function, *args)
+    assert process.wait(120) == -signal.SIGKILL, process.communicate()
+
+
 def start_run(folder, threads):
     """Stand in for ``start`` of mmdsr.experiments.processes."""
     return Fork(run_tool, '-m', WORKER, str(folder), log=folder / 'log.txt')

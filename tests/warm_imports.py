@@ -7,7 +7,7 @@ import gc
 import importlib
 from contextlib import suppress
 
-from quick_configs import format_configs_once
+from quick_configs import quicken_configs
 
 for _name in (
     'pytest',
@@ -31,5 +31,5 @@ for _name in (
 ):
     with suppress(ImportError):
         importlib.import_module(_name)
-format_configs_once()
+quicken_configs()
 gc.freeze()

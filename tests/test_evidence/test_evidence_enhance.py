@@ -1,15 +1,11 @@
 """Results come with their evidence, whole, and stay so when resumed."""
 
-import os
-import signal
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 import torch
 from evidence_cases import scene, write_frames
-from forks import Fork
+from forks import kill_at_rename
 from PIL import Image
 
 from mmdsr.errors import EvidenceError
@@ -294,25 +290,14 @@ def test_an_image_named_as_a_confidence_picture(tmp_path):
     assert export_folder(plain(), source, out).written == 4
 
 
-def export_until_killed(source, out, after):
-    """Be killed after so many files of f1; for a process of its own."""
-    done, rename = [], Path.replace
-
-    def kill(self, target):
-        if Path(target).name.startswith('f1'):
-            if len(done) == after:
-                os.kill(os.getpid(), signal.SIGKILL)
-            done.append(target)
-        return rename(self, target)
-
-    Path.replace = kill
+def export(source, out):
     export_folder(plain(), source, out, evidence=ALL)
 
 
 @pytest.mark.parametrize('after', [0, 1, 2])
 def test_killed_between_the_files_of_a_result(tmp_path, after):
     source, out = write_frames(tmp_path / 'in'), tmp_path / 'out'
-    assert Fork(export_until_killed, source, out, after).wait() == -9
+    kill_at_rename(after, 'f1', export, source, out)
     # Where the result is, all that belongs to it is.
     assert not (out / 'f1.png').exists()
     assert len(files_of(out / '.')) >= 3

@@ -174,8 +174,9 @@ def test_equal_time(study, tmp_path, refsr_root, trained, monkeypatch):
     )
     assert trained == ['RCAN, seed 0', 'MASA-rec, seed 0']
     assert [
-        (out / f'runs/{row}/seed0/work/last_checkpoint').read_text()[-10:]
+        path.read_text()[-10:]
         for row in ('rcan', 'masa-rec')
+        for path in (out / 'runs' / row).rglob('last_checkpoint')
     ] == ['iter_4.pth', 'iter_2.pth']
     text = (out / 'table.md').read_text()
     assert '0.0166667 minutes of each training' in text

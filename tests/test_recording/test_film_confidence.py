@@ -1,14 +1,11 @@
 """The confidence film beside a film, and how it is laid out."""
 
-import os
-import signal
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from forks import Fork
+from forks import Fork, kill_at_rename
 from recording_cases import bicubic, frames, record, show
 
 from mmdsr import SuperResolver
@@ -121,18 +118,7 @@ def test_the_film_is_the_same_with_it(source, nano, whole, tmp_path):
     assert one.output.pixels_sha256 == other.output.pixels_sha256
 
 
-def make(source, target, after=None):
-    """Make the film; be killed after so many renames of a segment."""
-    done, rename = [], Path.replace
-
-    def kill(self, name):
-        if Path(name).name.startswith('000001'):
-            if len(done) == after:
-                os.kill(os.getpid(), signal.SIGKILL)
-            done.append(name)
-        return rename(self, name)
-
-    Path.replace = kill
+def make(source, target):
     nano = SuperResolver(weights='dsrnet_x_nano')
     enhance_recording(nano, source, target, SMALL, 'cpu', evidence=ALL)
 
@@ -147,7 +133,7 @@ def make(source, target, after=None):
 )
 def test_killed_between_both_films(source, whole, tmp_path, after):
     target = tmp_path / 'out.mkv'
-    assert Fork(make, source, target, after).wait(120) == -signal.SIGKILL
+    kill_at_rename(after, '000001', make, source, target)
     # A segment counts as finished if both are.
     assert not (staging_root(target) / '000001.json').exists()
     assert (staging_root(target) / '000000.json').exists()

@@ -1,14 +1,12 @@
 """Frames as files: each has its record, whatever has interrupted the work."""
 
 import json
-import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from forks import Fork
+from forks import Fork, kill_at_rename
 from PIL import Image
 from recording_cases import bicubic, frames, record
 
@@ -212,18 +210,7 @@ def test_without_side_cars(source, tmp_path):
         enhance_recording(bicubic(), source, target, PLAIN, 'cpu')
 
 
-def make(source, target, after=None):
-    """Make the frames; be killed after so many files of frame 5."""
-    done, rename = [], Path.replace
-
-    def kill(self, name):
-        if Path(name).name.startswith('frame_000005'):
-            if len(done) == after:
-                os.kill(os.getpid(), signal.SIGKILL)
-            done.append(name)
-        return rename(self, name)
-
-    Path.replace = kill
+def make(source, target):
     nano = SuperResolver(weights='dsrnet_x_nano')
     enhance_recording(nano, source, target, SMALL, 'cpu', evidence=ALL)
 
@@ -238,7 +225,7 @@ def make(source, target, after=None):
 )
 def test_killed_between_the_files_of_a_frame(source, whole, tmp_path, after):
     target = tmp_path / 'out'
-    assert Fork(make, source, target, after).wait(120) == -signal.SIGKILL
+    kill_at_rename(after, 'frame_000005', make, source, target)
     assert not target.exists()
     begun = staging_root(target) / 'pictures'
     # Where the frame is, its record is: it comes last.
