@@ -1,9 +1,12 @@
 """Small videos made on the spot, for the tests of the video tools."""
 
+from fractions import Fraction
+
+import av
 import cv2
 import numpy as np
 
-from mmdsr.dev.recordings import write_recording
+_INTERLACED = 0x40000 | 0x20000000
 
 
 def blurred(image, sigma=4):
@@ -11,12 +14,44 @@ def blurred(image, sigma=4):
     return cv2.GaussianBlur(image, (0, 0), sigma)
 
 
-def write_video(path, frames, codec='mpeg4', rate=5, **options):
-    """Encode a recording as slow as the videos of a walk through a sewer.
-
-    The options are those of ``mmdsr.dev.recordings.write_recording``.
-    """
-    return write_recording(path, frames, rate, codec=codec, **options)
+def write_video(
+    path,
+    frames,
+    codec='mpeg4',
+    rate=5,
+    sar=None,
+    interlaced=False,
+    gop=6,
+    stamps=None,
+    **container_options,
+):
+    """Encode frames in good quality, at stamps in frames if given."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = {'qscale': '2', 'qmin': '2', 'qmax': '3'}
+    if codec == 'libx264':
+        options = {'crf': '16'}
+    elif path.suffix == '.mpg':
+        options |= {'maxrate': '9000000', 'bufsize': '4000000'}
+    with av.open(str(path), 'w', options=container_options) as container:
+        stream = container.add_stream(codec, rate=rate, options=options)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
+        stream.bit_rate = 8_000_000
+        stream.codec_context.gop_size = gop
+        if sar:
+            stream.codec_context.sample_aspect_ratio = Fraction(sar)
+        if interlaced:
+            stream.codec_context.flags |= _INTERLACED
+        for number, frame in enumerate(frames):
+            image = av.VideoFrame.from_ndarray(
+                np.ascontiguousarray(frame), 'rgb24'
+            )
+            if stamps is not None:
+                image.pts = stamps[number]
+                image.time_base = Fraction(1, rate)
+            container.mux(stream.encode(image))
+        container.mux(stream.encode())
+    return path
 
 
 def join(path, *parts):

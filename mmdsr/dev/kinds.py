@@ -10,6 +10,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,7 +19,6 @@ from mmdsr.dev import mutate
 from mmdsr.dev.case import NAME, Case, encode, picture
 from mmdsr.dev.kinds_recordings import recordings
 from mmdsr.dev.kinds_weights import checkpoints, weights
-from mmdsr.dev.recordings import write_recording
 
 
 def _frames(path: Path) -> Path:
@@ -251,12 +251,12 @@ def _read_video(path: Path, out: Path) -> None:
 
 def videos() -> list[Case]:
     """Short recordings of the usual containers and codecs."""
-    surface = np.asarray(
-        Image.fromarray(picture(0, 20, 24)).resize((192, 160), 3)
-    )
-    views = [surface[x : x + 80, x : x + 96] for x in range(15)]
+    import tempfile
+
+    import av
+
     files = []
-    with TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         for suffix, codec in (
             ('mp4', 'mpeg4'),
             ('avi', 'mjpeg'),
@@ -266,7 +266,21 @@ def videos() -> list[Case]:
             ('ts', 'mpeg2video'),
         ):
             path = Path(folder, f'{NAME}.{suffix}')
-            write_recording(path, views, codec=codec)
+            with av.open(str(path), 'w') as container:
+                # By name, PyAV's hints know nothing of the kind of stream.
+                stream: Any = container.add_stream(codec, rate=25)
+                stream.width, stream.height = 96, 80
+                stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
+                surface = np.asarray(
+                    Image.fromarray(picture(0, 20, 24)).resize((192, 160), 3)
+                )
+                for number in range(15):
+                    view = surface[number : number + 80, number : number + 96]
+                    frame = av.VideoFrame.from_ndarray(
+                        np.ascontiguousarray(view), 'rgb24'
+                    )
+                    container.mux(stream.encode(frame))
+                container.mux(stream.encode())
             files.append((path.name, path.read_bytes()))
     mutators = (mutate.mutate_bytes,)
     return [Case(name, data, mutators, _read_video) for name, data in files]

@@ -12,8 +12,6 @@ SOUNDS |= {'.avi': 'mp2', '.ts': 'mp2', '.wmv': 'wmav2'}
 CODECS = {'.mp4': 'libx264', '.mov': 'libx264', '.mkv': 'libx264'}
 CODECS |= {'.mpg': 'mpeg2video', '.avi': 'mpeg4', '.ts': 'mpeg2video'}
 CODECS |= {'.wmv': 'wmv2'}
-#: Quantizers close to the best for codecs without a constant quality.
-_FINE = {'qscale': '2', 'qmin': '2', 'qmax': '3'}
 #: Flags of a codec: coded as fields, and motion between fields.
 INTERLACED = 0x40000 | 0x20000000
 _SOUND_RATE = 48000
@@ -28,17 +26,13 @@ def write_recording(
     sar: str | Fraction | None = None,
     interlaced: bool = False,
     colors: dict[str, int] | None = None,
-    pix_fmt: str | None = None,
+    pix_fmt: str = 'yuv420p',
     delay: float = 0.0,
-    codec: str | None = None,
-    gop: int = 6,
-    **muxer: str,
 ) -> Path:
     """Encode a recording in the format of its suffix.
 
     Args:
-        path: File to be written, whose suffix selects the container; folders
-            are created.
+        path: File to be written, with a suffix of :data:`CODECS`.
         pictures: (H, W, 3) uint8 RGB each.
         rate: Pictures per second, or ticks of ``stamps`` per second.
         stamps: Time of each picture in ticks; None for one picture per tick.
@@ -47,13 +41,8 @@ def write_recording(
         interlaced: Whether to encode it as fields.
         colors: ``colorspace``, ``color_range``, ``color_primaries`` and
             ``color_trc`` in FFmpeg's codes; None to leave them open.
-        pix_fmt: FFmpeg's name of the format of the pixels. Defaults to None:
-            4:2:0.
+        pix_fmt: FFmpeg's name of the format of the pixels.
         delay: Seconds before the first picture.
-        codec: FFmpeg's name of the encoder. Defaults to None: the one that
-            :data:`CODECS` gives for the suffix.
-        gop: Pictures from one that is coded alone to the next.
-        **muxer: FFmpeg's options of the container.
 
     Returns:
         ``path``.
@@ -61,20 +50,16 @@ def write_recording(
     import av
 
     suffix = path.suffix
-    codec = codec or CODECS[suffix]
-    options = {'crf': '8'} if codec == 'libx264' else dict(_FINE)
-    if suffix == '.mpg':
-        options |= {'maxrate': '9000000', 'bufsize': '4000000'}
-    if pix_fmt is None:
-        pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), 'w', options=muxer) as container:
+    with av.open(str(path), 'w') as container:
+        options = {'crf': '8'} if CODECS[suffix] == 'libx264' else {}
         # By name, PyAV's hints know nothing of the kind of stream.
-        film: Any = container.add_stream(codec, rate=rate, options=options)
+        film: Any = container.add_stream(
+            CODECS[suffix], rate=rate, options=options
+        )
         film.height, film.width = pictures[0].shape[:2]
-        film.pix_fmt, film.bit_rate = pix_fmt, 8_000_000
+        film.pix_fmt, film.bit_rate = pix_fmt, 4_000_000
         context = film.codec_context
-        context.gop_size = gop
+        context.gop_size = 6
         if sar:
             context.sample_aspect_ratio = Fraction(sar)
         if interlaced:
