@@ -6,6 +6,7 @@ trains and tests in it and writes ``result.json``. An experiment that is
 stopped at any point continues at its next start.
 """
 
+import ast
 import json
 import re
 import time
@@ -124,13 +125,22 @@ def place_of(folder: Path, name: str) -> Path:
 def _write_configs(runs: Sequence[TrainingRun], texts: Sequence[str]) -> None:
     for run, text in zip(runs, texts, strict=True):
         config = run.folder / 'config.py'
-        if config.is_file() and config.read_text(encoding='utf-8') != text:
+        if config.is_file() and not _same(config, text):
             raise UsageError(
                 f'{run.folder} contains a run with another config or budget: '
                 'choose another --out, or remove that folder.'
             )
     for run, text in zip(runs, texts, strict=True):
         write_bytes(run.folder / 'config.py', text.encode())
+
+
+def _same(config: Path, text: str) -> bool:
+    """Compare code, not its line breaks, which change with yapf's version."""
+    found = config.read_text(encoding='utf-8')
+    try:
+        return ast.dump(ast.parse(found)) == ast.dump(ast.parse(text))
+    except (SyntaxError, ValueError):
+        return False
 
 
 def finish(run: TrainingRun, code: int) -> None:

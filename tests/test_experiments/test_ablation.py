@@ -1,5 +1,6 @@
 """Studies: reading, budget, and tables from numbers worked by hand."""
 
+import ast
 import csv
 import io
 import json
@@ -181,6 +182,13 @@ def test_runs_are_kept_and_not_mixed(tmp_path):
     assert [run.results for run in other] == [None, None]
     with pytest.raises(UsageError, match='another config or budget'):
         make_runs(study, Budget(iters=301), [1], tmp_path, roots)
+    # Another version of yapf breaks the lines elsewhere.
+    config = runs[1].folder / 'config.py'
+    config.write_text(ast.unparse(ast.parse(config.read_text())))
+    assert [r.results for r in make_runs(*args, roots)] == [None, done]
+    config.write_text(config.read_text().replace('300', '(', 1))
+    with pytest.raises(UsageError, match='another config or budget'):
+        make_runs(*args, roots)
 
 
 def test_rows_of_several_studies_are_put_together(tmp_path):
