@@ -1,4 +1,4 @@
-"""Does super-resolution help a task? Train, test and tabulate.
+r"""Does super-resolution help a task? Train, test and tabulate.
 
 Makes LR, bicubic and super-resolved versions of a data set, trains the
 networks of the tasks, tests them on every version, and writes per task the

@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint on the test data of a config.
+r"""Evaluate a checkpoint on the test data of a config.
 
 Example:
     mmdsr test configs/dsrnet/teacher_quick.py weights.pth

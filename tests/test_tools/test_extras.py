@@ -1,6 +1,7 @@
 """Tools without the packages of extras: help, and one line that names it."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -78,6 +79,8 @@ def test_help_needs_the_core_only():
     for tool, (code, out, err) in zip(TOOLS, results, strict=True):
         assert code == 0, (tool, err[-500:])
         assert out.startswith('usage:'), tool
+        # Examples that go on in the next line keep it.
+        assert not re.search(r'(mmdsr|python) .*\S {4}', out), tool
 
 
 def test_a_missing_extra_is_named(tmp_path):

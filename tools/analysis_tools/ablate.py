@@ -1,4 +1,4 @@
-"""Run an ablation study: several configs, one budget, several seeds.
+r"""Run an ablation study: several configs, one budget, several seeds.
 
 Trains every row with every seed, tests the last weights, and writes a table
 (table.md, .csv, .json) and a plot of PSNR against cost (plot.png). After an

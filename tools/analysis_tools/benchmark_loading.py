@@ -1,4 +1,4 @@
-"""Measure whether data loading slows down the training of a config.
+r"""Measure whether data loading slows down the training of a config.
 
 Prints what each transform costs, samples/s of loading alone for several
 numbers of workers, of the training step alone, and of both together.

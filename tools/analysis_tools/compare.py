@@ -1,4 +1,4 @@
-"""Compare a trained network with bicubic interpolation.
+r"""Compare a trained network with bicubic interpolation.
 
 The network is evaluated with the true reference, a wrong one and none, and
 with predicted, given and all-zero depth maps. Optical flow without a network

@@ -1,4 +1,4 @@
-"""Compare a depth provider with exact depth.
+r"""Compare a depth provider with exact depth.
 
 The frames are those of SewerSim, rendered on the fly, or of a data set. Prints
 a table with the mean errors over all frames and of each group; "VP off" is the

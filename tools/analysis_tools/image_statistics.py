@@ -1,4 +1,4 @@
-"""Compare simulated runs with real sequences by image statistics.
+r"""Compare simulated runs with real sequences by image statistics.
 
 Luminance, gradients, power spectrum, color, darkness of the far end and
 what x4 bicubic interpolation loses, per sequence of images; and, for

@@ -1,4 +1,4 @@
-"""Measure the loss of networks in other runtimes and with fewer bits.
+r"""Measure the loss of networks in other runtimes and with fewer bits.
 
 The images of a data set are enhanced with their references in every installed
 backend and precision, and compared with torch in float32.

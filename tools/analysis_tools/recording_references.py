@@ -1,4 +1,4 @@
-"""Measure how much references from the same recording improve results.
+r"""Measure how much references from the same recording improve results.
 
 Reduced frames are enhanced with other reduced frames of their run, chosen as
 `mmdsr enhance` does for a recording.

@@ -1,4 +1,4 @@
-"""Table 2 of the paper and Figs. 6 to 9: every compared method, one budget.
+r"""Table 2 of the paper and Figs. 6 to 9: every compared method, one budget.
 
 Trains all rows with every seed, tests the last weights by both protocols that
 the paper mixed, and writes table.md, .csv, .json, fig7.png and, per data set,

@@ -1,4 +1,4 @@
-"""Convert a training checkpoint to weights for publication.
+r"""Convert a training checkpoint to weights for publication.
 
 Optimizer, log history, discriminator, teacher and the other weights learned in
 distillation are left out; the config is added. The files load without a

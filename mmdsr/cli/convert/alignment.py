@@ -1,4 +1,4 @@
-"""Compute the flow of every sample of a data set once and store it next to it.
+r"""Compute the flow of each sample of a data set once and store it next to it.
 
 An aligner that is not being trained need not run at every training step:
 mmdsr.LoadAlignment reads the stored files, SPLIT/align-NAME/STEM.npy. Repeat
