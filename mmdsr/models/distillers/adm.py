@@ -54,6 +54,7 @@ def attention(
     teacher_position: Tensor,
     student_position: Tensor,
     per: str = 'student',
+    over: str = 'student',
 ) -> Tensor:
     r"""Return the attention of teacher over student features (Eq. 18).
 
@@ -69,9 +70,14 @@ def attention(
         teacher_position: p^T (M, c).
         student_position: p^S (S, c).
         per: Side whose features index W.
+        over: Side over whose features the softmax runs. The paper does not
+            say; its text lets each teacher feature choose among the
+            ``'student'`` features. With ``'teacher'``, each student feature
+            chooses its teacher.
 
     Returns:
-        Attention (N, M, S); every row over S sums to 1.
+        Attention (N, M, S); every row over S sums to 1, with
+        ``over='teacher'`` every column over M.
 
     Examples:
         Equal keys get equal attention, whatever the query:
@@ -92,7 +98,8 @@ def attention(
         turned = torch.einsum('bmc,mcd->bmd', queries, bilinear)
         logits = turned @ keys.transpose(1, 2)
     logits = logits + teacher_position @ student_position.T
-    return (logits / math.sqrt(queries.shape[-1])).softmax(dim=-1)
+    axis = -1 if over == 'student' else -2
+    return (logits / math.sqrt(queries.shape[-1])).softmax(dim=axis)
 
 
 def channel_pool(feat: Tensor, size: Sequence[int] | None = None) -> Tensor:
@@ -211,6 +218,7 @@ class ADM(nn.Module):
             code uses 64.
         bilinear: One matrix of Eq. 18 per ``'student'`` feature, as printed,
             or per ``'teacher'`` feature.
+        softmax_over: ``'student'`` or ``'teacher'``, see :func:`attention`.
         query_activation: g_Q of Eq. 16, ``'relu'`` or ``None``. Not given in
             the paper.
         key_activation: g_K of Eq. 17.
@@ -229,6 +237,7 @@ class ADM(nn.Module):
         student_channels: Sequence[int],
         channels: int = 64,
         bilinear: str = 'student',
+        softmax_over: str = 'student',
         query_activation: str | None = 'relu',
         key_activation: str | None = 'relu',
         reduction: str = 'norm',
@@ -239,6 +248,7 @@ class ADM(nn.Module):
         super().__init__()
         for name, value, known in (
             ('bilinear', bilinear, ('student', 'teacher')),
+            ('softmax_over', softmax_over, ('student', 'teacher')),
             ('query_activation', query_activation, tuple(_ACTIVATIONS)),
             ('key_activation', key_activation, tuple(_ACTIVATIONS)),
             ('reduction', reduction, ('norm', 'mse')),
@@ -254,6 +264,7 @@ class ADM(nn.Module):
                 'student_channels must not be empty.'
             )
         self.bilinear = bilinear
+        self.softmax_over = softmax_over
         self.query_activation = _ACTIVATIONS[query_activation]
         self.key_activation = _ACTIVATIONS[key_activation]
         self.reduction = reduction
@@ -291,7 +302,7 @@ class ADM(nn.Module):
             student_feats: S features (N, C_n, H_n, W_n).
 
         Returns:
-            Attention (N, M, S); every row over S sums to 1.
+            Attention (N, M, S).
         """
         return attention(
             pool_and_project(
@@ -302,6 +313,7 @@ class ADM(nn.Module):
             self.teacher_position,
             self.student_position,
             self.bilinear,
+            self.softmax_over,
         )
 
     def forward(

@@ -67,21 +67,20 @@ def _slow_projection(feats, layers, relu):
     return np.array(result).swapaxes(0, 1)
 
 
-def _slow_attention(adm, queries, keys, per):
+def _slow_attention(adm, queries, keys, per, over='student'):
     """Eq. 18."""
     matrices = _numpy(adm.matrices)
     p_t, p_s = _numpy(adm.teacher_position), _numpy(adm.student_position)
-    rows = np.zeros((len(queries), len(p_t), len(p_s)))
-    for b in range(len(queries)):
-        for m in range(len(p_t)):
-            logits = []
-            for n in range(len(p_s)):
-                matrix = matrices[n if per == 'student' else m]
-                logit = queries[b, m] @ matrix @ keys[b, n] + p_t[m] @ p_s[n]
-                logits.append(logit / math.sqrt(WIDTH))
-            powers = [math.exp(logit) for logit in logits]
-            rows[b, m] = [power / sum(powers) for power in powers]
-    return rows
+    powers = np.zeros((len(queries), len(p_t), len(p_s)))
+    for b, m, n in np.ndindex(powers.shape):
+        matrix = matrices[n if per == 'student' else m]
+        logit = queries[b, m] @ matrix @ keys[b, n] + p_t[m] @ p_s[n]
+        powers[b, m, n] = math.exp(logit / math.sqrt(WIDTH))
+    alpha = np.zeros_like(powers)
+    for b, m, n in np.ndindex(powers.shape):
+        rivals = powers[b, m] if over == 'student' else powers[b, :, n]
+        alpha[b, m, n] = powers[b, m, n] / sum(rivals)
+    return alpha
 
 
 def _slow_pool(plane, size):
@@ -129,8 +128,9 @@ def test_queries_and_keys_are_eq_16_and_17(activation):
     assert (result < 0).any() == (activation is None)
 
 
+@pytest.mark.parametrize('over', ['student', 'teacher'])
 @pytest.mark.parametrize('per', ['student', 'teacher'])
-def test_attention_is_eq_18(per):
+def test_attention_is_eq_18(per, over):
     adm = _adm(bilinear=per)
     queries, keys = torch.randn(4, 3, WIDTH), torch.randn(4, 2, WIDTH)
     alpha = attention(
@@ -140,13 +140,16 @@ def test_attention_is_eq_18(per):
         adm.teacher_position,
         adm.student_position,
         per,
+        over,
     )
-    expected = _slow_attention(adm, _numpy(queries), _numpy(keys), per)
+    expected = _slow_attention(adm, _numpy(queries), _numpy(keys), per, over)
     np.testing.assert_allclose(_numpy(alpha), expected, atol=1e-5)
-    assert torch.allclose(alpha.sum(-1), torch.ones(4, 3))
+    rows, columns = alpha.sum(2), alpha.sum(1)
+    whole, other = (rows, columns) if over == 'student' else (columns, rows)
+    assert torch.allclose(whole, torch.ones_like(whole))
     # Not so flat that any axis of the softmax would do.
     assert alpha.std() > 0.1
-    assert not torch.allclose(alpha.sum(1), torch.full((4, 2), 1.5), atol=0.1)
+    assert other.std() > 0.1
 
 
 @pytest.mark.parametrize('reduction', ['norm', 'mse'])
@@ -160,10 +163,12 @@ def test_distances_are_the_norms_of_eq_19(reduction):
 @pytest.mark.parametrize('per', ['student', 'teacher'])
 @pytest.mark.parametrize('reduction', ['norm', 'mse'])
 @pytest.mark.parametrize('activation', ['relu', None])
-def test_module_is_the_sum_of_eq_19(per, reduction, activation):
+@pytest.mark.parametrize('over', ['student', 'teacher'])
+def test_module_is_the_sum_of_eq_19(over, per, reduction, activation):
     teacher, student = _both()
     adm = _adm(
         bilinear=per,
+        softmax_over=over,
         reduction=reduction,
         query_activation=activation,
     )
@@ -172,6 +177,7 @@ def test_module_is_the_sum_of_eq_19(per, reduction, activation):
         _slow_projection(teacher, adm.queries, activation is not None),
         _slow_projection(student, adm.keys, True),
         per,
+        over,
     )
     distances = _slow_distances(teacher, student, reduction == 'mse')
     expected = 0
@@ -322,6 +328,7 @@ def test_learns_to_ask_for_the_nearest_feature():
     ('option', 'message'),
     [
         (dict(bilinear='both'), 'bilinear'),
+        (dict(softmax_over='both'), 'softmax_over'),
         (dict(reduction='l1'), 'reduction'),
         (dict(resize='nearest'), 'resize'),
         (dict(query_activation='gelu'), 'query_activation'),
