@@ -79,7 +79,7 @@ def test_help_needs_the_core_only():
     for tool, (code, out, err) in zip(TOOLS, results, strict=True):
         assert code == 0, (tool, err[-500:])
         assert out.startswith('usage:'), tool
-        # Examples that go on in the next line keep it.
+        # Examples keep their line breaks.
         assert not re.search(r'(mmdsr|python) .*\S {4}', out), tool
 
 
