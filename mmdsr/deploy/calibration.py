@@ -38,18 +38,17 @@ def simulate() -> tuple[Sample, ...]:
     return tuple(samples)
 
 
-def read(root: Path) -> Iterator[Sample]:
-    """Read samples of the training split of a data set.
+def choose(root: Path) -> list[str]:
+    """Choose samples of the training split of a data set.
 
     Args:
         root: Root of the data set.
 
-    Yields:
-        LR (1, 3, H, W) and one reference (1, 1, 3, Hr, Wr); every n-th
-        sample, so that all runs are seen.
+    Returns:
+        The name of every n-th sample, so that all runs are seen.
 
     Raises:
-        ValueError: If there is no such data set, or a file is not an image.
+        ValueError: If there is no such data set.
     """
     manifest = read_manifest(root)
     names = sorted(manifest['splits'].get('train', ())) if manifest else ()
@@ -58,7 +57,22 @@ def read(root: Path) -> Iterator[Sample]:
             f'{root} is not a data set with a training split: create one with '
             '"mmdsr simulate" or leave out --samples.'
         )
-    for name in names[:: -(-len(names) // _MOST)]:
+    return names[:: -(-len(names) // _MOST)]
+
+
+def read(root: Path) -> Iterator[Sample]:
+    """Read the chosen samples of a data set.
+
+    Args:
+        root: Root of the data set.
+
+    Yields:
+        LR (1, 3, H, W) and one reference (1, 1, 3, Hr, Wr).
+
+    Raises:
+        ValueError: If there is no such data set, or a file is not an image.
+    """
+    for name in choose(root):
         lr, ref = (
             read_picture(root / 'train' / part / f'{name}.png').rgb
             for part in ('lr', 'ref')

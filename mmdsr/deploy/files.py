@@ -5,7 +5,14 @@ from tempfile import TemporaryDirectory
 
 from torch import nn
 
-from mmdsr.deploy.onnx_export import Size, fix_size, has_alone, to_onnx
+from mmdsr.deploy import calibration
+from mmdsr.deploy.onnx_export import (
+    Size,
+    check_size,
+    fix_size,
+    has_alone,
+    to_onnx,
+)
 from mmdsr.deploy.precision import to_precision
 from mmdsr.deploy.runtimes import openvino_core
 from mmdsr.extras import require
@@ -55,6 +62,10 @@ def export(
         require('openvino', 'openvino')
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f'{folder} is a file: choose another --out.')
+    if size is not None:
+        check_size(size)
+    if samples is not None:
+        calibration.choose(samples)
     network = load_published(weights)
     variants = (False, True) if has_alone(network) else (False,)
     plan = {}

@@ -170,6 +170,22 @@ def _describe(
     onnx.helper.set_model_props(model, facts)
 
 
+def check_size(size: Size) -> None:
+    """Check that images of a size can be enhanced.
+
+    Args:
+        size: Size of LR.
+
+    Raises:
+        ValueError: If it is too small.
+    """
+    if min(size) < MIN_SIZE:
+        raise ValueError(
+            f'{size.width}x{size.height} is too small: at least '
+            f'{MIN_SIZE}x{MIN_SIZE} is needed.'
+        )
+
+
 def fix_size(model: 'onnx.ModelProto', size: Size) -> None:
     """Fix sizes, in place, for devices that support only static shapes.
 
@@ -177,15 +193,7 @@ def fix_size(model: 'onnx.ModelProto', size: Size) -> None:
         model: The model.
         size: Size of its single image; its single reference is four times as
             large.
-
-    Raises:
-        ValueError: If the size is too small.
     """
-    if min(size) < MIN_SIZE:
-        raise ValueError(
-            f'{size.width}x{size.height} is too small: at least '
-            f'{MIN_SIZE}x{MIN_SIZE} is needed.'
-        )
     height, width = size
     large = (SCALE * height, SCALE * width)
     shapes = {

@@ -198,7 +198,6 @@ def test_the_report_has_a_line_for_each_frame(source, tmp_path, capsys):
     assert report['seconds'] > 0
 
 
-@pytest.mark.usefixtures('real_children')
 @pytest.mark.parametrize('out', ['13:05.mp4', '13:05.mkv', '13:05'])
 def test_relative_names_with_a_colon(source, tmp_path, monkeypatch, out):
     """FFmpeg would take what is before the colon for a protocol."""
