@@ -199,7 +199,8 @@ def test_rows_of_several_studies_are_put_together(tmp_path):
     assert both.title == named.title
     assert both.rows[:-1] == named.rows
     assert both.rows[-1].config == QUICK.config
-    with pytest.raises(UsageError, match="'table99'; known: adm_readings, parts_x, table10"):
+    known = "'table99'; known: adm_readings, parts_x, table10"
+    with pytest.raises(UsageError, match=known):
         find_study(['table99'], folder)
 
 
