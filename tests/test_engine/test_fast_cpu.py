@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmdsr.engine import fast_cpu
 from mmdsr.engine.fast_cpu import ChannelsLastHook
 from mmdsr.registry import HOOKS, MODELS, OPTIM_WRAPPERS
 
@@ -17,7 +18,43 @@ def make_wrapper(model, name='mmdsr.BFloat16OptimWrapper', lr=1e-2):
     return OPTIM_WRAPPERS.build(dict(type=name, optimizer=optimizer))
 
 
-def test_forward_in_bfloat16_weights_in_float32():
+@pytest.fixture
+def asked(monkeypatch):
+    """Set what the processor answers when asked for bfloat16."""
+
+    def answer(value):
+        fast_cpu.multiplies_bfloat16.cache_clear()
+        monkeypatch.setattr(
+            torch.cpu, '_is_avx512_bf16_supported', lambda: value, False
+        )
+
+    yield answer
+    fast_cpu.multiplies_bfloat16.cache_clear()
+
+
+def test_processors_without_bfloat16_run_in_float32(asked):
+    model = nn.Conv2d(3, 4, 3)
+    asked(False)
+    with make_wrapper(model).optim_context(model):
+        assert model(torch.rand(1, 3, 8, 8)).dtype == torch.float32
+
+
+def test_older_pytorch_knows_avx512_only(asked, monkeypatch):
+    asked(True)
+    monkeypatch.delattr(torch.cpu, '_is_avx512_bf16_supported')
+    for capability in ('AVX2', 'AVX512'):
+        fast_cpu.multiplies_bfloat16.cache_clear()
+        monkeypatch.setattr(
+            torch.backends.cpu,
+            'get_cpu_capability',
+            lambda capability=capability: capability,
+        )
+        fast = fast_cpu.multiplies_bfloat16('cpu')
+        assert fast == (capability == 'AVX512')
+
+
+def test_forward_in_bfloat16_weights_in_float32(asked):
+    asked(True)
     model = nn.Conv2d(3, 4, 3)
     with make_wrapper(model).optim_context(model):
         assert model(torch.rand(1, 3, 8, 8)).dtype == torch.bfloat16
@@ -47,7 +84,8 @@ def fit(name, steps=30):
     return losses
 
 
-def test_learns_as_in_float32():
+def test_learns_as_in_float32(asked):
+    asked(True)
     fast, exact = fit('mmdsr.BFloat16OptimWrapper'), fit('OptimWrapper')
     assert exact[-1] < 0.9 * exact[0]
     assert fast[-1] == pytest.approx(exact[-1], rel=0.05)

@@ -9,8 +9,7 @@ val_cfg = dict(type='MultiValLoop')
 test_cfg = dict(type='MultiTestLoop')
 
 optim_wrapper = dict(
-    # Half the time on processors with bfloat16 multiplication, but twice the
-    # time on others: use OptimWrapper there.
+    # Half the time on processors with bfloat16 multiplication.
     type='mmdsr.BFloat16OptimWrapper',
     optimizer=dict(type='Adam', lr=6e-4, betas=(0.9, 0.99)),
     # Without it, a smaller trunk diverged on photographs after 700 steps.
