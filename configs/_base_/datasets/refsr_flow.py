@@ -40,7 +40,8 @@ val_pipeline = [
 ]
 
 train_dataloader = dict(
-    # Loading and aligning crops takes a tenth of a step on a CPU.
+    # Loading and aligning crops takes a tenth of a step of x.py on a CPU; the
+    # smaller networks should train on packed data (docs/loading.md).
     num_workers=0,
     persistent_workers=False,
     sampler=dict(type='mmdsr.ReplaySampler', infinite=True),
