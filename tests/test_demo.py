@@ -29,6 +29,7 @@ INCLUDE = os.environ.get('ONNXRUNTIME_INCLUDE')
 MOST = 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook(path, monkeypatch, capsys):
     def refuse(*args, **kwargs):

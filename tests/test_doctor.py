@@ -161,6 +161,7 @@ sys.modules['mmcv._ext'] = ext
 """
 
 
+@pytest.mark.slow
 def test_compiled_operators(tmp_path, monkeypatch):
     """A stub loads like the real extension; only running it tells."""
     own = lane.read_lane()

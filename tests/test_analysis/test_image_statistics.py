@@ -235,6 +235,7 @@ TOOL = 'analysis_tools/image_statistics.py'
 call = partial(tool_runs.call, TOOL)
 
 
+@pytest.mark.slow
 def test_tool_compares_and_writes(folder, tmp_path):
     out = [tmp_path / f'out/stats{suffix}' for suffix in report.FORMATS]
     flags = [part for path in out for part in ('--out', path)]

@@ -47,6 +47,7 @@ def test_counts_differ_by_the_documented_amount(name, row, params, masa, macs):
         assert (total - extra) / 1e9 == pytest.approx(expected[key], abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('light', 'params', 'macs', 'printed'),
     # The printed counts leave the products of the attention out, so that

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
 from mmengine.config import Config
 
@@ -15,10 +16,15 @@ def to_train(*networks):
     """Quick configs to train: all kinds of one network, of the others SR.
 
     What the kinds differ in is made by one function, and its own tests look
-    at all of them. SR has all that the other two have.
+    at all of them. SR has all that the other two have, which are slow tests.
     """
     first, *others = (f'{network}_quick' for network in networks)
-    return [*((first, kind) for kind in KINDS), *((n, 'sr') for n in others)]
+    slow = [
+        pytest.param(first, kind, marks=pytest.mark.slow)
+        for kind in KINDS
+        if kind != 'sr'
+    ]
+    return [*slow, *((network, 'sr') for network in (first, *others))]
 
 
 def load(folder, name, kind='hr'):

@@ -179,6 +179,7 @@ def several(tmp_path, count=3):
     ]
 
 
+@pytest.mark.slow
 def test_videos_are_held_out_whole(tmp_path):
     several(tmp_path)
     out = tmp_path / 'out'
@@ -208,7 +209,7 @@ def test_equal_names(tmp_path):
     assert summary.samples == {'train': 4, 'test': 4}
 
 
-@pytest.mark.parametrize('stop', [3, 9])
+@pytest.mark.parametrize('stop', [3, pytest.param(9, marks=pytest.mark.slow)])
 def test_an_interrupted_call_resumes(tmp_path, stop):
     several(tmp_path)
     whole, out = tmp_path / 'whole' / 'set', tmp_path / 'parts' / 'set'

@@ -34,7 +34,9 @@ def networks():
     return dict(x=small_x(), dsr=small_dsr())
 
 
-@pytest.mark.parametrize('kind', ['x', 'dsr'])
+@pytest.mark.parametrize(
+    'kind', ['x', pytest.param('dsr', marks=pytest.mark.slow)]
+)
 def test_any_size_batch_and_reference(backend, networks, kind):
     network = networks[kind]
     engine = Engine(network, backend)

@@ -61,6 +61,7 @@ def test_one_size(tmp_path):
     assert session.run(['sr'], inputs)[0].shape == (1, 3, 128, 192)
 
 
+@pytest.mark.slow
 def test_openvino_files(tmp_path):
     pytest.importorskip('openvino')
     args = ['--out', str(tmp_path), '--format', 'openvino']

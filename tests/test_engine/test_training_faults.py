@@ -197,6 +197,7 @@ def test_an_old_training_is_not_written_over(good, start, tmp_path):
     assert cfg.load_from == str(good)
 
 
+@pytest.mark.slow
 def test_two_trainings_in_one_folder(start, tmp_path):
     code = (
         'import sys, time\n'

@@ -304,6 +304,7 @@ def test_data_are_found_before_anything_is_computed(tmp_path):
         find_data([FCN], 'hr', tmp_path)
 
 
+@pytest.mark.slow
 def test_runs_of_both_protocols(tmp_path):
     versions = [LR, BICUBIC, Version('sr-x', 'SR(x)', dict(weights='x')), HR]
     args = (FCN, versions, places(versions), [0, 1])

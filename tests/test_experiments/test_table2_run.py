@@ -92,6 +92,7 @@ def _lines(out, name='tiny'):
     return {line['label']: line for line in content['tables'][name]}
 
 
+@pytest.mark.slow
 def test_rows_to_tables_and_figures(study, tmp_path, refsr_root, trained):
     out = tmp_path / 'out'
     budget = Budget(iters=2, batch_size=1, data_root=str(refsr_root))

@@ -80,6 +80,7 @@ def test_train_resume_and_test(tmp_path, data, host):
     load_model(build(host), checkpoint)
 
 
+@pytest.mark.slow
 def test_lr_files_without_downsampling(tmp_path, data):
     path = write_config('mmseg', tmp_path / 'sr.py', data, iters=1)
     cfg = _load(path, **{'model.data_preprocessor.size': (192, 256)})

@@ -119,6 +119,7 @@ def test_requested_references_are_used(drive_in):
     assert own.references[0].picture is file
 
 
+@pytest.mark.slow
 def test_choice_is_independent_of_parts(drive_in):
     """Parts of a film are the film's."""
     items = numbered(drive_in)

@@ -49,6 +49,7 @@ def test_makes_repeats_refuses_overwrites_and_verifies(tmp_path):
     assert 'Traceback' not in bad.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == 'nt', reason='signals differ')
 def test_the_next_call_resumes_after_ctrl_c(tmp_path):
     out = tmp_path / 'data'

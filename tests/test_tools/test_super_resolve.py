@@ -180,6 +180,7 @@ def test_interrupted(frames, tmp_path):
     assert not list(out.rglob('.*'))
 
 
+@pytest.mark.slow
 def test_killed(frames, tmp_path):
     for number in range(20):
         shutil.copy(frames / 'a' / '1.png', frames / 'a' / f'x{number}.png')

@@ -77,6 +77,7 @@ def test_losses_are_those_of_the_equations():
     assert torch.allclose(losses['loss_dep'], 0.01 * expected)
 
 
+@pytest.mark.slow
 def test_overfits_one_sample():
     model = _model()
     optim = _optim(model, lr=2e-3)

@@ -225,6 +225,7 @@ def test_depth_is_an_input():
         net(lr, ref, None, depth, depth)
 
 
+@pytest.mark.slow
 def test_depth_distinguishes_equal_images():
     gray = torch.full((2, 3, 32, 40), 0.5)
     wide = texture(40, 48)[:, :1]

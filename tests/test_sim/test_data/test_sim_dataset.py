@@ -337,6 +337,7 @@ def test_burned_in_text_is_marked(tmp_path):
     np.testing.assert_array_equal(mask, 255 * expected.astype(np.uint8))
 
 
+@pytest.mark.slow
 def test_the_simulator_itself(tmp_path):
     """The real camera, and the same in another process."""
     plan = tiny_plan('pipe', frames=(2,))
