@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.table import Column, Table
 from mmdsr.errors import EvidenceError, said_by
 from mmdsr.evidence.sidecar import result_of
 from mmdsr.evidence.verify import STATES, Verdict, verify, verify_folder
+from mmdsr.recording.missing import missing_results
 
 _STYLES = {
     'renamed': 'yellow',
@@ -59,7 +61,10 @@ def check(args: argparse.Namespace) -> Iterable[Verdict]:
     if args.source is not None and not args.source.exists():
         raise FileNotFoundError(f'There is no source {args.source}.')
     if args.result.is_dir():
-        return verify_folder(args.result, args.source)
+        return chain(
+            verify_folder(args.result, args.source),
+            missing_results(args.result),
+        )
     result = result_of(args.result)
     if result is not None:
         kind = 'side-car' if args.result.suffix == '.json' else 'confidence'

@@ -33,10 +33,26 @@ def read_report(target: Path) -> dict[str, Any]:
         target: The film, or the folder of the frames.
 
     Returns:
-        Its content; empty if there is none.
+        Its content; empty if there is none, or if it was damaged: what it
+        lists is then nobody's, and is not replaced.
     """
     report = read_json(report_path(target))
-    return report if report.get('format') == FORMAT else {}
+    return report if _is_whole(report) else {}
+
+
+def _is_whole(report: Mapping[str, Any]) -> bool:
+    files = report.get('files', {})
+    return (
+        report.get('format') == FORMAT
+        and isinstance(report.get('settings'), dict)
+        and isinstance(files, dict)
+        and all(
+            name == Path(name).name
+            and isinstance(stamp, dict)
+            and set(stamp) == {*Stamp._fields}
+            for name, stamp in files.items()
+        )
+    )
 
 
 def read_json(path: Path) -> dict[str, Any]:
