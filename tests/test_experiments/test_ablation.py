@@ -27,6 +27,7 @@ from mmdsr.experiments.ablation.study import (
 from mmdsr.experiments.ablation.table import (
     Cost,
     lines_of,
+    markdown,
     measure_cost,
     table_csv,
 )
@@ -199,7 +200,7 @@ def test_rows_of_several_studies_are_put_together(tmp_path):
     assert both.title == named.title
     assert both.rows[:-1] == named.rows
     assert both.rows[-1].config == QUICK.config
-    known = "'table99'; known: adm_readings, parts_x, table10"
+    known = "'table99'; known: adm_readings, match, parts_x, table10"
     with pytest.raises(UsageError, match=known):
         find_study(['table99'], folder)
 
@@ -240,8 +241,8 @@ RESULTS = {
     ('a', 0): dict(psnr_y=30.0, ssim_y=0.90, gain=1.0),
     ('a', 1): dict(psnr_y=31.0, ssim_y=0.92, gain=2.0),
     ('a', 2): dict(psnr_y=32.0, ssim_y=0.91, gain=3.0),
-    ('b', 0): dict(psnr_y=30.2, ssim_y=0.90, gain=1.2),
-    ('b', 2): dict(psnr_y=32.4, ssim_y=0.92, gain=3.4),
+    ('b', 0): dict(psnr_y=30.2, ssim_y=0.90, gain=1.2, match={'Match@1': 40}),
+    ('b', 2): dict(psnr_y=32.4, ssim_y=0.92, gain=3.4, match={'Match@1': 46}),
     ('c', 1): dict(psnr_y=33.0, ssim_y=0.95, gain=4.0),
     ('d', 0): dict(psnr_y=None, note='no depth maps'),
 }
@@ -263,6 +264,7 @@ def test_lines_from_numbers_worked_by_hand():
     assert b.delta.mean == pytest.approx(0.3)
     assert b.delta.spread == pytest.approx(0.1 * math.sqrt(2))
     assert b.seeds == [0, 2]
+    assert (b.match.mean, a.match) == (43, None)
     # Seed 1 alone: against 31, not against the mean.
     assert c.delta.mean == pytest.approx(2.0)
     assert c.delta.spread is None
@@ -295,11 +297,15 @@ def test_the_three_files_say_the_same(tmp_path):
     )
     text = ' '.join((tmp_path / 'table.md').read_text().split())
     cells = '2 of 3 | 31.300 ± 1.556 | 0.9100 ± 0.0141 | +2.300 ± 1.556 | '
-    assert f'| b | {cells}+0.300 ± 0.141 | 1.235 | 6.483 | 12.3 |' in text
+    cells += '+0.300 ± 0.141 | 43.0 ± 4.2 | '
+    assert f'| b | {cells}1.235 | 6.483 | 12.3 |' in text
     assert '| c | 1 of 3 | 33.000 |' in text
     assert '| d | 0 of 3 | - |' in text
     assert 'd: no depth maps' in text
     assert 'LR 112x80' in text
+    # Where the truth is unknown, there is no column for it.
+    unknown = dict(real=lines_of('a', {('a', 0): RESULTS['a', 0]}))
+    assert '%' not in markdown(unknown, {}, COSTS, 1)
     assert '7 images; bicubic 29.000 dB' in text
     rows = list(csv.DictReader(io.StringIO(table_csv(tables, COSTS))))
     assert float(rows[1]['delta_mean']) == pytest.approx(0.3)

@@ -164,6 +164,8 @@ def write_tables(
         'run, time of one image',
         '±: sample standard deviation over seeds; delta: difference from the '
         'first row, paired by seed',
+        'match: visible pixels whose place in the reference is found to '
+        'within one LR pixel, where the true flow is known',
     ]
     content = dict(
         title=title,

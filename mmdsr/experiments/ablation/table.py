@@ -12,6 +12,9 @@ from mmdsr.experiments.table import Value, cells_of, summarize, text_of
 from mmdsr.io.reports import csv_text, markdown_table
 from mmdsr.registry import MODELS
 
+#: See :func:`mmdsr.evaluation.match_accuracy.match_accuracy`.
+_MATCH = 'Match@1'
+
 
 @dataclass
 class Line:
@@ -25,6 +28,8 @@ class Line:
         gain: PSNR-Y over bicubic in dB.
         delta: Difference of PSNR-Y from the first row in dB, paired by seed;
             ``None`` in the first row.
+        match: Share of the visible pixels that are matched to within one LR
+            pixel, in percent; ``None`` where the truth is unknown.
         note: Why there are no values.
     """
 
@@ -34,6 +39,7 @@ class Line:
     ssim: Value | None = None
     gain: Value | None = None
     delta: Value | None = None
+    match: Value | None = None
     note: str = ''
 
 
@@ -59,8 +65,8 @@ def lines_of(
 
     Args:
         labels: Labels of the rows.
-        results: ``psnr_y``, ``ssim_y`` and ``gain`` per label and seed;
-            ``note`` where ``psnr_y`` is None.
+        results: ``psnr_y``, ``ssim_y``, ``gain`` and, where it is known,
+            ``match`` per label and seed; ``note`` where ``psnr_y`` is None.
 
     Returns:
         One line per label.
@@ -84,6 +90,8 @@ def lines_of(
         line.psnr = summarize(r['psnr_y'] for r in own.values())
         line.ssim = summarize(r['ssim_y'] for r in own.values())
         line.gain = summarize(r['gain'] for r in own.values())
+        matches = [r['match'][_MATCH] for r in own.values() if r.get('match')]
+        line.match = summarize(matches) if matches else None
         common = own.keys() & first.keys()
         if label != labels[0] and common:
             line.delta = summarize(
@@ -141,10 +149,13 @@ def markdown(
     Returns:
         The text.
     """
-    header = ['', 'seeds', 'PSNR-Y (dB)', 'SSIM-Y', 'gain over bicubic (dB)',
-              'delta (dB)', 'params (M)', 'MACs (G)', 'time (ms)']  # fmt: skip
     parts = []
     for name, lines in tables.items():
+        matched = any(line.match for line in lines)
+        header = ['', 'seeds', 'PSNR-Y (dB)', 'SSIM-Y',
+                  'gain over bicubic (dB)', 'delta (dB)',
+                  *['match (%)'] * matched, 'params (M)', 'MACs (G)',
+                  'time (ms)']  # fmt: skip
         parts += [f'## {name}', '']
         if base := bicubic.get(name):
             parts += [
@@ -152,7 +163,9 @@ def markdown(
                 f'{base["ssim_y"]:.4f}',
                 '',
             ]
-        rows = [_cells(line, costs[line.label], seeds) for line in lines]
+        rows = [
+            _cells(line, costs[line.label], seeds, matched) for line in lines
+        ]
         parts += [markdown_table(header, rows), '']
         for line in lines:
             if line.note:
@@ -160,7 +173,7 @@ def markdown(
     return '\n'.join(parts)
 
 
-def _cells(line: Line, cost: Cost, seeds: int) -> list[str]:
+def _cells(line: Line, cost: Cost, seeds: int, matched: bool) -> list[str]:
     return [
         line.label,
         f'{len(line.seeds)} of {seeds}',
@@ -168,6 +181,7 @@ def _cells(line: Line, cost: Cost, seeds: int) -> list[str]:
         text_of(line.ssim, 4),
         text_of(line.gain, 3, '+'),
         text_of(line.delta, 3, '+'),
+        *[text_of(line.match, 1)] * matched,
         f'{cost.params / 1e6:.3f}',
         f'{cost.macs / 1e9:.3f}',
         '-' if cost.seconds is None else f'{cost.seconds * 1e3:.1f}',
@@ -184,7 +198,7 @@ def table_csv(tables: dict[str, list[Line]], costs: dict[str, Cost]) -> str:
     Returns:
         The text; unknown values are empty cells.
     """
-    kinds = ('psnr', 'ssim', 'gain', 'delta')
+    kinds = ('psnr', 'ssim', 'gain', 'delta', 'match')
     header = ['data', 'row', 'seeds']
     header += [f'{k}_{part}' for k in kinds for part in ('mean', 'spread')]
     rows = []
