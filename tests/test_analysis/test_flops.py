@@ -24,6 +24,7 @@ def count(net, convention):
     return count_cost(net, inputs, convention)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('net', 'row'),
     [

@@ -30,7 +30,9 @@ RES_SCALE = 64 * PIXELS
         ('MDSR', 'mdsr', -24, MEAN - MEAN_SHIFT - 22 * RES_SCALE, -MEAN_SHIFT),
         ('DBPN', 'ddbpn', -24, MEAN - MEAN_SHIFT, -MEAN_SHIFT),
         # spandrel works in [0, 255] and divides the result.
-        ('RCAN', 'rcan', 0, 3 * 16 * PIXELS, 0),
+        pytest.param(
+            *('RCAN', 'rcan', 0, 3 * 16 * PIXELS, 0), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_counts_differ_by_the_documented_amount(name, row, params, masa, macs):

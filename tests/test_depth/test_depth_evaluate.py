@@ -71,6 +71,7 @@ def test_the_true_map_may_be_smaller(tmp_path):
         list(dataset_cases(tmp_path / 'set', 'train'))
 
 
+@pytest.mark.slow
 def test_simulated_frames_have_exact_depth_and_camera():
     (case,) = simulated_cases(0, [0], [2], (96, 64))
     assert case.image.shape == (64, 96, 3)

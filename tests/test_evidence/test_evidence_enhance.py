@@ -294,6 +294,7 @@ def export(source, out):
     export_folder(plain(), source, out, evidence=ALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('after', [0, 1, 2])
 def test_killed_between_the_files_of_a_result(tmp_path, after):
     source, out = write_frames(tmp_path / 'in'), tmp_path / 'out'

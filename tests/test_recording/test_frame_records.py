@@ -215,14 +215,8 @@ def make(source, target):
     enhance_recording(nano, source, target, SMALL, 'cpu', evidence=ALL)
 
 
-@pytest.mark.parametrize(
-    'after',
-    [
-        pytest.param(0, marks=pytest.mark.slow),
-        1,
-        pytest.param(2, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('after', [0, 1, 2])
 def test_killed_between_the_files_of_a_frame(source, whole, tmp_path, after):
     target = tmp_path / 'out'
     kill_at_rename(after, 'frame_000005', make, source, target)

@@ -44,6 +44,7 @@ def test_offsets_follow_the_rate():
     assert reach_of('next', 25) == 1
 
 
+@pytest.mark.slow
 def test_auto_prefers_nearer_frames(drive_in):
     found = moments(numbered(drive_in))
     assert [moment.index for moment in found] == list(range(30))

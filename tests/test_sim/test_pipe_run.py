@@ -112,6 +112,7 @@ def test_the_view_does_not_depend_on_the_size():
     assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.97
 
 
+@pytest.mark.slow
 def test_a_crawler_drives_on_inside_the_pipe():
     for run in of_motion('crawler'):
         poses = np.stack([run.frame(k).pose for k in range(6)])
@@ -126,6 +127,7 @@ def test_a_crawler_drives_on_inside_the_pipe():
                 assert y < run.scene.water
 
 
+@pytest.mark.slow
 def test_a_quick_view_camera_stands_and_zooms_in():
     for run in of_motion('zoom'):
         frames = [run.frame(k) for k in range(0, 8, 2)]

@@ -187,6 +187,7 @@ def test_unknown_depth():
     assert not known.any()
 
 
+@pytest.mark.slow
 def test_the_simulators_truth():
     """Rendered depth, exact flow: what hides is found, roughly."""
     import cv2

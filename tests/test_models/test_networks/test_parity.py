@@ -97,7 +97,13 @@ class Case:
         )
 
 
-@pytest.fixture(scope='module', params=CASES)
+@pytest.fixture(
+    scope='module',
+    params=[
+        pytest.param(name, marks=[pytest.mark.slow] * name.endswith('b'))
+        for name in CASES
+    ],
+)
 def case(request):
     return Case(request.param)
 
@@ -141,14 +147,6 @@ def test_output_agrees(case):
     assert_near(case.out.sr, case.golden['sr'], 1e-5)
 
 
-@pytest.mark.parametrize(
-    'case',
-    [
-        pytest.param(name, marks=[pytest.mark.slow] * name.endswith('b'))
-        for name in CASES
-    ],
-    indirect=True,
-)
 def test_gradients_agree(case):
     case.net.zero_grad()
     case.out.sr.square().mean().backward(retain_graph=True)
