@@ -310,7 +310,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = Console(
+        stderr=True, soft_wrap=True, highlight=False, emoji=False
+    )
 
     def warn(text: Warning | str, *_: object, **__: object) -> None:
         console.print(str(text), style='yellow', markup=False)

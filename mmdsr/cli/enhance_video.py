@@ -24,6 +24,7 @@ from mmdsr.recording.export import Hooks, enhance_recording
 from mmdsr.recording.neighbors import POLICIES
 from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.outcome import RecordingReport
+from mmdsr.recording.ownership import is_film
 from mmdsr.recording.trial import Trial, try_frames
 from mmdsr.video.files import SUFFIXES, is_video
 
@@ -86,6 +87,30 @@ def refuse_misfits(args: argparse.Namespace, recording: bool) -> None:
         )
 
 
+def _refuse_without_effect(args: argparse.Namespace) -> None:
+    """Refuse options that would have no effect on a recording.
+
+    Raises:
+        ValueError: If there is such an option.
+    """
+    if args.preview and args.dry_run:
+        raise ValueError(
+            '--preview writes three frames and --dry-run nothing: omit one of '
+            'them.'
+        )
+    target = Path(args.target)
+    if args.crf is not None and target.suffix.lower() != '.mp4':
+        raise ValueError(
+            f'--crf is the quality of an MP4, but {target} will be without '
+            'loss: omit --crf.'
+        )
+    if args.audio is not None and not is_film(target):
+        raise ValueError(
+            f'--audio is for films, but {target} will be a folder of frames: '
+            'omit --audio.'
+        )
+
+
 def recording_options(args: argparse.Namespace) -> RecordingOptions:
     """Return the options of the recording.
 
@@ -144,6 +169,7 @@ def run_recording(
         OSError: If a file cannot be read or written.
     """
     refuse_misfits(args, recording=True)
+    _refuse_without_effect(args)
     options = recording_options(args)
     part, parts = parse_part(args.part, place)
     resolver = make_resolver()

@@ -75,7 +75,9 @@ def parse_args(
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = Console(
+        stderr=True, soft_wrap=True, highlight=False, emoji=False
+    )
     try:
         paths = export(
             args.weights,

@@ -106,7 +106,9 @@ def _end(number: int, _: FrameType | None) -> None:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = Console(
+        stderr=True, soft_wrap=True, highlight=False, emoji=False
+    )
     try:
         run(args, console)
     except (MissingExtraError, UsageError) as error:

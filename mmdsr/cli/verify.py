@@ -145,7 +145,7 @@ def _printable(text: str) -> str:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console()
+    console = Console(emoji=False)
     try:
         verdicts = list(check(args))
     except (OSError, EvidenceError) as error:

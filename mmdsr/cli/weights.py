@@ -69,7 +69,7 @@ def describe(weights: str, folder: Path, console: Console) -> None:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, emoji=False)
     try:
         if args.weights is None:
             list_all(args.folder, console)

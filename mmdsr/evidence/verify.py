@@ -355,14 +355,23 @@ def _check_source(
     say: Say,
 ) -> None:
     name = record.source.name
-    path = source / name if source.is_dir() else source
     try:
+        path = _named(source, name) if source.is_dir() else source
         if not path.is_file():
             say(f'there is no source {show(name)} in {shown(source)}')
         elif hashed(path) != record.source.sha256:
             say(f'the source is a different file: {shown(real_path(path))}')
     except OSError as error:
         say(f'the source cannot be read: {_line(error)}')
+
+
+def _named(folder: Path, name: str) -> Path:
+    """Find a file by its name as it is shown, which is what records hold."""
+    path = folder / name
+    if not path.exists():
+        alike = (one for one in folder.iterdir() if shown(one.name) == name)
+        path = next(alike, path)
+    return path
 
 
 def _line(error: BaseException) -> str:

@@ -42,7 +42,7 @@ def run_experiment(
         done: Message at the end.
     """
     try:
-        runs = experiment(Console())
+        runs = experiment(Console(emoji=False))
     except (UsageError, FileNotFoundError, ValueError, ImportError) as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
     except KeyboardInterrupt:

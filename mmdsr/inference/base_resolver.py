@@ -158,6 +158,7 @@ class BaseResolver:
         Raises:
             ValueError: If the device cannot be used.
         """
+        budget.try_device(device)
         on_cpu = str(device).partition(':')[0] == 'cpu'
         if self.backend != 'torch' and not on_cpu:
             raise ValueError(
@@ -168,7 +169,6 @@ class BaseResolver:
             raise ValueError(
                 "precision='fp16' needs a GPU: use 'fp32' or 'bf16' on a CPU."
             )
-        budget.try_device(device)
 
     def batch_size(self, device: str | torch.device) -> int:
         """Return a sensible number of images per call.

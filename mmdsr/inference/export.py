@@ -21,6 +21,7 @@ from mmdsr.io.frames import real_path, shown
 from mmdsr.io.manifest import MANIFEST
 from mmdsr.io.pictures import Picture, read_picture
 from mmdsr.io.stamps import Stamp, is_same, stamp
+from mmdsr.video.files import SUFFIXES as RECORDINGS
 
 
 @dataclass
@@ -140,6 +141,7 @@ def export_folder(
     if evidence.confidence:
         _refuse_overlaid(jobs)
     attach_references(jobs, source, refs, resolver)
+    _refuse_inside(jobs, Path(target))
     root = source if source.is_dir() else source.parent
     settings = {
         'tool': 'super_resolve',
@@ -161,11 +163,27 @@ def export_folder(
     report = ExportReport(total=len(jobs))
     for path in [] if rank else unknown:
         report.failed[shown(path)] = (
-            f'{path.suffix} is an unsupported image format; save it as PNG'
+            'a recording; enhance it by a command of its own'
+            if path.suffix.lower() in RECORDINGS
+            else f'{path.suffix} is an unsupported image format; save it as '
+            'PNG'
         )
     show = progress or (lambda items, text, total: items)
     _Exporter(writer, device, report).run(show, jobs)
     return report
+
+
+def _refuse_inside(jobs: list[Job], target: Path) -> None:
+    """Refuse images and references that lie in the folder of the results."""
+    folder = real_path(target)
+    for job in jobs:
+        for path in (job.source, job.reference):
+            if path is not None and real_path(path).is_relative_to(folder):
+                raise ValueError(
+                    f'{shown(path)} is in {target}, the folder of the '
+                    'results, and could be replaced: choose another folder '
+                    'for them.'
+                )
 
 
 def _refuse_overlaid(jobs: list[Job]) -> None:

@@ -14,6 +14,7 @@ from mmdsr.io.frames import (
 )
 from mmdsr.io.listing import natural_order
 from mmdsr.io.pictures import is_image_name
+from mmdsr.video.files import SUFFIXES as RECORDINGS
 
 
 @dataclass
@@ -37,14 +38,14 @@ class Job:
 
 
 def list_jobs(source: Path, target: Path) -> tuple[list[Job], list[Path]]:
-    """List the images to be enhanced, and unsupported ones, in natural order.
+    """List the images to be enhanced, and others, in natural order.
 
     Args:
         source: An image or a folder of images at any depth.
         target: Folder of the results.
 
     Returns:
-        The images, and those of formats that are not supported.
+        The images, and the recordings and images of other formats.
 
     Raises:
         FileNotFoundError: If there is no image.
@@ -100,15 +101,16 @@ def _find_images(source: Path, target: Path) -> tuple[list[Path], list[Path]]:
                 continue
             if path.suffix.lower() in SUFFIXES:
                 names.append(path.relative_to(source))
-            elif is_image_name(path):
+            elif is_image_name(path) or path.suffix.lower() in RECORDINGS:
                 unknown.append(path)
     unknown = natural_order(unknown)
     if not names:
-        others = (
-            f' The format of {shown(unknown[0])} is not supported.'
-            if unknown
-            else ''
-        )
+        others = ''
+        if unknown:
+            found = shown(unknown[0])
+            others = f' The format of {found} is not supported.'
+            if unknown[0].suffix.lower() in RECORDINGS:
+                others = f' To enhance a recording, name it: {found}.'
         raise FileNotFoundError(
             f'{source} contains no images '
             f'({", ".join(sorted(SUFFIXES))}).{others}'

@@ -125,7 +125,8 @@ def enhance_recording(
     kept = finished_report(staging, overwrite)
     if kept is not None:
         return kept
-    check_target(target, source, staging.settings, overwrite)
+    reference = Path(options.reference) if options.policy == 'file' else None
+    check_target(target, source, staging.settings, overwrite, reference)
     facts = read_facts(source)
     sounds = copied_sounds(facts, options)
     if suffix and sounds:

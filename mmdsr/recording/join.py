@@ -9,7 +9,7 @@ import heapq
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -99,7 +99,15 @@ def join(
                 cast(AudioStream, old.streams[number])
             )
         out.start_encoding()
-        pictures = _pictures(segments, base, origin, frame, delay)
+        films, lines = zip(*segments, strict=True)
+        ticks, late = _ticks(lines)
+        if late:
+            found = '1 frame has' if late == 1 else f'{late} frames have'
+            notes.append(
+                f'{found} the time of the frame before; in the film, there '
+                f'are {tick} s between them.'
+            )
+        pictures = _pictures(films, ticks, base, origin, frame, delay)
         sound: Iterator[_Timed] = iter(())
         if tracks:
             zero = float((begin + origin) * base)
@@ -161,10 +169,27 @@ def _source(path: str) -> av.container.InputContainer:
     )
 
 
-def _ticks(note: str) -> list[int]:
-    """Return the ticks of the pictures of a segment, as they are shown."""
-    content = json.loads(Path(note).read_text())
-    return [one['ticks'] for one in content['frames']]
+def _ticks(notes: Sequence[str]) -> tuple[list[list[int]], int]:
+    """Read when the pictures of all segments are shown.
+
+    Two pictures at one time can be decoded from some files but written to
+    none: the second one is shown a tick later.
+
+    Returns:
+        Increasing ticks for each segment, and how many were put off.
+    """
+    last, late = None, 0
+    shown = []
+    for note in notes:
+        content = json.loads(Path(note).read_text())
+        own = []
+        for frame in content['frames']:
+            tick = frame['ticks']
+            if last is not None and tick <= last:
+                tick, late = last + 1, late + 1
+            own.append(last := tick)
+        shown.append(own)
+    return shown, late
 
 
 def _packets(container: av.container.InputContainer) -> Iterator[av.Packet]:
@@ -186,7 +211,8 @@ def _delay(places: list[int]) -> int:
 
 
 def _pictures(
-    segments: list[tuple[str, str]],
+    films: Sequence[str],
+    ticks: Sequence[Sequence[int]],
     base: Fraction,
     origin: int,
     frame: int,
@@ -198,14 +224,14 @@ def _pictures(
     no time stamp decreases where two segments meet.
     """
     before: list[int] = []  # ticks of the last `delay` pictures
-    for number, (film, note) in enumerate(segments):
-        own = [one - origin for one in _ticks(note)]
+    for number, film in enumerate(films):
+        own = [one - origin for one in ticks[number]]
         if not before:
             before = [own[0] - n for n in range(delay, 0, -1)]
         shown = before + own
         after = own[-1] + frame
-        if number + 1 < len(segments):
-            after = _ticks(segments[number + 1][1])[0] - origin
+        if number + 1 < len(films):
+            after = ticks[number + 1][0] - origin
         ends = [*own[1:], after]
         places = _places(film)
         with av.open(av_name(film)) as container:

@@ -45,6 +45,10 @@ def _is_whole(report: Mapping[str, Any]) -> bool:
     return (
         report.get('format') == FORMAT
         and isinstance(report.get('settings'), dict)
+        and all(
+            isinstance(report.get(key), list)
+            for key in ('frames', 'notes', 'problems')
+        )
         and isinstance(files, dict)
         and all(
             name == Path(name).name
@@ -104,7 +108,11 @@ def changed(target: Path, report: Mapping[str, Any]) -> list[str]:
 
 
 def check_target(
-    target: Path, source: Path, settings: Mapping[str, Any], overwrite: bool
+    target: Path,
+    source: Path,
+    settings: Mapping[str, Any],
+    overwrite: bool,
+    reference: Path | None = None,
 ) -> None:
     """Refuse to replace files that may belong to the user.
 
@@ -113,6 +121,8 @@ def check_target(
         source: IN, which is never replaced.
         settings: Settings of the film to be made.
         overwrite: Whether a film of other settings may be replaced.
+        reference: File of a reference, which is never replaced, either.
+            Defaults to None.
 
     Raises:
         FileExistsError: If something else exists there.
@@ -127,6 +137,13 @@ def check_target(
             'the frames: name a folder on it.'
         )
     report = read_report(target)
+    own = {real_path(path): path for path in _made(target, report)}
+    for path in filter(None, (source, reference)):
+        if real_path(path) in own:
+            raise FileExistsError(
+                f'{path} belongs to {target}, which would be replaced: name '
+                'another OUT.'
+            )
     if report and target.exists() and not overwrite:
         changes = differences(report['settings'], settings)
         if changes:

@@ -74,7 +74,8 @@ class Trial:
             f'{", ".join(extra)}, {facts.duration:.1f} s'
         )
         height, width = self.shots[0].picture.shape[:2]
-        yield f'About {self.frames} frames of {width}x{height} to be written'
+        count = f'{self.frames} frame{"s" * (self.frames != 1)}'
+        yield f'About {count} of {width}x{height} to be written'
         for x, y, w, h in self.plan.texts:
             yield f'Burned-in text at {x},{y},{w},{h}'
         yield from self.plan.notes

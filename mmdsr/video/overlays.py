@@ -33,7 +33,8 @@ def detect_overlays(lumas: Sequence[np.ndarray]) -> tuple[list[Box], str]:
     """
     if len(lumas) < 4:
         return [], (
-            f'{len(lumas)} frames are too few to separate text from the scene'
+            'at least 4 frames are needed to separate it from the scene, not '
+            f'{len(lumas)}'
         )
     if _change(lumas) < _MOVING:
         return [], 'the picture hardly changes, so text does not stand out'

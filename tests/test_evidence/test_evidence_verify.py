@@ -1,6 +1,7 @@
 """Each kind of tampering is told; what cannot be read stops nothing."""
 
 import json
+import os
 import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
@@ -382,3 +383,22 @@ def test_the_options_of_enhance(made, tmp_path):
     with redirect_stderr(err), pytest.raises(SystemExit) as stopped:
         main([*map(str, words), '--confidence=yes'])
     assert stopped.value.code == 2
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='names are text there')
+def test_a_source_whose_name_is_no_text(tmp_path):
+    folder, out = tmp_path / 'in', tmp_path / 'out'
+    folder.mkdir()
+    name = os.fsdecode(b'r\xf6hre.png')
+    write_png(folder / name, scene())
+    export_folder(SuperResolver(interpolation='bicubic'), folder, out)
+    assert call(out, '--source', folder)[0] == 0
+    (folder / name).unlink()
+    assert call(out, '--source', folder)[0] == 1
+
+
+def test_names_are_shown_as_they_are(tmp_path):
+    write_png(tmp_path / 'in/a:warning:.png', scene())
+    resolver = SuperResolver(interpolation='bicubic')
+    export_folder(resolver, tmp_path / 'in', tmp_path / 'out')
+    assert 'a:warning:.png' in call(tmp_path / 'out')[1]

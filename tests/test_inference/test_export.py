@@ -430,3 +430,38 @@ def test_device_is_tried_before_anything_is_written(frames, tmp_path):
     with pytest.raises(ValueError, match='fp16'):
         export_folder(half, frames, tmp_path / 'out', device='cpu')
     assert not (tmp_path / 'out').exists()
+
+
+def test_inputs_in_the_folder_of_the_results_are_kept(frames, tmp_path):
+    out = tmp_path / 'out'
+    export_folder(plain(), frames, out)
+    before = {p: p.read_bytes() for p in tmp_path.rglob('*') if p.is_file()}
+    resolver = SuperResolver(weights=NANO, reference='file')
+    link = tmp_path / 'link'
+    link.symlink_to(out / 'one')
+    cases = [
+        (plain(), out / 'one/f9.png', None),
+        (plain(), link / 'f9.png', None),
+        (resolver, frames, out),
+        (resolver, frames / 'one/f9.png', out / 'one/f9.png'),
+    ]
+    for own, source, refs in cases:
+        with pytest.raises(ValueError, match='the folder of the results'):
+            export_folder(own, source, out, refs, overwrite=True)
+    assert before == {
+        p: p.read_bytes() for p in tmp_path.rglob('*') if p.is_file()
+    }
+
+
+def test_recordings_among_images_are_named(frames, tmp_path):
+    (frames / 'two/film.MP4').write_bytes(b'')
+    report = export_folder(plain(), frames, tmp_path / 'out')
+    assert report.written == 4
+    ((name, reason),) = report.failed.items()
+    assert name.endswith('film.MP4')
+    assert reason.startswith('a recording; ')
+    only = tmp_path / 'only'
+    only.mkdir()
+    (only / 'film.MP4').write_bytes(b'')
+    with pytest.raises(FileNotFoundError, match=r'name it: .*film.MP4'):
+        export_folder(plain(), only, tmp_path / 'out2')

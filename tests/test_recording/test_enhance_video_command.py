@@ -224,3 +224,33 @@ def test_a_full_disk_is_resumed(source, tmp_path, capsys, monkeypatch):
     assert not target.exists()
     assert run(capsys, *words)[0] == 0
     assert len(show(target).times) == 20
+
+
+@pytest.mark.parametrize(
+    ('out', 'words', 'said'),
+    [
+        ('a.mp4', ['--preview', '--dry-run'], 'omit one of them'),
+        ('a.mkv', ['--crf', 20], 'will be without loss: omit --crf'),
+        ('a', ['--crf', 20], 'will be without loss: omit --crf'),
+        ('a', ['--audio', 'none'], 'a folder of frames: omit --audio'),
+    ],
+)
+def test_options_without_effect(source, tmp_path, capsys, out, words, said):
+    code, text = run(capsys, source, tmp_path / out, *FAST, *words)
+    assert code == 2
+    assert said in text
+    assert text.count('\n') == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_device_that_is_not_there(source, tmp_path, capsys):
+    words = [source, tmp_path / 'a.mp4', '--device', 'nowhere']
+    code, text = run(capsys, *words)
+    assert code == 2
+    assert 'The device nowhere cannot be used' in text
+
+
+def test_one_frame_is_not_frames(source, tmp_path, capsys):
+    words = ['--dry-run', '--every', 50, *FAST[:2], '--text', 'auto']
+    _, text = run(capsys, source, tmp_path / 'a.mp4', *words)
+    assert 'About 1 frame of' in text

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from recording_cases import bicubic, frames, record, show
 
+from mmdsr import SuperResolver
 from mmdsr.cli.main import main
 from mmdsr.errors import OtherSettingsError
 from mmdsr.evidence.options import EvidenceOptions
@@ -276,3 +277,23 @@ class TestPreview:
         assert self.preview(source, tmp_path) == 0
         copy = shutil.copytree(tmp_path, tmp_path / 'copy')
         assert self.preview(source, copy) == 0
+
+
+def test_inputs_that_earlier_results_are(source, tmp_path):
+    """They would be replaced, or deleted as stale files."""
+    nano = SuperResolver(weights='dsrnet_x_nano')
+    film, folder = tmp_path / 'a.mkv', tmp_path / 'a'
+    options = replace(OPTIONS, reference='next')
+    evidence = EvidenceOptions(confidence=True)
+    enhance_recording(nano, source, film, options, 'cpu', evidence=evidence)
+    make(source, folder)
+    before = contents(tmp_path)
+    picture = folder / 'frame_000002.png'
+    for own, target, given in (
+        (overlay_path(film), film, OPTIONS),
+        (source, folder, replace(OPTIONS, reference=str(picture))),
+    ):
+        for overwrite in (False, True):
+            with pytest.raises(FileExistsError, match='belongs to'):
+                make(own, target, given, overwrite=overwrite)
+    assert contents(tmp_path) == before

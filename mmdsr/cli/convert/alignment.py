@@ -127,7 +127,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
                     settings,
                 ),
                 description=split,
-                console=Console(stderr=True),
+                console=Console(stderr=True, emoji=False),
             ):
                 made += new
             print(f'{args.data_root / split}: {made} samples aligned')

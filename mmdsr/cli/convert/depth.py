@@ -77,7 +77,7 @@ def show_report(report: Report, console: Console) -> None:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = vars(parse_args(argv, prog))
-    console = Console(stderr=True, soft_wrap=True)
+    console = Console(stderr=True, soft_wrap=True, emoji=False)
     mode, overwrite = args.pop('mode'), args.pop('overwrite')
     name = args.pop('provider')
     places = {
@@ -105,5 +105,5 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     except KeyboardInterrupt:
         console.print('Interrupted: repeat the command to resume.')
         return 130
-    show_report(report, Console(soft_wrap=True))
+    show_report(report, Console(soft_wrap=True, emoji=False))
     return 1 if report.failed else 0

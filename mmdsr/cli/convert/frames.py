@@ -93,7 +93,7 @@ def show_summary(summary: Summary, console: Console) -> None:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(stderr=True, soft_wrap=True)
+    console = Console(stderr=True, soft_wrap=True, emoji=False)
     progress = partial(track, console=console)
     try:
         summary = frames_to_refsr(**vars(args), progress=progress)
@@ -102,5 +102,5 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
             f'Error: {error}', style='red', markup=False, highlight=False
         )
         return 2
-    show_summary(summary, Console(soft_wrap=True))
+    show_summary(summary, Console(soft_wrap=True, emoji=False))
     return 0

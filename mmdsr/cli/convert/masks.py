@@ -84,7 +84,7 @@ def parse_args(
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(stderr=True, soft_wrap=True)
+    console = Console(stderr=True, soft_wrap=True, emoji=False)
     progress = partial(track, console=console)
     try:
         summary = masks_to_coco(**vars(args), progress=progress)
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
             f'Error: {error}', style='red', markup=False, highlight=False
         )
         return 2
-    out = Console(soft_wrap=True)
+    out = Console(soft_wrap=True, emoji=False)
     for problem in summary.left_out:
         out.print(f'Left out: {problem}', style='yellow', markup=False)
     boxes = ', '.join(f'{n} {name}' for name, n in summary.instances.items())

@@ -49,7 +49,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         TimeRemainingColumn(),
     )
     try:
-        with Progress(*columns, console=Console(stderr=True)) as bar:
+        with Progress(
+            *columns, console=Console(stderr=True, emoji=False)
+        ) as bar:
             task = bar.add_task('files', total=None)
             out = pack(
                 args.data_root,

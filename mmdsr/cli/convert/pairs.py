@@ -111,7 +111,7 @@ def find(args: argparse.Namespace) -> list[Pair]:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(stderr=True, soft_wrap=True)
+    console = Console(stderr=True, soft_wrap=True, emoji=False)
     progress = partial(track, console=console)
     depth = getattr(args, 'depth', 'none')
     try:
@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
             f'Error: {error}', style='red', markup=False, highlight=False
         )
         return 2
-    out = Console(soft_wrap=True)
+    out = Console(soft_wrap=True, emoji=False)
     for line in summary.warnings():
         out.print(line, style='yellow', markup=False, highlight=False)
     if depth != 'none' and summary.without_depth:

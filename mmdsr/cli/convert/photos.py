@@ -88,7 +88,7 @@ def parse_args(
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(stderr=True, soft_wrap=True)
+    console = Console(stderr=True, soft_wrap=True, emoji=False)
     progress = partial(track, console=console)
 
     def fail(error: object, code: int) -> int:
@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         return fail(error, 1)
     except KeyboardInterrupt:
         return fail('interrupted: repeat the command to resume', 130)
-    out = Console(soft_wrap=True)
+    out = Console(soft_wrap=True, emoji=False)
     for line in summary.warnings():
         out.print(line, style='yellow', markup=False, highlight=False)
     crops, photos = summary.crops, summary.photos

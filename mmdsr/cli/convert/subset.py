@@ -57,11 +57,11 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     try:
         counts = make_subset(**vars(args))
     except (OSError, ValueError) as error:
-        Console(stderr=True, soft_wrap=True).print(
+        Console(stderr=True, soft_wrap=True, emoji=False).print(
             f'Error: {error}', style='red', markup=False, highlight=False
         )
         return 2
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, emoji=False)
     images = counts.pop('images')
     console.print(
         f'{args.out}: {images} images; '

@@ -121,7 +121,7 @@ def show_summary(summary: VideoSummary, console: Console) -> None:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     parser, args = parse_args(argv, prog)
-    console = Console(stderr=True, soft_wrap=True)
+    console = Console(stderr=True, soft_wrap=True, emoji=False)
     try:
         if args.crop and args.overlays:
             raise ValueError('Give --crop or --overlays, not both.')
@@ -147,5 +147,5 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     except KeyboardInterrupt:
         console.print('Interrupted: repeat the command to resume.')
         return 130
-    show_summary(summary, Console(soft_wrap=True))
+    show_summary(summary, Console(soft_wrap=True, emoji=False))
     return 1 if summary.problems else 0
