@@ -18,6 +18,7 @@ from mmdsr.deploy.engine import (
     make_engine,
 )
 from mmdsr.errors import MissingExtraError
+from mmdsr.inference import budget
 from mmdsr.weights import load_published
 
 BACKENDS = ('onnxruntime', 'openvino')
@@ -187,7 +188,7 @@ def test_a_missing_package_is_named(monkeypatch, name):
         Engine(small_x(), name)
 
 
-def test_contradictory_arguments_are_refused(backend):
+def test_contradictory_arguments_are_refused(backend, monkeypatch):
     network = small_x()
     with pytest.raises(ValueError, match='backend must be one of'):
         make_engine(network, 'tensorrt', 'fp32', 1)
@@ -199,5 +200,8 @@ def test_contradictory_arguments_are_refused(backend):
         Engine(network, backend).to(torch.device('cuda'))
     resolver = SuperResolver(weights='dsrnet_x_nano', backend=backend)
     assert resolver.describe()['backend'] == backend
+    with pytest.raises(ValueError, match='device nowhere cannot be used'):
+        resolver.check_device('nowhere')
+    monkeypatch.setattr(budget, 'try_device', lambda device: None)
     with pytest.raises(ValueError, match='runs on the CPU'):
         resolver.check_device('cuda')
