@@ -1,12 +1,10 @@
-r"""Evaluate a checkpoint on the test data of a config.
+"""Evaluate a checkpoint on the test data of a config.
 
 Example:
     mmdsr test configs/dsrnet/teacher_quick.py weights.pth
-    mmdsr test CONFIG work_dirs/teacher_quick/iter_3000.pth \
-        --out results.json --cfg-options \
-        test_dataloader.dataset.reference=self model.test_cfg.depth=zero
-    mmdsr test configs/downstream/mmseg/fcn_quick.py \
-        work_dirs/fcn_quick_sr --input sr
+    mmdsr test CONFIG work_dirs/teacher_quick --out results.json
+    mmdsr test CONFIG weights.pth --cfg-options model.test_cfg.depth=zero
+    mmdsr test configs/downstream/mmseg/fcn_quick.py WEIGHTS --input sr
 
 The checkpoint is a file of a training, a plain state dict, or the folder of a
 training, of which the best checkpoint is used, or the newest one if none is
