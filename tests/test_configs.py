@@ -163,7 +163,11 @@ def test_model_builds_at_full_size(path, tmp_path):
         model = MODELS.build(cfg.model)
     if cfg.model.type not in ('mmdsr.FlowEditor', 'mmdsr.DepthEditor'):
         assert model.generator.scale == 4
-    assert sum(p.numel() for p in model.generator.parameters()) > 4e4
+    count = sum(p.numel() for p in model.generator.parameters())
+    if path.name == 'trunk_nano.py':
+        assert count == 42_336
+    else:
+        assert count > 5e4
 
 
 @pytest.mark.slow

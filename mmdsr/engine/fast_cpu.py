@@ -1,9 +1,9 @@
 """Fast convolutions on a CPU: bfloat16 and channels last.
 
 mmengine's AmpOptimWrapper refuses a CPU. Processors that multiply bfloat16
-(avx512_bf16, amx) need about half the time with it, others up to seven times
-as much; for narrow convolutions, storing the channels of a pixel contiguously
-saves as much again.
+(avx512_bf16, amx) need about half the time with it, others emulate it, which
+is slower; for narrow convolutions, storing the channels of a pixel
+contiguously saves as much again.
 """
 
 from collections.abc import Iterator

@@ -33,7 +33,7 @@ def detect_overlays(lumas: Sequence[np.ndarray]) -> tuple[list[Box], str]:
     """
     if len(lumas) < 4:
         return [], (
-            'at least 4 frames are needed to separate it from the scene, not '
+            'separating text from the scene takes at least 4 frames, not '
             f'{len(lumas)}'
         )
     if _change(lumas) < _MOVING:

@@ -3,21 +3,17 @@
 The loss is not in the paper.
 """
 
-_base_ = '../../teacher_plus_match_quick.py'
+_base_ = [
+    '../../teacher_plus_match_quick.py',
+    '../../../_base_/models/masa_quick.py',
+]
 
 experiment_name = 'table10_quick_rec_match'
 
 model = dict(
-    # As in baselines/masa_rec_quick.py, with DSRNet's blocks.
+    # With the blocks of DSRNet.
     generator=dict(
-        _delete_=True,
-        type='mmdsr.MASASRNet',
-        channels=16,
-        encoder_blocks=(1, 1, 1),
-        decoder_blocks=(1, 1, 1, 6, 2, 1),
-        block_size=16,
-        dilations=(1,),
-        crop_ratio=1.5,
+        _base_.masa_quick, _delete_=True, block_size=16, dilations=(1,)
     ),
     depth_loss=None,
 )
