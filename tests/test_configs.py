@@ -131,6 +131,9 @@ def test_there_are_configs():
         'dsrnet/student_quick.py',
         'distill/dsrnet-d.py',
         'distill/dsrnet-d_quick.py',
+        'dsrnet/teacher_60k.py',
+        'dsrnet/student_60k.py',
+        'distill/dsrnet-d_60k.py',
         'distill/fakd.py',
         'baselines/masa_sr.py',
         'baselines/masa_rec.py',
@@ -306,6 +309,29 @@ def test_match_settings():
         assert cfg.train_dataloader.batch_size == (
             other.train_dataloader.batch_size
         )
+
+
+def test_paper_networks_by_the_recipe_of_dsrnet_x():
+    """The networks are those of the quick configs, the training is x.py's."""
+    recipe = Config.fromfile(CONFIGS / 'dsrnet_x/x.py')
+    for name in ('dsrnet/teacher', 'dsrnet/student', 'distill/dsrnet-d'):
+        cfg = Config.fromfile(CONFIGS / f'{name}_60k.py')
+        quick = Config.fromfile(CONFIGS / f'{name}_quick.py')
+        assert cfg.model.generator == quick.model.generator
+        assert cfg.model.get('teacher') == quick.model.get('teacher')
+        assert cfg.model.get('kd_loss') == quick.model.get('kd_loss')
+        for key in (
+            'optim_wrapper',
+            'train_cfg',
+            'param_scheduler',
+            'custom_hooks',
+            'default_hooks',
+            'val_evaluator',
+        ):
+            assert cfg[key] == recipe[key], key
+        for loader in (cfg.train_dataloader, recipe.train_dataloader):
+            loader.dataset.pop('pipeline', None)
+        assert cfg.train_dataloader == recipe.train_dataloader
 
 
 def test_quick_scheduler_ends_with_the_run():
