@@ -35,6 +35,11 @@ def _load_vgg(weights: str | None, untrained: bool) -> nn.Sequential:
                 "local state dict of torchvision's VGG19. untrained=True "
                 'uses random weights, for tests only.'
             )
+        # With torch's own initialization, the features shrink from layer to
+        # layer, and the loss at conv5_4 is 1e-14.
+        for layer in features:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight)
         return features
     path = vgg19() if weights == 'torchvision' else weights
     try:

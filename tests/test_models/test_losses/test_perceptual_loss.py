@@ -55,6 +55,18 @@ def test_download_only_on_request(monkeypatch, tmp_path):
     assert digits == 'dcbb9e9d'
 
 
+def test_random_features_keep_their_scale():
+    """Otherwise a loss of random features would have no effect."""
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 48, 48)
+    noisy = image + 0.05 * torch.randn_like(image)
+    for layer in '10', '34':
+        loss = PerceptualLoss(
+            layer_weights={layer: 1.0}, loss_weight=1.0, untrained=True
+        )
+        assert 0.01 < loss(noisy, image) < 1
+
+
 def test_other_weights_are_refused(tmp_path):
     torch.save({'features.0.weight': torch.ones(2)}, tmp_path / 'x.pth')
     with pytest.raises(
