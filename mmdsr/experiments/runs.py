@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -32,6 +33,8 @@ from mmdsr.experiments.options import RunOptions
 from mmdsr.experiments.processes import Process, end, start
 from mmdsr.extras import require
 from mmdsr.inference.budget import cpu_count
+from mmdsr.io.checkpoint import find_checkpoint
+from mmdsr.io.checksums import digest
 from mmdsr.io.files import write_bytes
 from mmdsr.io.reports import write_json
 
@@ -49,6 +52,9 @@ class TrainingRun:
         title: Name in messages.
         folder: Its folder.
         tests: Arguments of the evaluator by name of the test.
+        data: What the training data are, JSON, if they can change under their
+            path.
+        tested: The same of the data of each test, by its name.
         iters: Iterations, 0 if the schedule counts epochs.
         epochs: Epochs, 0 if the schedule counts iterations.
         results: Results by name of the test, once all tests are finished.
@@ -61,10 +67,18 @@ class TrainingRun:
     title: str
     folder: Path
     tests: dict = field(default_factory=dict)
+    data: object = None
+    tested: dict = field(default_factory=dict)
     iters: int = 0
     epochs: int = 0
     results: dict | None = None
     error: str = ''
+
+    @property
+    def task(self) -> dict[str, Any]:
+        """Content of ``task.json``."""
+        task = dict(kind=self.kind, tests=self.tests)
+        return dict(task, tested=self.tested) if self.tested else task
 
 
 def prepare_runs(
@@ -83,8 +97,8 @@ def prepare_runs(
         results to compare.
 
     Raises:
-        UsageError: If a folder contains a run of another config; nothing is
-            written in that case.
+        UsageError: If a folder contains a run of another config, teacher or
+            data; nothing is written in that case.
     """
     runs, texts = [], []
     for seed in seeds:
@@ -94,17 +108,81 @@ def prepare_runs(
             run.epochs = cfg.train_cfg.get('max_epochs') or 0
             runs.append(run)
             texts.append(cfg.pretty_text)
+            check_inputs(run.folder, 'teacher', teacher_of(cfg))
+            check_inputs(run.folder, 'data', run.data)
     _write_configs(runs, texts)
     for run in runs:
-        task = dict(kind=run.kind, tests=run.tests)
-        result = run.folder / 'result.json'
-        if result.is_file():
-            content = json.loads(result.read_text(encoding='utf-8'))
-            # Trained, but tested on something else: the worker tests again.
-            if content['task'] == task:
-                run.results = content['results']
-        write_json(run.folder / 'task.json', task)
+        if run.data is not None:
+            note_inputs(run.folder, 'data', run.data)
+        # Trained, but tested on something else: the worker tests again.
+        run.results = _results(run)
+        write_json(run.folder / 'task.json', run.task)
     return runs
+
+
+def _results(run: TrainingRun) -> dict | None:
+    """Return the results of a run, None if they are those of another task."""
+    path = run.folder / 'result.json'
+    if not path.is_file():
+        return None
+    content = json.loads(path.read_text(encoding='utf-8'))
+    return content['results'] if content['task'] == run.task else None
+
+
+def teacher_of(cfg: Config) -> str | None:
+    """Return what identifies the teacher of a run.
+
+    Args:
+        cfg: Config of the run.
+
+    Returns:
+        Digest of its checkpoint; None without a teacher, or while there is no
+        checkpoint.
+    """
+    teacher = (cfg.get('model') or {}).get('teacher_checkpoint')
+    if not teacher:
+        return None
+    try:
+        return digest(find_checkpoint(teacher))
+    except FileNotFoundError:
+        return None
+
+
+def check_inputs(folder: Path, name: str, value: object) -> None:
+    """Refuse a run that was started with something else.
+
+    Args:
+        folder: Folder of the run.
+        name: ``'teacher'`` or ``'data'``.
+        value: What it is now, JSON; None if that is not known.
+
+    Raises:
+        UsageError: If the run was started with another one.
+    """
+    noted = _inputs(folder).get(name)
+    if value is not None and noted not in (None, value):
+        raise UsageError(
+            f'{folder} contains a run with another {name}, which has changed '
+            'since: choose another --out, or remove that folder.'
+        )
+
+
+def note_inputs(folder: Path, name: str, value: object) -> None:
+    """Note what a run is started with, for :func:`check_inputs`.
+
+    Args:
+        folder: Folder of the run.
+        name: ``'teacher'`` or ``'data'``.
+        value: What it is, JSON.
+    """
+    write_json(folder / 'inputs.json', {**_inputs(folder), name: value})
+
+
+def _inputs(folder: Path) -> dict[str, Any]:
+    path = folder / 'inputs.json'
+    if not path.is_file():
+        return {}
+    return json.loads(path.read_text(encoding='utf-8'))
 
 
 def place_of(folder: Path, name: str) -> Path:
@@ -147,13 +225,14 @@ def finish(run: TrainingRun, code: int) -> None:
     """Load the result of a process that has ended.
 
     Args:
-        run: The run, changed in place.
+        run: The run, changed in place. It has neither results nor an error
+            afterwards if the process did another task: a job of an earlier
+            start that had other tests.
         code: Exit code.
     """
-    result = run.folder / 'result.json'
     log = run.folder / 'log.txt'
-    if code == 0 and result.is_file():
-        run.results = json.loads(result.read_text(encoding='utf-8'))['results']
+    if code == 0 and (run.folder / 'result.json').is_file():
+        run.results = _results(run)
         return
     lines = log.read_text(encoding='utf-8', errors='replace').split('\n')
     last = next((line for line in lines[::-1] if line.strip()), '')
@@ -217,7 +296,6 @@ def run_all(
     """
     waiting = [run for run in runs if run.results is None]
     total = len(waiting)
-    jobs = max(1, min(options.jobs, total))
     if len(runs) > total:
         console.print(f'{len(runs) - total} of {len(runs)} runs are done.')
     columns = (
@@ -227,16 +305,27 @@ def run_all(
         TimeRemainingColumn(),
     )
     active: dict[Process, tuple[TrainingRun, TaskID]] = {}
-    launch = _launcher(options, max(1, cpu_count() // jobs))
+    # The same for each run, however many are left: another number of threads
+    # changes a training like another seed.
+    launch = _launcher(options, max(1, cpu_count() // options.jobs))
+    held = False  # until a job ends, as Slurm takes no more
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(*columns, console=console))
         stack.callback(end, active)
         overall = progress.add_task('runs', total=total)
         while waiting or active:
-            while waiting and len(active) < jobs:
+            while waiting and len(active) < options.jobs and not held:
+                try:
+                    process = launch(waiting[0].folder)
+                except UsageError as error:
+                    if not active:
+                        raise
+                    console.print(f'{error} Waiting for the other jobs.')
+                    held = True
+                    break
                 run = waiting.pop(0)
                 bar = progress.add_task(run.title, total=run.iters or None)
-                active[launch(run.folder)] = run, bar
+                active[process] = run, bar
             time.sleep(poll)
             for process, (run, bar) in list(active.items()):
                 done, of = iteration(run)
@@ -245,8 +334,12 @@ def run_all(
                 if (code := process.poll()) is None:
                     continue
                 del active[process]
+                held = False
                 finish(run, code)
                 progress.remove_task(bar)
+                if run.results is None and not run.error:
+                    waiting.append(run)
+                    continue
                 progress.advance(overall)
                 text = (
                     f'[red]failed[/red] {run.title}: {run.error}'

@@ -21,7 +21,12 @@ from mmdsr.engine.launch import load_config, set_resume, train
 from mmdsr.errors import UsageError
 from mmdsr.experiments.ablation.evaluate import evaluate as evaluate_network
 from mmdsr.experiments.downstream.evaluate import evaluate as evaluate_host
-from mmdsr.experiments.runs import place_of
+from mmdsr.experiments.runs import (
+    check_inputs,
+    note_inputs,
+    place_of,
+    teacher_of,
+)
 from mmdsr.experiments.table2.evaluate import evaluate as evaluate_peer
 from mmdsr.io.reports import write_json
 
@@ -65,6 +70,10 @@ def train_once(folder: Path) -> Path:
             return checkpoint
     work = folder / 'work'
     cfg = load_config(folder / 'config.py', work_dir=str(work))
+    teacher = teacher_of(cfg)
+    check_inputs(folder, 'teacher', teacher)
+    if teacher is not None:
+        note_inputs(folder, 'teacher', teacher)
     set_resume(cfg, 'auto')
     train(cfg)
     # The folder may have been moved since the name was noted.
@@ -76,7 +85,12 @@ def train_once(folder: Path) -> Path:
 
 
 def run_test(
-    folder: Path, checkpoint: Path, kind: str, name: str, task: dict[str, Any]
+    folder: Path,
+    checkpoint: Path,
+    kind: str,
+    name: str,
+    task: dict[str, Any],
+    data: object = None,
 ) -> dict[str, object]:
     """Do one test, unless it is finished.
 
@@ -86,6 +100,7 @@ def run_test(
         kind: Kind of the run.
         name: Name of the test.
         task: Arguments of the evaluator.
+        data: What the data are, if they can change under their path.
 
     Returns:
         The metrics.
@@ -94,10 +109,10 @@ def run_test(
     result = place / 'metrics.json'
     if result.is_file():
         content = json.loads(result.read_text())
-        if content['task'] == task:
+        if content['task'] == task and content.get('data') == data:
             return content['metrics']
     metrics = EVALUATORS[kind](folder / 'config.py', checkpoint, place, **task)
-    write_json(result, dict(task=task, metrics=metrics))
+    write_json(result, dict(task=task, data=data, metrics=metrics))
     return metrics
 
 
@@ -108,13 +123,17 @@ def work(folder: Path) -> None:
         folder: Folder of the run.
 
     Raises:
-        UsageError: If data or checkpoints are missing or do not fit.
+        UsageError: If data or checkpoints are missing or do not fit, or the
+            teacher has changed.
         ValueError: If the data cannot be read.
     """
     task = json.loads((folder / 'task.json').read_text())
     checkpoint = train_once(folder)
+    tested = task.get('tested', {})
     results = {
-        name: run_test(folder, checkpoint, task['kind'], name, test)
+        name: run_test(
+            folder, checkpoint, task['kind'], name, test, tested.get(name)
+        )
         for name, test in task['tests'].items()
     }
     write_json(folder / 'result.json', dict(task=task, results=results))

@@ -112,6 +112,26 @@ def test_the_schedule_is_stretched_and_the_warm_up_kept():
     odd = dict(param_scheduler=[dict(type='StepLR', step_size=9, end=20)])
     with pytest.raises(UsageError, match=r'StepLR.*cannot be fitted'):
         prepare(plus, Budget(iters=700, options=odd), 0)
+    steps = dict(type='MultiStepLR', milestones=[100, 200])
+    odd = dict(param_scheduler=[dict(steps, by_epoch=True)])
+    with pytest.raises(UsageError, match=r'MultiStepLR.*only schedules of'):
+        prepare(plus, Budget(iters=700, options=odd), 0)
+
+
+def test_a_quarter_of_a_gan_is_trained_without_it():
+    gan = AblationRow('GAN', CONFIGS / 'dsrnet/teacher.py')
+    cfg = prepare(gan, Budget(iters=2000), 0)
+    assert cfg.model.train_cfg.pixel_init == 500
+    assert prepare(gan, Budget(), 0).model.train_cfg.pixel_init == 30_000
+
+
+def test_crops_are_cut_after_everything_is_loaded():
+    match = AblationRow('match', CONFIGS / 'dsrnet/teacher_plus_match.py')
+    cfg = prepare(match, Budget(crop=16), 0)
+    types = [step['type'] for step in cfg.train_dataloader.dataset.pipeline]
+    crop = types.index('mmdsr.PairedRefCrop')
+    assert types[crop - 1] == 'mmdsr.LoadFlow'
+    assert not any('Load' in name for name in types[crop:])
 
 
 def test_a_warm_up_longer_than_the_run_gets_its_share():

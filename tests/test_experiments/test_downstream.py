@@ -347,6 +347,40 @@ def test_runs_are_kept_and_not_mixed(tmp_path):
         make_runs(*args, tmp_path, options=options)
 
 
+@pytest.mark.parametrize('protocol', ['hr', 'same'])
+def test_results_are_those_of_the_present_images(tmp_path, protocol):
+    data = tmp_path / 'set'
+    data.mkdir()
+    (data / 'manifest.json').write_text('1')
+
+    def make(identity):
+        sr = Version('sr-x', 'SR(x)', dict(weights='x'), identity)
+        versions = [LR, sr, HR]
+        at = dict(lr='/out/lr', hr=str(data)) | {'sr-x': '/out/sr-x'}
+        return make_runs(
+            FCN,
+            versions,
+            {'data/sewersim-pipe': at},
+            [0],
+            tmp_path / 'out',
+            protocol,
+        )
+
+    for run in make('first'):
+        result = dict(task=run.task, results={'a': {}})
+        (run.folder / 'result.json').write_text(json.dumps(result))
+    assert all(run.results for run in make('first'))
+    # Other weights under the same name.
+    if protocol == 'hr':
+        assert not any(run.results for run in make('second'))
+    else:
+        with pytest.raises(UsageError, match='another data'):
+            make('second')
+    (data / 'manifest.json').write_text('2')
+    with pytest.raises(UsageError, match='which has changed since'):
+        make('first')
+
+
 def test_images_that_show_the_classes_evenly():
     images = [
         dict(truth=dict(classes=classes), img_path=f'{name}.png')

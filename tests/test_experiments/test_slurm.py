@@ -10,6 +10,7 @@ from rich.console import Console
 from mmdsr.errors import UsageError
 from mmdsr.experiments.options import RunOptions
 from mmdsr.experiments.runs import TrainingRun, run_all
+from mmdsr.io.reports import write_json
 
 submitit = pytest.importorskip('submitit')
 
@@ -34,6 +35,9 @@ def begin(number, script):
 
 
 if name == 'sbatch':
+    limit = jobs.parent / 'limit'
+    if limit.is_file() and len(list(jobs.iterdir())) >= int(limit.read_text()):
+        sys.exit('sbatch: error: QOSMaxSubmitJobPerUserLimit')
     number = str(len(list(jobs.iterdir())) + 1)
     begin(number, words[0])
     print('Submitted batch job', number)
@@ -61,12 +65,15 @@ WORKER = """
 import json, os, pathlib, sys, time
 
 folder = pathlib.Path(sys.argv[1])
+task = json.loads((folder / 'task.json').read_text())
 print('threads', os.environ['OMP_NUM_THREADS'], flush=True)
 while (folder / 'wait').is_file():
     time.sleep(0.05)
 if (folder / 'broken').is_file():
     sys.exit('UsageError: broken')
-(folder / 'result.json').write_text(json.dumps({'results': {'a': 1}}))
+results = dict.fromkeys(task['tests'] or ['a'], 1)
+result = {'task': task, 'results': results}
+(folder / 'result.json').write_text(json.dumps(result))
 """
 REPLACE = """
 import sys
@@ -107,7 +114,9 @@ def make(folder, name, *marks):
     place.mkdir()
     for mark in marks:
         (place / mark).touch()
-    return TrainingRun('ablation', name, 0, name, place)
+    run = TrainingRun('ablation', name, 0, name, place)
+    write_json(place / 'task.json', run.task)
+    return run
 
 
 def run(runs, *parameters, jobs=2):
@@ -146,6 +155,46 @@ def test_a_job_of_an_earlier_start_is_waited_for(slurm, tmp_path):
     run([one])
     assert one.results == {'a': 1}
     assert jobs_of(slurm) == ['1']
+
+
+def test_a_job_with_other_tests_is_repeated(slurm, tmp_path):
+    from mmdsr.experiments.slurm import Submitter
+
+    one = make(tmp_path, 'one', 'wait')
+    Submitter(('time=5',)).start(one.folder)
+    log = one.folder / 'log.txt'
+    deadline = time.monotonic() + 60
+    while not log.is_file() or 'threads' not in log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    one.tests = {'b': {}}
+    write_json(one.folder / 'task.json', one.task)
+    (one.folder / 'wait').unlink()
+    run([one])
+    assert one.results == {'b': 1}
+
+
+def test_a_refused_job_waits_for_the_others(slurm, tmp_path):
+    (slurm / 'limit').write_text('1')
+    one, two = make(tmp_path, 'one', 'wait'), make(tmp_path, 'two')
+    said = []
+
+    def report(run):
+        # Room for the second one.
+        (slurm / 'limit').unlink(missing_ok=True)
+        return ''
+
+    class Listener(Console):
+        def print(self, *args, **options):
+            said.extend(args)
+            (one.folder / 'wait').unlink(missing_ok=True)
+
+    options = RunOptions(jobs=2, slurm=('time=5',))
+    run_all([one, two], options, Listener(quiet=True), report, 0.05)
+    assert 'QOSMaxSubmit' in said[0]
+    assert said[0].endswith('Waiting for the other jobs.')
+    assert one.results == two.results == {'a': 1}
+    assert jobs_of(slurm) == ['1', '2']
 
 
 def test_a_job_that_is_preempted_is_queued_again(slurm, tmp_path, monkeypatch):

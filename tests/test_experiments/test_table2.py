@@ -5,7 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdsr.experiments.ablation.study import Budget, read_study
+from mmdsr.errors import UsageError
+from mmdsr.experiments.ablation.study import (
+    AblationRow,
+    Budget,
+    Study,
+    read_study,
+)
 from mmdsr.experiments.table2 import plan
 from mmdsr.experiments.table2.figures import (
     hardest_window,
@@ -68,3 +74,19 @@ def test_the_quick_study_has_all_rows(refsr_root):
     gan = plan.config_of(entries['DSRNet'], budget, 0, out, {'DSRNet': 200})
     assert gan.train_cfg.max_iters == 200
     assert gan.model.train_cfg.pixel_init == pytest.approx(50)
+
+
+def test_the_teacher_is_the_nearest_row_that_is_no_gan(refsr_root):
+    rows = {row.label: row for row in read_study(QUICK).rows}
+    other = AblationRow('other', rows['DSRNet+'].config)
+    names = ('DSRNet+', 'DSRNet', 'DSRNet-D')
+    budget = Budget(iters=300, data_root=str(refsr_root))
+    study = Study('', [*(rows[name] for name in names), other])
+    teacher = plan.make_plan(study, budget)[2].teacher
+    assert teacher is rows['DSRNet+']
+    study.rows.insert(2, other)
+    assert plan.make_plan(study, budget)[3].teacher is other
+    study.rows = [rows['DSRNet-D'], rows['DSRNet+'], other]
+    assert plan.make_plan(study, budget)[0].teacher is rows['DSRNet+']
+    with pytest.raises(UsageError, match='is not a row of the study'):
+        plan.make_plan(Study('', [rows['DSRNet'], rows['DSRNet-D']]), budget)

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+from mmengine.config import Config
 from PIL import Image
 from rich.console import Console
 from tool_runs import ROOT, call
@@ -13,7 +14,7 @@ from mmdsr.errors import UsageError
 from mmdsr.experiments import worker
 from mmdsr.experiments.ablation.study import Budget, Study, read_study
 from mmdsr.experiments.runs import finish
-from mmdsr.experiments.table2 import experiment, plan, table
+from mmdsr.experiments.table2 import experiment, plan, table, timing
 from mmdsr.experiments.table2.evaluate import SCORES
 from mmdsr.experiments.table2.experiment import Options, run_table2
 from mmdsr.experiments.table2.timing import iterations_in
@@ -163,10 +164,12 @@ def test_rows_to_tables_and_figures(study, tmp_path, refsr_root, trained):
 
 @pytest.mark.slow
 def test_equal_time(study, tmp_path, refsr_root, trained, monkeypatch):
-    measured = {'RCAN': 0.25, 'MASA-rec': 0.5, 'DSRNet+': 0.2, 'DSRNet-D': 0.3}
+    measured = {'rcan': 0.25, 'masa-rec': 0.5, 'dsrnet-and': 0.2}
+    monkeypatch.setattr(
+        'mmdsr.experiments.table2.timing.step_seconds',
+        lambda cfg: measured.get(cfg.experiment_name[: -len('_seed0')], 0.3),
+    )
     out = tmp_path / 'out'
-    out.mkdir()
-    (out / 'steps.json').write_text(json.dumps(measured))
     budget = Budget(batch_size=1, data_root=str(refsr_root))
     options = Options(out=out, seeds=(0,), minutes=1 / 60)
     rows = read_study(study)
@@ -205,11 +208,43 @@ def test_a_step_is_measured_and_noted(tmp_path, study, refsr_root):
     threads = torch.get_num_threads()
     first = iterations_in(60, configs, note, 1)
     assert torch.get_num_threads() == threads
-    seconds = json.loads(note.read_text())
+    noted = json.loads(note.read_text())
+    seconds = {label: entry['seconds'] for label, entry in noted.items()}
     assert seconds.keys() == first.keys() == configs.keys()
     assert all(0 < second < 60 for second in seconds.values())
     assert first == {x: int(3600 / second) for x, second in seconds.items()}
     assert iterations_in(60, configs, note, 1) == first
+
+
+def test_only_steps_of_the_same_config_are_known(tmp_path, monkeypatch):
+    cfg = Config(dict(train_dataloader=dict(batch_size=1)))
+    measured = []
+
+    def measure(cfg):
+        measured.append(cfg.train_dataloader.batch_size)
+        return 0.5
+
+    monkeypatch.setattr(timing, 'step_seconds', measure)
+    note = tmp_path / 'steps.json'
+    for _ in range(2):
+        assert iterations_in(1, {'a': cfg}, note, 1) == {'a': 120}
+    assert measured == [1]
+    larger = Config(dict(train_dataloader=dict(batch_size=2)))
+    iterations_in(1, {'a': larger}, note, 1)
+    iterations_in(1, {'a': larger}, note, 2)
+    assert measured == [1, 2, 2]
+
+
+def test_the_step_of_a_gan_is_the_mean_of_both_kinds(monkeypatch):
+    model = dict(discriminator=dict(type='D'), train_cfg=dict(pixel_init=7))
+    cfg = Config(dict(default_scope='mmagic', model=model))
+    monkeypatch.setattr(
+        timing,
+        '_median_step',
+        lambda cfg: 1.0 if cfg.model.train_cfg.pixel_init else 3.0,
+    )
+    assert timing.step_seconds(cfg) == 0.25 * 1 + 0.75 * 3
+    assert cfg.model.train_cfg.pixel_init == 7
 
 
 def test_wrong_arguments_end_in_one_line(study, tmp_path, refsr_root):

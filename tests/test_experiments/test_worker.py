@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmdsr.engine.launch import load_config
+from mmdsr.errors import UsageError
 from mmdsr.experiments import worker
-from mmdsr.experiments.runs import TrainingRun, finish
+from mmdsr.experiments.runs import TrainingRun, finish, prepare_runs
 from mmdsr.io.reports import write_json
 
 
@@ -71,6 +73,43 @@ def test_only_missing_runs_are_done(folder, calls):
         path.unlink()
     _ask(folder, one='a')
     assert calls == ['train']
+
+
+def test_other_data_under_the_same_path_are_tested_again(folder, calls):
+    task = dict(kind='ablation', tests=dict(one=dict(root='a')))
+    for name in ('old', 'old', 'new'):
+        write_json(folder / 'task.json', dict(task, tested=dict(one=name)))
+        worker.work(folder)
+    assert [call for call in calls if call != 'train'] == [
+        ('iter_3.pth', 'one', 'a')
+    ] * 2
+
+
+def test_another_teacher_is_refused(folder, calls):
+    teacher = folder / 'teacher.pth'
+    (folder / 'config.py').write_text(
+        f'model = dict(teacher_checkpoint={str(teacher)!r})\n'
+        'train_cfg = dict(max_iters=3)'
+    )
+    teacher.write_bytes(b'first')
+    for _ in range(2):
+        _ask(folder, one='a')
+        for path in (folder / 'work').iterdir():
+            path.unlink()
+    assert calls.count('train') == 2
+    teacher.write_bytes(b'second')
+    with pytest.raises(UsageError, match='another teacher, which has changed'):
+        _ask(folder, one='a')
+    cfg = load_config(folder / 'config.py')
+    with pytest.raises(UsageError, match='remove that folder'):
+        prepare_runs(
+            ['A'],
+            [0],
+            lambda row, seed: (
+                TrainingRun('ablation', row, seed, row, folder),
+                cfg,
+            ),
+        )
 
 
 def test_failed_test_keeps_earlier_results(folder, calls):

@@ -23,6 +23,10 @@ from mmdsr.settings import Settings, setting
 
 #: Warm-ups: they end before the run does, at its full learning rate.
 _WARM_UPS = ('LinearLR', 'ConstantLR')
+#: Schedules that are given by where they begin and end, without milestones.
+_SCALABLE = (*_WARM_UPS, 'CosineAnnealingLR', 'PolyLR', 'OneCycleLR')
+#: Share of a shortened run in which the generator of a GAN is trained alone.
+ALONE = 0.25
 
 
 @dataclass
@@ -287,7 +291,8 @@ def set_crop(cfg: Config, side: int) -> None:
     loading = [
         number
         for number, step in enumerate(pipeline)
-        if step['type'] in ('LoadImageFromFile', 'mmdsr.LoadDepth')
+        if step['type'] == 'LoadImageFromFile'
+        or step['type'].startswith('mmdsr.Load')
     ]
     pipeline.insert(
         loading[-1] + 1,
@@ -305,14 +310,16 @@ def set_iterations(cfg: Config, iters: int) -> None:
 
     A schedule that spans the run is stretched or shortened with it. A warm-up
     before it is unchanged; if it would not end before the run does, it gets
-    the same share of the run as in the config.
+    the same share of the run as in the config. The generator of a GAN is
+    trained alone for the share :data:`ALONE` of the run.
 
     Args:
         cfg: The config, by iterations or by epochs.
         iters: Iterations.
 
     Raises:
-        UsageError: If a schedule neither spans the run nor ends before it.
+        UsageError: If a schedule neither spans the run nor ends before it, or
+            changes at steps that are counted, such as milestones.
     """
     loop = cfg.train_cfg
     total = loop.get('max_iters') or loop.get('max_epochs')
@@ -332,15 +339,21 @@ def set_iterations(cfg: Config, iters: int) -> None:
         span = scheduler[min(length)] if length else total - begin
         end = scheduler.get('end', begin + span)
         spans = end == total and span == end - begin
-        if spans and (begin < iters and not (by_epoch and begin)):
+        known = str(scheduler['type']).split('.')[-1] in _SCALABLE
+        if known and spans and begin < iters and not (by_epoch and begin):
             scheduler['end'] = iters
             scheduler.update(dict.fromkeys(length, iters - begin))
         elif by_epoch or end >= iters:
+            reason = (
+                f'it starts at {begin} and ends at {end} of {total}. Choose '
+                'other --iters, or set param_scheduler.'
+                if known
+                else 'only schedules of the types '
+                f'{", ".join(_SCALABLE)} can. Set param_scheduler.'
+            )
             raise UsageError(
                 f'The schedule {scheduler["type"]} of {cfg.filename} cannot '
-                f'be fitted to {iters} iterations: it starts at {begin} and '
-                f'ends at {end} of {total}. Choose other --iters, or set '
-                'param_scheduler.'
+                f'be fitted to {iters} iterations: {reason}'
             )
         fitted.append(dict(scheduler, by_epoch=False))
     cfg.param_scheduler = fitted
@@ -349,6 +362,8 @@ def set_iterations(cfg: Config, iters: int) -> None:
     cfg.train_cfg = dict(
         type='IterBasedTrainLoop', max_iters=iters, val_interval=iters
     )
+    if cfg.model.get('discriminator'):
+        cfg.model.train_cfg.pixel_init = int(ALONE * iters)
     hook = cfg.default_hooks.checkpoint
     interval = 250 if hook.get('by_epoch', True) else hook.interval
     hook.update(by_epoch=False, interval=min(interval, iters))

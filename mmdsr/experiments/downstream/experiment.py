@@ -30,6 +30,7 @@ from mmdsr.experiments.downstream.versions import (
     export,
     list_images,
     make_versions,
+    origin_of,
     version_roots,
 )
 from mmdsr.experiments.options import RunOptions
@@ -145,8 +146,15 @@ def make_runs(
         The runs, seed by seed.
 
     Raises:
-        UsageError: If a folder contains a run of another config.
+        UsageError: If a folder contains a run of another config, or its
+            training data have changed.
     """
+    origins = {
+        version.name: [
+            origin_of(Path(at[HR.name]), version) for at in places.values()
+        ]
+        for version in versions
+    }
 
     def make(trained: Version, seed: int) -> tuple[TrainingRun, Config]:
         roots = {root: at[trained.name] for root, at in places.items()}
@@ -163,9 +171,16 @@ def make_runs(
         }
         title = f'{task.name} on {trained.label}, seed {seed}'
         folder = Path(out, 'runs', task.name, trained.name, f'seed{seed}')
-        run = TrainingRun('downstream', trained.name, seed, title, folder,
-                          tests)  # fmt: skip
-        return run, cfg
+        return TrainingRun(
+            'downstream',
+            trained.name,
+            seed,
+            title,
+            folder,
+            tests,
+            origins[trained.name],
+            {name: origins[name] for name in tests},
+        ), cfg
 
     return prepare_runs([HR] if protocol == 'hr' else versions, seeds, make)
 

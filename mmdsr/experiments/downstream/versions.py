@@ -352,18 +352,34 @@ def _folder_jobs(
     root: Path, base: Path, versions: Sequence[Version]
 ) -> dict[str, FolderJob]:
     """Return the folders of the small images and of all versions."""
-    manifest = root / 'manifest.json'
-    source = digest(manifest) if manifest.is_file() else None
-    makers = {_SMALL: _SMALL}
-    for version in versions:
-        interpolation = (version.resolver or {}).get('interpolation')
-        makers[version.name] = interpolation or version.identity
+    origins = {_SMALL: _origin(root, _SMALL)}
+    origins |= {version.name: origin_of(root, version) for version in versions}
     return {
         name: FolderJob(
             base / name,
-            dict(root=str(root), manifest=source, made_by=maker),
+            origin,
             _NOTE,
             'choose another --out, or remove that folder',
         )
-        for name, maker in makers.items()
+        for name, origin in origins.items()
     }
+
+
+def origin_of(root: Path, version: Version) -> dict[str, str | None]:
+    """Return what the images of a version depend on.
+
+    Args:
+        root: The data set.
+        version: The version.
+
+    Returns:
+        The data set, the digest of its manifest, and what makes the images.
+    """
+    interpolation = (version.resolver or {}).get('interpolation')
+    return _origin(root, interpolation or version.identity)
+
+
+def _origin(root: Path, maker: str) -> dict[str, str | None]:
+    manifest = root / 'manifest.json'
+    source = digest(manifest) if manifest.is_file() else None
+    return dict(root=str(root), manifest=source, made_by=maker)

@@ -62,6 +62,11 @@ class Options(StudyOptions):
         super().__post_init__()
         if self.minutes is not None and not 0 < self.minutes < math.inf:
             raise UsageError('--minutes must be positive.')
+        if self.minutes is not None and self.slurm:
+            raise UsageError(
+                '--minutes measures the time of a step on this machine, but '
+                '--slurm trains on others: give --iters instead.'
+            )
 
 
 def run_table2(

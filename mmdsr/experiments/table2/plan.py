@@ -18,8 +18,6 @@ from mmdsr.experiments.ablation.study import (
 from mmdsr.experiments.runs import TrainingRun, prepare_runs
 from mmdsr.registry import MODELS
 
-#: Share of a training run in which the generator of a GAN is trained alone.
-_ALONE = 0.25
 #: Suffix of the name of a data set that is tested in eight orientations.
 TURNED = ', eight flips and rotations'
 
@@ -60,24 +58,28 @@ def make_plan(study: Study, budget: Budget) -> list[Entry]:
             teacher that is not a row.
     """
     configs = {row.label: prepare(row, budget, 0) for row in study.rows}
-    by_network = {
-        str(configs[row.label].model.generator): row for row in study.rows
-    }
     entries = []
-    for row in study.rows:
+    for number, row in enumerate(study.rows):
         cfg = configs[row.label]
         _check(row, cfg)
+        # The nearest row above, or else below. A GAN is none of them: the
+        # paper's teacher is DSRNet+, whose network is that of DSRNet.
+        nearest = {
+            str(configs[other.label].model.generator): other
+            for other in [*study.rows[:number:-1], *study.rows[:number]]
+            if not configs[other.label].model.get('discriminator')
+        }
         generator = cfg.model.generator
         inner = None
         if generator.type == 'mmdsr.SelfEnsemble':
-            inner = by_network.get(str(generator.network))
+            inner = nearest.get(str(generator.network))
         teacher = None
         if has_teacher(cfg):
-            teacher = by_network.get(str(cfg.model.teacher))
+            teacher = nearest.get(str(cfg.model.teacher))
             if teacher is None:
                 raise UsageError(
                     f'The teacher of {row.label!r} is not a row of the study: '
-                    'add its config before that row.'
+                    'add its config, one without a discriminator.'
                 )
         entries.append(Entry(row, inner or row, teacher))
     return entries
@@ -126,18 +128,14 @@ def config_of(
             those of the budget.
 
     Returns:
-        The config, ready for training. The teacher is that of the same seed;
-        the generator of a GAN is trained alone for the first quarter.
+        The config, ready for training. The teacher is that of the same seed.
     """
     if iterations is not None:
         budget = replace(budget, iters=iterations[entry.row.label])
     if entry.teacher is not None:
         work = folder_of(out, entry.teacher, seed) / 'work'
         budget = replace(budget, teacher=str(work.resolve()))
-    cfg = prepare(entry.row, budget, seed)
-    if budget.iters and cfg.model.get('discriminator'):
-        cfg.model.train_cfg.pixel_init = int(_ALONE * budget.iters)
-    return cfg
+    return prepare(entry.row, budget, seed)
 
 
 def make_runs(
