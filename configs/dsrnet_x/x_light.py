@@ -1,4 +1,4 @@
-"""DSRNet-X-light: 3.5 G MACs at LR 112x80, alignment included."""
+"""DSRNet-X-light: 3.3 G MACs at LR 112x80, alignment included."""
 
 _base_ = './x.py'
 
