@@ -20,6 +20,14 @@ from mmdsr.experiments.references_table import (
 from mmdsr.io.checkpoint import find_checkpoint
 
 
+def _default_folder(checkpoint: Path | str) -> Path:
+    """Return the folder for the results of a file or a directory."""
+    path = Path(checkpoint).expanduser()
+    if path.is_dir():
+        return path / 'compare'
+    return path.with_name(f'compare-{path.stem}')
+
+
 def compare(
     cfg: Config,
     checkpoint: Path | str,
@@ -42,8 +50,9 @@ def compare(
             of which the best checkpoint is used.
         roots: Data sets. Without any, the test data of the config.
         console: Console for the tables.
-        out: Folder for results and strips. Defaults to None, ``compare``
-            beside the checkpoint.
+        out: Folder for results and strips. Defaults to None, ``compare`` in
+            a working directory and ``compare-STEM`` beside the file
+            ``STEM.pth``, so that each file has a folder of its own.
         split: Split to evaluate. Defaults to 'test'.
         strips: Number of comparison strips per data set.
         device: Device to run on.
@@ -60,17 +69,20 @@ def compare(
         ValueError: If one cannot be read, or they do not fit.
     """
     file = find_checkpoint(checkpoint)
-    out = Path(out or file.parent / 'compare')
+    out = Path(out or _default_folder(checkpoint))
     generator = build_generator(cfg, file, device)
     results = {}
     for root in map(Path, roots or [cfg.test_dataloader.dataset.data_root]):
         name = root.name if root.name not in results else str(root)
+        # Of a path, one folder, which stays inside of `strips`.
+        parts = Path(name).parts
+        folder = '-'.join(part for part in parts if part != root.anchor)
         results[name] = evaluate(
             cfg,
             generator,
             root,
             split=split,
-            strips=out / 'strips' / root.name if strips else None,
+            strips=out / 'strips' / folder if strips else None,
             max_strips=strips,
             references=references,
             depths=depths,

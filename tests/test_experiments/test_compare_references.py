@@ -13,7 +13,7 @@ from rich.console import Console
 
 from mmdsr.errors import CheckpointError
 from mmdsr.evaluation.functional import upscale
-from mmdsr.experiments import compare_references, references
+from mmdsr.experiments import compare_references, comparison, references
 from mmdsr.experiments.references_table import (
     Row,
     match_table,
@@ -284,6 +284,54 @@ def test_find_checkpoint(tmp_path):
     assert compare_references.find_checkpoint(tmp_path).name.startswith('best')
     file = tmp_path / 'iter_2.pth'
     assert compare_references.find_checkpoint(file) == file
+
+
+@pytest.fixture
+def strip_folders(monkeypatch):
+    """The folders of strips that a comparison without a network uses."""
+    seen = []
+
+    def evaluate(*args, strips, **kwargs):
+        seen.append(strips)
+        return [Row('bicubic', None, None, 1, 30.0, 0.9, 29.0, 0.0)]
+
+    monkeypatch.setattr(comparison, 'build_generator', lambda *args: None)
+    monkeypatch.setattr(comparison, 'evaluate', evaluate)
+    return seen
+
+
+def test_each_file_of_weights_has_its_own_results(
+    cfg, tmp_path, strip_folders
+):
+    def folder(place, **kwargs):
+        console = Console(quiet=True)
+        out = comparison.compare(cfg, place, ['data/a'], console, **kwargs)
+        content = json.loads((out / 'results.json').read_text())
+        assert list(content['results']) == ['a']
+        return out
+
+    for name in ('net-1a2b3c4d.safetensors', 'net.v2.pth', 'best_x.pth'):
+        (tmp_path / name).touch()
+        found = folder(tmp_path / name)
+        assert found == tmp_path / f'compare-{Path(name).stem}'
+    assert folder(tmp_path) == tmp_path / 'compare'
+    out = tmp_path / 'mine'
+    assert folder(tmp_path / 'best_x.pth', out=out) == out
+
+
+def test_sets_of_the_same_name_have_their_own_strips(
+    cfg, tmp_path, strip_folders
+):
+    file = tmp_path / 'net.pth'
+    file.touch()
+    roots = ['data/real', '../real', str(tmp_path / 'real'), 'data/other']
+    out = comparison.compare(cfg, file, roots, Console(quiet=True))
+    content = json.loads((out / 'results.json').read_text())
+    assert list(content['results']) == ['real', *roots[1:3], 'other']
+    assert len(set(strip_folders)) == 4
+    assert strip_folders[0] == out / 'strips/real'
+    assert strip_folders[1] == out / 'strips/..-real'
+    assert all(place.parent == out / 'strips' for place in strip_folders)
 
 
 def test_build_generator(cfg, tmp_path):

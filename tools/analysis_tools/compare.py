@@ -44,8 +44,8 @@ def parse_args(
     )
     parser.add_argument(
         '--out',
-        help='folder for the results; by default "compare" beside '
-        'the checkpoint',
+        help='folder for the results; by default "compare" in a working '
+        'directory, "compare-STEM" beside a file STEM.pth',
     )
     parser.add_argument('--split', default='test', choices=['train', 'test'])
     parser.add_argument(
