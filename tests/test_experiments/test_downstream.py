@@ -10,6 +10,7 @@ from PIL import Image
 from rich.console import Console
 
 from mmdsr.errors import UsageError
+from mmdsr.experiments.downstream import report
 from mmdsr.experiments.downstream.experiment import (
     find_data,
     make_runs,
@@ -39,6 +40,7 @@ from mmdsr.experiments.downstream.versions import (
     shrink,
     version_roots,
 )
+from mmdsr.experiments.runs import TrainingRun
 from mmdsr.inference import SuperResolver
 from mmdsr.io.images import write_png
 from mmdsr.sim.pipe_run import PipeRun
@@ -379,6 +381,33 @@ def test_results_are_those_of_the_present_images(tmp_path, protocol):
     (data / 'manifest.json').write_text('2')
     with pytest.raises(UsageError, match='which has changed since'):
         make('first')
+
+
+def test_the_summary_names_the_seeds_that_are_done(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, 'draw_task', lambda *args: None)
+    versions = [LR, Version('sr-x', 'SR(x)', dict(weights='x')), HR]
+    results = {version.name: {'IoU/JO': 5.0} for version in versions}
+    origin = dict(protocol='as deployed', seeds='0 1')
+    tables = {}
+    for name, failed in (('whole', None), ('partly', 1)):
+        runs = [
+            TrainingRun('downstream', 'hr', seed, 't', tmp_path / 'run')
+            for seed in (0, 1)
+        ]
+        for run in runs:
+            run.results = None if run.seed == failed else results
+        task = Task(name, FCN.config)
+        tables[name] = report.report_task(
+            task, runs, versions, tmp_path, origin
+        )
+    report.summary(tmp_path / 'summary.md', tables, origin)
+    text = ' '.join((tmp_path / 'summary.md').read_text().split())
+    assert '| task | metric | seeds | LR |' in text
+    assert '| whole | IoU (%) | 0 1 | 5.00' in text
+    assert '| partly | IoU (%) | 0 | 5.00' in text
+    # Above the table, they would be claimed for every task.
+    assert '- seeds:' not in text
+    assert '- protocol: as deployed' in text
 
 
 def test_images_that_show_the_classes_evenly():

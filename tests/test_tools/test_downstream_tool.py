@@ -133,7 +133,7 @@ def test_an_experiment_its_stop_and_its_continuation(
     assert f'{jo:.2f} ±' in text
     assert 'ΔHR(nano)' in text
     text = ' '.join((whole / 'summary.md').read_text().split())
-    assert '| task | IoU (%) |' in text
+    assert '| task | IoU (%) | 0 1 |' in text
     for name in ('plot.png', 'pictures.png'):
         assert read(whole / 'task' / name).std() > 1
 

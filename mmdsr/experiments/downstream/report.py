@@ -158,7 +158,8 @@ def summary(
     Args:
         path: Markdown file.
         tables: Table of each task.
-        origin: How they were made.
+        origin: How they were made. The seeds are those of each table, because
+            a seed may have failed in one task only.
     """
     done = {n: t for n, t in tables.items() if t and t.lines[-1].name == MEAN}
     if not done:
@@ -172,7 +173,9 @@ def summary(
         cells += [
             text_of(mean.deltas[delta], sign='+') for delta in table.deltas
         ]
-        rows.append([name, f'{table.metric} (%)', *cells])
+        seeds = ' '.join(map(str, table.seeds))
+        rows.append([name, f'{table.metric} (%)', seeds, *cells])
+    origin = {key: text for key, text in origin.items() if key != 'seeds'}
     lines = heading('Means over the classes', origin, [NOTES])
-    lines += [markdown_table(['task', 'metric', *titles], rows)]
+    lines += [markdown_table(['task', 'metric', 'seeds', *titles], rows)]
     write_bytes(path, ('\n'.join(lines) + '\n').encode())
