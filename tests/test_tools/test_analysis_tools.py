@@ -49,3 +49,21 @@ def test_wrong_arguments(tool):
     wrong = call(tool, 'configs/dsrnet/student.py', '--shape', '8')
     assert wrong.returncode == 2
     assert 'Traceback' not in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ('options', 'named'),
+    [
+        (['--shape', '80', '112'], '--shape'),
+        (['--device', 'cpu'], '--device'),
+        (['--train', '--matching'], '--train, --matching'),
+        (['--amp', 'bf16', '--compile'], '--amp, --compile'),
+        (['--cfg-options', 'a=1'], '--cfg-options'),
+    ],
+)
+def test_options_of_a_config_are_refused_with_backends(options, named):
+    done = call(BENCHMARK, '--backends', 'dsrnet_x_nano', *options)
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()[-1:]
+    assert f'error: {named} would have no effect with --backends' in line
+    assert f'leave out {named}, or give a config' in line

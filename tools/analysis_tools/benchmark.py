@@ -17,6 +17,17 @@ from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
 from mmdsr.inference.budget import cpu_count
 
+#: Names of the options that only the network of a config has.
+_OF_CONFIGS = (
+    'shape',
+    'device',
+    'train',
+    'amp',
+    'compile',
+    'matching',
+    'cfg_options',
+)
+
 
 def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     """Parse the command line."""
@@ -37,11 +48,10 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
         '--shape',
         type=int,
         nargs=2,
-        default=(80, 112),
         metavar=('H', 'W'),
         help='size of LR; Ref is four times larger (default: 80 112)',
     )
-    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--device', help='default: cpu')
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--threads', type=int, help='CPU threads')
     parser.add_argument(
@@ -64,6 +74,20 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     args = parser.parse_args(argv)
     if (args.config is None) == (args.backends is None):
         parser.error('give a config, or --backends with names of weights')
+    given = [
+        '--' + name.replace('_', '-')
+        for name in _OF_CONFIGS
+        if getattr(args, name) not in (None, False)
+    ]
+    if args.backends and given:
+        options = ', '.join(given)
+        parser.error(
+            f'{options} would have no effect with --backends, which measures '
+            f'at fixed sizes on the CPU: leave out {options}, or give a '
+            'config instead'
+        )
+    args.shape = args.shape or (80, 112)
+    args.device = args.device or 'cpu'
     if args.repeats < 1 or min(args.shape) < 16:
         parser.error('--repeats must be >= 1 and --shape at least 16 16')
     return args
