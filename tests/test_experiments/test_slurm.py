@@ -39,7 +39,10 @@ if name == 'sbatch':
     if limit.is_file() and len(list(jobs.iterdir())) >= int(limit.read_text()):
         sys.exit('sbatch: error: QOSMaxSubmitJobPerUserLimit')
     number = str(len(list(jobs.iterdir())) + 1)
-    begin(number, words[0])
+    # As Slurm does: submitit renames its file at once.
+    script = jobs.parent / f'{number}.sh'
+    script.write_text(pathlib.Path(words[0]).read_text())
+    begin(number, script)
     print('Submitted batch job', number)
 elif name == 'scontrol':
     begin(words[1], (jobs / words[1]).read_text().split()[1])
