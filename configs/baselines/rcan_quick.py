@@ -15,3 +15,6 @@ model = dict(
     ),
     depth_loss=None,
 )
+
+# With the rate of teacher_quick.py, it diverges after 600 steps.
+optim_wrapper = dict(optimizer=dict(lr=5e-4))
