@@ -62,7 +62,7 @@ def test_wrong_arguments(tool):
     ],
 )
 def test_options_of_a_config_are_refused_with_backends(options, named):
-    done = call(BENCHMARK, '--backends', 'dsrnet_x_nano', *options)
+    done = call(BENCHMARK, '--backends', 'none', *options)
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()[-1:]
     assert f'error: {named} would have no effect with --backends' in line
