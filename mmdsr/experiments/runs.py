@@ -114,19 +114,17 @@ def prepare_runs(
     for run in runs:
         if run.data is not None:
             note_inputs(run.folder, 'data', run.data)
-        # Trained, but tested on something else: the worker tests again.
-        run.results = _results(run)
         write_json(run.folder / 'task.json', run.task)
+        # Trained, but tested on something else: the worker tests again.
+        run.results = _results(run.folder)
     return runs
 
 
-def _results(run: TrainingRun) -> dict | None:
+def _results(folder: Path) -> dict | None:
     """Return the results of a run, None if they are those of another task."""
-    path = run.folder / 'result.json'
-    if not path.is_file():
-        return None
-    content = json.loads(path.read_text(encoding='utf-8'))
-    return content['results'] if content['task'] == run.task else None
+    result = _read(folder / 'result.json')
+    task = _read(folder / 'task.json')
+    return result['results'] if result.get('task') == task else None
 
 
 def teacher_of(cfg: Config) -> str | None:
@@ -159,7 +157,7 @@ def check_inputs(folder: Path, name: str, value: object) -> None:
     Raises:
         UsageError: If the run was started with another one.
     """
-    noted = _inputs(folder).get(name)
+    noted = _read(folder / 'inputs.json').get(name)
     if value is not None and noted not in (None, value):
         raise UsageError(
             f'{folder} contains a run with another {name}, which has changed '
@@ -175,11 +173,11 @@ def note_inputs(folder: Path, name: str, value: object) -> None:
         name: ``'teacher'`` or ``'data'``.
         value: What it is, JSON.
     """
-    write_json(folder / 'inputs.json', {**_inputs(folder), name: value})
-
-
-def _inputs(folder: Path) -> dict[str, Any]:
     path = folder / 'inputs.json'
+    write_json(path, {**_read(path), name: value})
+
+
+def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     return json.loads(path.read_text(encoding='utf-8'))
@@ -232,7 +230,7 @@ def finish(run: TrainingRun, code: int) -> None:
     """
     log = run.folder / 'log.txt'
     if code == 0 and (run.folder / 'result.json').is_file():
-        run.results = _results(run)
+        run.results = _results(run.folder)
         return
     lines = log.read_text(encoding='utf-8', errors='replace').split('\n')
     last = next((line for line in lines[::-1] if line.strip()), '')
@@ -320,7 +318,8 @@ def run_all(
                 except UsageError as error:
                     if not active:
                         raise
-                    console.print(f'{error} Waiting for the other jobs.')
+                    text = f'{error} Waiting for the other jobs.'
+                    console.print(text, markup=False, highlight=False)
                     held = True
                     break
                 run = waiting.pop(0)

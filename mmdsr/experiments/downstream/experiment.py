@@ -178,8 +178,8 @@ def make_runs(
             title,
             folder,
             tests,
-            origins[trained.name],
-            {name: origins[name] for name in tests},
+            data=origins[trained.name],
+            tested={name: origins[name] for name in tests},
         ), cfg
 
     return prepare_runs([HR] if protocol == 'hr' else versions, seeds, make)

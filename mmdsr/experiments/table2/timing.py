@@ -15,7 +15,8 @@ from mmengine.registry import DefaultScope, init_default_scope
 from mmengine.runner import Runner
 
 from mmdsr.errors import UsageError
-from mmdsr.experiments.ablation.study import ALONE, has_teacher
+from mmdsr.experiments.ablation.fit import ALONE
+from mmdsr.experiments.ablation.study import has_teacher
 from mmdsr.io.checkpoint import save_weights
 from mmdsr.io.reports import write_json
 from mmdsr.registry import MODELS

@@ -36,7 +36,7 @@ def _load_vgg(weights: str | None, untrained: bool) -> nn.Sequential:
                 'uses random weights, for tests only.'
             )
         # With torch's own initialization, the features shrink from layer to
-        # layer, and the loss at conv5_4 is 1e-14.
+        # layer, and the loss of deep ones vanishes.
         for layer in features:
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight)
