@@ -28,6 +28,7 @@ from mmdsr.inference.interpolation import INTERPOLATIONS
 from mmdsr.inference.jobs import Job
 from mmdsr.inference.ranks import Place, find_place
 from mmdsr.inference.references import POLICIES as REFERENCES
+from mmdsr.io.console import plain_console
 from mmdsr.weights import available
 
 DEFAULT_WEIGHTS = 'dsrnet_x_nano'
@@ -211,7 +212,7 @@ def show_report(
     """
 
     def warn(text: str) -> None:
-        console.print(text, style='yellow', markup=False)
+        console.print(text, style='yellow')
 
     for name, reason in report.failed.items():
         warn(f'Left out: {name}: {reason}')
@@ -229,8 +230,6 @@ def show_report(
     console.print(
         f'{share if place.launcher else ""}{report.written} of '
         f'{report.total} images written to {target}{kept}',
-        markup=False,
-        highlight=False,
     )
 
 
@@ -284,7 +283,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """
 
     def say(text: str) -> None:
-        console.print(text, style='red', markup=False)
+        console.print(text, style='red')
 
     try:
         if is_recording(args.source):
@@ -310,12 +309,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(
-        stderr=True, soft_wrap=True, highlight=False, emoji=False
-    )
+    console = plain_console(stderr=True)
 
     def warn(text: Warning | str, *_: object, **__: object) -> None:
-        console.print(str(text), style='yellow', markup=False)
+        console.print(str(text), style='yellow')
 
     # In a container, threads beyond its share of the cores would only wait.
     torch.set_num_threads(min(torch.get_num_threads(), cpu_count()))

@@ -193,7 +193,7 @@ def run_recording(
             _show_trial(trial, console)
             return 0
         with Progress(
-            TextColumn('{task.description}'),
+            TextColumn('{task.description}', markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             _Rate(),
@@ -228,11 +228,9 @@ def run_recording(
 
 def _show(report: RecordingReport, console: Console) -> int:
     for note in report.notes:
-        console.print(note, style='yellow', markup=False)
+        console.print(note, style='yellow')
     for seconds, text in report.problems:
-        console.print(
-            f'Problem at {seconds} s: {text}', style='yellow', markup=False
-        )
+        console.print(f'Problem at {seconds} s: {text}', style='yellow')
     if report.finished:
         kept = report.total - report.written
         more = f', {kept} of them existed already' if kept > 0 else ''
@@ -245,10 +243,10 @@ def _show(report: RecordingReport, console: Console) -> int:
             f'other processes, and the last of them creates {report.target}. '
             'If they were stopped, repeat their commands.'
         )
-    console.print(line, markup=False, highlight=False)
+    console.print(line)
     return 1 if report.problems else 0
 
 
 def _show_trial(trial: Trial, console: Console) -> None:
     for line in trial.lines():
-        console.print(line, markup=False, highlight=False)
+        console.print(line)

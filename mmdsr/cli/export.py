@@ -5,12 +5,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from mmdsr.deploy.files import FORMATS, export
 from mmdsr.deploy.onnx_export import Size
 from mmdsr.deploy.precision import PRECISIONS
 from mmdsr.errors import said_by
+from mmdsr.io.console import plain_console
 from mmdsr.weights import available
 
 
@@ -75,9 +74,7 @@ def parse_args(
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(
-        stderr=True, soft_wrap=True, highlight=False, emoji=False
-    )
+    console = plain_console(stderr=True)
     try:
         paths = export(
             args.weights,
@@ -92,5 +89,5 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         print(f'Error: {said_by(error)}', file=sys.stderr)
         return 2
     for path, about in paths.items():
-        console.print(f'{path}: {about}', markup=False)
+        console.print(f'{path}: {about}')
     return 0

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from mmdsr.errors import MissingExtraError, UsageError
 from mmdsr.extras import require
+from mmdsr.io.console import plain_console
 
 
 def parse_args(
@@ -106,13 +107,11 @@ def _end(number: int, _: FrameType | None) -> None:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(
-        stderr=True, soft_wrap=True, highlight=False, emoji=False
-    )
+    console = plain_console(stderr=True)
     try:
         run(args, console)
     except (MissingExtraError, UsageError) as error:
-        console.print(f'Error: {error}', style='red', markup=False)
+        console.print(f'Error: {error}', style='red')
         return 2
     except KeyboardInterrupt:
         return 130

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -27,6 +26,7 @@ from rich.progress import (
 )
 
 from mmdsr.io.checksums import verify
+from mmdsr.io.console import plain_console
 from mmdsr.settings import Settings, setting
 from mmdsr.sim.data.dataset import write_dataset
 from mmdsr.sim.data.splits import (
@@ -162,7 +162,7 @@ def progress_bar() -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True, emoji=False),
+        console=plain_console(stderr=True),
     )
 
 

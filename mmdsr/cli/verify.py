@@ -145,7 +145,7 @@ def _printable(text: str) -> str:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(emoji=False)
+    console = Console(emoji=False, highlight=False)
     try:
         verdicts = list(check(args))
     except (OSError, EvidenceError) as error:
@@ -162,5 +162,5 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         )
         return 2
     show(verdicts, console)
-    console.print(_summary(verdicts), highlight=False)
+    console.print(_summary(verdicts))
     return 1 if any(verdict.problems for verdict in verdicts) else 0

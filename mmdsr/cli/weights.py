@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmdsr.errors import CheckpointError, said_by
+from mmdsr.io.console import plain_console
 from mmdsr.weights import available, read_published, weight_path
 from mmdsr.weights.index import FOLDER
 
@@ -55,7 +56,7 @@ def list_all(folder: Path, console: Console) -> None:
             f'{path.stat().st_size / 1e6:.1f}',
         )
     console.print(table)
-    console.print(f'in {folder}', markup=False, highlight=False)
+    console.print(f'in {folder}')
 
 
 def describe(weights: str, folder: Path, console: Console) -> None:
@@ -69,7 +70,7 @@ def describe(weights: str, folder: Path, console: Console) -> None:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(soft_wrap=True, emoji=False)
+    console = plain_console()
     try:
         if args.weights is None:
             list_all(args.folder, console)

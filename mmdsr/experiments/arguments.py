@@ -5,9 +5,8 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
 
-from rich.console import Console
-
 from mmdsr.errors import UsageError
+from mmdsr.io.console import plain_console
 
 
 def positive(text: str) -> int:
@@ -42,7 +41,7 @@ def run_experiment(
         done: Message at the end.
     """
     try:
-        runs = experiment(Console(emoji=False))
+        runs = experiment(plain_console())
     except (UsageError, FileNotFoundError, ValueError, ImportError) as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
     except KeyboardInterrupt:

@@ -319,7 +319,7 @@ def run_all(
                     if not active:
                         raise
                     text = f'{error} Waiting for the other jobs.'
-                    console.print(text, markup=False, highlight=False)
+                    console.print(text)
                     held = True
                     break
                 run = waiting.pop(0)
@@ -340,9 +340,8 @@ def run_all(
                     waiting.append(run)
                     continue
                 progress.advance(overall)
-                text = (
-                    f'[red]failed[/red] {run.title}: {run.error}'
-                    if run.error
-                    else f'{run.title}: {report(run)}'
-                )
-                console.print(text, highlight=False)
+                if run.error:
+                    text = f'failed {run.title}: {run.error}'
+                    console.print(text, style='red')
+                else:
+                    console.print(f'{run.title}: {report(run)}')

@@ -16,6 +16,7 @@ from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
 from mmdsr.inference.budget import cpu_count
+from mmdsr.io.console import plain_console
 
 #: Names of the options that only the network of a config has.
 _OF_CONFIGS = (
@@ -109,7 +110,7 @@ def compare(args: Namespace) -> Table:
     return table(
         [
             (cell, measure(cell))
-            for cell in track(wanted, console=Console(stderr=True))
+            for cell in track(wanted, console=plain_console(stderr=True))
         ]
     )
 

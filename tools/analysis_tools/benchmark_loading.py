@@ -21,6 +21,7 @@ from mmdsr.analysis import benchmark_loading
 from mmdsr.engine.launch import check_data, load_config
 from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
+from mmdsr.io.console import plain_console
 from mmdsr.io.files import write_bytes
 
 
@@ -78,7 +79,7 @@ def parse_args(
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print and write."""
     parser, args = parse_args(argv)
-    progress = Console(stderr=True)
+    progress = plain_console(stderr=True)
     if args.threads is not None:
         if args.threads < 1:
             parser.error('--threads must be at least 1')

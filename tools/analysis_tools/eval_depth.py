@@ -31,6 +31,7 @@ from mmdsr.depth.evaluate import (
 )
 from mmdsr.depth.options import add_provider_options
 from mmdsr.evaluation.depth_metrics import ALIGNMENTS
+from mmdsr.io.console import plain_console
 from mmdsr.io.files import write_bytes
 
 COLUMNS = {
@@ -122,7 +123,7 @@ def make_table(title: str, results: dict[str, Any]) -> Table:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run; return the exit code."""
     args = vars(parse_args(argv))
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     seed, root = args.pop('sim'), args.pop('data')
     runs, frames, size = (args.pop(k) for k in ('runs', 'frames', 'size'))
     split, most = args.pop('split'), args.pop('max_samples')
@@ -152,9 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             text = json.dumps(results, indent=1) + '\n'
             write_bytes(target, text.encode())
     except (OSError, ValueError, ImportError, RuntimeError) as error:
-        console.print(
-            f'Error: {error}', style='red', markup=False, highlight=False
-        )
+        console.print(f'Error: {error}', style='red')
         return 2
     except KeyboardInterrupt:
         return 130

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 from mmdsr.analysis import statistics_report as report
+from mmdsr.io.console import plain_console
 
 
 def parse_args(
@@ -94,7 +95,7 @@ def parse_args(
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print and write."""
     parser, args = parse_args(argv)
-    progress = Console(stderr=True)
+    progress = plain_console(stderr=True)
     groups, verdicts = {}, None
     try:
         for name, folder in args.groups.items():

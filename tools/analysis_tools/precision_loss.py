@@ -23,6 +23,7 @@ from mmdsr.experiments.precision_loss import (
     measure_losses,
     read_samples,
 )
+from mmdsr.io.console import plain_console
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 measure_losses(name, samples),
                 name,
                 len(VARIANTS),
-                console=Console(stderr=True),
+                console=plain_console(stderr=True),
             )
     except (CheckpointError, OSError, ValueError) as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')

@@ -21,12 +21,12 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from rich.console import Console
 from rich.progress import track
 from torch import nn
 
 from mmdsr.datasets.alignment_cache import Alignments
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
+from mmdsr.io.console import plain_console
 from mmdsr.io.manifest import SPLITS
 from mmdsr.registry import MODELS, TRANSFORMS
 
@@ -127,7 +127,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
                     settings,
                 ),
                 description=split,
-                console=Console(stderr=True, emoji=False),
+                console=plain_console(stderr=True),
             ):
                 made += new
             print(f'{args.data_root / split}: {made} samples aligned')

@@ -12,6 +12,7 @@ from mmdsr.depth import build_provider
 from mmdsr.depth.dataset import dataset_depth
 from mmdsr.depth.frames import Report, frames_depth
 from mmdsr.depth.options import add_provider_options
+from mmdsr.io.console import plain_console
 
 
 def parse_args(
@@ -62,22 +63,19 @@ def show_report(report: Report, console: Console) -> None:
             console.print(
                 f'{title} {count}: {reason}: {", ".join(names[:5])}{more}',
                 style='yellow',
-                markup=False,
-                highlight=False,
             )
     kept = f', {report.kept} existed already' if report.kept else ''
     console.print(
         f'{report.written} of {report.total} maps written{kept}, '
         f'{len(report.fallback)} of them a fallback, '
         f'{len(report.failed)} failed',
-        markup=False,
     )
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = vars(parse_args(argv, prog))
-    console = Console(stderr=True, soft_wrap=True, emoji=False)
+    console = plain_console(stderr=True)
     mode, overwrite = args.pop('mode'), args.pop('overwrite')
     name = args.pop('provider')
     places = {
@@ -98,12 +96,10 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
             progress=progress,
         )
     except (OSError, ValueError, ImportError, RuntimeError) as error:
-        console.print(
-            f'Error: {error}', style='red', markup=False, highlight=False
-        )
+        console.print(f'Error: {error}', style='red')
         return 2
     except KeyboardInterrupt:
         console.print('Interrupted: repeat the command to resume.')
         return 130
-    show_report(report, Console(soft_wrap=True, emoji=False))
+    show_report(report, plain_console())
     return 1 if report.failed else 0

@@ -12,6 +12,7 @@ from mmdsr.converters.frames_to_refsr import (
     Summary,
     frames_to_refsr,
 )
+from mmdsr.io.console import plain_console
 
 
 def parse_args(
@@ -80,27 +81,24 @@ def parse_args(
 def show_summary(summary: Summary, console: Console) -> None:
     """Print the counts and the reasons for skipped frames."""
     for line in summary.warnings():
-        console.print(line, style='yellow', markup=False, highlight=False)
+        console.print(line, style='yellow')
     if summary.without_depth:
         console.print(f'{summary.without_depth} frames without a depth map')
     console.print(
         f'{summary.out}: {summary.samples["train"]} training and '
         f'{summary.samples["test"]} test samples from {summary.frames} frames',
-        markup=False,
     )
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(stderr=True, soft_wrap=True, emoji=False)
+    console = plain_console(stderr=True)
     progress = partial(track, console=console)
     try:
         summary = frames_to_refsr(**vars(args), progress=progress)
     except (OSError, ValueError) as error:
-        console.print(
-            f'Error: {error}', style='red', markup=False, highlight=False
-        )
+        console.print(f'Error: {error}', style='red')
         return 2
-    show_summary(summary, Console(soft_wrap=True, emoji=False))
+    show_summary(summary, plain_console())
     return 0

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 
-from rich.console import Console
 from rich.progress import track
 
 from mmdsr.converters.masks_to_coco import MIN_AREA, masks_to_coco
+from mmdsr.io.console import plain_console
 
 
 def class_id(text: str) -> tuple[str, int]:
@@ -84,23 +84,19 @@ def parse_args(
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(stderr=True, soft_wrap=True, emoji=False)
+    console = plain_console(stderr=True)
     progress = partial(track, console=console)
     try:
         summary = masks_to_coco(**vars(args), progress=progress)
     except (OSError, ValueError, ImportError) as error:
-        console.print(
-            f'Error: {error}', style='red', markup=False, highlight=False
-        )
+        console.print(f'Error: {error}', style='red')
         return 2
-    out = Console(soft_wrap=True, emoji=False)
+    out = plain_console()
     for problem in summary.left_out:
-        out.print(f'Left out: {problem}', style='yellow', markup=False)
+        out.print(f'Left out: {problem}', style='yellow')
     boxes = ', '.join(f'{n} {name}' for name, n in summary.instances.items())
     out.print(
         f'{summary.out}: {summary.images} images, {boxes}; {summary.small} '
         f'components below {args.min_area} pixels left out',
-        markup=False,
-        highlight=False,
     )
     return 0

@@ -10,7 +10,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +19,7 @@ from rich.progress import (
 )
 
 from mmdsr.datasets.packed import pack
+from mmdsr.io.console import plain_console
 
 
 def parse_args(
@@ -49,9 +49,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         TimeRemainingColumn(),
     )
     try:
-        with Progress(
-            *columns, console=Console(stderr=True, emoji=False)
-        ) as bar:
+        with Progress(*columns, console=plain_console(stderr=True)) as bar:
             task = bar.add_task('files', total=None)
             out = pack(
                 args.data_root,

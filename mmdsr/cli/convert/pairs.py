@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 
-from rich.console import Console
 from rich.progress import track
 
 from mmdsr.converters.pairs import (
@@ -14,6 +13,7 @@ from mmdsr.converters.pairs import (
     find_deep_sewer,
 )
 from mmdsr.converters.pairs_to_refsr import pairs_to_refsr
+from mmdsr.io.console import plain_console
 from mmdsr.io.depth_values import KINDS
 
 
@@ -111,7 +111,7 @@ def find(args: argparse.Namespace) -> list[Pair]:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(stderr=True, soft_wrap=True, emoji=False)
+    console = plain_console(stderr=True)
     progress = partial(track, console=console)
     depth = getattr(args, 'depth', 'none')
     try:
@@ -127,18 +127,15 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
             progress=progress,
         )
     except (OSError, ValueError) as error:
-        console.print(
-            f'Error: {error}', style='red', markup=False, highlight=False
-        )
+        console.print(f'Error: {error}', style='red')
         return 2
-    out = Console(soft_wrap=True, emoji=False)
+    out = plain_console()
     for line in summary.warnings():
-        out.print(line, style='yellow', markup=False, highlight=False)
+        out.print(line, style='yellow')
     if depth != 'none' and summary.without_depth:
         out.print(f'{summary.without_depth} samples without both depth maps')
     out.print(
         f'{summary.out}: {summary.samples["train"]} training and '
         f'{summary.samples["test"]} test samples from {summary.frames} pairs',
-        markup=False,
     )
     return 0

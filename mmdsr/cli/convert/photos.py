@@ -7,13 +7,13 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 
-from rich.console import Console
 from rich.progress import track
 
 from mmdsr.converters.photo_files import ATTRIBUTION, LICENSES
 from mmdsr.converters.photo_pairs import PairSpread
 from mmdsr.converters.photo_recipe import Recipe
 from mmdsr.converters.photos_to_refsr import photos_to_refsr
+from mmdsr.io.console import plain_console
 
 
 def parse_args(
@@ -88,13 +88,11 @@ def parse_args(
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     args = parse_args(argv, prog)
-    console = Console(stderr=True, soft_wrap=True, emoji=False)
+    console = plain_console(stderr=True)
     progress = partial(track, console=console)
 
     def fail(error: object, code: int) -> int:
-        console.print(
-            f'Error: {error}', style='red', markup=False, highlight=False
-        )
+        console.print(f'Error: {error}', style='red')
         return code
 
     try:
@@ -117,19 +115,17 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         return fail(error, 1)
     except KeyboardInterrupt:
         return fail('interrupted: repeat the command to resume', 130)
-    out = Console(soft_wrap=True, emoji=False)
+    out = plain_console()
     for line in summary.warnings():
-        out.print(line, style='yellow', markup=False, highlight=False)
+        out.print(line, style='yellow')
     crops, photos = summary.crops, summary.photos
     out.print(
         f'{crops["looked"]} crops examined: {crops["soft"]} soft, '
         f'{crops["flat"]} flat',
-        markup=False,
     )
     out.print(
         f'{summary.out}: {summary.samples["train"]} training pairs of '
         f'{photos["train"]} photographs and {summary.samples["test"]} test '
         f'pairs of {photos["test"]}',
-        markup=False,
     )
     return 0

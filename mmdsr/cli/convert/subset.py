@@ -3,9 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from mmdsr.converters.sewer_ml_subset import make_subset
+from mmdsr.io.console import plain_console
 
 
 def parse_args(
@@ -57,16 +56,13 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     try:
         counts = make_subset(**vars(args))
     except (OSError, ValueError) as error:
-        Console(stderr=True, soft_wrap=True, emoji=False).print(
-            f'Error: {error}', style='red', markup=False, highlight=False
-        )
+        plain_console(stderr=True).print(f'Error: {error}', style='red')
         return 2
-    console = Console(soft_wrap=True, highlight=False, emoji=False)
+    console = plain_console()
     images = counts.pop('images')
     console.print(
         f'{args.out}: {images} images; '
         + ', '.join(f'{code} {n}' for code, n in counts.items()),
-        markup=False,
     )
     short = [
         f'{code} ({n})'
@@ -77,6 +73,5 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         console.print(
             f'The table has fewer images than requested: {", ".join(short)}',
             style='yellow',
-            markup=False,
         )
     return 0

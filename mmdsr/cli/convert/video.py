@@ -19,6 +19,7 @@ from mmdsr.converters.video_to_refsr import (
     VideoSummary,
     video_to_refsr,
 )
+from mmdsr.io.console import plain_console
 from mmdsr.video.options import VideoOptions
 from mmdsr.video.report import clock
 
@@ -89,7 +90,7 @@ def show_summary(summary: VideoSummary, console: Console) -> None:
     """Print the counts and the reasons for skipped videos and frames."""
 
     def say(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, markup=False, highlight=False)
+        console.print(text, style=style)
 
     for file, seconds, text in summary.problems:
         say(f'{file}, at {clock(seconds)}: {text}', 'red')
@@ -121,7 +122,7 @@ def show_summary(summary: VideoSummary, console: Console) -> None:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     parser, args = parse_args(argv, prog)
-    console = Console(stderr=True, soft_wrap=True, emoji=False)
+    console = plain_console(stderr=True)
     try:
         if args.crop and args.overlays:
             raise ValueError('Give --crop or --overlays, not both.')
@@ -140,12 +141,10 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
                 bars,
             )
     except (OSError, ValueError, ImportError) as error:
-        console.print(
-            f'Error: {error}', style='red', markup=False, highlight=False
-        )
+        console.print(f'Error: {error}', style='red')
         return 2
     except KeyboardInterrupt:
         console.print('Interrupted: repeat the command to resume.')
         return 130
-    show_summary(summary, Console(soft_wrap=True, emoji=False))
+    show_summary(summary, plain_console())
     return 1 if summary.problems else 0

@@ -133,7 +133,7 @@ def report(
     )
     plot(Path(out, 'plot.png'), tables, bicubic, costs)
     text = Path(out, 'table.md').read_text(encoding='utf-8')
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(text)
 
 
 def write_tables(

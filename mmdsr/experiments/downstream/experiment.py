@@ -255,5 +255,5 @@ def run_tasks(
     for name, table in tables.items():
         if table is not None:
             text = (out / name / 'table.md').read_text(encoding='utf-8')
-            console.print(text, markup=False, soft_wrap=True)
+            console.print(text)
     return trained

@@ -243,7 +243,7 @@ def _report(
         runs,
     )
     figures.draw_fig7(options.out / 'fig7.png', tables, costs)
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(text)
 
 
 def _draw_examples(

@@ -33,7 +33,7 @@ def _load_vgg(weights: str | None, untrained: bool) -> nn.Sequential:
                 'PerceptualLoss needs VGG19 weights: weights="torchvision" '
                 'downloads them once (548 MB), weights="vgg19.pth" reads a '
                 "local state dict of torchvision's VGG19. untrained=True "
-                'uses random weights, for tests only.'
+                'uses random weights, for short runs without a download.'
             )
         # With torch's own initialization, the features shrink from layer to
         # layer, and the loss of deep ones vanishes.
@@ -83,8 +83,9 @@ class PerceptualLoss(nn.Module):
             ``'l1'`` (MASA-SR).
         loss_weight: ``lambda_per`` of Eq. 15. The paper does not give it; the
             default is the value of the authors' code.
-        untrained: Whether to accept random weights if ``weights`` is ``None``.
-            For tests only.
+        untrained: Whether to accept random weights if ``weights`` is ``None``:
+            for tests and the quick configs, which download nothing. Published
+            figures need trained ones.
 
     Raises:
         CheckpointError: If the weights cannot be downloaded or read, or are
