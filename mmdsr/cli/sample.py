@@ -28,8 +28,11 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         print(f'Error: {said_by(error)}', file=sys.stderr)
         return 2
     frame, _, _, recording = map(shlex.quote, map(str, paths))
-    out = shlex.quote(str(Path(args.target, 'enhanced')))
+    folder, film = (
+        shlex.quote(str(Path(args.target, name)))
+        for name in ('enhanced', 'enhanced.mp4')
+    )
     print(f'{len(paths)} files are in {args.target}. Next, for example:')
-    print(f'  mmdsr enhance {frame} {out}')
-    print(f'  mmdsr enhance {recording} {out}.mp4')
+    print(f'  mmdsr enhance {frame} {folder}')
+    print(f'  mmdsr enhance {recording} {film}')
     return 0

@@ -1,5 +1,6 @@
 """The samples of the package, and the command that copies them."""
 
+import shlex
 from itertools import pairwise
 
 import numpy as np
@@ -58,7 +59,9 @@ def test_command(tmp_path, capsys):
     assert main(['sample', str(out)]) == 0
     assert {path.name for path in out.iterdir()} == set(FILES)
     lines = capsys.readouterr().out.splitlines()
-    assert "mmdsr enhance '" in lines[1]
+    assert shlex.split(lines[1])[-1] == str(out / 'enhanced')
+    # In one pair of quotes.
+    assert lines[2].endswith(f"'{out / 'enhanced.mp4'}'")
     # Twice does no harm, another's file is not lost.
     assert main(['sample', str(out)]) == 0
     (out / 'truth.jpg').write_bytes(b'mine')
