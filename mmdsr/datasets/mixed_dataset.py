@@ -49,7 +49,11 @@ class MixedDataset(Dataset):
             math.ceil(len(dataset) / share)
             for dataset, share in zip(self.datasets, shares, strict=True)
         )
-        ends = [round(size * sum(shares[: i + 1])) for i in range(len(shares))]
+        # Not round(): it rounds halves to even, which can be down.
+        ends = [
+            math.floor(size * sum(shares[: i + 1]) + 0.5)
+            for i in range(len(shares))
+        ]
         self._starts = [0, *ends[:-1]]
         self._size = ends[-1]
 

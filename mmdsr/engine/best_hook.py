@@ -48,13 +48,20 @@ def _best(hook: CheckpointHook) -> dict[str, str]:
 
 
 def _remove_others(key: str, best: Path) -> None:
-    """Remove all best checkpoints of a metric but the given one."""
+    """Remove the best checkpoints of a metric before the given one.
+
+    A later one was left by a training that was resumed at an earlier step, and
+    may be better.
+    """
     if not best.is_file():
         return
     name = re.escape(f'best_{key}_'.replace('/', '_'))
+    # A longer name belongs to a metric with a longer name.
+    pattern = re.compile(name + r'(iter|epoch)_(\d+)\.pth')
+    own = pattern.fullmatch(best.name)
     for path in best.parent.iterdir():
-        # A longer name belongs to a metric with a longer name.
-        if path != best and re.fullmatch(
-            name + r'(iter|epoch)_\d+\.pth', path.name
-        ):
+        other = pattern.fullmatch(path.name)
+        if own is None or other is None or path == best:
+            continue
+        if own[1] != other[1] or int(other[2]) < int(own[2]):
             path.unlink()

@@ -117,17 +117,18 @@ def hold(work_dir: Path | str) -> Iterator[None]:
         UsageError: If another training uses it, or it cannot be written.
     """
     rank = next((os.environ[n] for n in _RANKS if n in os.environ), '0')
+    alone = fcntl is None or rank != '0'
     try:
         Path(work_dir).mkdir(parents=True, exist_ok=True)
-        if fcntl is None or rank != '0':
-            yield
-            return
-        file = _lock(Path(work_dir, LOCK))
+        file = None if alone else _lock(Path(work_dir, LOCK))
     except OSError as error:
         raise UsageError(
             f'{work_dir} is not writable ({error.strerror}): choose another '
             '--work-dir.'
         ) from error
+    if file is None:
+        yield
+        return
     try:
         yield
     finally:

@@ -100,7 +100,11 @@ class DepthError(SampleMetric):
             found = to_depth(_array(found), self.near, self.far)
             errors = depth_errors(found, true)
             row = {name: errors[key] for name, key in NAMES.items()}
-            row['Roughness'] = roughness(found, true)
+            try:
+                row['Roughness'] = roughness(found, true)
+            except ValueError:
+                # No three pixels in a row are known: no bend can be seen.
+                row['Roughness'] = float('nan')
             self.results.append(row)
 
     def compute_metrics(
@@ -112,15 +116,14 @@ class DepthError(SampleMetric):
             results: Errors of each sample.
 
         Returns:
-            Means; NaN if no sample has depth.
+            Means of the known errors; NaN if none is known.
         """
         rows = [row for row in results if row is not None]
-        return {
-            name: float(np.mean([row[name] for row in rows]))
-            if rows
-            else float('nan')
-            for name in (*NAMES, 'Roughness')
-        }
+        means = {}
+        for name in (*NAMES, 'Roughness'):
+            known = [row[name] for row in rows if not np.isnan(row[name])]
+            means[name] = float(np.mean(known)) if known else float('nan')
+        return means
 
 
 def _array(tensor: Tensor) -> np.ndarray:

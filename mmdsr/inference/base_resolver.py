@@ -79,7 +79,9 @@ class BaseResolver:
             )
         if tile is not None:
             side = budget.LARGEST if isinstance(tile, str) else tile
-            tiling.check_tiling(side, overlap, network.lr_multiple)
+            centered = getattr(network, 'searches_from_center', False)
+            grid = tiling.grid(network.lr_multiple, self.scale, centered)
+            tiling.check_tiling(side, overlap, grid)
         self._network = Hidden(network)
         if backend == 'auto' and weights is None:
             # Converting takes seconds, and a training run has many

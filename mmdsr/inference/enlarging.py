@@ -79,14 +79,16 @@ def _choose(
     limit = budget.budget(pair.lr.device, reserve)
 
     def takes(size: Sequence[int]) -> float:
-        margin = pair.margin(max(size), settings.centered)
-        sides = zip(size, pair.size, pair.ref_size(scale), strict=True)
-        seen = [
-            full
-            if side >= length
-            else min(full, (side + 2 * margin) * full // length)
-            for side, length, full in sides
-        ]
+        inner = tiling.Tile(
+            *(
+                (0, full)
+                if side >= full
+                else ((full - side) // 2, (full + side) // 2)
+                for side, full in zip(size, pair.size, strict=True)
+            )
+        )
+        window = pair.window(inner, max(size), settings)
+        seen = [stop - start for start, stop in window]
         one = budget.need(network, size, seen, settings.multiple)
         return pair.count * one
 
@@ -202,7 +204,8 @@ def _in_tiles(
 ) -> Enlarged:
     scale = settings.scale
     overlap = pair.overlap(tile, settings)
-    tiles = tiling.make_tiles(*pair.size, tile, overlap, _grid(settings))
+    grid = tiling.grid(settings.multiple, settings.scale, settings.centered)
+    tiles = tiling.make_tiles(*pair.size, tile, overlap, grid)
     canvas = tiling.Canvas(tiles, pair.size, scale, overlap, pair.lr.device)
     explains = _explains([pair], settings)
     trusted = None
@@ -242,17 +245,6 @@ def _in_tiles(
     flush()
     trust = None if trusted is None else trusted.image()
     return _finish(canvas.image(), trust, pair, scale, tile)
-
-
-def _grid(settings: Settings) -> int:
-    """Return the divisor of the start of each tile.
-
-    Windows of the reference start at multiples of ``REF_GRID``, and must start
-    at the same place as the tile.
-    """
-    if settings.centered:
-        return max(settings.multiple, tiling.REF_GRID // settings.scale)
-    return settings.multiple
 
 
 def _explains(pairs: Sequence[ImagePair], settings: Settings) -> bool:

@@ -121,17 +121,34 @@ class ImagePair:
             return height, width
         return height * scale, width * scale
 
-    def margin(self, side: int, centered: bool = False) -> int:
+    def window(
+        self, tile: tiling.Tile, side: int, settings: Settings
+    ) -> tiling.Tile:
+        """Return the window of the reference that belongs to a tile.
+
+        Args:
+            tile: The tile.
+            side: Largest side of the tiles.
+            settings: Settings of the network.
+
+        Returns:
+            Rows and columns of the reference, perhaps outside it.
+        """
+        sizes = self.size, self.ref_size(settings.scale)
+        if settings.centered and isinstance(self.reference, Tensor):
+            return tiling.centered_window(tile, *sizes, settings.scale)
+        return tiling.reference_window(tile, *sizes, self.margin(side))
+
+    def margin(self, side: int) -> int:
         """Return the margin of a tile's window in the reference.
 
         Args:
             side: Largest side of the tiles.
-            centered: See :class:`Settings`. Defaults to False.
 
         Returns:
             Pixels of the image.
         """
-        if centered or isinstance(self.reference, str):
+        if isinstance(self.reference, str):
             return _OWN_MARGIN
         return side // 2
 
@@ -155,14 +172,9 @@ class ImagePair:
         lr = _grow(_to_rgb(tiling.crop(self.lr, tile)))
         if isinstance(self.reference, str) and self.reference == 'none':
             return lr, lr
-        window = tiling.reference_window(
-            tile,
-            self.size,
-            self.ref_size(scale),
-            self.margin(side, settings.centered),
-        )
+        window = self.window(tile, side, settings)
         if isinstance(self.reference, Tensor):
-            ref = tiling.crop(self.reference, window)
+            ref = tiling.crop_padded(self.reference, window)
         else:
             ref = enlarged(self.lr, window, scale)
         return lr, _grow(_to_rgb(ref))

@@ -145,6 +145,8 @@ def confidence_kind(network: nn.Module) -> Kind:
     Returns:
         See :data:`mmdsr.evidence.record.Kind`.
     """
+    if isinstance(network, SelfEnsemble):
+        network = network.network
     return 'share' if isinstance(network, DSRNetX) else 'score'
 
 

@@ -160,7 +160,9 @@ class SuperResolver(BaseResolver):
                     'An interpolation does not use a reference: omit it.'
                 )
             given = [read_image(reference)]
-        elif policy == 'file' or (policy == 'neighbor' and not named):
+        elif self._network is not None and (
+            policy == 'file' or (policy == 'neighbor' and not named)
+        ):
             raise ValueError(
                 f'reference={policy!r} of the resolver provides no reference '
                 'for this image: pass it as enhance(image, reference).'

@@ -37,6 +37,23 @@ class Tile(NamedTuple):
     x: Span
 
 
+def grid(multiple: int, scale: int, centered: bool) -> int:
+    """Return the divisor of the start of each tile.
+
+    Windows of the reference start at multiples of :data:`REF_GRID`, and for a
+    network that searches from the center at the same place as the tile.
+
+    Args:
+        multiple: Divisor that the network needs.
+        scale: Scale of the network.
+        centered: Whether it searches from the center.
+
+    Returns:
+        The divisor in LR pixels.
+    """
+    return max(multiple, REF_GRID // scale) if centered else multiple
+
+
 def check_tiling(tile: int, overlap: int, multiple: int) -> None:
     """Refuse tiles that cannot be made.
 
@@ -114,6 +131,42 @@ def reference_window(
     return Tile(rows, columns)
 
 
+def centered_window(
+    tile: Tile,
+    size: Sequence[int],
+    ref_size: Sequence[int],
+    scale: int,
+) -> Tile:
+    """Return the window for a network that searches from the center.
+
+    Such a network compares image and reference with their centers aligned and
+    at their own scales, and so it has to be with tile and window. What of the
+    tile lies outside the reference lies outside the returned window, too.
+
+    Args:
+        tile: The tile.
+        size: Height and width of the image.
+        ref_size: Height and width of its reference.
+        scale: Pixels of the reference per pixel of the image.
+
+    Returns:
+        Rows and columns of the reference, perhaps outside it; all of it if the
+        tile is the whole image.
+    """
+    rows, columns = (
+        _centered(span, length, ref_length, scale)
+        for span, length, ref_length in zip(tile, size, ref_size, strict=True)
+    )
+    return Tile(rows, columns)
+
+
+def _centered(span: Span, length: int, ref_length: int, scale: int) -> Span:
+    if span == (0, length):
+        return (0, ref_length)
+    offset = (ref_length - scale * length) // 2
+    return (scale * span[0] + offset, scale * span[1] + offset)
+
+
 def _window(span: Span, length: int, ref_length: int, margin: int) -> Span:
     if span == (0, length):
         return (0, ref_length)
@@ -134,6 +187,34 @@ def crop(image: Tensor, tile: Tile) -> Tensor:
         A view of the image.
     """
     return image[..., slice(*tile.y), slice(*tile.x)]
+
+
+def crop_padded(image: Tensor, tile: Tile) -> Tensor:
+    """Cut a tile out that may lie outside the image; black there.
+
+    Args:
+        image: Image (C, H, W), or several (K, C, H, W).
+        tile: The tile.
+
+    Returns:
+        The tile; a view of the image if it lies within.
+    """
+    sides = zip(tile, image.shape[-2:], strict=True)
+    within = Tile(
+        *((min(max(a, 0), n), max(min(b, n), 0)) for (a, b), n in sides)
+    )
+    if within == tile:
+        return crop(image, tile)
+    height, width = (stop - start for start, stop in tile)
+    padded = image.new_zeros(*image.shape[:-2], height, width)
+    (top, bottom), (left, right) = within
+    if top < bottom and left < right:
+        place = Tile(
+            (top - tile.y[0], bottom - tile.y[0]),
+            (left - tile.x[0], right - tile.x[0]),
+        )
+        crop(padded, place)[:] = crop(image, within)
+    return padded
 
 
 class Canvas:

@@ -40,6 +40,12 @@ class LoadAlignment(BaseTransform):
         Returns:
             The sample.
         """
+        if results.get('reference', 'adjacent') != 'adjacent':
+            raise ValueError(
+                'LoadAlignment has the flow to the stored reference, not to '
+                f'that of reference={results["reference"]!r}. Leave out '
+                'LoadAlignment, so that the network aligns it itself.'
+            )
         flow, confidence = read_alignment(
             results['data_root'], results['split'], self.name, results['stem']
         )
@@ -204,8 +210,15 @@ class SpoilRef(BaseTransform):
         elif drawn < self.missing + self.wrong + self.black:
             results['ref'] = np.zeros_like(results['ref'])
         elif drawn < self.missing + self.wrong + self.black + self.soft:
-            results['ref'] = soften(results['ref'], self.scale)
+            results['ref'] = self._softened(results['ref'])
         return results
+
+    def _softened(self, ref: np.ndarray) -> np.ndarray:
+        """Return a reference of any size as soft as LR."""
+        height, width = ref.shape[:2]
+        rest = [(0, -side % self.scale) for side in (height, width)]
+        padded = np.pad(ref, [*rest, (0, 0)], mode='edge')
+        return soften(padded, self.scale)[:height, :width]
 
     def __repr__(self) -> str:
         return (

@@ -17,10 +17,22 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=8)
-def _views(root: str) -> dict[tuple[str, str, str], 'View']:
+def _views(
+    root: str, written: tuple[int, int] | None
+) -> dict[tuple[str, str, str], 'View']:
+    """Read the cameras of a data set, again if its file has changed."""
     from mmdsr.sim.data.correspondence import read_views
 
     return read_views(root)
+
+
+def _written(path: Path) -> tuple[int, int] | None:
+    """Return what changes when a file is rewritten; None without one."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 @TRANSFORMS.register_module()
@@ -103,7 +115,7 @@ class LoadFlow(BaseTransform):
             return None
         if len(depths) < len(named):
             return None
-        views = _views(str(root))
+        views = _views(str(root), _written(Path(root, 'poses.csv')))
         keys = [
             (results['split'], results['stem'], image)
             for image in ('image', 'ref')

@@ -51,6 +51,8 @@ def mix(sizes, shares, **kwargs):
         ((90, 7), (0.25, 0.75)),
         ((5, 31, 8), (0.2, 0.2, 0.6)),
         ((4,), (1.0,)),
+        # Ends at half a sample.
+        ((1, 5, 3), (0.15, 0.5, 0.35)),
     ],
 )
 def test_shares(sizes, shares):

@@ -49,6 +49,19 @@ def test_a_single_metric(tmp_path):
     assert names(tmp_path) == ['best_PSNR-Y_iter_8.pth']
 
 
+def test_a_later_best_of_before_a_resume_stays(tmp_path, hook):
+    for number in (1, 2, 5):
+        (tmp_path / f'best_PSNR-Y_iter_{number}.pth').touch()
+    hook.best_ckpt_path_dict = {
+        'PSNR-Y': str(tmp_path / 'best_PSNR-Y_iter_2.pth')
+    }
+    run(hook)
+    assert names(tmp_path) == [
+        'best_PSNR-Y_iter_2.pth',
+        'best_PSNR-Y_iter_5.pth',
+    ]
+
+
 def test_best_checkpoint_stays_until_a_better_one_exists(tmp_path, hook):
     left = tmp_path / 'best_PSNR-Y_iter_4.pth'
     left.touch()

@@ -36,6 +36,19 @@ def by_loop(one):
     return np.mean(errors), np.mean(near)
 
 
+def test_sparse_depth_has_no_roughness():
+    sparse, dense = sample(0), sample(1)
+    sparse['depth_lr'][:] = float('nan')
+    sparse['depth_lr'][0, 1, 1] = sparse['depth_lr'][0, 4, 5] = 0.5
+    metric, alone = DepthError(), DepthError()
+    for one in (sparse, dense):
+        metric.process({}, [one])
+    alone.process({}, [dense])
+    found, expected = metric.evaluate(2), alone.evaluate(1)
+    assert found['Roughness'] == expected['Roughness']
+    assert found['AbsRel'] != expected['AbsRel']
+
+
 def test_means_over_samples():
     samples = [sample(0), sample(1, (5, 9)), sample(2)]
     unknown = sample(3)

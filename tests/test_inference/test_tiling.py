@@ -2,12 +2,14 @@
 
 import itertools
 
+import cv2
 import pytest
 import torch
 from inference_cases import noise, pipe
 
 from mmdsr.inference import SuperResolver, tiling
 from mmdsr.io.images import downscale, write_png
+from mmdsr.samples import FOLDER
 
 STUDENT = 'dsrnet_student_quick'
 
@@ -25,6 +27,11 @@ def test_tiles_cover_the_image(length, tile, overlap):
         assert 0 < stop - start <= tile
     for one, other in itertools.pairwise(spans):
         assert one[1] - other[0] >= overlap
+
+
+def read(path):
+    """BGR pixels (3, H, W)."""
+    return torch.from_numpy(cv2.imread(str(path))).permute(2, 0, 1)
 
 
 def test_joining_cut_pieces_gives_the_whole():
@@ -52,6 +59,72 @@ def test_windows_lie_at_the_same_place():
         (0, 640),
         (0, 320),
     )
+
+
+@pytest.mark.parametrize('ref_size', [(640, 640), (301, 200), (900, 724)])
+def test_windows_from_the_center(ref_size):
+    size, scale = (160, 160), 4
+    for tile in (
+        tiling.Tile((0, 48), (64, 112)),
+        tiling.Tile(*[(112, 160)] * 2),
+    ):
+        window = tiling.centered_window(tile, size, ref_size, scale)
+        for (a, b), (c, d), n, full in zip(
+            tile, window, size, ref_size, strict=True
+        ):
+            assert d - c == scale * (b - a)
+            # As far from the center of the reference as the tile is from that
+            # of the image.
+            ours = (a + b - n) * scale
+            assert abs((c + d - full) - ours) <= 1
+    whole = tiling.Tile((0, 160), (0, 160))
+    assert tiling.centered_window(whole, size, ref_size, scale) == (
+        (0, ref_size[0]),
+        (0, ref_size[1]),
+    )
+
+
+@pytest.mark.parametrize('first', [-30, -8, 0, 5, 18, 40])
+def test_crops_are_black_outside(first):
+    image = torch.rand(2, 3, 20, 24) + 1
+    found = tiling.crop_padded(image, tiling.Tile((first, first + 9), (2, 7)))
+    assert found.shape == (2, 3, 9, 5)
+    for row in range(9):
+        here = first + row
+        expected = image[:, :, here, 2:7] if 0 <= here < 20 else 0
+        assert (found[:, :, row] == expected).all()
+
+
+@pytest.mark.parametrize('part', [(240, 320), (360, 480), (672, 896)])
+def test_tiles_see_a_reference_of_another_size(part):
+    lr, whole = (
+        read(FOLDER / name) for name in ('frame.png', 'reference.jpg')
+    )
+    height, width = part
+    top, left = (
+        (a - b) // 2 for a, b in zip(whole.shape[1:], part, strict=True)
+    )
+    ref = tiling.crop_padded(
+        whole, tiling.Tile((top, top + height), (left, left + width))
+    )
+    at_once, tiled = (
+        SuperResolver(
+            weights='dsrnet_x_nano', backend='torch', tile=tile
+        ).explain_pixels([lr], None, [ref])[0]
+        for tile in (None, 96)
+    )
+    seen, tiled_seen = (
+        torch.as_tensor(found.confidence).float().mean()
+        for found in (at_once, tiled)
+    )
+    assert 0.6 * seen < tiled_seen < 1.5 * seen
+    error = at_once.pixels.float() - tiled.pixels.float()
+    assert error.abs().mean() < 1
+
+
+def test_small_tiles_are_refused_where_they_are_given():
+    with pytest.raises(ValueError, match='tile must be at least 20'):
+        SuperResolver(weights='dsrnet_x_nano', tile=18, overlap=16)
 
 
 def test_no_seam():

@@ -301,6 +301,15 @@ def test_soft_references_have_the_resolution_of_lr():
     np.testing.assert_array_equal(after['ref'], large)
 
 
+def test_soft_references_of_any_size():
+    ref = np.random.default_rng(0).integers(0, 256, (67, 66, 3), np.uint8)
+    spoil = SpoilRef(missing=0, wrong=0, black=0, soft=1)
+    after = spoil({**sample(), 'ref': ref})['ref']
+    assert after.shape == ref.shape
+    inner = spoil({**sample(), 'ref': ref[:64, :64]})['ref']
+    np.testing.assert_array_equal(after[:48, :48], inner[:48, :48])
+
+
 def test_load_alignment(tmp_path):
     before = sample()
     place = (tmp_path, 'train', 'dis', 'a')
@@ -316,6 +325,8 @@ def test_load_alignment(tmp_path):
         after['confidence'], before['confidence'], atol=1e-3
     )
     assert after['flow'].dtype == after['confidence'].dtype == np.float32
+    with pytest.raises(ValueError, match="reference='wrong'"):
+        load(dict(info, reference='wrong'))
     with pytest.raises(
         ValueError, match=r'28x20, but the image is 5x5.*--overwrite'
     ):

@@ -48,13 +48,16 @@ def sample(image: Tensor, place: Tensor, padding: str = 'border') -> Tensor:
     grid = torch.stack(
         [(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1
     )
-    return F.grid_sample(
-        image,
-        grid.to(image.dtype),
+    # Coordinates of half precision would be a quarter of a pixel off.
+    dtype = torch.promote_types(image.dtype, torch.float32)
+    sampled = F.grid_sample(
+        image.to(dtype),
+        grid.to(dtype),
         mode='bilinear',
         padding_mode=padding,
         align_corners=False,
     )
+    return sampled.to(image.dtype)
 
 
 def warp(image: Tensor, flow: Tensor, padding: str = 'border') -> Tensor:

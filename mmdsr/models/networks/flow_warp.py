@@ -56,7 +56,11 @@ class FlowWarp(nn.Module):
         return self.explain(lr, ref, ref_down).sr
 
     def explain(
-        self, lr: Tensor, ref: Tensor, ref_down: Tensor | None = None
+        self,
+        lr: Tensor,
+        ref: Tensor,
+        ref_down: Tensor | None = None,
+        feature_level: str = 'scale',
     ) -> DSROutput:
         """Super-resolve images and return flow and confidence, too.
 
@@ -64,6 +68,7 @@ class FlowWarp(nn.Module):
             lr: LR images (N, 3, H, W), RGB in [0, 1].
             ref: References (N, 3, Hr, Wr).
             ref_down: References reduced by 4.
+            feature_level: As for other networks; there are no features.
 
         Returns:
             Image, flow and confidence.

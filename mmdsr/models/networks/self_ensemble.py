@@ -63,6 +63,9 @@ class SelfEnsemble(nn.Module):
         self.searches_from_center: bool = getattr(
             self.network, 'searches_from_center', False
         )
+        self.takes_unknown_depth: bool = getattr(
+            self.network, 'takes_unknown_depth', False
+        )
 
     @property
     def depth_net(self) -> nn.Module | None:

@@ -110,3 +110,14 @@ def test_fit_reference_puts_the_centers_on_each_other(size):
         row = min(max(y + top, 0), size[0] - 1)
         col = min(max(x + left, 0), size[1] - 1)
         assert torch.equal(fitted[..., y, x], ref[..., row, col])
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_half_precision_keeps_the_place(dtype):
+    image = (torch.arange(256.0) % 2).expand(1, 1, 4, 256)
+    flow = torch.full((1, 2, 4, 256), 0.25)
+    flow[:, 1] = 0
+    found = warp(image.to(dtype), flow)
+    assert found.dtype == dtype
+    # 200.25 is no number of eight bits, all results are.
+    torch.testing.assert_close(found.float(), warp(image, flow))

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mmdsr.inference.sources import confidence_kind
 from mmdsr.models.networks.self_ensemble import turn, turn_back
 from mmdsr.registry import MODELS
 
@@ -92,3 +93,11 @@ def test_a_training_step_runs_the_network_once():
     lr = torch.rand(1, 3, 8, 11)
     assert torch.equal(net(lr), net.network(lr))
     assert torch.equal(net.explain(lr).sr, net.network(lr))
+
+
+def test_it_takes_what_the_network_takes():
+    net = ensemble(dict(type='mmdsr.DSRNetX', channels=4, num_blocks=1))
+    assert net.takes_unknown_depth
+    assert confidence_kind(net) == confidence_kind(net.network) == 'share'
+    assert not ensemble(MASA).takes_unknown_depth
+    assert confidence_kind(ensemble(MASA)) == 'score'
