@@ -150,7 +150,7 @@ def centered_window(
         scale: Pixels of the reference per pixel of the image.
 
     Returns:
-        Rows and columns of the reference, perhaps outside it; all of it if the
+        Rows and columns of the reference, perhaps beyond it; all of it if the
         tile is the whole image.
     """
     rows, columns = (
@@ -190,7 +190,10 @@ def crop(image: Tensor, tile: Tile) -> Tensor:
 
 
 def crop_padded(image: Tensor, tile: Tile) -> Tensor:
-    """Cut a tile out that may lie outside the image; black there.
+    """Cut a tile out that may reach beyond the image.
+
+    There, the edge is repeated: a hard edge to black would be taken for a
+    part of the scene. A tile with nothing of the image is black.
 
     Args:
         image: Image (C, H, W), or several (K, C, H, W).
@@ -199,22 +202,18 @@ def crop_padded(image: Tensor, tile: Tile) -> Tensor:
     Returns:
         The tile; a view of the image if it lies within.
     """
-    sides = zip(tile, image.shape[-2:], strict=True)
-    within = Tile(
-        *((min(max(a, 0), n), max(min(b, n), 0)) for (a, b), n in sides)
-    )
-    if within == tile:
+    size = image.shape[-2:]
+    sides = list(zip(tile, size, strict=True))
+    if all(0 <= start and stop <= side for (start, stop), side in sides):
         return crop(image, tile)
-    height, width = (stop - start for start, stop in tile)
-    padded = image.new_zeros(*image.shape[:-2], height, width)
-    (top, bottom), (left, right) = within
-    if top < bottom and left < right:
-        place = Tile(
-            (top - tile.y[0], bottom - tile.y[0]),
-            (left - tile.x[0], right - tile.x[0]),
-        )
-        crop(padded, place)[:] = crop(image, within)
-    return padded
+    if any(stop <= 0 or start >= side for (start, stop), side in sides):
+        height, width = (stop - start for start, stop in tile)
+        return image.new_zeros(*image.shape[:-2], height, width)
+    rows, columns = (
+        torch.arange(start, stop, device=image.device).clamp(0, side - 1)
+        for (start, stop), side in sides
+    )
+    return image[..., rows[:, None], columns]
 
 
 class Canvas:
