@@ -204,7 +204,7 @@ def crop_padded(image: Tensor, tile: Tile) -> Tensor:
     """
     size = image.shape[-2:]
     sides = list(zip(tile, size, strict=True))
-    if all(0 <= start and stop <= side for (start, stop), side in sides):
+    if all(start >= 0 and stop <= side for (start, stop), side in sides):
         return crop(image, tile)
     if any(stop <= 0 or start >= side for (start, stop), side in sides):
         height, width = (stop - start for start, stop in tile)
