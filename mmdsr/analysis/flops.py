@@ -151,13 +151,14 @@ def cost_parts(net: nn.Module) -> dict[str, nn.Module]:
 
 
 def count_cost(
-    net: nn.Module, inputs: Sequence[Tensor], convention: str = 'macs'
+    net: nn.Module, inputs: Sequence[Tensor | None], convention: str = 'macs'
 ) -> dict[str, int]:
     """Count the operations of one forward pass without computing it.
 
     Args:
         net: A reference-based network.
-        inputs: Positional arguments of its ``forward``.
+        inputs: Positional arguments of its ``forward``; ``None`` for one that
+            is left out.
         convention: ``'macs'`` or ``'masa'``.
 
     Returns:
@@ -197,7 +198,7 @@ def count_cost(
         # Counting needs only shapes, so fake tensors make it fast for any
         # size.
         fake = FakeTensorMode(allow_non_fake_inputs=True)
-        inputs = [fake.from_tensor(x) for x in inputs]
+        inputs = [None if x is None else fake.from_tensor(x) for x in inputs]
         with torch.no_grad(), fake, counter:
             net(*inputs)
     finally:

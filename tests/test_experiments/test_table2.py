@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from mmdsr.errors import UsageError
 from mmdsr.experiments.ablation.study import (
@@ -19,7 +20,7 @@ from mmdsr.experiments.table2.figures import (
     pareto,
 )
 from mmdsr.experiments.table2.paper import TABLE2
-from mmdsr.experiments.table2.table import lines_of
+from mmdsr.experiments.table2.table import count, lines_of
 
 QUICK = Path(__file__).parents[2] / 'configs/table2/quick.yml'
 
@@ -74,6 +75,20 @@ def test_the_quick_study_has_all_rows(refsr_root):
     gan = plan.config_of(entries['DSRNet'], budget, 0, out, {'DSRNet': 200})
     assert gan.train_cfg.max_iters == 200
     assert gan.model.train_cfg.pixel_init == pytest.approx(50)
+
+
+def test_every_row_of_the_quick_study_has_a_cost():
+    costs = {
+        row.label: count(Config.fromfile(row.config).model.generator)
+        for row in read_study(QUICK).rows
+    }
+    assert all(cost.params and cost.macs for cost in costs.values())
+    # Without its DIS aligner: the trunk at the same size, and the fusion.
+    trunk = dict(
+        type='mmdsr.DSRNetX', channels=48, num_blocks=6, use_reference=False
+    )
+    light, alone = costs['DSRNet-X-light'].macs, count(trunk).macs
+    assert alone < light < 2 * alone
 
 
 def test_the_teacher_is_the_nearest_row_that_is_no_gan(refsr_root):

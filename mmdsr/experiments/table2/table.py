@@ -103,9 +103,11 @@ def count(generator: dict, turns: bool = False) -> Cost:
     if given:
         generator['aligner'] = None
     net = MODELS.build(generator).eval()
-    inputs = example_inputs(net, *SHAPE)
+    inputs: list[torch.Tensor | None] = [*example_inputs(net, *SHAPE)]
     if given:
-        inputs += [torch.zeros(1, 2, *SHAPE), torch.ones(1, 1, *SHAPE)]
+        flow, confidence = torch.zeros(1, 2, *SHAPE), torch.ones(1, 1, *SHAPE)
+        # Flow and confidence follow the depth of both images.
+        inputs += [*[None] * (5 - len(inputs)), flow, confidence]
     runs = 8 if turns else 1
     return Cost(
         sum(p.numel() for p in net.parameters()),
