@@ -117,10 +117,10 @@ def hold(work_dir: Path | str) -> Iterator[None]:
         UsageError: If another training uses it, or it cannot be written.
     """
     rank = next((os.environ[n] for n in _RANKS if n in os.environ), '0')
-    alone = fcntl is None or rank != '0'
+    unlocked = fcntl is None or rank != '0'
     try:
         Path(work_dir).mkdir(parents=True, exist_ok=True)
-        file = None if alone else _lock(Path(work_dir, LOCK))
+        file = None if unlocked else _lock(Path(work_dir, LOCK))
     except OSError as error:
         raise UsageError(
             f'{work_dir} is not writable ({error.strerror}): choose another '

@@ -318,8 +318,7 @@ def run_all(
                 except UsageError as error:
                     if not active:
                         raise
-                    text = f'{error} Waiting for the other jobs.'
-                    console.print(text)
+                    console.print(f'{error} Waiting for the other jobs.')
                     held = True
                     break
                 run = waiting.pop(0)

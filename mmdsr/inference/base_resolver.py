@@ -79,8 +79,9 @@ class BaseResolver:
             )
         if tile is not None:
             side = budget.LARGEST if isinstance(tile, str) else tile
-            centered = getattr(network, 'searches_from_center', False)
-            grid = tiling.grid(network.lr_multiple, self.scale, centered)
+            grid = tiling.grid(
+                network.lr_multiple, self.scale, network.searches_from_center
+            )
             tiling.check_tiling(side, overlap, grid)
         self._network = Hidden(network)
         if backend == 'auto' and weights is None:

@@ -1,6 +1,7 @@
 """An image and its reference, the settings of a run, and the result."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -134,10 +135,12 @@ class ImagePair:
         Returns:
             Rows and columns of the reference, perhaps outside it.
         """
-        sizes = self.size, self.ref_size(settings.scale)
+        find = partial(tiling.proportional, margin=self.margin(side))
         if settings.centered and isinstance(self.reference, Tensor):
-            return tiling.centered_window(tile, *sizes, settings.scale)
-        return tiling.reference_window(tile, *sizes, self.margin(side))
+            find = partial(tiling.from_center, scale=settings.scale)
+        return tiling.reference_window(
+            tile, self.size, self.ref_size(settings.scale), find
+        )
 
     def margin(self, side: int) -> int:
         """Return the margin of a tile's window in the reference.

@@ -12,7 +12,7 @@ memory then depend on the tile, not on the image. Content that has moved
 farther between the two is not found.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 import torch
@@ -110,7 +110,10 @@ def _spans(length: int, tile: int, overlap: int, multiple: int) -> list[Span]:
 
 
 def reference_window(
-    tile: Tile, size: Sequence[int], ref_size: Sequence[int], margin: int
+    tile: Tile,
+    size: Sequence[int],
+    ref_size: Sequence[int],
+    find: Callable[[Span, int, int], Span],
 ) -> Tile:
     """Return the window of the reference that belongs to a tile.
 
@@ -118,62 +121,58 @@ def reference_window(
         tile: The tile.
         size: Height and width of the image.
         ref_size: Height and width of its reference.
-        margin: Pixels of the image to add on each side.
+        find: Returns the window along one axis, of the span of the tile and
+            the lengths of image and reference: :func:`proportional` or
+            :func:`from_center`.
 
     Returns:
         Rows and columns of the reference; all of it if the tile is the whole
         image.
     """
     rows, columns = (
-        _window(span, length, ref_length, margin)
-        for span, length, ref_length in zip(tile, size, ref_size, strict=True)
+        (0, full) if span == (0, length) else find(span, length, full)
+        for span, length, full in zip(tile, size, ref_size, strict=True)
     )
     return Tile(rows, columns)
 
 
-def centered_window(
-    tile: Tile,
-    size: Sequence[int],
-    ref_size: Sequence[int],
-    scale: int,
-) -> Tile:
-    """Return the window for a network that searches from the center.
-
-    Such a network compares image and reference with their centers aligned and
-    at their own scales, and so it has to be with tile and window. What of the
-    tile lies outside the reference lies outside the returned window, too.
+def proportional(
+    span: Span, length: int, ref_length: int, margin: int
+) -> Span:
+    """Window along one axis if the reference shows as much as the image.
 
     Args:
-        tile: The tile.
-        size: Height and width of the image.
-        ref_size: Height and width of its reference.
-        scale: Pixels of the reference per pixel of the image.
+        span: Span of the tile.
+        length: Length of the image.
+        ref_length: Length of the reference.
+        margin: Pixels of the image to add on each side.
 
     Returns:
-        Rows and columns of the reference, perhaps beyond it; all of it if the
-        tile is the whole image.
+        The window, within the reference.
     """
-    rows, columns = (
-        _centered(span, length, ref_length, scale)
-        for span, length, ref_length in zip(tile, size, ref_size, strict=True)
-    )
-    return Tile(rows, columns)
-
-
-def _centered(span: Span, length: int, ref_length: int, scale: int) -> Span:
-    if span == (0, length):
-        return (0, ref_length)
-    offset = (ref_length - scale * length) // 2
-    return (scale * span[0] + offset, scale * span[1] + offset)
-
-
-def _window(span: Span, length: int, ref_length: int, margin: int) -> Span:
-    if span == (0, length):
-        return (0, ref_length)
     ratio = ref_length / length
     start = max(0, int((span[0] - margin) * ratio))
     stop = min(ref_length, -int(-(span[1] + margin) * ratio // 1))
     return (start // REF_GRID * REF_GRID, stop)
+
+
+def from_center(span: Span, length: int, ref_length: int, scale: int) -> Span:
+    """Window along one axis for a network that searches from the center.
+
+    Such a network compares image and reference with their centers aligned and
+    at their own scales, and so it has to be with tile and window.
+
+    Args:
+        span: Span of the tile.
+        length: Length of the image.
+        ref_length: Length of the reference.
+        scale: Pixels of the reference per pixel of the image.
+
+    Returns:
+        The window, which may reach beyond the reference.
+    """
+    offset = (ref_length - scale * length) // 2
+    return (scale * span[0] + offset, scale * span[1] + offset)
 
 
 def crop(image: Tensor, tile: Tile) -> Tensor:

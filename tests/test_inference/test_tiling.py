@@ -1,6 +1,7 @@
 """Tiles: they cover the image, and their borders cannot be seen."""
 
 import itertools
+from functools import partial
 
 import cv2
 import pytest
@@ -46,16 +47,17 @@ def test_joining_cut_pieces_gives_the_whole():
 
 def test_windows_lie_at_the_same_place():
     size, ref_size = (160, 160), (640, 320)
+    find = partial(tiling.proportional, margin=24)
     first, middle = (
         tiling.Tile((0, 48), (0, 48)),
         tiling.Tile(*[(64, 112)] * 2),
     )
-    window = tiling.reference_window(first, size, ref_size, 24)
+    window = tiling.reference_window(first, size, ref_size, find)
     assert window == ((0, 288), (0, 144))
-    window = tiling.reference_window(middle, size, ref_size, 24)
+    window = tiling.reference_window(middle, size, ref_size, find)
     assert window == ((160, 544), (80, 272))
     whole = tiling.Tile((0, 160), (0, 160))
-    assert tiling.reference_window(whole, size, ref_size, 24) == (
+    assert tiling.reference_window(whole, size, ref_size, find) == (
         (0, 640),
         (0, 320),
     )
@@ -64,11 +66,12 @@ def test_windows_lie_at_the_same_place():
 @pytest.mark.parametrize('ref_size', [(640, 640), (301, 200), (900, 724)])
 def test_windows_from_the_center(ref_size):
     size, scale = (160, 160), 4
+    find = partial(tiling.from_center, scale=scale)
     for tile in (
         tiling.Tile((0, 48), (64, 112)),
         tiling.Tile(*[(112, 160)] * 2),
     ):
-        window = tiling.centered_window(tile, size, ref_size, scale)
+        window = tiling.reference_window(tile, size, ref_size, find)
         for (a, b), (c, d), n, full in zip(
             tile, window, size, ref_size, strict=True
         ):
@@ -78,7 +81,7 @@ def test_windows_from_the_center(ref_size):
             ours = (a + b - n) * scale
             assert abs((c + d - full) - ours) <= 1
     whole = tiling.Tile((0, 160), (0, 160))
-    assert tiling.centered_window(whole, size, ref_size, scale) == (
+    assert tiling.reference_window(whole, size, ref_size, find) == (
         (0, ref_size[0]),
         (0, ref_size[1]),
     )
@@ -98,16 +101,12 @@ def test_crops_repeat_the_edge(first):
 
 @pytest.mark.parametrize('part', [(240, 320), (360, 480), (672, 896)])
 def test_tiles_see_a_reference_of_another_size(part):
-    lr, whole = (
-        read(FOLDER / name) for name in ('frame.png', 'reference.jpg')
-    )
-    height, width = part
-    top, left = (
-        (a - b) // 2 for a, b in zip(whole.shape[1:], part, strict=True)
-    )
-    ref = tiling.crop_padded(
-        whole, tiling.Tile((top, top + height), (left, left + width))
-    )
+    lr, whole = map(read, (FOLDER / 'frame.png', FOLDER / 'reference.jpg'))
+    middle = [
+        ((full - side) // 2, (full + side) // 2)
+        for full, side in zip(whole.shape[1:], part, strict=True)
+    ]
+    ref = tiling.crop_padded(whole, tiling.Tile(*middle))
     at_once, tiled = (
         SuperResolver(
             weights='dsrnet_x_nano', backend='torch', tile=tile
