@@ -1,5 +1,6 @@
 """Every config builds in its own scope and trains a step."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -32,6 +33,36 @@ SMALL_PEERS = {
     'mmdsr.ATD': dict(channels=24, depths=(1, 1), window_size=8),
 }
 SMALL_FLOW = dict(channels=(4, 8), widths=(8, 8), radii=(1, 1), repeats=(1, 1))
+
+
+def _names_in(text, folder):
+    """Return the configs that a text names, below a folder."""
+    paths = set()
+    for line in text.splitlines():
+        below = folder
+        for name in re.findall(r'`([\w./*-]+\.py)`', line):
+            here = folder if '/' in name else below
+            found = [path.resolve() for path in here.glob(name)]
+            # The rest of a line goes on in the same folder.
+            below = found[0].parent if found else below
+            paths.update(found)
+    return paths
+
+
+def test_every_config_is_in_the_table():
+    text = (CONFIGS.parent / 'docs/configs.md').read_text(encoding='utf-8')
+    table = text.split('## Where each value')[0]
+    every = {
+        path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts
+    }
+    assert every - _names_in(table, CONFIGS) == set()
+
+
+@pytest.mark.parametrize('folder', ['dsrnet', 'dsrnet_x', 'distill'])
+def test_every_config_is_in_the_readme_of_its_folder(folder):
+    place = CONFIGS / folder
+    text = (place / 'README.md').read_text(encoding='utf-8')
+    assert set(place.rglob('*.py')) - _names_in(text, place) == set()
 
 
 def _name(path):

@@ -5,13 +5,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from rich.table import Table
 from torch import Tensor, nn
 
 from mmdsr.analysis import benchmark
 from mmdsr.analysis.flops import cost_parts, count_cost, example_inputs
+from mmdsr.engine.generator import build_generator
 from mmdsr.models.networks import DRIMM
-from mmdsr.registry import MODELS
 
 DTYPES = dict(fp16=torch.float16, bf16=torch.bfloat16)
 
@@ -74,29 +75,29 @@ class Report:
     """Measurements of one network.
 
     Args:
-        generator: Config of the network.
+        cfg: Config of the network's training.
         shape: Height and width of LR.
         device: Device to run on.
         amp: One of :data:`DTYPES`. Defaults to None, float32.
         repeats: Number of timed passes.
 
     Raises:
-        ValueError: If the network cannot be built.
+        UsageError: If the network cannot be built.
         RuntimeError: If the device cannot be used.
     """
 
     def __init__(
         self,
-        generator: dict[str, Any],
+        cfg: Config,
         shape: tuple[int, int],
         device: str = 'cpu',
         amp: str | None = None,
         repeats: int = 5,
     ) -> None:
-        self.generator, self.shape = generator, shape
+        self.cfg, self.shape = cfg, shape
         self.device, self.repeats = torch.device(device), repeats
         self.amp = amp
-        self.net = MODELS.build(generator).to(self.device).eval()
+        self.net = build_generator(cfg).to(self.device).eval()
         self.inputs = example_inputs(self.net, *shape, device=self.device)
 
     def autocast(self) -> AbstractContextManager[object]:
@@ -163,7 +164,7 @@ class Report:
         Returns:
             A line.
         """
-        net = MODELS.build(self.generator).to(self.device).train()
+        net = build_generator(self.cfg).to(self.device).train()
         step = benchmark.training_step(net, self.inputs)
         with self.autocast():
             with benchmark.peak_memory(self.device) as memory:

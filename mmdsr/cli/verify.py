@@ -153,11 +153,16 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         return 2
     if not any(verdict.record for verdict in verdicts):
         first = verdicts[0]
-        reason = '; '.join(first.problems) or 'no record'
+        more = ''
+        if first.state == 'no record':
+            more = (
+                ': it was not written by "mmdsr enhance", or its record was '
+                'removed'
+            )
         print(
             f'Error: There is no record of {_printable(str(args.result))} '
-            f'that can be read ({_printable(reason)}): it was not written by '
-            '"mmdsr enhance", or its record was removed.',
+            f'that can be read ({_printable("; ".join(first.problems))})'
+            f'{more}.',
             file=sys.stderr,
         )
         return 2

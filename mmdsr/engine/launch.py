@@ -207,7 +207,7 @@ def train(cfg: Config) -> nn.Module:
     """
     check_data(cfg, ['train_dataloader', 'val_dataloader'])
     check_weights(cfg)
-    with hold(cfg.work_dir), usage_errors(cfg.work_dir):
+    with hold(cfg.work_dir), usage_errors(cfg):
         runner = _build_runner(cfg)
         runner.register_hook(OneBestHook())
         if cfg.get('load_from'):
@@ -260,18 +260,18 @@ def test(cfg: Config, checkpoint: Path | str) -> dict[str, float]:
         UsageError: If the data set or the checkpoint is missing or does not
             fit.
     """
-    check_data(cfg, ['test_dataloader'])
     try:
         checkpoint = find_checkpoint(checkpoint)
     except FileNotFoundError as error:
         raise UsageError(str(error)) from error
+    check_data(cfg, ['test_dataloader'])
     cfg.load_from, cfg.resume = None, False
     # A test needs neither the VGG19 weights, which might be downloaded, nor
     # the teacher of a student.
     for key in ('perceptual_loss', 'kd_loss', 'adm'):
         if cfg.model.get(key):
             cfg.model[key] = None
-    with usage_errors(cfg.work_dir):
+    with usage_errors(cfg):
         runner = _build_runner(cfg)
         model = runner.model
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
@@ -283,7 +283,7 @@ def test(cfg: Config, checkpoint: Path | str) -> dict[str, float]:
     # mmagic's test loop passes the metrics to the hooks but returns none.
     keeper = _MetricsKeeper()
     runner.register_hook(keeper, 'LOWEST')
-    with usage_errors(cfg.work_dir):
+    with usage_errors(cfg):
         runner.test()
     return keeper.metrics
 

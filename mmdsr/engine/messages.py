@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from mmengine.config import Config
 
 from mmdsr.errors import CheckpointError, DivergedError, StageError, UsageError
 
@@ -17,6 +18,10 @@ _WORKER = re.compile(r'^Caught \w+ in DataLoader worker process \d+\.')
 _RAISED = re.compile(r'^[\w.]+: ', re.MULTILINE)
 #: Prefix that mmengine adds to an error of a class that it builds.
 _BUILT = re.compile(r'^class `\w+` in \S+\.py: ')
+#: What Python says about an argument that a class does not have.
+_UNEXPECTED = re.compile(
+    r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'$"
+)
 _KILLED = re.compile(r'DataLoader worker \(pid\(?s?\)? ?[\d, ]+\)')
 
 
@@ -40,15 +45,16 @@ def one_line(error: Exception) -> str:
 
 
 @contextmanager
-def usage_errors(work_dir: Path | str) -> Iterator[None]:
+def usage_errors(cfg: Config) -> Iterator[None]:
     """Turn errors that users can fix into messages without a traceback.
 
     Args:
-        work_dir: Folder for the traceback, ``error.txt``, if the message may
-            not be sufficient.
+        cfg: The config. Its ``work_dir`` is the folder for the traceback,
+            ``error.txt``, if the message may not be sufficient.
 
     Raises:
-        UsageError: Instead of errors of data, weights, files and memory.
+        UsageError: Instead of errors of data, weights, files and memory, and
+            of arguments in the config that a class does not have.
     """
     try:
         yield
@@ -65,15 +71,31 @@ def usage_errors(work_dir: Path | str) -> Iterator[None]:
             'the images.'
         ) from error
     except (ValueError, OSError) as error:
-        where = _note(work_dir)
+        where = _note(cfg.work_dir)
         raise UsageError(f'{one_line(error)}{where}') from error
+    except TypeError as error:
+        found = _UNEXPECTED.search(str(error))
+        if not found or not _has_key(cfg.to_dict(), found[2]):
+            raise
+        raise UsageError(
+            f'The config sets {found[2]!r}, which {found[1]} does not have'
+            f'{_note(cfg.work_dir)}'
+        ) from error
     except RuntimeError as error:
         if not _KILLED.search(str(error)):
             raise
         raise UsageError(
             'A data loading process was killed, perhaps for lack of memory: '
-            f'reduce num_workers or batch_size{_note(work_dir)}'
+            f'reduce num_workers or batch_size{_note(cfg.work_dir)}'
         ) from error
+
+
+def _has_key(part: object, key: str) -> bool:
+    if isinstance(part, dict):
+        return key in part or any(_has_key(p, key) for p in part.values())
+    if isinstance(part, (list, tuple)):
+        return any(_has_key(p, key) for p in part)
+    return False
 
 
 def _note(work_dir: Path | str) -> str:

@@ -5,14 +5,17 @@ comma to a list before the value in the config is known, so that paths lose
 their spaces. Here the text is kept until the options are merged.
 """
 
+import inspect
 import re
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from mmengine import Config
 from mmengine.config import DictAction
+from mmengine.runner import Runner
 
 from mmdsr.errors import UsageError
 
@@ -21,6 +24,16 @@ _PATHS = re.compile(r'(root|dir|file|path|prefix|from|checkpoint|weights)$')
 #: Spaces inside an item of a list, not those around it.
 _INNER = re.compile(r'(?<=[^\s,\[\](]) +(?=[^\s,\[\])])')
 _SPACE = '\0'
+#: Keys at the top of a config that mmengine's runner reads besides its
+#: arguments.
+_OF_THE_RUNNER = (
+    'activation_checkpointing',
+    'compile',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'sync_bn',
+)
 
 
 class RawOption(str):
@@ -83,14 +96,35 @@ def merge_options(
         source: The config's file, for messages.
 
     Raises:
-        UsageError: If an option does not fit the config.
+        UsageError: If an option does not fit the config, or nothing would read
+            it.
     """
+    for key in options or ():
+        _check_top(key, cfg, source)
     try:
         cfg.merge_from_dict(read_options(options, cfg))
     except (KeyError, TypeError, IndexError, AssertionError) as error:
         raise UsageError(
             f'--cfg-options does not fit the config {source}: {error}'
         ) from error
+
+
+def _check_top(key: str, cfg: Config, source: Path | str) -> None:
+    """Refuse an option that nothing reads, such as a misspelled one."""
+    top = key.split('.')[0]
+    known: Iterable[str] = {
+        *cfg,
+        *inspect.signature(Runner.__init__).parameters,
+        *_OF_THE_RUNNER,
+    }
+    if top in known:
+        return
+    close = get_close_matches(top, known, n=1)
+    hint = f' (did you mean {close[0]!r}?)' if close else ''
+    raise UsageError(
+        f'--cfg-options {key}: the config {source} has no {top!r}{hint}, and '
+        'nothing would read it.'
+    )
 
 
 def read_options(

@@ -11,15 +11,19 @@ from mmdsr.version import __version__
 _PACKAGES = {'torch': 'torch', 'pillow': 'Pillow'}
 
 
-def versions(video: bool = False) -> dict[str, str]:
+def versions(backend: str = 'torch', video: bool = False) -> dict[str, str]:
     """Return the version of each package that pixels depend on.
 
     Args:
+        backend: Package that ran the network, torch besides another one, as
+            it prepares the pictures.
         video: Whether frames were decoded and encoded by PyAV.
     """
     import cv2
 
-    packages = {**_PACKAGES, 'av': 'av'} if video else _PACKAGES
+    packages = {**_PACKAGES, backend: backend}
+    if video:
+        packages['av'] = 'av'
     return {
         'mmdsr': __version__,
         'opencv': cv2.__version__,

@@ -16,6 +16,7 @@ from mmengine.config import Config
 from rich.progress import track
 from torch import Tensor, nn
 
+from mmdsr.engine.generator import build_generator
 from mmdsr.errors import MissingDepthError
 from mmdsr.evaluation.functional import psnr, ssim, to_uint8, upscale
 from mmdsr.evaluation.match_accuracy import match_accuracy, match_errors
@@ -27,7 +28,6 @@ from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.io.images import write_png
 from mmdsr.models.networks.flow_warp import FlowWarp
 from mmdsr.models.networks.refsr_net import DSROutput
-from mmdsr.registry import MODELS
 
 DEPTHS = ('predicted', 'given', 'zero')
 _NAMES = {
@@ -46,7 +46,7 @@ _NAMES = {
 _DEPTH_FIELDS = ('depth_lr', 'depth_ref')
 
 
-def build_generator(
+def trained_generator(
     cfg: Config, checkpoint: Path | str, device: str | torch.device = 'cpu'
 ) -> nn.Module:
     """Build only the network of a config and load its weights.
@@ -63,8 +63,9 @@ def build_generator(
     Raises:
         FileNotFoundError: If there is no such checkpoint.
         CheckpointError: If the weights do not fit.
+        UsageError: If the network cannot be built.
     """
-    generator = MODELS.build(cfg.model.generator)
+    generator = build_generator(cfg)
     load_generator(generator, find_checkpoint(checkpoint))
     return generator.to(device).eval().requires_grad_(False)
 
@@ -250,7 +251,7 @@ def evaluate(
 
     Args:
         cfg: Config of the network.
-        generator: The network, see :func:`build_generator`.
+        generator: The network, see :func:`trained_generator`.
         data_root: The data set.
         references: Some of :data:`~mmdsr.experiments.references.REFERENCES`.
         depths: Some of :data:`DEPTHS`.

@@ -9,8 +9,8 @@ from rich.console import Console
 from mmdsr.experiments.compare_references import (
     DEPTHS,
     USUAL_REFERENCES,
-    build_generator,
     evaluate,
+    trained_generator,
 )
 from mmdsr.experiments.references_table import (
     match_table,
@@ -70,7 +70,7 @@ def compare(
     """
     file = find_checkpoint(checkpoint)
     out = Path(out or _default_folder(checkpoint))
-    generator = build_generator(cfg, file, device)
+    generator = trained_generator(cfg, file, device)
     results = {}
     for root in map(Path, roots or [cfg.test_dataloader.dataset.data_root]):
         name = root.name if root.name not in results else str(root)

@@ -308,6 +308,9 @@ def try_device(device: str | torch.device) -> None:
     # torch raises AssertionError if it was built without CUDA.
     except (RuntimeError, AssertionError) as error:
         reason = str(error).split('\n')[0]
+        # torch lists many, most of which need packages of their own.
+        if 'at start of device string' in reason:
+            reason = "it is not the name of one, such as 'cpu' or 'cuda:0'."
         raise ValueError(
             f'The device {device} cannot be used: {reason}'
         ) from error

@@ -52,6 +52,8 @@ def list_jobs(source: Path, target: Path) -> tuple[list[Job], list[Path]]:
         ValueError: If two images would become one file, or one of the folders
             lies in the other.
     """
+    if not source.exists():
+        raise FileNotFoundError(f'There is no image or folder {source}.')
     if target.suffix.lower() in {*SUFFIXES, *VIDEOS}:
         raise ValueError(
             f'{target} looks like a file, but the results are written to a '
@@ -81,7 +83,7 @@ def list_jobs(source: Path, target: Path) -> tuple[list[Job], list[Path]]:
 
 def _find_images(source: Path, target: Path) -> tuple[list[Path], list[Path]]:
     if not source.is_dir():
-        raise FileNotFoundError(f'There is no image or folder {source}.')
+        raise FileNotFoundError(f'{source} is neither a file nor a folder.')
     one, other = real_path(source), real_path(target)
     if one == other:
         raise ValueError(
@@ -149,7 +151,8 @@ def attach_references(
         jobs[0].reference = refs
         return
     if not refs.is_dir():
-        raise FileNotFoundError(f'There is no folder {refs}.')
+        kind = 'file or folder' if source.is_file() else 'folder'
+        raise FileNotFoundError(f'There is no {kind} {refs}.')
     root = source if source.is_dir() else source.parent
     folders: dict[Path, dict[str, Path]] = {}
     for job in jobs:

@@ -104,7 +104,7 @@ class ResultWriter:
         weights = resolver.weights_file
         self._weights = weights and evidence.NamedFile(*weights)
         self._settings = describe_settings(resolver, device)
-        self._versions = versions()
+        self._versions = versions(resolver.backend)
 
     def beside(self, job: Job) -> list[str]:
         """Return the files beside a result, relative to the folder.

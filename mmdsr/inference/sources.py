@@ -158,13 +158,25 @@ def digest_of(network: nn.Module) -> str:
 
     Returns:
         Hexadecimal digits; they are equal for networks of the same kind with
-        the same weights.
+        the same weights and options.
     """
-    digest = hashlib.sha256(type(network).__name__.encode())
+    digest = hashlib.sha256()
+    for name, module in network.named_modules():
+        digest.update(f'{name} {type(module).__name__}'.encode())
+        # Options that no weight shows, such as the repeats of a search.
+        for key, option in sorted(vars(module).items()):
+            if key[0] != '_' and key != 'training' and _is_plain(option):
+                digest.update(f'{key} {option!r}'.encode())
     for key, value in sorted(network.state_dict().items()):
         digest.update(f'{key} {tuple(value.shape)}'.encode())
         digest.update(value.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _is_plain(option: object) -> bool:
+    if isinstance(option, (tuple, list)):
+        return all(map(_is_plain, option))
+    return option is None or isinstance(option, (str, int, float))
 
 
 def _from_config(

@@ -258,10 +258,9 @@ class SuperResolver(BaseResolver):
             images: See :meth:`__call__`.
             samples: See :meth:`__call__`.
             references: A reference for each image, BGR (3, Hr, Wr) of any
-                size in 0..255, or several (K, 3, Hr, Wr) at full size, if
-                the network :attr:`takes_several`; ``None`` for an image
-                whose reference the resolver finds. Defaults to None, for all
-                images.
+                size in 0..255, or several (K, 3, Hr, Wr), if the network
+                :attr:`takes_several`; ``None`` for an image whose reference
+                the resolver finds. Defaults to None, for all images.
 
         Returns:
             The images that :meth:`pixels` returns, with their confidences.
@@ -322,8 +321,19 @@ class SuperResolver(BaseResolver):
         if reference is None:
             reference = self.references.find(sample)
         if reference is not None:
-            full = at_full_size(reference, image, self.scale)
-            return ImagePair(image, full, name)
+            several = reference.ndim == 4
+            if several and len(reference) > 1 and not self.takes_several:
+                raise ValueError(
+                    f'{type(network).__name__} takes one reference per image, '
+                    f'not {len(reference)}.'
+                )
+            full = [
+                at_full_size(one, image, self.scale)
+                for one in (reference if several else [reference])
+            ]
+            # One of several is one, so that they can share a batch.
+            ref = torch.stack(full) if len(full) > 1 else full[0]
+            return ImagePair(image, ref, name)
         if takes_none(network):
             return ImagePair(image, 'none', name)
         own = self.references.policy == 'self'

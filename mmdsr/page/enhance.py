@@ -288,7 +288,7 @@ def _write(
             now(),
             evidence.Source(source.name, source.sha256, source.note),
             weights and evidence.NamedFile(*weights),
-            versions(video=request.frame is not None),
+            versions(resolver.backend, request.frame is not None),
             settings,
             mark,
             output,

@@ -82,7 +82,7 @@ class FilmEvidence:
             **without_policy(describe_settings(resolver, device)),
             **{f'recording.{key}': value for key, value in asked.items()},
         }
-        self._versions = versions(video=True)
+        self._versions = versions(resolver.backend, video=True)
         self._file = reference and evidence.NamedFile(
             shown(reference.name), digest(reference)
         )

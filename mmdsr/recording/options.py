@@ -119,6 +119,11 @@ class RecordingOptions(Settings):
                 f'{self.start}.'
             )
         if self.region not in ('whole', 'far'):
+            if ',' not in self.region:
+                raise ValueError(
+                    f"The region {self.region!r} is neither 'whole' nor 'far' "
+                    'nor a box, X,Y,WIDTH,HEIGHT in pixels of the recording.'
+                )
             parse_box(self.region)
         elif self.region == 'whole' and self.show != 'zoom':
             raise ValueError(

@@ -66,7 +66,7 @@ def test_a_text_is_kept_as_typed(text):
     ],
 )
 def test_other_values_are_read(text, value):
-    for key in ('data.size', 'extra', 'flag', 'new.key', 'data.files'):
+    for key in ('data.size', 'extra', 'flag', 'data.new.key', 'data.files'):
         cfg = _merged(f'{key}={text}')
         for part in key.split('.'):
             cfg = cfg[part]
@@ -104,3 +104,20 @@ def test_unusable_options():
     ):  # fmt: skip
         with pytest.raises(UsageError, match='--cfg-options'):
             _merged(option)
+
+
+@pytest.mark.parametrize(
+    ('option', 'meant'),
+    [('optim_wrappr.optimizer.lr=1', 'optim_wrapper'), ('dta.size=3', 'data')],
+)
+def test_an_option_that_nothing_reads(option, meant):
+    with pytest.raises(UsageError, match=f"did you mean '{meant}'"):
+        _merged(option)
+    with pytest.raises(UsageError, match=r"x\.py has no 'zzz', and nothing"):
+        _merged('zzz=1')
+
+
+def test_options_that_the_runner_reads():
+    cfg = _merged('randomness.seed=3', 'find_unused_parameters=True')
+    assert cfg.randomness == {'seed': 3}
+    assert cfg.find_unused_parameters is True

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
 
 from mmdsr.engine.launch import load_config, set_resume, train
 from mmdsr.engine.options import RawOption
+from mmdsr.engine.work_dir import hold
 from mmdsr.errors import UsageError
 from mmdsr.io.checkpoint import read_checkpoint, save_weights
 
@@ -285,3 +287,38 @@ def test_work_dir_that_cannot_be_written(start, tmp_path):
     (tmp_path / 'work').write_text('a file')
     with pytest.raises(UsageError, match='work is not writable'):
         start()
+
+
+@pytest.mark.parametrize(
+    ('option', 'owner'),
+    [
+        ('train_cfg.max_iter', 'IterBasedTrainLoop'),
+        ('model.generator.chanels', 'DSRNet'),
+    ],
+)
+def test_an_argument_that_a_class_does_not_have(option, owner, start):
+    name = option.split('.')[-1]
+    with pytest.raises(UsageError, match=f"'{name}', which {owner} does not"):
+        start(**{option: 8})
+
+
+def test_an_error_in_code_keeps_its_traceback(start, monkeypatch):
+    def broken(*args):
+        raise TypeError(
+            "Thing.__init__() got an unexpected keyword argument 'zzz'"
+        )
+
+    monkeypatch.setattr(Runner, 'train', broken)
+    with pytest.raises(TypeError, match='zzz'):
+        start()
+
+
+def test_other_ranks_do_not_lock(tmp_path, monkeypatch):
+    with hold(tmp_path):
+        assert (tmp_path / '.training').exists()
+        monkeypatch.setenv('RANK', '1')
+        # Not an error of the folder.
+        with pytest.raises(OSError, match='of the body'), hold(tmp_path):
+            raise OSError('of the body')
+        assert (tmp_path / '.training').exists()
+    assert not (tmp_path / '.training').exists()

@@ -83,3 +83,10 @@ def test_refuses():
         metric.process({}, [dict(one, output={})])
     with pytest.raises(ValueError, match=r'\(2, 4, 4\), but the truth'):
         match_errors(np.zeros((2, 4, 4)), np.zeros((2, 5, 4)), np.ones((5, 4)))
+
+
+def test_an_error_of_exactly_a_threshold_counts():
+    shares = match_accuracy(np.array([0.25, 0.5, 1, 2], np.float32))
+    assert [shares[name] for name in NAMES[:4]] == [25, 50, 75, 100]
+    shares = match_accuracy(np.nextafter([0.25, 0.5, 1, 2], 9))
+    assert [shares[name] for name in NAMES[:4]] == [0, 25, 50, 75]

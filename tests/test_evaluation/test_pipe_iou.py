@@ -82,3 +82,18 @@ def test_masks_may_be_written_only(tmp_path):
     metric.process({}, [sample])
     assert metric.evaluate(1) == {}
     assert (tmp_path / 'x.png').is_file()
+
+
+def test_single_pixels_count_among_many():
+    """float32 cannot count beyond 2^24 one by one."""
+    metric = METRICS.build(dict(type='mmdsr.PipeIoUMetric'))
+    metric.dataset_meta = PipeSegDataset.METAINFO
+    classes = torch.eye(4)[1]
+    large = 2**24 * classes
+    # Intersection, union, prediction, label: 8 pixels more in the union.
+    results = [(large, large, large, large)]
+    results += [(0 * classes, classes, 0 * classes, classes)] * 8
+    metrics = metric.compute_metrics(results)
+    expected = 100 * 2**24 / (2**24 + 8)
+    assert metrics['IoU/JO'] == pytest.approx(expected, rel=1e-9)
+    assert metrics['IoU/JO'] < 100

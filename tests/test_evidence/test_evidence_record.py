@@ -205,6 +205,11 @@ def test_versions_and_time():
     found = versions(video=True)
     assert set(found) == {'mmdsr', 'opencv', 'pillow', 'torch', 'av'}
     assert torch.__version__.startswith(found['torch'])
+    assert 'av' not in versions()
+    pytest.importorskip('openvino')
+    found = versions('openvino')
+    assert set(found) == {'mmdsr', 'opencv', 'pillow', 'torch', 'openvino'}
+    assert found['openvino'][0].isdigit()
     from_json(to_json(make_record(created=now(), versions=found)), 'x')
 
 

@@ -295,7 +295,7 @@ def strip_folders(monkeypatch):
         seen.append(strips)
         return [Row('bicubic', None, None, 1, 30.0, 0.9, 29.0, 0.0)]
 
-    monkeypatch.setattr(comparison, 'build_generator', lambda *args: None)
+    monkeypatch.setattr(comparison, 'trained_generator', lambda *args: None)
     monkeypatch.setattr(comparison, 'evaluate', evaluate)
     return seen
 
@@ -334,7 +334,7 @@ def test_sets_of_the_same_name_have_their_own_strips(
     assert all(place.parent == out / 'strips' for place in strip_folders)
 
 
-def test_build_generator(cfg, tmp_path):
+def test_trained_generator(cfg, tmp_path):
     small = cfg.copy()
     small.merge_from_dict(
         {
@@ -348,13 +348,13 @@ def test_build_generator(cfg, tmp_path):
         {f'generator.{k}': v for k, v in net.state_dict().items()},
         tmp_path / 'iter_1.pth',
     )
-    loaded = compare_references.build_generator(small, tmp_path)
+    loaded = compare_references.trained_generator(small, tmp_path)
     assert not loaded.training
     assert not any(p.requires_grad for p in loaded.parameters())
     for key, value in net.state_dict().items():
         assert torch.equal(value, loaded.state_dict()[key])
     with pytest.raises(CheckpointError, match='another config'):
-        compare_references.build_generator(cfg, tmp_path)
+        compare_references.trained_generator(cfg, tmp_path)
 
 
 def test_holes_in_given_depth():

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from inference_cases import noise
 from mmengine.config import Config
 
 from mmdsr.inference import SuperResolver
@@ -117,3 +118,21 @@ def test_preprocessor(trained):
     batch = stage(dict(inputs=[image], data_samples=None))
     assert (batch['inputs'][0] - run(net, image)).abs().max() <= 1
     assert not list(stage.parameters())
+
+
+@pytest.mark.parametrize('size', [(96, 128), (24, 32)])
+def test_one_of_several_references_is_one(size):
+    resolver = SuperResolver(weights='dsrnet_x_nano', backend='torch')
+    lr = noise(24, 32)
+    one, two = noise(*size, seed=1), noise(*size, seed=2)
+    ways = [one, one[None], torch.stack([one, two])]
+    single, also, both = resolver.explain_pixels([lr] * 3, references=ways)
+    assert torch.equal(single.pixels, also.pixels)
+    assert not torch.equal(single.pixels, both.pixels)
+
+
+def test_several_references_for_a_network_of_one():
+    resolver = SuperResolver(weights='dsrnet_student_quick', backend='torch')
+    lr, refs = noise(32, 32), noise(128, 128)[None].repeat(2, 1, 1, 1)
+    with pytest.raises(ValueError, match='takes one reference per image, not'):
+        resolver.explain_pixels([lr], references=[refs])

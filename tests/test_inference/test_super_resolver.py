@@ -302,3 +302,10 @@ def test_needs_no_host(trained):
         timeout=300,
     )
     assert done.stdout == '64\n', done.stderr
+
+
+@pytest.mark.parametrize('reference', ['file', 'neighbor'])
+def test_an_interpolation_looks_for_no_reference(reference):
+    image = np.full((8, 9, 3), 7, np.uint8)
+    resolver = SuperResolver(interpolation='bicubic', reference=reference)
+    assert resolver.enhance(image).shape == (32, 36, 3)

@@ -186,3 +186,23 @@ def test_tiles_of_odd_images_and_references():
     tiled = resolver([image])[0]
     assert tiled.shape == whole.shape
     assert (tiled - whole).abs().mean() < 3
+
+
+@pytest.mark.parametrize(('spoilt', 'shows'), [(4, False), (5, True)])
+def test_the_outer_quarter_of_an_overlap_is_not_used(spoilt, shows):
+    """There, a network lacks the surroundings."""
+    size = 70, 100
+    image = torch.rand(3, *size)
+    tiles = tiling.make_tiles(*size, 48, 16, 16)
+    canvas = tiling.Canvas(tiles, size, 1, 16, image.device)
+    for tile in tiles:
+        part = tiling.crop(image, tile).clone()
+        for axis, (span, side) in enumerate(zip(tile, size, strict=True), 1):
+            length = part.shape[axis]
+            if span[0] > 0:
+                part.narrow(axis, 0, spoilt).fill_(99)
+            if span[1] < side:
+                part.narrow(axis, length - spoilt, spoilt).fill_(99)
+        canvas.add(tile, part)
+    same = torch.equal(canvas.image(), tiling.to_bytes(image))
+    assert same != shows

@@ -137,7 +137,7 @@ def test_a_dry_run_draws_the_confidence_and_writes_nothing(source, tmp_path):
         (['--start', 'soon'], "'soon' is not a time"),
         (['--start', '5', '--end', '4'], 'end must be after start'),
         (['--start', '60'], 'no frame between 60.0 s and its end'),
-        (['--region', 'near'], "'near' is not a box"),
+        (['--region', 'near'], "'near' is neither 'whole' nor 'far'"),
         (['--region', '0,0,500,500'], 'extends beyond the picture'),
         (['--show', 'inset'], 'shows a part of the picture'),
         (['--text', '1,2'], "'1,2' is not a box"),

@@ -127,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             return
         cfg = load_config(args.config, args.cfg_options)
         report = Report(
-            cfg.model.generator,
+            cfg,
             args.shape,
             args.device,
             args.amp,

@@ -14,10 +14,10 @@ from mmdsr.analysis.flops import (
     count_cost,
     example_inputs,
 )
+from mmdsr.engine.generator import build_generator
 from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
-from mmdsr.registry import MODELS
 
 
 def parse_args(argv: Sequence[str] | None = None) -> Namespace:
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         cfg = load_config(args.config, args.cfg_options)
-        net = MODELS.build(cfg.model.generator).eval()
+        net = build_generator(cfg).eval()
         inputs = example_inputs(net, *args.shape)
         conventions = [args.convention] if args.convention else CONVENTIONS
         counts = {c: count_cost(net, inputs, c) for c in conventions}

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mmdsr.engine.generator import build_generator
 from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import CheckpointError, UsageError
@@ -89,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser, args = parse_args(argv)
     try:
         cfg = load_config(args.config, args.cfg_options)
+        build_generator(cfg)
         checkpoint = find_checkpoint(args.checkpoint)
         files = publish(
             cfg,

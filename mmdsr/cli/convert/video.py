@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from rich.console import Console
 from rich.progress import (
@@ -58,7 +59,7 @@ def parse_args(
     return parser, parser.parse_args(argv)
 
 
-class Bars:
+class Bars(AbstractContextManager):
     """A progress bar for each video that has been started."""
 
     def __init__(self, console: Console) -> None:
@@ -72,10 +73,15 @@ class Bars:
         )
         self.tasks: dict[str, TaskID] = {}
 
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
     def __call__(
         self, name: str, seconds: float | None, duration: float | None
     ) -> None:
         """Update the progress bar of a video."""
+        # Without a video, not even an empty line is shown.
+        self.progress.start()
         if name not in self.tasks:
             # Show only this bar: a hundred finished ones would fill the
             # screen.
@@ -129,9 +135,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         options = VideoOptions.read(args)
     except ValueError as error:
         parser.error(str(error))
-    bars = Bars(console)
     try:
-        with bars.progress:
+        with Bars(console) as bars:
             summary = video_to_refsr(
                 args.videos,
                 args.out,

@@ -49,7 +49,7 @@ def evaluate(
     """
     cfg = load_config(config, work_dir=str(place))
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    generator = compare_references.build_generator(cfg, checkpoint, device)
+    generator = compare_references.trained_generator(cfg, checkpoint, device)
     bicubic, row = compare_references.evaluate(
         cfg,
         generator,

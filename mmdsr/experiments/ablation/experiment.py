@@ -6,6 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from rich.console import Console
 
+from mmdsr.engine.generator import build_generator
 from mmdsr.engine.launch import check_data
 from mmdsr.errors import UsageError
 from mmdsr.experiments.ablation.report import Costing, report
@@ -19,7 +20,6 @@ from mmdsr.experiments.ablation.study import (
 from mmdsr.experiments.options import StudyOptions
 from mmdsr.experiments.runs import TrainingRun, prepare_runs, run_all
 from mmdsr.io.checkpoint import find_checkpoint
-from mmdsr.registry import MODELS
 
 
 def check_inputs(study: Study, budget: Budget, roots: dict[str, str]) -> None:
@@ -37,12 +37,7 @@ def check_inputs(study: Study, budget: Budget, roots: dict[str, str]) -> None:
     for row in study.rows:
         cfg = prepare(row, budget, 0)
         check_data(cfg, ['train_dataloader'])
-        try:
-            MODELS.build(cfg.model.generator)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(
-                f'The network of {row.label!r} cannot be built: {error}'
-            ) from error
+        build_generator(cfg, row.label)
         if has_teacher(cfg):
             try:
                 find_checkpoint(cfg.model.teacher_checkpoint)

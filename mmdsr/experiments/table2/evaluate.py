@@ -17,8 +17,8 @@ from mmdsr.engine.launch import load_config
 from mmdsr.evaluation.functional import psnr, ssim, upscale
 from mmdsr.experiments.ablation.evaluate import depth_source
 from mmdsr.experiments.compare_references import (
-    build_generator,
     super_resolve,
+    trained_generator,
 )
 from mmdsr.experiments.references import open_dataset
 from mmdsr.models.networks.padding import SCALE
@@ -61,7 +61,7 @@ def load_row(cfg: Config, checkpoint: str | Path, turns: bool) -> nn.Module:
         The network in evaluation mode, on a GPU if there is one.
     """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    network = build_generator(cfg, checkpoint, device)
+    network = trained_generator(cfg, checkpoint, device)
     if turns:
         single = network
         network = MODELS.build(

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from mmdsr.evaluation.functional import psnr, to_y
+from mmdsr.experiments.labels import label_points
 from mmdsr.experiments.table2.table import Cost, Line
 from mmdsr.io.reports import write_figure
 
@@ -95,9 +96,11 @@ def draw_fig7(
         costs: Cost of each label.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
     figure = Figure(figsize=(7.2 * len(tables), 5.4), layout='constrained')
     panels = figure.subplots(1, len(tables), squeeze=False)[0]
+    named = []
     for axes, (name, lines) in zip(panels, tables.items(), strict=True):
         shown = [x for x in lines if x.values and x.label in costs]
         points = [
@@ -112,13 +115,6 @@ def draw_fig7(
                 capsize=3,
                 linestyle='none',
             )
-            axes.annotate(
-                line.label,
-                (cost, quality),
-                xytext=(5, 4),
-                textcoords='offset points',
-                fontsize='small',
-            )
         front = [points[number] for number in pareto(points)]
         axes.plot(
             *zip(*front, strict=True) if front else ([], []),
@@ -129,11 +125,19 @@ def draw_fig7(
         )
         # Costs differ by a factor of thirty.
         axes.set_xscale('log')
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.margins(x=0.1)
         axes.set_xlabel('MACs as run (G), LR 128x128')
         axes.set_ylabel('PSNR-Y (dB)')
         axes.set_title(name)
         axes.grid(alpha=0.3)
         axes.legend(fontsize='small')
+        named.append((axes, [x.label for x in shown], points))
+    figure.draw_without_rendering()
+    for axes, labels, points in named:
+        label_points(axes, labels, points)
     write_figure(path, figure)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmdsr.engine.generator import build_generator
 from mmdsr.engine.launch import check_data
-from mmdsr.errors import MissingExtraError, UsageError
+from mmdsr.errors import UsageError
 from mmdsr.experiments.ablation.study import (
     AblationRow,
     Budget,
@@ -16,7 +17,6 @@ from mmdsr.experiments.ablation.study import (
     prepare,
 )
 from mmdsr.experiments.runs import TrainingRun, prepare_runs
-from mmdsr.registry import MODELS
 
 #: Suffix of the name of a data set that is tested in eight orientations.
 TURNED = ', eight flips and rotations'
@@ -88,12 +88,7 @@ def make_plan(study: Study, budget: Budget) -> list[Entry]:
 def _check(row: AblationRow, cfg: Config) -> None:
     """Check that nothing is missing before anything is trained."""
     check_data(cfg, ['train_dataloader'])
-    try:
-        MODELS.build(cfg.model.generator)
-    except (KeyError, TypeError, ValueError, MissingExtraError) as error:
-        raise UsageError(
-            f'The network of {row.label!r} cannot be built: {error}'
-        ) from error
+    build_generator(cfg, row.label)
 
 
 def folder_of(out: Path, row: AblationRow, seed: int) -> Path:

@@ -78,7 +78,8 @@ class DSRNetX(nn.Module):
             :func:`~mmdsr.models.networks.depth_cues.depth_evidence`.
 
     Raises:
-        ValueError: If an aligner or depth is given that is never used.
+        ValueError: If an aligner or depth is given that is never used, or the
+            trunk has no block.
     """
 
     scale = SCALE
@@ -101,6 +102,8 @@ class DSRNetX(nn.Module):
         depth_cues: bool = False,
     ) -> None:
         super().__init__()
+        if num_blocks < 1:
+            raise ValueError(f'num_blocks must be 1 or more, not {num_blocks}')
         if (aligner or depth_cues) and not use_reference:
             unused = 'the aligner' if aligner else 'depth'
             raise ValueError(

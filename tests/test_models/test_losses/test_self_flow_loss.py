@@ -77,3 +77,26 @@ def test_loss_moves_a_flow_to_the_truth(shifted):
     torch.testing.assert_close(
         move.detach(), torch.tensor([2.0, 0.0]), atol=0.15, rtol=0
     )
+
+
+@pytest.mark.parametrize(('lost', 'counts'), [(1.4, True), (1.6, False)])
+def test_hidden_pixels_have_no_photometric_loss(shifted, lost, counts):
+    lr, ref_down = shifted
+    flow = constant(0.0, 0.0)
+    back = flow.clone()
+    # On the right, the way back misses the start.
+    back[:, 0, :, 24:] = lost
+    error = photometric_error(lr, ref_down, flow)
+    expected = error if counts else error[..., :24]
+    losses = SelfFlowLoss(photometric=2.0)(lr, ref_down, flow, back)
+    torch.testing.assert_close(losses['loss_photo'], 2 * expected.mean())
+
+
+def test_pixels_outside_the_reference_have_no_loss(shifted):
+    lr, ref_down = shifted
+    flow = constant(10.0, 0.0)
+    error = photometric_error(lr, ref_down, flow)
+    losses = SelfFlowLoss()(lr, ref_down, flow, -flow)
+    inner = error[..., :38].mean()
+    torch.testing.assert_close(losses['loss_photo'], inner)
+    assert not torch.isclose(inner, error.mean(), rtol=1e-2)

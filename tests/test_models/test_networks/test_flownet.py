@@ -187,6 +187,8 @@ def test_flow_warp_adds_detail_where_images_agree():
 
     assert error(output.sr) < 0.7 * error(upscale(lr))
     assert output.flow.shape == (1, 2, 60, 80)
+    # As for a teacher or student, though it has no features.
+    assert torch.equal(net.explain(lr, ref, None, 'block').sr, output.sr)
     # Detail has no mean in a cell: the low pass stays.
     torch.testing.assert_close(
         F.avg_pool2d(output.sr, 4), F.avg_pool2d(upscale(lr), 4)

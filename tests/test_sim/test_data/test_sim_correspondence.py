@@ -1,5 +1,7 @@
 """The flow between two views of a world whose coordinates are known."""
 
+import csv
+
 import numpy as np
 import pytest
 
@@ -248,3 +250,29 @@ def test_load_flow_of_a_simulated_set(tmp_path):
             load(info)
     with pytest.raises(ValueError, match='missing'):
         LoadFlow(missing='no')
+
+
+def test_load_flow_reads_the_cameras_of_a_rewritten_set(tmp_path):
+    from fake_run import make, tiny_plan
+
+    from mmdsr.datasets.refsr_dataset import RefSRDataset
+    from mmdsr.transforms.load_flow import LoadFlow
+
+    root = tmp_path / 'sim'
+    make(root, tiny_plan(frames=(0, 1)))
+    dataset = RefSRDataset(root)
+
+    def flow():
+        info = dataset.get_data_info(0)
+        return LoadFlow()({**info, 'img': np.zeros((16, 16, 3))})['flow']
+
+    before = flow()
+    assert before.any()
+    path = root / 'poses.csv'
+    rows = list(csv.reader(path.read_text().splitlines()))
+    first = {tuple(row[:2]): row for row in rows[1:] if row[2] == 'image'}
+    # The camera of a reference stands where that of its image does.
+    for row in rows[1:]:
+        row[3:] = first[tuple(row[:2])][3:]
+    path.write_text('\n'.join(map(','.join, rows)))
+    assert not flow().any()
