@@ -43,7 +43,7 @@ def _names_in(text, folder):
         for name in re.findall(r'`([\w./*-]+\.py)`', line):
             here = folder if '/' in name else below
             found = [path.resolve() for path in here.glob(name)]
-            # The rest of a line goes on in the same folder.
+            # The rest of a line is about the same folder.
             below = found[0].parent if found else below
             paths.update(found)
     return paths

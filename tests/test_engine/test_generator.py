@@ -31,7 +31,7 @@ def test_no_generator(text, tmp_path):
 @pytest.mark.parametrize(
     ('generator', 'said'),
     [
-        ("type='mmdsr.DSRNet', chanels=8", 'chanels'),
+        ("type='mmdsr.DSRNet', channel_count=8", 'channel_count'),
         ("type='mmdsr.Nothing'", 'Nothing'),
         ("type='mmdsr.DSRNetX', num_blocks=0", 'num_blocks'),
     ],

@@ -293,7 +293,7 @@ def test_work_dir_that_cannot_be_written(start, tmp_path):
     ('option', 'owner'),
     [
         ('train_cfg.max_iter', 'IterBasedTrainLoop'),
-        ('model.generator.chanels', 'DSRNet'),
+        ('model.generator.channel', 'DSRNet'),
     ],
 )
 def test_an_argument_that_a_class_does_not_have(option, owner, start):
