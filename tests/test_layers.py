@@ -36,7 +36,7 @@ def test_picture_shows_the_imports():
     rows = read_rows(CONTRACTS)
     imports = read_imports(rows)
     height = {name: n for n, row in enumerate(rows) for name in row}
-    assert ('experiments', 'engine') in imports
+    assert ('analysis', 'engine') in imports
     assert all(height[one] < height[other] for one, other in imports)
     # It follows from what the evaluation imports.
     assert ('engine', 'datasets') not in imports
