@@ -1,7 +1,7 @@
-"""FlowNet: supervised alignment, the first stage of DSRNet-X.
+"""FlowNet, wider than that of DSRNet-X (flownet_light.py), for comparison.
 
-It is trained alone on whole pictures, because a match may be far away. Its
-weights are then part of DSRNet-X and frozen.
+It is trained alone and supervised, on crops of 80x80 LR pixels, which are
+larger than those of the network, because a match may be far away.
 """
 
 _base_ = [

@@ -1,4 +1,7 @@
-"""FlowNet for DSRNet-X-light and -nano: 0.31 M parameters."""
+"""FlowNet of DSRNet-X, -light and -nano: 0.31 M parameters.
+
+The first stage of their training; its weights are then frozen.
+"""
 
 _base_ = './flownet.py'
 

@@ -85,7 +85,7 @@ def make_pair(
     """Make the images of one sample.
 
     Args:
-        photo: Result of :func:`load_photo`.
+        photo: Result of :func:`mmdsr.converters.photo_files.load_photo`.
         origins: ``(x, y)`` of good crops.
         donor: Function that returns the photograph, ``(H, W, 3)`` uint8, whose
             content is put in front of the scene, and its origins.

@@ -47,7 +47,8 @@ def check_sizes(dataset: Mapping[str, Any], batch_size: int = 1) -> None:
 
     Raises:
         ValueError: If an image does not fit; the message names the first one.
-        FileNotFoundError: See :class:`mmdsr.datasets.RefSRDataset`.
+        FileNotFoundError: See
+            :class:`mmdsr.datasets.refsr_dataset.RefSRDataset`.
     """
     steps = {
         str(step.get('type')).rpartition('.')[2]: step

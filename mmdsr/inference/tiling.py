@@ -9,7 +9,9 @@ overlap; the outer quarter, which depends on the edge of the tile, has weight
 Each tile gets the part of the reference at the same place, extended by half a
 tile on each side; of its own enlargement, it gets exactly that place. Cost and
 memory then depend on the tile, not on the image. Content that has moved
-farther between the two is not found.
+farther between the two is not found. A network that searches from the center
+(DSRNet-X) gets the part at the same place without the extension; with a
+reference, its tiles overlap by at least a quarter of their side.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -130,9 +130,10 @@ def choose_references(
             side are held at a time.
         window: Largest distance of a reference in kept frames.
         min_matches: Minimum number of inliers of a usable reference.
-        min_spread: Minimum share in [0, 1] of each of the two frames that the
-            inliers must be spread over. Static content in a corner, such as
-            text or the rim of a lamp, gives matches, but not a reference.
+        min_spread: Minimum share in [0, 1] that the inliers must be spread
+            over, of the frame where they cover more. Static content in a
+            corner, such as text or the rim of a lamp, gives matches, but not a
+            reference.
         journal: Storage of the matches.
 
     Yields:

@@ -5,6 +5,7 @@ part of the recording.
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -37,15 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
-    options = RecordingOptions.read(args, end=args.seconds)
-    timings = time_recording(
-        SuperResolver(weights=args.weights),
-        args.source,
-        options,
-        args.suffix,
-        args.device,
-        args.repeats,
-    )
+    try:
+        timings = time_recording(
+            SuperResolver(weights=args.weights),
+            args.source,
+            RecordingOptions.read(args, end=args.seconds),
+            args.suffix,
+            args.device,
+            args.repeats,
+        )
+    except (OSError, ValueError, ImportError) as error:
+        print(f'benchmark_recording.py: error: {error}', file=sys.stderr)
+        return 2
     for one in timings:
         print(
             f'{"overlapped" if one.overlap else "one by one":>10}: '

@@ -9,8 +9,8 @@ Examples:
     mmdsr convert alignment data/photos-refsr \
         --name dis
     mmdsr convert alignment data/sewersim-sr \
-        --name flownet --config configs/dsrnet_x/flownet.py \
-        --checkpoint work_dirs/flownet
+        --name flownet_light --config configs/dsrnet_x/flownet_light.py \
+        --checkpoint work_dirs/flownet_light
 """
 
 import argparse

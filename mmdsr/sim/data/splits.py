@@ -244,8 +244,8 @@ def plan_named(
         seed: Seed of the whole data set, non-negative.
         degradation: ``'bicubic'`` or, for super-resolution only,
             ``'realistic'``.
-        steps: For super-resolution only: ``'spread'``, the default, or
-            ``'even'``, as in version 2 of the simulator.
+        steps: For super-resolution only: ``'spread'``, the default,
+            ``'video'``, or ``'even'``, as in version 2 of the simulator.
 
     Returns:
         The plan.

@@ -11,7 +11,7 @@ param_scheduler = dict(
 train_cfg = dict(by_epoch=True, max_epochs=90, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
-# For --auto-scale-lr.
+# For --auto-scale-lr of mmpretrain's own tools/train.py.
 auto_scale_lr = dict(base_batch_size=256)
 
 # pos_weight = (N - N_c) / N_c over the training images.
