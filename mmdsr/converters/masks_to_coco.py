@@ -149,7 +149,7 @@ def masks_to_coco(
         raise ValueError(
             f'No mask in {masks} has a component of any class: the ids are '
             + ', '.join(f'{name}={number}' for name, number in ids.items())
-            + f'and the smallest area is {min_area}. Give the ids that the '
+            + f', and the smallest area is {min_area}. Give the ids that the '
             'masks use.'
         )
     write_bytes(out, (json.dumps(coco, indent=1) + '\n').encode())

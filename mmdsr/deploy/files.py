@@ -73,11 +73,14 @@ def export(
         name = _file_name(weights, precision, alone, size)
         suffix = '.onnx' if file_format == 'onnx' else '.xml'
         path = folder / f'{name}{suffix}'
-        if path.exists() and not overwrite:
-            raise FileExistsError(
-                f'{path} already exists: choose another --out, or pass '
-                '--overwrite.'
-            )
+        # OpenVINO's weights lie in a second file.
+        written = [path, *([path.with_suffix('.bin')] * (suffix == '.xml'))]
+        for file in written:
+            if file.exists() and not overwrite:
+                raise FileExistsError(
+                    f'{file} already exists: choose another --out, or pass '
+                    '--overwrite.'
+                )
         plan[path] = alone
     return {
         path: _write(network, path, alone, precision, size, samples)

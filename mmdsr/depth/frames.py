@@ -125,7 +125,7 @@ def frames_depth(
         return None if found is None else encode_png(encode_depth(found.depth))
 
     there, staging = ManifestJob(out, settings, FORMAT), None
-    if not there.is_own():
+    if overwrite or not there.is_own():
         staging = Staging(out, settings, overwrite, resumable=True)
     job = staging.job if staging else there
     job.run(show(jobs.items(), 'Estimating', len(jobs)), make, report)

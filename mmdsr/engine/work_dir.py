@@ -81,8 +81,9 @@ def latest_checkpoint(work_dir: Path | str) -> Path | None:
     # A process killed while writing the name leaves it empty.
     if not name:
         return _newest_readable(work_dir)
-    # The folder may have been moved since.
-    for candidate in (Path(name), Path(work_dir, Path(name).name)):
+    # The folder may have been moved or copied since: the file in it comes
+    # first, as the other may belong to the original.
+    for candidate in (Path(work_dir, Path(name).name), Path(name)):
         if candidate.is_file():
             return candidate
     raise UsageError(

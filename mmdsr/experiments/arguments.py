@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
 
-from mmdsr.errors import UsageError
+from mmdsr.errors import UsageError, said_by
 from mmdsr.io.console import plain_console
 
 
@@ -42,8 +42,8 @@ def run_experiment(
     """
     try:
         runs = experiment(plain_console())
-    except (UsageError, FileNotFoundError, ValueError, ImportError) as error:
-        parser.exit(2, f'{parser.prog}: error: {error}\n')
+    except (UsageError, OSError, ValueError, ImportError) as error:
+        parser.exit(2, f'{parser.prog}: error: {said_by(error)}\n')
     except KeyboardInterrupt:
         parser.exit(130, 'Stopped. Repeat the command to resume.\n')
     print(done)

@@ -12,6 +12,7 @@ variable.
 import errno
 import json
 import pickle
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -173,12 +174,16 @@ def find_checkpoint(path: str | Path) -> Path:
     if path.is_file():
         return path
     for pattern in ('best_*.pth', 'iter_*.pth', 'epoch_*.pth'):
-        found = sorted(
-            path.glob(pattern), key=lambda file: file.stat().st_mtime
-        )
+        found = list(path.glob(pattern))
         if found:
-            return found[-1]
+            return max(found, key=_age)
     raise FileNotFoundError(f'There is no checkpoint at {path}.')
+
+
+def _age(file: Path) -> tuple[int, float]:
+    """Return the step of a checkpoint; its time does not survive a copy."""
+    number = re.search(r'(\d+)$', file.stem)
+    return int(number[1]) if number else -1, file.stat().st_mtime
 
 
 def unwrap(

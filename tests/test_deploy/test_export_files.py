@@ -167,3 +167,14 @@ def test_8_bits_lose_little(name, tmp_path):
         losses.append(values[0] - values[1])
     assert any(losses)
     assert np.mean(losses) < 0.05
+
+
+def test_weights_of_openvino_are_not_overwritten(tmp_path, capsys):
+    pytest.importorskip('openvino')
+    pytest.importorskip('onnx')
+    other = tmp_path / 'dsrnet_x_nano.bin'
+    other.write_bytes(b'mine')
+    command = ['dsrnet_x_nano', '--format', 'openvino', '--out', str(tmp_path)]
+    assert main(command) == 2
+    assert 'dsrnet_x_nano.bin already exists' in capsys.readouterr().err
+    assert other.read_bytes() == b'mine'

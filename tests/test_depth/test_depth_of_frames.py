@@ -106,6 +106,19 @@ def test_only_missing_maps_are_made(frames, tmp_path):
     frames_depth(frames, out, Mean(setting=2), overwrite=True)
 
 
+def test_overwrite_makes_maps_of_equal_settings_again(frames, tmp_path):
+    out = tmp_path / 'out'
+    frames_depth(frames, out, Mean())
+    shutil.copy(out / names(out)[1], out / names(out)[0])
+    provider = Mean()
+    report = frames_depth(frames, out, provider, overwrite=True)
+    assert (report.kept, report.written, provider.calls) == (0, 6, 6)
+    whole = tmp_path / 'whole'
+    frames_depth(frames, whole, Mean())
+    for name in names(whole):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
 def test_refuses_to_overwrite_other_files(frames, tmp_path):
     with pytest.raises(ValueError, match='another folder'):
         frames_depth(frames, frames / 'depth', Mean())

@@ -98,6 +98,12 @@ def test_set_resume(tmp_path):
     # The folder was moved.
     (tmp_path / 'last_checkpoint').write_text('/elsewhere/iter_20.pth')
     assert _resume(tmp_path, 'auto') == (True, str(newest))
+    # It was copied, and the original is still there.
+    original = tmp_path / 'original' / 'iter_20.pth'
+    original.parent.mkdir()
+    original.touch()
+    (tmp_path / 'last_checkpoint').write_text(str(original))
+    assert _resume(tmp_path, 'auto') == (True, str(newest))
     (tmp_path / 'last_checkpoint').write_text('')
     assert _resume(tmp_path, 'auto') == (False, 'pretrained.pth')
 

@@ -120,11 +120,36 @@ def zero_depth(lr: Tensor, ref: Tensor, scale: int) -> tuple[Tensor, Tensor]:
     )
 
 
-def explain(network: nn.Module, *args: object, **kwargs: object) -> DSROutput:
-    """Call ``explain`` of a network, through DDP if it is wrapped.
+def call(
+    network: nn.Module, method: str, *args: object, **kwargs: object
+) -> Any:  # noqa: ANN401
+    """Call a method of a network, through DDP if it is wrapped.
 
     DDP averages only the gradients of what was computed by the ``forward`` of
-    the wrapped network, so ``explain`` replaces it during the call.
+    the wrapped network, so the method replaces it during the call.
+
+    Args:
+        network: The network, possibly wrapped by DDP.
+        method: Name of the method.
+        *args: Its arguments.
+        **kwargs: Its keyword arguments.
+
+    Returns:
+        What the method returns.
+    """
+    if not is_model_wrapper(network):
+        return getattr(network, method)(*args, **kwargs)
+    # nn.Module does not declare the methods of its subclasses.
+    inner: Any = network.module
+    inner.forward = getattr(inner, method)
+    try:
+        return network(*args, **kwargs)
+    finally:
+        del inner.forward
+
+
+def explain(network: nn.Module, *args: object, **kwargs: object) -> DSROutput:
+    """Call ``explain`` of a network, through DDP if it is wrapped.
 
     Args:
         network: The network, possibly wrapped by DDP.
@@ -134,16 +159,7 @@ def explain(network: nn.Module, *args: object, **kwargs: object) -> DSROutput:
     Returns:
         All results of the network.
     """
-    # nn.Module does not declare the methods of its subclasses.
-    inner: Any = network
-    if not is_model_wrapper(network):
-        return inner.explain(*args, **kwargs)
-    inner = inner.module
-    inner.forward = inner.explain
-    try:
-        return network(*args, **kwargs)
-    finally:
-        del inner.forward
+    return call(network, 'explain', *args, **kwargs)
 
 
 def run_network(

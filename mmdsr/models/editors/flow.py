@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmdsr.models.editors.common import (
     DATA_PREPROCESSOR,
+    call,
     require_samples,
     unpack_inputs,
 )
@@ -83,14 +84,16 @@ class FlowEditor(BaseEditModel):
         if mode == 'loss':
             data_samples = require_samples(data_samples)
             ref_down = downscale(ref)
-            results = self.generator.estimate(lr, ref_down, *depths)
+            results = call(self.generator, 'estimate', lr, ref_down, *depths)
             losses = self.pixel_loss(
                 results, data_samples.flow, data_samples.visible
             )
             if self.self_loss is not None:
                 height, width = lr.shape[-2:]
                 rows, columns = ref_down.shape[-2:]
-                back = self.generator.estimate(ref_down, lr, *depths[::-1])
+                back = call(
+                    self.generator, 'estimate', ref_down, lr, *depths[::-1]
+                )
                 back = back[-1][0]
                 losses |= self.self_loss(
                     lr,

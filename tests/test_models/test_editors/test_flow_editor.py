@@ -277,3 +277,38 @@ def test_depth_of_the_samples_is_an_input():
     assert first.output.pred_flow.shape == (2, 16, 24)
     with pytest.raises(ValueError, match=r'load both with mmdsr\.LoadDepth'):
         model.val_step(make_batch(2, 'absent'))
+
+
+@pytest.mark.parametrize('own', [None, dict(type='mmdsr.SelfFlowLoss')])
+def test_the_flow_is_trained_distributed(own, tmp_path):
+    def make():
+        return build(
+            type='mmdsr.FlowEditor',
+            generator=FLOWNET,
+            flow_loss=dict(type='mmdsr.FlowLoss'),
+            self_loss=own,
+        )
+
+    batch = make_batch(2, 'absent')
+    for sample in batch['data_samples']:
+        sample.set_tensor_data(
+            dict(flow=torch.ones(2, 16, 24), visible=torch.ones(1, 16, 24))
+        )
+    alone = make()
+    optim = optim_of(alone)
+    for _ in range(2):
+        alone.train_step(copy.deepcopy(batch), optim)
+    torch.distributed.init_process_group(
+        'gloo', f'file://{tmp_path}/store', rank=0, world_size=1
+    )
+    try:
+        model = MMSeparateDistributedDataParallel(make(), device_ids=None)
+        optim = optim_of(model)
+        for _ in range(2):
+            model.train_step(copy.deepcopy(batch), optim)
+        for key, value in model.module.generator.module.state_dict().items():
+            torch.testing.assert_close(
+                value, alone.generator.state_dict()[key]
+            )
+    finally:
+        torch.distributed.destroy_process_group()
