@@ -100,7 +100,7 @@ def test_wrong_arguments(videos, tmp_path, args, message):
 def test_missing_or_unreadable_videos_exit_with_2(tmp_path):
     done = call(tmp_path / 'nowhere.mpg', tmp_path / 'out')
     assert done.returncode == 2
-    assert 'no file or folder' in done.stderr
+    assert done.stderr.startswith('Error: There is no file or folder')
     (tmp_path / 'text.mp4').write_text('no video\n' * 50)
     done = call(tmp_path / 'text.mp4', tmp_path / 'out')
     assert done.returncode == 2

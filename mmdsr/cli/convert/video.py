@@ -74,13 +74,14 @@ class Bars(AbstractContextManager):
         self.tasks: dict[str, TaskID] = {}
 
     def __exit__(self, *_: object) -> None:
-        self.progress.stop()
+        # Without a video, not even an empty line is shown.
+        if self.tasks:
+            self.progress.stop()
 
     def __call__(
         self, name: str, seconds: float | None, duration: float | None
     ) -> None:
         """Update the progress bar of a video."""
-        # Without a video, not even an empty line is shown.
         self.progress.start()
         if name not in self.tasks:
             # Show only this bar: a hundred finished ones would fill the
