@@ -74,8 +74,8 @@ def export(
         suffix = '.onnx' if file_format == 'onnx' else '.xml'
         path = folder / f'{name}{suffix}'
         # OpenVINO's weights lie in a second file.
-        written = [path, *([path.with_suffix('.bin')] * (suffix == '.xml'))]
-        for file in written:
+        weights_file = path if suffix == '.onnx' else path.with_suffix('.bin')
+        for file in (path, weights_file):
             if file.exists() and not overwrite:
                 raise FileExistsError(
                     f'{file} already exists: choose another --out, or pass '

@@ -114,7 +114,7 @@ def _check_top(key: str, cfg: Config, source: Path | str) -> None:
     top = key.split('.')[0]
     known: Iterable[str] = {
         *cfg,
-        *inspect.signature(Runner.__init__).parameters,
+        *inspect.signature(Runner).parameters,
         *_OF_THE_RUNNER,
     }
     if top in known:

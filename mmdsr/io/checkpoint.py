@@ -165,7 +165,10 @@ def find_checkpoint(path: str | Path) -> Path:
         path: File or working directory.
 
     Returns:
-        The file; in a directory, the best checkpoint, otherwise the newest.
+        The file; in a directory, the best checkpoint, otherwise the one that
+        ``last_checkpoint`` names, otherwise that of the most steps. (A copy
+        keeps no times, and a training that was resumed at an earlier step
+        leaves later ones.)
 
     Raises:
         FileNotFoundError: If there is none.
@@ -173,17 +176,25 @@ def find_checkpoint(path: str | Path) -> Path:
     path = Path(path).expanduser()
     if path.is_file():
         return path
-    for pattern in ('best_*.pth', 'iter_*.pth', 'epoch_*.pth'):
+    best = list(path.glob('best_*.pth'))
+    if best:
+        return max(best, key=lambda file: file.stat().st_mtime)
+    note = path / 'last_checkpoint'
+    if note.is_file():
+        named = path / Path(note.read_text(errors='replace').strip()).name
+        if named.is_file():
+            return named
+    for pattern in ('iter_*.pth', 'epoch_*.pth'):
         found = list(path.glob(pattern))
         if found:
-            return max(found, key=_age)
+            return max(found, key=_step)
     raise FileNotFoundError(f'There is no checkpoint at {path}.')
 
 
-def _age(file: Path) -> tuple[int, float]:
-    """Return the step of a checkpoint; its time does not survive a copy."""
+def _step(file: Path) -> int:
+    """Return the number at the end of a name, -1 without one."""
     number = re.search(r'(\d+)$', file.stem)
-    return int(number[1]) if number else -1, file.stat().st_mtime
+    return int(number[1]) if number else -1
 
 
 def unwrap(

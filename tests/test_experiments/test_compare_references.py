@@ -281,6 +281,14 @@ def test_find_checkpoint(tmp_path):
     # A copy does not keep the times.
     os.utime(tmp_path / 'iter_10.pth', (1, 1))
     assert compare_references.find_checkpoint(tmp_path).name == 'iter_10.pth'
+    # Resumed at an earlier step; the folder was moved since.
+    note = tmp_path / 'last_checkpoint'
+    note.write_text('/elsewhere/iter_2.pth')
+    assert compare_references.find_checkpoint(tmp_path).name == 'iter_2.pth'
+    for gone in ('/elsewhere/iter_5.pth', ''):
+        note.write_text(gone)
+        found = compare_references.find_checkpoint(tmp_path)
+        assert found.name == 'iter_10.pth'
     (tmp_path / 'best_PSNR-Y_iter_2.pth').touch()
     assert compare_references.find_checkpoint(tmp_path).name.startswith('best')
     file = tmp_path / 'iter_2.pth'

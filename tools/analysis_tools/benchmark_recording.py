@@ -13,6 +13,7 @@ from statistics import median
 import torch
 
 from mmdsr.analysis.benchmark_recording import gains, time_recording
+from mmdsr.errors import said_by
 from mmdsr.inference import SuperResolver
 from mmdsr.recording.options import RecordingOptions
 
@@ -48,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             args.repeats,
         )
     except (OSError, ValueError, ImportError) as error:
-        print(f'benchmark_recording.py: error: {error}', file=sys.stderr)
+        print(
+            f'benchmark_recording.py: error: {said_by(error)}', file=sys.stderr
+        )
         return 2
     for one in timings:
         print(

@@ -90,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser, args = parse_args(argv)
     try:
         cfg = load_config(args.config, args.cfg_options)
+        # Names a misspelled option before anything is read.
         build_generator(cfg)
         checkpoint = find_checkpoint(args.checkpoint)
         files = publish(

@@ -148,20 +148,6 @@ def call(
         del inner.forward
 
 
-def explain(network: nn.Module, *args: object, **kwargs: object) -> DSROutput:
-    """Call ``explain`` of a network, through DDP if it is wrapped.
-
-    Args:
-        network: The network, possibly wrapped by DDP.
-        *args: Arguments of ``explain``.
-        **kwargs: Keyword arguments of ``explain``.
-
-    Returns:
-        All results of the network.
-    """
-    return call(network, 'explain', *args, **kwargs)
-
-
 def run_network(
     network: nn.Module,
     inputs: dict[str, Any],
@@ -199,7 +185,9 @@ def run_network(
     if aligned and data_samples is not None:
         named['flow'] = data_samples.get('flow')
         named['confidence'] = data_samples.get('confidence')
-    return explain(network, lr, ref, feature_level=feature_level, **named)
+    return call(
+        network, 'explain', lr, ref, feature_level=feature_level, **named
+    )
 
 
 class RefSRMixin(BaseEditModel):

@@ -10,7 +10,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner.checkpoint import load_state_dict
 from torch.nn.parallel import DistributedDataParallel
 
-from mmdsr.models.editors.common import explain
+from mmdsr.models.editors.common import call
 from mmdsr.models.networks import DSROutput
 from mmdsr.registry import MODELS
 
@@ -75,11 +75,11 @@ def test_explain_runs_through_the_wrapper(process_group):
     passed = []
     wrapper.register_forward_hook(lambda *_: passed.append(True))
     images = torch.rand(1, 3, 16, 24), torch.rand(1, 3, 64, 96)
-    output = explain(wrapper, *images, feature_level='block')
+    output = call(wrapper, 'explain', *images, feature_level='block')
     assert isinstance(output, DSROutput)
     assert passed == [True]
     # forward is itself again, after an error, too.
     with pytest.raises(ValueError, match="'scale' or 'block'"):
-        explain(wrapper, *images, feature_level='layer')
+        call(wrapper, 'explain', *images, feature_level='layer')
     assert torch.equal(wrapper(*images), output.sr)
     assert torch.equal(network(*images), output.sr)
