@@ -1,5 +1,6 @@
 """Convert the pairs of published data sets to :mod:`mmdsr.io.layout`."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -196,7 +197,7 @@ def _fit(meters: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Resize a depth map as inverse depth, which is linear in the image."""
     if meters.shape == size:
         return meters
-    shrinks = size < meters.shape
+    shrinks = math.prod(size) < meters.size
     with np.errstate(divide='ignore'):
         inverse = cv2.resize(
             1 / meters,

@@ -15,6 +15,7 @@ from mmdsr.deploy.precision import PRECISIONS, to_precision
 from mmdsr.deploy.runtimes import RUNTIMES, Runtime
 from mmdsr.extras import is_there, require
 from mmdsr.models.networks.dsrnet_x import DSRNetX
+from mmdsr.models.networks.reference_inputs import find_own
 from mmdsr.models.networks.refsr_net import RefSRNet
 from mmdsr.version import __version__
 
@@ -270,18 +271,20 @@ class Engine:
         Returns:
             The images and the confidence.
         """
-        if self._several:
-            own = [_is_own(*pair) for pair in zip(lr, ref, strict=True)]
-            if any(own):
-                # An image without a reference is its own reference.
-                answers = [
-                    self._run(image[None], None if alone else other[None])
-                    for image, other, alone in zip(lr, ref, own, strict=True)
-                ]
-                return Answer(
-                    *(torch.cat(p) for p in zip(*answers, strict=True))
-                )
-        return self._run(lr, ref)
+        own = find_own(lr, ref) if self._several else None
+        if own is None or not own.any():
+            return self._run(lr, ref)
+        # An image without a reference is its own reference.
+        ref, own = (
+            part if ref.ndim == 5 else part[:, None] for part in (ref, own)
+        )
+        answers = [
+            self._run(image[None], others[~alone][None] if rest else None)
+            for image, others, alone, rest in zip(
+                lr, ref, own, (~own).any(1), strict=True
+            )
+        ]
+        return Answer(*(torch.cat(p) for p in zip(*answers, strict=True)))
 
     def _run(self, lr: Tensor, ref: Tensor | None) -> Answer:
         inputs = {LR: _array(lr)}
@@ -297,11 +300,6 @@ class Engine:
             path = converted(self.network, alone, self.precision)
             self._loaded[key] = RUNTIMES[self.backend](path, self.threads)
         return self._loaded[key]
-
-
-def _is_own(lr: Tensor, ref: Tensor) -> bool:
-    """Return whether an image is its own reference."""
-    return ref.shape == lr.shape and torch.equal(ref, lr)
 
 
 def _array(image: Tensor) -> np.ndarray:

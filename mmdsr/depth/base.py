@@ -32,9 +32,12 @@ class DepthProvider(ABC):
 
     Attributes:
         name: Its name for :func:`mmdsr.depth.build_provider`.
+        source: File or folder that the depth comes from, or a name that is
+            not on this machine; None if only the settings matter.
     """
 
     name: str
+    source: Path | str | None = None
 
     def __call__(
         self, image: np.ndarray, path: Path | None = None

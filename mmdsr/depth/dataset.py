@@ -1,5 +1,6 @@
 """Depth maps for a data set that lacks them."""
 
+import json
 import zlib
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmdsr.depth.base import DepthProvider
-from mmdsr.depth.frames import Progress, Report, estimate
+from mmdsr.depth.frames import Progress, Report, estimate, origin_of
 from mmdsr.io.checksums import write_checksums
 from mmdsr.io.files import write_bytes
 from mmdsr.io.folder_job import FolderJob
@@ -34,7 +35,7 @@ def dataset_depth(
     have been processed; then the folders are moved to their places, and the
     provider is recorded in the manifest. A repeated call resumes after an
     interruption. An image that cannot be used gets no map, which the layout
-    allows.
+    allows; no map of an earlier provider is left.
 
     Args:
         root: Root of a data set in the layout of
@@ -57,7 +58,11 @@ def dataset_depth(
     root = Path(root)
     manifest = read_manifest(root)
     scale = _scale(root, manifest, scale)
-    settings = {'provider': provider.describe(), 'scale': scale}
+    settings = {
+        'provider': provider.describe(),
+        'origin': origin_of(root, provider),
+        'scale': scale,
+    }
     job = FolderJob(
         root / _PARTIAL,
         settings,
@@ -208,15 +213,25 @@ def _publish(
 ) -> None:
     """Move the folders to their places, the manifest last."""
     partial_dir = job.root
-    write_bytes(partial_dir / _MOVING, b'')
-    for split in SPLITS:
-        for key in DEPTH_KEYS:
-            new, place = partial_dir / split / key, root / split / key
-            if not new.is_dir():
-                continue
-            old = partial_dir / f'{split}-{key}.old'
-            if place.exists():
-                place.replace(old)
+    folders = [Path(split, key) for split in SPLITS for key in DEPTH_KEYS]
+    note = partial_dir / _MOVING
+    if not note.is_file():
+        # After an interruption, what is in its place may be new.
+        lost = [
+            folder.as_posix()
+            for folder in folders
+            if not (partial_dir / folder).exists()
+        ]
+        write_bytes(note, json.dumps(lost).encode())
+    lost = json.loads(note.read_bytes())
+    for folder in folders:
+        new, place = partial_dir / folder, root / folder
+        if not new.is_dir() and folder.as_posix() not in lost:
+            continue
+        old = partial_dir / f'{"-".join(folder.parts)}.old'
+        if place.exists():
+            place.replace(old)
+        if new.is_dir():
             new.replace(place)
     if manifest is not None:
         generator = dict(manifest['generator'], depth=job.settings['provider'])

@@ -36,7 +36,7 @@ class FileDepth(DepthProvider):
         unit: float = DEPTH_UNIT,
         kind: str = 'metric',
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = self.source = Path(folder)
         self.frames = None if frames is None else Path(frames)
         if not self.folder.is_dir():
             raise FileNotFoundError(f'There is no folder {self.folder}.')
@@ -73,4 +73,10 @@ class FileDepth(DepthProvider):
 
     def describe(self) -> dict[str, Any]:
         """Return the name and the settings, for a manifest."""
-        return {'name': self.name, 'unit': self.unit, 'kind': self.kind}
+        return {
+            'name': self.name,
+            # Only the name: its path is meaningless elsewhere.
+            'folder': self.folder.resolve().name,
+            'unit': self.unit,
+            'kind': self.kind,
+        }

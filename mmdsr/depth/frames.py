@@ -1,5 +1,6 @@
 """Depth maps of a folder of frames, in a parallel folder."""
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,25 @@ class Report(JobReport):
                 f'None of the {self.total} {what} got a depth map: '
                 f'{image}: {reason}'
             )
+
+
+def origin_of(frames: Path, provider: DepthProvider) -> dict[str, str]:
+    """Return where maps come from, in order not to mix those of two places.
+
+    Args:
+        frames: Folder of the images.
+        provider: Source of the depth.
+
+    Returns:
+        Name of the folder of the images, and for the images and the provider
+        a digest of the path, which itself is meaningless elsewhere.
+    """
+    places = dict(frames_path=frames, provider_path=provider.source)
+    return dict(frames=frames.resolve().name) | {
+        key: hashlib.sha256(str(Path(place).resolve()).encode()).hexdigest()
+        for key, place in places.items()
+        if place is not None
+    }
 
 
 def estimate(
@@ -117,7 +137,11 @@ def frames_depth(
         for run in find_runs(frames)
         for frame in run.frames
     }
-    settings = {'tool': 'make_depth', 'provider': provider.describe()}
+    settings = {
+        'tool': 'make_depth',
+        'provider': provider.describe(),
+        'origin': origin_of(frames, provider),
+    }
     report = Report(total=len(jobs))
 
     def make(path: Path) -> bytes | None:

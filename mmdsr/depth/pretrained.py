@@ -86,7 +86,7 @@ class TransformersDepth(DepthProvider):
                 f'near and far must satisfy 0 < near < far, not {near} and '
                 f'{far}.'
             )
-        self.checkpoint = str(checkpoint)
+        self.checkpoint = self.source = str(checkpoint)
         if not allow_download:
             _check_folder(Path(checkpoint))
         self.near, self.far, self.device = near, far, device

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
-#: Module that is run as ``python -m WORKER FOLDER``.
+#: Module that is run as ``python -m WORKER FOLDER PARENT``.
 WORKER = 'mmdsr.experiments.worker'
 
 
@@ -40,7 +40,7 @@ def start(folder: Path, threads: int) -> subprocess.Popen[bytes]:
     names = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
     with (folder / 'log.txt').open('ab') as log:
         return subprocess.Popen(
-            [sys.executable, '-m', WORKER, str(folder)],
+            [sys.executable, '-m', WORKER, str(folder), str(os.getpid())],
             env={**os.environ, **dict.fromkeys(names, str(threads))},
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -1,14 +1,14 @@
 """The value of references from the same recording, by policy."""
 
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.evaluation.functional import psnr, upscale
+from mmdsr.experiments.references import samples_of_runs
 from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.io.frames import read_rgb
 from mmdsr.io.images import downscale
@@ -47,17 +47,11 @@ def read_runs(root: str | Path, split: str = 'test') -> list[Frames]:
         split: ``'train'`` or ``'test'``.
 
     Returns:
-        Frames (H, W, 3), RGB uint8, in the order of their names.
+        Frames (H, W, 3), RGB uint8, in the natural order of their names.
     """
-    dataset = RefSRDataset(root, split)
-    samples = [dataset.get_data_info(i) for i in range(len(dataset))]
-
-    def run(sample: dict[str, Any]) -> str:
-        return sample['run']
-
     return [
-        [read_rgb(Path(sample['gt_path']))[0] for sample in group]
-        for _, group in groupby(sorted(samples, key=run), run)
+        [read_rgb(Path(sample['gt_path']))[0] for sample in samples]
+        for samples in samples_of_runs(RefSRDataset(root, split)).values()
     ]
 
 

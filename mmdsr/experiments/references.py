@@ -11,6 +11,7 @@ from PIL import Image
 from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.evaluation.functional import upscale
 from mmdsr.io.images import soften
+from mmdsr.io.listing import natural_order
 from mmdsr.models.networks.padding import SCALE
 from mmdsr.registry import TRANSFORMS
 
@@ -56,20 +57,40 @@ def _soften_reference(sample: dict[str, Any]) -> dict[str, Any]:
     return sample
 
 
+def samples_of_runs(dataset: RefSRDataset) -> dict[str, list[dict[str, Any]]]:
+    """Return the samples of each run, frame by frame.
+
+    Args:
+        dataset: The data set.
+
+    Returns:
+        Samples by the name of their run, in the natural order of their names:
+        ``run_9`` before ``run_10``.
+    """
+    samples = [dataset.get_data_info(i) for i in range(len(dataset))]
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for sample in natural_order(samples, lambda one: one['stem']):
+        runs.setdefault(sample['run'], []).append(sample)
+    return runs
+
+
 def _add_neighbors(
     dataset: RefSRDataset,
 ) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return a transform that adds ``refs``, true and neighboring ones."""
-    samples = [dataset.get_data_info(i) for i in range(len(dataset))]
-    places = {sample['stem']: i for i, sample in enumerate(samples)}
+    runs = samples_of_runs(dataset)
+    places = {
+        sample['stem']: i
+        for samples in runs.values()
+        for i, sample in enumerate(samples)
+    }
 
     def add(sample: dict[str, Any]) -> dict[str, Any]:
+        samples = runs[sample['run']]
         sample['refs'] = [sample['ref']]
         for step, key in _BESIDE:
             place = places[sample['stem']] + step
             if not 0 <= place < len(samples):
-                continue
-            if samples[place]['run'] != sample['run']:
                 continue
             with Image.open(samples[place][key]) as image:
                 ref = np.asarray(image.convert('RGB'))

@@ -1,9 +1,10 @@
 """One run of an experiment in a separate process: train, then test.
 
-``python -m mmdsr.experiments.worker FOLDER`` reads ``config.py`` and
+``python -m mmdsr.experiments.worker FOLDER [PARENT]`` reads ``config.py`` and
 ``task.json`` of the folder, trains in ``work``, does each test in
 ``tests/NAME`` and writes ``result.json``. After an interruption, it continues
-from its newest checkpoint and skips finished tests.
+from its newest checkpoint and skips finished tests. It ends when the process
+``PARENT`` has ended.
 """
 
 import json
@@ -38,13 +39,18 @@ EVALUATORS: dict[str, Callable[..., dict[str, Any]]] = {
 }
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
     """End this process when its parent process has ended.
 
     A run that outlives its experiment would write into the folder in which the
     next start of the experiment continues.
+
+    Args:
+        parent: Id of the parent process.
     """
-    parent = os.getppid()
+    # It may have ended while this process imported its modules.
+    if os.getppid() != parent:
+        sys.exit(1)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -141,9 +147,10 @@ def work(folder: Path) -> None:
 
 def main() -> None:
     """Run the command line."""
-    die_with_parent()
+    folder, *parent = sys.argv[1:]
+    die_with_parent(int(parent[0]) if parent else os.getppid())
     try:
-        work(Path(sys.argv[1]))
+        work(Path(folder))
     except (UsageError, FileNotFoundError, ValueError) as error:
         sys.exit(f'{type(error).__name__}: {error}')
 

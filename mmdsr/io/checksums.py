@@ -6,7 +6,7 @@ contains the digest of that list, which identifies the whole data set.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,25 +32,20 @@ def digest(path: str | Path) -> str:
     return total.hexdigest()
 
 
-def write_checksums(
-    root: str | Path, ignore: Iterable[str] = ()
-) -> dict[str, Any]:
+def write_checksums(root: str | Path) -> dict[str, Any]:
     """Write the list of checksums of all files of a data set.
+
+    Hidden files do not belong to it.
 
     Args:
         root: Root of the data set.
-        ignore: Files that do not belong to it.
 
     Returns:
         ``file``, ``sha256`` and ``files`` (their number) of the list, for the
         manifest.
     """
     root = Path(root)
-    lines = [
-        f'{digest(root / name)}  {name}\n'
-        for name in _files(root)
-        if name not in ignore
-    ]
+    lines = [f'{digest(root / name)}  {name}\n' for name in _files(root)]
     data = ''.join(lines).encode()
     write_bytes(root / LIST, data)
     return {

@@ -9,7 +9,7 @@ from mmdsr.io.checksums import write_checksums
 from mmdsr.io.folder_job import FolderJob
 from mmdsr.io.manifest import FORMAT, MANIFEST, write_manifest
 
-_NOTE, _WORK = 'writer.json', '.work'
+_NOTE, _WORK = '.writer.json', '.work'
 
 
 class Staging:
@@ -126,17 +126,17 @@ class Staging:
         for path in sorted(root.glob('**/'), reverse=True):
             if path != root and not any(path.iterdir()):
                 path.rmdir()
-        sums = write_checksums(root, (_NOTE,)) if checksums else None
+        sums = write_checksums(root) if checksums else None
         write_manifest(root, splits, scale, generator, sums, format)
-        # Only the renaming follows: an interruption before it loses nothing.
-        shutil.rmtree(self.work_dir, ignore_errors=True)
-        (root / _NOTE).unlink()
         old = self.out.parent / f'.{self.out.name}.old'
         if old.exists():
             shutil.rmtree(old)
+        # What an interrupted run continues from is left until it is done.
         if self.out.exists():
             self.out.replace(old)
         root.replace(self.out)
+        shutil.rmtree(self.out / _WORK, ignore_errors=True)
+        (self.out / _NOTE).unlink()
         if old.exists():
             shutil.rmtree(old)
         return self.out

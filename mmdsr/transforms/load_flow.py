@@ -10,6 +10,7 @@ from mmcv.transforms import BaseTransform
 from mmdsr.io.flow_values import read_flow
 from mmdsr.io.images import read_depth
 from mmdsr.io.layout import DEPTH_KEYS
+from mmdsr.io.manifest import MANIFEST, read_manifest
 from mmdsr.registry import TRANSFORMS
 
 if TYPE_CHECKING:
@@ -18,11 +19,21 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=8)
 def _views(
-    root: str, written: tuple[int, int] | None
+    root: str, *written: tuple[int, int] | None
 ) -> dict[tuple[str, str, str], 'View']:
-    """Read the cameras of a data set, again if its file has changed."""
+    """Read the cameras of a data set, again if a file has changed.
+
+    There are none if its depth is estimated: a flow from it is not exact.
+    """
     from mmdsr.sim.data.correspondence import read_views
 
+    manifest = read_manifest(root, formats=None) or {}
+    made_by = manifest.get('generator')
+    while isinstance(made_by, dict):
+        if 'depth' in made_by:
+            return {}
+        # A packed data set keeps what its source was made by.
+        made_by = made_by.get('source')
     return read_views(root)
 
 
@@ -41,7 +52,8 @@ class LoadFlow(BaseTransform):
 
     A flow file (``flow_path``) is read. Without one, the flow follows
     from the depth maps and the cameras in ``poses.csv`` of a simulated data
-    set. With neither, nothing is visible.
+    set, unless its depth was estimated later. With neither, nothing is
+    visible.
 
     Required keys: ``img``, and from :class:`mmdsr.RefSRDataset` ``flow_path``,
     ``data_root``, ``split``, ``stem``, ``depth_lr_path``,
@@ -88,7 +100,7 @@ class LoadFlow(BaseTransform):
                 raise FileNotFoundError(
                     f'No flow is known for {results.get("img_path")}: the '
                     'data set has neither flow files nor poses.csv with '
-                    'depth maps of both images.'
+                    'simulated depth maps of both images.'
                 )
             found = np.zeros((*size, 2), np.float32), np.zeros(size, bool)
         flow, visible = found
@@ -115,7 +127,10 @@ class LoadFlow(BaseTransform):
             return None
         if len(depths) < len(named):
             return None
-        views = _views(str(root), _written(Path(root, 'poses.csv')))
+        written = [
+            _written(Path(root, name)) for name in ('poses.csv', MANIFEST)
+        ]
+        views = _views(str(root), *written)
         keys = [
             (results['split'], results['stem'], image)
             for image in ('image', 'ref')

@@ -72,6 +72,16 @@ def test_an_image_stands_for_no_reference(backend, networks):
         # In a batch, one may have a reference of LR's size.
         ref = torch.stack([lr[0], lr[1].roll(2, -1)])
         torch.testing.assert_close(engine(lr, ref), network(lr, ref))
+        # Among several references, too.
+        several = torch.stack(
+            [
+                torch.stack([lr[0].roll(1, -1), lr[0]]),
+                torch.stack([lr[1], lr[1]]),
+            ]
+        )
+        found, expected = engine(lr, several), network(lr, several)
+        torch.testing.assert_close(found, expected)
+        assert (expected[0] - network(lr)[0]).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize('reference', [False, True])

@@ -139,6 +139,59 @@ def test_replaces_depth_only_if_asked(root):
     assert read_manifest(root)['generator']['depth']['name'] == 'pipe'
 
 
+@pytest.mark.parametrize('stopped', [False, True])
+def test_no_map_of_an_earlier_provider_is_left(root, monkeypatch, stopped):
+    dataset_depth(root, Mean())
+    for path in (root / 'train/ref').iterdir():
+        path.write_bytes(b'junk')
+    if stopped:
+        real = module.Path.replace
+
+        def replace(self, target):
+            if 'test' in self.parts and self.name == 'depth_ref':
+                raise KeyboardInterrupt
+            return real(self, target)
+
+        monkeypatch.setattr(module.Path, 'replace', replace)
+        with pytest.raises(KeyboardInterrupt):
+            dataset_depth(root, Mean(setting=2), overwrite=True)
+        monkeypatch.undo()
+    report = dataset_depth(root, Mean(setting=2), overwrite=True)
+    assert len(report.failed) == 3
+    assert not (root / 'train/depth_ref').exists()
+    for name in ('train/depth_lr', 'test/depth_lr', 'test/depth_ref'):
+        assert len(list((root / name).iterdir())) == 3
+
+
+def test_maps_of_two_folders_are_not_mixed(root, tmp_path, monkeypatch):
+    for name, value in (('a', 1), ('b', 2)):
+        for path in root.glob('*/*/*.png'):
+            place = tmp_path / name / 'maps' / path.relative_to(root)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            np.save(place.with_suffix('.npy'), np.full((64, 72), 1.0 * value))
+    first, second = (
+        build_provider('file', folder=tmp_path / name / 'maps', frames=root)
+        for name in 'ab'
+    )
+    assert first.describe() == second.describe()
+    real = module.estimate
+
+    def estimate(provider, path, *args):
+        if path.stem == 'test_1':
+            raise KeyboardInterrupt
+        return real(provider, path, *args)
+
+    monkeypatch.setattr(module, 'estimate', estimate)
+    with pytest.raises(KeyboardInterrupt):
+        dataset_depth(root, first)
+    monkeypatch.undo()
+    with pytest.raises(FileExistsError, match='provider_path was'):
+        dataset_depth(root, second)
+    dataset_depth(root, second, overwrite=True)
+    for path in root.glob('*/depth_*/*.png'):
+        np.testing.assert_allclose(read_depth(path), 2, atol=1e-3)
+
+
 def test_an_image_that_cannot_be_read_gets_no_map(root):
     (root / 'train/hr/train_1.png').write_bytes(b'junk')
     (root / 'test/ref/test_0.png').unlink()

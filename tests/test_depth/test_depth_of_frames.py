@@ -119,6 +119,16 @@ def test_overwrite_makes_maps_of_equal_settings_again(frames, tmp_path):
         assert (out / name).read_bytes() == (whole / name).read_bytes()
 
 
+def test_maps_of_other_frames_are_not_kept(frames, tmp_path):
+    out, other = tmp_path / 'out', tmp_path / 'other' / frames.name
+    frames_depth(frames, out, Mean())
+    shutil.copytree(frames, other)
+    with pytest.raises(FileExistsError, match='already exists'):
+        frames_depth(other, out, Mean())
+    assert frames_depth(frames, out, Mean()).kept == 6
+    assert frames_depth(other, out, Mean(), overwrite=True).written == 6
+
+
 def test_refuses_to_overwrite_other_files(frames, tmp_path):
     with pytest.raises(ValueError, match='another folder'):
         frames_depth(frames, frames / 'depth', Mean())

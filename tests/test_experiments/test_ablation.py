@@ -116,6 +116,13 @@ def test_the_schedule_is_stretched_and_the_warm_up_kept():
     odd = dict(param_scheduler=[dict(steps, by_epoch=True)])
     with pytest.raises(UsageError, match=r'MultiStepLR.*only schedules of'):
         prepare(plus, Budget(iters=700, options=odd), 0)
+    odd = dict(param_scheduler=[dict(steps, by_epoch=False)])
+    total = prepare(QUICK, Budget(), 0).train_cfg.max_iters
+    for iters in (total - 1, total + 1):
+        with pytest.raises(UsageError, match=r'MultiStepLR.*only schedules'):
+            prepare(QUICK, Budget(iters=iters, options=odd), 0)
+    kept = prepare(QUICK, Budget(iters=total, options=odd), 0)
+    assert kept.param_scheduler == odd['param_scheduler']
 
 
 def test_a_quarter_of_a_gan_is_trained_without_it():
@@ -210,6 +217,34 @@ def test_runs_are_kept_and_not_mixed(tmp_path):
     config.write_text(config.read_text().replace('300', '(', 1))
     with pytest.raises(UsageError, match='another config or budget'):
         make_runs(*args, roots)
+
+
+def test_results_are_those_of_the_present_images(tmp_path):
+    trained, tested = tmp_path / 'trained', tmp_path / 'tested'
+    for root, split in ((trained, 'train'), (tested, 'test')):
+        _write_image(root / split / 'hr/run_0.png', 8)
+    study = study_of_configs([QUICK.config])
+    budget = Budget(iters=300, data_root=str(trained))
+
+    def make():
+        roots = dict(own=str(tested))
+        return make_runs(study, budget, [0], tmp_path / 'out', roots)
+
+    (run,) = make()
+    result = dict(task=run.task, results=dict(own={}))
+    (run.folder / 'result.json').write_text(json.dumps(result))
+    assert make()[0].results is not None
+    # Made again under the same path: tested again, or not mixed.
+    _write_image(tested / 'test/hr/run_0.png', 12)
+    assert make()[0].results is None
+    _write_image(trained / 'train/hr/run_0.png', 12)
+    with pytest.raises(UsageError, match='another data, which has changed'):
+        make()
+
+
+def _write_image(path, side):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new('RGB', (side, side)).save(path)
 
 
 def test_rows_of_several_studies_are_put_together(tmp_path):

@@ -119,18 +119,23 @@ def test_several_references_are_those_of_the_frames_beside(tmp_path):
         for run in range(2):
             for i in range(4):
                 pair = frames[run, i], frames[run, i + 1]
-                writer.add('test', f'run{run}_{i:04d}', *pair)
+                writer.add('test', f'run{run}_{7 + 3 * i}', *pair)
     bare = Config.fromfile(X_CONFIG)
     dataset = references.open_dataset(bare, tmp_path / 'data', 'several')
-    for i, (sample, beside) in enumerate(
-        zip(dataset, 2 * [[1, 2], [2, 0, 3], [3, 1, 4], [4, 2]], strict=True)
-    ):
-        expected = frames[i // 4, beside]
+    beside = [[1, 2], [2, 0, 3], [3, 1, 4], [4, 2]]
+    assert len(dataset) == 8
+    for sample in dataset:
+        run, frame = sample['stem'].removeprefix('run').split('_')
+        # 7 is before 10, though not as text.
+        i = (int(frame) - 7) // 3
+        expected = frames[int(run), beside[i]]
         np.testing.assert_array_equal(sample['refs'], expected)
     chosen = references.open_dataset(
         bare, tmp_path / 'data', 'several', max_samples=2
     )
-    assert [len(sample['refs']) for sample in chosen] == [2, 2]
+    # 10 is in the middle of its run.
+    assert [sample['stem'] for sample in chosen] == ['run0_10', 'run1_10']
+    assert [len(sample['refs']) for sample in chosen] == [3, 3]
 
 
 def test_several_references_in_the_table(cfg, refsr_root):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 import torch
@@ -96,8 +97,10 @@ def _lines(out, name='tiny'):
 @pytest.mark.slow
 def test_rows_to_tables_and_figures(study, tmp_path, refsr_root, trained):
     out = tmp_path / 'out'
+    tested = shutil.copytree(refsr_root, tmp_path / 'tiny')
     budget = Budget(iters=2, batch_size=1, data_root=str(refsr_root))
-    args = (read_study(study), budget, Options(out=out, seeds=(3,)))
+    options = Options(out=out, seeds=(3,), test_roots=(tested,))
+    args = (read_study(study), budget, options)
     with (tmp_path / 'shown.txt').open('w') as shown:
         runs = run_table2(*args, Console(file=shown))
     # One training for RCAN and RCAN+, and the teacher before its student.
@@ -160,6 +163,16 @@ def test_rows_to_tables_and_figures(study, tmp_path, refsr_root, trained):
             args[2],
             Console(quiet=True),
         )
+    # Other images under the same names: only the tests are done again.
+    for path in (tested / 'test/ref').iterdir():
+        with Image.open(path) as image:
+            image.transpose(Image.Transpose.ROTATE_180).save(path)
+    run_table2(*args, Console(quiet=True))
+    assert _files(out) == marks
+    for label in ('MASA-rec', 'flow-warp'):
+        assert _lines(out)[label]['values'] != lines[label]['values']
+    # A single-image network does not see the reference.
+    assert _lines(out)['RCAN']['values'] == lines['RCAN']['values']
 
 
 @pytest.mark.slow

@@ -1,6 +1,9 @@
 """The process of a run: what is done is kept, what is not is made."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ import torch
 
 from mmdsr.engine.launch import load_config
 from mmdsr.errors import UsageError
-from mmdsr.experiments import worker
+from mmdsr.experiments import processes, worker
 from mmdsr.experiments.runs import TrainingRun, finish, prepare_runs
 from mmdsr.io.reports import write_json
 
@@ -121,3 +124,26 @@ def test_failed_test_keeps_earlier_results(folder, calls):
     assert calls == [('iter_3.pth', 'two', 'b')]
     task = json.loads((folder / 'result.json').read_text())['task']
     assert task == json.loads((folder / 'task.json').read_text())
+
+
+def test_a_run_ends_if_its_experiment_has_ended(folder):
+    write_json(folder / 'task.json', dict(kind='ablation', tests={}))
+    ended = subprocess.Popen([sys.executable, '-c', ''])
+    ended.wait()
+    with pytest.raises(SystemExit) as found:
+        worker.die_with_parent(ended.pid)
+    assert found.value.code == 1
+    worker.die_with_parent(os.getppid())
+
+
+def test_a_run_knows_its_experiment(folder, monkeypatch):
+    script = 'import os, sys; print(sys.argv[-1] == str(os.getppid()))'
+    popen = subprocess.Popen
+
+    def echo(command, **options):
+        assert command[1:3] == ['-m', processes.WORKER]
+        return popen([sys.executable, '-c', script, *command[3:]], **options)
+
+    monkeypatch.setattr(processes.subprocess, 'Popen', echo)
+    assert processes.start(folder, 1).wait() == 0
+    assert (folder / 'log.txt').read_text() == 'True\n'

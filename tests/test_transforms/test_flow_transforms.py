@@ -11,6 +11,8 @@ from PIL import Image
 from mmdsr.datasets.alignment_cache import alignment_path, encode_alignment
 from mmdsr.io.files import write_bytes
 from mmdsr.io.flow_values import write_flow
+from mmdsr.io.images import encode_depth, encode_png
+from mmdsr.io.manifest import write_manifest
 from mmdsr.models.networks.flow import enlarge_flow, warp
 from mmdsr.transforms import (
     AlignRef,
@@ -176,6 +178,30 @@ def test_unknown_flow(tmp_path):
         LoadFlow(missing='error')(
             dict(img=np.zeros((5, 6, 3)), img_path='a.png')
         )
+
+
+@pytest.mark.parametrize('packed', [False, True])
+def test_a_flow_from_estimated_depth_is_not_known(tmp_path, packed):
+    depth = np.full((6, 8), 2.0, np.float32)
+    info = dict(
+        img=np.zeros((6, 8, 3)), data_root=str(tmp_path), split='test',
+        stem='run_0',
+    )  # fmt: skip
+    for key in ('depth_lr', 'depth_ref'):
+        write_bytes(tmp_path / f'{key}.png', encode_png(encode_depth(depth)))
+        info[f'{key}_path'] = str(tmp_path / f'{key}.png')
+    camera = [40, 40, 16, 12, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]
+    rows = [['test', 'run_0', image, *camera] for image in ('image', 'ref')]
+    lines = ['header', *(','.join(map(str, row)) for row in rows)]
+    (tmp_path / 'poses.csv').write_text('\n'.join(lines) + '\n')
+
+    def visible(**made_by):
+        made_by = dict(source=made_by) if packed else made_by
+        write_manifest(tmp_path, dict(test=['run_0']), generator=made_by)
+        return LoadFlow()(dict(info))['visible'].mean()
+
+    assert visible(name='sewersim') == 1
+    assert visible(name='sewersim', depth=dict(name='pipe')) == 0
 
 
 @pytest.mark.parametrize('reference', ['wrong', 'self'])

@@ -1,6 +1,7 @@
 """Check the rows of a study, run them, and report the results."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from mmengine.config import Config
@@ -17,6 +18,7 @@ from mmdsr.experiments.ablation.study import (
     has_teacher,
     prepare,
 )
+from mmdsr.experiments.identity import identify, training_roots
 from mmdsr.experiments.options import StudyOptions
 from mmdsr.experiments.runs import TrainingRun, prepare_runs, run_all
 from mmdsr.io.checkpoint import find_checkpoint
@@ -91,18 +93,31 @@ def make_runs(
         The runs, seed by seed.
 
     Raises:
-        UsageError: If a folder contains a run of another config or budget.
+        UsageError: If a folder contains a run of another config or budget, or
+            its training data have changed.
     """
     tests = {
         name: dict(root=root, max_samples=max_samples)
         for name, root in roots.items()
     }
+    known = cache(identify)
+    tested = {name: known(root) for name, root in roots.items()}
 
     def make(row: AblationRow, seed: int) -> tuple[TrainingRun, Config]:
         title = f'{row.label}, seed {seed}'
         folder = Path(out, 'runs', row.name, f'seed{seed}')
-        run = TrainingRun('ablation', row.label, seed, title, folder, tests)
-        return run, prepare(row, budget, seed)
+        cfg = prepare(row, budget, seed)
+        run = TrainingRun(
+            'ablation',
+            row.label,
+            seed,
+            title,
+            folder,
+            tests,
+            data={root: known(root) for root in training_roots(cfg)},
+            tested=tested,
+        )
+        return run, cfg
 
     return prepare_runs(study.rows, seeds, make)
 

@@ -63,6 +63,8 @@ def set_iterations(cfg: Config, iters: int) -> None:
     """
     loop = cfg.train_cfg
     total = loop.get('max_iters') or loop.get('max_epochs')
+    # What lasts to the end of a longer run must be stretched, too.
+    limit = min(iters, total) if loop.get('max_iters') else iters
     schedulers = cfg.get('param_scheduler') or []
     if isinstance(schedulers, dict):
         schedulers = [schedulers]
@@ -83,7 +85,7 @@ def set_iterations(cfg: Config, iters: int) -> None:
         if known and spans and begin < iters and not (by_epoch and begin):
             scheduler['end'] = iters
             scheduler.update(dict.fromkeys(length, iters - begin))
-        elif by_epoch or end >= iters:
+        elif by_epoch or (iters != total and end >= limit):
             reason = (
                 f'it starts at {begin} and ends at {end} of {total}. Choose '
                 'other --iters, or set param_scheduler.'

@@ -15,6 +15,7 @@ from rich.progress import track
 
 from mmdsr.engine.sr_input import INTERPOLATED
 from mmdsr.errors import CheckpointError, UsageError
+from mmdsr.experiments.identity import identify_images
 from mmdsr.inference import SuperResolver
 from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.io.checksums import digest
@@ -365,7 +366,7 @@ def _folder_jobs(
     }
 
 
-def origin_of(root: Path, version: Version) -> dict[str, str | None]:
+def origin_of(root: Path, version: Version) -> dict[str, str]:
     """Return what the images of a version depend on.
 
     Args:
@@ -373,13 +374,11 @@ def origin_of(root: Path, version: Version) -> dict[str, str | None]:
         version: The version.
 
     Returns:
-        The data set, the digest of its manifest, and what makes the images.
+        The data set, what identifies it, and what makes the images.
     """
     interpolation = (version.resolver or {}).get('interpolation')
     return _origin(root, interpolation or version.identity)
 
 
-def _origin(root: Path, maker: str) -> dict[str, str | None]:
-    manifest = root / 'manifest.json'
-    source = digest(manifest) if manifest.is_file() else None
-    return dict(root=str(root), manifest=source, made_by=maker)
+def _origin(root: Path, maker: str) -> dict[str, str]:
+    return dict(root=str(root), **identify_images(root), made_by=maker)

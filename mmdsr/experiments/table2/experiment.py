@@ -15,6 +15,7 @@ from mmdsr.errors import UsageError
 from mmdsr.evaluation.functional import upscale
 from mmdsr.experiments.ablation.experiment import name_roots
 from mmdsr.experiments.ablation.study import Budget, Study, prepare
+from mmdsr.experiments.identity import identify
 from mmdsr.experiments.options import StudyOptions
 from mmdsr.experiments.references import open_dataset
 from mmdsr.experiments.report import heading, write_report
@@ -168,7 +169,7 @@ def _flow_warp(
 ) -> dict:
     """Evaluate a reference without learning, unless this is done already."""
     path = place_of(out / FLOW_WARP, name) / 'metrics.json'
-    task = dict(root=root, max_samples=max_samples)
+    task = dict(root=root, max_samples=max_samples, data=identify(root))
     if path.is_file():
         content = json.loads(path.read_text(encoding='utf-8'))
         if content['task'] == task:

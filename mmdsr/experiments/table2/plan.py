@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from mmengine.config import Config
@@ -16,6 +17,7 @@ from mmdsr.experiments.ablation.study import (
     has_teacher,
     prepare,
 )
+from mmdsr.experiments.identity import identify, training_roots
 from mmdsr.experiments.runs import TrainingRun, prepare_runs
 
 #: Suffix of the name of a data set that is tested in eight orientations.
@@ -155,22 +157,33 @@ def make_runs(
         The runs, seed by seed.
 
     Raises:
-        UsageError: If a folder contains a run of another config or budget.
+        UsageError: If a folder contains a run of another config or budget, or
+            its training data have changed.
     """
+    known = cache(identify)
     turned = {e.trained.label for e in entries if e.turned}
 
     def make(entry: Entry, seed: int) -> tuple[TrainingRun, Config]:
         label = entry.row.label
-        tests = {}
+        cfg = configs[label, seed]
+        tests, tested = {}, {}
         for name, root in roots.items():
             test = dict(root=root, max_samples=max_samples)
-            tests[name] = test
+            tests[name], tested[name] = test, known(root)
             if label in turned:
                 tests[name + TURNED] = dict(test, turns=True)
-        folder = folder_of(out, entry.row, seed)
-        title = f'{label}, seed {seed}'
-        run = TrainingRun('table2', label, seed, title, folder, tests)
-        return run, configs[label, seed]
+                tested[name + TURNED] = known(root)
+        run = TrainingRun(
+            'table2',
+            label,
+            seed,
+            f'{label}, seed {seed}',
+            folder_of(out, entry.row, seed),
+            tests,
+            data={root: known(root) for root in training_roots(cfg)},
+            tested=tested,
+        )
+        return run, cfg
 
     return prepare_runs([e for e in entries if not e.turned], seeds, make)
 

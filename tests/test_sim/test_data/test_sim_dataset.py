@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from mmdsr.datasets.pipe_labels import PIPE_IDS
 from mmdsr.datasets.sewer_ml_csv import CLASSES, HEADER
+from mmdsr.io import staging
 from mmdsr.io.checksums import verify
 from mmdsr.io.layout import (
     downscale,
@@ -158,6 +160,51 @@ def test_interrupt_while_finishing_keeps_files(
     monkeypatch.setattr(FakeRun, 'frame', no_frame)
     make(out, tiny_plan(layout))
     assert contents(out) == contents(made)
+
+
+@pytest.mark.parametrize('stop_at', range(4))
+def test_an_interruption_while_replacing_loses_nothing(
+    made, layout, tmp_path, monkeypatch, stop_at
+):
+    out = tmp_path / 'data'
+    shutil.copytree(made, out)
+    # Left over from an earlier interruption.
+    shutil.copytree(made, tmp_path / '.data.old')
+    old, new = contents(made), tiny_plan(layout, seed=6)
+    calls = []
+
+    def stop(real):
+        def call(self, *args, **options):
+            if Path(self).name in moved:
+                calls.append(Path(self).name)
+                if len(calls) > stop_at:
+                    raise KeyboardInterrupt
+            return real(self, *args, **options)
+
+        return call
+
+    moved = {'data', '.data.old', '.data.partial'}
+    with monkeypatch.context() as patch:
+        patch.setattr(staging.Path, 'replace', stop(Path.replace))
+        patch.setattr(staging.shutil, 'rmtree', stop(shutil.rmtree))
+        with pytest.raises(KeyboardInterrupt):
+            make(out, new, overwrite=True)
+    # The old removed, moved, the new moved, the moved removed.
+    assert len(calls) == stop_at + 1
+    whole = tmp_path / 'whole'
+    make(whole, new)
+    kept = [tmp_path / name for name in ('data', '.data.old')]
+    assert [
+        path for path in kept if path.exists() and contents(path) == old
+    ] or contents(out) == contents(whole)
+
+    def no_frame(*args):
+        raise AssertionError('rendered again')
+
+    monkeypatch.setattr(FakeRun, 'frame', no_frame)
+    make(out, new, overwrite=True)
+    assert contents(out) == contents(whole)
+    assert verify(out) == []
 
 
 def test_complete_data_is_left_alone(made, layout):

@@ -1,0 +1,102 @@
+"""Which data an experiment used, as data can change under their path."""
+
+import hashlib
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmdsr.io.checksums import digest
+from mmdsr.io.frames import SUFFIXES
+from mmdsr.io.layout import DEPTH_KEYS, FLOW_KEY, IMAGE_KEYS
+from mmdsr.io.manifest import MANIFEST, SPLITS, read_manifest
+
+_FOLDERS = [
+    f'{split}/{key}'
+    for split in SPLITS
+    for key in (*IMAGE_KEYS, *DEPTH_KEYS, FLOW_KEY)
+]
+
+
+def listing(
+    root: Path, folders: Iterable[str], suffixes: Iterable[str] | None = None
+) -> str:
+    """Identify files by their names and sizes, without reading them.
+
+    Args:
+        root: Root of the files.
+        folders: Folders below it; one that is missing holds no file.
+        suffixes: Suffixes of the files in lower case. Defaults to None, all.
+
+    Returns:
+        SHA-256 of their sorted names and sizes.
+    """
+    lines = {
+        f'{path.relative_to(root).as_posix()}\t{path.stat().st_size}\n'
+        for folder in folders
+        for path in (root / folder).rglob('*')
+        if (suffixes is None or path.suffix.lower() in suffixes)
+        and path.is_file()
+    }
+    return hashlib.sha256(''.join(sorted(lines)).encode()).hexdigest()
+
+
+def identify(root: Path | str) -> dict[str, str]:
+    """Identify a data set in the layout of :mod:`mmdsr.io.layout`.
+
+    Args:
+        root: Root of the data set.
+
+    Returns:
+        ``manifest``, the digest of its manifest, if it has one; and ``files``,
+        the :func:`listing` of its files, unless the manifest lists checksums.
+
+    Raises:
+        ValueError: If the manifest cannot be read.
+    """
+    root = Path(root)
+    manifest = read_manifest(root, formats=None)
+    found = {}
+    if manifest is not None:
+        found['manifest'] = digest(root / MANIFEST)
+    if manifest is None or 'checksums' not in manifest:
+        found['files'] = listing(root, _FOLDERS)
+    return found
+
+
+def identify_images(root: Path) -> dict[str, str]:
+    """Identify a data set of another layout.
+
+    Args:
+        root: Root of the data set.
+
+    Returns:
+        ``manifest``, the digest of its manifest; without one ``files``, the
+        :func:`listing` of the images below its root.
+    """
+    manifest = root / MANIFEST
+    if manifest.is_file():
+        return dict(manifest=digest(manifest))
+    return dict(files=listing(root, [''], SUFFIXES))
+
+
+def training_roots(cfg: Config) -> list[str]:
+    """Return the data sets that a config trains on.
+
+    Args:
+        cfg: The config.
+
+    Returns:
+        Their roots, in the order of the config.
+    """
+
+    def roots(dataset: dict) -> list[str]:
+        if 'datasets' in dataset:
+            parts = map(roots, dataset['datasets'])
+            return list(itertools.chain.from_iterable(parts))
+        if 'dataset' in dataset:
+            return roots(dataset['dataset'])
+        return [str(dataset['data_root'])]
+
+    return list(dict.fromkeys(roots(cfg.train_dataloader.dataset)))
