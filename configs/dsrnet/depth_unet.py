@@ -87,6 +87,10 @@ default_hooks = dict(
 )
 custom_hooks = [
     dict(type='mmdsr.SkipSeenDataHook'),
-    dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.005),
+    dict(
+        type='mmdsr.EMAHook',
+        ema_type='ExponentialMovingAverage',
+        momentum=0.005,
+    ),
 ]
 log_processor = dict(by_epoch=False)

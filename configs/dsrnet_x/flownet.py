@@ -79,6 +79,10 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='mmdsr.ChannelsLastHook'),
     dict(type='mmdsr.SkipSeenDataHook'),
-    dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.002),
+    dict(
+        type='mmdsr.EMAHook',
+        ema_type='ExponentialMovingAverage',
+        momentum=0.002,
+    ),
 ]
 log_processor = dict(by_epoch=False)

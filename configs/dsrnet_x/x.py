@@ -74,7 +74,11 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='mmdsr.ChannelsLastHook'),
     dict(type='mmdsr.SkipSeenDataHook'),
-    dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.002),
+    dict(
+        type='mmdsr.EMAHook',
+        ema_type='ExponentialMovingAverage',
+        momentum=0.002,
+    ),
     dict(type='mmdsr.StripVisualizationHook', interval=1, max_images=4),
 ]
 log_processor = dict(by_epoch=False)

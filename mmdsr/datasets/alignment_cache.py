@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.io.folder_job import FolderJob
-from mmdsr.io.images import open_image, read_npy
+from mmdsr.io.frames import read_rgb
+from mmdsr.io.images import read_npy
 
 
 def alignment_path(root: str | Path, split: str, name: str, stem: str) -> Path:
@@ -93,8 +94,8 @@ class Alignments:
     """Aligns the samples of a split one by one and stores the results.
 
     Iterating yields, for each sample, True if it was aligned now and False if
-    its file already existed. A note in the folder says which aligner made the
-    files.
+    its file already existed and is not older than its images. A note in the
+    folder says which aligner made the files.
 
     Args:
         aligner: See :mod:`mmdsr.models.networks.aligners`.
@@ -142,11 +143,19 @@ class Alignments:
         if self.overwrite:
             self.job.drop()
         self.job.open()
-        infos = map(self.dataset.get_data_info, range(len(self)))
-        yield from self.job.fill(
-            ((Path(f'{info["stem"]}.npy'), info) for info in infos),
-            self._align,
-        )
+        yield from self.job.fill(self._samples(), self._align)
+
+    def _samples(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Yield each sample with its file, which is deleted if it is old."""
+        for info in map(self.dataset.get_data_info, range(len(self))):
+            name = Path(f'{info["stem"]}.npy')
+            path = self.job.root / name
+            if path.is_file():
+                made = path.stat().st_mtime_ns
+                images = [Path(info[f'{key}_path']) for key in ('img', 'ref')]
+                if made < max(image.stat().st_mtime_ns for image in images):
+                    path.unlink()
+            yield name, info
 
     def _align(self, info: dict[str, Any]) -> bytes:
         images = [_load(info[f'{key}_path']) for key in ('img', 'ref')]
@@ -187,9 +196,9 @@ def _weights_digest(network: nn.Module) -> str:
 
 def _load(path: str | Path) -> np.ndarray:
     try:
-        return np.array(open_image(path).convert('RGB'))
+        return read_rgb(Path(path))[0].copy()
     except ValueError as error:
-        raise ValueError(f'{path} is {error}.') from error
+        raise ValueError(f'{path}: {error}.') from error
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -20,7 +20,7 @@ from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.io.folder_job import FolderJob
 from mmdsr.io.images import open_image, short_reason
 from mmdsr.io.layout import FLOW_KEY
-from mmdsr.io.manifest import SPLITS, read_manifest
+from mmdsr.io.manifest import SPLITS, check_splits, read_manifest
 from mmdsr.io.staging import Staging
 
 SUFFIX = '.bmp'
@@ -151,8 +151,8 @@ def pack(
     Raises:
         FileNotFoundError: If there is no data set or a file is missing.
         FileExistsError: If ``out`` exists and may not be replaced.
-        ValueError: If an image is damaged, or one of ``out`` and the data set
-            is inside the other.
+        ValueError: If an image is damaged, one of ``out`` and the data set is
+            inside the other, or a run is in two splits.
         OSError: If the disk is too small.
     """
     root, out = Path(data_root).resolve(), Path(out).resolve()
@@ -164,6 +164,8 @@ def pack(
         split: [info['stem'] for info in infos]
         for split, infos in samples.items()
     }
+    # Not only when everything is copied.
+    check_splits(splits)
     generator = dict(
         name='pack_refsr', source=(manifest or {}).get('generator', {})
     )

@@ -1,5 +1,6 @@
 """Hooks, samplers, checks and launching for mmengine's runner."""
 
+from mmdsr.engine.ema_hook import EMAHook
 from mmdsr.engine.fast_cpu import BFloat16OptimWrapper, ChannelsLastHook
 from mmdsr.engine.non_finite_hook import StopOnNonFiniteHook
 from mmdsr.engine.pos_weight_hook import PosWeightHook
@@ -10,6 +11,7 @@ from mmdsr.engine.strip_hook import StripVisualizationHook
 __all__ = [
     'BFloat16OptimWrapper',
     'ChannelsLastHook',
+    'EMAHook',
     'PosWeightHook',
     'ReplaySampler',
     'SavePredictionsHook',

@@ -5,6 +5,7 @@ The keys are those that the data sets of all hosts share: ``data_root``,
 ``RepeatDataset`` and ``ConcatDataset``, and ``ann_file`` of evaluators.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -14,6 +15,8 @@ from mmengine import Config
 from mmdsr.engine.check_sizes import check_sizes
 from mmdsr.errors import UsageError
 
+#: Start of an address such as ``s3://bucket``; a drive has one letter.
+_REMOTE = re.compile(r'[\w+.-]{2,}:/')
 #: Simulated data sets that a single command creates.
 _SIMULATED = ('sewersim-sr', 'sewersim-pipe', 'sewersim-ml')
 #: Data sets that download their files themselves.
@@ -134,7 +137,7 @@ def _is_local(path: object, owner: Mapping[str, Any]) -> TypeGuard[Path | str]:
     return (
         isinstance(path, (str, Path))
         and bool(str(path))
-        and ':/' not in str(path)
+        and not _REMOTE.match(str(path))
         and not owner.get('backend_args')
     )
 

@@ -18,14 +18,17 @@ _ARGUMENTS = ('data_root', 'split', 'reference', 'max_samples')
 _IMAGES = ('img_path', 'gt_path', 'ref_path')
 #: Transforms whose effect on the size of the images is known here.
 _KNOWN = {
+    'AlignRef',
     'Flip',
     'FlipTranspose',
+    'LoadAlignment',
     'LoadDepth',
     'LoadFlow',
     'LoadImageFromFile',
     'PackInputs',
     'PairedRefCrop',
     'RandomTransposeHW',
+    'SpoilRef',
 }
 # A JPEG may have an orientation tag, which readers apply.
 _ORIENTATION, _TURNED = 0x112, (5, 6, 7, 8)
@@ -64,7 +67,9 @@ def check_sizes(dataset: Mapping[str, Any], batch_size: int = 1) -> None:
         _check_crop(samples, sizes, crop)
     if batch_size > 1:
         transposes = bool({'RandomTransposeHW', 'FlipTranspose'} & set(steps))
-        _check_batch(samples, sizes, crop, batch_size, transposes)
+        # Aligned, the reference has the size of its image.
+        aligned = 'AlignRef' in steps
+        _check_batch(samples, sizes, crop, batch_size, transposes, aligned)
 
 
 def _list(dataset: Mapping[str, Any]) -> list[_Sample]:
@@ -151,13 +156,14 @@ def _check_batch(
     crop: Mapping[str, Any] | None,
     batch_size: int,
     transposes: bool,
+    aligned: bool,
 ) -> None:
     """Raise an error for images that cannot be put into one batch."""
     whole = []
     if crop is None:
         whole.append('img_path')
     if crop is None or crop.get('ref', 'same') == 'whole':
-        whole.append('ref_path')
+        whole += [] if aligned else ['ref_path']
     for key in whole:
         common = Counter(sizes[s[key]] for s in samples).most_common(1)[0][0]
         for sample in samples:

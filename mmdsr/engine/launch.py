@@ -14,6 +14,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from mmdsr.engine.adversarial_hook import AdversarialHook
 from mmdsr.engine.best_hook import OneBestHook
 from mmdsr.engine.check_data import check_data
 from mmdsr.engine.load_hook import CheckStartHook
@@ -210,6 +211,7 @@ def train(cfg: Config) -> nn.Module:
     with hold(cfg.work_dir), usage_errors(cfg):
         runner = _build_runner(cfg)
         runner.register_hook(OneBestHook())
+        runner.register_hook(AdversarialHook())
         if cfg.get('load_from'):
             runner.register_hook(
                 CheckStartHook(cfg.load_from, bool(cfg.get('resume')))

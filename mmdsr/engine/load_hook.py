@@ -15,16 +15,19 @@ from mmdsr.io.checkpoint import compare, refuse, unwrap
 
 #: Entries besides the weights that resuming needs, and their types.
 _STATE = {'meta': dict, 'message_hub': dict, 'optimizer': dict}
+#: What changes in a schedule while a training runs.
+_MOVING = {'last_step', '_global_step', '_last_value', 'verbose'}
 
 
 class CheckStartHook(Hook):
     """Raise an error for weights that do not fit before they are loaded.
 
     mmengine only warns, and continues with random weights. To resume a
-    training, all weights have to fit. To start from weights (``load_from``),
-    those of the generator have to fit if the model has one. For a model of a
-    host, half of the weights have to fit, as heads for other classes are
-    common.
+    training, all weights have to fit, and so have the schedules, of which
+    mmengine continues those of the checkpoint silently. To start from weights
+    (``load_from``), those of the generator have to fit if the model has one.
+    For a model of a host, half of the weights have to fit, as heads for other
+    classes are common.
 
     Args:
         source: The file, for messages.
@@ -52,6 +55,9 @@ class CheckStartHook(Hook):
         """
         if self.resume:
             self._check_state(checkpoint)
+            self._check_schedules(
+                runner.param_schedulers, checkpoint.get('param_schedulers')
+            )
             # mmengine would execute it to compare a number that is never
             # written.
             checkpoint['meta'].pop('config', None)
@@ -87,6 +93,28 @@ class CheckStartHook(Hook):
                 'its weights, use --cfg-options load_from=FILE.'
             )
 
+    def _check_schedules(self, own: object, stored: object) -> None:
+        """Raise an error if the config has another schedule."""
+        ours, theirs = _flat(own), _flat(stored)
+        changes = [f'it has {len(theirs)} schedules, the config {len(ours)}']
+        if len(ours) == len(theirs):
+            changes = [
+                f'{type(schedule).__name__}: {key} was {old.get(key)}, is '
+                f'{new.get(key)}'
+                for schedule, old in zip(ours, theirs, strict=True)
+                for new in [schedule.state_dict()]
+                for key in sorted((old.keys() | new.keys()) - _MOVING)
+                if not callable(new.get(key)) and old.get(key) != new.get(key)
+            ]
+        if changes:
+            raise CheckpointError(
+                f'{self.source} was trained with another schedule '
+                f'({"; ".join(changes[:4])}), which a resumed training '
+                'continues. Keep the schedule, batch size and number of '
+                'processes, or start a new training from its weights with '
+                '--cfg-options load_from=FILE.'
+            )
+
     def _check_weights(
         self,
         own: Mapping[str, Tensor],
@@ -120,3 +148,10 @@ class CheckStartHook(Hook):
                 f'shape, and {len(unexpected)} are unexpected.',
                 'current',
             )
+
+
+def _flat(schedules: object) -> list[Any]:
+    """List the schedules of one optimizer or, by name, of several."""
+    if isinstance(schedules, Mapping):
+        return [one for name in sorted(schedules) for one in schedules[name]]
+    return list(schedules) if isinstance(schedules, Sequence) else []

@@ -22,6 +22,12 @@ _BUILT = re.compile(r'^class `\w+` in \S+\.py: ')
 _UNEXPECTED = re.compile(
     r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'$"
 )
+#: What Python says about an argument that is not given.
+_MISSING = re.compile(
+    r'(\w+)\.__init__\(\) missing \d+ required [\w-]+ arguments?: (.+)$'
+)
+#: What mmengine says about a class that it does not know.
+_UNKNOWN = re.compile(r"'?(\S+) is not in the \S+ registry")
 _KILLED = re.compile(r'DataLoader worker \(pid\(?s?\)? ?[\d, ]+\)')
 
 
@@ -53,8 +59,9 @@ def usage_errors(cfg: Config) -> Iterator[None]:
             ``error.txt``, if the message may not be sufficient.
 
     Raises:
-        UsageError: Instead of errors of data, weights, files and memory, and
-            of arguments in the config that a class does not have.
+        UsageError: Instead of errors of data, weights, files and memory, of
+            arguments in the config that a class does not have or lacks, and
+            of classes that do not exist.
     """
     try:
         yield
@@ -74,12 +81,23 @@ def usage_errors(cfg: Config) -> Iterator[None]:
         where = _note(cfg.work_dir)
         raise UsageError(f'{one_line(error)}{where}') from error
     except TypeError as error:
-        found = _UNEXPECTED.search(str(error))
-        if not found or not _has_key(cfg.to_dict(), found[2]):
+        content = cfg.to_dict()
+        if found := _UNEXPECTED.search(str(error)):
+            said = f'sets {found[2]!r}, which {found[1]} does not have'
+            known = _has_key(content, found[2])
+        elif found := _MISSING.search(str(error)):
+            said = f'does not set {found[2]}, which {found[1]} needs'
+            known = _has_type(content, found[1])
+        if not found or not known:
+            raise
+        raise UsageError(f'The config {said}{_note(cfg.work_dir)}') from error
+    except KeyError as error:
+        found = _UNKNOWN.search(str(error))
+        if not found or not _has_type(cfg.to_dict(), found[1]):
             raise
         raise UsageError(
-            f'The config sets {found[2]!r}, which {found[1]} does not have'
-            f'{_note(cfg.work_dir)}'
+            f'The config names the type {found[1]!r}, which does not exist: '
+            f'check its spelling and custom_imports{_note(cfg.work_dir)}'
         ) from error
     except RuntimeError as error:
         if not _KILLED.search(str(error)):
@@ -95,6 +113,18 @@ def _has_key(part: object, key: str) -> bool:
         return key in part or any(_has_key(p, key) for p in part.values())
     if isinstance(part, (list, tuple)):
         return any(_has_key(p, key) for p in part)
+    return False
+
+
+def _has_type(part: object, name: str) -> bool:
+    """Return whether a config has a type, with or without its scope."""
+    if isinstance(part, dict):
+        kind = str(part.get('type'))
+        return name in (kind, kind.rpartition('.')[2]) or any(
+            _has_type(p, name) for p in part.values()
+        )
+    if isinstance(part, (list, tuple)):
+        return any(_has_type(p, name) for p in part)
     return False
 
 

@@ -111,23 +111,31 @@ class ReplaySampler(Sampler):
 
 @HOOKS.register_module()
 class SkipSeenDataHook(Hook):
-    """Start a resumed iteration-based run at its position in the data.
+    """Start a resumed run at its position in the data.
 
-    mmengine loads and discards every batch that was already trained on,
-    which takes as long as loading does. With a :class:`ReplaySampler` the
-    position is known, so these batches are skipped.
+    mmengine loads and discards every batch that was already trained on in an
+    iteration-based run, which takes as long as loading does. With a
+    :class:`ReplaySampler` the position is known, so these batches are skipped.
+    The order of the data is that of the seed in the checkpoint: mmengine
+    restores it after it has built the sampler.
     """
 
     # Before any hook that uses the data.
     priority = 'VERY_HIGH'
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Move the sampler; runs once in an iteration-based loop."""
+        """Move the sampler; runs once in an iteration-based loop.
+
+        Args:
+            runner: The runner.
+        """
         loop = runner.train_loop
-        if not isinstance(loop, IterBasedTrainLoop) or loop.iter == 0:
-            return
         sampler = loop.dataloader.sampler
-        if not isinstance(sampler, ReplaySampler):
+        if loop.iter == 0 or not isinstance(sampler, ReplaySampler):
+            return
+        if not runner._randomness_cfg.get('diff_rank_seed'):
+            sampler.seed = runner.seed
+        if not isinstance(loop, IterBasedTrainLoop):
             return
         sampler.start = loop.iter * loop.dataloader.batch_size
         # The loop still asks for the skipped batches before the first one.

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from mmengine.config import Config
-from PIL import Image
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.evaluation.functional import upscale
+from mmdsr.io.frames import read_rgb
 from mmdsr.io.images import soften
 from mmdsr.io.listing import natural_order
 from mmdsr.models.networks.padding import SCALE
@@ -37,8 +37,7 @@ _BESIDE = ((-1, 'gt_path'), (1, 'ref_path'))
 
 def _load_images(sample: dict[str, Any]) -> dict[str, Any]:
     for key in ('img', 'gt', 'ref'):
-        with Image.open(sample[f'{key}_path']) as image:
-            sample[key] = np.asarray(image.convert('RGB'))
+        sample[key] = read_rgb(Path(sample[f'{key}_path']))[0]
     return sample
 
 
@@ -92,8 +91,7 @@ def _add_neighbors(
             place = places[sample['stem']] + step
             if not 0 <= place < len(samples):
                 continue
-            with Image.open(samples[place][key]) as image:
-                ref = np.asarray(image.convert('RGB'))
+            ref = read_rgb(Path(samples[place][key]))[0]
             if ref.shape == sample['ref'].shape:
                 sample['refs'].append(ref)
         return sample

@@ -60,7 +60,7 @@ def write_manifest(
     Raises:
         ValueError: If a split is unknown or a run is in two splits.
     """
-    _check_splits(splits)
+    check_splits(splits)
     manifest = {
         'format': format,
         'version': VERSION,
@@ -125,7 +125,15 @@ def read_manifest(
     return manifest
 
 
-def _check_splits(splits: Mapping[str, Iterable[str]]) -> None:
+def check_splits(splits: Mapping[str, Iterable[str]]) -> None:
+    """Check that samples of a run are in one split only.
+
+    Args:
+        splits: Sample names of each split.
+
+    Raises:
+        ValueError: If a split is unknown or a run is in two splits.
+    """
     unknown = sorted(set(splits) - set(SPLITS))
     if unknown:
         raise ValueError(f'Unknown splits {unknown}; there are {SPLITS}.')

@@ -223,3 +223,14 @@ def test_flow_and_cameras_are_copied(refsr_root, tmp_path):
     np.testing.assert_array_equal(read_flow(paths[0])[0], flow)
     assert paths[1] is None
     assert (out / 'poses.csv').read_text() == 'split,stem\n'
+
+
+def test_a_run_in_two_splits_is_refused_at_once(tmp_path):
+    for split in ('train', 'test'):
+        for key, side in dict(lr=16, hr=64, ref=64).items():
+            path = tmp_path / 'set' / split / key / 'img_0.png'
+            path.parent.mkdir(parents=True)
+            Image.new('RGB', (side, side)).save(path)
+    with pytest.raises(ValueError, match='Runs in two splits: img'):
+        pack(tmp_path / 'set', tmp_path / 'packed')
+    assert [path.name for path in tmp_path.iterdir()] == ['set']

@@ -89,3 +89,9 @@ def test_annotations_of_the_evaluator(root):
         _check(_dataset(root), key, val_evaluator=bad)
     with pytest.raises(UsageError, match=r'val_evaluator\.1\.ann_file=FILE'):
         _check(_dataset(root), key, val_evaluator=[good, bad])
+
+
+@pytest.mark.parametrize('root', ['C:/no/data', r'C:\no\data', 'no/data'])
+def test_a_drive_is_no_address(root):
+    with pytest.raises(UsageError, match='does not exist'):
+        _check(_dataset(root))

@@ -53,6 +53,21 @@ UPRIGHT = (20, 24), (80, 96), (80, 96)
 MIXED = (24, 20), (96, 80), (80, 96)
 
 
+def test_the_pipeline_of_dsrnet_x(tmp_path):
+    pipeline = (
+        dict(type='mmdsr.LoadAlignment'),
+        crop(ref='whole'),
+        dict(type='mmdsr.SpoilRef'),
+        dict(type='mmdsr.AlignRef'),
+        dict(type='mmdsr.FlipTranspose'),
+    )
+    # Aligned, references of any size fit.
+    check(write(tmp_path / 'a', LYING, MIXED), *pipeline, batch_size=4)
+    small = (12, 12), (48, 48), (48, 48)
+    root = write(tmp_path / 'b', LYING, small)
+    refused(root, 'smaller than the window 16x16', *pipeline, batch_size=4)
+
+
 def test_matching_sizes_pass(tmp_path):
     root = write(tmp_path, LYING, LYING)
     check(root)

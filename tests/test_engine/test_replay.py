@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from torch.utils.data import DataLoader, Dataset
 
 from mmdsr.datasets.seeding import SeededIndex, seeded_random
@@ -168,7 +168,7 @@ def test_hook_skips_seen_samples(workers, persistent):
         )
         loop._iter = iteration
         loop.dataloader_iterator = iter(loop.dataloader)
-        return SimpleNamespace(train_loop=loop)
+        return SimpleNamespace(train_loop=loop, seed=4, _randomness_cfg={})
 
     hook = HOOKS.build(dict(type='mmdsr.SkipSeenDataHook'))
     assert isinstance(hook, SkipSeenDataHook)
@@ -182,6 +182,26 @@ def test_hook_skips_seen_samples(workers, persistent):
     hook.before_train_epoch(resumed)
     rest = _take(resumed.train_loop.dataloader_iterator, 7)
     assert rest == [None] * 4 + whole[4:]
+
+
+@pytest.mark.parametrize('infinite', [False, True])
+@pytest.mark.parametrize('alike', [False, True])
+def test_hook_restores_the_seed_of_the_checkpoint(infinite, alike):
+    kind = IterBasedTrainLoop if infinite else EpochBasedTrainLoop
+    loop = kind.__new__(kind)
+    sampler = ReplaySampler(Noise(), seed=4, infinite=infinite)
+    loop.dataloader = DataLoader(Noise(), sampler=sampler)
+    loop._iter = 0
+    # mmengine has restored seed 9.
+    runner = SimpleNamespace(
+        train_loop=loop, seed=9, _randomness_cfg=dict(diff_rank_seed=not alike)
+    )
+    SkipSeenDataHook().before_train_epoch(runner)
+    assert sampler.seed == 4
+    loop._iter = 2
+    SkipSeenDataHook().before_train_epoch(runner)
+    # Processes of unlike seeds share that of the sampler.
+    assert sampler.seed == (9 if alike else 4)
 
 
 def test_hook_leaves_other_samplers_alone():

@@ -5,12 +5,15 @@ import subprocess
 import sys
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
+from mmdsr.engine.adversarial_hook import AdversarialHook
 from mmdsr.engine.launch import load_config, set_resume, train
 from mmdsr.engine.options import RawOption
 from mmdsr.engine.work_dir import hold
@@ -96,7 +99,7 @@ def test_divergence_stops_and_keeps_the_good(good, start, tmp_path):
             resume=str(good),
             **{
                 'train_cfg.max_iters': 20,
-                'param_scheduler.0.start_factor': 1.0,
+                'optim_wrapper.optimizer.lr': 1e30,
             },
         )
     text = str(caught.value)
@@ -118,6 +121,36 @@ def test_first_loss_stops_before_the_weights_change(start, tmp_path):
         start(**{'model.pixel_loss.loss_weight': float('nan')})
     assert not list((tmp_path / 'work').glob('*.pth'))
     assert not (tmp_path / 'work/.training').exists()
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'param_scheduler.1.T_max': 50}, 'CosineAnnealingLR: T_max was'),
+        ({'param_scheduler.0.end': 3}, 'LinearLR: end was'),
+        ({'optim_wrapper.optimizer.lr': 1e-5}, 'base_values was'),
+        ({'param_scheduler': []}, 'it has 2 schedules, the config 0'),
+    ],
+)
+def test_a_schedule_is_not_kept_silently(good, start, options, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        start(resume=str(good), **{'train_cfg.max_iters': 3, **options})
+    assert 'load_from=FILE' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('begin', 'warns'), [(0, False), (5, False), (9, True)]
+)
+def test_an_adversarial_part_that_never_begins(begin, warns, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        'mmdsr.engine.adversarial_hook.print_log', lambda *a: said.append(a[0])
+    )
+    model = dict(train_cfg=dict(pixel_init=begin))
+    runner = SimpleNamespace(cfg=Config(dict(model=model)), max_iters=9)
+    AdversarialHook().before_train(runner)
+    assert bool(said) == warns
+    assert all('ends at step 9' in text for text in said)
 
 
 def test_resume_from_non_finite_is_refused(good, start, tmp_path):
@@ -300,6 +333,18 @@ def test_an_argument_that_a_class_does_not_have(option, owner, start):
     name = option.split('.')[-1]
     with pytest.raises(UsageError, match=f"'{name}', which {owner} does not"):
         start(**{option: 8})
+
+
+def test_a_type_that_does_not_exist(start, tmp_path):
+    with pytest.raises(UsageError, match=r"type 'mmdsr\.DSRNett'"):
+        start(**{'model.generator.type': 'mmdsr.DSRNett'})
+    assert 'KeyError' in (tmp_path / 'work/error.txt').read_text()
+
+
+def test_an_argument_that_is_not_given(start):
+    loss = dict(_delete_=True, type='mmdsr.DepthEditor')
+    with pytest.raises(UsageError, match=r'does not set .*DepthEditor needs'):
+        start(model=loss)
 
 
 def test_an_error_in_code_keeps_its_traceback(start, monkeypatch):

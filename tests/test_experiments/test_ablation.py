@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 from PIL import Image
 
 from mmdsr.errors import UsageError
@@ -23,6 +24,7 @@ from mmdsr.experiments.ablation.study import (
     prepare,
     read_study,
     study_of_configs,
+    training_roots,
 )
 from mmdsr.experiments.ablation.table import (
     Cost,
@@ -393,3 +395,10 @@ def test_plot(tmp_path):
         with Image.open(tmp_path / 'none.png') as none:
             assert two.width == 2 * none.width
         assert len(two.convert('RGB').getcolors(1 << 20)) > 10
+
+
+def test_all_roots_of_a_mixed_data_set():
+    parts = [dict(data_root='a'), dict(dataset=dict(data_root='b'))]
+    dataset = dict(datasets=[*parts, dict(data_root='a')])
+    cfg = Config(dict(train_dataloader=dict(dataset=dataset)))
+    assert training_roots(cfg) == ['a', 'b']

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from PIL import Image
 from rich.console import Console
 
 from mmdsr.errors import CheckpointError
@@ -136,6 +137,22 @@ def test_several_references_are_those_of_the_frames_beside(tmp_path):
     # 10 is in the middle of its run.
     assert [sample['stem'] for sample in chosen] == ['run0_10', 'run1_10']
     assert [len(sample['refs']) for sample in chosen] == [3, 3]
+
+
+def test_images_of_16_bits_are_not_white(tmp_path):
+    values = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 16
+    for key in ('lr', 'hr', 'ref'):
+        path = tmp_path / 'test' / key / 'run_0.png'
+        path.parent.mkdir(parents=True)
+        image = values[::4, ::4] if key == 'lr' else values
+        Image.fromarray(image).save(path)
+    bare = Config.fromfile(X_CONFIG)
+    (sample,) = references.open_dataset(bare, tmp_path, 'several')
+    expected = np.round(values / 257).astype(np.uint8)
+    for image in (sample['gt'], *sample['refs']):
+        np.testing.assert_array_equal(image[..., 0], expected)
+    assert sample['img'].shape == (16, 16, 3)
+    np.testing.assert_array_equal(sample['img'][..., 2], expected[::4, ::4])
 
 
 def test_several_references_in_the_table(cfg, refsr_root):

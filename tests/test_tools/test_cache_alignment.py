@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tool_runs import call
 
 from mmdsr.datasets.alignment_cache import alignment_path, read_alignment
@@ -170,7 +171,7 @@ def test_refuses(root, tmp_path):
     assert 'together' in message(root, '--name', 'a', '--config', 'x.py')
     both = '--config', 'none.py', '--checkpoint', 'x'
     assert 'choose another name' in message(root, '--name', 'dis', *both)
-    assert 'no config' in message(root, '--name', 'a', *both)
+    assert 'none.py does not exist' in message(root, '--name', 'a', *both)
     assert 'may only consist of' in message(root, '--name', '../a', *both)
     assert 'not a data set' in message(tmp_path / 'none', '--name', 'dis')
     shutil.rmtree(root / 'test/ref')
@@ -178,3 +179,50 @@ def test_refuses(root, tmp_path):
     first = root / 'train/lr/train0_0000.png'
     first.write_bytes(b'no picture')
     assert 'train0_0000.png' in message(root, '--name', 'dis')
+
+
+def test_images_of_16_bits_are_those_of_training(root):
+    small = root / 'train/lr/train0_0000.png'
+    large = root / 'train/ref/train0_0000.png'
+    for path in (small, large):
+        gray = np.asarray(Image.open(path).convert('L'))
+        Image.fromarray(gray).save(path)
+    run(root, '--name', 'dis', '--splits', 'train')
+    stem = 'train0_0000'
+    expected = read_alignment(root, 'train', 'dis', stem)
+    assert abs(np.median(expected[0][..., 0]) - 2) < 0.25
+    for path in (small, large):
+        gray = np.asarray(Image.open(path)).astype(np.uint16) * 257
+        Image.fromarray(gray).save(path)
+    run(root, '--name', 'dis', '--splits', 'train', '--overwrite')
+    for one, other in zip(
+        read_alignment(root, 'train', 'dis', stem), expected, strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_changed_images_are_aligned_again(root):
+    args = root, '--name', 'dis', '--splits', 'train'
+    run(*args)
+    stem = 'train0_0000'
+    before = read_alignment(root, 'train', 'dis', stem)[0]
+    path = root / f'train/ref/{stem}.png'
+    moved = np.roll(np.asarray(Image.open(path)), 8, axis=1)
+    Image.fromarray(moved).save(path)
+    _, out, _ = run(*args)
+    assert 'train: 1 samples aligned' in out
+    after = read_alignment(root, 'train', 'dis', stem)[0]
+    assert abs(np.median(after[..., 0] - before[..., 0]) - 2) < 0.25
+    _, out, _ = run(*args)
+    assert 'train: 0 samples aligned' in out
+
+
+def test_the_config_of_a_network_is_no_aligners(root, tmp_path):
+    torch.save({}, tmp_path / 'x.pth')
+    code, _, message = run(
+        root, '--name', 'mine', '--config', 'configs/dsrnet_x/x.py',
+        '--checkpoint', tmp_path / 'x.pth',
+    )  # fmt: skip
+    assert code == 2
+    assert 'does not train an aligner' in message
+    assert not (root / 'train/align-mine').exists()

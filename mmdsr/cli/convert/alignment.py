@@ -19,12 +19,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
 from mmengine.dataset import Compose
 from rich.progress import track
 from torch import nn
 
 from mmdsr.datasets.alignment_cache import Alignments
+from mmdsr.engine.generator import build_generator
+from mmdsr.engine.launch import load_config
+from mmdsr.errors import UsageError
 from mmdsr.io.checkpoint import find_checkpoint, load_generator
 from mmdsr.io.console import plain_console
 from mmdsr.io.manifest import SPLITS
@@ -84,10 +86,14 @@ def build_aligner(
     if config is None or checkpoint is None:
         dis = dict(type='mmdsr.DISAligner')
         return MODELS.build(dis).eval(), None, dict(aligner=dis)
-    if not Path(config).is_file():
-        raise FileNotFoundError(f'There is no config {config}.')
-    cfg = Config.fromfile(config)
-    aligner = MODELS.build(cfg.model.generator)
+    cfg = load_config(config)
+    if cfg.get('model', {}).get('type') != 'mmdsr.FlowEditor':
+        raise UsageError(
+            f'{config} does not train an aligner: give the config and the '
+            'checkpoint of its aligner, such as '
+            'configs/dsrnet_x/flownet_light.py.'
+        )
+    aligner = build_generator(cfg)
     load_generator(aligner, find_checkpoint(checkpoint))
     aligner.eval()
     if not getattr(aligner, 'depth_input', False):
@@ -131,6 +137,6 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
             ):
                 made += new
             print(f'{args.data_root / split}: {made} samples aligned')
-    except (ValueError, OSError) as error:
+    except (UsageError, ValueError, OSError) as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
     return 0

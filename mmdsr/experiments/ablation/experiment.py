@@ -17,11 +17,12 @@ from mmdsr.experiments.ablation.study import (
     Study,
     has_teacher,
     prepare,
+    training_roots,
 )
-from mmdsr.experiments.identity import identify, training_roots
 from mmdsr.experiments.options import StudyOptions
 from mmdsr.experiments.runs import TrainingRun, prepare_runs, run_all
 from mmdsr.io.checkpoint import find_checkpoint
+from mmdsr.io.identity import identify
 
 
 def check_inputs(study: Study, budget: Budget, roots: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ validated while they train, and are judged by their last weights: picking the
 best of several by the test data would favor the noisier row.
 """
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -266,3 +267,24 @@ def has_teacher(cfg: Config) -> bool:
     return bool(
         model.get('teacher') and (model.get('kd_loss') or model.get('adm'))
     )
+
+
+def training_roots(cfg: Config) -> list[str]:
+    """Return the data sets that a config trains on.
+
+    Args:
+        cfg: The config.
+
+    Returns:
+        Their roots, in the order of the config.
+    """
+
+    def roots(dataset: dict) -> list[str]:
+        if 'datasets' in dataset:
+            parts = map(roots, dataset['datasets'])
+            return list(itertools.chain.from_iterable(parts))
+        if 'dataset' in dataset:
+            return roots(dataset['dataset'])
+        return [str(dataset['data_root'])]
+
+    return list(dict.fromkeys(roots(cfg.train_dataloader.dataset)))

@@ -15,12 +15,12 @@ from rich.progress import track
 
 from mmdsr.engine.sr_input import INTERPOLATED
 from mmdsr.errors import CheckpointError, UsageError
-from mmdsr.experiments.identity import identify_images
 from mmdsr.inference import SuperResolver
 from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.io.checksums import digest
 from mmdsr.io.folder_job import FolderJob, open_all
 from mmdsr.io.frames import SUFFIXES, read_rgb
+from mmdsr.io.identity import identify_images
 from mmdsr.io.images import downscale, encode_png, write_png
 from mmdsr.io.listing import natural_order
 from mmdsr.models.networks.padding import SCALE

@@ -15,7 +15,6 @@ from mmdsr.errors import UsageError
 from mmdsr.evaluation.functional import upscale
 from mmdsr.experiments.ablation.experiment import name_roots
 from mmdsr.experiments.ablation.study import Budget, Study, prepare
-from mmdsr.experiments.identity import identify
 from mmdsr.experiments.options import StudyOptions
 from mmdsr.experiments.references import open_dataset
 from mmdsr.experiments.report import heading, write_report
@@ -36,6 +35,7 @@ from mmdsr.experiments.table2.table import (
 )
 from mmdsr.experiments.table2.timing import iterations_in
 from mmdsr.inference.budget import cpu_count
+from mmdsr.io.identity import identify
 from mmdsr.io.reports import write_json
 from mmdsr.models.networks.flow_warp import FlowWarp
 from mmdsr.models.networks.padding import SCALE

@@ -16,9 +16,10 @@ from mmdsr.experiments.ablation.study import (
     Study,
     has_teacher,
     prepare,
+    training_roots,
 )
-from mmdsr.experiments.identity import identify, training_roots
 from mmdsr.experiments.runs import TrainingRun, prepare_runs
+from mmdsr.io.identity import identify
 
 #: Suffix of the name of a data set that is tested in eight orientations.
 TURNED = ', eight flips and rotations'

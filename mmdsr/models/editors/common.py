@@ -190,7 +190,40 @@ def run_network(
     )
 
 
-class RefSRMixin(BaseEditModel):
+class PlainKeysMixin(BaseEditModel):
+    """The same names of the weights with and without DDP.
+
+    Put it before a mmagic model class.
+    """
+
+    def state_dict(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
+        """Return the weights under the same keys with and without DDP.
+
+        The runner wraps the networks one by one but unwraps only the whole
+        model, so its checkpoints of a distributed run would have the keys
+        ``generator.module.*``: neither a resumed training nor a test would
+        find them, and mmengine would continue with random weights after a
+        warning.
+
+        Args:
+            *args: See ``nn.Module.state_dict``.
+            **kwargs: See ``nn.Module.state_dict``.
+
+        Returns:
+            The weights.
+        """
+        state = super().state_dict(*args, **kwargs)
+        outer = kwargs.get('prefix', '')
+        for name, child in self.named_children():
+            if not is_model_wrapper(child):
+                continue
+            prefix = f'{outer}{name}.module.'
+            for key in [key for key in state if key.startswith(prefix)]:
+                state[f'{outer}{name}.{key[len(prefix) :]}'] = state.pop(key)
+        return state
+
+
+class RefSRMixin(PlainKeysMixin):
     """Reference, depth and prediction handling of the trainable models.
 
     Put it before a mmagic model class with a ``generator`` that has
@@ -243,32 +276,6 @@ class RefSRMixin(BaseEditModel):
                 "test_cfg['depth'] is 'predicted', but the generator has no "
                 'depth_net.'
             )
-
-    def state_dict(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
-        """Return the weights under the same keys with and without DDP.
-
-        The runner wraps the networks one by one but unwraps only the whole
-        model, so its checkpoints of a distributed run would have the keys
-        ``generator.module.*``: neither a resumed training nor a test would
-        find them, and mmengine would continue with random weights after a
-        warning.
-
-        Args:
-            *args: See ``nn.Module.state_dict``.
-            **kwargs: See ``nn.Module.state_dict``.
-
-        Returns:
-            The weights.
-        """
-        state = super().state_dict(*args, **kwargs)
-        outer = kwargs.get('prefix', '')
-        for name, child in self.named_children():
-            if not is_model_wrapper(child):
-                continue
-            prefix = f'{outer}{name}.module.'
-            for key in [key for key in state if key.startswith(prefix)]:
-                state[f'{outer}{name}.{key[len(prefix) :]}'] = state.pop(key)
-        return state
 
     def run_generator(
         self,

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmdsr.models.editors.common import (
     DATA_PREPROCESSOR,
+    PlainKeysMixin,
     require_samples,
     unpack_inputs,
 )
@@ -16,7 +17,7 @@ from mmdsr.registry import MODELS
 
 
 @MODELS.register_module()
-class DepthEditor(BaseEditModel):
+class DepthEditor(PlainKeysMixin, BaseEditModel):
     """Training of the depth network alone, with L_dep of Eq. 9.
 
     It learns from LR and Ref-down as in DSRNet. The joint training can start

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmdsr.models.editors.common import (
     DATA_PREPROCESSOR,
+    PlainKeysMixin,
     call,
     require_samples,
     unpack_inputs,
@@ -17,7 +18,7 @@ from mmdsr.registry import MODELS
 
 
 @MODELS.register_module()
-class FlowEditor(BaseEditModel):
+class FlowEditor(PlainKeysMixin, BaseEditModel):
     """Training of the flow from LR to the reference.
 
     Args:

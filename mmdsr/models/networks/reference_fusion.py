@@ -136,7 +136,9 @@ class ReferenceFusion(nn.Module):
         )
         largest = weight.amax(1, keepdim=True)
         # If all weights are zero, the split among the references is arbitrary.
-        part = (weight / largest.clamp_min(1e-12)) ** _SHARPNESS
+        # 1e-12 is 0 in half precision.
+        least = max(1e-12, torch.finfo(largest.dtype).tiny)
+        part = (weight / largest.clamp_min(least)) ** _SHARPNESS
         part = part / part.sum(1, keepdim=True).clamp_min(1)
         share = part * (largest / (1 + largest))
         return (

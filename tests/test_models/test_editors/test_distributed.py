@@ -1,6 +1,7 @@
 """The trainable models inside mmengine's distributed wrappers."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner.checkpoint import load_state_dict
 from torch.nn.parallel import DistributedDataParallel
 
+from mmdsr.engine import EMAHook
+from mmdsr.io.checkpoint import load_generator
 from mmdsr.models.editors.common import call
 from mmdsr.models.networks import DSROutput
 from mmdsr.registry import MODELS
@@ -53,6 +56,81 @@ def test_checkpoint_has_the_same_keys_and_loads_either_way(process_group):
     load_state_dict(wrapped.module, other.state_dict(), strict=True)
     for key, value in wrapped.module.state_dict().items():
         assert torch.equal(value, other.state_dict()[key])
+
+
+@pytest.mark.parametrize(
+    'model',
+    [
+        dict(
+            type='mmdsr.FlowEditor',
+            generator=dict(type='mmdsr.FlowNet'),
+            flow_loss=dict(type='mmdsr.FlowLoss'),
+        ),
+        dict(
+            type='mmdsr.DepthEditor',
+            generator=dict(type='mmdsr.DepthUNet'),
+            depth_loss=dict(type='mmdsr.DepthLoss'),
+        ),
+    ],
+    ids=lambda model: model['type'],
+)
+def test_other_networks_load_the_checkpoint_of_a_part(
+    process_group, tmp_path, model
+):
+    torch.manual_seed(1)
+    wrapped = MMSeparateDistributedDataParallel(
+        MODELS.build(copy.deepcopy(model)), device_ids=None
+    )
+    torch.save(
+        dict(state_dict=wrapped.module.state_dict()), tmp_path / 'a.pth'
+    )
+    network = MODELS.build(model['generator'])
+    load_generator(network, tmp_path / 'a.pth')
+    trained = wrapped.module.generator.module.state_dict()
+    for key, value in network.state_dict().items():
+        assert torch.equal(value, trained[key])
+
+
+@pytest.mark.parametrize('before', [False, True])
+@pytest.mark.parametrize('after', [False, True])
+def test_averaged_weights_are_resumed(process_group, before, after):
+    def start(distributed, resume=None):
+        model = _model()
+        if distributed:
+            model = MMSeparateDistributedDataParallel(model, device_ids=None)
+        hook = EMAHook(ema_type='ExponentialMovingAverage', momentum=0.1)
+        runner = SimpleNamespace(
+            model=model, iter=0, _resume=resume is not None
+        )
+        hook.before_run(runner)
+        if resume is not None:
+            hook.after_load_checkpoint(runner, resume)
+            load_state_dict(hook.src_model, resume['state_dict'], strict=True)
+        return hook, runner
+
+    def contents(hook):
+        averages = hook.ema_model.module.state_dict()
+        return {**averages, 'steps': hook.ema_model.steps}
+
+    torch.manual_seed(0)
+    hook, runner = start(before)
+    with torch.no_grad():
+        for _ in range(3):
+            for weight in runner.model.parameters():
+                weight.add_(1)
+            hook.after_train_iter(runner, 0)
+    checkpoint = dict(state_dict=hook.src_model.state_dict())
+    hook.before_save_checkpoint(runner, checkpoint)
+    trained = hook.src_model.state_dict()
+    again, _ = start(after, copy.deepcopy(checkpoint))
+    averages = contents(hook)
+    assert contents(again).keys() == averages.keys()
+    for key, value in contents(again).items():
+        assert torch.equal(value, averages[key]), key
+    for key, value in again.src_model.state_dict().items():
+        assert torch.equal(value, trained[key]), key
+    key = next(k for k in averages if k.endswith('weight'))
+    assert not torch.equal(averages[key], trained[key])
 
 
 def test_trains_and_predicts_wrapped(process_group):

@@ -150,6 +150,19 @@ def test_no_reference_in_all_its_forms(trained):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_no_confidence_in_half_precision(dtype):
+    net = make(trained=True).to(dtype)
+    lr, ref = (image.to(dtype) for image in images())
+    flow = torch.zeros(1, 2, 17, 23, dtype=dtype)
+    confidence = torch.zeros(1, 1, 17, 23, dtype=dtype)
+    confidence[..., 8:] = 1
+    alone = net(lr, ref, flow=flow, confidence=0 * confidence)
+    assert torch.equal(alone, net(lr))
+    assert net(lr, ref, flow=flow, confidence=confidence).isfinite().all()
+
+
+@torch.no_grad()
 def test_an_image_as_its_own_reference_in_a_batch():
     net = make()
     lr, ref = images(ref=(17, 23), batch=3)

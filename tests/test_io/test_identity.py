@@ -1,15 +1,10 @@
-"""What identifies the data of an experiment."""
+"""What identifies data."""
 
 import numpy as np
 import pytest
-from mmengine.config import Config
 
-from mmdsr.experiments.identity import (
-    identify,
-    identify_images,
-    training_roots,
-)
 from mmdsr.io.checksums import write_checksums
+from mmdsr.io.identity import identify, identify_images
 from mmdsr.io.images import write_png
 from mmdsr.io.manifest import write_manifest
 
@@ -67,10 +62,3 @@ def test_data_sets_of_the_downstream_tasks(root):
     assert identify_images(root) != before
     write_manifest(root, {})
     assert set(identify_images(root)) == {'manifest'}
-
-
-def test_all_roots_of_a_mixed_data_set():
-    parts = [dict(data_root='a'), dict(dataset=dict(data_root='b'))]
-    dataset = dict(datasets=[*parts, dict(data_root='a')])
-    cfg = Config(dict(train_dataloader=dict(dataset=dataset)))
-    assert training_roots(cfg) == ['a', 'b']

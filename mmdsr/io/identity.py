@@ -1,11 +1,8 @@
-"""Which data an experiment used, as data can change under their path."""
+"""What identifies data, which can change under their path."""
 
 import hashlib
-import itertools
 from collections.abc import Iterable
 from pathlib import Path
-
-from mmengine.config import Config
 
 from mmdsr.io.checksums import digest
 from mmdsr.io.frames import SUFFIXES
@@ -79,24 +76,3 @@ def identify_images(root: Path) -> dict[str, str]:
     if manifest.is_file():
         return dict(manifest=digest(manifest))
     return dict(files=listing(root, [''], SUFFIXES))
-
-
-def training_roots(cfg: Config) -> list[str]:
-    """Return the data sets that a config trains on.
-
-    Args:
-        cfg: The config.
-
-    Returns:
-        Their roots, in the order of the config.
-    """
-
-    def roots(dataset: dict) -> list[str]:
-        if 'datasets' in dataset:
-            parts = map(roots, dataset['datasets'])
-            return list(itertools.chain.from_iterable(parts))
-        if 'dataset' in dataset:
-            return roots(dataset['dataset'])
-        return [str(dataset['data_root'])]
-
-    return list(dict.fromkeys(roots(cfg.train_dataloader.dataset)))
