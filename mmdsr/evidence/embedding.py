@@ -7,11 +7,13 @@ import numpy as np
 from PIL.PngImagePlugin import PngInfo
 
 from mmdsr.evidence.record import FORMAT, Record, embedded, from_json, to_json
-from mmdsr.io.images import open_image
+from mmdsr.io.images import MOST_PIXELS, open_image
 from mmdsr.version import __version__
 
 #: Key of the text chunk, and of the tag.
 KEY = FORMAT
+# A result is up to four times as wide and high as its source.
+_MOST_PIXELS = 16 * MOST_PIXELS
 
 
 def png_texts(record: Record) -> PngInfo:
@@ -82,7 +84,7 @@ def read_png(path: Path) -> tuple[np.ndarray, Mapping[str, str]]:
         ValueError: With the reason, but without the path, if it cannot be
             read.
     """
-    image = open_image(path)
+    image = open_image(path, _MOST_PIXELS)
     pixels = np.asarray(image)
     if pixels.ndim != 3 or pixels.dtype != np.uint8:
         raise ValueError(f'its pixels are of another kind ({image.mode})')

@@ -30,8 +30,8 @@ VERSION: Literal[1] = 1
 #: less than 0.05 nearly everywhere if it shows another place
 #: (docs/evidence.md).
 SEEN = 0.25
-#: Bytes of a record; an hour of video has less than half of it.
-_LARGEST = 2**26
+#: Bytes of a record; an hour at 25 frames per second has up to 24 MB.
+LARGEST = 2**29
 #: Characters of a value that messages show.
 _SHOWN = 60
 _CHECKSUM = 'checksum'
@@ -263,7 +263,7 @@ def from_json(text: str | bytes, name: str, edited: bool = False) -> Record:
         EvidenceError: If it is not a record.
         EditedRecordError: If it was changed after it was written.
     """
-    if len(text) > _LARGEST:
+    if len(text) > LARGEST:
         raise EvidenceError(
             f'{name} is not a record of a result: it is too large.'
         )

@@ -3,10 +3,8 @@
 from pathlib import Path
 
 from mmdsr.errors import EvidenceError
-from mmdsr.evidence.record import Record, from_json
+from mmdsr.evidence.record import LARGEST, Record, from_json
 
-#: Maximum size of a side-car in bytes.
-_LARGEST = 2**26
 _OVERLAY = '.confidence'
 #: Suffixes of the films among the results.
 VIDEOS = ('.mp4', '.mkv')
@@ -91,7 +89,7 @@ def read_sidecar(path: Path, edited: bool = False) -> Record:
         raise EvidenceError(
             f'{path.name} is not a record of a result: it is not a file.'
         )
-    if path.stat().st_size > _LARGEST:
+    if path.stat().st_size > LARGEST:
         raise EvidenceError(
             f'{path.name} is not a record of a result: it is too large.'
         )

@@ -1,8 +1,11 @@
 """Reduce, encode, read and write images and depth maps."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from threading import RLock
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -17,7 +20,11 @@ DEPTH_UNIT = 0.001
 UINT16_MODES = ('I;16', 'I;16B', 'I;16L', 'I;16N')
 """Pillow's names for 16-bit gray."""
 
+MOST_PIXELS = 89_478_485
+"""Pixels of an image of 256 MB, Pillow's own limit; more may be an attack."""
+
 _UINT16_MAX = 65535
+_RAISED = RLock()
 
 
 def downscale(image: np.ndarray, scale: int = 4) -> np.ndarray:
@@ -212,11 +219,12 @@ class Decoded(NamedTuple):
     wide: bool
 
 
-def open_image(path: str | Path) -> Image.Image:
+def open_image(path: str | Path, most: int = MOST_PIXELS) -> Image.Image:
     """Decode a complete image file and turn it upright.
 
     Args:
         path: The file.
+        most: Largest number of pixels. Defaults to :data:`MOST_PIXELS`.
 
     Returns:
         The first picture, in any mode.
@@ -224,23 +232,26 @@ def open_image(path: str | Path) -> Image.Image:
     Raises:
         ValueError: See :func:`decode_image`.
     """
-    return decode_image(path, count=False).image
+    return decode_image(path, count=False, most=most).image
 
 
-def decode_image(path: str | Path, count: bool = True) -> Decoded:
+def decode_image(
+    path: str | Path, count: bool = True, most: int = MOST_PIXELS
+) -> Decoded:
     """Decode a complete image file and describe it.
 
     Args:
         path: The file.
         count: Whether to count its pictures. Defaults to True.
+        most: Largest number of pixels. Defaults to :data:`MOST_PIXELS`.
 
     Returns:
         The first picture and facts about the file.
 
     Raises:
         ValueError: If it is not a regular file, not an image, truncated, or
-            has so many pixels that it is more likely an attack than a frame.
-            The message has the reason, but not the path.
+            has more than ``most`` pixels. The message has the reason, but
+            not the path.
     """
     path = Path(path)
     try:
@@ -251,23 +262,43 @@ def decode_image(path: str | Path, count: bool = True) -> Decoded:
             )
         if not path.stat().st_size:
             raise ValueError('empty file')
-        with warnings.catch_warnings():
-            warnings.simplefilter('error', Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                # Count first: some formats seek through all pictures.
-                number = getattr(image, 'n_frames', 1) if count else 1
-                image.seek(0)
-                wide = _is_wide(image)
-                image.load()
-                # Turning may return a copy, which lacks the format.
-                kind, image = image.format, ImageOps.exif_transpose(image)
-                image.format = kind
-                return Decoded(image, number, wide)
+        with _limit(most), Image.open(path) as image:
+            # Count first: some formats seek through all pictures.
+            number = getattr(image, 'n_frames', 1) if count else 1
+            image.seek(0)
+            wide = _is_wide(image)
+            image.load()
+            # Turning may return a copy, which lacks the format.
+            kind, image = image.format, ImageOps.exif_transpose(image)
+            image.format = kind
+            return Decoded(image, number, wide)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise ValueError(
+            f'more than {most / 1e6:.0f} million pixels: cut it into parts'
+        ) from None
     except ValueError as error:
         raise ValueError(short_reason(error)) from error
     # Pillow's decoders raise many kinds of errors on broken files.
     except Exception as error:
         raise ValueError(f'unreadable: {short_reason(error)}') from error
+
+
+@contextmanager
+def _limit(most: int) -> Iterator[None]:
+    """Let Pillow refuse files of more pixels, which may be an attack."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('error', Image.DecompressionBombWarning)
+        if most <= MOST_PIXELS:
+            yield
+            return
+        # The limit is that of the process: it is only ever raised, and by one
+        # thread at a time.
+        with _RAISED:
+            before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, most
+            try:
+                yield
+            finally:
+                Image.MAX_IMAGE_PIXELS = before
 
 
 def _is_wide(image: ImageFile.ImageFile) -> bool:

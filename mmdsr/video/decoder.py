@@ -49,8 +49,8 @@ _FORMATS = (
     'hevc,m4v,vc1,rm,nut,ivf,gxf,wtv'
 )
 _MPEG = ('mpegts', 'mpeg')
-_MAX_PIXELS = 2**26
-"""Twice as many pixels as 8K video; more indicate a damaged header."""
+_MAX_PIXELS = 2**28
+"""FFmpeg's own limit; a film of 8-megapixel pictures has half as many."""
 _LATE = 2
 """Number of packets by which a gap in the transport is reported early."""
 _GAP = 1.5

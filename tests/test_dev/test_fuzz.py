@@ -159,8 +159,8 @@ def test_reasons(tmp_path):
     for name, reason in {
         'empty.png': 'empty file',
         'text.png': 'not an image, or damaged',
-        'bomb.png': 'exceeds limit',
-        'big bomb.png': 'exceeds limit',
+        'bomb.png': 'more than 89 million pixels',
+        'big bomb.png': 'more than 89 million pixels',
         'dangling.png': 'no such file',
         'pipe.png': 'not a regular file',
         'folder.png': 'not a regular file',
@@ -373,7 +373,7 @@ def test_a_damaged_data_set_names_the_file(refsr_root, tmp_path):
     for content, reason in (
         (b'', 'empty file'),
         (whole[: len(whole) // 2], 'unreadable'),
-        (bomb(40_000), 'exceeds limit'),
+        (bomb(40_000), 'more than 89 million pixels'),
     ):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=reason) as caught:

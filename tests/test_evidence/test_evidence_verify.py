@@ -21,6 +21,7 @@ from mmdsr.evidence.sidecar import read_sidecar
 from mmdsr.evidence.verify import verify, verify_folder
 from mmdsr.inference import SuperResolver, export_folder
 from mmdsr.io.checksums import digest
+from mmdsr.io.frames import read_rgb
 from mmdsr.io.images import save_png, write_png
 
 
@@ -49,6 +50,18 @@ def call(*words):
     with redirect_stdout(out), redirect_stderr(err):
         code = main(['verify', *map(str, words)])
     return code, out.getvalue(), err.getvalue()
+
+
+def test_results_have_more_pixels_than_pictures_may(copy, monkeypatch):
+    # As if the source had just under the limit.
+    result, source = copy / 'out' / 'f1.png', copy / 'in' / 'f1.png'
+    with Image.open(source) as image:
+        small = image.width * image.height
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', small)
+    assert verify(result, source).problems == []
+    assert small == Image.MAX_IMAGE_PIXELS
+    with pytest.raises(ValueError, match='million pixels: cut it into'):
+        read_rgb(result)
 
 
 def test_unchanged_results_are_as_recorded(copy):

@@ -340,3 +340,18 @@ def test_a_codec_that_is_not_known(tmp_path):
     for call in (probe, lambda path: list(read_video(path))):
         with pytest.raises(VideoError, match='codec is unknown'):
             call(path)
+
+
+@pytest.mark.slow
+def test_a_film_of_large_pictures_is_read(tmp_path):
+    path = tmp_path / 'film.mkv'
+    # Four times a camera of 5 megapixels.
+    width, height = 10240, 8192
+    with av.open(path, 'w') as container:
+        stream = container.add_stream('ffv1', rate=25)
+        stream.width, stream.height, stream.pix_fmt = width, height, 'gray'
+        picture = np.full((height, width), 7, np.uint8)
+        frame = av.VideoFrame.from_ndarray(picture, 'gray')
+        container.mux([*stream.encode(frame), *stream.encode()])
+    (shape,) = [frame.shape for *_, frame in read_video(path)]
+    assert shape == (height, width, 3)
