@@ -23,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from mmdsr.errors import MissingExtraError, RefusedRequestError
 from mmdsr.evidence.sidecar import overlay_path, sidecar_path
+from mmdsr.io.files import whole_file
 from mmdsr.page.enhance import BEFORE, DEPTH, list_weights
 from mmdsr.page.guard import Guard
 from mmdsr.page.jobs import Job, JobQueue
@@ -58,6 +59,7 @@ class Page:
             root, limits, (self.enlarging, self.preparing)
         )
         self.worker = Worker()
+        self._packing = threading.Lock()
         self._ended = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, daemon=True)
         self._sweeper.start()
@@ -233,7 +235,7 @@ class Page:
         result = folder / str(job.outcome['name'])
         archive = folder / 'all.zip'
         paths = [result, sidecar_path(result), overlay_path(result)]
-        await run_in_threadpool(_pack, archive, paths)
+        await run_in_threadpool(self._pack, archive, paths)
         name = quote(f'{result.stem}.zip', safe='')
         return FileResponse(
             archive,
@@ -242,6 +244,18 @@ class Page:
                 'content-disposition': f"attachment; filename*=utf-8''{name}"
             },
         )
+
+    def _pack(self, archive: Path, paths: list[Path]) -> None:
+        # A second click waits: both would write to the same temporary file.
+        with self._packing:
+            if archive.is_file():
+                return
+            with (
+                whole_file(archive) as temporary,
+                zipfile.ZipFile(temporary, 'w') as file,
+            ):
+                for path in paths:
+                    file.write(path, path.name)
 
     def _describe_job(self, job: Job) -> dict[str, object]:
         return {
@@ -378,13 +392,6 @@ def _finished(session: Session, token: str) -> tuple[Job, Path]:
     if job.state != 'done':
         raise RefusedRequestError('The result is not ready yet.', 404)
     return job, session.results[token]
-
-
-def _pack(archive: Path, paths: list[Path]) -> None:
-    if not archive.is_file():
-        with zipfile.ZipFile(archive, 'w') as file:
-            for path in paths:
-                file.write(path, path.name)
 
 
 def _remove_folder(folder: Path) -> None:

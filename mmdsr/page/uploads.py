@@ -23,7 +23,9 @@ from mmdsr.video.reader import probe
 #: Formats that Pillow may read. Others are refused before they are read:
 #: PostScript, for example, is a programming language.
 _FORMATS = ('PNG', 'JPEG', 'TIFF', 'WEBP', 'BMP', 'GIF', 'PPM')
-_LONGEST_NAME = 120
+#: Bytes of a name. File systems allow 255, and the names of results and of
+#: the files beside them are longer than that of their source.
+_LONGEST_NAME = 180
 _LONGEST_SUFFIX = 12
 
 
@@ -34,12 +36,15 @@ def clean_name(name: str) -> str:
         name: Name sent by the browser, which may contain anything.
 
     Returns:
-        The last part without control characters, 1 to 120 characters.
+        The last part without control characters, 1 to 180 bytes in UTF-8.
     """
     last = PureWindowsPath(PurePosixPath(name).name).name
     kept = ''.join(c for c in last if c.isprintable()).strip(' .')
     stem, suffix = Path(kept).stem, Path(kept).suffix[:_LONGEST_SUFFIX]
-    return f'{stem[: _LONGEST_NAME - len(suffix)]}{suffix}' or 'unnamed'
+    room = _LONGEST_NAME - len(suffix.encode())
+    # Half a character at the cut is dropped.
+    stem = stem.encode()[:room].decode(errors='ignore')
+    return f'{stem}{suffix}' or 'unnamed'
 
 
 async def receive(

@@ -1,10 +1,12 @@
 """From an order to a result: one page, its queue and its worker for all."""
 
+import errno
 import io
 import os
 import signal
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -156,6 +158,46 @@ def test_the_download_passes_the_check(client, tmp_path):
     # It would tell if one pixel were another one.
     result.write_bytes(result.read_bytes()[:-20] + bytes(20))
     assert verify(result, source).problems
+
+
+def test_a_long_name_has_a_result(client):
+    # 120 characters, but 352 bytes.
+    file = sent(client, name=f'{"水" * 116}.png')
+    job = enlarged(client, file, weights=DEPTH)
+    response = client.get(f'/api/jobs/{job["token"]}/download')
+    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+        assert len(archive.namelist()) == 3
+
+
+def test_clicks_at_the_same_time_get_the_whole_archive(client, monkeypatch):
+    write, job = zipfile.ZipFile.write, enlarged(client, sent(client))
+
+    def slowly(*args):
+        write(*args)
+        time.sleep(0.2)
+
+    monkeypatch.setattr(zipfile.ZipFile, 'write', slowly)
+    addresses = [f'/api/jobs/{job["token"]}/download'] * 3
+    with ThreadPoolExecutor() as pool:
+        responses = list(pool.map(client.get, addresses))
+    for response in responses:
+        assert zipfile.is_zipfile(io.BytesIO(response.content))
+
+
+def test_half_an_archive_is_not_kept(client, monkeypatch):
+    job = enlarged(client, sent(client))
+    address = f'/api/jobs/{job["token"]}/download'
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(zipfile.ZipFile, 'write', fail)
+        with pytest.raises(OSError, match='No space left'):
+            client.get(address)
+    content = client.get(address).content
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert len(archive.namelist()) == 3
 
 
 def test_a_frame_uses_detail_of_its_neighbors(client, video):

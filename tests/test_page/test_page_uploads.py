@@ -171,7 +171,9 @@ def test_a_name_is_never_a_path(client, root, name):
         ('a/b\\c.jpg', 'c.jpg'),
         ('Straße 7.tif', 'Straße 7.tif'),
         ('a\r\nSet-Cookie: x.png', 'aSet-Cookie: x.png'),
-        (f'{"x" * 300}.png', f'{"x" * 116}.png'),
+        (f'{"x" * 300}.png', f'{"x" * 176}.png'),
+        (f'{"水" * 120}.png', f'{"水" * 58}.png'),
+        (f'a{"я" * 150}.jpeg', f'a{"я" * 87}.jpeg'),
     ],
 )
 def test_clean_names(name, clean):
