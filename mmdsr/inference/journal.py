@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import NamedTuple
 
+from mmdsr.io.frames import real_path, shown
 from mmdsr.io.stamps import Stamp, is_same
 
 _NAME = 'manifest.{}.jsonl'
@@ -83,7 +84,8 @@ class Journal:
             The line; ``None`` if the result must be made.
 
         Raises:
-            FileExistsError: If there is a file that is not the tool's.
+            FileExistsError: If there is a file that is not the tool's, or the
+                result of another image beside this one.
         """
         for file in (name, *beside):
             target = self.root / file
@@ -107,6 +109,35 @@ class Journal:
                 )
             ):
                 return record
+        twin = self._find_twin(name, source)
+        if twin is not None:
+            raise FileExistsError(
+                f'{self.root / name} is the result of {shown(twin)}: rename '
+                'one of the images, or choose another folder for the results'
+            )
+        return None
+
+    def _find_twin(self, name: str, source: Path) -> Path | None:
+        """Return another image that an existing result was made from.
+
+        It lies beside its image and has the same name but for the suffix. An
+        image that has moved or was removed leaves its result to another one.
+        """
+        made_from = {
+            record.source.path
+            for record in self._records.get(name, ())
+            if is_same(self.root / name, record.result)
+        }
+        if made_from <= {str(real_path(source))}:
+            return None
+        for path in source.parent.iterdir():
+            if (
+                path.stem == source.stem
+                and str(real_path(path)) in made_from
+                and path.is_file()
+                and not path.samefile(source)
+            ):
+                return path
         return None
 
     def _is_own(self, name: str, file: str) -> bool:

@@ -364,6 +364,44 @@ def test_refuses_twins(frames, tmp_path):
         export_folder(plain(), frames, tmp_path / 'out')
 
 
+def test_refuses_twins_of_two_calls(frames, tmp_path):
+    out, one = tmp_path / 'out', frames / 'one' / 'f9.png'
+    export_folder(plain(), one, out)
+    before = (out / 'f9.png').read_bytes()
+    other = one.with_suffix('.bmp')
+    cv2.imwrite(str(other), np.zeros((16, 20, 3), np.uint8))
+    for overwrite in (False, True):
+        report = export_folder(plain(), other, out, overwrite=overwrite)
+        assert report.failed == {
+            str(other): f'{out / "f9.png"} is the result of {one}: rename '
+            'one of the images, or choose another folder for the results'
+        }
+        assert (out / 'f9.png').read_bytes() == before
+    # A changed version of its own image replaces it, as ever.
+    replace(one, np.zeros((16, 20, 3), np.uint8), 5)
+    assert export_folder(plain(), one, out).written == 1
+    # Other settings, which remove what is there.
+    report = export_folder(plain(3), other, out, overwrite=True)
+    assert (report.written, report.failed) == (1, {})
+    # The image of the result is gone.
+    other.unlink()
+    assert export_folder(plain(3), one, out).written == 1
+
+
+def test_a_link_may_lead_to_another_image(frames, tmp_path):
+    out, link = tmp_path / 'out', frames / 'latest.png'
+    for name in ('f9.png', 'f10.png'):
+        link.unlink(missing_ok=True)
+        link.symlink_to(frames / 'one' / name)
+        report = export_folder(plain(), link, out)
+        assert (report.written, report.failed) == (1, {})
+    # Two links to be told apart are like two files.
+    other = link.with_suffix('.bmp')
+    other.symlink_to(frames / 'one' / 'f11.bmp')
+    (reason,) = export_folder(plain(), other, out).failed.values()
+    assert f'is the result of {link}:' in reason
+
+
 def test_references_from_a_folder(frames, tmp_path):
     refs = tmp_path / 'refs'
     with pytest.raises(ValueError, match='must be given together'):
