@@ -3,8 +3,7 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -48,7 +47,7 @@ def parse_args(
     return parser.parse_args(argv)
 
 
-def check(args: argparse.Namespace) -> Iterable[Verdict]:
+def check(args: argparse.Namespace) -> list[Verdict]:
     """Check the files that the options name.
 
     Args:
@@ -61,10 +60,14 @@ def check(args: argparse.Namespace) -> Iterable[Verdict]:
     if args.source is not None and not args.source.exists():
         raise FileNotFoundError(f'There is no source {args.source}.')
     if args.result.is_dir():
-        return chain(
-            verify_folder(args.result, args.source),
-            missing_results(args.result),
-        )
+        missing = list(missing_results(args.result))
+        try:
+            return [*verify_folder(args.result, args.source), *missing]
+        except FileNotFoundError:
+            # Without any result, those that a report lists are missing.
+            if not missing:
+                raise
+            return missing
     result = result_of(args.result)
     if result is not None:
         kind = 'side-car' if args.result.suffix == '.json' else 'confidence'
@@ -147,11 +150,11 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     args = parse_args(argv, prog)
     console = Console(emoji=False, highlight=False)
     try:
-        verdicts = list(check(args))
+        verdicts = check(args)
     except (OSError, EvidenceError) as error:
         print(f'Error: {said_by(error)}', file=sys.stderr)
         return 2
-    if not any(verdict.record for verdict in verdicts):
+    if not any(verdict.record or verdict.listed for verdict in verdicts):
         first = verdicts[0]
         more = ''
         if first.state == 'no record':

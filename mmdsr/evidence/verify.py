@@ -60,6 +60,7 @@ class Verdict:
         state: The most serious of them.
         record: The record, if one can be read.
         source_checked: Whether the source was compared, too.
+        listed: Whether the report of a recording lists it.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Verdict:
     state: State = 'as recorded'
     record: Record | None = None
     source_checked: bool = False
+    listed: bool = False
 
     def say(
         self, text: str, state: State = 'different', first: bool = False

@@ -34,7 +34,7 @@ def missing_results(root: Path) -> Iterator[Verdict]:
                 sidecar_path(result).is_file()
             )
             if is_result and not known:
-                verdict = Verdict(str(result.relative_to(root)))
+                verdict = Verdict(str(result.relative_to(root)), listed=True)
                 verdict.say(
                     f'it is missing with all its files; {path.name} lists it',
                     'incomplete',

@@ -3,11 +3,13 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 from recording_cases import bicubic, frames, record
 
 from mmdsr.cli.main import main
 from mmdsr.evidence.verify import verify_folder
+from mmdsr.io.images import write_png
 from mmdsr.io.stamps import Stamp
 from mmdsr.recording.export import enhance_recording
 from mmdsr.recording.missing import missing_results
@@ -59,6 +61,37 @@ def test_a_film(results):
         (results / name).unlink()
     assert missing(results) == ['out.mkv']
     assert missing(results / 'out') == []
+
+
+def test_nothing_but_reports_is_left(results, capsys, monkeypatch):
+    # Narrow tables break the names.
+    monkeypatch.setenv('COLUMNS', '200')
+    for path in results.rglob('*'):
+        if path.is_file() and not path.name.endswith('.report.json'):
+            path.unlink()
+    assert main(['verify', str(results)]) == 1
+    said = capsys.readouterr().out
+    assert 'out.mkv.report.json lists it' in said
+    assert '0 of 6 results are as recorded (6 incomplete).' in said
+    for path in results.glob('*.report.json'):
+        path.unlink()
+    assert main(['verify', str(results)]) == 2
+    assert 'contains no results' in capsys.readouterr().err
+
+
+def test_a_film_among_files_without_a_record(results, capsys):
+    for path in results.iterdir():
+        if path.name.startswith('out.mkv') and not path.name.endswith(
+            '.report.json'
+        ):
+            path.unlink()
+    shutil.rmtree(results / 'out')
+    (results / 'out.report.json').unlink()
+    write_png(results / 'foreign.png', np.zeros((8, 8, 3), np.uint8))
+    assert main(['verify', str(results)]) == 1
+    said = capsys.readouterr().out
+    assert 'NO RECORD' in said
+    assert 'INCOMPLETE' in said
 
 
 def test_what_is_seen_without_the_report_is_said_once(results):
