@@ -1,7 +1,7 @@
 """Versions, time and frame lines that a record contains."""
 
 from datetime import datetime, timezone
-from importlib import metadata
+from importlib import import_module, metadata
 
 import numpy as np
 
@@ -9,6 +9,8 @@ from mmdsr.evidence.record import SEEN, Frame, Kind, Reference
 from mmdsr.version import __version__
 
 _PACKAGES = {'torch': 'torch', 'pillow': 'Pillow'}
+#: Modules whose names differ from those of their packages.
+_MODULES = {'Pillow': 'PIL'}
 
 
 def versions(backend: str = 'torch', video: bool = False) -> dict[str, str]:
@@ -27,8 +29,17 @@ def versions(backend: str = 'torch', video: bool = False) -> dict[str, str]:
     return {
         'mmdsr': __version__,
         'opencv': cv2.__version__,
-        **{key: metadata.version(name) for key, name in packages.items()},
+        **{key: _version(name) for key, name in packages.items()},
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        # Another distribution of it, such as onnxruntime-gpu.
+        module = import_module(_MODULES.get(package, package))
+        return str(module.__version__)
 
 
 def now() -> str:

@@ -13,6 +13,8 @@ from mmdsr.io.images import UINT16_MODES, decode_image
 #: MPO is Pillow's name for a photo with a preview or a second view: one
 #: picture for its owner.
 _ONE_PICTURE = ('MPO',)
+#: Older versions of Pillow read 16-bit gray as 32-bit integers.
+_WIDE_GRAY = (*UINT16_MODES, 'I')
 #: Image suffixes that Pillow does not know or assigns to other formats.
 _OTHER_SUFFIXES = {
     '.arw',
@@ -106,17 +108,20 @@ def read_picture(path: str | Path) -> Picture:
         count = 1
     notes = ['16-bit color to 8 bits'] if wide else []
     alpha = None
-    if image.has_transparency_data:
+    if image.mode in _WIDE_GRAY:
+        # Pillow would clip its values to 255 together with this.
+        alpha = _gray_alpha(image)
+    elif image.has_transparency_data:
         kind, image = image.mode, image.convert('RGBA')
         alpha = np.asarray(image.getchannel('A'))
-        if alpha.min() == 255:
-            alpha = None
         # A separate alpha channel does not affect the colors.
         if kind != 'RGBA':
             notes.append(f'{kind} to RGB')
         image = image.convert('RGB')
     rgb, note = _to_srgb(image)
     notes.append(note)
+    if alpha is not None and alpha.min() == 255:
+        alpha = None
     if alpha is not None:
         rgb = _fill_hidden(rgb, alpha)
     return Picture(rgb, alpha, ', '.join(filter(None, notes)), count)
@@ -125,7 +130,7 @@ def read_picture(path: str | Path) -> Picture:
 def _to_srgb(image: Image.Image) -> tuple[np.ndarray, str]:
     """Convert an image without transparency."""
     mode = image.mode
-    if mode in UINT16_MODES or mode == 'I':
+    if mode in _WIDE_GRAY:
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
             raise ValueError('32-bit gray with values beyond 16 bits')
@@ -144,6 +149,14 @@ def _to_srgb(image: Image.Image) -> tuple[np.ndarray, str]:
         if converted is not None:
             return np.asarray(converted), note
     return np.asarray(image.convert('RGB')), note
+
+
+def _gray_alpha(image: Image.Image) -> np.ndarray | None:
+    """Return the transparency of gray, of which one value is transparent."""
+    hidden = image.info.get('transparency')
+    if hidden is None:
+        return None
+    return np.where(np.asarray(image) == hidden, 0, 255).astype(np.uint8)
 
 
 def _by_profile(

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import metadata
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -211,6 +213,24 @@ def test_versions_and_time():
     assert set(found) == {'mmdsr', 'opencv', 'pillow', 'torch', 'openvino'}
     assert found['openvino'][0].isdigit()
     from_json(to_json(make_record(created=now(), versions=found)), 'x')
+
+
+def test_versions_of_other_distributions(monkeypatch):
+    import PIL
+
+    def find(name):
+        if name in ('Pillow', 'onnxruntime'):
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    # As after installing onnxruntime-gpu and pillow-simd.
+    version = metadata.version
+    monkeypatch.setattr(metadata, 'version', find)
+    runtime = SimpleNamespace(__version__='1.23.0')
+    monkeypatch.setitem(sys.modules, 'onnxruntime', runtime)
+    found = versions('onnxruntime')
+    assert found['onnxruntime'] == '1.23.0'
+    assert found['pillow'] == PIL.__version__
 
 
 def test_names_beside_a_result(tmp_path):

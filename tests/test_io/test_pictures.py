@@ -85,6 +85,28 @@ def test_transparency(tmp_path):
     assert (found.rgb == pixels[..., :3]).all()
 
 
+def test_transparency_of_16_bit_gray(tmp_path):
+    plain, path = tmp_path / 'plain.png', tmp_path / 'a.png'
+    values = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+    image = Image.fromarray(values)
+    image.save(plain)
+    hidden = values == 30_000
+    # Its 8 bits are the same, but it is seen.
+    values[0, 0] = 30_001
+    image = Image.fromarray(values)
+    image.save(path, transparency=30_000)
+    found, opaque = read_picture(path), read_picture(plain)
+    assert ((found.alpha == 0) == hidden).all()
+    assert ((found.alpha == 255) == ~hidden).all()
+    seen = ~hidden
+    seen[0, 0] = False
+    assert (found.rgb[seen] == opaque.rgb[seen]).all()
+    assert found.note == opaque.note == '16-bit gray to 8 bits'
+    # No pixel has that value.
+    image.save(path, transparency=7)
+    assert read_picture(path).alpha is None
+
+
 @pytest.mark.parametrize(
     ('channels', 'compression'),
     [

@@ -64,8 +64,13 @@ def test_flat_frames_do_not_match():
     flat = np.full((160, 192, 3), 90, np.uint8)
     assert match(flat, flat) == FrameMatch()
     dots = flat.copy()
-    dots[40:120:8, 96] = 255  # points on one line
-    match(dots, dots)
+    for number in range(15):  # different ones, on one line
+        y, side = 8 + 10 * number, 2 + number % 5
+        left = 96 - side // 2
+        dots[y : y + side, left : left + side] = 255 - 8 * number
+    # They are enough, but give no geometry.
+    assert len(find_features(dots).points) >= 10
+    assert match(dots, dots) == FrameMatch()
 
 
 def test_the_nearer_frame_is_preferred():
