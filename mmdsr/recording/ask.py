@@ -27,6 +27,7 @@ def ask(task: str, request: dict[str, Any]) -> dict:
 
     Raises:
         VideoError: If the file cannot be used.
+        OSError: If a file cannot be read or written.
         MissingExtraError: Without PyAV.
     """
     require('video', 'av')
@@ -51,6 +52,8 @@ def ask(task: str, request: dict[str, Any]) -> dict:
         ) from error
     if 'refused' in answer:
         raise VideoError(answer['refused'])
+    if 'failed' in answer:
+        raise OSError(*answer['failed'])
     if 'fault' in answer:
         raise RuntimeError(answer['fault'])
     return answer['result']

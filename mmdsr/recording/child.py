@@ -26,8 +26,11 @@ def main() -> None:
     answer: dict[str, Any]
     try:
         answer = {'result': _answer(**request)}
-    except (VideoError, OSError) as error:
+    except VideoError as error:
         answer = {'refused': str(error)}
+    except OSError as error:
+        known = error.errno, error.strerror, error.filename
+        answer = {'failed': known if error.errno else [str(error)]}
     except Exception:  # a fault of ours, to be seen where it was asked
         answer = {'fault': traceback.format_exc()}
     with os.fdopen(pipe, 'wb') as file:

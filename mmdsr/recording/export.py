@@ -20,7 +20,7 @@ from mmdsr.recording.evidence import (
     refuse_confidence,
 )
 from mmdsr.recording.facts import Facts, read_facts
-from mmdsr.recording.film import Film, Observer
+from mmdsr.recording.film import Film, Observer, read_reference
 from mmdsr.recording.options import RecordingOptions, film_suffix
 from mmdsr.recording.outcome import (
     JOINED,
@@ -31,6 +31,7 @@ from mmdsr.recording.outcome import (
 )
 from mmdsr.recording.ownership import check_target
 from mmdsr.recording.plan import Plan, make_plan
+from mmdsr.recording.size import check_size
 from mmdsr.recording.staging import Staging
 
 
@@ -127,7 +128,9 @@ def enhance_recording(
         return kept
     reference = Path(options.reference) if options.policy == 'file' else None
     check_target(target, source, staging.settings, overwrite, reference)
+    picture = read_reference(resolver, options)
     facts = read_facts(source)
+    check_size(suffix, facts, options)
     sounds = copied_sounds(facts, options)
     if suffix and sounds:
         ask('sound', dict(source=str(source), sounds=sounds, suffix=suffix))
@@ -161,6 +164,7 @@ def enhance_recording(
             overlap,
             hooks.frame,
             record,
+            picture,
         )
         hooks.status('Enhancing')
         film.make(staging, suffix, part, parts, count)

@@ -35,6 +35,36 @@ from mmdsr.video.spans import Spans
 Observer = Callable[[Moment, Painted], dict]
 
 
+def _policy(resolver: SuperResolver, options: RecordingOptions) -> str:
+    return 'none' if resolver.interpolation else options.policy
+
+
+def read_reference(
+    resolver: SuperResolver, options: RecordingOptions
+) -> np.ndarray | None:
+    """Read the reference of all frames, before anything is made.
+
+    Args:
+        resolver: Resolver with scale 4.
+        options: The options of the command.
+
+    Returns:
+        RGB (H, W, 3) uint8; None if no file is used.
+
+    Raises:
+        ValueError: If the file is no image that can be used.
+    """
+    if _policy(resolver, options) != 'file':
+        return None
+    try:
+        picture, _ = read_rgb(Path(options.reference))
+    except ValueError as error:
+        raise ValueError(
+            f'The reference {options.reference} cannot be used: {error}.'
+        ) from error
+    return picture
+
+
 @dataclass
 class Watch:
     """Outcome for the frames of the source.
@@ -66,6 +96,7 @@ class Film:
             beside each other, or one by one.
         observer: Called for each frame.
         record: Records how each frame was made; None if nothing does.
+        reference: Result of :func:`read_reference`.
     """
 
     def __init__(
@@ -79,6 +110,7 @@ class Film:
         overlap: bool = True,
         observer: Observer | None = None,
         record: FilmEvidence | None = None,
+        reference: np.ndarray | None = None,
     ) -> None:
         self.resolver, self.source, self.facts = resolver, source, facts
         self.plan, self.record = plan, record
@@ -87,11 +119,9 @@ class Film:
             options.scale, options.show, plan.texts, options.side_by_side
         )
         self.painter = Painter(resolver, look, plan.track, device)
-        self.policy = 'none' if resolver.interpolation else options.policy
+        self.policy = _policy(resolver, options)
         self.reach = reach_of(self.policy, facts.rate)
-        self._file = None
-        if self.policy == 'file':
-            self._file, _ = read_rgb(Path(options.reference))
+        self.reference = reference
 
     def spans(
         self, part: int = 0, parts: int = 1, done: tuple[int, ...] = ()
@@ -118,7 +148,7 @@ class Film:
             lambda index, time: spans.selects(index) and spans.within(time),
             self.painter.part,
             self.facts.rate,
-            self._file,
+            self.reference,
         )
         with closing(found):
             yield from found

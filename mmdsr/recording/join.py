@@ -68,7 +68,8 @@ def join(
         ``notes`` on omitted parts, and the number of sound ``packets``.
 
     Raises:
-        OSError: If it cannot be written.
+        VideoError: If the recording cannot be read any more.
+        OSError: If the film cannot be written.
     """
     av.logging.set_level(av.logging.PANIC)
     base = Fraction(tick)
@@ -162,11 +163,17 @@ def check_sound(source: str, sounds: list[int], suffix: str) -> dict:
 
 
 def _source(path: str) -> av.container.InputContainer:
-    return av.open(
-        av_name(path),
-        options={'protocol_whitelist': 'file'},
-        metadata_errors='replace',
-    )
+    try:
+        return av.open(
+            av_name(path),
+            options={'protocol_whitelist': 'file'},
+            metadata_errors='replace',
+        )
+    except av.error.FFmpegError as error:
+        # Otherwise, it would be taken for an error of the film.
+        raise VideoError(
+            f'its sound cannot be read: {error.strerror}'
+        ) from error
 
 
 def _ticks(notes: Sequence[str]) -> tuple[list[list[int]], int]:

@@ -17,12 +17,13 @@ from mmdsr.inference.super_resolver import SuperResolver
 from mmdsr.recording.evidence import begin_record, refuse_confidence
 from mmdsr.recording.export import expected_frames
 from mmdsr.recording.facts import Facts, read_facts
-from mmdsr.recording.film import Film, Watch
+from mmdsr.recording.film import Film, Watch, read_reference
 from mmdsr.recording.neighbors import Moment, offsets
 from mmdsr.recording.options import RecordingOptions, film_suffix
 from mmdsr.recording.outcome import film_settings
 from mmdsr.recording.plan import Plan, make_plan
 from mmdsr.recording.preview import MOST, check_previews, write_previews
+from mmdsr.recording.size import check_size
 from mmdsr.recording.writer import Shot
 from mmdsr.video.matching import find_features, match_features
 from mmdsr.video.spans import Spans
@@ -115,7 +116,8 @@ def try_frames(
 
     Raises:
         VideoError: If there is no frame.
-        ValueError: If a confidence picture would show nothing.
+        ValueError: If a confidence picture would show nothing, or OUT cannot
+            hold the pictures.
         FileExistsError: If a file of others would be replaced.
     """
     suffix = film_suffix(target)
@@ -123,7 +125,9 @@ def try_frames(
         check_previews(target)
     if evidence.confidence:
         refuse_confidence(resolver, options)
+    reference = read_reference(resolver, options)
     facts = read_facts(source)
+    check_size(suffix, facts, options)
     plan = make_plan(source, facts, options)
     record = begin_record(
         resolver,
@@ -144,6 +148,7 @@ def try_frames(
         device,
         overlap=False,
         record=record,
+        reference=reference,
     )
     frames = expected_frames(facts, options)
     watch = Watch()

@@ -1,7 +1,7 @@
 """Encoding enhanced frames: segments of a film, or a picture each."""
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from mmdsr.errors import VideoError
 from mmdsr.extras import require
 from mmdsr.io.files import whole_file
 from mmdsr.io.images import write_png
@@ -66,6 +67,21 @@ class Writer(Protocol):
         trace: TracebackType | None,
     ) -> None:
         """End; after an error nothing is left."""
+
+
+@contextmanager
+def _encoding() -> Iterator[None]:
+    """Say which errors are those of the encoder; a full disk is none."""
+    import av.error
+
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise VideoError(
+            f'its pictures cannot be encoded: {error.strerror}'
+        ) from error
 
 
 class FilmWriter:
@@ -136,11 +152,20 @@ class FilmWriter:
         return stream
 
     def add(self, shot: Shot) -> dict[str, Any]:
-        """Encode the picture of a frame."""
+        """Encode the picture of a frame.
+
+        Raises:
+            VideoError: If the encoder refuses it.
+            OSError: If the file cannot be written.
+        """
+        with _encoding():
+            self._add(shot.picture)
+        return {}
+
+    def _add(self, picture: np.ndarray) -> None:
         import av
         from av.video.reformatter import Interpolation, VideoReformatter
 
-        picture = shot.picture
         if self._stream is None:
             self._reformatter = VideoReformatter()
             self._stream = self._open(picture.shape[1], picture.shape[0])
@@ -158,7 +183,6 @@ class FilmWriter:
         frame.pts, frame.time_base = self._count, self._tick
         self._count += 1
         self._container.mux(self._stream.encode(frame))
-        return {}
 
     def __exit__(
         self,
@@ -167,7 +191,7 @@ class FilmWriter:
         trace: TracebackType | None,
     ) -> None:
         """End the file; after an error remove it."""
-        with ExitStack() as both:
+        with _encoding(), ExitStack() as both:
             # Closed first; an error of it also removes the file.
             both.push(self._file)
             both.callback(self._container.close)

@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import shutil
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from recording_cases import frames, record, show
 from mmdsr import SuperResolver
 from mmdsr.cli.main import main
 from mmdsr.evidence.options import EvidenceOptions
-from mmdsr.recording import writer
+from mmdsr.recording import assemble, export, trial, writer
 from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.trial import try_frames
 
@@ -224,6 +226,118 @@ def test_a_full_disk_is_resumed(source, tmp_path, capsys, monkeypatch):
     assert not target.exists()
     assert run(capsys, *words)[0] == 0
     assert len(show(target).times) == 20
+
+
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
+def test_a_disk_that_is_full_when_joining(
+    source, tmp_path, capsys, monkeypatch
+):
+    whole_file = assemble.whole_file
+
+    @contextmanager
+    def full(path):
+        with whole_file(path) as temporary:
+            temporary.symlink_to('/dev/full')
+            yield temporary
+
+    words = [source, tmp_path / 'out.mkv', *FAST, '--scale', 1]
+    with monkeypatch.context() as patch:
+        patch.setattr(assemble, 'whole_file', full)
+        code, said = run(capsys, *words)
+    assert code == 2
+    joined = tmp_path / '.out.mkv.partial' / 'joined.mkv'
+    assert said == (
+        f'Error: No space left on device: {joined}. Free some space and '
+        'repeat the command to resume\n'
+    )
+    code, said = run(capsys, *words)
+    assert code == 0
+    assert '20 of them existed already' in said
+
+
+def test_a_recording_that_is_gone_when_joining(
+    source, tmp_path, capsys, monkeypatch
+):
+    copy = shutil.copy(source, tmp_path / 'copy.mp4')
+    make_whole = export.make_whole
+
+    def lose(*args):
+        copy.unlink()
+        return make_whole(*args)
+
+    monkeypatch.setattr(export, 'make_whole', lose)
+    code, said = run(capsys, copy, tmp_path / 'out.mkv', *FAST, '--scale', 1)
+    assert code == 2
+    assert said == (
+        f'Error: {copy}: its sound cannot be read: No such file or directory.'
+        '\n'
+    )
+
+
+@pytest.fixture
+def no_survey(monkeypatch):
+    """Whatever is refused is refused before the recording is surveyed."""
+
+    def refuse(*args):
+        raise AssertionError('the recording was surveyed')
+
+    for module in (export, trial):
+        monkeypatch.setattr(module, 'make_plan', refuse)
+
+
+@pytest.mark.usefixtures('no_survey')
+@pytest.mark.parametrize(
+    ('size', 'words', 'said'),
+    [
+        ((4112, 16), [], '16448x64: end OUT in .mkv or set --scale 2'),
+        (
+            (16, 4100),
+            ['--preview'],
+            '64x16400: end OUT in .mkv or set --scale 2',
+        ),
+        (
+            (2064, 16),
+            ['--side-by-side', '--dry-run'],
+            '16512x64: end OUT in .mkv or set --scale 2 or omit '
+            '--side-by-side',
+        ),
+        (
+            (8208, 16),
+            ['--side-by-side', '--scale', 1],
+            '16416x16: end OUT in .mkv or omit --side-by-side',
+        ),
+    ],
+)
+def test_pictures_too_large_for_an_mp4(tmp_path, capsys, size, words, said):
+    wide = record(tmp_path / 'in.mkv', [np.zeros((*size[::-1], 3), np.uint8)])
+    target = tmp_path / 'out.mp4'
+    code, text = run(capsys, wide, target, *FAST, *words)
+    assert code == 2
+    assert text == (
+        'Error: An MP4 has at most 16384 columns and rows, but the pictures '
+        f'would be {said}.\n'
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ['in.mkv']
+
+
+def test_pictures_too_large_for_an_mp4_fit_into_an_mkv(tmp_path, capsys):
+    wide = record(tmp_path / 'in.mkv', [np.zeros((16, 4112, 3), np.uint8)])
+    assert run(capsys, wide, tmp_path / 'out.mkv', *FAST)[0] == 0
+    (picture,) = show(tmp_path / 'out.mkv').pictures
+    assert picture.shape == (64, 16448, 3)
+
+
+@pytest.mark.usefixtures('no_survey')
+@pytest.mark.parametrize('more', [[], ['--preview'], ['--dry-run']])
+def test_a_broken_reference_is_named(source, tmp_path, capsys, more):
+    broken = tmp_path / 'broken.png'
+    broken.write_text('no image')
+    words = [source, tmp_path / 'out.mp4', '--reference', broken, *more]
+    code, said = run(capsys, *words, '--device', 'cpu')
+    assert code == 2
+    assert said.startswith(f'Error: The reference {broken} cannot be used: ')
+    assert said.count('\n') == 1
+    assert [path.name for path in tmp_path.iterdir()] == ['broken.png']
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,13 @@ from recording_cases import bicubic, enhance, frames, record, show
 
 from mmdsr import SuperResolver
 from mmdsr.io.images import downscale
+from mmdsr.recording.facts import read_facts
 from mmdsr.recording.layout import inset_factor, plain
 from mmdsr.recording.neighbors import Moment
+from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.painter import Look, Painter
 from mmdsr.recording.region import Track, far_size, follow, parse_box, still
+from mmdsr.recording.size import picture_size
 
 BOX = (20, 12, 24, 16)
 
@@ -39,6 +42,35 @@ def test_zoom_shows_the_box_alone(picture):
         painted(picture, BOX, scale=2),
         downscale(np.ascontiguousarray(part), 2),
     )
+
+
+@pytest.mark.parametrize(
+    ('region', 'show'),
+    [
+        ('whole', 'zoom'),
+        ('20,12,25,17', 'zoom'),
+        ('20,12,25,17', 'inset'),
+        ('20,12,25,17', 'back'),
+        ('far', 'zoom'),
+        ('far', 'inset'),
+    ],
+)
+@pytest.mark.parametrize('scale', [2, 4])
+@pytest.mark.parametrize('twice', [False, True])
+def test_the_size_is_known_beforehand(
+    picture, tmp_path, region, show, scale, twice
+):
+    facts = read_facts(record(tmp_path / 'in.mkv', [picture]))
+    options = RecordingOptions(
+        region=region, show=show, scale=scale, side_by_side=twice
+    )
+    box = None
+    if region == 'far':
+        box = still((0, 0, *far_size(96, 64)))
+    elif region != 'whole':
+        box = parse_box(region)
+    made = painted(picture, box, scale, show, side_by_side=twice)
+    assert picture_size(facts, options) == made.shape[1::-1]
 
 
 def test_a_box_may_begin_within_a_pixel(picture):
