@@ -1,6 +1,7 @@
 """A recording in, the enhanced one out: whole, resumable, shared."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,59 +124,73 @@ def enhance_recording(
         target = real_path(target)
     settings = film_settings(resolver, source, target, options, evidence)
     staging = Staging(target, settings)
-    kept = finished_report(staging, overwrite)
-    if kept is not None:
-        return kept
     reference = Path(options.reference) if options.policy == 'file' else None
-    check_target(target, source, staging.settings, overwrite, reference)
-    picture = read_reference(resolver, options)
-    facts = read_facts(source)
-    check_size(suffix, facts, options)
-    sounds = copied_sounds(facts, options)
-    if suffix and sounds:
-        ask('sound', dict(source=str(source), sounds=sounds, suffix=suffix))
-    staging.open(overwrite)
-    own = max(1, expected_frames(facts, options) // parts)
     report = RecordingReport(target)
-
-    def count(more: int) -> None:
-        report.written += more
-        hooks.progress(report.written, own)
-
     try:
-        plan, begun = _shared_plan(staging, source, facts, options, hooks)
-        record = begin_record(
-            resolver,
-            target,
-            staging.settings,
-            options,
-            evidence,
-            str(device),
-            (facts, plan),
-            begun,
-        )
-        film = Film(
-            resolver,
-            source,
-            facts,
-            plan,
-            options,
-            device,
-            overlap,
-            hooks.frame,
-            record,
-            picture,
-        )
-        hooks.status('Enhancing')
-        film.make(staging, suffix, part, parts, count)
-        hooks.status('Joining')
-        return _join(film, staging, suffix, report, record)
+        kept = finished_report(staging, overwrite)
+        if kept is not None:
+            return kept
+        check_target(target, source, staging.settings, overwrite, reference)
+        picture = read_reference(resolver, options)
+        facts = read_facts(source)
+        check_size(suffix, facts, options)
+        sounds = copied_sounds(facts, options)
+        if suffix and sounds:
+            request = dict(source=str(source), sounds=sounds, suffix=suffix)
+            ask('sound', request)
+        staging.open(overwrite)
+        # Otherwise, what another process has finished meanwhile would be
+        # begun again.
+        kept = finished_report(staging, overwrite)
+        if kept is not None:
+            return kept
+        own = max(1, expected_frames(facts, options) // parts)
+
+        def count(more: int) -> None:
+            report.written += more
+            hooks.progress(report.written, own)
+
+        with _no_leftovers(staging, parts):
+            plan, begun = _shared_plan(staging, source, facts, options, hooks)
+            record = begin_record(
+                resolver,
+                target,
+                staging.settings,
+                options,
+                evidence,
+                str(device),
+                (facts, plan),
+                begun,
+            )
+            film = Film(
+                resolver,
+                source,
+                facts,
+                plan,
+                options,
+                device,
+                overlap,
+                hooks.frame,
+                record,
+                picture,
+            )
+            hooks.status('Enhancing')
+            film.make(staging, suffix, part, parts, count)
+            hooks.status('Joining')
+            return _join(film, staging, suffix, report, record)
     except FileNotFoundError:
         # Another process may have finished the film and cleared up.
-        kept = None if staging.root.exists() else finished_report(staging)
+        kept = None if staging.is_own() else finished_report(staging)
         if kept is None:
             raise
         return kept
+
+
+@contextmanager
+def _no_leftovers(staging: Staging, parts: int) -> Iterator[None]:
+    """Remove the folder if the film can never be made."""
+    try:
+        yield
     except (VideoError, ValueError):
         # With a box or a file like this there is nothing to be resumed; others
         # that share the work may still be at theirs.

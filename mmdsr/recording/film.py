@@ -218,6 +218,7 @@ class Film:
         Raises:
             VideoError: If no frame can be decoded.
             ValueError: If there is no frame between start and end.
+            FileNotFoundError: If another process has finished the film.
         """
         missing = staging.missing()
         if missing is not None and not any(n % parts == part for n in missing):
@@ -258,6 +259,8 @@ class Film:
         item = next(painted, None)
         while item is not None:
             number, begun = spans.segment(item[0].index), time.monotonic()
+            # Otherwise, its folder would be made again.
+            staging.check_there()
             staging.clear_leftovers([number])
             lines = []
             with self.writer(staging.root, suffix, number) as writer:

@@ -107,6 +107,8 @@ def finished_report(
 
     Raises:
         FileExistsError: If its place is taken.
+        FileNotFoundError: If another process has finished the film since this
+            one has looked.
     """
     own = staging.is_own()
     placed = False

@@ -7,10 +7,12 @@ too. A process that is killed leaves at most files under temporary names. The
 last step is to join the segments and rename.
 """
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,18 +55,46 @@ class Staging:
         Raises:
             OtherSettingsError: If it was begun with other settings.
             FileExistsError: If it contains files of others.
+            FileNotFoundError: See :meth:`lock`.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        with self.lock():
+        with self._alone():
             self.job.open(overwrite)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Lock out other processes; a killed one loses its lock."""
+        """Lock out other processes; a killed one loses its lock.
+
+        Raises:
+            FileNotFoundError: If another process has finished the film and
+                removed the folder.
+        """
+        with self._alone():
+            try:
+                self.check_there()
+            except FileNotFoundError:
+                # Nothing but the lock itself, which makes its folder.
+                with suppress(OSError):
+                    (self.root / _LOCK).unlink()
+                    self.root.rmdir()
+                raise
+            yield
+
+    def _alone(self) -> AbstractContextManager[object]:
         from filelock import FileLock  # of the extra "video"
 
-        with FileLock(self.root / _LOCK):
-            yield
+        return FileLock(self.root / _LOCK)
+
+    def check_there(self) -> None:
+        """Make sure that no other process has removed the folder.
+
+        Raises:
+            FileNotFoundError: If one has, because the film is finished.
+        """
+        if not self.job.note.is_file():
+            raise FileNotFoundError(
+                errno.ENOENT, os.strerror(errno.ENOENT), str(self.root)
+            )
 
     def read(self, name: str) -> dict | None:
         """Read a note about the film; None if there is none."""
@@ -74,7 +104,13 @@ class Staging:
             return None
 
     def write(self, name: str, content: dict) -> None:
-        """Write a complete note, or nothing."""
+        """Write a complete note, or nothing.
+
+        Raises:
+            FileNotFoundError: If another process has removed the folder.
+            OSError: If it cannot be written.
+        """
+        self.check_there()
         write_bytes(self.root / f'{name}.json', json.dumps(content).encode())
 
     def plan(self, make: Callable[[], dict]) -> dict:

@@ -2,15 +2,18 @@
 
 import os
 import signal
+import threading
 import time
 from fractions import Fraction
 
+import filelock
 import numpy as np
 import pytest
 from forks import Fork
 from PIL import Image
 from recording_cases import bicubic, enhance, frames, record, show
 
+from mmdsr.recording import export
 from mmdsr.recording.export import Hooks, enhance_recording
 from mmdsr.recording.options import RecordingOptions
 from mmdsr.recording.ownership import report_path
@@ -143,6 +146,117 @@ def test_parts_at_the_same_time(source, whole, tmp_path):
     target = tmp_path / 'out.mkv'
     processes = [Fork(make, source, target) for _ in range(2)]
     assert [process.wait(120) for process in processes] == [0, 0]
+    same(target, whole)
+
+
+@pytest.fixture
+def all_but_joined(source, tmp_path, monkeypatch):
+    """The OUT of two parts whose segments are all finished."""
+    target = tmp_path / 'out.mkv'
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    enhance(source, target, part=0, parts=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(export, 'make_whole', stop)
+        with pytest.raises(KeyboardInterrupt):
+            enhance(source, target, part=1, parts=2)
+    return target
+
+
+def just_made(folder):
+    return sorted(path.name for path in folder.iterdir()) == [
+        'out.mkv',
+        'out.mkv.json',
+        'out.mkv.report.json',
+    ]
+
+
+@pytest.mark.parametrize(
+    'turn', [1, 2, 3, 4, 5], ids=['look', 'open', 'again', 'plan', 'join']
+)
+def test_a_part_is_overtaken_by_the_one_that_joins(
+    source, whole, all_but_joined, monkeypatch, turn
+):
+    """The other part takes each of the locks just before this one."""
+    target, real, asked = all_but_joined, filelock.FileLock, []
+
+    def late(path):
+        asked.append(path)
+        if len(asked) == turn:
+            other = enhance(source, target, part=0, parts=2)
+            assert other.finished
+        return real(path)
+
+    monkeypatch.setattr(filelock, 'FileLock', late)
+    report = enhance(source, target, part=1, parts=2)
+    assert len(asked) > turn
+    assert report.finished
+    assert (report.written, report.total) == (0, COUNT)
+    assert just_made(target.parent)
+    same(target, whole)
+
+
+def test_a_part_waits_while_another_joins(
+    source, whole, all_but_joined, monkeypatch
+):
+    """The folder is removed, with the lock that is waited for."""
+    target, make_whole = all_but_joined, export.make_whole
+    reports, waits = [], threading.Event()
+
+    def late():
+        reports.append(enhance(source, target, part=1, parts=2))
+
+    other = threading.Thread(target=late)
+
+    def join(*args):
+        real = filelock.FileLock
+
+        def asked(path):
+            waits.set()
+            return real(path)
+
+        monkeypatch.setattr(filelock, 'FileLock', asked)
+        other.start()
+        assert waits.wait(60)
+        return make_whole(*args)
+
+    monkeypatch.setattr(export, 'make_whole', join)
+    reports.append(enhance(source, target, part=0, parts=2))
+    other.join(60)
+    assert [report.finished for report in reports] == [True, True]
+    assert just_made(target.parent)
+    same(target, whole)
+
+
+@pytest.mark.parametrize('parts', [1, 2])
+def test_what_is_finished_is_not_begun_again(
+    source, whole, tmp_path, monkeypatch, parts
+):
+    """Another run of the same command has been faster."""
+    target, seen = tmp_path / 'out.mkv', []
+
+    def overtake(moment, picture):
+        seen.append(moment.index)
+        if len(seen) == 1:
+            for part in range(parts):
+                enhance(source, target, part=part, parts=parts)
+        return {}
+
+    report = enhance_recording(
+        bicubic(),
+        source,
+        target,
+        RecordingOptions(text='none', scale=1, reference='none', segment=5),
+        'cpu',
+        overlap=False,
+        parts=parts,
+        hooks=Hooks(frame=overtake),
+    )
+    assert report.finished
+    assert len(seen) < 5
+    assert just_made(target.parent)
     same(target, whole)
 
 
