@@ -18,8 +18,8 @@ def ask(task: str, request: dict[str, Any]) -> dict:
     """Have a task done.
 
     Args:
-        task: ``'facts'`` (:mod:`mmdsr.recording.scan`), ``'sound'`` or
-            ``'join'`` (:mod:`mmdsr.recording.join`).
+        task: ``'facts'`` or ``'section'`` (:mod:`mmdsr.recording.scan`),
+            ``'sound'`` or ``'join'`` (:mod:`mmdsr.recording.join`).
         request: Arguments of the task, by name.
 
     Returns:

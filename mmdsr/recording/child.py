@@ -11,7 +11,7 @@ from typing import Any
 
 from mmdsr.errors import VideoError
 from mmdsr.recording.join import check_sound, join
-from mmdsr.recording.scan import scan
+from mmdsr.recording.scan import scan, section
 
 
 def main() -> None:
@@ -48,4 +48,6 @@ def _end_with(parent: int) -> None:
 def _answer(task: str, request: dict[str, Any]) -> dict:
     if task == 'facts':
         return scan(Path(request['path'])).as_dict()
+    if task == 'section':
+        return section(**request)
     return (join if task == 'join' else check_sound)(**request)

@@ -144,7 +144,7 @@ def enhance_recording(
         kept = finished_report(staging, overwrite)
         if kept is not None:
             return kept
-        own = max(1, expected_frames(facts, options) // parts)
+        own = max(1, len(expected_frames(source, facts, options)) // parts)
 
         def count(more: int) -> None:
             report.written += more
@@ -222,12 +222,25 @@ def _shared_plan(
     return Plan.from_dict(found), found['begun']
 
 
-def expected_frames(facts: Facts, options: RecordingOptions) -> int:
-    """Return the approximate number of frames of a film."""
-    end = facts.duration if options.end is None else options.end
-    seconds = max(0.0, min(end, facts.duration) - options.start)
-    share = min(1.0, seconds / max(facts.duration, 1e-6))
-    return max(1, round(facts.frames * share / options.every))
+def expected_frames(
+    source: Path, facts: Facts, options: RecordingOptions
+) -> range:
+    """Return which frames a film gets, as far as time stamps tell.
+
+    Args:
+        source: The recording.
+        facts: Metadata of the recording.
+        options: The options of the command.
+
+    Raises:
+        VideoError: If the recording cannot be read any more.
+    """
+    first, after = 0, facts.frames
+    if options.start or options.end is not None:
+        request = dict(path=str(source), start=options.start, end=options.end)
+        found = ask('section', request)
+        first, after = found['first'], found['after']
+    return range(first + -first % options.every, after, options.every)
 
 
 def _join(

@@ -28,16 +28,15 @@ from mmdsr.recording.facts import (
     Facts,
     Sound,
 )
-from mmdsr.video.decoder import at_first_frame
+from mmdsr.video.decoder import REORDERED, at_first_frame, frame_times
 from mmdsr.video.files import av_name
 from mmdsr.video.pictures import quarter_turns, sample_aspect
+from mmdsr.video.spans import Spans
 
 _HD_HEIGHT = 720
 _PAL_HEIGHT = 576
 #: Matrices that luma and color differences can be converted with.
 _MATRICES = {1, 4, 5, 6, 7, 9}
-#: Number of gaps between pictures, in display order, that are inspected.
-_REORDERED = 16
 
 
 def scan(path: Path) -> Facts:
@@ -70,6 +69,33 @@ def scan(path: Path) -> Facts:
             tracks=len(container.streams.video),
         )
     return Facts(**known, **_packets(path, number, stamp))
+
+
+def section(path: str, start: float, end: float | None) -> dict[str, int]:
+    """Find the frames between two times.
+
+    Args:
+        path: The file.
+        start: Seconds since the first frame.
+        end: Seconds; None for the end.
+
+    Returns:
+        Number of the ``first`` frame and of the one ``after`` the last.
+
+    Raises:
+        VideoError: If no frame can be read.
+    """
+    av.logging.set_level(av.logging.PANIC)
+    within = Spans(1, start=start, end=end).within
+    first = after = 0
+    for index, time in enumerate(frame_times(path)):
+        if within(time):
+            after = index + 1
+        elif after:
+            break
+        else:
+            first = index + 1
+    return dict(first=first, after=after)
 
 
 def _aspect(stream: VideoStream, turns: int) -> str:
@@ -131,7 +157,7 @@ def _packets(path: Path, number: int, stamp: float) -> dict:
                 low = packet.pts if low is None else min(low, packet.pts)
                 high = packet.pts if high is None else max(high, packet.pts)
                 waiting.append(packet.pts)
-                if len(waiting) > _REORDERED:
+                if len(waiting) > REORDERED:
                     waiting.sort()
                     pts = waiting.pop(0)
                     if previous is not None:

@@ -150,7 +150,7 @@ def try_frames(
         record=record,
         reference=reference,
     )
-    frames = expected_frames(facts, options)
+    frames = expected_frames(source, facts, options)
     watch = Watch()
     with closing(film.moments(_spread(film, frames), watch)) as found:
         moments = list(found)
@@ -170,19 +170,18 @@ def try_frames(
     seconds += _encoding(film, suffix, shots)
     times = [moment.time for moment in moments]
     paths = write_previews(record, shots, target) if write else []
-    return Trial(source, facts, plan, frames, seconds, shots, times, paths)
-
-
-def _spread(film: Film, frames: int) -> Spans:
-    """Return the spans of three frames from all over the film."""
-    options, spans = film.options, film.spans()
-    first = options.start * film.facts.rate
-    steps = frames * options.every
-    # Segments of one frame each.
-    spans.length = options.every
-    spans.only = sorted(
-        {round(first + share * steps) // options.every for share in _PLACES}
+    return Trial(
+        source, facts, plan, len(frames), seconds, shots, times, paths
     )
+
+
+def _spread(film: Film, frames: range) -> Spans:
+    """Return the spans of three frames from all over the film."""
+    spans, count = film.spans(), len(frames)
+    # Segments of one frame each.
+    spans.length = film.options.every
+    chosen = {frames[int(share * count)] for share in _PLACES if count}
+    spans.only = sorted(map(spans.segment, chosen))
     return spans
 
 

@@ -4,8 +4,9 @@ A damaged file can crash FFmpeg, and the process with it: use
 :mod:`mmdsr.video.reader`, which does the same in a child process.
 """
 
+import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,6 +52,8 @@ _FORMATS = (
 _MPEG = ('mpegts', 'mpeg')
 _MAX_PIXELS = 2**28
 """FFmpeg's own limit; a film of 8-megapixel pictures has half as many."""
+REORDERED = 16
+"""Number of packets by which a frame may be shown later than decoded."""
 _LATE = 2
 """Number of packets by which a gap in the transport is reported early."""
 _GAP = 1.5
@@ -115,6 +118,65 @@ def at_first_frame(
         decoder = _Decoder(container, stream, [], [])
         frame = next(iter(decoder), None)
         yield container, stream, frame, decoder.line.first or 0.0
+
+
+def frame_times(path: Path | str) -> Iterator[float]:
+    """Yield the times of the frames, which are not decoded.
+
+    They are those of :func:`decode_video`, except where it is damaged.
+
+    Args:
+        path: The file.
+
+    Yields:
+        Seconds since the first frame.
+
+    Raises:
+        VideoError: If the file is not a video.
+    """
+    with at_first_frame(path) as (_, _, _, first):
+        pass
+    # Reopened, as packets were consumed.
+    with _opened(path) as (container, stream, _):
+        wraps = is_format(container, _MPEG)
+        line, index = Timeline(frame_rate(stream), wraps), 0
+        for stamp in _shown_stamps(container.demux(stream), wraps):
+            # Frames that come before the first key frame are not decoded.
+            if index or stamp is None or stamp > first - 1e-6:
+                yield line.place(stamp, index)
+                index += 1
+
+
+def _shown_stamps(
+    packets: Iterable[Packet], wraps: bool
+) -> Iterator[float | None]:
+    """Yield the stamps of packets in seconds, in the order of display."""
+    waiting: list[float] = []
+    last = None
+    try:
+        for packet in packets:
+            if not packet.size:
+                continue
+            stamp = now = _seconds(packet)
+            if (
+                last is not None
+                and now is not None
+                and starts_anew(last, now, wraps)
+            ):
+                yield from sorted(waiting)
+                waiting.clear()
+            last = now
+            if packet.pts is not None and packet.time_base is not None:
+                stamp = float(packet.pts * packet.time_base)
+            if stamp is None:
+                yield None
+                continue
+            heapq.heappush(waiting, stamp)
+            if len(waiting) > REORDERED:
+                yield heapq.heappop(waiting)
+    except av.error.FFmpegError:
+        pass  # decoding says where it is damaged
+    yield from sorted(waiting)
 
 
 def decode_video(

@@ -107,6 +107,50 @@ def test_dry_run_and_preview(source, tmp_path, capsys):
         np.testing.assert_array_equal(picture, shown[index])
 
 
+@pytest.fixture(scope='module')
+def variable(tmp_path_factory):
+    """0.6 s at 25 frames/s, then a frame each second."""
+    stamps = [*range(0, 60, 4), 100, 200, 300, 400, 500]
+    folder = tmp_path_factory.mktemp('variable')
+    return record(folder / 'in.mkv', frames(20), 100, stamps)
+
+
+@pytest.mark.parametrize(
+    ('words', 'count', 'shown'),
+    [
+        (['--start', 1.5, '--end', 3.5], 2, [0, 1]),
+        (['--start', 0.2, '--end', 0.6], 10, [1, 5, 9]),
+        (['--start', 2.9], 3, [0, 1, 2]),
+        (['--end', 2.5, '--every', 4], 5, [0, 2, 4]),
+    ],
+)
+def test_a_section_of_a_variable_rate_is_tried(
+    variable, tmp_path, capsys, words, count, shown
+):
+    words = [*FAST, '--scale', 1, *words]
+    target = tmp_path / 'out.mkv'
+    code, said = run(capsys, variable, target, *words, '--dry-run')
+    assert code == 0
+    assert f'About {count} frames of 64x48' in said
+    assert run(capsys, variable, target, *words, '--preview')[0] == 0
+    assert run(capsys, variable, target, *words)[0] == 0
+    film = show(target).pictures
+    assert len(film) == count
+    found = sorted(tmp_path.glob('out.mkv.preview?.png'))
+    assert len(found) == len(shown)
+    for path, index in zip(found, shown, strict=True):
+        np.testing.assert_array_equal(Image.open(path), film[index])
+
+
+def test_a_section_without_frames_is_refused(variable, tmp_path, capsys):
+    words = [*FAST, '--start', 1.2, '--end', 1.9]
+    for more in ([], ['--dry-run']):
+        code, said = run(capsys, variable, tmp_path / 'o.mkv', *words, *more)
+        assert code == 2
+        assert 'no frame between' in said
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_dry_run_draws_the_confidence_and_writes_nothing(source, tmp_path):
     trial = try_frames(
         SuperResolver(weights='dsrnet_x_nano'),

@@ -9,6 +9,7 @@ from video_makers import cut_short, psnr, write_video
 
 from mmdsr.dev.views import texture, view
 from mmdsr.errors import VideoError
+from mmdsr.video.decoder import frame_times
 from mmdsr.video.reader import probe, read_video
 from mmdsr.video.stamps import Sampler
 
@@ -41,6 +42,7 @@ def test_every_frame_arrives(tmp_path, kind):
     assert [index for index, _, _ in read] == list(range(30))
     times = [time for _, time, _ in read]
     np.testing.assert_allclose(times, np.arange(30) / rate, atol=2e-3)
+    assert list(frame_times(path)) == times
     assert min(psnr(a, b[2]) for a, b in zip(frames, read, strict=True)) > 28
     assert not problems
     assert (stats['decoded'], stats['interlaced']) == (30, 0)

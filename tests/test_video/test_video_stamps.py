@@ -4,6 +4,7 @@ import pytest
 from video_makers import cut_short, join, psnr, write_video
 
 from mmdsr.dev.views import texture, view
+from mmdsr.video.decoder import frame_times
 from mmdsr.video.reader import probe, read_video
 from mmdsr.video.stamps import Sampler, Timeline
 
@@ -77,6 +78,7 @@ def test_a_recording_joined_from_two(tmp_path, suffix, codec):
     frames, problems, stats = read(path)
     assert [index for index, _, _ in frames] == list(range(80))
     np.testing.assert_allclose(times(frames), np.arange(80) / RATE, atol=2e-3)
+    assert list(frame_times(path)) == pytest.approx(times(frames))
     assert min(map(psnr, one + two, [image for *_, image in frames])) > 25
     assert not problems
     assert stats['restarts'] == [2.0]
@@ -97,6 +99,7 @@ def test_joined_to_a_far_earlier_part(tmp_path):
     )
     frames, problems, stats = read(path)
     np.testing.assert_allclose(times(frames), np.arange(40) / RATE, atol=2e-3)
+    assert list(frame_times(path)) == pytest.approx(times(frames))
     assert not problems
     assert stats['restarts'] == [0.8]
 
@@ -118,6 +121,7 @@ def test_joined_to_a_later_part(tmp_path, codec, later):
         ),
     )
     frames, problems, stats = read(path)
+    assert list(frame_times(path)) == pytest.approx(times(frames))
     assert not problems
     assert [i for i, _, _ in frames] == list(range(80))
     assert min(map(psnr, one + two, [image for *_, image in frames])) > 25
