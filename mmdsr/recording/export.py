@@ -138,13 +138,13 @@ def enhance_recording(
         if suffix and sounds:
             request = dict(source=str(source), sounds=sounds, suffix=suffix)
             ask('sound', request)
+        own = max(1, len(expected_frames(source, facts, options)) // parts)
         staging.open(overwrite)
         # Otherwise, what another process has finished meanwhile would be
         # begun again.
         kept = finished_report(staging, overwrite)
         if kept is not None:
             return kept
-        own = max(1, len(expected_frames(source, facts, options)) // parts)
 
         def count(more: int) -> None:
             report.written += more
