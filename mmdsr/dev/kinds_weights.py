@@ -10,7 +10,9 @@ from mmdsr.dev import mutate
 from mmdsr.dev.case import NAME, Case
 
 if TYPE_CHECKING:
+    import torch
     from mmengine.config import Config
+    from mmengine.optim import CosineAnnealingLR
     from torch import nn
 
 
@@ -34,6 +36,12 @@ def _model() -> tuple['Config', 'nn.ModuleDict']:
     return cfg, model
 
 
+def _schedule(optim: 'torch.optim.Optimizer') -> 'CosineAnnealingLR':
+    from mmengine.optim import CosineAnnealingLR
+
+    return CosineAnnealingLR(optim, T_max=8, by_epoch=False)
+
+
 def _training_checkpoint() -> bytes:
     """The files of a training run."""
     import torch
@@ -50,7 +58,7 @@ def _training_checkpoint() -> bytes:
         state_dict=model.state_dict(),
         message_hub=hub.state_dict(),
         optimizer=optim.state_dict(),
-        param_schedulers=[dict(last_step=3)],
+        param_schedulers=[_schedule(optim).state_dict()],
     )
     file = io.BytesIO()
     torch.save(content, file)
@@ -64,12 +72,16 @@ def _publish(path: Path, out: Path) -> None:
 
 
 def _resume(path: Path, out: Path) -> None:
+    import torch
+
     from mmdsr.engine.load_hook import CheckStartHook
     from mmdsr.io.checkpoint import read_checkpoint
 
     _, model = _model()
+    schedule = _schedule(torch.optim.Adam(model.parameters()))
     CheckStartHook(path, True).after_load_checkpoint(
-        SimpleNamespace(model=model), read_checkpoint(path)
+        SimpleNamespace(model=model, param_schedulers=[schedule]),
+        read_checkpoint(path),
     )
 
 

@@ -97,14 +97,18 @@ class CheckStartHook(Hook):
         """Raise an error if the config has another schedule."""
         ours, theirs = _flat(own), _flat(stored)
         changes = [f'it has {len(theirs)} schedules, the config {len(ours)}']
-        if len(ours) == len(theirs):
+        if not all(isinstance(old, Mapping) for old in theirs):
+            changes = ['its schedules are damaged']
+        elif len(ours) == len(theirs):
             changes = [
                 f'{type(schedule).__name__}: {key} was {old.get(key)}, is '
                 f'{new.get(key)}'
                 for schedule, old in zip(ours, theirs, strict=True)
                 for new in [schedule.state_dict()]
-                for key in sorted((old.keys() | new.keys()) - _MOVING)
-                if not callable(new.get(key)) and old.get(key) != new.get(key)
+                for key in sorted(new.keys() - _MOVING)
+                # As texts, as the file may contain anything.
+                if not callable(new[key])
+                and repr(new[key]) != repr(old.get(key))
             ]
         if changes:
             raise CheckpointError(
@@ -153,5 +157,6 @@ class CheckStartHook(Hook):
 def _flat(schedules: object) -> list[Any]:
     """List the schedules of one optimizer or, by name, of several."""
     if isinstance(schedules, Mapping):
-        return [one for name in sorted(schedules) for one in schedules[name]]
+        names = sorted(schedules, key=str)
+        return [one for name in names for one in _flat(schedules[name])]
     return list(schedules) if isinstance(schedules, Sequence) else []

@@ -91,7 +91,12 @@ def test_explaining_changes_no_pixel(weights):
     with torch.no_grad():
         sr = network(*(x.flip(0)[None].float() / 255 for x in (bgr, ref)))
     sr = (sr[0] * 255).clamp(0, 255).round().byte().permute(1, 2, 0)
-    np.testing.assert_array_equal(found.image, sr)
+    # Another order of the sums may round one value in thousands differently.
+    difference = abs(found.image.astype(int) - sr.numpy())
+    assert difference.max() <= 1
+    assert difference.mean() < 1e-3
+    again = resolver.enhance(lr, reference, device='cpu')
+    np.testing.assert_array_equal(found.image, np.asarray(again))
     alone = resolver.explain(lr, device='cpu')
     assert alone.confidence is None
     (pixels,) = resolver.pixels([bgr])
