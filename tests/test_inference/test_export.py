@@ -395,7 +395,7 @@ def test_a_link_may_lead_to_another_image(frames, tmp_path):
         link.symlink_to(frames / 'one' / name)
         report = export_folder(plain(), link, out)
         assert (report.written, report.failed) == (1, {})
-    # Two links to be told apart are like two files.
+    # Two links to be distinguished are like two files.
     other = link.with_suffix('.bmp')
     other.symlink_to(frames / 'one' / 'f11.bmp')
     (reason,) = export_folder(plain(), other, out).failed.values()
