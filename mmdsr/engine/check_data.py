@@ -37,7 +37,7 @@ def check_data(cfg: Config, loaders: Sequence[str]) -> None:
     """
     for key in loaders:
         for option, loader in _items(key, cfg.get(key)):
-            for name, dataset in _datasets(
+            for name, dataset in list_datasets(
                 f'{option}.dataset', loader.get('dataset')
             ):
                 _check_dataset(name, dataset, key)
@@ -66,10 +66,18 @@ def _items(name: str, value: object) -> list[tuple[str, Mapping[str, Any]]]:
     return []
 
 
-def _datasets(
+def list_datasets(
     name: str, dataset: object
 ) -> list[tuple[str, Mapping[str, Any]]]:
-    """List the data sets inside wrappers, each with its option."""
+    """List the data sets inside wrappers, each with its option.
+
+    Args:
+        name: Option of the data set.
+        dataset: Its config, possibly of a wrapper.
+
+    Returns:
+        Option and config of each.
+    """
     if not isinstance(dataset, Mapping):
         return []
     inner = [
@@ -83,7 +91,7 @@ def _datasets(
     return [
         found
         for option, part in inner
-        for found in _datasets(option, {**default, **part})
+        for found in list_datasets(option, {**default, **part})
     ]
 
 

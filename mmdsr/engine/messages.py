@@ -108,24 +108,24 @@ def usage_errors(cfg: Config) -> Iterator[None]:
         ) from error
 
 
-def _has_key(part: object, key: str) -> bool:
+def _dicts(part: object) -> Iterator[dict]:
+    """Yield a config and all that is nested in it."""
     if isinstance(part, dict):
-        return key in part or any(_has_key(p, key) for p in part.values())
+        yield part
+        part = list(part.values())
     if isinstance(part, (list, tuple)):
-        return any(_has_key(p, key) for p in part)
-    return False
+        for inner in part:
+            yield from _dicts(inner)
 
 
-def _has_type(part: object, name: str) -> bool:
+def _has_key(content: dict, key: str) -> bool:
+    return any(key in part for part in _dicts(content))
+
+
+def _has_type(content: dict, name: str) -> bool:
     """Return whether a config has a type, with or without its scope."""
-    if isinstance(part, dict):
-        kind = str(part.get('type'))
-        return name in (kind, kind.rpartition('.')[2]) or any(
-            _has_type(p, name) for p in part.values()
-        )
-    if isinstance(part, (list, tuple)):
-        return any(_has_type(p, name) for p in part)
-    return False
+    kinds = {str(part.get('type')) for part in _dicts(content)}
+    return name in kinds | {kind.rpartition('.')[2] for kind in kinds}
 
 
 def _note(work_dir: Path | str) -> str:

@@ -7,7 +7,6 @@ validated while they train, and are judged by their last weights: picking the
 best of several by the test data would favor the noisier row.
 """
 
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 import yaml
 from mmengine.config import Config
 
+from mmdsr.engine.check_data import list_datasets
 from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import merge_options
 from mmdsr.errors import UsageError
@@ -278,13 +278,5 @@ def training_roots(cfg: Config) -> list[str]:
     Returns:
         Their roots, in the order of the config.
     """
-
-    def roots(dataset: dict) -> list[str]:
-        if 'datasets' in dataset:
-            parts = map(roots, dataset['datasets'])
-            return list(itertools.chain.from_iterable(parts))
-        if 'dataset' in dataset:
-            return roots(dataset['dataset'])
-        return [str(dataset['data_root'])]
-
-    return list(dict.fromkeys(roots(cfg.train_dataloader.dataset)))
+    parts = list_datasets('', cfg.train_dataloader.dataset)
+    return list(dict.fromkeys(str(part['data_root']) for _, part in parts))
