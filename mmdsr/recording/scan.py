@@ -6,6 +6,7 @@ A damaged file can crash FFmpeg, and the process with it: use
 
 from collections import Counter
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,10 +29,11 @@ from mmdsr.recording.facts import (
     Facts,
     Sound,
 )
-from mmdsr.video.decoder import REORDERED, at_first_frame, frame_times
+from mmdsr.video.decoder import at_first_frame
 from mmdsr.video.files import av_name
 from mmdsr.video.pictures import quarter_turns, sample_aspect
 from mmdsr.video.spans import Spans
+from mmdsr.video.times import ShownOrder, frame_times
 
 _HD_HEIGHT = 720
 _PAL_HEIGHT = 576
@@ -136,10 +138,11 @@ def _packets(path: Path, number: int, stamp: float) -> dict:
         stream = cast(VideoStream, container.streams[number])
         sounds = list(container.streams.audio)
         tick = stream.time_base or Fraction(1, 90_000)
-        waiting: list[int] = []
+        order: ShownOrder[int] = ShownOrder()
+        shown: list[int] = []  # the last two, of those that are certain
         gaps: Counter[int] = Counter()
         begins: dict[int, float] = {}
-        count, low, high, previous = 0, None, None, None
+        count, low, high = 0, None, None
         try:
             for packet in container.demux([stream, *sounds]):
                 if not packet.size:
@@ -156,20 +159,12 @@ def _packets(path: Path, number: int, stamp: float) -> dict:
                     continue
                 low = packet.pts if low is None else min(low, packet.pts)
                 high = packet.pts if high is None else max(high, packet.pts)
-                waiting.append(packet.pts)
-                if len(waiting) > REORDERED:
-                    waiting.sort()
-                    pts = waiting.pop(0)
-                    if previous is not None:
-                        gaps[pts - previous] += 1
-                    previous = pts
+                shown = [*shown[-1:], *order.add(packet.pts)]
+                gaps.update(b - a for a, b in pairwise(shown))
         except av.error.FFmpegError:
             pass  # decoding says where it is damaged
-        waiting.sort()
-        for pts in waiting:
-            if previous is not None:
-                gaps[pts - previous] += 1
-            previous = pts
+        shown = [*shown[-1:], *order.rest()]
+        gaps.update(b - a for a, b in pairwise(shown))
         rate = _rate(stream, gaps, tick)
         length = count / rate
         if low is not None and high is not None and high > low:

@@ -168,12 +168,21 @@ class Staging:
     def end(self, first: int, last: int, found: dict) -> None:
         """Note the facts that are known once the source was read to its end.
 
+        A process sees only the pictures of its own segments: where they
+        change their size, the one that notices it first knows the end.
+
         Args:
             first: First segment of the film.
             last: Last one.
             found: Further notes on the source.
+
+        Raises:
+            FileNotFoundError: See :meth:`lock`.
         """
-        self.write(_RANGE, {'first': first, 'last': last, **found})
+        with self.lock():
+            known = self.read(_RANGE)
+            if known is None or last <= known['last']:
+                self.write(_RANGE, {'first': first, 'last': last, **found})
 
     def found(self) -> dict:
         """Return the notes that :meth:`end` has written."""

@@ -18,7 +18,8 @@ import av.error
 import numpy as np
 
 from mmdsr.errors import VideoError
-from mmdsr.video.decoder import decode_video, inspect_video, short
+from mmdsr.video.decoder import decode_video, inspect_video
+from mmdsr.video.opening import short
 from mmdsr.video.reader import (
     HEADER,
     PICTURE,

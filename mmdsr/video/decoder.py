@@ -4,9 +4,8 @@ A damaged file can crash FFmpeg, and the process with it: use
 :mod:`mmdsr.video.reader`, which does the same in a child process.
 """
 
-import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from mmdsr.errors import VideoError
-from mmdsr.video.files import av_name
+from mmdsr.video.opening import MPEG, decoding_time, opened, short
 from mmdsr.video.pictures import (
     TimedFrame,
     deinterlaced,
@@ -34,26 +33,13 @@ from mmdsr.video.spans import Spans
 from mmdsr.video.stamps import Sampler, Timeline, starts_anew
 from mmdsr.video.tracks import (
     film_length,
-    film_track,
     frame_rate,
     is_format,
-    picture_tracks,
     start_time,
 )
 
 # An intact file may state a time slightly after its last frame.
 _MISSING_SECONDS, _MISSING_SHARE = 0.5, 0.02
-# Formats that contain their pictures: a playlist would open other locations
-# and wait for more data.
-_FORMATS = (
-    'avi,asf,mov,mpeg,mpegts,mpegvideo,matroska,webm,flv,dv,mxf,ogg,h264,'
-    'hevc,m4v,vc1,rm,nut,ivf,gxf,wtv'
-)
-_MPEG = ('mpegts', 'mpeg')
-_MAX_PIXELS = 2**28
-"""FFmpeg's own limit; a film of 8-megapixel pictures has half as many."""
-REORDERED = 16
-"""Number of packets by which a frame may be shown later than decoded."""
 _LATE = 2
 """Number of packets by which a gap in the transport is reported early."""
 _GAP = 1.5
@@ -75,7 +61,7 @@ def inspect_video(path: Path | str, sar: str = 'square') -> VideoInfo:
     Raises:
         VideoError: If no frame can be read.
     """
-    with _opened(path) as (container, stream, tracks):
+    with opened(path) as (container, stream, tracks):
         frame = next(iter(_Decoder(container, stream, [], [])), None)
         if frame is None:
             raise VideoError('no frame of it can be decoded')
@@ -114,69 +100,10 @@ def at_first_frame(
     Raises:
         VideoError: If the file is not a video.
     """
-    with _opened(path) as (container, stream, _):
+    with opened(path) as (container, stream, _):
         decoder = _Decoder(container, stream, [], [])
         frame = next(iter(decoder), None)
         yield container, stream, frame, decoder.line.first or 0.0
-
-
-def frame_times(path: Path | str) -> Iterator[float]:
-    """Yield the times of the frames, which are not decoded.
-
-    They are those of :func:`decode_video`, except where it is damaged.
-
-    Args:
-        path: The file.
-
-    Yields:
-        Seconds since the first frame.
-
-    Raises:
-        VideoError: If the file is not a video.
-    """
-    with at_first_frame(path) as (_, _, _, first):
-        pass
-    # Reopened, as packets were consumed.
-    with _opened(path) as (container, stream, _):
-        wraps = is_format(container, _MPEG)
-        line, index = Timeline(frame_rate(stream), wraps), 0
-        for stamp in _shown_stamps(container.demux(stream), wraps):
-            # Frames that come before the first key frame are not decoded.
-            if index or stamp is None or stamp > first - 1e-6:
-                yield line.place(stamp, index)
-                index += 1
-
-
-def _shown_stamps(
-    packets: Iterable[Packet], wraps: bool
-) -> Iterator[float | None]:
-    """Yield the stamps of packets in seconds, in the order of display."""
-    waiting: list[float] = []
-    last = None
-    try:
-        for packet in packets:
-            if not packet.size:
-                continue
-            stamp = now = _seconds(packet)
-            if (
-                last is not None
-                and now is not None
-                and starts_anew(last, now, wraps)
-            ):
-                yield from sorted(waiting)
-                waiting.clear()
-            last = now
-            if packet.pts is not None and packet.time_base is not None:
-                stamp = float(packet.pts * packet.time_base)
-            if stamp is None:
-                yield None
-                continue
-            heapq.heappush(waiting, stamp)
-            if len(waiting) > REORDERED:
-                yield heapq.heappop(waiting)
-    except av.error.FFmpegError:
-        pass  # decoding says where it is damaged
-    yield from sorted(waiting)
 
 
 def decode_video(
@@ -223,7 +150,7 @@ def decode_video(
     try:
         with (
             av.logging.Capture(local=False) as log,
-            _opened(path) as (container, stream, _),
+            opened(path) as (container, stream, _),
         ):
             if key_frames:
                 stream.codec_context.skip_frame = 'NONKEY'
@@ -241,62 +168,6 @@ def decode_video(
         av.logging.set_level(level)
 
 
-def _open(path: Path | str) -> InputContainer:
-    try:
-        return av.open(
-            av_name(path),
-            options={
-                'protocol_whitelist': 'file',
-                'format_whitelist': _FORMATS,
-            },
-            metadata_errors='replace',
-        )
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(
-            f'not a video, or its start or index is missing ({short(error)})'
-        ) from error
-
-
-@contextmanager
-def _opened(
-    path: Path | str,
-) -> Iterator[tuple[InputContainer, VideoStream, int]]:
-    """Open the container; return the main track and the number of films."""
-    container = _open(path)
-    try:
-        number, tracks = 0, 1
-        if len(picture_tracks(container)) > 1:
-            number, tracks = film_track(container)
-            # Reopen it, as counting has consumed part of the file.
-            container.close()
-            container = _open(path)
-        stream = picture_tracks(container)[number]
-        stream.codec_context.options = {'max_pixels': str(_MAX_PIXELS)}
-        yield container, stream, tracks
-    finally:
-        container.close()
-
-
-def short(error: BaseException) -> str:
-    """Return the first line of the message of an error.
-
-    Args:
-        error: The error.
-
-    Returns:
-        One line.
-    """
-    text = getattr(error, 'strerror', None) or str(error)
-    return text.split('\n')[0] or type(error).__name__
-
-
-def _seconds(packet: Packet) -> float | None:
-    """Return the decoding time of a packet, None without a stamp."""
-    if packet.dts is None or packet.time_base is None:
-        return None
-    return float(packet.dts * packet.time_base)
-
-
 class _Decoder:
     """Iterate over the intact frames and record damage."""
 
@@ -309,7 +180,7 @@ class _Decoder:
     ) -> None:
         self.container, self.stream = container, stream
         self.log, self.problems = log, problems
-        self.wraps = is_format(container, _MPEG)
+        self.wraps = is_format(container, MPEG)
         self.line = Timeline(frame_rate(stream), self.wraps)
         self.damaged = False
         self.damaged_pts: int | None = None
@@ -360,7 +231,7 @@ class _Decoder:
         """Return how a part starts with a packet, '' if none does."""
         if last is None:
             return ''
-        before, after = _seconds(last), _seconds(packet)
+        before, after = decoding_time(last), decoding_time(packet)
         if before is None or after is None:
             return ''
         if starts_anew(before, after, self.wraps):
@@ -388,7 +259,7 @@ class _Decoder:
                 # It would be decoded from the pictures of the other part, some
                 # of which are still in the decoder.
                 if not self.damaged:
-                    self.joint = _seconds(packet)
+                    self.joint = decoding_time(packet)
                 self._note('joined to a part that lacks its start', packet.pts)
             frames, failure = self._decode(packet)
             # At the end of a part, the next part looks like missing data.

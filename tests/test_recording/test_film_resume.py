@@ -141,6 +141,27 @@ def test_parts_make_one_film(source, whole, tmp_path):
     same(target, whole)
 
 
+@pytest.mark.parametrize('order', [(0, 1), (1, 0)])
+def test_parts_agree_on_where_the_size_changes(tmp_path, order):
+    """Only the first part sees the pictures of another size."""
+    source = tmp_path / 'in.mpg'
+    # The last picture before a joint is not decoded.
+    sizes = dict(a=((64, 48), 24), b=((80, 64), 5), c=((64, 48), 20))
+    source.write_bytes(
+        b''.join(
+            record(tmp_path / f'{name}.mpg', frames(count, size)).read_bytes()
+            for name, (size, count) in sizes.items()
+        )
+    )
+    target = tmp_path / 'out.mkv'
+    reports = [
+        enhance(source, target, part=n, parts=2, segment=10) for n in order
+    ]
+    assert [report.finished for report in reports] == [False, True]
+    assert len(show(target).pictures) == 23
+    assert 'changes its size to 80x64' in reports[-1].problems[-1][1]
+
+
 @pytest.mark.slow
 def test_parts_at_the_same_time(source, whole, tmp_path):
     target = tmp_path / 'out.mkv'

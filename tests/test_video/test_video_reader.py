@@ -9,9 +9,9 @@ from video_makers import cut_short, psnr, write_video
 
 from mmdsr.dev.views import texture, view
 from mmdsr.errors import VideoError
-from mmdsr.video.decoder import frame_times
 from mmdsr.video.reader import probe, read_video
 from mmdsr.video.stamps import Sampler
+from mmdsr.video.times import frame_times
 
 KINDS = {
     'mpg1': ('a.mpg', 'mpeg1video', 25),

@@ -4,9 +4,9 @@ import pytest
 from video_makers import cut_short, join, psnr, write_video
 
 from mmdsr.dev.views import texture, view
-from mmdsr.video.decoder import frame_times
 from mmdsr.video.reader import probe, read_video
 from mmdsr.video.stamps import Sampler, Timeline
+from mmdsr.video.times import frame_times
 
 RATE = 25
 
