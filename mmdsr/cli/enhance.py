@@ -32,6 +32,14 @@ from mmdsr.io.console import plain_console
 from mmdsr.weights import available
 
 DEFAULT_WEIGHTS = 'dsrnet_x_nano'
+_FULL = '. Free some space and repeat the command to resume'
+#: How errors of the system are mended, by number.
+_MENDED = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: '. The disk takes no larger files (FAT32: none over 4 GB): '
+    'name an OUT on another disk, or make parts with --start and --end',
+}
 #: Names of the options that an interpolation does not have.
 _OF_NETWORKS = ('tile', 'overlap', 'precision', 'backend', 'batch_size')
 
@@ -294,8 +302,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         return enhance_images(args, console)
     except (OSError, ValueError, ImportError, MemoryError) as error:
         more = ''
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            more = '. Free some space and repeat the command to resume'
+        if isinstance(error, OSError):
+            more = _MENDED.get(error.errno or 0, '')
         say(f'Error: {said_by(error)}{more}')
         return 2
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from mmdsr.errors import EvidenceError, said_by
 from mmdsr.evidence.sidecar import result_of
 from mmdsr.evidence.verify import STATES, Verdict, verify, verify_folder
-from mmdsr.recording.missing import missing_results
+from mmdsr.recording.missing import missing_result, missing_results
 
 _STYLES = {
     'renamed': 'yellow',
@@ -75,7 +75,13 @@ def check(args: argparse.Namespace) -> list[Verdict]:
             f'{args.result} is the {kind} of {result}: check {result}, which '
             'includes it.'
         )
-    return [verify(args.result, args.source)]
+    try:
+        return [verify(args.result, args.source)]
+    except FileNotFoundError:
+        missing = missing_result(args.result)
+        if not missing:
+            raise
+        return missing
 
 
 def show(verdicts: Sequence[Verdict], console: Console) -> None:

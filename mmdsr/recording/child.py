@@ -9,9 +9,12 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import av.error
+
 from mmdsr.errors import VideoError
 from mmdsr.recording.join import check_sound, join
 from mmdsr.recording.scan import scan, section
+from mmdsr.video.opening import short
 
 
 def main() -> None:
@@ -50,4 +53,14 @@ def _answer(task: str, request: dict[str, Any]) -> dict:
         return scan(Path(request['path'])).as_dict()
     if task == 'section':
         return section(**request)
-    return (join if task == 'join' else check_sound)(**request)
+    if task == 'sound':
+        return check_sound(**request)
+    try:
+        return join(**request)
+    except OSError:
+        raise
+    except av.error.FFmpegError as error:
+        raise VideoError(
+            f'the finished segments cannot be joined ({short(error)}): repeat '
+            'the command with --overwrite to make them anew'
+        ) from error

@@ -17,6 +17,7 @@ from mmdsr.cli.main import main
 from mmdsr.evidence.options import EvidenceOptions
 from mmdsr.recording import assemble, export, trial, writer
 from mmdsr.recording.options import RecordingOptions
+from mmdsr.recording.staging import film_in
 from mmdsr.recording.trial import try_frames
 
 FAST = ['--interpolation', 'bicubic', '--text', 'none', '--device', 'cpu']
@@ -255,9 +256,19 @@ def test_relative_names_with_a_colon(source, tmp_path, monkeypatch, out):
     assert main(['verify', out, '--source', '12:40.mp4']) == 0
 
 
-def test_a_full_disk_is_resumed(source, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ('number', 'mended'),
+    [
+        (errno.ENOSPC, 'repeat the command to resume'),
+        (errno.EDQUOT, 'repeat the command to resume'),
+        (errno.EFBIG, 'FAT32'),
+    ],
+)
+def test_a_full_disk_is_resumed(
+    source, tmp_path, capsys, monkeypatch, number, mended
+):
     def full(path):
-        raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+        raise OSError(number, os.strerror(number), str(path))
 
     target = tmp_path / 'out.mkv'
     words = [source, target, *FAST, '--scale', 1]
@@ -265,8 +276,8 @@ def test_a_full_disk_is_resumed(source, tmp_path, capsys, monkeypatch):
         patch.setattr(writer, 'whole_file', full)
         code, said = run(capsys, *words)
     assert code == 2
-    assert 'No space left on device' in said
-    assert 'repeat the command to resume' in said
+    assert os.strerror(number) in said
+    assert mended in said
     assert not target.exists()
     assert run(capsys, *words)[0] == 0
     assert len(show(target).times) == 20
@@ -297,6 +308,23 @@ def test_a_disk_that_is_full_when_joining(
     code, said = run(capsys, *words)
     assert code == 0
     assert '20 of them existed already' in said
+
+
+def test_a_segment_that_is_damaged_when_joining(
+    source, tmp_path, capsys, monkeypatch
+):
+    make_whole = export.make_whole
+
+    def damage(film, staging, *args):
+        film_in(staging.root, 0).write_bytes(b'no film')
+        return make_whole(film, staging, *args)
+
+    monkeypatch.setattr(export, 'make_whole', damage)
+    code, said = run(capsys, source, tmp_path / 'out.mkv', *FAST)
+    assert code == 2
+    assert 'cannot be joined (Invalid data' in said
+    assert 'repeat the command with --overwrite' in said
+    assert 'Traceback' not in said
 
 
 def test_a_recording_that_is_gone_when_joining(

@@ -63,6 +63,18 @@ def test_a_film(results):
     assert missing(results / 'out') == []
 
 
+@pytest.mark.parametrize('name', ['out.mkv', 'out/frame_000002.png'])
+def test_by_its_own_name(results, capsys, monkeypatch, name):
+    monkeypatch.setenv('COLUMNS', '200')
+    monkeypatch.chdir(results)
+    for path in (results / name, results / f'{name}.json'):
+        path.unlink()
+    assert main(['verify', name]) == 1
+    assert 'report.json lists it' in capsys.readouterr().out
+    assert main(['verify', f'not_{name}']) == 2
+    assert 'There is no result' in capsys.readouterr().err
+
+
 def test_nothing_but_reports_is_left(results, capsys, monkeypatch):
     # Narrow tables break the names.
     monkeypatch.setenv('COLUMNS', '200')
