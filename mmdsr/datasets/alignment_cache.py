@@ -94,8 +94,8 @@ class Alignments:
     """Aligns the samples of a split one by one and stores the results.
 
     Iterating yields, for each sample, True if it was aligned now and False if
-    its file already existed and is not older than its images. A note in the
-    folder says which aligner made the files.
+    its file already existed and is not older than its images and depth maps. A
+    note in the folder says which aligner made the files.
 
     Args:
         aligner: See :mod:`mmdsr.models.networks.aligners`.
@@ -152,10 +152,19 @@ class Alignments:
             path = self.job.root / name
             if path.is_file():
                 made = path.stat().st_mtime_ns
-                images = [Path(info[f'{key}_path']) for key in ('img', 'ref')]
-                if made < max(image.stat().st_mtime_ns for image in images):
+                if made < max(
+                    one.stat().st_mtime_ns for one in self._of(info)
+                ):
                     path.unlink()
             yield name, info
+
+    def _of(self, info: dict[str, Any]) -> list[Path]:
+        """List the files that an alignment depends on."""
+        keys = ['img', 'ref']
+        if self.load_depth is not None:
+            keys += ['depth_lr', 'depth_ref']
+        paths = (info.get(f'{key}_path') for key in keys)
+        return [Path(path) for path in paths if path and Path(path).is_file()]
 
     def _align(self, info: dict[str, Any]) -> bytes:
         images = [_load(info[f'{key}_path']) for key in ('img', 'ref')]

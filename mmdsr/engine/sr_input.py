@@ -73,7 +73,7 @@ def enable_sr(
             f'The input {picture!r} does not exist: choose one of '
             f'{", ".join(INPUTS)}.'
         )
-    preprocessor = find_preprocessor(cfg)
+    place, preprocessor = _find_preprocessor(cfg)
     if picture == 'hr':
         return
     if picture in INTERPOLATED:
@@ -87,7 +87,9 @@ def enable_sr(
             f'{cfg.filename}.'
         )
     own = _PREPROCESSORS[cfg.default_scope][1]
-    preprocessor.update(type=own, sr=ConfigDict(sr))
+    place['data_preprocessor'] = ConfigDict(
+        preprocessor, type=own, sr=ConfigDict(sr)
+    )
     for loader in _LOADERS:
         if cfg.get(loader) and not _reduce(cfg[loader].get('dataset')):
             raise UsageError(
@@ -104,18 +106,10 @@ def enable_sr(
             hook.switch_pipeline = _reduced(hook.switch_pipeline)
 
 
-def find_preprocessor(cfg: Config) -> ConfigDict:
-    """Return the data preprocessor of a host's config on HR images.
+def _find_preprocessor(cfg: Config) -> tuple[Config | ConfigDict, ConfigDict]:
+    """Return where the data preprocessor belongs, and its settings.
 
-    Args:
-        cfg: The config. If it leaves the data preprocessor to the host's
-            defaults, an empty one is added where the host looks for it.
-
-    Returns:
-        The settings, a part of ``cfg``.
-
-    Raises:
-        UsageError: If the config is not that of a host's network on HR images.
+    They are empty if the config leaves them to the host's defaults.
     """
     scope = cfg.get('default_scope')
     if scope not in _PREPROCESSORS:
@@ -125,9 +119,7 @@ def find_preprocessor(cfg: Config) -> ConfigDict:
         )
     # The runner passes the top-level one to a model without its own.
     place = cfg.model if 'data_preprocessor' in cfg.model else cfg
-    if place.get('data_preprocessor') is None:
-        place['data_preprocessor'] = ConfigDict()
-    found = place['data_preprocessor']
+    found = place.get('data_preprocessor') or ConfigDict()
     if found.get('sr'):
         raise UsageError(
             f'{cfg.filename} already super-resolves: use the plain config '
@@ -140,7 +132,7 @@ def find_preprocessor(cfg: Config) -> ConfigDict:
             f'preprocessor {kind}; see "Another host" in '
             'docs/preprocessing.md to write one.'
         )
-    return found
+    return place, found
 
 
 def _reduce(dataset: object) -> int:

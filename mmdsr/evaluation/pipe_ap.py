@@ -57,7 +57,7 @@ class PipeAPMetric(CocoMetric):
         super().__init__(
             ann_file=ann_file,
             metric='bbox',
-            proposal_nums=(1, 10, max_dets),
+            proposal_nums=(max_dets,),
             iou_thrs=THRESHOLDS,
             outfile_prefix=outfile_prefix,
             backend_args=backend_args,

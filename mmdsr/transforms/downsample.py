@@ -30,7 +30,7 @@ class Downsample(BaseTransform):
 
     Raises:
         ValueError: If ``scale`` is not such a number, or does not divide the
-            sides of an image.
+            sides of an image, or the image has values that are not colors.
     """
 
     def __init__(self, scale: float = 1 / 4) -> None:
@@ -52,15 +52,16 @@ class Downsample(BaseTransform):
             The sample with a uint8 ``img`` of ``(H * scale, W * scale, 3)``.
         """
         image = results['img']
+        path = results.get('img_path', 'an image')
         if image.dtype != np.uint8:
+            _check_values(image, path)
             image = np.rint(np.clip(image, 0, 255)).astype(np.uint8)
         height, width = image.shape[:2]
         if height % self.factor or width % self.factor:
             raise ValueError(
                 f'Downsample(scale=1/{self.factor}) cannot reduce '
-                f'{results.get("img_path", "an image")} of {width}x{height}: '
-                f'put a Resize, or Pad(size_divisor={self.factor}), before '
-                'it.'
+                f'{path} of {width}x{height}: put a Resize, or '
+                f'Pad(size_divisor={self.factor}), before it.'
             )
         # Pillow's arrays are read-only, which makes torch warn.
         results['img'] = downscale(image, self.factor).copy()
@@ -68,3 +69,18 @@ class Downsample(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(scale=1/{self.factor})'
+
+
+def _check_values(image: np.ndarray, path: str) -> None:
+    """Refuse what the rounding to 8 bits would turn white or black."""
+    low, high = image.min(initial=0), image.max(initial=0)
+    # Changing the brightness, or a resizing filter, may overshoot.
+    floats = np.issubdtype(image.dtype, np.floating)
+    if not (np.isfinite(low) and np.isfinite(high)) or (
+        not floats and (low < 0 or high > 255)
+    ):
+        raise ValueError(
+            f'Downsample cannot reduce {path}: its values are {low} to '
+            f'{high}, not 0 to 255. Load it with 8 bits (color_type="color"), '
+            'and place Downsample before any normalization.'
+        )

@@ -64,6 +64,11 @@ class SuperResolve(BaseTransform):
                 "num_workers=0, or device='cpu'."
             )
         image = results['img']
+        if image.ndim != 3:
+            raise ValueError(
+                f'SuperResolve needs an img (H, W, 3), not {image.shape}: '
+                "load it with color_type='color'."
+            )
         size, scale = image.shape[:2], self.resolver.scale
         large = tuple(side * scale for side in size)
         stated = tuple(results.get('img_shape', size)[:2])
@@ -101,9 +106,10 @@ def _enlarge_metainfo(results: dict[str, Any], scale: int) -> None:
     results['img_shape'] = size[:2]
     if 'pad_shape' in results:
         results['pad_shape'] = size[: len(results['pad_shape'])]
-    results['scale_factor'] = tuple(
-        factor * scale for factor in results.get('scale_factor', (1.0, 1.0))
-    )
+    factor = results.get('scale_factor')
+    # A single number stands for both sides.
+    pair = np.broadcast_to(1.0 if factor is None else factor, 2)
+    results['scale_factor'] = tuple(float(side) * scale for side in pair)
 
 
 def _enlarge_annotations(results: dict[str, Any], scale: int) -> None:

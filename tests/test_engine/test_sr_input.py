@@ -60,6 +60,14 @@ def test_only_the_image_changes():
     assert cfg.to_dict() == hr.to_dict()
 
 
+def test_hr_leaves_the_defaults_of_the_host():
+    hr = detector(plain())
+    del hr.model['data_preprocessor']
+    cfg = copy.deepcopy(hr)
+    enable_sr(cfg, 'hr')
+    assert cfg.to_dict() == hr.to_dict()
+
+
 def test_arguments_override_the_config():
     cfg = detector(plain(), sr=SR)
     enable_sr(cfg, 'sr', dict(weights='mine.safetensors'))

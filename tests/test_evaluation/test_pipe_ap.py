@@ -98,6 +98,15 @@ def test_false_alarms_of_a_class_without_truth():
     assert math.isnan(found['AP50/IN'])
 
 
+@pytest.mark.parametrize(('count', 'share'), [(1, 0), (2, 1)])
+def test_number_of_detections_that_count(count, share):
+    """The hit is the second best of an image."""
+    box, far = (0, 0, 40, 40), (60, 60, 90, 90)
+    one = sample(1, [(0, box)], [(0, 0.9, far), (0, 0.8, box)])
+    found = evaluate([one], max_dets=count)
+    assert found['AP50/JO'] == pytest.approx(50 * share)
+
+
 def test_no_detection_gives_zero():
     found = evaluate([sample(1, [(0, (0, 0, 9, 9))]), sample(2)])
     assert found['AP50/JO'] == found['AP50/mean'] == found['AP/mean'] == 0

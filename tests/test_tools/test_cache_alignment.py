@@ -159,6 +159,10 @@ test_dataloader = dict(dataset=dict(pipeline=[
         )
     assert np.isfinite(flows).all()
     assert not np.array_equal(*flows)
+    (changed,) = (root / 'train').glob('depth_lr/train1_0000.*')
+    changed.touch()
+    _, out, _ = run(root, '--name', 'near1', *args)
+    assert 'train: 1 samples aligned' in out
 
 
 def test_refuses(root, tmp_path):

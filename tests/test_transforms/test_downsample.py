@@ -50,6 +50,20 @@ def test_refuses_a_wrong_scale(scale):
         Downsample(scale)
 
 
+@pytest.mark.parametrize(
+    'image',
+    [
+        np.full((8, 8, 3), 30_000, np.uint16),
+        np.full((8, 8, 3), -1, np.int32),
+        np.full((8, 8, 3), np.nan, np.float32),
+        np.full((8, 8, 3), np.inf, np.float32),
+    ],
+)
+def test_refuses_what_is_no_color(image):
+    with pytest.raises(ValueError, match=r'cannot reduce a\.png: its values'):
+        Downsample()(dict(img=image, img_path='a.png'))
+
+
 def test_error_for_an_odd_size_gives_advice():
     results = dict(img=picture(18, 24), img_path='pipe.png')
     with pytest.raises(ValueError, match=r'pipe\.png of 24x18.*_divisor=4'):

@@ -50,6 +50,19 @@ def test_scale_factor_accumulates_behind_a_resize():
     assert results['img_shape'] == results['img'].shape[:2] == (64, 96)
 
 
+@pytest.mark.parametrize(
+    ('before', 'after'), [(None, 2.0), (0.5, 1.0), (np.float32(2), 4.0)]
+)
+def test_scale_factor_of_both_sides(before, after):
+    results = SuperResolve(sr=TWICE)(sample(scale_factor=before))
+    assert results['scale_factor'] == (after, after)
+
+
+def test_gray_is_refused():
+    with pytest.raises(ValueError, match="color_type='color'"):
+        SuperResolve(sr=TWICE)(dict(img=np.zeros((8, 12), np.uint8)))
+
+
 def test_floats_stay_floats():
     results = sample()
     results['img'] = results['img'].astype(np.float32)

@@ -47,7 +47,7 @@ def is_complete(out: str | Path, plan: Plan) -> bool:
         ValueError: If the manifest cannot be read.
     """
     manifest = read_manifest(out, formats=None)
-    if manifest is None or manifest['generator'] != plan.settings:
+    if manifest is None or manifest.get('generator') != plan.settings:
         return False
     try:
         names = read_checksums(out)

@@ -401,6 +401,18 @@ def test_the_simulator_itself(tmp_path):
     assert record['format'] == 'mmdsr-pipe'
 
 
+def test_a_set_of_another_program_is_not_complete(tmp_path):
+    """Such as one of own frames, whose manifest names no generator."""
+    content = dict(
+        format='mmdsr-refsr',
+        version=1,
+        scale=4,
+        splits=dict(train=['a_1'], test=[]),
+    )
+    (tmp_path / 'manifest.json').write_text(json.dumps(content))
+    assert not is_complete(tmp_path, plan_custom(2, 1, SIZE, seed=5))
+
+
 def test_custom_data_sets_are_made_of_the_simulator(tmp_path):
     out = tmp_path / 'data'
     assert generate_dataset(out, 2, 1, SIZE, seed=5)
