@@ -257,7 +257,7 @@ def test_relative_names_with_a_colon(source, tmp_path, monkeypatch, out):
 
 
 @pytest.mark.parametrize(
-    ('number', 'mended'),
+    ('number', 'advice'),
     [
         (errno.ENOSPC, 'repeat the command to resume'),
         (errno.EDQUOT, 'repeat the command to resume'),
@@ -265,7 +265,7 @@ def test_relative_names_with_a_colon(source, tmp_path, monkeypatch, out):
     ],
 )
 def test_a_full_disk_is_resumed(
-    source, tmp_path, capsys, monkeypatch, number, mended
+    source, tmp_path, capsys, monkeypatch, number, advice
 ):
     def full(path):
         raise OSError(number, os.strerror(number), str(path))
@@ -277,7 +277,7 @@ def test_a_full_disk_is_resumed(
         code, said = run(capsys, *words)
     assert code == 2
     assert os.strerror(number) in said
-    assert mended in said
+    assert advice in said
     assert not target.exists()
     assert run(capsys, *words)[0] == 0
     assert len(show(target).times) == 20
