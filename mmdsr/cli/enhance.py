@@ -33,8 +33,8 @@ from mmdsr.weights import available
 
 DEFAULT_WEIGHTS = 'dsrnet_x_nano'
 _FULL = '. Free some space and repeat the command to resume'
-#: How errors of the system are mended, by number.
-_MENDED = {
+#: What to do about errors of the system, by number.
+_ADVICE = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EFBIG: '. The disk takes no larger files (FAT32: none over 4 GB): '
@@ -303,7 +303,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     except (OSError, ValueError, ImportError, MemoryError) as error:
         more = ''
         if isinstance(error, OSError):
-            more = _MENDED.get(error.errno or 0, '')
+            more = _ADVICE.get(error.errno or 0, '')
         say(f'Error: {said_by(error)}{more}')
         return 2
     except KeyboardInterrupt:

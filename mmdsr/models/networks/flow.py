@@ -109,6 +109,29 @@ def enlarge_flow(flow: Tensor, scale: int) -> Tensor:
     return flow * scale
 
 
+def zoom_flow(flow: Tensor, zoom: float) -> Tensor:
+    """Turn a flow to a reduced reference into one to the reference itself.
+
+    Args:
+        flow: Flow (N, 2, H, W) to the reference reduced by ``zoom``.
+        zoom: Factor > 0.
+
+    Returns:
+        Flow (N, 2, H, W).
+
+    Examples:
+        Of two pixels, which become one, the first lies left of its center:
+
+        >>> import torch
+        >>> from mmdsr.models.networks.flow import zoom_flow
+        >>> flow = torch.tensor([-0.25, 0.0]).view(1, 2, 1, 1)
+        >>> zoom_flow(flow, 2)[0, :, 0, 0].tolist()
+        [0.0, 0.5]
+    """
+    here = pixel_grid(flow)
+    return (here + flow + 0.5) * zoom - 0.5 - here
+
+
 def inside(flow: Tensor, size: Sequence[int]) -> Tensor:
     """Return where a flow ends inside the reference.
 

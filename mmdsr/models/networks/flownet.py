@@ -15,6 +15,7 @@ from mmdsr.models.networks.flow import (
     inside,
     local_correlation,
     warp,
+    zoom_flow,
 )
 from mmdsr.models.networks.padding import (
     check_depth,
@@ -25,6 +26,9 @@ from mmdsr.registry import MODELS
 
 _SLOPE = 0.1  # of the leaky ReLUs
 _FAR = 0.005  # inverse depth that counts as 0: 50 m if 1 is 0.25 m
+_DOUBT = 2.0
+"""Logit by which a search at another zoom must be more confident: between 1
+and 3, where it finds most and harms none (docs/results.md)."""
 
 
 def depth_plane(depth: Tensor) -> Tensor:
@@ -94,15 +98,21 @@ class FlowNet(nn.Module):
     few convolutions correct it. Ref-down may have another size than LR: the
     search starts with aligned centers.
 
+    A camera that moves forward shows a spot larger in Ref than in LR. Further
+    searches in a reduced Ref-down, with the same weights, find it there; of
+    each pixel, the flow prevails that is clearly more confident.
+
     Args:
         channels: Width of the features at LR, LR/2, LR/4, and so on.
         widths: Width of the correction at these levels.
         radii: Radius of the search at these levels, in pixels of the level.
         repeats: Number of corrections at each level, with the same weights.
         depth_input: Whether depth maps of both images are inputs, too.
+        zooms: Factors > 1 by which Ref-down is reduced for further searches,
+            each of which costs about as much as the first one.
 
     Raises:
-        ValueError: If the lengths differ.
+        ValueError: If the lengths differ, or a factor is not > 1.
     """
 
     def __init__(
@@ -112,8 +122,11 @@ class FlowNet(nn.Module):
         radii: Sequence[int] = (2, 3, 4, 4),
         repeats: Sequence[int] = (2, 1, 1, 1),
         depth_input: bool = False,
+        zooms: Sequence[float] = (),
     ) -> None:
         super().__init__()
+        if any(zoom <= 1 for zoom in zooms):
+            raise ValueError(f'zooms must be > 1, not {tuple(zooms)}.')
         if not len(channels) == len(widths) == len(radii) == len(repeats):
             raise ValueError(
                 'channels, widths, radii and repeats must each have one value '
@@ -121,6 +134,7 @@ class FlowNet(nn.Module):
             )
         self.repeats = tuple(repeats)
         self.depth_input = depth_input
+        self.zooms = tuple(zooms)
         self.levels = nn.ModuleList()
         before = 4 + depth_input
         for level, width in enumerate(channels):
@@ -195,8 +209,21 @@ class FlowNet(nn.Module):
         """
         if ref_down is None:
             ref_down = downscale(ref)
-        flow, logit = self.estimate(lr, ref_down, depth, depth_ref)[-1]
-        height, width = lr.shape[-2:]
+        depth, depth_ref = self._depths(lr, ref_down, depth, depth_ref)
+        feats = self._lr_features(lr, depth)
+        size = lr.shape[-2:]
+        flow, logit = self._search(feats, size, ref_down, depth_ref)[-1]
+        for zoom in self.zooms:
+            small = _reduce(ref_down, zoom)
+            small_depth = None
+            if depth_ref is not None:
+                small_depth = _reduce(depth_ref, zoom)
+            other, sure = self._search(feats, size, small, small_depth)[-1]
+            other = zoom_flow(other, zoom)
+            better = sure - _DOUBT > logit
+            flow = torch.where(better, other, flow)
+            logit = torch.where(better, sure, logit)
+        height, width = size
         flow, logit = flow[..., :height, :width], logit[..., :height, :width]
         return flow, logit.sigmoid() * inside(flow, ref_down.shape[-2:])
 
@@ -207,7 +234,7 @@ class FlowNet(nn.Module):
         depth: Tensor | None = None,
         depth_ref: Tensor | None = None,
     ) -> list[tuple[Tensor, Tensor]]:
-        """Estimate the flow at all levels, for training.
+        """Estimate the flow at all levels by the first search, for training.
 
         Args:
             lr: LR images (N, 3, H, W), RGB in [0, 1].
@@ -225,23 +252,48 @@ class FlowNet(nn.Module):
         Raises:
             ValueError: If depth is an input and missing, or does not fit.
         """
+        depth, depth_ref = self._depths(lr, ref_down, depth, depth_ref)
+        feats = self._lr_features(lr, depth)
+        return self._search(feats, lr.shape[-2:], ref_down, depth_ref)
+
+    def _depths(
+        self,
+        lr: Tensor,
+        ref_down: Tensor,
+        depth: Tensor | None,
+        depth_ref: Tensor | None,
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return the depth maps that the network takes, None if none."""
+        if not self.depth_input:
+            return None, None
+        return (
+            _require_depth('depth', depth, lr),
+            _require_depth('depth_ref', depth_ref, ref_down),
+        )
+
+    def _lr_features(self, lr: Tensor, depth: Tensor | None) -> list[Tensor]:
         multiple = 2 ** (len(self.levels) - 1)
-        size = lr.shape[-2:]
-        padded = pad_to_multiple(lr, multiple).shape[-2:]
-        if self.depth_input:
-            depth = _require_depth('depth', depth, lr)
-            depth_ref = _require_depth('depth_ref', depth_ref, ref_down)
+        if depth is not None:
             depth = pad_to_multiple(depth, multiple)
+        return self.features(pad_to_multiple(lr, multiple), depth)
+
+    def _search(
+        self,
+        feats: list[Tensor],
+        size: Sequence[int],
+        ref_down: Tensor,
+        depth_ref: Tensor | None,
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Search LR, given by features and size, in a reference."""
+        padded = feats[0].shape[-2:]
+        if depth_ref is not None:
             depth_ref, _ = fit_reference(depth_ref, size, padded)
-        else:
-            depth = depth_ref = None
-        lr = pad_to_multiple(lr, multiple)
         ref_down, offset = fit_reference(ref_down, size, padded)
-        feats = self.features(lr, depth)
         others = self.features(ref_down, depth_ref)
-        state = lr.new_zeros(lr.shape[0], 3, *feats[-1].shape[-2:])
+        coarsest = feats[-1]
+        state = coarsest.new_zeros(len(coarsest), 3, *coarsest.shape[-2:])
         # As sums, which an exported graph computes for each size.
-        zero = lr.new_zeros(1, 1, 1, 1)
+        zero = coarsest.new_zeros(1, 1, 1, 1)
         shift = torch.cat([zero + side for side in offset], 1)
         results = []
         for level in reversed(range(len(self.levels))):
@@ -262,6 +314,13 @@ def _require_depth(name: str, depth: Tensor | None, image: Tensor) -> Tensor:
         )
     check_depth(name, depth, image)
     return depth
+
+
+def _reduce(image: Tensor, zoom: float) -> Tensor:
+    # Factors below 2 hardly need a low pass, which cannot be exported.
+    return F.interpolate(
+        image, scale_factor=1 / zoom, mode='bilinear', align_corners=False
+    )
 
 
 def _finer(state: Tensor) -> Tensor:
