@@ -44,7 +44,8 @@ class Upload:
         width: Width in pixels.
         height: Height in pixels.
         duration: Duration of a video in seconds, if known.
-        note: Conversions when a picture was read, '' if there were none.
+        note: Conversions when a picture was read and the pictures that were
+            left out, '' if there were none.
         previews: Frames of a video to choose from, or the image itself.
         preparing: The job that extracts the frames.
         token: Random name.

@@ -144,7 +144,10 @@ def _inspect(
             ) from error
         height, width = picture.rgb.shape[:2]
         upload = Upload(name, path, 'image', size, sha256, width, height)
-        upload.note = picture.note
+        notes = [picture.note]
+        if picture.count > 1:
+            notes.append(f'the first of {picture.count} pictures')
+        upload.note = ', '.join(filter(None, notes))
     else:
         try:
             info = probe(path)

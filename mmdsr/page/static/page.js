@@ -80,6 +80,9 @@ function showFiles() {
     item.classList.toggle('current', file.token === state.current?.token);
     const size = `${file.width} × ${file.height}`;
     item.append(make('span', 'name', file.name), make('small', '', size));
+    if (file.note) {
+      item.append(make('small', '', file.note));
+    }
     if (file.error) {
       item.append(make('span', 'wrong', file.error));
     } else if (!file.ready) {
