@@ -36,6 +36,7 @@ from mmdsr.page.worker import Worker
 from mmdsr.version import __version__
 
 STATIC = Path(__file__).parent / 'static'
+#: Name of the cookie; the port of the page is appended.
 COOKIE = 'mmdsr_session'
 #: Seconds between two searches for sessions that have ended.
 _SWEEP = 30.0
@@ -82,7 +83,7 @@ class Page:
         Raises:
             RefusedRequestError: If there is no such session.
         """
-        found = self.sessions.find(request.cookies.get(COOKIE))
+        found = self.sessions.find(request.cookies.get(_cookie(request)))
         if found is None:
             raise RefusedRequestError(
                 'Your session has ended: reload the page.', 401
@@ -92,9 +93,10 @@ class Page:
     async def index(self, request: HttpRequest) -> Response:
         """Return the page; start a session if needed."""
         response = FileResponse(STATIC / 'index.html')
-        if self.sessions.find(request.cookies.get(COOKIE)) is None:
+        name = _cookie(request)
+        if self.sessions.find(request.cookies.get(name)) is None:
             response.set_cookie(
-                COOKIE,
+                name,
                 self.sessions.start().token,
                 httponly=True,
                 samesite='strict',
@@ -119,7 +121,9 @@ class Page:
         session = self.session(request)
         await run_in_threadpool(self.sessions.end, session)
         response = Response(status_code=204)
-        response.delete_cookie(COOKIE, httponly=True, samesite='strict')
+        response.delete_cookie(
+            _cookie(request), httponly=True, samesite='strict'
+        )
         return response
 
     async def add_file(self, request: HttpRequest) -> Response:
@@ -358,6 +362,16 @@ async def _left(_: HttpRequest, error: Exception) -> Response:
 async def _not_found(_: HttpRequest, error: Exception) -> Response:
     status = getattr(error, 'status_code', 500)
     return JSONResponse({'error': 'This page does not exist.'}, status)
+
+
+def _cookie(request: HttpRequest) -> str:
+    """Return the name of the cookie, which differs between ports.
+
+    Browsers send cookies to all ports of a host, so that two pages on one
+    machine would replace each other's.
+    """
+    port = request.headers.get('host', '').rpartition(':')[2]
+    return f'{COOKIE}_{port}' if port.isdecimal() else COOKIE
 
 
 def _describe_file(upload: Upload) -> dict[str, object]:
