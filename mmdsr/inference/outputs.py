@@ -19,6 +19,8 @@ from mmdsr.io.frames import shown
 from mmdsr.io.pictures import Picture
 from mmdsr.io.stamps import Stamp
 
+#: What a record says about the transparency of a result.
+ALPHA_NOTE = 'transparency enlarged bicubically'
 #: Reason for having no reference, by policy.
 _WHY_NONE = {
     'upscaled': 'none was requested; the enlarged image itself is used',
@@ -79,6 +81,21 @@ def describe_reference(
     if resolver.interpolation is not None:
         why = 'an interpolation uses none'
     return evidence.Reference(None, None, why)
+
+
+def with_alpha(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Add the transparency of an image to its result; see :data:`ALPHA_NOTE`.
+
+    Args:
+        pixels: The result ``(H, W, 3)``, RGB uint8.
+        alpha: Transparency of the image ``(h, w)``, uint8.
+
+    Returns:
+        ``(H, W, 4)``, RGBA uint8.
+    """
+    size = pixels.shape[1], pixels.shape[0]
+    large = Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC)
+    return np.dstack([pixels, np.asarray(large)])
 
 
 class ResultWriter:
@@ -149,8 +166,8 @@ class ResultWriter:
         """
         notes = [picture.note]
         if picture.alpha is not None:
-            notes.append('transparency enlarged bicubically')
-            pixels = _with_alpha(pixels, picture.alpha)
+            notes.append(ALPHA_NOTE)
+            pixels = with_alpha(pixels, picture.alpha)
         note = ', '.join(filter(None, notes))
         if self.options.mark is not None:
             draw_mark(pixels, self.options.mark)
@@ -191,9 +208,3 @@ class ResultWriter:
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self.journal.root).as_posix()
-
-
-def _with_alpha(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    size = pixels.shape[1], pixels.shape[0]
-    large = Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC)
-    return np.dstack([pixels, np.asarray(large)])

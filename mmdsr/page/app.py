@@ -1,6 +1,5 @@
 """Request handlers of the page."""
 
-import json
 import shutil
 import threading
 import zipfile
@@ -24,9 +23,10 @@ from starlette.staticfiles import StaticFiles
 from mmdsr.errors import MissingExtraError, RefusedRequestError
 from mmdsr.evidence.sidecar import overlay_path, sidecar_path
 from mmdsr.io.files import whole_file
-from mmdsr.page.enhance import BEFORE, DEPTH, list_weights
+from mmdsr.page.bodies import announced_length, read_json
+from mmdsr.page.enhance import BEFORE, DEPTH, Request, list_weights
 from mmdsr.page.guard import Guard
-from mmdsr.page.jobs import Job, JobQueue
+from mmdsr.page.jobs import Job, JobQueue, Outcome, Progress
 from mmdsr.page.limits import Limits
 from mmdsr.page.orders import read_order
 from mmdsr.page.sessions import Session, Sessions, Upload
@@ -36,9 +36,8 @@ from mmdsr.page.worker import Worker
 from mmdsr.version import __version__
 
 STATIC = Path(__file__).parent / 'static'
+#: Name of the cookie; the port of the page is appended.
 COOKIE = 'mmdsr_session'
-#: Maximum size of a JSON request in bytes.
-_LARGEST = 2**16
 #: Seconds between two searches for sessions that have ended.
 _SWEEP = 30.0
 
@@ -84,7 +83,7 @@ class Page:
         Raises:
             RefusedRequestError: If there is no such session.
         """
-        found = self.sessions.find(request.cookies.get(COOKIE))
+        found = self.sessions.find(request.cookies.get(_cookie(request)))
         if found is None:
             raise RefusedRequestError(
                 'Your session has ended: reload the page.', 401
@@ -94,9 +93,10 @@ class Page:
     async def index(self, request: HttpRequest) -> Response:
         """Return the page; start a session if needed."""
         response = FileResponse(STATIC / 'index.html')
-        if self.sessions.find(request.cookies.get(COOKIE)) is None:
+        name = _cookie(request)
+        if self.sessions.find(request.cookies.get(name)) is None:
             response.set_cookie(
-                COOKIE,
+                name,
                 self.sessions.start().token,
                 httponly=True,
                 samesite='strict',
@@ -121,7 +121,9 @@ class Page:
         session = self.session(request)
         await run_in_threadpool(self.sessions.end, session)
         response = Response(status_code=204)
-        response.delete_cookie(COOKIE, httponly=True, samesite='strict')
+        response.delete_cookie(
+            _cookie(request), httponly=True, samesite='strict'
+        )
         return response
 
     async def add_file(self, request: HttpRequest) -> Response:
@@ -131,16 +133,19 @@ class Page:
             self.sessions,
             session,
             request.query_params.get('name', ''),
-            _announced(request),
+            announced_length(request),
             request.stream(),
         )
         if upload.kind == 'video':
-            work = partial(
-                prepare, upload, self.limits.previews, session.new_path
-            )
+            new_path = partial(self._preview_path, session)
+            work = partial(prepare, upload, self.limits.previews, new_path)
             upload.preparing = Job(session.token, upload.name, work)
             self.preparing.add(upload.preparing)
         return JSONResponse(_describe_file(upload), 201)
+
+    def _preview_path(self, session: Session, suffix: str) -> Path:
+        self.sessions.check_disk()
+        return session.new_path(suffix)
 
     async def files(self, request: HttpRequest) -> Response:
         """List the files of a user."""
@@ -180,21 +185,29 @@ class Page:
     async def add_job(self, request: HttpRequest) -> Response:
         """Add an order to the queue."""
         session = self.session(request)
+        fields = await read_json(request)
+        # After the last await: no other order can come in between.
         if len(session.jobs) >= self.limits.jobs:
             raise RefusedRequestError(
                 f'There are {self.limits.jobs} results already: remove one '
                 'first.',
                 409,
             )
-        order = read_order(await _json(request), session, self.limits)
+        self.sessions.check_disk()
+        order = read_order(fields, session, self.limits)
         title = order.source.name
         if order.frame is not None:
             title = f'{title}, frame {order.frame}'
-        job = Job(session.token, title, partial(self.worker.run, order))
+        job = Job(session.token, title, partial(self._enlarge, order))
         session.jobs[job.token] = job
         session.results[job.token] = order.target
         self.enlarging.add(job)
         return JSONResponse(self._describe_job(job), 201)
+
+    def _enlarge(self, order: Request, progress: Progress) -> Outcome:
+        # The disk may have filled up while the job was waiting.
+        self.sessions.check_disk()
+        return self.worker.run(order, progress)
 
     async def jobs(self, request: HttpRequest) -> Response:
         """List the jobs of a user."""
@@ -250,6 +263,7 @@ class Page:
         with self._packing:
             if archive.is_file():
                 return
+            self.sessions.check_disk(sum(one.stat().st_size for one in paths))
             with (
                 whole_file(archive) as temporary,
                 zipfile.ZipFile(temporary, 'w') as file,
@@ -350,24 +364,14 @@ async def _not_found(_: HttpRequest, error: Exception) -> Response:
     return JSONResponse({'error': 'This page does not exist.'}, status)
 
 
-def _announced(request: HttpRequest) -> int:
-    """Return the announced length of the body, which is required."""
-    text = request.headers.get('content-length', '')
-    if not (text.isascii() and text.isdecimal()):
-        raise RefusedRequestError('The upload must state its length.', 411)
-    return int(text)
+def _cookie(request: HttpRequest) -> str:
+    """Return the name of the cookie, which differs between ports.
 
-
-async def _json(request: HttpRequest) -> object:
-    body = b''
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST:
-            raise RefusedRequestError('The request is too large.', 413)
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise RefusedRequestError('The request is not JSON.') from error
+    Browsers send cookies to all ports of a host, so that two pages on one
+    machine would replace each other's.
+    """
+    port = request.headers.get('host', '').rpartition(':')[2]
+    return f'{COOKIE}_{port}' if port.isdecimal() else COOKIE
 
 
 def _describe_file(upload: Upload) -> dict[str, object]:

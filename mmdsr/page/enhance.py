@@ -15,7 +15,12 @@ from mmdsr.evidence.mark import MARK, draw_mark
 from mmdsr.evidence.overlay import draw_confidence
 from mmdsr.evidence.writing import whole_result
 from mmdsr.inference import SuperResolver
-from mmdsr.inference.outputs import describe_settings
+from mmdsr.inference.outputs import (
+    ALPHA_NOTE,
+    describe_settings,
+    with_alpha,
+)
+from mmdsr.io.frames import read_rgb
 from mmdsr.io.images import save_png
 from mmdsr.io.pictures import read_picture
 from mmdsr.models.networks.dsrnet import DSRNet
@@ -39,7 +44,7 @@ class Given:
         path: Path of the file.
         name: Name given by the user.
         sha256: SHA-256 of its content.
-        note: Conversions on reading.
+        note: Conversions on reading, and the pictures that were left out.
     """
 
     path: Path
@@ -124,7 +129,10 @@ def enhance(request: Request, report: Report) -> Outcome:
     report(0.35, 'enlarging')
     found = resolver.explain(given.part, given.reference, device)
     report(0.9, 'writing the result')
-    pixels = np.array(found.image)
+    pixels, note = np.array(found.image), request.source.note
+    if given.alpha is not None:
+        pixels = with_alpha(pixels, given.alpha)
+        note = ', '.join(filter(None, (note, ALPHA_NOTE)))
     before = SuperResolver(interpolation=INTERPOLATION, scale=resolver.scale)
     request.target.mkdir(mode=0o700)
     save_png(request.target / BEFORE, np.asarray(before.enhance(given.part)))
@@ -141,7 +149,16 @@ def enhance(request: Request, report: Report) -> Outcome:
         given.time,
     )
     result = request.target / result_name(request)
-    _write(request, resolver, device, pixels, found.confidence, frame, result)
+    _write(
+        request,
+        note,
+        resolver,
+        device,
+        pixels,
+        found.confidence,
+        frame,
+        result,
+    )
     height, width = pixels.shape[:2]
     return {
         'name': result.name,
@@ -152,7 +169,7 @@ def enhance(request: Request, report: Report) -> Outcome:
         'kind': kind,
         'seen': frame.seen,
         'reference': asdict(given.named),
-        'note': request.source.note,
+        'note': note,
     }
 
 
@@ -171,6 +188,7 @@ class _Read(NamedTuple):
     """Picture to enlarge and its reference."""
 
     part: np.ndarray
+    alpha: np.ndarray | None
     time: float | None
     reference: np.ndarray | None
     named: evidence.Reference
@@ -183,9 +201,12 @@ def _read(request: Request, report: Report) -> _Read:
     files = [one for one in (source, reference) if isinstance(one, Given)]
     if not all(one.path.is_file() for one in files):
         raise ValueError('The file was removed: upload it again.')
-    time, found, why = None, None, 'none was requested'
+    alpha, time, found, why = None, None, None, 'none was requested'
     if request.frame is None:
-        picture = read_picture(source.path).rgb
+        whole = read_picture(source.path)
+        picture = whole.rgb
+        if whole.alpha is not None:
+            alpha = cut(whole.alpha, box)
     else:
         moment = read_moment(
             source.path,
@@ -199,17 +220,17 @@ def _read(request: Request, report: Report) -> _Read:
             found, why = next(iter(moment.references), None), moment.why
     part = cut(picture, box)
     if isinstance(reference, Given):
-        other = read_picture(reference.path).rgb
+        other, note = read_rgb(reference.path)
         if request.shows == 'picture':
             other = cut(other, _scaled(box, picture, other))
-        named = evidence.Reference(
-            reference.name, reference.sha256, 'the uploaded picture'
-        )
-        return _Read(part, time, other, named)
+        why = ', '.join(filter(None, ('the uploaded picture', note)))
+        named = evidence.Reference(reference.name, reference.sha256, why)
+        return _Read(part, alpha, time, other, named)
     if found is None:
-        return _Read(part, time, None, evidence.Reference(None, None, why))
+        named = evidence.Reference(None, None, why)
+        return _Read(part, alpha, time, None, named)
     named = evidence.Reference(f'frame {found.index}', None, why)
-    return _Read(part, time, cut(found.picture, box), named)
+    return _Read(part, alpha, time, cut(found.picture, box), named)
 
 
 def _scaled(box: Box, picture: np.ndarray, other: np.ndarray) -> Box:
@@ -260,6 +281,7 @@ def _depth(weights: str, part: np.ndarray) -> np.ndarray | None:
 
 def _write(
     request: Request,
+    note: str,
     resolver: SuperResolver,
     device: str,
     pixels: np.ndarray,
@@ -286,7 +308,7 @@ def _write(
     def describe(output: evidence.Output) -> evidence.Record:
         return evidence.Record(
             now(),
-            evidence.Source(source.name, source.sha256, source.note),
+            evidence.Source(source.name, source.sha256, note),
             weights and evidence.NamedFile(*weights),
             versions(resolver.backend, request.frame is not None),
             settings,

@@ -44,7 +44,8 @@ class Upload:
         width: Width in pixels.
         height: Height in pixels.
         duration: Duration of a video in seconds, if known.
-        note: Conversions when a picture was read, '' if there were none.
+        note: Conversions when a picture was read and the pictures that were
+            left out, '' if there were none.
         previews: Frames of a video to choose from, or the image itself.
         preparing: The job that extracts the frames.
         token: Random name.
@@ -76,7 +77,7 @@ class Session:
         jobs: Jobs by their tokens, the oldest first.
         results: Folder of the result of each job, by its token.
         ended: Whether the session has ended.
-        incoming: Size of the uploads in progress in bytes.
+        incoming: Size of each upload in progress in bytes.
         seen: Time of the last request in seconds of a monotonic clock.
     """
 
@@ -86,7 +87,7 @@ class Session:
         self.jobs: dict[str, Job] = {}
         self.results: dict[str, Path] = {}
         self.ended = False
-        self.incoming = 0
+        self.incoming: list[int] = []
         self.seen = time.monotonic()
         self._folder = folder
 
@@ -210,24 +211,19 @@ class Sessions:
                 '--max-upload.',
                 413,
             )
-        if len(session.uploads) >= limits.files:
+        if len(session.uploads) + len(session.incoming) >= limits.files:
             raise RefusedRequestError(
                 f'There are {limits.files} files already: remove one first.',
                 409,
             )
         stored = sum(one.size for one in session.uploads.values())
-        if stored + session.incoming + size > limits.stored:
+        if stored + sum(session.incoming) + size > limits.stored:
             raise RefusedRequestError(
                 f'Your files would need more than {in_mib(limits.stored)}: '
                 'remove one first.',
                 409,
             )
-        if shutil.disk_usage(self.root).free - size < limits.free:
-            raise RefusedRequestError(
-                'The disk of the server is nearly full: free some space '
-                'there.',
-                507,
-            )
+        self.check_disk(size)
         with self._lock:
             others = [
                 one
@@ -237,6 +233,25 @@ class Sessions:
         if len(others) >= limits.sessions:
             raise RefusedRequestError(
                 'Too many people are using the page: try again later.', 503
+            )
+
+    def check_disk(self, size: int = 0) -> None:
+        """Refuse to write if too little of the disk would stay free.
+
+        Args:
+            size: Size in bytes of what will be written, if it is known.
+
+        Raises:
+            RefusedRequestError: If there is too little space.
+        """
+        with self._lock:
+            # What they have already written counts twice: better too early.
+            size += sum(sum(one.incoming) for one in self._sessions.values())
+        if shutil.disk_usage(self.root).free - size < self.limits.free:
+            raise RefusedRequestError(
+                'The disk of the server is nearly full: free some space '
+                'there.',
+                507,
             )
 
     def end(self, session: Session) -> None:

@@ -83,7 +83,7 @@ async def receive(
     sessions.check_room(session, announced)
     # The suffix is from a fixed set; the rest of the name is not used.
     path = session.new_path(suffix)
-    session.incoming += announced
+    session.incoming.append(announced)
     try:
         sha256 = await _store(path, chunks, announced, limits.stall)
         upload = await run_in_threadpool(
@@ -97,7 +97,7 @@ async def receive(
         path.unlink(missing_ok=True)
         raise
     finally:
-        session.incoming -= announced
+        session.incoming.remove(announced)
     session.uploads[upload.token] = upload
     return upload
 
@@ -144,7 +144,10 @@ def _inspect(
             ) from error
         height, width = picture.rgb.shape[:2]
         upload = Upload(name, path, 'image', size, sha256, width, height)
-        upload.note = picture.note
+        notes = [picture.note]
+        if picture.count > 1:
+            notes.append(f'the first of {picture.count} pictures')
+        upload.note = ', '.join(filter(None, notes))
     else:
         try:
             info = probe(path)

@@ -126,7 +126,7 @@ def _around(
 
 
 def cut(picture: np.ndarray, box: Box) -> np.ndarray:
-    """Return a copy of a part of a picture (H, W, 3).
+    """Return a copy of a part of a picture (H, W, 3) or of a mask (H, W).
 
     Args:
         picture: Any picture.

@@ -1,13 +1,14 @@
 """Who may talk to the page: its own pages, under its own name."""
 
 import re
+from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
 from page_cases import OWN, encoded, page, pixels, sent
 from starlette.testclient import TestClient
 
-from mmdsr.page.app import COOKIE, STATIC
+from mmdsr.page.app import COOKIE, STATIC, make_app
 from mmdsr.page.guard import is_loopback
 
 
@@ -115,11 +116,34 @@ def test_the_cookie_is_out_of_reach_of_scripts(visitors):
     client = visitors()
     client.cookies.clear()
     said = client.get('/').headers['set-cookie']
-    assert said.startswith(f'{COOKIE}=')
+    assert said.startswith(f'{COOKIE}_8000=')
     assert 'HttpOnly' in said
     assert 'SameSite=strict' in said
     # Who has one keeps it.
     assert 'set-cookie' not in client.get('/').headers
+
+
+@pytest.mark.parametrize('host', ['127.0.0.1', '[::1]'])
+def test_pages_on_two_ports_keep_their_sessions(tmp_path, host):
+    # Browsers do not separate cookies by port, and neither does this.
+    cookies, pages, visitors = CookieJar(), [], []
+    for port in ('', ':8000', ':8001'):
+        app = make_app(tmp_path)
+        pages.append(app.state.page)
+        visitor = TestClient(
+            app, base_url=f'http://{host}{port}', cookies=cookies
+        )
+        visitor.headers.update(OWN)
+        visitors.append(visitor)
+        assert visitor.get('/').status_code == 200
+    for visitor in visitors:
+        assert visitor.get('/api/files').status_code == 200
+    # One leaves; the others stay.
+    assert visitors[1].delete('/api/session').status_code == 204
+    codes = [one.get('/api/files').status_code for one in visitors]
+    assert codes == [200, 401, 200]
+    for one in pages:
+        one.close()
 
 
 def test_requests_without_session_are_rejected(visitors):

@@ -196,5 +196,5 @@ def test_an_upload_that_stands_still_is_given_up(root):
         work = receive(sessions, session, 'pipe.png', 100, never())
         with pytest.raises(RefusedRequestError, match='has stalled'):
             asyncio.run(work)
-        assert session.incoming == 0
+        assert session.incoming == []
     assert files_below(root) == []

@@ -80,6 +80,9 @@ function showFiles() {
     item.classList.toggle('current', file.token === state.current?.token);
     const size = `${file.width} × ${file.height}`;
     item.append(make('span', 'name', file.name), make('small', '', size));
+    if (file.note) {
+      item.append(make('small', '', file.note));
+    }
     if (file.error) {
       item.append(make('span', 'wrong', file.error));
     } else if (!file.ready) {
@@ -111,22 +114,21 @@ function choose(file) {
   showReferences();
 }
 
+// A picture is its own only frame. A video has none until one has been read.
 function showFrame() {
   const file = state.current;
-  const address = `/api/files/${file.token}/picture`;
-  if (file.kind === 'image') {
-    byId('picture').src = address;
-    return;
-  }
   const number = Number(byId('frame').value);
   byId('frame').max = String(Math.max(0, file.frames.length - 1));
   const frame = file.frames[number];
   byId('enlarge').disabled = frame === undefined;
-  if (frame !== undefined) {
-    byId('picture').src = `${address}?number=${number}`;
-    byId('frame-name').textContent =
-      `frame ${frame[0]} at ${frame[1].toFixed(2)} s`;
+  if (frame === undefined) {
+    byId('picture').removeAttribute('src');
+    byId('frame-name').textContent = '';
+    return;
   }
+  byId('picture').src = `/api/files/${file.token}/picture?number=${number}`;
+  byId('frame-name').textContent =
+    `frame ${frame[0]} at ${frame[1].toFixed(2)} s`;
 }
 
 function step(by) {
