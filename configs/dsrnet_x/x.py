@@ -25,6 +25,9 @@ model = dict(
             widths=(20, 32, 48, 48),
             radii=(2, 3, 4, 4),
             repeats=(1, 1, 1, 1),
+            # A second search, where the camera has come closer. It has no
+            # weights of its own, and takes no part in training.
+            zooms=(1.4,),
         ),
     ),
     pixel_loss=dict(type='L1Loss', loss_weight=1.0, reduction='mean'),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from mmdsr.models.networks.flow import (
     enlarge_flow,
@@ -12,6 +13,7 @@ from mmdsr.models.networks.flow import (
     local_correlation,
     pixel_grid,
     warp,
+    zoom_flow,
 )
 
 
@@ -121,3 +123,17 @@ def test_half_precision_keeps_the_place(dtype):
     assert found.dtype == dtype
     # 200.25 is no number of eight bits, all results are.
     torch.testing.assert_close(found.float(), warp(image, flow))
+
+
+@pytest.mark.parametrize('zoom', [1.25, 2.0])
+def test_zoomed_flow_shows_the_same_spot(zoom):
+    """Both flows end at the same place of a picture without curvature."""
+    y, x = torch.meshgrid(
+        torch.arange(40.0), torch.arange(60.0), indexing='ij'
+    )
+    image = torch.stack([x, y])[None]
+    small = F.interpolate(image, scale_factor=1 / zoom, mode='bilinear')
+    flow = 5 + 3 * torch.rand(1, 2, 12, 16)
+    torch.testing.assert_close(
+        warp(image, zoom_flow(flow, zoom)), warp(small, flow)
+    )

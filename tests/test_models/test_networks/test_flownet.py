@@ -65,6 +65,51 @@ def test_any_size(size, ref_size):
     assert torch.equal(flow, flow_2)
 
 
+@pytest.mark.parametrize('depth_input', [False, True])
+def test_further_searches_by_loops(depth_input):
+    """The clearly more confident flow of each pixel, on its own scale."""
+    zooms, size = (1.4, 2.0), (32, 40)
+    net = flow_net(**SMALL, zooms=zooms, depth_input=depth_input)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    lr, ref = texture(*size), texture(160, 192, seed=1)
+    down = downscale(ref)
+    maps = dict(depth=torch.rand(1, 1, *size), depth_ref=down[:, :1])
+    maps = maps if depth_input else {}
+    found = [(1.0, *net.estimate(lr, down, **maps)[-1])]
+    for zoom in zooms:
+        small, *depth_ref = (
+            F.interpolate(one, scale_factor=1 / zoom, mode='bilinear')
+            for one in (down, *list(maps.values())[1:])
+        )
+        two = [maps['depth'], *depth_ref] if depth_input else []
+        found.append((zoom, *net.estimate(lr, small, *two)[-1]))
+    flow, confidence = net(lr, ref, **maps)
+    taken = set()
+    for y in range(size[0]):
+        for x in range(size[1]):
+            best = found[0]
+            for one in found[1:]:
+                if one[2][0, 0, y, x] > best[2][0, 0, y, x] + 2:
+                    best = one
+            zoom, place, logit = best
+            taken.add(zoom)
+            there = [
+                (at + place[0, axis, y, x] + 0.5) * zoom - 0.5 - at
+                for axis, at in enumerate((x, y))
+            ]
+            torch.testing.assert_close(
+                flow[0, :, y, x], torch.stack(there), atol=1e-4, rtol=1e-4
+            )
+            if confidence[0, 0, y, x]:
+                torch.testing.assert_close(
+                    confidence[0, 0, y, x], logit[0, 0, y, x].sigmoid()
+                )
+    assert taken == {1.0, *zooms}
+    with pytest.raises(ValueError, match='must be > 1'):
+        flow_net(zooms=(0.5,))
+
+
 def test_levels_of_the_estimate():
     net = flow_net(repeats=(2, 1, 1, 1))
     results = net.estimate(torch.rand(1, 3, 17, 23), torch.rand(1, 3, 16, 20))
