@@ -1,4 +1,4 @@
-"""DSRNet-X: 7.3 G MACs at LR 112x80, alignment included.
+"""DSRNet-X: 7.6 G MACs at LR 112x80, alignment included.
 
 The aligner is trained first (flownet_light.py) and frozen; its flows are
 cached (tools/dataset_converters/cache_alignment.py), so that training steps

@@ -19,8 +19,9 @@ from mmdsr.models.networks.flow import (
     pixel_grid,
     sample,
     warp,
+    zoom_out,
 )
-from mmdsr.models.networks.flownet import FlowNet, Refine
+from mmdsr.models.networks.flownet import DOUBT, FlowNet, Refine
 from mmdsr.models.networks.padding import SCALE, pad_to_multiple
 from mmdsr.models.networks.reference_fusion import (
     Evidence,
@@ -82,11 +83,30 @@ class GraphX(nn.Module):
         """Find LR in a reference, like :meth:`FlowNet.forward`."""
         aligner = self.aligner
         ref_down = self.reduce(ref)
-        size = lr.shape[-2:]
+        size, ref_size = lr.shape[-2:], ref_down.shape[-2:]
         padded = pad_to_multiple(lr, 2 ** (len(aligner.levels) - 1))
-        fitted, offset = fit_reference(ref_down, size, padded.shape[-2:])
         feats = aligner.features(padded)
-        others = aligner.features(fitted)
+        fitted, offset = fit_reference(ref_down, size, padded.shape[-2:])
+        x, y, logit = self.search(feats, fitted).split(1, 1)
+        flow = torch.cat([x + offset[0], y + offset[1]], 1)
+        for zoom in aligner.zooms:
+            here = pixel_grid(padded)
+            place = zoom_out(here, size, ref_size, zoom)
+            place = place.repeat(lr.shape[0], 1, 1, 1)
+            state = self.search(feats, sample(ref_down, place))
+            there = zoom_out(here + state[:, :2], size, ref_size, zoom)
+            sure = state[:, 2:]
+            better = sure - DOUBT > logit
+            flow = torch.where(better, there - here, flow)
+            logit = torch.where(better, sure, logit)
+        flow = flow[..., : size[0], : size[1]]
+        logit = logit[..., : size[0], : size[1]]
+        return flow, logit.sigmoid() * inside(flow, ref_size)
+
+    def search(self, feats: list[Tensor], ref_down: Tensor) -> Tensor:
+        """Search LR on a reference of its padded size: flow and logit."""
+        aligner = self.aligner
+        others = aligner.features(ref_down)
         state = torch.zeros_like(feats[-1][:, :1]).repeat(1, 3, 1, 1)
         for level in reversed(range(len(aligner.levels))):
             if level < len(aligner.levels) - 1:
@@ -95,9 +115,7 @@ class GraphX(nn.Module):
             for _ in range(aligner.repeats[level]):
                 refine = cast(Refine, aligner.refine[level])
                 state = _refine(refine, feats[level], others[level], state)
-        x, y, logit = state[..., : size[0], : size[1]].split(1, 1)
-        flow = torch.cat([x + offset[0], y + offset[1]], 1)
-        return flow, logit.sigmoid() * inside(flow, ref_down.shape[-2:])
+        return state
 
     def gather(self, lr: Tensor, ref: Tensor, flow: Tensor) -> Evidence:
         """Warp a reference with folded cells, like ``gather_evidence``.

@@ -60,7 +60,7 @@ def moved(network: nn.Module) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def small_x():
+def small_x(zooms=()):
     """Return a small DSRNet-X."""
     torch.manual_seed(0)
     aligner = dict(
@@ -69,6 +69,7 @@ def small_x():
         widths=(8, 8, 8),
         radii=(1, 2, 2),
         repeats=(2, 1, 1),
+        zooms=zooms,
     )
     return moved(DSRNetX(channels=8, num_blocks=2, aligner=aligner))
 

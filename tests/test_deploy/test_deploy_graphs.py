@@ -42,6 +42,30 @@ def test_x_with_references(size, ref_size, batch, count):
     assert (found[0] - network(lr)).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize(('size', 'ref_size'), SIZES)
+def test_further_searches(size, ref_size):
+    network = small_x(zooms=(1.4, 2.0))
+    # Confidences that differ.
+    network.aligner.refine[0].head.weight.data[2] *= 300
+    lr, ref = pair(size, ref_size, batch=2)
+    with torch.inference_mode():
+        flow, confidence = GraphX(network).align(lr, ref[:, 0])
+        expected = network.aligner(lr, ref[:, 0])
+        network.aligner.zooms = ()
+        first, _ = network.aligner(lr, ref[:, 0])
+    near = _near(flow, expected[0])
+    torch.testing.assert_close(
+        confidence * near, expected[1] * near, atol=5e-3, rtol=0
+    )
+    # Where two searches are equally good, rounding decides.
+    assert near.mean() > 0.99
+    assert _near(first, expected[0]).mean() < 0.9
+
+
+def _near(one, other):
+    return ((one - other).abs().amax(1, keepdim=True) < 1e-2).float()
+
+
 def test_x_alone():
     network = small_x()
     lr, _ = pair((21, 30), (84, 120), batch=2)

@@ -109,27 +109,32 @@ def enlarge_flow(flow: Tensor, scale: int) -> Tensor:
     return flow * scale
 
 
-def zoom_flow(flow: Tensor, zoom: float) -> Tensor:
-    """Turn a flow to a reduced reference into one to the reference itself.
+def zoom_out(
+    place: Tensor, size: Sequence[int], ref_size: Sequence[int], zoom: float
+) -> Tensor:
+    """Return where the grid of LR lies on a reference that is seen smaller.
 
     Args:
-        flow: Flow (N, 2, H, W) to the reference reduced by ``zoom``.
-        zoom: Factor > 0.
+        place: Coordinates (x, y) on the grid of LR (N, 2, H, W).
+        size: Height and width of LR.
+        ref_size: Height and width of Ref-down.
+        zoom: Factor by which Ref-down is reduced; the centers are aligned.
 
     Returns:
-        Flow (N, 2, H, W).
+        Coordinates in pixels of Ref-down (N, 2, H, W).
 
     Examples:
-        Of two pixels, which become one, the first lies left of its center:
-
         >>> import torch
-        >>> from mmdsr.models.networks.flow import zoom_flow
-        >>> flow = torch.tensor([-0.25, 0.0]).view(1, 2, 1, 1)
-        >>> zoom_flow(flow, 2)[0, :, 0, 0].tolist()
-        [0.0, 0.5]
+        >>> from mmdsr.models.networks.flow import zoom_out
+        >>> corner = torch.zeros(1, 2, 1, 1)
+        >>> zoom_out(corner, (3, 5), (9, 15), 2.0).flatten().tolist()
+        [3.0, 2.0]
     """
-    here = pixel_grid(flow)
-    return (here + flow + 0.5) * zoom - 0.5 - here
+    (height, width), (ref_height, ref_width) = size, ref_size
+    x, y = place.split(1, 1)
+    x = (x - (width - 1) / 2) * zoom + (ref_width - 1) / 2
+    y = (y - (height - 1) / 2) * zoom + (ref_height - 1) / 2
+    return torch.cat([x, y], 1)
 
 
 def inside(flow: Tensor, size: Sequence[int]) -> Tensor:

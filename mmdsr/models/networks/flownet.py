@@ -14,8 +14,10 @@ from mmdsr.models.networks.flow import (
     fit_reference,
     inside,
     local_correlation,
+    pixel_grid,
+    sample,
     warp,
-    zoom_flow,
+    zoom_out,
 )
 from mmdsr.models.networks.padding import (
     check_depth,
@@ -26,7 +28,7 @@ from mmdsr.registry import MODELS
 
 _SLOPE = 0.1  # of the leaky ReLUs
 _FAR = 0.005  # inverse depth that counts as 0: 50 m if 1 is 0.25 m
-_DOUBT = 2.0
+DOUBT = 2.0
 """Logit by which a search at another zoom must be more confident: between 1
 and 3, where it finds most and harms none (docs/results.md)."""
 
@@ -214,13 +216,9 @@ class FlowNet(nn.Module):
         size = lr.shape[-2:]
         flow, logit = self._search(feats, size, ref_down, depth_ref)[-1]
         for zoom in self.zooms:
-            small = _reduce(ref_down, zoom)
-            small_depth = None
-            if depth_ref is not None:
-                small_depth = _reduce(depth_ref, zoom)
-            other, sure = self._search(feats, size, small, small_depth)[-1]
-            other = zoom_flow(other, zoom)
-            better = sure - _DOUBT > logit
+            state = self._zoomed(feats, size, ref_down, depth_ref, zoom)
+            other, sure = state[:, :2], state[:, 2:]
+            better = sure - DOUBT > logit
             flow = torch.where(better, other, flow)
             logit = torch.where(better, sure, logit)
         height, width = size
@@ -284,25 +282,54 @@ class FlowNet(nn.Module):
         ref_down: Tensor,
         depth_ref: Tensor | None,
     ) -> list[tuple[Tensor, Tensor]]:
-        """Search LR, given by features and size, in a reference."""
+        """Search LR, given by features and size, as :meth:`estimate` does."""
         padded = feats[0].shape[-2:]
         if depth_ref is not None:
             depth_ref, _ = fit_reference(depth_ref, size, padded)
         ref_down, offset = fit_reference(ref_down, size, padded)
+        # As sums, which an exported graph computes for each size.
+        zero = ref_down.new_zeros(1, 1, 1, 1)
+        shift = torch.cat([zero + side for side in offset], 1)
         others = self.features(ref_down, depth_ref)
+        return [
+            (state[:, :2] + shift / 2**level, state[:, 2:])
+            for level, state in self._corrections(feats, others)
+        ]
+
+    def _zoomed(
+        self,
+        feats: list[Tensor],
+        size: Sequence[int],
+        ref_down: Tensor,
+        depth_ref: Tensor | None,
+        zoom: float,
+    ) -> Tensor:
+        """Search LR in a reduced reference: flow to Ref-down, and logit."""
+        here = pixel_grid(feats[0])
+        ref_size = ref_down.shape[-2:]
+        # Factors below 2 hardly need a low pass.
+        place = zoom_out(here, size, ref_size, zoom)
+        place = place.expand(len(ref_down), -1, -1, -1)
+        if depth_ref is not None:
+            depth_ref = sample(depth_ref, place)
+        others = self.features(sample(ref_down, place), depth_ref)
+        _, state = self._corrections(feats, others)[-1]
+        there = zoom_out(here + state[:, :2], size, ref_size, zoom)
+        return torch.cat([there - here, state[:, 2:]], 1)
+
+    def _corrections(
+        self, feats: list[Tensor], others: list[Tensor]
+    ) -> list[tuple[int, Tensor]]:
+        """Return the level and the state after each correction."""
         coarsest = feats[-1]
         state = coarsest.new_zeros(len(coarsest), 3, *coarsest.shape[-2:])
-        # As sums, which an exported graph computes for each size.
-        zero = coarsest.new_zeros(1, 1, 1, 1)
-        shift = torch.cat([zero + side for side in offset], 1)
         results = []
         for level in reversed(range(len(self.levels))):
             if level < len(self.levels) - 1:
                 state = _finer(state)
             for _ in range(self.repeats[level]):
                 state = self.refine[level](feats[level], others[level], state)
-                flow = state[:, :2] + shift / 2**level
-                results.append((flow, state[:, 2:]))
+                results.append((level, state))
         return results
 
 
@@ -314,13 +341,6 @@ def _require_depth(name: str, depth: Tensor | None, image: Tensor) -> Tensor:
         )
     check_depth(name, depth, image)
     return depth
-
-
-def _reduce(image: Tensor, zoom: float) -> Tensor:
-    # Factors below 2 hardly need a low pass, which cannot be exported.
-    return F.interpolate(
-        image, scale_factor=1 / zoom, mode='bilinear', align_corners=False
-    )
 
 
 def _finer(state: Tensor) -> Tensor:

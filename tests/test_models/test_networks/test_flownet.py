@@ -5,7 +5,12 @@ import torch
 import torch.nn.functional as F
 
 from mmdsr.models.losses import FlowLoss
-from mmdsr.models.networks.flow import inside
+from mmdsr.models.networks.flow import (
+    inside,
+    pixel_grid,
+    sample,
+    zoom_out,
+)
 from mmdsr.models.networks.padding import downscale, upscale
 from mmdsr.models.networks.reference_fusion import gather_evidence
 from mmdsr.registry import MODELS
@@ -78,8 +83,9 @@ def test_further_searches_by_loops(depth_input):
     maps = maps if depth_input else {}
     found = [(1.0, *net.estimate(lr, down, **maps)[-1])]
     for zoom in zooms:
+        # Reduced to the size of LR, so that nothing is cropped or padded.
         small, *depth_ref = (
-            F.interpolate(one, scale_factor=1 / zoom, mode='bilinear')
+            sample(one, zoom_out(pixel_grid(lr), size, (40, 48), zoom))
             for one in (down, *list(maps.values())[1:])
         )
         two = [maps['depth'], *depth_ref] if depth_input else []
@@ -95,9 +101,15 @@ def test_further_searches_by_loops(depth_input):
             zoom, place, logit = best
             taken.add(zoom)
             there = [
-                (at + place[0, axis, y, x] + 0.5) * zoom - 0.5 - at
-                for axis, at in enumerate((x, y))
+                (at + place[0, axis, y, x] - side / 2 + 0.5) * zoom
+                + (ref_side / 2 - 0.5 - at)
+                for axis, at, side, ref_side in (
+                    (0, x, 40, 48),
+                    (1, y, 32, 40),
+                )
             ]
+            if zoom == 1:
+                there = list(place[0, :, y, x])
             torch.testing.assert_close(
                 flow[0, :, y, x], torch.stack(there), atol=1e-4, rtol=1e-4
             )
