@@ -11,7 +11,6 @@ from mmdsr.deploy.onnx_export import LR, REF
 from mmdsr.io.images import downscale
 from mmdsr.io.manifest import read_manifest
 from mmdsr.io.pictures import read_picture
-from mmdsr.sim.pipe_run import PipeRun
 
 #: Inputs of a model by name.
 Sample: TypeAlias = dict[str, np.ndarray]
@@ -30,6 +29,10 @@ def simulate() -> tuple[Sample, ...]:
     Returns:
         LR (1, 3, 80, 112) and one reference (1, 1, 3, 320, 448) of each.
     """
+    # Imported here because the simulator compiles functions, and every
+    # resolver imports this module.
+    from mmdsr.sim.pipe_run import PipeRun
+
     samples = []
     for run in range(_RUNS):
         view = PipeRun(_SEED, run, _SIZE)
