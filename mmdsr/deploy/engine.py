@@ -10,7 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from mmdsr.deploy.cache import cached
-from mmdsr.deploy.onnx_export import LR, REF, has_alone, make_graph, to_onnx
+from mmdsr.deploy.onnx_export import (
+    LR,
+    REF,
+    has_alone,
+    make_graph,
+    to_onnx,
+    variants,
+)
 from mmdsr.deploy.precision import PRECISIONS, to_precision
 from mmdsr.deploy.runtimes import RUNTIMES, Runtime
 from mmdsr.extras import is_there, require
@@ -123,7 +130,7 @@ def can_export(network: nn.Module) -> bool:
         network: The network.
     """
     try:
-        make_graph(network)
+        make_graph(network, variants(network)[0])
     except ValueError:
         return False
     return True
@@ -215,7 +222,7 @@ class Engine:
             )
         for module in _NEEDS[backend]:
             require('onnx' if 'onnx' in module else module, module)
-        make_graph(network)
+        make_graph(network, variants(network)[0])
         self.network = network
         self.backend = backend
         self.precision = precision
@@ -280,6 +287,9 @@ class Engine:
         )
         answers = [
             self._run(image[None], others[~alone][None] if rest else None)
+        if isinstance(self.network, DSRNetX) and self.network.fusion is None:
+            # A trunk ignores references.
+            return self._run(lr, None)
             for image, others, alone, rest in zip(
                 lr, ref, own, (~own).any(1), strict=True
             )

@@ -5,7 +5,14 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from deploy_cases import SIZES, assert_alike, pair, small_dsr, small_x
+from deploy_cases import (
+    SIZES,
+    assert_alike,
+    pair,
+    small_dsr,
+    small_trunk,
+    small_x,
+)
 
 from mmdsr import SuperResolver
 from mmdsr.deploy import engine as engines
@@ -85,6 +92,27 @@ def test_an_image_stands_for_no_reference(backend, networks):
 
 
 @pytest.mark.parametrize('reference', [False, True])
+def test_a_trunk_ignores_references(backend):
+    network = small_trunk(use_reference=False)
+    engine = make_engine(network, backend, 'fp32', 1)
+    lr, ref = pair((17, 24), (68, 96), batch=2)
+    for other in (lr, ref):
+        sr, confidence = engine.explain(lr, other)
+        torch.testing.assert_close(sr, network(lr))
+        assert confidence.shape == (2, 1, 17, 24)
+        assert not confidence.any()
+
+
+def test_without_an_aligner_a_reference_is_refused(backend):
+    network = small_trunk()
+    engine = make_engine(network, backend, 'fp32', 1)
+    lr, ref = pair((16, 20), (64, 80))
+    torch.testing.assert_close(engine(lr, lr), network(lr))
+    for run in (network, engine):
+        with pytest.raises(ValueError, match='has no aligner'):
+            run(lr, ref)
+
+
 def test_resolver_gives_the_pixels_of_torch(backend, reference):
     lr, ref = pair((36, 52), (144, 208))
     image, other = (
@@ -188,6 +216,7 @@ def test_the_fastest_that_is_installed(monkeypatch, there, expected):
     assert choose_backend('auto', small_x(), 'bf16') == 'torch'
     assert choose_backend('auto', torch.nn.Identity()) == 'torch'
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    assert choose_backend('auto', small_trunk()) == expected
     assert choose_backend('auto', small_x()) == 'torch'
 
 
