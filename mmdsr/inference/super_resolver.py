@@ -70,12 +70,13 @@ class SuperResolver(BaseResolver):
             to 'fp32'.
         backend: Runtime of the network: ``'torch'``, ``'onnxruntime'``,
             ``'openvino'``, or ``'auto'``: torch where there is a GPU, and
-            for a checkpoint, otherwise the fastest that is installed, see
-            :mod:`mmdsr.deploy.engine`. Defaults to 'auto'.
+            for a checkpoint, if it has the precision; otherwise the fastest
+            that is installed, see :mod:`mmdsr.deploy.engine`. Defaults to
+            'auto'.
 
     Raises:
-        ValueError: If the arguments contradict each other, or a file cannot
-            be used.
+        ValueError: If an argument is not allowed, arguments contradict each
+            other, or a file cannot be used.
         FileNotFoundError: If the config or the weights do not exist.
 
     Attributes:

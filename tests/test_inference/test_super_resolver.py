@@ -251,6 +251,14 @@ def test_from_a_training(trained):
         resolver = SuperResolver(
             config=config, checkpoint=checkpoint, reference='self'
         )
+        (dict(weights=NANO, tile=96.5), 'tile must be a whole number'),
+        (dict(interpolation='nearest', tile=0), 'tile must be a whole'),
+        (dict(interpolation='nearest', tile='foo'), "'auto' or None"),
+        (dict(weights=NANO, overlap=8.5), 'overlap must be a whole'),
+        (dict(interpolation='nearest', overlap=None), 'overlap must be'),
+        (dict(weights=NANO, max_batch=1.5), 'max_batch must be a whole'),
+        (dict(interpolation='nearest', max_batch=True), 'max_batch must'),
+        (dict(interpolation='nearest', backend='x'), 'backend must be one'),
         assert torch.equal(resolver([image])[0], expected)
     parsed = Config(dict(model=dict(generator=TINY)))
     resolver = SuperResolver(
