@@ -20,7 +20,9 @@ from mmdsr.inference.inputs import (
     Enhanced,
     ImageLike,
     check_images,
+    check_reference,
     read_image,
+    to_pixels,
     write_like,
 )
 from mmdsr.inference.interpolation import interpolate
@@ -282,6 +284,7 @@ class SuperResolver(BaseResolver):
         explain: bool = False,
     ) -> list[Enlarged]:
         check_images(images, samples)
+        images = [to_pixels(image) for image in images]
         if self._network is None:
             kind = str(self.interpolation)
             return [
@@ -322,6 +325,8 @@ class SuperResolver(BaseResolver):
         if reference is None:
             reference = self.references.find(sample)
         if reference is not None:
+            check_reference(reference, name)
+            reference = to_pixels(reference)
             several = reference.ndim == 4
             if several and len(reference) > 1 and not self.takes_several:
                 raise ValueError(
