@@ -11,7 +11,6 @@ from mmdsr.deploy.onnx_export import LR, REF
 from mmdsr.io.images import downscale
 from mmdsr.io.manifest import read_manifest
 from mmdsr.io.pictures import read_picture
-from mmdsr.sim.pipe_run import PipeRun
 
 #: Inputs of a model by name.
 Sample: TypeAlias = dict[str, np.ndarray]
@@ -30,6 +29,10 @@ def simulate() -> tuple[Sample, ...]:
     Returns:
         LR (1, 3, 80, 112) and one reference (1, 1, 3, 320, 448) of each.
     """
+    # Imported here because the simulator compiles functions, and every
+    # resolver imports this module.
+    from mmdsr.sim.pipe_run import PipeRun
+
     samples = []
     for run in range(_RUNS):
         view = PipeRun(_SEED, run, _SIZE)
@@ -38,26 +41,35 @@ def simulate() -> tuple[Sample, ...]:
     return tuple(samples)
 
 
-def choose(root: Path) -> list[str]:
+def choose(root: Path) -> list[tuple[Path, Path]]:
     """Choose samples of the training split of a data set.
 
     Args:
         root: Root of the data set.
 
     Returns:
-        The name of every n-th sample, so that all runs are seen.
+        LR and reference of every n-th sample, so that all runs are seen.
 
     Raises:
+        FileNotFoundError: If an image of the data set is missing.
         ValueError: If there is no such data set.
     """
+    # Imported here because it takes seconds, and every resolver imports this
+    # module.
+    from mmdsr.datasets.refsr_dataset import RefSRDataset
+
     manifest = read_manifest(root)
-    names = sorted(manifest['splits'].get('train', ())) if manifest else ()
-    if not names:
+    if not manifest or not manifest['splits']['train']:
         raise ValueError(
             f'{root} is not a data set with a training split: create one with '
             '"mmdsr simulate" or leave out --samples.'
         )
-    return names[:: -(-len(names) // _MOST)]
+    dataset = RefSRDataset(root, 'train')
+    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    return [
+        (Path(info['img_path']), Path(info['ref_path']))
+        for info in infos[:: -(-len(infos) // _MOST)]
+    ]
 
 
 def read(root: Path) -> Iterator[Sample]:
@@ -70,14 +82,19 @@ def read(root: Path) -> Iterator[Sample]:
         LR (1, 3, H, W) and one reference (1, 1, 3, Hr, Wr).
 
     Raises:
+        FileNotFoundError: If an image of the data set is missing.
         ValueError: If there is no such data set, or a file is not an image.
     """
-    for name in choose(root):
-        lr, ref = (
-            read_picture(root / 'train' / part / f'{name}.png').rgb
-            for part in ('lr', 'ref')
-        )
+    for paths in choose(root):
+        lr, ref = map(_pixels, paths)
         yield _sample(lr, ref)
+
+
+def _pixels(path: Path) -> np.ndarray:
+    try:
+        return read_picture(path).rgb
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}.') from error
 
 
 def _sample(lr: np.ndarray, ref: np.ndarray) -> Sample:

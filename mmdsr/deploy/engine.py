@@ -10,7 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from mmdsr.deploy.cache import cached
-from mmdsr.deploy.onnx_export import LR, REF, has_alone, make_graph, to_onnx
+from mmdsr.deploy.onnx_export import (
+    LR,
+    REF,
+    has_alone,
+    make_graph,
+    to_onnx,
+    variants,
+)
 from mmdsr.deploy.precision import PRECISIONS, to_precision
 from mmdsr.deploy.runtimes import RUNTIMES, Runtime
 from mmdsr.extras import is_there, require
@@ -54,8 +61,8 @@ def choose_backend(
 
     Args:
         backend: One of :data:`BACKENDS`; ``'auto'`` is torch if there is a
-            GPU, otherwise the fastest installed backend that supports the
-            network.
+            GPU and torch has the precision, otherwise the fastest installed
+            backend that supports the network.
         network: The network.
         precision: Precision of the computations. Defaults to 'fp32'.
 
@@ -72,9 +79,9 @@ def choose_backend(
         )
     if backend != 'auto':
         return backend
-    if torch.cuda.is_available() or precision not in PRECISIONS:
+    if precision in TORCH_PRECISIONS and torch.cuda.is_available():
         return 'torch'
-    if not can_export(network):
+    if precision not in PRECISIONS or not can_export(network):
         return 'torch'
     return next(
         name
@@ -108,10 +115,19 @@ def make_engine(
             )
         return Engine(network, backend, precision, threads)
     if precision not in TORCH_PRECISIONS:
+        only, others = f', the only backend of {type(network).__name__}', ''
+        if can_export(network):
+            only, others = (
+                '',
+                (
+                    ", or backend='onnxruntime' (--backend onnxruntime; pip "
+                    "install 'mmdsr[onnx]') or 'openvino' (pip install "
+                    "'mmdsr[openvino]')"
+                ),
+            )
         raise ValueError(
-            f"precision={precision!r} is not available with backend='torch': "
-            f'use one of {TORCH_PRECISIONS}, or install ONNX Runtime or '
-            "OpenVINO (pip install 'mmdsr[onnx]' or 'mmdsr[openvino]')."
+            f'precision={precision!r} is not available in torch{only}: use '
+            f'one of {TORCH_PRECISIONS}{others}.'
         )
     return network
 
@@ -123,7 +139,7 @@ def can_export(network: nn.Module) -> bool:
         network: The network.
     """
     try:
-        make_graph(network)
+        make_graph(network, variants(network)[0])
     except ValueError:
         return False
     return True
@@ -215,7 +231,7 @@ class Engine:
             )
         for module in _NEEDS[backend]:
             require('onnx' if 'onnx' in module else module, module)
-        make_graph(network)
+        make_graph(network, variants(network)[0])
         self.network = network
         self.backend = backend
         self.precision = precision
@@ -271,6 +287,9 @@ class Engine:
         Returns:
             The images and the confidence.
         """
+        if isinstance(self.network, DSRNetX) and self.network.fusion is None:
+            # A trunk ignores references.
+            return self._run(lr, None)
         own = find_own(lr, ref) if self._several else None
         if own is None or not own.any():
             return self._run(lr, ref)

@@ -10,8 +10,8 @@ from mmdsr.deploy.onnx_export import (
     Size,
     check_size,
     fix_size,
-    has_alone,
     to_onnx,
+    variants,
 )
 from mmdsr.deploy.precision import to_precision
 from mmdsr.deploy.runtimes import openvino_core
@@ -67,9 +67,8 @@ def export(
     if samples is not None:
         calibration.choose(samples)
     network = load_published(weights)
-    variants = (False, True) if has_alone(network) else (False,)
     plan = {}
-    for alone in variants:
+    for alone in variants(network):
         name = _file_name(weights, precision, alone, size)
         suffix = '.onnx' if file_format == 'onnx' else '.xml'
         path = folder / f'{name}{suffix}'

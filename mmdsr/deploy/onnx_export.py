@@ -53,6 +53,21 @@ def has_alone(network: nn.Module) -> bool:
     return isinstance(network, DSRNetX)
 
 
+def variants(network: nn.Module) -> tuple[bool, ...]:
+    """Return which models a network has.
+
+    Args:
+        network: The network.
+
+    Returns:
+        ``alone`` of :func:`make_graph` for each, the main model first. A
+        network that cannot find anything in a reference has one without.
+    """
+    if not isinstance(network, DSRNetX):
+        return (False,)
+    return (True,) if network.aligner is None else (False, True)
+
+
 def make_graph(network: nn.Module, alone: bool = False) -> nn.Module:
     """Return a network in a form that other runtimes support.
 
@@ -73,6 +88,11 @@ def make_graph(network: nn.Module, alone: bool = False) -> nn.Module:
         if alone:
             return GraphXAlone(network)
         aligner = network.aligner
+        if aligner is None:
+            raise ValueError(
+                f'This {name} has no aligner that finds the image in a '
+                'reference: give it none.'
+            )
         if (
             isinstance(aligner, FlowNet)
             and not aligner.depth_input
@@ -81,8 +101,9 @@ def make_graph(network: nn.Module, alone: bool = False) -> nn.Module:
         ):
             return GraphX(network)
         raise ValueError(
-            f'This {name} has an aligner other than a FlowNet without depth: '
-            'export a network with one, or the model without a reference.'
+            f'This {name} takes depth maps, or has an aligner other than a '
+            'FlowNet, and runs only in torch: use a network whose aligner is '
+            "a FlowNet without depth, or backend='torch' (--backend torch)."
         )
     if isinstance(network, DSRNet):
         if network.depth_net is not None and network.dmm.drimm.dilations == (

@@ -1,11 +1,18 @@
 """The network or interpolation of a resolver, and its description."""
 
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 
 import torch
 
-from mmdsr.deploy.engine import ALL_PRECISIONS, Engine, make_engine
+from mmdsr.deploy.engine import (
+    ALL_PRECISIONS,
+    BACKENDS,
+    TORCH_PRECISIONS,
+    Engine,
+    make_engine,
+)
 from mmdsr.evidence.record import Kind
 from mmdsr.inference import budget, tiling
 from mmdsr.inference.interpolation import check_scale
@@ -47,13 +54,24 @@ class BaseResolver:
         backend: str = 'auto',
     ) -> None:
         check_choice(config, checkpoint, weights, interpolation)
-        if precision not in ALL_PRECISIONS:
+        for name, value, known in (
+            ('precision', precision, ALL_PRECISIONS),
+            ('backend', backend, BACKENDS),
+        ):
+            if value not in known:
+                raise ValueError(
+                    f'{name} must be one of {known}, not {value!r}.'
+                )
+        if isinstance(tile, str) and tile != 'auto':
             raise ValueError(
-                f'precision must be one of {ALL_PRECISIONS}, not '
-                f'{precision!r}.'
+                "tile must be a number of pixels, 'auto' or None for the "
+                f'whole image, not {tile!r}.'
             )
-        if max_batch is not None and max_batch < 1:
-            raise ValueError(f'max_batch must be >= 1, not {max_batch}.')
+        if tile is not None and not isinstance(tile, str):
+            tile = _whole('tile', tile, 1)
+        overlap = _whole('overlap', overlap, 0)
+        if max_batch is not None:
+            max_batch = _whole('max_batch', max_batch, 1)
         self.references = References(reference)
         self.interpolation = interpolation
         self.tile = tile
@@ -72,11 +90,6 @@ class BaseResolver:
                 f'{network.scale}. Omit scale.'
             )
         self.scale = network.scale
-        if isinstance(tile, str) and tile != 'auto':
-            raise ValueError(
-                f"tile must be a number of pixels, 'auto' or None for the "
-                f'whole image, not {tile!r}.'
-            )
         if tile is not None:
             side = budget.LARGEST if isinstance(tile, str) else tile
             grid = tiling.grid(
@@ -84,7 +97,11 @@ class BaseResolver:
             )
             tiling.check_tiling(side, overlap, grid)
         self._network = Hidden(network)
-        if backend == 'auto' and weights is None:
+        if (
+            backend == 'auto'
+            and weights is None
+            and precision in TORCH_PRECISIONS
+        ):
             # Converting takes seconds, and a training run has many
             # checkpoints.
             backend = 'torch'
@@ -165,8 +182,13 @@ class BaseResolver:
         on_cpu = str(device).partition(':')[0] == 'cpu'
         if self.backend != 'torch' and not on_cpu:
             raise ValueError(
-                f"backend={self.backend!r} runs on the CPU: use 'torch' for "
-                f'{device}.'
+                f'backend={self.backend!r} runs on the CPU, not on {device}: '
+                "use device='cpu' (--device cpu)"
+                + (
+                    f", or backend='torch' (--backend torch) for {device}."
+                    if self.precision in TORCH_PRECISIONS
+                    else '.'
+                )
             )
         if self.backend == 'torch' and self.precision == 'fp16' and on_cpu:
             raise ValueError(
@@ -183,3 +205,17 @@ class BaseResolver:
             At least 1.
         """
         return self.max_batch or budget.batch_size(torch.device(device))
+
+
+def _whole(name: str, value: int, least: int) -> int:
+    """Return a setting as an int; refuse one that is no whole number."""
+    # True and False are integers in Python.
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, Integral)
+        or value < least
+    ):
+        raise ValueError(
+            f'{name} must be a whole number >= {least}, not {value!r}.'
+        )
+    return int(value)

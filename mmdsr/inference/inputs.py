@@ -144,6 +144,41 @@ def check_images(
         _check_values(image, metainfo_of(sample).get('img_path'))
 
 
+def check_reference(reference: Tensor, name: str) -> None:
+    """Refuse a reference that is not an image, or several.
+
+    Args:
+        reference: BGR (3, Hr, Wr), or several (K, 3, Hr, Wr).
+        name: Name in messages of the image that it belongs to.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    several = isinstance(reference, Tensor) and reference.ndim == 4
+    images = list(reference) if several else [reference]
+    try:
+        check_images(images)
+    except ValueError as error:
+        raise ValueError(f'The reference of {name}: {error}') from error
+    if not images:
+        raise ValueError(
+            f'The references of {name} are none: pass None instead.'
+        )
+
+
+def to_pixels(image: Tensor) -> Tensor:
+    """Store a checked image as bytes, if it has whole numbers.
+
+    Args:
+        image: Whole numbers in 0..255, or floats.
+
+    Returns:
+        The same values, which torch can compute with: it lacks most functions
+        for unsigned integers of more than 8 bits.
+    """
+    return image if image.is_floating_point() else image.byte()
+
+
 def _check_values(image: Tensor, path: str | None) -> None:
     """Refuse values that are not colors, and say where they are."""
     if image.dtype == torch.uint8:
@@ -152,7 +187,10 @@ def _check_values(image: Tensor, path: str | None) -> None:
         # A resizing filter may overshoot; such values are clipped.
         wrong, wanted = ~torch.isfinite(image), 'a finite number'
     else:
-        wrong, wanted = (image < 0) | (image > 255), 'in 0..255'
+        # torch does not compare unsigned integers of more than 8 bits; those
+        # of 64 bits become negative, which is as wrong.
+        whole = image.long()
+        wrong, wanted = (whole < 0) | (whole > 255), 'in 0..255'
     if wrong.any():
         channel, row, column = wrong.nonzero()[0].tolist()
         raise ValueError(

@@ -20,7 +20,9 @@ from mmdsr.inference.inputs import (
     Enhanced,
     ImageLike,
     check_images,
+    check_reference,
     read_image,
+    to_pixels,
     write_like,
 )
 from mmdsr.inference.interpolation import interpolate
@@ -70,12 +72,13 @@ class SuperResolver(BaseResolver):
             to 'fp32'.
         backend: Runtime of the network: ``'torch'``, ``'onnxruntime'``,
             ``'openvino'``, or ``'auto'``: torch where there is a GPU, and
-            for a checkpoint, otherwise the fastest that is installed, see
-            :mod:`mmdsr.deploy.engine`. Defaults to 'auto'.
+            for a checkpoint, if it has the precision; otherwise the fastest
+            that is installed, see :mod:`mmdsr.deploy.engine`. Defaults to
+            'auto'.
 
     Raises:
-        ValueError: If the arguments contradict each other, or a file cannot
-            be used.
+        ValueError: If an argument is not allowed, arguments contradict each
+            other, or a file cannot be used.
         FileNotFoundError: If the config or the weights do not exist.
 
     Attributes:
@@ -281,6 +284,7 @@ class SuperResolver(BaseResolver):
         explain: bool = False,
     ) -> list[Enlarged]:
         check_images(images, samples)
+        images = [to_pixels(image) for image in images]
         if self._network is None:
             kind = str(self.interpolation)
             return [
@@ -321,6 +325,8 @@ class SuperResolver(BaseResolver):
         if reference is None:
             reference = self.references.find(sample)
         if reference is not None:
+            check_reference(reference, name)
+            reference = to_pixels(reference)
             several = reference.ndim == 4
             if several and len(reference) > 1 and not self.takes_several:
                 raise ValueError(

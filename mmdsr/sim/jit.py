@@ -31,6 +31,8 @@ _FOLDER = f'mmdsr-sim-{_digest()}'
 def jit(function: _Function) -> _Function:
     """Compile a function at its first call; the result is kept on disk.
 
+    Where no folder for it can be written, each process compiles anew.
+
     Args:
         function: Function of numbers, arrays and other compiled functions.
 
@@ -43,7 +45,10 @@ def jit(function: _Function) -> _Function:
     config.CACHE_DIR = folder  # type: ignore[attr-defined]
     try:
         compiled = njit(cache=True, error_model='numpy')(function)
-        # The result is called like the function itself.
-        return cast(_Function, compiled)
+    except RuntimeError:
+        # A read-only installation and no home: numba has no place for it.
+        compiled = njit(error_model='numpy')(function)
     finally:
         config.CACHE_DIR = root  # type: ignore[attr-defined]
+    # The result is called like the function itself.
+    return cast(_Function, compiled)

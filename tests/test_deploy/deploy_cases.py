@@ -74,6 +74,12 @@ def small_x(zooms=()):
     return moved(DSRNetX(channels=8, num_blocks=2, aligner=aligner))
 
 
+def small_trunk(**options):
+    """Return a small DSRNet-X that finds nothing in a reference."""
+    torch.manual_seed(0)
+    return moved(DSRNetX(channels=8, num_blocks=2, **options))
+
+
 def small_dsr(**options):
     """Return a small DSRNet."""
     torch.manual_seed(0)

@@ -5,7 +5,14 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from deploy_cases import SIZES, assert_alike, pair, small_dsr, small_x
+from deploy_cases import (
+    SIZES,
+    assert_alike,
+    pair,
+    small_dsr,
+    small_trunk,
+    small_x,
+)
 
 from mmdsr import SuperResolver
 from mmdsr.deploy import engine as engines
@@ -19,6 +26,7 @@ from mmdsr.deploy.engine import (
 )
 from mmdsr.errors import MissingExtraError
 from mmdsr.inference import budget
+from mmdsr.io.checkpoint import save_weights
 from mmdsr.weights import load_published
 
 BACKENDS = ('onnxruntime', 'openvino')
@@ -83,6 +91,27 @@ def test_an_image_stands_for_no_reference(backend, networks):
         found, expected = engine(lr, several), network(lr, several)
         torch.testing.assert_close(found, expected)
         assert (expected[0] - network(lr)[0]).abs().max() > 1e-3
+
+
+def test_a_trunk_ignores_references(backend):
+    network = small_trunk(use_reference=False)
+    engine = make_engine(network, backend, 'fp32', 1)
+    lr, ref = pair((17, 24), (68, 96), batch=2)
+    for other in (lr, ref):
+        sr, confidence = engine.explain(lr, other)
+        torch.testing.assert_close(sr, network(lr))
+        assert confidence.shape == (2, 1, 17, 24)
+        assert not confidence.any()
+
+
+def test_without_an_aligner_a_reference_is_refused(backend):
+    network = small_trunk()
+    engine = make_engine(network, backend, 'fp32', 1)
+    lr, ref = pair((16, 20), (64, 80))
+    torch.testing.assert_close(engine(lr, lr), network(lr))
+    for run in (network, engine):
+        with pytest.raises(ValueError, match='has no aligner'):
+            run(lr, ref)
 
 
 @pytest.mark.parametrize('reference', [False, True])
@@ -188,8 +217,34 @@ def test_the_fastest_that_is_installed(monkeypatch, there, expected):
     assert choose_backend('auto', small_x()) == expected
     assert choose_backend('auto', small_x(), 'bf16') == 'torch'
     assert choose_backend('auto', torch.nn.Identity()) == 'torch'
+    assert choose_backend('auto', small_trunk()) == expected
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     assert choose_backend('auto', small_x()) == 'torch'
+    # torch has no 8 bits.
+    assert choose_backend('auto', small_x(), 'int8') == expected
+
+
+def test_8_bits_of_a_checkpoint(backend, monkeypatch, tmp_path):
+    monkeypatch.setattr(engines, 'FASTEST', (backend, 'torch'))
+    save_weights(small_trunk().state_dict(), tmp_path / 'a.pth')
+    generator = dict(type='mmdsr.DSRNetX', channels=8, num_blocks=2)
+    trained = dict(
+        config=dict(model=dict(generator=generator)),
+        checkpoint=tmp_path / 'a.pth',
+    )
+    assert SuperResolver(**trained).backend == 'torch'
+    resolver = SuperResolver(**trained, precision='int8')
+    assert resolver.backend == backend
+    monkeypatch.setattr(budget, 'try_device', lambda device: None)
+    with pytest.raises(ValueError, match=r"device='cpu' \(--device cpu\)\.$"):
+        resolver.check_device('cuda')
+
+
+def test_8_bits_in_torch_are_refused():
+    with pytest.raises(ValueError, match="or backend='onnxruntime' \\(--back"):
+        make_engine(small_x(), 'torch', 'int8', 1)
+    with pytest.raises(ValueError, match=r'backend of Identity.*fp16.\)\.$'):
+        make_engine(torch.nn.Identity(), 'auto', 'int8', 1)
 
 
 @pytest.mark.parametrize('name', BACKENDS)

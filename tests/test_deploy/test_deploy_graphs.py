@@ -7,7 +7,7 @@ from deploy_cases import SIZES, assert_alike, pair, small_dsr, small_x
 
 from mmdsr.deploy.graph_dsr import GraphDSR
 from mmdsr.deploy.graph_x import GraphX, GraphXAlone
-from mmdsr.deploy.onnx_export import make_graph
+from mmdsr.deploy.onnx_export import make_graph, variants
 from mmdsr.deploy.resizing import EnlargeFolded, Reduce
 from mmdsr.models.networks import DSRNetX
 from mmdsr.models.networks.padding import downscale
@@ -87,7 +87,12 @@ def test_dsr(size, ref_size):
 @pytest.mark.parametrize(
     ('network', 'alone', 'reason'),
     [
-        (DSRNetX(8, 1), False, 'other than a FlowNet'),
+        (DSRNetX(8, 1), False, 'has no aligner'),
+        (
+            DSRNetX(8, 1, aligner=dict(type='mmdsr.DISAligner')),
+            False,
+            r"other than a FlowNet.* or backend='torch' \(--backend torch\)",
+        ),
         (torch.nn.Conv2d(3, 3, 1), False, 'cannot be exported'),
         (small_dsr(dilations=(1, 2)), False, 'dilations other'),
         (small_dsr(), True, 'always uses a reference'),
@@ -96,3 +101,11 @@ def test_dsr(size, ref_size):
 def test_unsupported_networks_are_refused(network, alone, reason):
     with pytest.raises(ValueError, match=reason):
         make_graph(network, alone)
+
+
+def test_which_models_a_network_has():
+    assert variants(small_x()) == (False, True)
+    assert variants(small_dsr()) == (False,)
+    for network in (DSRNetX(8, 1), DSRNetX(8, 1, use_reference=False)):
+        assert variants(network) == (True,)
+        assert isinstance(make_graph(network, True), GraphXAlone)

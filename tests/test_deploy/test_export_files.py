@@ -4,15 +4,18 @@ from functools import cache
 
 import numpy as np
 import pytest
-from deploy_cases import pair
+from deploy_cases import pair, small_trunk
+from mmengine.config import Config
 
 from mmdsr.cli.enhance import main as enhance
 from mmdsr.cli.export import main
 from mmdsr.deploy.precision import to_precision
 from mmdsr.deploy.runtimes import openvino_core
 from mmdsr.evaluation.functional import psnr
+from mmdsr.io.checkpoint import save_weights
 from mmdsr.io.images import downscale, write_png
 from mmdsr.models.networks.padding import upscale
+from mmdsr.weights.publish import publish
 
 onnx = pytest.importorskip('onnx')
 ort = pytest.importorskip('onnxruntime')
@@ -48,6 +51,29 @@ def test_the_contract(tmp_path, capsys):
 
     assert main(['dsrnet_x_nano', '--out', str(tmp_path)]) == 2
     assert '--overwrite' in capsys.readouterr().err
+
+
+def test_a_trunk_has_one_model(tmp_path):
+    network = small_trunk(use_reference=False)
+    save_weights(network.state_dict(), tmp_path / 'iter_1.pth')
+    generator = dict(
+        type='mmdsr.DSRNetX', channels=8, num_blocks=2, use_reference=False
+    )
+    config = Config(
+        dict(
+            experiment_name='trunk',
+            model=dict(type='mmdsr.DSR', generator=generator),
+        )
+    )
+    (file,) = publish(
+        config, tmp_path / 'iter_1.pth', tmp_path, suffixes=['.safetensors']
+    )
+    assert main([str(file.path), '--out', str(tmp_path / 'out')]) == 0
+    (path,) = (tmp_path / 'out').iterdir()
+    assert path.name == f'{file.path.stem}-alone.onnx'
+    lr, _ = pair((17, 20), (68, 80))
+    (found,) = ort.InferenceSession(path).run(['sr'], dict(lr=lr.numpy()))
+    np.testing.assert_allclose(found, network(lr).numpy(), atol=1e-4)
 
 
 def test_one_size(tmp_path):

@@ -20,6 +20,12 @@ from mmdsr.registry import MODELS
 from mmdsr.weights import load_published
 
 NANO = 'dsrnet_student_quick'
+#: Since torch 2.3.
+WIDE = [
+    getattr(torch, name)
+    for name in ('uint16', 'uint32', 'uint64')
+    if hasattr(torch, name)
+]
 TINY = dict(
     type='mmdsr.DSRNet',
     channels=4,
@@ -152,13 +158,43 @@ def test_refuses_inputs_other_than_images(nano, images):
 
 def test_whole_numbers_of_any_type_are_images(nano):
     image = pipe(16, 20)
-    for kind in (torch.int16, torch.int64):
+    for kind in (torch.int16, torch.int64, *WIDE):
         assert torch.equal(nano([image.to(kind)])[0], nano([image])[0])
     for value in (-1, 256):
         wrong = image.long()
         wrong[1, 2, 3] = value
         with pytest.raises(ValueError, match=f'value {value} at row 2, colu'):
             nano([wrong])
+    wrong = torch.full((3, 4, 4), 60000)
+    for kind in (torch.int32, *WIDE):
+        with pytest.raises(ValueError, match='value 60000 at row 0, column 0'):
+            SuperResolver(interpolation='bicubic')([wrong.to(kind)])
+
+
+@pytest.mark.parametrize(
+    ('reference', 'reason'),
+    [
+        (torch.full((3, 64, 80), 60000, dtype=torch.int32), 'value 60000'),
+        (torch.full((2, 3, 64, 80), torch.nan), 'value nan'),
+        (torch.zeros(1, 64, 80), 'BGR tensor'),
+        (torch.zeros(0, 3, 64, 80), 'none'),
+        (np.zeros((64, 80, 3), np.uint8), 'BGR tensor'),
+    ],
+)
+def test_refuses_references_other_than_images(nano, reference, reason):
+    with pytest.raises(ValueError, match=f'of a.png.*{reason}'):
+        nano.explain_pixels(
+            [pipe(16, 20)], [dict(img_path='a.png')], [reference]
+        )
+
+
+def test_references_of_any_type_of_whole_numbers(nano):
+    ref = pipe(64, 80)
+    refs = [ref, *(ref.to(kind) for kind in (torch.int64, *WIDE[:1]))]
+    images = [pipe(16, 20)] * len(refs)
+    one, *others = nano.explain_pixels(images, references=refs)
+    for other in others:
+        assert torch.equal(one.pixels, other.pixels)
 
 
 def test_a_value_that_is_no_number_is_named(nano):
@@ -215,6 +251,14 @@ def test_precision_is_its_own(nano):
         (dict(weights=NANO, max_batch=0), 'max_batch'),
         (dict(weights=NANO, tile=20), 'at least 32'),
         (dict(weights=NANO, tile=64, overlap=-1), 'overlap must be'),
+        (dict(weights=NANO, tile=96.5), 'tile must be a whole number'),
+        (dict(interpolation='nearest', tile=0), 'tile must be a whole'),
+        (dict(interpolation='nearest', tile='foo'), "'auto' or None"),
+        (dict(weights=NANO, overlap=8.5), 'overlap must be a whole'),
+        (dict(interpolation='nearest', overlap=None), 'overlap must be'),
+        (dict(weights=NANO, max_batch=1.5), 'max_batch must be a whole'),
+        (dict(interpolation='nearest', max_batch=True), 'max_batch must'),
+        (dict(interpolation='nearest', backend='x'), 'backend must be one'),
         (dict(weights='unknown'), 'Available: dsrnet_student_quick'),
         (dict(interpolation='cubic'), 'interpolation must be one of'),
         (dict(interpolation='nearest', scale=9), 'from 1 to 8'),

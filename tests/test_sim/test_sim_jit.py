@@ -1,7 +1,10 @@
 import inspect
+import runpy
 from importlib import import_module
 from pathlib import Path
 
+import numba
+import pytest
 from numba.core.registry import CPUDispatcher
 
 import mmdsr.sim
@@ -40,3 +43,24 @@ def test_a_compiled_function_computes():
 
     assert twice(21) == 42
     assert twice.signatures
+
+
+def test_without_a_place_for_the_cache_it_still_computes(
+    tmp_path, monkeypatch
+):
+    """As in a read-only installation of a user without a home."""
+    file = tmp_path / '__pycache__'
+    file.write_text('not a folder')
+    monkeypatch.setattr(numba.config, 'CACHE_DIR', str(file))
+    for name in ('HOME', 'XDG_CACHE_HOME', 'LOCALAPPDATA'):
+        monkeypatch.setenv(name, str(file))
+    path = tmp_path / 'module.py'
+    path.write_text('def twice(x):\n    return 2 * x\n')
+    twice = runpy.run_path(str(path))['twice']
+    with pytest.raises(RuntimeError, match='no locator available'):
+        numba.njit(cache=True)(twice)
+    compiled = jit(twice)
+    assert compiled(21) == 42
+    assert compiled.signatures
+    # What the user has set is still set.
+    assert str(file) == numba.config.CACHE_DIR

@@ -70,6 +70,19 @@ def test_floats_stay_floats():
     assert results['img'].dtype == np.float32
 
 
+@pytest.mark.skipif(
+    not hasattr(torch, 'uint16'), reason='torch before 2.3 has no such arrays'
+)
+def test_more_bits_than_8_hold_colors_or_are_refused():
+    results = dict(img=np.full((32, 32, 3), 200, np.uint16))
+    transform = SuperResolve(sr=dict(interpolation='bicubic'))
+    enlarged = transform(dict(results))['img']
+    np.testing.assert_array_equal(enlarged, np.full((128, 128, 3), 200))
+    results['img'] = results['img'] * 100
+    with pytest.raises(ValueError, match=r'the value 20000 .* in 0\.\.255'):
+        transform(results)
+
+
 def test_annotations_at_the_small_size_grow():
     pixels = np.arange(8 * 12, dtype=np.uint8).reshape(8, 12)
     boxes = np.array([[1, 2, 3.5, 4]], np.float32)

@@ -65,25 +65,24 @@ def read_rows_of(
         The samples.
 
     Raises:
-        ValueError: If the folder is not such a data set, or has no such
-            sample.
+        FileNotFoundError: If an image of the data set is missing.
+        ValueError: If the folder is not such a data set, has no such sample,
+            or an image is damaged.
     """
     root = Path(root)
     formats = tuple(layout.format for layout in LAYOUTS.values())
     manifest = read_manifest(root, formats)
     if manifest is None:
         raise ValueError(f'{root} has no {MANIFEST}: it is not a data set')
-    stems = manifest['splits'][split]
+    stems, layout = manifest['splits'][split], manifest['format']
     labels: dict[str, list[_Label]] = {}
     read: Callable[[Path, str, str, Sequence[_Label]], Row]
-    if manifest['format'] == FORMAT:
-        if kinds:
-            raise ValueError(f'{root} has no labels to select by')
-        read = _read_refsr
-    elif manifest['format'] == LAYOUTS['pipe'].format:
+    if layout == LAYOUTS['pipe'].format:
         labels, read = _coco_labels(root, split), _read_pipe
-    else:
+    elif layout != FORMAT:
         labels, read = _table_labels(root, split), _read_multilabel
+    elif kinds:
+        raise ValueError(f'{root} has no labels to select by')
     if kinds:
         stems = [
             stem
@@ -93,6 +92,8 @@ def read_rows_of(
     if not stems:
         wanted = f' with {", ".join(kinds)}' if kinds else ''
         raise ValueError(f'{root} has no {split} samples{wanted}')
+    if layout == FORMAT:
+        return _read_refsr(root, split, number)
     return [
         read(root, split, stem, labels.get(stem, ()))
         for stem in spread(stems, number)
@@ -174,7 +175,7 @@ def place_beside(rows: Sequence[Row], folder: str | Path) -> list[Row]:
         raise ValueError(f'{folder} contains no images')
     chosen = spread(paths, len(rows))
     return [
-        row._replace(beside=_cover(read_rgb(path)[0], row.image.shape))
+        row._replace(beside=_cover(_pixels(path), row.image.shape))
         for row, path in zip(rows, chosen, strict=False)
     ] + list(rows[len(chosen) :])
 
@@ -192,20 +193,37 @@ def _cover(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return cv2.resize(part, (width, height), interpolation=how)
 
 
-def _read_refsr(
-    root: Path, split: str, stem: str, labels: Sequence[_Label]
-) -> Row:
-    folder = root / split
-    depth = folder / 'depth_lr' / f'{stem}.png'
-    return Row(
-        f'{split} {stem}',
-        read_rgb(folder / 'hr' / f'{stem}.png')[0],
-        read_depth(depth) if depth.is_file() else None,
-        None,
-        None,
-        read_rgb(folder / 'ref' / f'{stem}.png')[0],
-        read_rgb(folder / 'lr' / f'{stem}.png')[0],
-    )
+def _read_refsr(root: Path, split: str, number: int) -> list[Row]:
+    # Imported here because it imports torch, which nothing else here needs.
+    from mmdsr.datasets.refsr_dataset import RefSRDataset
+
+    dataset = RefSRDataset(root, split, max_samples=number)
+    rows = []
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        lr, hr, ref = (
+            _pixels(Path(info[f'{key}_path'])) for key in ('img', 'gt', 'ref')
+        )
+        depth = info['depth_lr_path']
+        rows.append(
+            Row(
+                f'{split} {info["stem"]}',
+                hr,
+                None if depth is None else read_depth(depth),
+                None,
+                None,
+                ref,
+                lr,
+            )
+        )
+    return rows
+
+
+def _pixels(path: Path) -> np.ndarray:
+    try:
+        return read_rgb(path)[0]
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}.') from error
 
 
 def _read_labelled(
@@ -222,11 +240,11 @@ def _read_labelled(
     )
     return Row(
         f'{split} {stem}: {text or "no defect"}',
-        read_rgb(image)[0],
+        _pixels(image),
         read_depth(depth),
         marks,
         labels,
-        read_rgb(ref)[0],
+        _pixels(ref),
     )
 
 

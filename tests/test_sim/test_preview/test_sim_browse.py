@@ -1,8 +1,11 @@
+import shutil
+
 import cv2
 import numpy as np
 import pytest
 from fake_run import FakeRun, make, tiny_plan
 
+from mmdsr.datasets.packed import pack
 from mmdsr.io.images import downscale, write_png
 from mmdsr.sim.preview import browse
 from mmdsr.sim.preview.browse import (
@@ -81,6 +84,30 @@ def test_a_data_set_on_disk(sets, layout):
     sheet = contact_sheet(rows, width=128)
     assert sheet.shape[0] > 3 * 128
     assert sheet.shape[1] > 4 * 128
+
+
+def test_a_packed_data_set(sets, tmp_path):
+    before = read_rows_of(sets / 'refsr', 'train', number=3)
+    packed = pack(sets / 'refsr', tmp_path / 'packed')
+    after = read_rows_of(packed, 'train', number=3)
+    assert [row.caption for row in after] == [row.caption for row in before]
+    for one, other in zip(before, after, strict=True):
+        for key in ('image', 'depth', 'ref', 'lr'):
+            np.testing.assert_array_equal(
+                getattr(one, key), getattr(other, key)
+            )
+
+
+@pytest.mark.parametrize(
+    ('layout', 'folder'), [('refsr', 'train/hr'), ('pipe', 'images/train')]
+)
+def test_a_damaged_image_is_named(sets, tmp_path, layout, folder):
+    root = tmp_path / 'set'
+    shutil.copytree(sets / layout, root)
+    path = min((root / folder).iterdir())
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(ValueError, match=path.name):
+        read_rows_of(root, 'train')
 
 
 def test_samples_can_be_chosen_by_label(sets):
