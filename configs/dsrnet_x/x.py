@@ -26,7 +26,7 @@ model = dict(
             radii=(2, 3, 4, 4),
             repeats=(1, 1, 1, 1),
             # A second search, where the camera has come closer. It has no
-            # weights of its own, and takes no part in training.
+            # weights of its own; the cached flows of training have one search.
             zooms=(1.4,),
         ),
     ),

@@ -38,7 +38,8 @@ _ADVICE = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EFBIG: '. The disk takes no larger files (FAT32: none over 4 GB): '
-    'name an OUT on another disk, or make parts with --start and --end',
+    'name an OUT on another disk, or make shorter recordings with --start and '
+    '--end',
 }
 #: Names of the options that an interpolation does not have.
 _OF_NETWORKS = ('tile', 'overlap', 'precision', 'backend', 'batch_size')

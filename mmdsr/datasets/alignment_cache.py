@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.io.folder_job import FolderJob
-from mmdsr.io.frames import read_rgb
+from mmdsr.io.frames import read_pixels
 from mmdsr.io.images import read_npy
 
 
@@ -167,7 +167,9 @@ class Alignments:
         return [Path(path) for path in paths if path and Path(path).is_file()]
 
     def _align(self, info: dict[str, Any]) -> bytes:
-        images = [_load(info[f'{key}_path']) for key in ('img', 'ref')]
+        paths = (Path(info[f'{key}_path']) for key in ('img', 'ref'))
+        # Pillow's arrays are read-only, which makes torch warn.
+        images = [read_pixels(path).copy() for path in paths]
         depths = {}
         if self.load_depth is not None:
             info.update(zip(('img', 'ref'), images, strict=True))
@@ -201,13 +203,6 @@ def _weights_digest(network: nn.Module) -> str:
         flat = value.detach().cpu().contiguous().flatten()
         total.update(flat.view(torch.uint8).numpy().tobytes())
     return total.hexdigest()
-
-
-def _load(path: str | Path) -> np.ndarray:
-    try:
-        return read_rgb(Path(path))[0].copy()
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}.') from error
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -8,9 +8,9 @@ from typing import TypeAlias
 import numpy as np
 
 from mmdsr.deploy.onnx_export import LR, REF
+from mmdsr.io.frames import read_pixels
 from mmdsr.io.images import downscale
 from mmdsr.io.manifest import read_manifest
-from mmdsr.io.pictures import read_picture
 
 #: Inputs of a model by name.
 Sample: TypeAlias = dict[str, np.ndarray]
@@ -48,7 +48,7 @@ def choose(root: Path) -> list[tuple[Path, Path]]:
         root: Root of the data set.
 
     Returns:
-        LR and reference of every n-th sample, so that all runs are seen.
+        LR and reference of evenly spread samples.
 
     Raises:
         FileNotFoundError: If an image of the data set is missing.
@@ -64,12 +64,9 @@ def choose(root: Path) -> list[tuple[Path, Path]]:
             f'{root} is not a data set with a training split: create one with '
             '"mmdsr simulate" or leave out --samples.'
         )
-    dataset = RefSRDataset(root, 'train')
-    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
-    return [
-        (Path(info['img_path']), Path(info['ref_path']))
-        for info in infos[:: -(-len(infos) // _MOST)]
-    ]
+    dataset = RefSRDataset(root, 'train', max_samples=_MOST)
+    infos = map(dataset.get_data_info, range(len(dataset)))
+    return [(Path(info['img_path']), Path(info['ref_path'])) for info in infos]
 
 
 def read(root: Path) -> Iterator[Sample]:
@@ -86,15 +83,8 @@ def read(root: Path) -> Iterator[Sample]:
         ValueError: If there is no such data set, or a file is not an image.
     """
     for paths in choose(root):
-        lr, ref = map(_pixels, paths)
+        lr, ref = map(read_pixels, paths)
         yield _sample(lr, ref)
-
-
-def _pixels(path: Path) -> np.ndarray:
-    try:
-        return read_picture(path).rgb
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}.') from error
 
 
 def _sample(lr: np.ndarray, ref: np.ndarray) -> Sample:

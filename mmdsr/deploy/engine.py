@@ -115,7 +115,7 @@ def make_engine(
             )
         return Engine(network, backend, precision, threads)
     if precision not in TORCH_PRECISIONS:
-        only, others = f', the only backend of {type(network).__name__}', ''
+        only, others = ', the only backend of this network', ''
         if can_export(network):
             only, others = (
                 '',
@@ -259,8 +259,7 @@ class Engine:
         """
         if torch.device(device).type != 'cpu':
             raise ValueError(
-                f"backend={self.backend!r} runs on the CPU: use 'torch' for "
-                f'{device}.'
+                f'backend={self.backend!r} runs on the CPU, not on {device}.'
             )
         return self
 

@@ -21,7 +21,7 @@ from mmdsr.models.networks.flow import (
     warp,
     zoom_out,
 )
-from mmdsr.models.networks.flownet import DOUBT, FlowNet, Refine
+from mmdsr.models.networks.flownet import FlowNet, Refine, prevail
 from mmdsr.models.networks.padding import SCALE, pad_to_multiple
 from mmdsr.models.networks.reference_fusion import (
     Evidence,
@@ -95,10 +95,7 @@ class GraphX(nn.Module):
             place = place.repeat(lr.shape[0], 1, 1, 1)
             state = self.search(feats, sample(ref_down, place))
             there = zoom_out(here + state[:, :2], size, ref_size, zoom)
-            sure = state[:, 2:]
-            better = sure - DOUBT > logit
-            flow = torch.where(better, there - here, flow)
-            logit = torch.where(better, sure, logit)
+            flow, logit = prevail(flow, logit, there - here, state[:, 2:])
         flow = flow[..., : size[0], : size[1]]
         logit = logit[..., : size[0], : size[1]]
         return flow, logit.sigmoid() * inside(flow, ref_size)

@@ -246,6 +246,24 @@ def read_rgb(path: Path) -> tuple[np.ndarray, str]:
     return picture.rgb, ', '.join(filter(None, notes))
 
 
+def read_pixels(path: Path) -> np.ndarray:
+    """Read a complete image as :func:`read_rgb` does; errors name the file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        ``(H, W, 3)`` uint8.
+
+    Raises:
+        ValueError: See :func:`read_rgb`.
+    """
+    try:
+        return read_rgb(path)[0]
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}.') from error
+
+
 def sharpness(image: np.ndarray) -> float:
     """Return the variance of the Laplacian of an image's luma.
 

@@ -25,7 +25,7 @@ from mmdsr.evidence.sidecar import overlay_path, sidecar_path
 from mmdsr.io.files import whole_file
 from mmdsr.page.bodies import announced_length, read_json
 from mmdsr.page.enhance import BEFORE, DEPTH, Request, list_weights
-from mmdsr.page.guard import Guard
+from mmdsr.page.guard import Guard, cookie_name
 from mmdsr.page.jobs import Job, JobQueue, Outcome, Progress
 from mmdsr.page.limits import Limits
 from mmdsr.page.orders import read_order
@@ -36,8 +36,6 @@ from mmdsr.page.worker import Worker
 from mmdsr.version import __version__
 
 STATIC = Path(__file__).parent / 'static'
-#: Name of the cookie; the port of the page is appended.
-COOKIE = 'mmdsr_session'
 #: Seconds between two searches for sessions that have ended.
 _SWEEP = 30.0
 
@@ -83,7 +81,9 @@ class Page:
         Raises:
             RefusedRequestError: If there is no such session.
         """
-        found = self.sessions.find(request.cookies.get(_cookie(request)))
+        found = self.sessions.find(
+            request.cookies.get(cookie_name(request.headers))
+        )
         if found is None:
             raise RefusedRequestError(
                 'Your session has ended: reload the page.', 401
@@ -93,7 +93,7 @@ class Page:
     async def index(self, request: HttpRequest) -> Response:
         """Return the page; start a session if needed."""
         response = FileResponse(STATIC / 'index.html')
-        name = _cookie(request)
+        name = cookie_name(request.headers)
         if self.sessions.find(request.cookies.get(name)) is None:
             response.set_cookie(
                 name,
@@ -122,7 +122,7 @@ class Page:
         await run_in_threadpool(self.sessions.end, session)
         response = Response(status_code=204)
         response.delete_cookie(
-            _cookie(request), httponly=True, samesite='strict'
+            cookie_name(request.headers), httponly=True, samesite='strict'
         )
         return response
 
@@ -362,16 +362,6 @@ async def _left(_: HttpRequest, error: Exception) -> Response:
 async def _not_found(_: HttpRequest, error: Exception) -> Response:
     status = getattr(error, 'status_code', 500)
     return JSONResponse({'error': 'This page does not exist.'}, status)
-
-
-def _cookie(request: HttpRequest) -> str:
-    """Return the name of the cookie, which differs between ports.
-
-    Browsers send cookies to all ports of a host, so that two pages on one
-    machine would replace each other's.
-    """
-    port = request.headers.get('host', '').rpartition(':')[2]
-    return f'{COOKIE}_{port}' if port.isdecimal() else COOKIE
 
 
 def _describe_file(upload: Upload) -> dict[str, object]:

@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Header that a form or link of another page cannot send.
 OWN = 'x-mmdsr'
+#: Name of the cookie of a session; the port of the page is appended.
+COOKIE = 'mmdsr_session'
 _HEADERS = {
     'content-security-policy': "default-src 'none'; script-src 'self'; "
     "style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -23,6 +25,19 @@ _HEADERS = {
     'cache-control': 'no-store',
 }
 _LOOPBACK = ('localhost',)
+
+
+def cookie_name(headers: Headers) -> str:
+    """Return the name of the cookie, which differs between ports.
+
+    Browsers send cookies to all ports of a host, so that two pages on one
+    machine would replace each other's.
+
+    Args:
+        headers: Headers of a request.
+    """
+    port = headers.get('host', '').rpartition(':')[2]
+    return f'{COOKIE}_{port}' if port.isdecimal() else COOKIE
 
 
 def is_loopback(host: str) -> bool:

@@ -75,8 +75,8 @@ async def receive(
     if suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
         raise RefusedRequestError(
             f'{shown} does not have the suffix of a picture or a video: use '
-            'PNG, JPEG, TIFF, WebP or BMP, or MP4, MPG, MOV, AVI, MKV, WMV '
-            'or TS.',
+            'PNG, JPEG, TIFF, WebP, BMP or GIF, or MP4, MPG, MOV, AVI, MKV, '
+            'WMV or TS.',
             415,
         )
     # Check this before anything is stored.

@@ -61,6 +61,5 @@ def _answer(task: str, request: dict[str, Any]) -> dict:
         raise
     except av.error.FFmpegError as error:
         raise VideoError(
-            f'the finished segments cannot be joined ({short(error)}): repeat '
-            'the command with --overwrite to make them anew'
+            f'its segments cannot be joined: {short(error)}'
         ) from error

@@ -75,7 +75,7 @@ def join(
     base = Fraction(tick)
     origin = round((start - lead) / base)
     notes: list[str] = []
-    delay = max(_delay(_places(part)) for part, _ in segments)
+    delay = max(_delay(_places_of(*segment)) for segment in segments)
     # Without checksums the head may be amended.
     options = {'write_crc32': '0'}
     if kind == '.mp4':
@@ -210,6 +210,20 @@ def _places(film: str) -> list[int]:
         stamps = [packet.pts or 0 for packet in _packets(container)]
     places = {stamp: place for place, stamp in enumerate(sorted(stamps))}
     return [places[stamp] for stamp in stamps]
+
+
+def _places_of(film: str, note: str) -> list[int]:
+    """Return the places of a finished segment; one that is damaged is not."""
+    try:
+        return _places(film)
+    except PermissionError:
+        raise
+    except (av.error.FFmpegError, IndexError) as error:
+        Path(note).unlink(missing_ok=True)
+        raise VideoError(
+            f'the finished segment {Path(film).name} is damaged: repeat the '
+            'command, which makes it anew'
+        ) from error
 
 
 def _delay(places: list[int]) -> int:

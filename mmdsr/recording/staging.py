@@ -174,15 +174,26 @@ class Staging:
         Args:
             first: First segment of the film.
             last: Last one.
-            found: Further notes on the source.
+            found: ``problems``, each with its time, and further notes on the
+                source.
 
         Raises:
             FileNotFoundError: See :meth:`lock`.
         """
         with self.lock():
             known = self.read(_RANGE)
-            if known is None or last <= known['last']:
-                self.write(_RANGE, {'first': first, 'last': last, **found})
+            if known is not None and last > known['last']:
+                return
+            if known is not None and last == known['last']:
+                found['problems'] = [
+                    *known['problems'],
+                    *(
+                        one
+                        for one in map(list, found['problems'])
+                        if one not in known['problems']
+                    ),
+                ]
+            self.write(_RANGE, {'first': first, 'last': last, **found})
 
     def found(self) -> dict:
         """Return the notes that :meth:`end` has written."""

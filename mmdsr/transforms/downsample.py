@@ -30,7 +30,8 @@ class Downsample(BaseTransform):
 
     Raises:
         ValueError: If ``scale`` is not such a number, or does not divide the
-            sides of an image, or the image has values that are not colors.
+            sides of an image, or the image has integers outside 0..255 or
+            values that are not finite.
     """
 
     def __init__(self, scale: float = 1 / 4) -> None:
@@ -81,6 +82,5 @@ def _check_values(image: np.ndarray, path: str) -> None:
     ):
         raise ValueError(
             f'Downsample cannot reduce {path}: its values are {low} to '
-            f'{high}, not 0 to 255. Load it with 8 bits (color_type="color"), '
-            'and place Downsample before any normalization.'
+            f'{high}, not 0 to 255. Load it with 8 bits (color_type="color").'
         )

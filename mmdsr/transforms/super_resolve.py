@@ -107,9 +107,10 @@ def _enlarge_metainfo(results: dict[str, Any], scale: int) -> None:
     if 'pad_shape' in results:
         results['pad_shape'] = size[: len(results['pad_shape'])]
     factor = results.get('scale_factor')
-    # A single number stands for both sides.
-    pair = np.broadcast_to(1.0 if factor is None else factor, 2)
-    results['scale_factor'] = tuple(float(side) * scale for side in pair)
+    if factor is None or np.ndim(factor) == 0:
+        # A single number stands for both sides.
+        factor = (1.0 if factor is None else float(factor),) * 2
+    results['scale_factor'] = tuple(side * scale for side in factor)
 
 
 def _enlarge_annotations(results: dict[str, Any], scale: int) -> None:

@@ -8,8 +8,8 @@ import pytest
 from page_cases import OWN, encoded, page, pixels, sent
 from starlette.testclient import TestClient
 
-from mmdsr.page.app import COOKIE, STATIC, make_app
-from mmdsr.page.guard import is_loopback
+from mmdsr.page.app import STATIC, make_app
+from mmdsr.page.guard import COOKIE, is_loopback
 
 
 @pytest.fixture(scope='module')

@@ -319,12 +319,17 @@ def test_a_segment_that_is_damaged_when_joining(
         film_in(staging.root, 0).write_bytes(b'no film')
         return make_whole(film, staging, *args)
 
-    monkeypatch.setattr(export, 'make_whole', damage)
-    code, said = run(capsys, source, tmp_path / 'out.mkv', *FAST)
+    words = [source, tmp_path / 'out.mkv', *FAST, '--scale', 1]
+    with monkeypatch.context() as patch:
+        patch.setattr(export, 'make_whole', damage)
+        code, said = run(capsys, *words)
     assert code == 2
-    assert 'cannot be joined (Invalid data' in said
-    assert 'repeat the command with --overwrite' in said
-    assert 'Traceback' not in said
+    assert said == (
+        f'Error: {source}: the finished segment 000000.mkv is damaged: repeat '
+        'the command, which makes it anew.\n'
+    )
+    assert run(capsys, *words)[0] == 0
+    assert len(show(tmp_path / 'out.mkv').times) == 20
 
 
 def test_a_recording_that_is_gone_when_joining(

@@ -142,15 +142,17 @@ def test_parts_make_one_film(source, whole, tmp_path):
 
 
 @pytest.mark.parametrize('order', [(0, 1), (1, 0)])
-def test_parts_agree_on_where_the_size_changes(tmp_path, order):
+@pytest.mark.parametrize('after', [0, 20])
+def test_parts_agree_on_where_the_size_changes(tmp_path, order, after):
     """Only the first part sees the pictures of another size."""
     source = tmp_path / 'in.mpg'
     # The last picture before a joint is not decoded.
-    sizes = dict(a=((64, 48), 24), b=((80, 64), 5), c=((64, 48), 20))
+    sizes = dict(a=((64, 48), 24), b=((80, 64), 5), c=((64, 48), after))
     source.write_bytes(
         b''.join(
             record(tmp_path / f'{name}.mpg', frames(count, size)).read_bytes()
             for name, (size, count) in sizes.items()
+            if count
         )
     )
     target = tmp_path / 'out.mkv'

@@ -28,7 +28,7 @@ from mmdsr.registry import MODELS
 
 _SLOPE = 0.1  # of the leaky ReLUs
 _FAR = 0.005  # inverse depth that counts as 0: 50 m if 1 is 0.25 m
-DOUBT = 2.0
+_DOUBT = 2.0
 """Logit by which a search at another zoom must be more confident: between 1
 and 3, where it finds most and harms none (docs/results.md)."""
 
@@ -216,11 +216,8 @@ class FlowNet(nn.Module):
         size = lr.shape[-2:]
         flow, logit = self._search(feats, size, ref_down, depth_ref)[-1]
         for zoom in self.zooms:
-            state = self._zoomed(feats, size, ref_down, depth_ref, zoom)
-            other, sure = state[:, :2], state[:, 2:]
-            better = sure - DOUBT > logit
-            flow = torch.where(better, other, flow)
-            logit = torch.where(better, sure, logit)
+            other = self._zoomed(feats, size, ref_down, depth_ref, zoom)
+            flow, logit = prevail(flow, logit, *other)
         height, width = size
         flow, logit = flow[..., :height, :width], logit[..., :height, :width]
         return flow, logit.sigmoid() * inside(flow, ref_down.shape[-2:])
@@ -303,7 +300,7 @@ class FlowNet(nn.Module):
         ref_down: Tensor,
         depth_ref: Tensor | None,
         zoom: float,
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         """Search LR in a reduced reference: flow to Ref-down, and logit."""
         here = pixel_grid(feats[0])
         ref_size = ref_down.shape[-2:]
@@ -315,7 +312,7 @@ class FlowNet(nn.Module):
         others = self.features(sample(ref_down, place), depth_ref)
         _, state = self._corrections(feats, others)[-1]
         there = zoom_out(here + state[:, :2], size, ref_size, zoom)
-        return torch.cat([there - here, state[:, 2:]], 1)
+        return there - here, state[:, 2:]
 
     def _corrections(
         self, feats: list[Tensor], others: list[Tensor]
@@ -331,6 +328,24 @@ class FlowNet(nn.Module):
                 state = self.refine[level](feats[level], others[level], state)
                 results.append((level, state))
         return results
+
+
+def prevail(
+    flow: Tensor, logit: Tensor, other: Tensor, sure: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Take another flow where it is clearly more confident.
+
+    Args:
+        flow: Flow (N, 2, H, W).
+        logit: Logit of its confidence (N, 1, H, W).
+        other: The other flow (N, 2, H, W).
+        sure: Logit of its confidence (N, 1, H, W).
+
+    Returns:
+        Flow (N, 2, H, W) and logit (N, 1, H, W).
+    """
+    better = sure - _DOUBT > logit
+    return torch.where(better, other, flow), torch.where(better, sure, logit)
 
 
 def _require_depth(name: str, depth: Tensor | None, image: Tensor) -> Tensor:

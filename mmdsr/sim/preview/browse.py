@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from mmdsr.datasets.sewer_ml_csv import CLASSES, read_rows
-from mmdsr.io.frames import SUFFIXES, read_rgb, walk_folders
+from mmdsr.io.frames import SUFFIXES, read_pixels, walk_folders
 from mmdsr.io.images import read_depth
 from mmdsr.io.manifest import FORMAT, MANIFEST, read_manifest
 from mmdsr.sim.data.export import LAYOUTS
@@ -175,7 +175,7 @@ def place_beside(rows: Sequence[Row], folder: str | Path) -> list[Row]:
         raise ValueError(f'{folder} contains no images')
     chosen = spread(paths, len(rows))
     return [
-        row._replace(beside=_cover(_pixels(path), row.image.shape))
+        row._replace(beside=_cover(read_pixels(path), row.image.shape))
         for row, path in zip(rows, chosen, strict=False)
     ] + list(rows[len(chosen) :])
 
@@ -202,7 +202,8 @@ def _read_refsr(root: Path, split: str, number: int) -> list[Row]:
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         lr, hr, ref = (
-            _pixels(Path(info[f'{key}_path'])) for key in ('img', 'gt', 'ref')
+            read_pixels(Path(info[f'{key}_path']))
+            for key in ('img', 'gt', 'ref')
         )
         depth = info['depth_lr_path']
         rows.append(
@@ -219,13 +220,6 @@ def _read_refsr(root: Path, split: str, number: int) -> list[Row]:
     return rows
 
 
-def _pixels(path: Path) -> np.ndarray:
-    try:
-        return read_rgb(path)[0]
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}.') from error
-
-
 def _read_labelled(
     root: Path,
     split: str,
@@ -240,11 +234,11 @@ def _read_labelled(
     )
     return Row(
         f'{split} {stem}: {text or "no defect"}',
-        _pixels(image),
+        read_pixels(image),
         read_depth(depth),
         marks,
         labels,
-        _pixels(ref),
+        read_pixels(ref),
     )
 
 
