@@ -243,7 +243,7 @@ def test_8_bits_of_a_checkpoint(backend, monkeypatch, tmp_path):
 def test_8_bits_in_torch_are_refused():
     with pytest.raises(ValueError, match="or backend='onnxruntime' \\(--back"):
         make_engine(small_x(), 'torch', 'int8', 1)
-    with pytest.raises(ValueError, match=r'backend of Identity.*fp16.\)\.$'):
+    with pytest.raises(ValueError, match=r'only backend of this.*fp16.\)\.$'):
         make_engine(torch.nn.Identity(), 'auto', 'int8', 1)
 
 
