@@ -241,8 +241,7 @@ def read_rgb(path: Path) -> tuple[np.ndarray, str]:
     notes = [picture.note]
     if picture.alpha is not None:
         notes.append('transparency dropped')
-    if picture.count > 1:
-        notes.append(f'the first of {picture.count} pictures')
+    notes.append(picture.left_out)
     return picture.rgb, ', '.join(filter(None, notes))
 
 

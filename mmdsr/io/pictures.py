@@ -59,6 +59,12 @@ class Picture:
     note: str = ''
     count: int = 1
 
+    @property
+    def left_out(self) -> str:
+        """Which pictures of the file are not used, '' if there are none."""
+        more = self.count > 1
+        return f'the first of {self.count} pictures' if more else ''
+
 
 def is_image_name(path: Path) -> bool:
     """Return whether a file is an image according to its name.

@@ -144,9 +144,7 @@ def _inspect(
             ) from error
         height, width = picture.rgb.shape[:2]
         upload = Upload(name, path, 'image', size, sha256, width, height)
-        notes = [picture.note]
-        if picture.count > 1:
-            notes.append(f'the first of {picture.count} pictures')
+        notes = picture.note, picture.left_out
         upload.note = ', '.join(filter(None, notes))
     else:
         try:

@@ -1,11 +1,10 @@
 """Samples for 8-bit models."""
 
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from tool_runs import run_each
 
 from mmdsr.datasets.packed import pack
 from mmdsr.deploy.calibration import choose, read
@@ -14,17 +13,8 @@ from mmdsr.deploy.onnx_export import LR, REF
 
 def test_a_resolver_does_not_import_the_simulator():
     """Its compiled functions would be looked for at every start."""
-    code = (
-        'import sys, mmdsr.inference\n'
-        'print([n for n in ("numba", "mmdsr.sim") if n in sys.modules])\n'
-    )
-    done = subprocess.run(
-        [sys.executable, '-c', code],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.stdout == '[]\n', done.stderr
+    code = 'print([n for n in ("numba", "mmdsr.sim") if n in sys.modules])'
+    assert run_each('import sys, mmdsr.inference', [code]) == ['[]']
 
 
 def test_samples_of_a_packed_data_set_are_equal(refsr_root, tmp_path):

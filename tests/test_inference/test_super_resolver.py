@@ -1,8 +1,6 @@
 """The contract of the resolver, on the bundled weights."""
 
 import copy
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -11,6 +9,7 @@ import torch
 from inference_cases import noise, pipe
 from mmengine.config import Config
 from PIL import Image
+from tool_runs import run_each
 from torch import nn
 
 from mmdsr.errors import CheckpointError
@@ -330,22 +329,18 @@ def test_refuses_a_network_that_needs_depth(tmp_path):
 
 def test_needs_no_host(trained):
     config, work_dir, _ = trained
-    code = (
+    no_host = (
         'import sys\n'
         'for name in ("mmagic", "mmseg", "mmdet", "mmpretrain", "mmcv"):\n'
         '    sys.modules[name] = None\n'
+    )
+    code = (
         'import torch\n'
         'from mmdsr.inference import SuperResolver\n'
         f'resolver = SuperResolver({str(config)!r}, {str(work_dir)!r})\n'
         'print(resolver([torch.zeros(3, 16, 16)])[0].shape[1])\n'
     )
-    done = subprocess.run(
-        [sys.executable, '-c', code],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.stdout == '64\n', done.stderr
+    assert run_each(no_host, [code]) == ['64']
 
 
 @pytest.mark.parametrize('reference', ['file', 'neighbor'])

@@ -75,7 +75,8 @@ def without_color(colored):
 @pytest.mark.parametrize('start', [0.0, 0.12])
 def test_both_films_run_together(source, nano, tmp_path, suffix, start):
     target = tmp_path / f'out{suffix}'
-    options = replace(SMALL, start=start, every=2)
+    # Little loss, so that what is compared is the picture, not the codec.
+    options = replace(SMALL, start=start, every=2, crf=8)
     enhance_recording(nano, source, target, options, 'cpu', evidence=ALL)
     overlay = tmp_path / f'out.confidence{suffix}'
     assert overlay_path(target) == overlay
@@ -92,7 +93,7 @@ def test_both_films_run_together(source, nano, tmp_path, suffix, start):
     for number, colored in enumerate(shown.pictures):
         off = [np.median(np.abs(without_color(colored) - g)) for g in grays]
         assert np.argmin(off) == number
-        assert off[number] < 5
+        assert off[number] < 4
     verdict = verify(target, source)
     assert verdict.problems == []
     assert verdict.record.output.confidence.name == overlay.name

@@ -29,8 +29,8 @@ from mmdsr.registry import MODELS
 _SLOPE = 0.1  # of the leaky ReLUs
 _FAR = 0.005  # inverse depth that counts as 0: 50 m if 1 is 0.25 m
 _DOUBT = 2.0
-"""Logit by which a search at another zoom must be more confident: between 1
-and 3, where it finds most and harms none (docs/results.md)."""
+"""Logit by which a search at another zoom must be more confident: where it
+finds most and costs nothing in short steps (docs/results.md)."""
 
 
 def depth_plane(depth: Tensor) -> Tensor:
