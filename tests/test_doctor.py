@@ -139,6 +139,15 @@ def test_missing_libgl(whole):
     assert 'opencv-python-headless' in found['import cv2'].fix
 
 
+def test_a_torchvision_of_another_torch(whole):
+    error = 'RuntimeError: operator torchvision::nms does not exist'
+    found = faults(
+        ['core'], probe=lambda code: error if 'torchvision' in code else ''
+    )
+    assert list(found) == ['import torchvision']
+    assert 'torchvision' in found['import torchvision'].fix
+
+
 def test_a_host_that_lacks_a_module(whole):
     error = "ModuleNotFoundError: No module named 'resize_right.interp'"
     found = faults(probe=lambda code: error if 'mmagic' in code else '')
@@ -159,6 +168,10 @@ ext = types.ModuleType('mmcv._ext')
 ext.__getattr__ = lambda name: (lambda *args, **kwargs: None)
 sys.modules['mmcv._ext'] = ext
 """
+
+
+def test_torch_and_torchvision_of_this_environment():
+    assert probes.check_torchvision(lane.read_lane()).status == checks.OK
 
 
 @pytest.mark.slow

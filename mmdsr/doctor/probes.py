@@ -20,16 +20,19 @@ from mmdsr.doctor.lane import (
     pip_command,
 )
 
+_NMS = (
+    'import torch\n'
+    'boxes = torch.tensor([[0., 0., 9., 9.], [0., 0., 9., 8.],\n'
+    '                      [20., 20., 29., 29.]])\n'
+    'kept = nms(boxes, torch.tensor([.9, .8, .7]), .5)\n'
+    # mmcv's returns the boxes, too.
+    'kept = (kept[1] if isinstance(kept, tuple) else kept).tolist()\n'
+    'assert kept == [0, 2], f"nms kept {kept}, not [0, 2]"\n'
+)
 PROBES = {
     'cv2': 'import cv2',
-    'mmcv.ops': (
-        'import torch\n'
-        'from mmcv.ops import nms\n'
-        'boxes = torch.tensor([[0., 0., 9., 9.], [0., 0., 9., 8.],\n'
-        '                      [20., 20., 29., 29.]])\n'
-        'kept = nms(boxes, torch.tensor([.9, .8, .7]), .5)[1].tolist()\n'
-        'assert kept == [0, 2], f"nms kept {kept}, not [0, 2]"\n'
-    ),
+    'torchvision': f'from torchvision.ops import nms\n{_NMS}',
+    'mmcv.ops': f'from mmcv.ops import nms\n{_NMS}',
     'mmagic': 'import mmagic.datasets, mmagic.models, mmagic.visualization',
     'mmsegmentation': 'import mmseg.datasets, mmseg.models',
     'mmdet': 'import mmdet.datasets, mmdet.models',
@@ -87,6 +90,16 @@ def check_cv2(lane: Lane, probe: Callable[[str], str] = run_probe) -> Finding:
         message = f'{error}. The headless build does not need libGL.'
     fix = install_command(lane, 'opencv-python-headless')
     return judge('import cv2', error, message, fix)
+
+
+def check_torchvision(
+    lane: Lane, probe: Callable[[str], str] = run_probe
+) -> Finding:
+    """Check that torch loads, and that torchvision was built for it."""
+    error = probe(PROBES['torchvision'])
+    message = f'{error}. Each torchvision is built for one torch.'
+    fix = install_command(lane, 'torchvision')
+    return judge('import torchvision', error, message, fix)
 
 
 def check_mmcv_ops(
@@ -148,6 +161,8 @@ def examine_imports(
     results = []
     if 'opencv-python' not in broken:
         results.append(check_cv2(lane, probe))
+    if not broken & {'torch', 'torchvision'}:
+        results.append(check_torchvision(lane, probe))
     usable = not broken & {'torch', 'mmengine', 'mmcv', 'opencv-python'}
     usable = usable and all(item.status == OK for item in results)
     if 'mmcv' in looked and usable:

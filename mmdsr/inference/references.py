@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.structures import BaseDataElement
@@ -42,7 +43,9 @@ class References:
 
     A reference from a file is flipped if the metainfo (``flip``,
     ``flip_direction``) says that the image was. It may have any size; see
-    :func:`at_full_size` for one that is no larger than the image.
+    :func:`at_full_size` for one that is no larger than the image. It is not
+    cropped like the image: a crop whose file has a reference is enlarged with
+    the whole of it, with a single warning.
 
     Args:
         policy: One of :data:`POLICIES`.
@@ -58,7 +61,7 @@ class References:
             )
         self.policy = policy
         self._folders: dict[Path, dict[str | None, list[str]]] = {}
-        self._warned = False
+        self._warned: set[str] = set()
 
     def refresh(self) -> None:
         """Forget the listed folders: frames may have been added or removed."""
@@ -82,6 +85,14 @@ class References:
         path = self.path(info)
         if path is None:
             return None
+        if _is_cropped(info):
+            self._warn(
+                'crop',
+                f'{info.get("img_path", "An image")} was cropped, but its '
+                f'reference {path.name} is used whole and shows the scene '
+                'elsewhere: enlarge before the crop, with mmdsr.SuperResolve '
+                'or tools/super_resolve.py.',
+            )
         try:
             pixels, _ = read_rgb(path)
         except ValueError as error:
@@ -134,16 +145,20 @@ class References:
                 'next to it.'
             )
         if len(frames) == 1:
-            if not self._warned:
-                self._warned = True
-                warnings.warn(
-                    f'{path} has no neighbor: like other single frames, it is '
-                    'enlarged without a reference.',
-                    stacklevel=2,
-                )
+            self._warn(
+                'lone',
+                f'{path} has no neighbor: like other single frames, it is '
+                'enlarged without a reference.',
+            )
             return None
         index = frames.index(path.name)
         return path.with_name(frames[index - 1 if index else 1])
+
+    def _warn(self, kind: str, message: str) -> None:
+        """Warn of the first of a kind."""
+        if kind not in self._warned:
+            self._warned.add(kind)
+            warnings.warn(message, stacklevel=3)
 
     def _frames(self, path: Path) -> list[str]:
         """Return the names of a frame's sequence in natural order."""
@@ -256,6 +271,21 @@ def _path(info: Mapping[str, Any], key: str, policy: str) -> Path:
             'of the Pack... transform.'
         )
     return Path(info[key])
+
+
+def _is_cropped(info: Mapping[str, Any]) -> bool:
+    """Tell whether an image shows only a part of its file."""
+    if not ('ori_shape' in info and 'img_shape' in info):
+        return False
+    factor = np.ravel(info.get('scale_factor', 1.0))
+    # Width and height; older hosts repeat them.
+    wide, high = factor[:2] if len(factor) > 1 else (factor[0],) * 2
+    whole = info['ori_shape'][0] * high, info['ori_shape'][1] * wide
+    # Resizing rounds.
+    return any(
+        side < full - 1
+        for side, full in zip(info['img_shape'][:2], whole, strict=True)
+    )
 
 
 def _flips(info: Mapping[str, Any]) -> list[int]:

@@ -8,6 +8,12 @@ from mmcv.transforms import BaseTransform
 
 from mmdsr.registry import TRANSFORMS
 
+#: Arrays of a sample that show the same picture and must be turned together.
+_TOGETHER = (
+    *('img', 'gt', 'ref', 'depth_lr', 'depth_ref'),
+    *('flow', 'visible', 'confidence'),
+)
+
 
 def flip_transpose(
     array: np.ndarray,
@@ -59,6 +65,10 @@ class FlipTranspose(BaseTransform):
         keys: Arrays ``(H, W, C)``; those that a sample lacks are skipped.
         flow_keys: Arrays that are a flow, in pixels of ``img``.
         scale: Resolution of ``ref`` over that of ``img``.
+
+    Raises:
+        ValueError: If a sample has an image or map that neither of the two
+            names, and that would no longer fit the others.
     """
 
     def __init__(
@@ -80,6 +90,14 @@ class FlipTranspose(BaseTransform):
         Returns:
             The sample.
         """
+        turned = {*self.keys, *self.flow_keys}
+        left = [key for key in _TOGETHER if key in {*results} - turned]
+        if left:
+            raise ValueError(
+                f'{self} would leave {", ".join(left)} as it is, which would '
+                'no longer fit the turned images: name it in keys, or in '
+                'flow_keys if it is a flow.'
+            )
         turns = np.random.randint(2, size=3).astype(bool).tolist()
         horizontal, vertical, transpose = turns
         excess = (0.0, 0.0)
@@ -90,7 +108,7 @@ class FlipTranspose(BaseTransform):
                 ref_width / self.scale - width,
                 ref_height / self.scale - height,
             )
-        for key in {*self.keys, *self.flow_keys} & results.keys():
+        for key in turned & results.keys():
             results[key] = flip_transpose(
                 results[key],
                 horizontal,

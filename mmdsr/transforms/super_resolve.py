@@ -18,7 +18,8 @@ class SuperResolve(BaseTransform):
     file that ``tools/super_resolve.py`` wrote. Place the transform right
     after those that load image and annotations. It may precede or follow a
     ``Resize``, but must not come between the two steps of one, as mmcv's
-    ``Resize`` overwrites ``scale_factor``.
+    ``Resize`` overwrites ``scale_factor``. For the same reason it must follow
+    the ``Resize`` where mmdet tests: detected boxes are divided by the factor.
 
     If ``img_shape`` is the size of ``img``, annotations that are already
     loaded also have that size and are enlarged: boxes, masks, key points,

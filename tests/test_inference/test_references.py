@@ -82,6 +82,41 @@ def test_lone_frames_are_their_own_reference(tmp_path):
         assert references.find(dict(img_path=tmp_path / 'y_1.png')) is None
 
 
+WHOLE = dict(ori_shape=(20, 28), img_shape=(20, 28))
+
+
+@pytest.mark.parametrize(
+    ('change', 'cropped'),
+    [
+        ({}, False),
+        (dict(img_shape=(16, 28)), True),
+        (dict(img_shape=(20, 24)), True),
+        # Rounded, padded.
+        (dict(img_shape=(9, 13), scale_factor=(0.47, 0.47)), False),
+        (dict(img_shape=(32, 32)), False),
+        # Enlarged, of which a part is larger than the file.
+        (dict(img_shape=(24, 30), scale_factor=(2.0, 2.0)), True),
+        (dict(img_shape=(40, 28), scale_factor=(1.0, 2.0)), False),
+        (dict(img_shape=(8, 14), scale_factor=0.5), True),
+        (dict(img_shape=(10, 14), scale_factor=0.5), False),
+    ],
+)
+def test_a_crop_with_a_whole_reference_warns_once(tmp_path, change, cropped):
+    for name in ('a', 'b'):
+        save(tmp_path / f'{name}.png')
+    info = {**WHOLE, 'img_path': tmp_path / 'b.png', **change}
+    references = References('neighbor')
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter('always')
+        for _ in range(2):
+            assert references.find(info) is not None
+    assert len(said) == cropped
+    if cropped:
+        assert 'b.png was cropped, but its reference a.png' in str(
+            said[0].message
+        )
+
+
 def test_error_names_missing_metainfo(tmp_path):
     (tmp_path / 'broken.png').write_bytes(b'no image')
     files = References('file')

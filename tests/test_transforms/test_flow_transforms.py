@@ -107,6 +107,12 @@ def test_all_eight_ways_are_drawn():
     assert 'flow' not in FlipTranspose(['img'])({'img': before['img']})
 
 
+def test_a_map_that_would_not_be_turned_is_refused():
+    before = dict(sample(12, 16), depth_lr=np.zeros((12, 16, 1)))
+    with pytest.raises(ValueError, match='would leave depth_lr as it is'):
+        FlipTranspose(keys=[*KEYS, 'depth'])(before)
+
+
 @pytest.mark.parametrize('way', WAYS)
 @pytest.mark.parametrize('ref', [(92, 130), (72, 99)])
 def test_a_flow_to_a_reference_of_another_size_turns(way, ref):
