@@ -174,7 +174,10 @@ def frames_to_refsr(
     parts = split_runs(runs, holdout, gap, summary)
     if depth:
         summary.without_depth = attach_depth(runs, frames, Path(depth))
-    with RefSRWriter(out, scale, settings, overwrite) as writer:
+    sources = [frames] if depth is None else [frames, depth]
+    with RefSRWriter(
+        out, scale, settings, overwrite, sources=sources
+    ) as writer:
         _check_frames(
             runs, summary, scale, odd_size, reference, on_error, show
         )

@@ -70,7 +70,15 @@ def pairs_to_refsr(
     }
     summary = Summary(Path(out), frames=len(pairs))
     refused = []
-    with RefSRWriter(out, scale, settings, overwrite) as writer:
+    sources = {
+        path
+        for pair in pairs
+        for path in (pair.hr, *pair.refs, pair.depth, pair.depth_ref)
+        if path is not None
+    }
+    with RefSRWriter(
+        out, scale, settings, overwrite, sources=sources
+    ) as writer:
         for pair in show(pairs, 'Writing', len(pairs)):
             try:
                 hr, meters = _load(

@@ -135,9 +135,18 @@ def photos_to_refsr(
         'test_share': test_share,
         'photos': {'count': len(usable), 'sha256': _fingerprint(usable)},
     }
+    sources = [photo.path for photo in photos]
+    if attribution is not None:
+        sources.append(Path(attribution))
     with (
         RefSRWriter(
-            out, SCALE, settings, overwrite, resumable=True, checksums=True
+            out,
+            SCALE,
+            settings,
+            overwrite,
+            resumable=True,
+            checksums=True,
+            sources=sources,
         ) as writer,
         _Pool(workers) as pool,
     ):
@@ -167,8 +176,9 @@ def photos_to_refsr(
         for split, stem in stems:
             writer.register(split, stem)
             summary.samples[split] += 1
-        summary.photos.update(job.split for job in jobs)
-        writer.add_extra(ATTRIBUTION, _table(jobs))
+        used = _used(jobs)
+        summary.photos.update(split for _, split, _ in used)
+        writer.add_extra(ATTRIBUTION, _table(used))
     refused = [photo for photo in photos if photo.name not in found]
     for photo in refused + usable:
         if photo.problem:
@@ -279,17 +289,28 @@ def _write_photo(recipe: Recipe, job: _Job) -> _Job:
     return job
 
 
-def _table(jobs: Sequence[_Job]) -> bytes:
+def _used(jobs: Sequence[_Job]) -> list[tuple[Photo, str, int]]:
+    """Return the photographs in the set with their split and their pairs.
+
+    One without pairs of its own may still be the object in front of another.
+    """
+    used = {job.photo.name: (job.photo, job.split, job.count) for job in jobs}
+    for job in jobs:
+        used.setdefault(job.donor.name, (job.donor, job.split, 0))
+    return list(used.values())
+
+
+def _table(used: Sequence[tuple[Photo, str, int]]) -> bytes:
     """Return the attribution file of the photographs used."""
-    columns = list(dict.fromkeys(key for job in jobs for key in job.photo.row))
+    columns = list(
+        dict.fromkeys(key for photo, *_ in used for key in photo.row)
+    )
     columns += [key for key in ('split', 'pairs') if key not in columns]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, '', lineterminator='\n')
     writer.writeheader()
-    for job in jobs:
-        writer.writerow(
-            {**job.photo.row, 'split': job.split, 'pairs': job.count}
-        )
+    for photo, split, pairs in used:
+        writer.writerow({**photo.row, 'split': split, 'pairs': pairs})
     return text.getvalue().encode()
 
 

@@ -154,7 +154,12 @@ def video_to_refsr(
     if not overwrite and _recall(summary, options.scale, settings):
         return summary
     with RefSRWriter(
-        out, options.scale, settings, overwrite, resumable=True
+        out,
+        options.scale,
+        settings,
+        overwrite,
+        resumable=True,
+        sources=paths,
     ) as writer:
         for name, path in jobs:
             if name in failures:

@@ -156,7 +156,7 @@ def pack(
         OSError: If the disk is too small.
     """
     root, out = Path(data_root).resolve(), Path(out).resolve()
-    if root == out or root in out.parents or out in root.parents:
+    if out.is_relative_to(root):
         raise ValueError(f'{out} must be beside the data set {root}.')
     manifest, samples = _samples(root)
     files = _files(root, samples)
@@ -172,7 +172,7 @@ def pack(
     # Files from before and after a change of the source must not be mixed.
     newest = max(source.stat().st_mtime_ns for source in files.values())
     settings = dict(generator, root=str(root), newest=newest, splits=splits)
-    staging = Staging(out, settings, overwrite, resumable=True)
+    staging = Staging(out, settings, overwrite, resumable=True, sources=[root])
     _check_space(files, staging.tmp_dir)
     try:
         _copy(files, staging.job, progress)

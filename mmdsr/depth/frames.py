@@ -150,7 +150,9 @@ def frames_depth(
 
     there, staging = ManifestJob(out, settings, FORMAT), None
     if overwrite or not there.is_own():
-        staging = Staging(out, settings, overwrite, resumable=True)
+        staging = Staging(
+            out, settings, overwrite, resumable=True, sources=[frames]
+        )
     job = staging.job if staging else there
     job.run(show(jobs.items(), 'Estimating', len(jobs)), make, report)
     try:

@@ -16,6 +16,7 @@ depth folders are optional; 0 means unknown. So is the flow folder, which
 contains the true match of lr and ref; see :mod:`mmdsr.io.flow_values`.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -177,6 +178,7 @@ class RefSRWriter:
         resumable: Keep and reuse the temporary folder.
         checksums: Write ``SHA256SUMS`` and name it in the manifest, for
             :func:`mmdsr.io.checksums.verify`.
+        sources: Files and folders that the data set is made from.
 
     Attributes:
         out: The final root.
@@ -186,6 +188,7 @@ class RefSRWriter:
     Raises:
         FileExistsError: If ``out`` exists and may not be replaced, or a
             partial data set with other settings is in the way.
+        ValueError: If a source is in ``out`` and would be deleted with it.
     """
 
     def __init__(
@@ -196,6 +199,7 @@ class RefSRWriter:
         overwrite: bool = False,
         resumable: bool = False,
         checksums: bool = False,
+        sources: Iterable[str | Path] = (),
     ) -> None:
         self.scale = scale
         self.generator = generator or {}
@@ -205,6 +209,7 @@ class RefSRWriter:
             {'scale': scale, 'generator': self.generator},
             overwrite,
             resumable,
+            sources,
         )
         self.out, self.tmp_dir = self._staging.out, self._staging.tmp_dir
         self.work_dir = self._staging.work_dir

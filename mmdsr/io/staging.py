@@ -7,9 +7,29 @@ from typing import Any
 
 from mmdsr.io.checksums import write_checksums
 from mmdsr.io.folder_job import FolderJob
+from mmdsr.io.frames import real_path, shown
 from mmdsr.io.manifest import FORMAT, MANIFEST, write_manifest
 
 _NOTE, _WORK = '.writer.json', '.work'
+
+
+def refuse_inside(out: str | Path, sources: Iterable[str | Path]) -> None:
+    """Refuse a data set that would replace a folder with its sources.
+
+    Args:
+        out: Root of the data set to be made.
+        sources: Files and folders that it is made from.
+
+    Raises:
+        ValueError: If one of them is ``out`` or below it.
+    """
+    root = real_path(out)
+    for source in sources:
+        if real_path(source).is_relative_to(root):
+            raise ValueError(
+                f'{shown(source)} is inside {shown(out)}, which the new data '
+                'set would replace: choose another folder.'
+            )
 
 
 class Staging:
@@ -28,6 +48,7 @@ class Staging:
             has a manifest is ever replaced), and drop what an interrupted run
             with other settings has left.
         resumable: Keep and reuse the temporary folder.
+        sources: Files and folders that the data set is made from.
 
     Attributes:
         out: The final root.
@@ -37,6 +58,7 @@ class Staging:
 
     Raises:
         FileExistsError: If ``out`` exists and may not be replaced.
+        ValueError: If a source is in ``out`` and would be deleted with it.
         OtherSettingsError: If a partial data set with other settings is in
             the way.
     """
@@ -47,7 +69,9 @@ class Staging:
         settings: dict[str, Any],
         overwrite: bool = False,
         resumable: bool = False,
+        sources: Iterable[str | Path] = (),
     ) -> None:
+        refuse_inside(out, sources)
         self.out = Path(out).absolute()
         self.overwrite = overwrite
         self.resumable = resumable

@@ -158,6 +158,16 @@ def test_test_pairs_alone(tmp_path):
     assert summary.photos['test'] == 3
 
 
+def test_the_object_in_front_is_attributed(tmp_path):
+    root = photo_makers.folder(tmp_path / 'in', ('CC-BY-4.0',) * 6)
+    recipe = Recipe((96, 64))
+    summary = photos_to_refsr(root, tmp_path / 'out', recipe, (1, 0))
+    rows = table(tmp_path / 'out')
+    assert [row['pairs'] for row in rows] == ['1', '0']
+    assert {row['license'] for row in rows} == {'CC-BY-4.0'}
+    assert summary.photos == {'train': 2}
+
+
 def test_no_license_no_data_set(tmp_path):
     root, out = tmp_path / 'in', tmp_path / 'out'
     photo_makers.save(root / 'a.png', photo_makers.picture())

@@ -129,6 +129,16 @@ def test_maps_of_other_frames_are_not_kept(frames, tmp_path):
     assert frames_depth(other, out, Mean(), overwrite=True).written == 6
 
 
+def test_frames_among_their_maps_are_not_deleted(frames, tmp_path):
+    out = tmp_path / 'maps'
+    frames_depth(frames, out, Mean())
+    shutil.copytree(frames, out / 'raw')
+    before = names(out)
+    with pytest.raises(ValueError, match='raw is inside'):
+        frames_depth(out / 'raw', out, Mean(), overwrite=True)
+    assert names(out) == before
+
+
 def test_refuses_to_overwrite_other_files(frames, tmp_path):
     with pytest.raises(ValueError, match='another folder'):
         frames_depth(frames, frames / 'depth', Mean())

@@ -412,3 +412,13 @@ def test_arguments_are_checked(tmp_path):
     with pytest.raises(ValueError, match='is inside the folder'):
         frames_to_refsr(frames, frames / 'out')
     assert sorted(p.name for p in tmp_path.iterdir()) == ['cam']
+
+
+def test_frames_in_the_data_set_are_not_deleted(tmp_path):
+    out = tmp_path / 'set'
+    frames_to_refsr(make_run(tmp_path / 'in', 3), out, holdout=[0])
+    run = make_run(out / 'raw', 3)
+    before = sorted(out.rglob('*'))
+    with pytest.raises(ValueError, match='raw is inside'):
+        frames_to_refsr(run, out, holdout=[0], overwrite=True)
+    assert sorted(out.rglob('*')) == before

@@ -146,6 +146,20 @@ def test_existing_folders_are_safe(tmp_path):
         RefSRWriter(precious / 'thesis.tex', overwrite=True)
 
 
+def test_sources_in_the_data_set_are_not_deleted(tmp_path):
+    out = tmp_path / 'set'
+    with RefSRWriter(out, sources=[tmp_path / 'raw']) as writer:
+        writer.add('train', 'run0_0001', image(), image())
+    (out / 'raw').mkdir()
+    (tmp_path / 'link').symlink_to(out / 'raw')
+    before = files(out)
+    for source in (out, out / 'raw', tmp_path / 'link'):
+        with pytest.raises(ValueError, match='which the new data set would'):
+            RefSRWriter(out, overwrite=True, sources=[source])
+    assert files(out) == before
+    assert (out / 'raw').is_dir()
+
+
 def test_resume(tmp_path):
     out = tmp_path / 'set'
     settings = {'seed': 1, 'size': (16, 24)}
