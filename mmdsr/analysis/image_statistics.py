@@ -21,7 +21,6 @@ SLOPE_BAND = (0.02, 0.35)
 HIGH_BAND = 0.125
 HISTOGRAM_BINS = 64
 SPECTRUM_BINS = 40
-MAX_PSNR = 100.0
 
 STATISTICS = {
     'lum_mean': 'luminance, mean',
@@ -209,7 +208,7 @@ def bicubic_psnr(image: np.ndarray, scale: int = 4) -> float:
     """
     height, width = (side // scale * scale for side in image.shape[:2])
     image = np.ascontiguousarray(image[:height, :width])
-    return min(psnr(upscale(downscale(image, scale), scale), image), MAX_PSNR)
+    return psnr(upscale(downscale(image, scale), scale), image)
 
 
 def measure(image: np.ndarray) -> dict[str, Any]:

@@ -21,6 +21,10 @@ _SIGMA = 1.5
 _C1 = (0.01 * 255) ** 2
 _C2 = (0.03 * 255) ** 2
 
+#: Images that are closer count as equal, and equal ones as this close (dB), so
+#: that the mean over a set with a black frame is finite.
+MAX_PSNR = 100.0
+
 
 def to_uint8(image: np.ndarray) -> NDArray[np.uint8]:
     """Round an image to uint8.
@@ -69,7 +73,7 @@ def psnr(sr: np.ndarray, hr: np.ndarray, mode: str = 'Y') -> float:
         mode: ``'Y'`` or ``'RGB'``.
 
     Returns:
-        PSNR in dB for a peak of 255; infinity if the images are equal.
+        PSNR in dB for a peak of 255, at most :data:`MAX_PSNR`.
 
     Raises:
         ValueError: If the shapes differ or the mode is unknown.
@@ -79,7 +83,7 @@ def psnr(sr: np.ndarray, hr: np.ndarray, mode: str = 'Y') -> float:
         >>> from mmdsr.evaluation.functional import psnr
         >>> hr = np.full((16, 16, 3), 100, np.uint8)
         >>> psnr(hr, hr)
-        inf
+        100.0
         >>> round(psnr(hr + 1, hr, mode='RGB'), 2)
         48.13
 
@@ -90,7 +94,9 @@ def psnr(sr: np.ndarray, hr: np.ndarray, mode: str = 'Y') -> float:
     """
     sr, hr = _channels(sr, hr, mode)
     error = np.mean((sr - hr) ** 2)
-    return float(10 * np.log10(255**2 / error)) if error else float('inf')
+    if not error:
+        return MAX_PSNR
+    return min(float(10 * np.log10(255**2 / error)), MAX_PSNR)
 
 
 def ssim(sr: np.ndarray, hr: np.ndarray, mode: str = 'Y') -> float:

@@ -38,6 +38,8 @@ from mmdsr.io.checksums import digest
 from mmdsr.io.files import write_bytes
 from mmdsr.io.reports import write_json
 
+#: Folder of the tests below that of a run.
+TESTS = 'tests'
 _ITERATION = re.compile(rb'\(train\)\s+(?:\[\s*(\d+)\])?\[\s*(\d+)/\s*(\d+)\]')
 
 
@@ -193,9 +195,7 @@ def place_of(folder: Path, name: str) -> Path:
     Returns:
         A folder below that of the run.
     """
-    return (
-        folder / 'tests' / (re.sub(r'[^\w.-]+', '-', name).strip('-.') or '_')
-    )
+    return folder / TESTS / (re.sub(r'[^\w.-]+', '-', name).strip('-.') or '_')
 
 
 def _write_configs(runs: Sequence[TrainingRun], texts: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from its newest checkpoint and skips finished tests. It ends when the process
 
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ from mmdsr.errors import UsageError
 from mmdsr.experiments.ablation.evaluate import evaluate as evaluate_network
 from mmdsr.experiments.downstream.evaluate import evaluate as evaluate_host
 from mmdsr.experiments.runs import (
+    TESTS,
     check_inputs,
     note_inputs,
     place_of,
@@ -80,6 +82,8 @@ def train_once(folder: Path) -> Path:
     check_inputs(folder, 'teacher', teacher)
     if teacher is not None:
         note_inputs(folder, 'teacher', teacher)
+    # They are of weights that are no longer there.
+    shutil.rmtree(folder / TESTS, ignore_errors=True)
     set_resume(cfg, 'auto')
     train(cfg)
     # The folder may have been moved since the name was noted.

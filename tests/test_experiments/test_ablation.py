@@ -164,6 +164,7 @@ def test_a_warm_up_longer_than_the_run_gets_its_share():
         ('rows: [{label: a}]', "'config'"),
         ('rows: [{label: a, config: none.py}]', r'none\.py does not exist'),
         ('rows: [{label: a, config: x, opts: {}}]', 'unknown key opts'),
+        ('rows: [{label: a, config: c.py}]\niters: 9', 'unknown key iters'),
         (
             'rows: [{label: A, config: c.py}, {label: "a ", config: c.py}]',
             'share a folder',

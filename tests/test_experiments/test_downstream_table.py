@@ -142,6 +142,8 @@ def test_class_scores_are_found_in_the_results_of_a_test():
     assert class_scores(metrics) == ('IoU', dict(JO=50.0, IL=None))
     metrics = {'AP/JO': 1.0, 'AP50/JO': 2.0, 'AP50/mean': 2.0}
     assert class_scores(metrics) == ('AP50', dict(JO=2.0))
+    metrics = {'IoU/meander': 1.0, 'IoU/JO': 2.0, 'IoU/mean': 1.5}
+    assert class_scores(metrics) == ('IoU', dict(meander=1.0, JO=2.0))
     metrics = {'sewer/F1/RB': 3.0, 'sewer/F1Normal': 4.0}
     assert class_scores(metrics) == ('F1', dict(RB=3.0))
     # A host's own: all of them, and no mean over unlike numbers.

@@ -56,6 +56,10 @@ def test_lines_compare_runs_of_the_same_seed():
     assert b.delta is not None
     assert (b.delta.mean, b.seeds) == (1.0, [1])
     assert not c.values
+    assert a.values['psnr_y'].spread is not None
+    # Without learning nothing is drawn: the same result for every seed.
+    (a,) = lines_of('a', {('a', k): result(33.0) for k in (0, 1)}, 'b', ['a'])
+    assert (a.values['psnr_y'].mean, a.values['psnr_y'].spread) == (33.0, None)
 
 
 def test_the_quick_study_has_all_rows(refsr_root):

@@ -71,11 +71,11 @@ def test_only_missing_runs_are_done(folder, calls):
         ('iter_3.pth', 'three', 'ccc'),
     ]
     calls.clear()
-    # Without its weights it is trained again, and need not be tested again.
+    # Without its weights it is trained again, and the new ones are tested.
     for path in (folder / 'work').iterdir():
         path.unlink()
     _ask(folder, one='a')
-    assert calls == ['train']
+    assert calls == ['train', ('iter_3.pth', 'one', 'a')]
 
 
 def test_other_data_under_the_same_path_are_tested_again(folder, calls):

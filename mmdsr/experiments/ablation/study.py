@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 from mmengine.config import Config
@@ -107,20 +108,26 @@ def read_study(path: Path | str) -> Study:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f'{path} is not a YAML file: {error}') from error
     try:
+        _check_keys(content, {'title', 'rows'})
         rows = []
         for entry in content['rows']:
-            unknown = entry.keys() - {'label', 'config', 'options'}
-            if unknown:
-                raise KeyError(f'unknown key {", ".join(sorted(unknown))}')
+            _check_keys(entry, {'label', 'config', 'options'})
             config = path.parent / entry['config']
             options = dict(entry.get('options') or {})
             rows.append(AblationRow(str(entry['label']), config, options))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UsageError(
             f'{path} is not a study: {error}. It needs "rows", each with '
-            '"label", "config" and optionally "options".'
+            '"label", "config" and optionally "options", and may have a '
+            '"title".'
         ) from error
     return check_study(Study(str(content.get('title', path.stem)), rows))
+
+
+def _check_keys(content: dict[str, Any], known: set[str]) -> None:
+    unknown = content.keys() - known
+    if unknown:
+        raise KeyError(f'unknown key {", ".join(sorted(map(str, unknown)))}')
 
 
 def study_of_configs(paths: Sequence[str]) -> Study:

@@ -161,7 +161,11 @@ def summary(
         origin: How they were made. The seeds are those of each table, because
             a seed may have failed in one task only.
     """
-    done = {n: t for n, t in tables.items() if t and t.lines[-1].name == MEAN}
+    done = {
+        name: table
+        for name, table in tables.items()
+        if table and table.lines and table.lines[-1].name == MEAN
+    }
     if not done:
         return
     first = next(iter(done.values()))

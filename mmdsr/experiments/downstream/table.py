@@ -18,6 +18,8 @@ from mmdsr.io.reports import csv_text, markdown_table
 #: Names of per-class metrics, ``NAME/CLASS`` in the results of a test.
 METRICS = ('IoU', 'AP50', 'F1')
 MEAN = 'mean'
+#: Names of means in the results of a test, which are no classes.
+MEANS = (MEAN, 'mean_all')
 _TOLERANCE = 1e-6
 
 
@@ -76,7 +78,7 @@ def class_scores(
         scores = {
             match[1]: value
             for key, value in metrics.items()
-            if (match := pattern.match(key)) and not match[1].startswith(MEAN)
+            if (match := pattern.match(key)) and match[1] not in MEANS
         }
         if scores:
             return name, scores

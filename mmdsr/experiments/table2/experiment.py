@@ -202,7 +202,9 @@ def _report(
         results = plan.results_of(entries, runs, name)
         # Repeated for each seed, so that it can be compared with each.
         results |= {(FLOW_WARP, seed): result for seed in options.seeds}
-        tables[name] = lines_of([*labels, FLOW_WARP], results, BASE)
+        tables[name] = lines_of(
+            [*labels, FLOW_WARP], results, BASE, fixed=[FLOW_WARP]
+        )
     bicubic = {name: result['bicubic'] for name, result in warp.items()}
     same = budget.iters or 'as configured'
     origin = dict(

@@ -1,6 +1,6 @@
 """Table 2: means and spreads by both protocols, costs, paper's columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -53,6 +53,7 @@ def lines_of(
     labels: Sequence[str],
     results: Mapping[tuple[str, int], Mapping[str, float]],
     base: str,
+    fixed: Collection[str] = (),
 ) -> list[Line]:
     """Compute the lines of a data set.
 
@@ -60,6 +61,8 @@ def lines_of(
         labels: Labels of the rows.
         results: Scores and ``gain`` by label and seed.
         base: Label of the row that the others are compared with.
+        fixed: Labels whose result is the same for every seed: it has no
+            spread.
 
     Returns:
         One line per label.
@@ -77,6 +80,8 @@ def lines_of(
             continue
         for score in (*SCORES, 'gain'):
             line.values[score] = summarize(r[score] for r in own.values())
+            if label in fixed:
+                line.values[score] = Value(line.values[score].mean, None, 1)
         common = sorted(own.keys() & by_label.get(base, {}).keys())
         if label != base and common:
             line.delta = summarize(
@@ -195,11 +200,12 @@ def table_csv(
     rows = []
     for name, lines in tables.items():
         for line in lines:
-            cells: list = [name, line.label, len(line.seeds)]
+            cost = costs.get(line.label)
+            seeds = len(line.seeds) if cost else ''
+            cells: list = [name, line.label, seeds]
             for kind in kinds:
                 cells += cells_of(line.values.get(kind))
             cells += cells_of(line.delta)
-            cost = costs.get(line.label)
             cells += [cost.params, cost.macs, cost.masa] if cost else [''] * 3
             rows.append([*cells, *(TABLE2.get(line.label) or [''] * 4)])
     return csv_text(header, rows)
