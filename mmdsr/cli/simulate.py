@@ -12,6 +12,7 @@ Repeat an interrupted command to resume it.
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,7 +203,9 @@ def check(args: argparse.Namespace) -> int:
         return 0
     for problem in problems:
         print(problem)
-    return fail(f'{args.out}: {len(problems)} files were changed', 1)
+    kinds = Counter(problem.split(':')[0] for problem in problems)
+    counts = ', '.join(f'{count} {kind}' for kind, count in kinds.items())
+    return fail(f'{args.out}: {counts}', 1)
 
 
 def fail(message: object, code: int) -> int:

@@ -23,6 +23,7 @@ from mmdsr.datasets.refsr_dataset import RefSRDataset
 from mmdsr.io.folder_job import FolderJob
 from mmdsr.io.frames import read_pixels
 from mmdsr.io.images import read_npy
+from mmdsr.io.manifest import ALIGNMENT
 
 
 def alignment_path(root: str | Path, split: str, name: str, stem: str) -> Path:
@@ -37,7 +38,7 @@ def alignment_path(root: str | Path, split: str, name: str, stem: str) -> Path:
     Returns:
         Path of the file, which need not exist.
     """
-    return Path(root) / split / f'align-{name}' / f'{stem}.npy'
+    return Path(root) / split / f'{ALIGNMENT}{name}' / f'{stem}.npy'
 
 
 def encode_alignment(flow: np.ndarray, confidence: np.ndarray) -> bytes:

@@ -68,6 +68,21 @@ class DepthProvider(ABC):
     def _predict(self, image: np.ndarray, path: Path | None) -> DepthMap:
         """Return the map of a checked image."""
 
+    def identity(self, path: Path) -> str:
+        """Identify the content of the files that the depth comes from.
+
+        Args:
+            path: The frame's file.
+
+        Returns:
+            A digest; '' if only the frame and the settings matter.
+
+        Raises:
+            OSError: If a file cannot be read.
+            ValueError: If there is none for this frame.
+        """
+        return ''
+
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Return the name and the settings, for a manifest.

@@ -2,22 +2,25 @@
 
 import json
 import zlib
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmdsr.depth.base import DepthProvider
-from mmdsr.depth.frames import Progress, Report, estimate, origin_of
-from mmdsr.io.checksums import write_checksums
+from mmdsr.depth.frames import Progress, Report, estimate
+from mmdsr.depth.origin import encode_map, refuse_stale
+from mmdsr.io.checksums import list_files, read_checksums, write_checksums
 from mmdsr.io.files import write_bytes
 from mmdsr.io.folder_job import FolderJob
 from mmdsr.io.frames import SUFFIXES, shown
-from mmdsr.io.images import downscale_depth, encode_depth, encode_png
+from mmdsr.io.images import downscale_depth
 from mmdsr.io.layout import DEPTH_KEYS
 from mmdsr.io.manifest import SPLITS, read_manifest, write_manifest
 
 _PARTIAL, _MOVING = '.depth.partial', 'moving'
+_FOLDERS = [Path(split, key) for split in SPLITS for key in DEPTH_KEYS]
 _SOURCES = {'depth_lr': 'hr', 'depth_ref': 'ref'}
 
 
@@ -51,16 +54,16 @@ def dataset_depth(
 
     Raises:
         FileExistsError: If depth already exists, or there is an interrupted
-            run with other settings.
+            run with other settings or of other images.
         FileNotFoundError: If there is no such data set.
-        ValueError: If the data set does not fit, or no image got a map.
+        ValueError: If the data set or its list of checksums does not fit, or
+            no image got a map.
     """
     root = Path(root)
     manifest = read_manifest(root)
     scale = _scale(root, manifest, scale)
     settings = {
         'provider': provider.describe(),
-        'origin': origin_of(root, provider),
         'scale': scale,
     }
     job = FolderJob(
@@ -77,7 +80,10 @@ def dataset_depth(
         _take_up(root, job, images, report)
     else:
         _check_there(root, overwrite)
+        # Not only when every map is made.
+        _listed(root, manifest)
         job.open(overwrite)
+        refuse_stale(job, images, provider, overwrite)
         show = progress or (lambda items, text, total: items)
         encoder = _Encoder(provider, scale, report)
         items = show(images.items(), 'Estimating', len(images))
@@ -154,16 +160,26 @@ def _images(folder: Path) -> dict[str, Path]:
 
 def _check_there(root: Path, overwrite: bool) -> None:
     there = [
-        f'{split}/{key}'
-        for split in SPLITS
-        for key in DEPTH_KEYS
-        if (root / split / key).exists()
+        folder.as_posix() for folder in _FOLDERS if (root / folder).exists()
     ]
     if there and not overwrite:
         raise FileExistsError(
             f'{root} already has depth ({", ".join(there)}): allow '
             'overwriting (--overwrite) to replace it.'
         )
+
+
+def _listed(
+    root: Path, manifest: dict[str, Any] | None
+) -> dict[str, str] | None:
+    """Return the checksums of all files but the maps; None without a list."""
+    if manifest is None or manifest.get('checksums') is None:
+        return None
+    return {
+        name: value
+        for name, value in read_checksums(root).items()
+        if Path(name).parent not in _FOLDERS
+    }
 
 
 class _Encoder:
@@ -197,12 +213,13 @@ class _Encoder:
         found = estimate(self.provider, path, shown(path), self.report)
         if found is None:
             return None
+        (depth, *_, problem), origin = found
         # A cell at the edge may be partly outside, as in LoadDepth.
-        spare = [(0, -side % self.scale) for side in found.depth.shape]
-        grown = np.pad(found.depth, spare, constant_values=np.nan)
-        encoded = encode_png(encode_depth(downscale_depth(grown, self.scale)))
+        spare = [(0, -side % self.scale) for side in depth.shape]
+        grown = np.pad(depth, spare, constant_values=np.nan)
+        encoded = encode_map(downscale_depth(grown, self.scale), origin)
         if key is not None:
-            self._known[key] = encoded, found.problem
+            self._known[key] = encoded, problem
             if len(self._known) > 64:
                 self._known.pop(next(iter(self._known)))
         return encoded
@@ -212,8 +229,7 @@ def _publish(
     root: Path, job: FolderJob, manifest: dict[str, Any] | None
 ) -> None:
     """Move the folders to their places, the manifest last."""
-    partial_dir = job.root
-    folders = [Path(split, key) for split in SPLITS for key in DEPTH_KEYS]
+    partial_dir, folders = job.root, _FOLDERS
     note = partial_dir / _MOVING
     if not note.is_file():
         # After an interruption, what is in its place may be new.
@@ -222,11 +238,12 @@ def _publish(
             for folder in folders
             if not (partial_dir / folder).exists()
         ]
-        write_bytes(note, json.dumps(lost).encode())
-    lost = json.loads(note.read_bytes())
+        plan = dict(lost=lost, listed=_listed(root, manifest))
+        write_bytes(note, json.dumps(plan).encode())
+    plan = json.loads(note.read_bytes())
     for folder in folders:
         new, place = partial_dir / folder, root / folder
-        if not new.is_dir() and folder.as_posix() not in lost:
+        if not new.is_dir() and folder.as_posix() not in plan['lost']:
             continue
         old = partial_dir / f'{"-".join(folder.parts)}.old'
         if place.exists():
@@ -235,9 +252,10 @@ def _publish(
             new.replace(place)
     if manifest is not None:
         generator = dict(manifest['generator'], depth=job.settings['provider'])
-        sums = manifest.get('checksums')
-        if sums is not None:
-            sums = write_checksums(root)
+        sums = None
+        if plan['listed'] is not None:
+            maps = [list_files(root, folder) for folder in folders]
+            sums = write_checksums(root, plan['listed'], chain(*maps))
         write_manifest(
             root, manifest['splits'], manifest['scale'], generator, sums
         )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mmdsr.depth.base import DepthMap, DepthProvider
+from mmdsr.io.checksums import digest
 from mmdsr.io.frames import Frame, Run, attach_depth
 from mmdsr.io.images import DEPTH_UNIT, read_depth
 
@@ -51,6 +52,18 @@ class FileDepth(DepthProvider):
     def _predict(self, image: np.ndarray, path: Path | None) -> DepthMap:
         if path is None:
             raise ValueError("The provider 'file' needs the frame's path.")
+        found = self._find(path)
+        depth = read_depth(found, self.unit)
+        if depth.shape != image.shape[:2]:
+            raise ValueError(
+                f'its depth map {found} is '
+                f'{depth.shape[1]}x{depth.shape[0]}, not '
+                f'{image.shape[1]}x{image.shape[0]}'
+            )
+        return DepthMap(depth, self.kind)
+
+    def _find(self, path: Path) -> Path:
+        """Return the map of a frame."""
         frame = Frame(Path(path))
         root = self.frames or frame.path.parent
         try:
@@ -62,14 +75,11 @@ class FileDepth(DepthProvider):
                 'or .npy'
             ) from error
         assert frame.depth_path is not None, 'no map and no error'
-        depth = read_depth(frame.depth_path, self.unit)
-        if depth.shape != image.shape[:2]:
-            raise ValueError(
-                f'its depth map {frame.depth_path} is '
-                f'{depth.shape[1]}x{depth.shape[0]}, not '
-                f'{image.shape[1]}x{image.shape[0]}'
-            )
-        return DepthMap(depth, self.kind)
+        return frame.depth_path
+
+    def identity(self, path: Path) -> str:
+        """Return the digest of the frame's map."""
+        return digest(self._find(path))
 
     def describe(self) -> dict[str, Any]:
         """Return the name and the settings, for a manifest."""

@@ -1,14 +1,13 @@
 """Depth maps of a folder of frames, in a parallel folder."""
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmdsr.depth.base import DepthMap, DepthProvider
+from mmdsr.depth.origin import encode_map, origin_of, refuse_stale
 from mmdsr.io.folder_job import JobReport, ManifestJob
 from mmdsr.io.frames import find_runs, read_rgb, shown
-from mmdsr.io.images import encode_depth, encode_png
 from mmdsr.io.staging import Staging
 
 Progress = Callable[[Iterable, str, int], Iterable]
@@ -47,28 +46,9 @@ class Report(JobReport):
             )
 
 
-def origin_of(frames: Path, provider: DepthProvider) -> dict[str, str]:
-    """Return where maps come from, in order not to mix those of two places.
-
-    Args:
-        frames: Folder of the images.
-        provider: Source of the depth.
-
-    Returns:
-        Name of the folder of the images, and for the images and the provider
-        a digest of the path, which itself is meaningless elsewhere.
-    """
-    places = dict(frames_path=frames, provider_path=provider.source)
-    return dict(frames=frames.resolve().name) | {
-        key: hashlib.sha256(str(Path(place).resolve()).encode()).hexdigest()
-        for key, place in places.items()
-        if place is not None
-    }
-
-
 def estimate(
     provider: DepthProvider, path: Path, name: str, report: Report
-) -> DepthMap | None:
+) -> tuple[DepthMap, str] | None:
     """Read an image and estimate its depth; record failures.
 
     Args:
@@ -78,9 +58,11 @@ def estimate(
         report: Report for failures and fallbacks.
 
     Returns:
-        None after a failure.
+        The depth, and what it was made from; None after a failure.
     """
     try:
+        # Before the image is read, so that a change in between is noticed.
+        origin = origin_of(path, provider)
         image, _ = read_rgb(path)
         found = provider(image, path)
     except (OSError, ValueError) as error:
@@ -89,7 +71,7 @@ def estimate(
         return None
     if found.problem:
         report.fallback[name] = found.problem
-    return found
+    return found, origin
 
 
 def frames_depth(
@@ -106,14 +88,15 @@ def frames_depth(
     :func:`mmdsr.converters.frames_to_refsr.frames_to_refsr` takes as
     ``depth``. ``out`` appears when all frames have been processed; a repeated
     call resumes after an interruption. Called again with the same settings, it
-    adds only missing maps.
+    adds only missing maps; a map records what it was made from, and those of
+    images or of a source of depth that have changed since are refused.
 
     Args:
         frames: A folder of frames, or a folder with one subfolder for each
             run.
         out: Folder to be made.
         provider: Source of the depth.
-        overwrite: Replace maps that were made with other settings.
+        overwrite: Replace existing maps.
         progress: ``progress(iterable, text, total)`` wraps an iterable to show
             its progress.
 
@@ -121,7 +104,8 @@ def frames_depth(
         Summary of what was written and what was left out.
 
     Raises:
-        FileExistsError: If ``out`` is in the way.
+        FileExistsError: If ``out`` is in the way, or its maps were made from
+            something else.
         FileNotFoundError: If there are no frames.
         ValueError: If the frames or the folders do not fit, or no frame got
             a map.
@@ -140,20 +124,24 @@ def frames_depth(
     settings = {
         'tool': 'make_depth',
         'provider': provider.describe(),
-        'origin': origin_of(frames, provider),
+        'frames': frames.resolve().name,
     }
     report = Report(total=len(jobs))
 
     def make(path: Path) -> bytes | None:
         found = estimate(provider, path, shown(path), report)
-        return None if found is None else encode_png(encode_depth(found.depth))
+        return None if found is None else encode_map(found[0].depth, found[1])
 
+    sources = [frames, *jobs.values()]
+    if provider.source is not None:
+        sources.append(Path(provider.source))
     there, staging = ManifestJob(out, settings, FORMAT), None
     if overwrite or not there.is_own():
         staging = Staging(
-            out, settings, overwrite, resumable=True, sources=[frames]
+            out, settings, overwrite, resumable=True, sources=sources
         )
     job = staging.job if staging else there
+    refuse_stale(job, jobs, provider, overwrite)
     job.run(show(jobs.items(), 'Estimating', len(jobs)), make, report)
     try:
         report.refuse_empty('frames')

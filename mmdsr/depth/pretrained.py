@@ -1,11 +1,13 @@
 """Depth from a monocular depth network of the transformers package."""
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mmdsr.depth.base import DepthMap, DepthProvider
+from mmdsr.io.checksums import digest
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -90,6 +92,8 @@ class TransformersDepth(DepthProvider):
         if not allow_download:
             _check_folder(Path(checkpoint))
         self.near, self.far, self.device = near, far, device
+        # Before they are read, so that a change in between is noticed.
+        self._files = _digest_files(Path(checkpoint))
         self._processor, self._model = _load(
             self.checkpoint, allow_download, device
         )
@@ -123,6 +127,12 @@ class TransformersDepth(DepthProvider):
             depth.astype(np.float32), self.kind, float(not problem), problem
         )
 
+    def identity(self, path: Path) -> str:
+        """Return a digest of the checkpoint."""
+        # Of a repository, the version that was fetched.
+        commit = getattr(self._model.config, '_commit_hash', None)
+        return self._files or str(commit)
+
     def describe(self) -> dict[str, Any]:
         """Return the name and the settings, for a manifest."""
         return {
@@ -152,6 +162,16 @@ def _check_folder(folder: Path) -> None:
             f'{folder} is not a complete checkpoint: {", ".join(missing)} '
             'missing. Copy the whole repository of the model.'
         )
+
+
+def _digest_files(folder: Path) -> str:
+    """Return a digest of the files of a checkpoint; '' without a folder."""
+    lines = [
+        f'{digest(path)}  {path.name}\n'
+        for pattern in ('*.json', *_WEIGHTS)
+        for path in sorted(folder.glob(pattern))
+    ]
+    return hashlib.sha256(''.join(lines).encode()).hexdigest() if lines else ''
 
 
 def _load(

@@ -2,16 +2,18 @@
 
 ``SHA256SUMS`` has one line per file in the format of the ``sha256sum``
 program, so ``sha256sum -c SHA256SUMS`` checks a data set, too. The manifest
-contains the digest of that list, which identifies the whole data set.
+contains the digest of that list, which identifies the whole data set. Hidden
+files and the alignments that are computed from it, ``SPLIT/align-NAME``, do
+not belong to it.
 """
 
 import hashlib
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 from mmdsr.io.files import write_bytes
-from mmdsr.io.manifest import MANIFEST, read_manifest
+from mmdsr.io.manifest import ALIGNMENT, MANIFEST, SPLITS, read_manifest
 
 LIST = 'SHA256SUMS'
 
@@ -32,20 +34,28 @@ def digest(path: str | Path) -> str:
     return total.hexdigest()
 
 
-def write_checksums(root: str | Path) -> dict[str, Any]:
-    """Write the list of checksums of all files of a data set.
-
-    Hidden files do not belong to it.
+def write_checksums(
+    root: str | Path,
+    known: Mapping[str, str] | None = None,
+    names: Iterable[str] | None = None,
+) -> dict[str, Any]:
+    """Write the list of checksums of a data set.
 
     Args:
         root: Root of the data set.
+        known: Digests of files that are not read again, as they may have been
+            damaged since. Defaults to None, no digest.
+        names: Files to read, by their paths below the root. Defaults to None,
+            all files.
 
     Returns:
         ``file``, ``sha256`` and ``files`` (their number) of the list, for the
         manifest.
     """
     root = Path(root)
-    lines = [f'{digest(root / name)}  {name}\n' for name in _files(root)]
+    read = list_files(root) if names is None else names
+    listed = dict(known or {}) | {name: digest(root / name) for name in read}
+    lines = [f'{listed[name]}  {name}\n' for name in sorted(listed)]
     data = ''.join(lines).encode()
     write_bytes(root / LIST, data)
     return {
@@ -84,7 +94,7 @@ def read_checksums(root: str | Path) -> dict[str, str]:
     if digest(path) != note.get('sha256'):
         raise ValueError(f'{path} is not the file that the manifest lists.')
     pairs = (line.split('  ', 1) for line in path.read_text().splitlines())
-    return {name: value for value, name in pairs}
+    return {name: value for value, name in pairs if _belongs(PurePath(name))}
 
 
 def verify(
@@ -98,7 +108,7 @@ def verify(
 
     Returns:
         Problems, one line per file: missing, changed, or not listed. Empty if
-        there are none. Hidden files are ignored.
+        there are none.
 
     Raises:
         ValueError: See :func:`read_checksums`.
@@ -113,16 +123,33 @@ def verify(
             problems.append(f'changed: {name}')
         if progress is not None:
             progress(count, len(listed))
-    extra = [name for name in _files(root) if name not in listed]
+    extra = [name for name in list_files(root) if name not in listed]
     return problems + [f'not listed: {name}' for name in extra]
 
 
-def _files(root: Path) -> list[str]:
-    """Return the names of the files in the list, in a fixed order."""
-    paths = (p.relative_to(root) for p in root.rglob('*') if p.is_file())
-    return sorted(
-        path.as_posix()
-        for path in paths
-        if not any(part.startswith('.') for part in path.parts)
-        and path.as_posix() not in (MANIFEST, LIST)
+def list_files(root: Path, folder: str | Path = '') -> list[str]:
+    """List the files that belong to a data set.
+
+    Args:
+        root: Root of the data set.
+        folder: Folder below it, which need not exist. Defaults to ``''``, all
+            folders.
+
+    Returns:
+        Their paths below the root, sorted.
+    """
+    found = (root / folder).rglob('*')
+    paths = (path.relative_to(root) for path in found if path.is_file())
+    return sorted(path.as_posix() for path in paths if _belongs(path))
+
+
+def _belongs(path: PurePath) -> bool:
+    """Return whether a file is part of a data set, by its path below it."""
+    parts = path.parts
+    aligned = (
+        len(parts) > 2
+        and parts[0] in SPLITS
+        and parts[1].startswith(ALIGNMENT)
     )
+    hidden = any(part.startswith('.') for part in parts)
+    return not (aligned or hidden or path.as_posix() in (MANIFEST, LIST))

@@ -12,6 +12,8 @@ MANIFEST = 'manifest.json'
 FORMAT = 'mmdsr-refsr'
 VERSION = 1
 SPLITS = ('train', 'test')
+ALIGNMENT = 'align-'
+"""Start of the name of a folder with the alignments of a split."""
 
 _STEM = re.compile(r'[^/\\\s_.][^/\\\s]*_[^/\\\s_]+')
 

@@ -8,7 +8,7 @@ from test_depth_of_frames import Mean
 from mmdsr.depth import build_provider
 from mmdsr.depth import dataset as module
 from mmdsr.depth.dataset import dataset_depth
-from mmdsr.io.checksums import verify
+from mmdsr.io.checksums import LIST, verify
 from mmdsr.io.images import downscale_depth, read_depth
 from mmdsr.io.layout import DEPTH_KEYS, RefSRWriter, read_manifest
 
@@ -73,6 +73,48 @@ def test_keeps_checksums_true(tmp_path):
     assert read_manifest(root)['checksums']['files'] == 6 * 5
 
 
+def test_a_damaged_file_is_not_certified(tmp_path):
+    root = write(tmp_path / 'set', checksums=True)
+    damaged = root / 'train/hr/train_0.png'
+    damaged.write_bytes(damaged.read_bytes() + b' ')
+    (root / 'test/lr/mine.png').write_bytes(b'')
+    problems = [
+        'changed: train/hr/train_0.png',
+        'not listed: test/lr/mine.png',
+    ]
+    dataset_depth(root, Mean())
+    assert verify(root) == problems
+    dataset_depth(root, Mean(setting=2), overwrite=True)
+    assert verify(root) == problems
+    for path in (root / 'train/hr').iterdir():
+        path.write_bytes(b'junk')
+    dataset_depth(root, Mean(setting=3), overwrite=True)
+    # The maps of these images are gone, and their lines with them.
+    assert not (root / 'train/depth_lr').exists()
+    assert [text.split(':')[0] for text in verify(root)] == [
+        'changed', 'changed', 'changed', 'not listed',
+    ]  # fmt: skip
+    (root / LIST).write_text('')
+    provider = Mean()
+    with pytest.raises(ValueError, match='not the file that the manifest'):
+        dataset_depth(root, provider, overwrite=True)
+    assert provider.calls == 0
+
+
+def test_images_that_change_before_a_run_resumes(root):
+    with pytest.raises(KeyboardInterrupt):
+        dataset_depth(root, Mean(stop_after=5))
+    made = root / '.depth.partial/train/depth_lr/train_0.png'
+    image = root / 'train/hr/train_0.png'
+    Image.fromarray(np.full((64, 72, 3), 9, np.uint8)).save(image)
+    with pytest.raises(FileExistsError, match=r'1 maps in .* other images'):
+        dataset_depth(root, Mean())
+    before = made.read_bytes()
+    report = dataset_depth(root, Mean(), overwrite=True)
+    assert report.kept >= 4
+    assert (root / 'train/depth_lr/train_0.png').read_bytes() != before
+
+
 def test_data_set_is_unchanged_until_all_maps_exist(root):
     before = state(root)
     with pytest.raises(KeyboardInterrupt):
@@ -95,8 +137,13 @@ def test_data_set_is_unchanged_until_all_maps_exist(root):
 
 
 @pytest.mark.parametrize('moves', range(5))
-def test_an_interruption_while_moving_is_mended(root, monkeypatch, moves):
-    other = write(root.parent / 'other')
+@pytest.mark.parametrize('checksums', [False, True])
+def test_an_interruption_while_moving_is_mended(
+    tmp_path, monkeypatch, moves, checksums
+):
+    root, other = (
+        write(tmp_path / name, checksums) for name in ('set', 'other')
+    )
     dataset_depth(other, Mean())
     wanted = state(other)
 
@@ -185,7 +232,7 @@ def test_maps_of_two_folders_are_not_mixed(root, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         dataset_depth(root, first)
     monkeypatch.undo()
-    with pytest.raises(FileExistsError, match='provider_path was'):
+    with pytest.raises(FileExistsError, match='another source of depth'):
         dataset_depth(root, second)
     dataset_depth(root, second, overwrite=True)
     for path in root.glob('*/depth_*/*.png'):

@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import numpy as np
@@ -6,6 +7,7 @@ from PIL import Image
 
 from mmdsr.converters.frames_to_refsr import frames_to_refsr
 from mmdsr.depth.base import DepthMap, DepthProvider
+from mmdsr.depth.file import FileDepth
 from mmdsr.depth.frames import frames_depth
 from mmdsr.io.images import read_depth
 
@@ -123,10 +125,72 @@ def test_maps_of_other_frames_are_not_kept(frames, tmp_path):
     out, other = tmp_path / 'out', tmp_path / 'other' / frames.name
     frames_depth(frames, out, Mean())
     shutil.copytree(frames, other)
-    with pytest.raises(FileExistsError, match='already exists'):
+    # The same frames elsewhere.
+    assert frames_depth(other, out, Mean()).kept == 6
+    image = Image.fromarray(np.full((64, 72, 3), 9, np.uint8))
+    image.save(other / 'one/1.jpg')
+    # As if the frame had been moved here, which keeps its time.
+    os.utime(other / 'one/1.jpg', (1, 1))
+    before = (out / 'one/1.png').read_bytes()
+    with pytest.raises(FileExistsError, match=r'1 maps.*one.1\.png'):
         frames_depth(other, out, Mean())
-    assert frames_depth(frames, out, Mean()).kept == 6
-    assert frames_depth(other, out, Mean(), overwrite=True).written == 6
+    assert (out / 'one/1.png').read_bytes() == before
+    # As the message says.
+    (out / 'one/1.png').unlink()
+    report = frames_depth(other, out, Mean())
+    assert (report.kept, report.written) == (5, 1)
+    assert (out / 'one/1.png').read_bytes() != before
+    assert frames_depth(frames, out, Mean(), overwrite=True).written == 6
+    assert (out / 'one/1.png').read_bytes() == before
+
+
+def test_frames_that_change_before_a_run_resumes(frames, tmp_path):
+    out = tmp_path / 'out'
+    with pytest.raises(KeyboardInterrupt):
+        frames_depth(frames, out, Mean(stop_after=4))
+    shutil.copy(frames / 'one/2.jpg', frames / 'one/1.jpg')
+    with pytest.raises(FileExistsError, match='1 maps'):
+        frames_depth(frames, out, Mean())
+    report = frames_depth(frames, out, Mean(), overwrite=True)
+    assert (report.kept, report.written) == (3, 3)
+    one, two = (read_depth(out / f'one/{k}.png') for k in (1, 2))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_frames_and_maps_move_together(frames, tmp_path):
+    frames_depth(frames, tmp_path / 'out', Mean())
+    (tmp_path / 'new').mkdir()
+    for name in ('in', 'out'):
+        (tmp_path / name).rename(tmp_path / 'new' / name)
+    report = frames_depth(tmp_path / 'new/in', tmp_path / 'new/out', Mean())
+    assert report.kept == 6
+
+
+def test_files_of_depth_that_change(frames, tmp_path):
+    folder, out = tmp_path / 'maps', tmp_path / 'out'
+    for path in frames.rglob('*.jpg'):
+        place = folder / path.relative_to(frames).with_suffix('.npy')
+        place.parent.mkdir(parents=True, exist_ok=True)
+        np.save(place, np.full((64, 72), 2.0))
+
+    def make(**options):
+        provider = FileDepth(folder, frames)
+        return frames_depth(frames, out, provider, **options)
+
+    assert make().written == 6
+    assert make().kept == 6
+    np.save(folder / 'one/0.npy', np.full((64, 72), 3.0))
+    with pytest.raises(FileExistsError, match=r'1 maps.*one.0\.png'):
+        make()
+    np.testing.assert_allclose(read_depth(out / 'one/0.png'), 2, 1e-6)
+    (out / 'one/0.png').unlink()
+    assert make().written == 1
+    np.testing.assert_allclose(read_depth(out / 'one/0.png'), 3, 1e-6)
+    # Its maps are not deleted with those that were made from them.
+    folder = folder.rename(out / 'maps')
+    with pytest.raises(ValueError, match='maps is inside'):
+        make(overwrite=True)
+    assert len(list(folder.rglob('*.npy'))) == 6
 
 
 def test_frames_among_their_maps_are_not_deleted(frames, tmp_path):

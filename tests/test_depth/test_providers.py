@@ -1,8 +1,11 @@
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from mmdsr.depth import build_provider
+from mmdsr.depth.frames import frames_depth
 from mmdsr.depth.pretrained import from_inverse
 from mmdsr.io.images import encode_depth
 
@@ -169,6 +172,27 @@ class TestTransformers:
         again = provider(picture())
         np.testing.assert_array_equal(found.depth, again.depth)
         assert provider.describe()['checkpoint'] == 'relative'
+
+    def test_a_checkpoint_that_was_trained_again(self, checkpoints, tmp_path):
+        import transformers
+
+        folder = shutil.copytree(checkpoints / 'dpt', tmp_path / 'dpt')
+        frames, out = tmp_path / 'in', tmp_path / 'out'
+        frames.mkdir()
+        Image.fromarray(picture()).save(frames / '0.png')
+
+        def make(place):
+            provider = build_provider('transformers', checkpoint=place)
+            return frames_depth(frames, out, provider)
+
+        assert make(folder).written == 1
+        assert make(checkpoints / 'dpt').kept == 1
+        model = transformers.DPTForDepthEstimation.from_pretrained(folder)
+        for parameter in model.parameters():
+            parameter.data += 0.01
+        model.save_pretrained(folder)
+        with pytest.raises(FileExistsError, match='another source of depth'):
+            make(folder)
 
     def test_metric_is_kept(self, checkpoints):
         import torch

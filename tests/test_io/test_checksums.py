@@ -7,8 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmdsr.datasets.alignment_cache import alignment_path
 from mmdsr.datasets.refsr_dataset import RefSRDataset
-from mmdsr.io.checksums import LIST, digest, read_checksums, verify
+from mmdsr.io.checksums import (
+    LIST,
+    digest,
+    read_checksums,
+    verify,
+    write_checksums,
+)
 from mmdsr.io.layout import RefSRWriter, read_manifest, write_manifest
 
 
@@ -64,6 +71,22 @@ def test_progress_counts_the_files(root):
     calls = []
     verify(root, lambda *call: calls.append(call))
     assert calls == [(i, 6) for i in range(1, 7)]
+
+
+def test_alignments_do_not_belong_to_it(root):
+    before = (root / LIST).read_bytes()
+    made = alignment_path(root, 'train', 'dis', 'run0_0001')
+    made.parent.mkdir()
+    made.write_bytes(b'flow')
+    assert verify(root) == []
+    write_checksums(root)
+    assert (root / LIST).read_bytes() == before
+    # Only where they belong.
+    for name in ('align-dis.txt', 'train/lr/align-dis.png', 'align-x/a'):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(b'')
+        assert verify(root) == [f'not listed: {name}']
+        (root / name).unlink()
 
 
 def test_no_checksums(root, tmp_path):

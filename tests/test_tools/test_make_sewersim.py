@@ -46,7 +46,11 @@ def test_makes_repeats_refuses_overwrites_and_verifies(tmp_path):
     bad = call('--verify', out)
     assert bad.returncode == 1
     assert bad.stdout.splitlines()[-1] == 'changed: test/ref/run0001_0000.png'
-    assert 'Traceback' not in bad.stderr
+    assert bad.stderr.endswith(': 1 changed\n')
+    (out / 'test/lr/run0001_0000.png').unlink()
+    (out / 'test/lr/mine.png').write_bytes(b'')
+    bad = call('--verify', out)
+    assert bad.stderr.endswith(': 1 missing, 1 changed, 1 not listed\n')
 
 
 @pytest.mark.slow
