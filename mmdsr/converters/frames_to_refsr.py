@@ -1,14 +1,13 @@
 """Turn folders of frames into a reference-based super-resolution data set."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmdsr.converters.summary import Summary
 from mmdsr.io.frames import (
     Frame,
     Run,
@@ -26,65 +25,6 @@ from mmdsr.io.layout import RefSRWriter
 
 REFERENCES = ('next', 'previous', 'nearest-sharp')
 _OTHER_SIZE = 'its reference has a different size'
-
-
-@dataclass
-class Summary:
-    """Outcome for the frames.
-
-    Attributes:
-        out: The data set.
-        frames: Frames found.
-        samples: Samples written per split.
-        dropped: Frames that did not become samples, by reason.
-        notes: Converted frames, by conversion.
-        without_depth: Frames without a depth map, if one was requested.
-    """
-
-    out: Path
-    frames: int = 0
-    samples: Counter = field(default_factory=Counter)
-    dropped: dict[str, list[str]] = field(default_factory=dict)
-    notes: dict[str, list[str]] = field(default_factory=dict)
-    without_depth: int = 0
-
-    def drop(self, reason: str, path: Path, detail: str = '') -> None:
-        """Record a frame that does not become a sample.
-
-        Args:
-            reason: Why it is dropped.
-            path: The file.
-            detail: Details about this file.
-        """
-        self.dropped.setdefault(reason, []).append(shown(path) + detail)
-
-    def note(self, conversion: str, path: Path) -> None:
-        """Record a converted file.
-
-        Args:
-            conversion: Description of the conversion.
-            path: The file.
-        """
-        self.notes.setdefault(conversion, []).append(shown(path))
-
-    def warnings(self, limit: int = 5) -> list[str]:
-        """Describe what was dropped or converted, and why.
-
-        Args:
-            limit: Maximum number of files to list for each reason.
-
-        Returns:
-            One line for each reason.
-        """
-        return [
-            f'{title} {len(names)}: {reason}: {", ".join(names[:limit])}'
-            + (', ...' if len(names) > limit else '')
-            for title, groups in (
-                ('Dropped', self.dropped),
-                ('Converted', self.notes),
-            )
-            for reason, names in groups.items()
-        ]
 
 
 def frames_to_refsr(
@@ -174,7 +114,13 @@ def frames_to_refsr(
     parts = split_runs(runs, holdout, gap, summary)
     if depth:
         summary.without_depth = attach_depth(runs, frames, Path(depth))
-    sources = [frames] if depth is None else [frames, depth]
+    files = [frame for run in runs for frame in run.frames]
+    sources = [
+        frames,
+        *([Path(depth)] if depth else ()),
+        *(frame.path for frame in files),
+        *(frame.depth_path for frame in files if frame.depth_path),
+    ]
     with RefSRWriter(
         out, scale, settings, overwrite, sources=sources
     ) as writer:
@@ -223,10 +169,12 @@ def split_runs(
         Split and run.
 
     Raises:
-        ValueError: If a name or the fraction does not fit.
+        ValueError: If a name or the fraction does not fit, or a value could
+            be either.
     """
     names = [run.name for run in runs]
     holdout = [str(value) for value in holdout]
+    check_holdout(holdout, names)
     if set(holdout) <= set(names):
         return [
             ('test' if run.name in holdout else 'train', run) for run in runs
@@ -259,6 +207,26 @@ def split_runs(
         ('train', Run(f'{run.name}-train', run.frames[:start])),
         ('test', Run(f'{run.name}-test', run.frames[cut:])),
     ]
+
+
+def check_holdout(holdout: Sequence[Any], names: Collection[str]) -> None:
+    """Refuse a value that is the name of a run and a fraction at once.
+
+    Args:
+        holdout: Names of runs, or one fraction in [0, 1].
+        names: Names of all runs.
+
+    Raises:
+        ValueError: If it could be either.
+    """
+    value = str(holdout[0]) if len(holdout) == 1 else ''
+    fraction = _fraction([value])
+    if value in names and fraction is not None:
+        raise ValueError(
+            f'--holdout {value} is both the name of a run and a fraction: '
+            f'write {fraction:.6f} for the fraction, or rename the run to '
+            'hold it out.'
+        )
 
 
 def find_reference(

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmdsr.converters.frames_to_refsr import Summary
 from mmdsr.converters.pairs import Pair
+from mmdsr.converters.summary import Summary
 from mmdsr.io.depth_values import to_metres
 from mmdsr.io.frames import (
     MIN_LR_SIDE,

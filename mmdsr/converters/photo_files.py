@@ -197,7 +197,8 @@ def attribute(
         photos: All photographs; their rows, scenes and, if they may not be
             used, problems are set.
         root: Folder of the photographs.
-        rows: Result of :func:`read_attribution`.
+        rows: Result of :func:`read_attribution`; bytes of a name that are not
+            UTF-8 are escaped, as in messages.
         exclude: Names of excluded licenses.
         any_license: Use every photograph, with or without a row.
 
@@ -206,7 +207,8 @@ def attribute(
     """
     usable = []
     for photo in photos:
-        file = photo.path.relative_to(root).as_posix()
+        # As a table in UTF-8 can name it, whatever bytes it has.
+        file = shown(photo.path.relative_to(root).as_posix())
         row = rows.get(file)
         photo.row = dict(row or {'file': file})
         if photo.row.get('scene'):

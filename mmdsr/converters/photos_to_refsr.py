@@ -17,7 +17,6 @@ from zlib import crc32
 import cv2
 import numpy as np
 
-from mmdsr.converters.frames_to_refsr import Summary
 from mmdsr.converters.photo_files import (
     ATTRIBUTION,
     Photo,
@@ -30,7 +29,9 @@ from mmdsr.converters.photo_files import (
     survey,
 )
 from mmdsr.converters.photo_recipe import SCALE, Recipe, make_pair
+from mmdsr.converters.summary import Summary
 from mmdsr.io.checksums import digest
+from mmdsr.io.frames import shown
 from mmdsr.io.layout import (
     SPLITS,
     RefSRWriter,
@@ -44,7 +45,7 @@ _Item = TypeVar('_Item')
 _Result = TypeVar('_Result')
 
 VERSION = 1
-"""Version of the recipe; it changes when the same seed gives other files."""
+"""Version of the recipe; it changes when the same seed gives other pairs."""
 
 
 @dataclass
@@ -122,7 +123,7 @@ def photos_to_refsr(
     if not usable:
         raise ValueError(
             f'None of the {len(photos)} photographs may be used: '
-            f'{photos[0].path.name}: {photos[0].problem}.'
+            f'{shown(photos[0].path.name)}: {photos[0].problem}.'
         )
     settings = {
         'tool': 'photos_to_refsr',
@@ -176,7 +177,7 @@ def photos_to_refsr(
         for split, stem in stems:
             writer.register(split, stem)
             summary.samples[split] += 1
-        used = _used(jobs)
+        used = _used(jobs, recipe)
         summary.photos.update(split for _, split, _ in used)
         writer.add_extra(ATTRIBUTION, _table(used))
     refused = [photo for photo in photos if photo.name not in found]
@@ -232,8 +233,8 @@ def _plan(
     usable = [photo for photo in photos if not photo.problem]
     if not usable:
         raise ValueError(
-            f'None of the photographs can be used: {photos[0].path.name}: '
-            f'{photos[0].problem}.'
+            'None of the photographs can be used: '
+            f'{shown(photos[0].path.name)}: {photos[0].problem}.'
         )
     if not all(pairs):
         test_share = float(pairs[0] == 0)
@@ -289,13 +290,15 @@ def _write_photo(recipe: Recipe, job: _Job) -> _Job:
     return job
 
 
-def _used(jobs: Sequence[_Job]) -> list[tuple[Photo, str, int]]:
+def _used(
+    jobs: Sequence[_Job], recipe: Recipe
+) -> list[tuple[Photo, str, int]]:
     """Return the photographs in the set with their split and their pairs.
 
     One without pairs of its own may still be the object in front of another.
     """
     used = {job.photo.name: (job.photo, job.split, job.count) for job in jobs}
-    for job in jobs:
+    for job in jobs if recipe.spread.occluded else ():
         used.setdefault(job.donor.name, (job.donor, job.split, 0))
     return list(used.values())
 

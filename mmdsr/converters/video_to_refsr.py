@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmdsr.converters.frames_to_refsr import Summary, split_runs
+from mmdsr.converters.frames_to_refsr import check_holdout, split_runs
+from mmdsr.converters.summary import Summary
 from mmdsr.errors import VideoError
 from mmdsr.extras import require
 from mmdsr.io.files import write_bytes
@@ -241,16 +242,19 @@ def _probe_all(
 
 
 def _split(
-    names: Iterable[str],
+    names: Collection[str],
     failures: dict[str, str],
     holdout: Sequence[str | float],
     summary: VideoSummary,
 ) -> dict[str, str]:
     """Return the split of each readable video."""
+    check_holdout(holdout, names)
     # The name of a broken file is still a valid name.
     wanted = [value for value in holdout if str(value) not in failures]
     runs = [Run(name) for name in names if name not in failures]
-    parts = split_runs(runs, wanted or [0], 1, Summary(summary.out))
+    if not wanted:
+        return {run.name: 'train' for run in runs}
+    parts = split_runs(runs, wanted, 1, Summary(summary.out))
     if len(parts) > len(runs):
         # A single run would be divided; frames of one video are too similar.
         summary.notes.append(

@@ -1,4 +1,5 @@
 import csv
+import os
 
 import cv2
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 import mmdsr.converters.photos_to_refsr as module
+from mmdsr.converters.photo_pairs import PairSpread
 from mmdsr.converters.photo_recipe import Recipe
 from mmdsr.converters.photos_to_refsr import photos_to_refsr
 from mmdsr.datasets.refsr_dataset import RefSRDataset
@@ -166,6 +168,32 @@ def test_the_object_in_front_is_attributed(tmp_path):
     assert [row['pairs'] for row in rows] == ['1', '0']
     assert {row['license'] for row in rows} == {'CC-BY-4.0'}
     assert summary.photos == {'train': 2}
+    alone = Recipe((96, 64), spread=PairSpread(occluded=0))
+    photos_to_refsr(root, tmp_path / 'alone', alone, (1, 0))
+    assert [row['pairs'] for row in table(tmp_path / 'alone')] == ['1']
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='names are no bytes')
+def test_a_name_that_is_no_text_is_written_legibly(tmp_path):
+    root, out = tmp_path / 'in', tmp_path / 'out'
+    photo = photo_makers.save(root / 'a.png', photo_makers.picture())
+    try:
+        photo.rename(root / os.fsdecode(b'foto\xe9.png'))
+    except OSError:
+        pytest.skip('the disk takes no such name')
+    with pytest.raises(ValueError, match=r'no ATTRIBUTION\.csv'):
+        photos_to_refsr(root, out, SMALL, (1, 0))
+    photos_to_refsr(root, out, SMALL, (1, 0), any_license=True)
+    (row,) = table(out)
+    assert row['file'] == r'foto\xe9.png'
+    # What the message says is what the table may say.
+    listed = root / 'ATTRIBUTION.csv'
+    listed.write_text('file,license\nfoto\\xe9.png,GPL\n')
+    with pytest.raises(ValueError, match=r'foto\\xe9\.png: license .GPL.'):
+        photos_to_refsr(root, out, SMALL, (1, 0), overwrite=True)
+    listed.write_text('file,license\nfoto\\xe9.png,MIT\n')
+    photos_to_refsr(root, out, SMALL, (1, 0), overwrite=True)
+    assert table(out)[0]['license'] == 'MIT'
 
 
 def test_no_license_no_data_set(tmp_path):

@@ -423,3 +423,18 @@ def test_names_cannot_break_the_page(tmp_path):
 def test_options_are_checked(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong)) + '|box'):
         VideoOptions(**wrong)
+
+
+def test_a_video_with_the_name_of_a_fraction(tmp_path):
+    frames = drive(texture(20), 3)
+    for name in ('1', '0', 'a'):
+        write_video(tmp_path / 'in' / f'{name}.mp4', frames)
+    (tmp_path / 'in/1.mp4').write_bytes(b'broken')
+    out = tmp_path / 'out'
+    for value in '01':
+        with pytest.raises(ValueError, match=f'--holdout {value} is both'):
+            video_to_refsr([tmp_path / 'in'], out, PLAIN, holdout=[value])
+    (tmp_path / 'in/1.mp4').rename(tmp_path / 'in/b.mp4')
+    # Of the names that are given, none can be read.
+    video_to_refsr([tmp_path / 'in'], out, PLAIN, holdout=['b'])
+    assert read_manifest(out)['splits']['test'] == []

@@ -422,3 +422,38 @@ def test_frames_in_the_data_set_are_not_deleted(tmp_path):
     with pytest.raises(ValueError, match='raw is inside'):
         frames_to_refsr(run, out, holdout=[0], overwrite=True)
     assert sorted(out.rglob('*')) == before
+
+
+def test_frames_linked_into_the_data_set_are_not_deleted(tmp_path):
+    out, run = tmp_path / 'set', tmp_path / 'links'
+    frames_to_refsr(make_run(tmp_path / 'in', 3), out, holdout=[0])
+    run.mkdir()
+    for path in make_run(out / 'raw', 3).iterdir():
+        (run / path.name).symlink_to(path)
+    with pytest.raises(ValueError, match=r'f8\.png is inside'):
+        frames_to_refsr(run, out, holdout=[0], overwrite=True)
+    depth = out / 'depth'
+    depth.mkdir()
+    meters = encode_depth(np.ones((64, 72), np.float32))
+    Image.fromarray(meters).save(depth / 'f8.png')
+    with pytest.raises(ValueError, match='depth is inside'):
+        frames_to_refsr(
+            tmp_path / 'in', out, holdout=[0], depth=depth, overwrite=True
+        )
+    assert len(list(run.iterdir())) == 3
+    assert all(path.is_file() for path in run.iterdir())
+
+
+@pytest.mark.parametrize('value', ['0', '1', '0.5'])
+def test_a_run_with_the_name_of_a_fraction(tmp_path, value):
+    for k, name in enumerate((value, 'a', 'b')):
+        make_run(tmp_path / 'in' / name, 3, 10 * k)
+    out = tmp_path / 'out'
+    with pytest.raises(ValueError, match='both the name of a run and a frac'):
+        frames_to_refsr(tmp_path / 'in', out, holdout=[value])
+    # As the message says.
+    frames_to_refsr(tmp_path / 'in', out, holdout=[f'{float(value):.6f}'])
+    runs = {stem.split('_')[0] for stem in stems(out, 'test')}
+    assert len(runs) == {'0': 0, '1': 3, '0.5': 2}[value]
+    frames_to_refsr(tmp_path / 'in', out, holdout=[value, 'a'], overwrite=True)
+    assert {s.split('_')[0] for s in stems(out, 'test')} == {value, 'a'}

@@ -110,6 +110,7 @@ def build_aligner(
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run the command; return the exit code."""
     parser, args = parse_args(argv, prog)
+    console = plain_console(stderr=True)
     try:
         splits = [s for s in args.splits if (args.data_root / s).is_dir()]
         if not splits:
@@ -133,10 +134,14 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
                     settings,
                 ),
                 description=split,
-                console=plain_console(stderr=True),
+                console=console,
             ):
                 made += new
             print(f'{args.data_root / split}: {made} samples aligned')
     except (UsageError, ValueError, OSError) as error:
         parser.exit(2, f'{parser.prog}: error: {error}\n')
+    except KeyboardInterrupt:
+        goal = 'start again' if args.overwrite else 'resume'
+        console.print(f'Interrupted: repeat the command to {goal}.')
+        return 130
     return 0

@@ -7,11 +7,8 @@ from functools import partial
 from rich.console import Console
 from rich.progress import track
 
-from mmdsr.converters.frames_to_refsr import (
-    REFERENCES,
-    Summary,
-    frames_to_refsr,
-)
+from mmdsr.converters.frames_to_refsr import REFERENCES, frames_to_refsr
+from mmdsr.converters.summary import Summary
 from mmdsr.io.console import plain_console
 
 
@@ -100,5 +97,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     except (OSError, ValueError) as error:
         console.print(f'Error: {error}', style='red')
         return 2
+    except KeyboardInterrupt:
+        console.print('Interrupted: repeat the command to start again.')
+        return 130
     show_summary(summary, plain_console())
     return 0

@@ -91,6 +91,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     except (OSError, ValueError, ImportError) as error:
         console.print(f'Error: {error}', style='red')
         return 2
+    except KeyboardInterrupt:
+        console.print('Interrupted: repeat the command to start again.')
+        return 130
     out = plain_console()
     for problem in summary.left_out:
         out.print(f'Left out: {problem}', style='yellow')

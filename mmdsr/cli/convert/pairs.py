@@ -129,6 +129,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     except (OSError, ValueError) as error:
         console.print(f'Error: {error}', style='red')
         return 2
+    except KeyboardInterrupt:
+        console.print('Interrupted: repeat the command to start again.')
+        return 130
     out = plain_console()
     for line in summary.warnings():
         out.print(line, style='yellow')
