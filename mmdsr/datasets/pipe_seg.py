@@ -61,6 +61,12 @@ class PipeSegDataset(BaseSegDataset):
             raise ValueError(
                 f"other must be 'background' or 'ignore', not {other!r}."
             )
+        if kwargs.get('reduce_zero_label'):
+            raise ValueError(
+                'reduce_zero_label would ignore the background, which is a '
+                'class here: leave it out, or give the ids of the masks in '
+                'source_classes.'
+            )
         super().__init__(
             img_suffix=img_suffix,
             seg_map_suffix=seg_map_suffix,

@@ -15,7 +15,7 @@ class LoadPipeMask(LoadAnnotations):
     """Load a mask that may have several channels, and check its ids.
 
     Replaces mmseg's ``LoadAnnotations``. The ids are mapped by the
-    ``label_map`` of the data set.
+    ``label_map`` of the data set; ``reduce_zero_label`` is refused.
 
     Args:
         num_ids: Number of ids in the files: 4, or 5 for the authors' masks.
@@ -25,8 +25,8 @@ class LoadPipeMask(LoadAnnotations):
         backend_args: See ``LoadAnnotations``.
 
     Raises:
-        ValueError: If an argument is not valid, the file is not an image, or a
-            pixel is neither an id nor 255.
+        ValueError: If an argument is not valid, the file is not an image, a
+            pixel is neither an id nor 255, or the zero label is to be reduced.
     """
 
     def __init__(
@@ -49,6 +49,11 @@ class LoadPipeMask(LoadAnnotations):
 
     def _load_seg_map(self, results: dict[str, Any]) -> None:
         path = results['seg_map_path']
+        if results.get('reduce_zero_label'):
+            raise ValueError(
+                f'{path}: reduce_zero_label would ignore the background, '
+                'which is a class of these masks: leave it out.'
+            )
         content = fileio.get(path, backend_args=self.backend_args)
         try:
             mask = mmcv.imfrombytes(

@@ -144,6 +144,17 @@ def test_values_that_are_no_ids(root):
             load(dict(results))
 
 
+def test_the_background_is_a_class(root):
+    with pytest.raises(ValueError, match='reduce_zero_label would ignore'):
+        build(SIMPLE, root, reduce_zero_label=True)
+    assert len(build(SIMPLE, root, reduce_zero_label=False)) == 3
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        load = TRANSFORMS.build(dict(type='mmdsr.LoadPipeMask'))
+    path = str(root / 'masks/train/pipe0_0001.png')
+    with pytest.raises(ValueError, match='reduce_zero_label would ignore'):
+        load(dict(seg_map_path=path, seg_fields=[], reduce_zero_label=True))
+
+
 def test_errors(root, tmp_path):
     lists = dict(lazy_init=False)
     with pytest.raises(ValueError, match='other must be'):
