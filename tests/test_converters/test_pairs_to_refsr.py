@@ -300,3 +300,12 @@ def test_missing_folders(deep_sewer, tmp_path):
     (deep_sewer / 'train/raw/ref').rmdir()
     with pytest.raises(FileNotFoundError, match=r'no folder .*ref'):
         find_deep_sewer(deep_sewer)
+
+
+def test_pairs_in_the_data_set_are_not_deleted(deep_sewer, tmp_path):
+    out = tmp_path / 'out'
+    pairs_to_refsr(find_deep_sewer(deep_sewer), out)
+    root = deep_sewer.rename(out / 'raw')
+    with pytest.raises(ValueError, match='is inside'):
+        pairs_to_refsr(find_deep_sewer(root), out, overwrite=True)
+    assert len(find_deep_sewer(root)) == 3

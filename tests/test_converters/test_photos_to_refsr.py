@@ -233,3 +233,20 @@ def test_a_photograph_alone_makes_no_two_splits(tmp_path):
 def test_options_that_cannot_be(tmp_path, options, reason):
     with pytest.raises(ValueError, match=reason):
         photos_to_refsr(tmp_path, tmp_path / 'out', SMALL, **options)
+
+
+def test_photographs_in_the_data_set_are_not_deleted(tmp_path):
+    root, out = photo_makers.folder(tmp_path / 'in'), tmp_path / 'out'
+    photos_to_refsr(root, out, SMALL, (1, 0))
+    listed = (root / 'ATTRIBUTION.csv').rename(out / 'mine.csv')
+    with pytest.raises(ValueError, match=r'mine\.csv is inside'):
+        photos_to_refsr(
+            root, out, SMALL, (1, 0), attribution=listed, overwrite=True
+        )
+    root = root.rename(out / 'raw')
+    with pytest.raises(ValueError, match=r'photo_0\.png is inside'):
+        photos_to_refsr(
+            root, out, SMALL, (1, 0), any_license=True, overwrite=True
+        )
+    assert len(list(root.iterdir())) == 3
+    assert listed.is_file()

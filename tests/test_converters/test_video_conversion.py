@@ -438,3 +438,13 @@ def test_a_video_with_the_name_of_a_fraction(tmp_path):
     # Of the names that are given, none can be read.
     video_to_refsr([tmp_path / 'in'], out, PLAIN, holdout=['b'])
     assert read_manifest(out)['splits']['test'] == []
+
+
+def test_videos_in_the_data_set_are_not_deleted(tmp_path):
+    out = tmp_path / 'out'
+    video = write_video(tmp_path / 'a.mp4', drive(texture(20), 3))
+    video_to_refsr([video], out, PLAIN)
+    video = video.rename(out / 'a.mp4')
+    with pytest.raises(ValueError, match=r'a\.mp4 is inside'):
+        video_to_refsr([video], out, PLAIN, overwrite=True)
+    assert video.is_file()
