@@ -109,3 +109,24 @@ def test_the_teacher_is_the_nearest_row_that_is_no_gan(refsr_root):
     assert plan.make_plan(study, budget)[0].teacher is rows['DSRNet+']
     with pytest.raises(UsageError, match='is not a row of the study'):
         plan.make_plan(Study('', [rows['DSRNet'], rows['DSRNet-D']]), budget)
+
+
+def test_no_row_learns_from_its_own_student(refsr_root):
+    rows = {row.label: row for row in read_study(QUICK).rows}
+    student = rows['DSRNet-D']
+    cfg = Config.fromfile(student.config)
+    teacher = AblationRow(
+        'back',
+        student.config,
+        {
+            'model.generator': dict(cfg.model.teacher),
+            'model.teacher': dict(cfg.model.generator),
+        },
+    )
+    budget = Budget(iters=300, data_root=str(refsr_root))
+    study = Study('', [teacher, student])
+    circle = "'back' by 'DSRNet-D' by 'back'. Put a row"
+    with pytest.raises(UsageError, match=circle):
+        plan.make_plan(study, budget)
+    study.rows.insert(1, rows['DSRNet+'])
+    plan.make_plan(study, budget)

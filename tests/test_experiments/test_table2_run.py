@@ -13,8 +13,13 @@ from tool_runs import ROOT, call
 
 from mmdsr.errors import UsageError
 from mmdsr.experiments import worker
-from mmdsr.experiments.ablation.study import Budget, Study, read_study
-from mmdsr.experiments.runs import finish
+from mmdsr.experiments.ablation.study import (
+    AblationRow,
+    Budget,
+    Study,
+    read_study,
+)
+from mmdsr.experiments.runs import TrainingRun, finish
 from mmdsr.experiments.table2 import experiment, plan, table, timing
 from mmdsr.experiments.table2.evaluate import SCORES
 from mmdsr.experiments.table2.experiment import Options, run_table2
@@ -173,6 +178,78 @@ def test_rows_to_tables_and_figures(study, tmp_path, refsr_root, trained):
         assert _lines(out)[label]['values'] != lines[label]['values']
     # A single-image network does not see the reference.
     assert _lines(out)['RCAN']['values'] == lines['RCAN']['values']
+
+
+@pytest.mark.parametrize('failing', [None, 'T', 'D', 'DD'])
+def test_each_student_waits_for_its_teacher(tmp_path, monkeypatch, failing):
+    rows = {x: AblationRow(x, tmp_path) for x in ('DDD', 'DD', 'D', 'T')}
+    teachers = dict(DDD='DD', DD='D', D='T')
+    entries = [
+        plan.Entry(row, row, rows.get(teachers.get(name)))
+        for name, row in rows.items()
+    ]
+    runs = [
+        TrainingRun('table2', x, s, x, tmp_path) for s in (0, 1) for x in rows
+    ]
+    phases = []
+
+    def run_beside(runs, options, console, report):
+        phases.append([(run.row, run.seed) for run in runs])
+        for run in runs:
+            if (run.row, run.seed) == (failing, 1):
+                run.error = 'diverged'
+            else:
+                run.results = {}
+
+    monkeypatch.setattr(experiment, 'run_all', run_beside)
+    experiment._run(entries, runs, Options(), Console(quiet=True))
+    order = ['T', 'D', 'DD', 'DDD']
+    known = order[: order.index(failing) + 1] if failing else order
+    assert phases == [
+        [(x, seed) for seed in (0, 1) if seed == 0 or x in known]
+        for x in order
+    ]
+    errors = {run.row: run.error for run in runs if run.seed and run.error}
+    students = order[len(known) :]
+    assert {x: errors[x] for x in students} == {
+        x: f'its teacher {teachers[x]} failed' for x in students
+    }
+    assert not any(run.error for run in runs if not run.seed)
+
+
+def _spoil(root, how):
+    """Make a data set one that cannot be tested on; return why."""
+    if how == 'split':
+        shutil.rmtree(root / 'test')
+        return 'no folder'
+    if how == 'folder':
+        shutil.rmtree(root / 'test/ref')
+        return 'a split needs lr, hr and ref'
+    if how == 'samples':
+        (root / 'manifest.json').unlink()
+        for path in (root / 'test/hr').iterdir():
+            path.unlink()
+        return 'has no samples'
+    path = next((root / 'test/hr').iterdir())
+    path.write_bytes(b'broken')
+    return path.name
+
+
+@pytest.mark.parametrize('how', ['split', 'folder', 'samples', 'image'])
+@pytest.mark.parametrize('tool', [TOOL, 'analysis_tools/ablate.py'])
+def test_data_to_test_on_are_checked_first(
+    study, tmp_path, refsr_root, tool, how
+):
+    study.write_text(STUDY.split('- label: RCAN+')[0])
+    spoiled = shutil.copytree(refsr_root, tmp_path / 'spoiled')
+    reason = _spoil(spoiled, how)
+    out = tmp_path / 'out'
+    args = ['--iters', 2, '--data-root', refsr_root, '--out', out]
+    done = call(tool, study, *args, '--test-roots', refsr_root, spoiled)
+    assert done.returncode == 2, done.stderr
+    assert f'data set {spoiled} cannot be tested on: ' in done.stderr
+    assert reason in done.stderr
+    assert not out.exists()
 
 
 @pytest.mark.slow

@@ -1,12 +1,13 @@
 """Check the rows of a study, run them, and report the results."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
 from mmengine.config import Config
 from rich.console import Console
 
+from mmdsr.engine.check_sizes import check_sizes
 from mmdsr.engine.generator import build_generator
 from mmdsr.engine.launch import check_data
 from mmdsr.errors import UsageError
@@ -25,17 +26,16 @@ from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.io.identity import identify
 
 
-def check_inputs(study: Study, budget: Budget, roots: dict[str, str]) -> None:
+def check_inputs(study: Study, budget: Budget) -> None:
     """Check that nothing is missing before anything is trained.
 
     Args:
         study: The study.
         budget: What all rows have in common.
-        roots: Data sets to test on, by name.
 
     Raises:
-        UsageError: If data or a teacher are missing, or a network cannot be
-            built.
+        UsageError: If training data or a teacher are missing, or a network
+            cannot be built.
     """
     for row in study.rows:
         cfg = prepare(row, budget, 0)
@@ -49,9 +49,33 @@ def check_inputs(study: Study, budget: Budget, roots: dict[str, str]) -> None:
                     f'{row.label!r} needs a trained teacher: {error} Set '
                     '--teacher.'
                 ) from error
-    for root in roots.values():
+
+
+def check_tests(roots: Iterable[str], max_samples: int | None) -> None:
+    """Check that data sets can be tested on before anything is trained.
+
+    Args:
+        roots: Data sets to test on.
+        max_samples: Number of images of each; None for all.
+
+    Raises:
+        UsageError: If one is missing, has no samples to test on, or an image
+            is damaged or does not fit.
+    """
+    for root in roots:
         if not Path(root).is_dir():
-            raise UsageError(f'The data set {root} does not exist.')
+            raise UsageError(
+                f'The data set {root} does not exist: set --test-roots to '
+                'data sets with a folder "test".'
+            )
+        try:
+            check_sizes(
+                dict(data_root=root, split='test', max_samples=max_samples)
+            )
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f'The data set {root} cannot be tested on: {error}'
+            ) from error
 
 
 def name_roots(roots: Sequence[Path | str]) -> dict[str, str]:
@@ -167,8 +191,9 @@ def run_study(
     first = prepare(study.rows[0], budget, 0)
     own = budget.data_root or first.test_dataloader.dataset.data_root
     roots = name_roots(options.test_roots or [own])
-    check_inputs(study, budget, roots)
     most = options.max_samples
+    check_tests(roots.values(), most)
+    check_inputs(study, budget)
     runs = make_runs(study, budget, options.seeds, out, roots, most)
     run_all(runs, options, console, report_line)
     report(study, budget, runs, out, console, most, costing)

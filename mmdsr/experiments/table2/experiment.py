@@ -13,7 +13,7 @@ from rich.console import Console
 from mmdsr.engine.launch import load_config
 from mmdsr.errors import UsageError
 from mmdsr.evaluation.functional import upscale
-from mmdsr.experiments.ablation.experiment import name_roots
+from mmdsr.experiments.ablation.experiment import check_tests, name_roots
 from mmdsr.experiments.ablation.study import Budget, Study, prepare
 from mmdsr.experiments.options import StudyOptions
 from mmdsr.experiments.references import open_dataset
@@ -93,9 +93,7 @@ def run_table2(
     first = prepare(study.rows[0], budget, 0)
     own = budget.data_root or first.test_dataloader.dataset.data_root
     roots = name_roots(options.test_roots or [own])
-    for root in roots.values():
-        if not Path(root).is_dir():
-            raise UsageError(f'The data set {root} does not exist.')
+    check_tests(roots.values(), options.max_samples)
     entries = plan.make_plan(study, budget)
     trained = [entry for entry in entries if not entry.turned]
     iterations = None
@@ -137,23 +135,23 @@ def _run(
     teacher_of = {
         e.row.label: e.teacher.label for e in entries if e.teacher is not None
     }
-    run_all(
-        [run for run in runs if run.row not in teacher_of],
-        options,
-        console,
-        _line,
-    )
-    failed = {(run.row, run.seed) for run in runs if run.error}
-    ready = []
-    for run in runs:
-        if run.row not in teacher_of or run.results is not None:
-            continue
-        if (teacher_of[run.row], run.seed) in failed:
-            run.error = f'its teacher {teacher_of[run.row]} failed'
-        else:
-            ready.append(run)
-    if ready:
-        run_all(ready, options, console, _line)
+    failed: set[tuple[str, int]] = set()
+    waiting = list(runs)
+    while waiting:
+        untrained = {run.row for run in waiting}
+        ready, later = [], []
+        for run in waiting:
+            teacher = teacher_of.get(run.row)
+            if teacher in untrained:
+                later.append(run)
+            elif run.results is None and (teacher, run.seed) in failed:
+                run.error = f'its teacher {teacher} failed'
+            else:
+                ready.append(run)
+        if ready:
+            run_all(ready, options, console, _line)
+        failed |= {(run.row, run.seed) for run in waiting if run.error}
+        waiting = later
 
 
 def _line(run: TrainingRun) -> str:

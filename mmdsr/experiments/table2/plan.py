@@ -58,7 +58,7 @@ def make_plan(study: Study, budget: Budget) -> list[Entry]:
 
     Raises:
         UsageError: If a row cannot be built, its data are missing, or it has a
-            teacher that is not a row.
+            teacher that is not a row or that learns from it.
     """
     configs = {row.label: prepare(row, budget, 0) for row in study.rows}
     entries = []
@@ -85,7 +85,26 @@ def make_plan(study: Study, budget: Budget) -> list[Entry]:
                     'add its config, one without a discriminator.'
                 )
         entries.append(Entry(row, inner or row, teacher))
+    _refuse_circles(entries)
     return entries
+
+
+def _refuse_circles(entries: Sequence[Entry]) -> None:
+    """Raise an error if a row would be a teacher of its own teacher."""
+    teacher_of = {
+        e.row.label: e.teacher.label for e in entries if e.teacher is not None
+    }
+    for label in teacher_of:
+        chain = [label]
+        while chain[-1] in teacher_of and len(chain) <= len(entries):
+            chain.append(teacher_of[chain[-1]])
+            if chain[-1] == label:
+                raise UsageError(
+                    'These rows are taught in a circle: '
+                    f'{" by ".join(map(repr, chain))}. Put a row that trains '
+                    'one of their networks without a teacher directly above '
+                    'the row that it teaches.'
+                )
 
 
 def _check(row: AblationRow, cfg: Config) -> None:
