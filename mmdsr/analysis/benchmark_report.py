@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mmdsr.analysis import benchmark
 from mmdsr.analysis.flops import cost_parts, count_cost, example_inputs
 from mmdsr.engine.generator import build_generator
+from mmdsr.errors import UsageError
 from mmdsr.models.networks import DRIMM
 
 DTYPES = dict(fp16=torch.float16, bf16=torch.bfloat16)
@@ -128,8 +129,18 @@ class Report:
 
         Returns:
             Lines.
+
+        Raises:
+            UsageError: If the network has no :class:`mmdsr.DRIMM`.
         """
-        drimm = next(m for m in self.net.modules() if isinstance(m, DRIMM))
+        drimm = next(
+            (m for m in self.net.modules() if isinstance(m, DRIMM)), None
+        )
+        if drimm is None:
+            raise UsageError(
+                f'{type(self.net).__name__} has no DRIMM whose matching could '
+                'be measured: leave out --matching.'
+            )
         net: Any = self.net
         height, width = (
             -(-side // net.lr_multiple) * net.lr_multiple

@@ -1,7 +1,7 @@
 """Arguments that the experiments' command lines share."""
 
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
@@ -19,11 +19,35 @@ def positive(text: str) -> int:
         The number.
 
     Raises:
-        ValueError: If it is not a positive whole number.
+        ArgumentTypeError: If it is not such a number.
     """
-    number = int(text)
-    if number < 1:
-        raise ValueError
+    return _at_least(1, text)
+
+
+def not_negative(text: str) -> int:
+    """Parse a whole number that is zero or more.
+
+    Args:
+        text: Text of the command line.
+
+    Returns:
+        The number.
+
+    Raises:
+        ArgumentTypeError: If it is not such a number.
+    """
+    return _at_least(0, text)
+
+
+def _at_least(least: int, text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise ArgumentTypeError(
+            f'{text!r} is not a whole number of at least {least}'
+        )
     return number
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from rich.console import Console
 
+from mmdsr.errors import UsageError
 from mmdsr.experiments.compare_references import (
     DEPTHS,
     USUAL_REFERENCES,
@@ -18,6 +19,7 @@ from mmdsr.experiments.references_table import (
     write_results,
 )
 from mmdsr.io.checkpoint import find_checkpoint
+from mmdsr.io.files import temporary_name
 
 
 def _default_folder(checkpoint: Path | str) -> Path:
@@ -50,9 +52,10 @@ def compare(
             of which the best checkpoint is used.
         roots: Data sets. Without any, the test data of the config.
         console: Console for the tables.
-        out: Folder for results and strips. Defaults to None, ``compare`` in
-            a working directory and ``compare-STEM`` beside the file
-            ``STEM.pth``, so that each file has a folder of its own.
+        out: Folder for results and strips, written after each data set.
+            Defaults to None, ``compare`` in a working directory and
+            ``compare-STEM`` beside the file ``STEM.pth``, so that each file
+            has a folder of its own.
         split: Split to evaluate. Defaults to 'test'.
         strips: Number of comparison strips per data set.
         device: Device to run on.
@@ -66,11 +69,15 @@ def compare(
 
     Raises:
         FileNotFoundError: If checkpoint or data are missing.
+        OSError: If the disk is full.
+        UsageError: If ``out`` is not writable; nothing is evaluated.
         ValueError: If one cannot be read, or they do not fit.
     """
     file = find_checkpoint(checkpoint)
     out = Path(out or _default_folder(checkpoint))
     generator = trained_generator(cfg, file, device)
+    _make_writable(out)
+    origin = dict(config=cfg.filename, checkpoint=str(file), split=split)
     results = {}
     for root in map(Path, roots or [cfg.test_dataloader.dataset.data_root]):
         name = root.name if root.name not in results else str(root)
@@ -92,6 +99,19 @@ def compare(
         matches = match_table(name, results[name])
         if matches is not None:
             console.print(matches)
-    origin = dict(config=cfg.filename, checkpoint=str(file), split=split)
-    write_results(out, results, origin)
+        write_results(out, results, origin)
     return out
+
+
+def _make_writable(folder: Path) -> None:
+    """Create a folder and check that files can be written into it."""
+    trial = temporary_name(folder / 'results.json')
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise UsageError(
+            f'{folder} is not a writable folder ({error.strerror}): choose '
+            'another --out.'
+        ) from error

@@ -272,6 +272,19 @@ def test_tool_without_simulation_has_no_verdict(folder):
 
 
 @pytest.mark.parametrize(
+    ('option', 'name'), [('--out', 'stats.md'), ('--plot', 'plot.png')]
+)
+def test_tool_shows_what_it_cannot_write(folder, tmp_path, option, name):
+    file = tmp_path / 'file'
+    file.touch()
+    done = call(f'real={folder}', option, file / name)
+    assert done.returncode == 2
+    assert 'slope' in done.stdout
+    assert name in done.stderr.splitlines()[-1]
+    assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize(
     ('args', 'message'),
     [
         ([], 'give NAME=FOLDER'),

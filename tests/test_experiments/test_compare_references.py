@@ -1,5 +1,6 @@
 """The comparison of a network with bicubic interpolation."""
 
+import errno
 import io
 import json
 from pathlib import Path
@@ -11,8 +12,9 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 from rich.console import Console
+from tool_runs import call
 
-from mmdsr.errors import CheckpointError
+from mmdsr.errors import CheckpointError, UsageError
 from mmdsr.evaluation.functional import upscale
 from mmdsr.experiments import compare_references, comparison, references
 from mmdsr.experiments.references_table import (
@@ -363,6 +365,53 @@ def test_sets_of_the_same_name_have_their_own_strips(
     assert strip_folders[0] == out / 'strips/real'
     assert strip_folders[1] == out / 'strips/..-real'
     assert all(place.parent == out / 'strips' for place in strip_folders)
+
+
+def test_finished_data_sets_are_kept(
+    cfg, tmp_path, monkeypatch, strip_folders
+):
+    file, out = tmp_path / 'net.pth', tmp_path / 'out'
+    file.touch()
+
+    def evaluate(cfg, generator, root, **kwargs):
+        if root.name == 'b':
+            raise ValueError('no data')
+        return [Row('bicubic', None, None, 1, 30.0, 0.9, 29.0, 0.0)]
+
+    monkeypatch.setattr(comparison, 'evaluate', evaluate)
+    quiet = Console(quiet=True)
+    with pytest.raises(ValueError, match='no data'):
+        comparison.compare(cfg, file, ['a', 'b'], quiet, out=out)
+    content = json.loads((out / 'results.json').read_text())
+    assert list(content['results']) == ['a']
+    assert '## a' in (out / 'results.md').read_text()
+
+
+def test_a_place_that_cannot_be_written_is_refused_first(
+    cfg, tmp_path, strip_folders
+):
+    file = tmp_path / 'net.pth'
+    file.touch()
+    for out in (file, file / 'inside'):
+        with pytest.raises(UsageError, match='choose another --out'):
+            comparison.compare(cfg, file, ['a'], Console(quiet=True), out=out)
+    assert not strip_folders
+
+
+def test_errors_of_the_command_are_one_line(tmp_path, monkeypatch):
+    def fill_disk(*args, **kwargs):
+        raise OSError(errno.ENOSPC, 'No space left on device', 'results.md')
+
+    monkeypatch.setattr(comparison, 'compare', fill_disk)
+    args = ('configs/dsrnet/teacher_quick.py', tmp_path)
+    done = call('analysis_tools/compare.py', *args)
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert 'error: No space left on device: results.md' in line
+    for option, value in (('--strips', -1), ('--max-samples', 0)):
+        done = call('analysis_tools/compare.py', *args, option, value)
+        assert done.returncode == 2
+        assert f"{option}: '{value}' is not a whole number" in done.stderr
 
 
 def test_trained_generator(cfg, tmp_path):

@@ -5,6 +5,9 @@ from tool_runs import call
 
 FLOPS = 'analysis_tools/get_flops.py'
 BENCHMARK = 'analysis_tools/benchmark.py'
+RECORDING = 'analysis_tools/benchmark_recording.py'
+DEPTH = 'analysis_tools/eval_depth.py'
+RCAN = 'configs/baselines/rcan_quick.py'
 
 
 def test_get_flops_prints_table_2_for_the_released_teacher():
@@ -38,6 +41,40 @@ def test_benchmark_times_parts_matching_and_training():
     assert done.returncode == 0, done.stderr
     for word in ('match', 'decoder', 'peak memory', 'training step', 'bf16'):
         assert word in done.stdout
+
+
+def test_matching_is_measured_where_there_is_some():
+    done = call(
+        BENCHMARK,
+        RCAN,
+        *('--shape', '16', '16', '--repeats', '1', '--matching'),
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert 'RCAN has no DRIMM' in line
+    assert 'leave out --matching' in line
+
+
+@pytest.mark.parametrize(
+    ('tool', 'args', 'option', 'value'),
+    [
+        (BENCHMARK, [RCAN], '--threads', '0'),
+        (BENCHMARK, [RCAN], '--threads', '-1'),
+        (BENCHMARK, [RCAN], '--repeats', '0'),
+        (RECORDING, ['no.mp4'], '--threads', '0'),
+        (RECORDING, ['no.mp4'], '--threads', '-1'),
+        (RECORDING, ['no.mp4'], '--repeats', '0'),
+        (DEPTH, ['--data', 'no'], '--max-samples', '0'),
+        (DEPTH, ['--data', 'no'], '--max-samples', '-1'),
+        (DEPTH, ['--sim', '0'], '--runs', '0'),
+    ],
+)
+def test_numbers_that_must_be_positive(tool, args, option, value):
+    done = call(tool, *args, option, value)
+    assert done.returncode == 2
+    line = done.stderr.strip().splitlines()[-1]
+    message = f"{option}: '{value}' is not a whole number of at least 1"
+    assert message in line
 
 
 @pytest.mark.parametrize('tool', [FLOPS, BENCHMARK])

@@ -186,6 +186,12 @@ def test_evaluation(tmp_path):
     assert result.returncode == 0, result.stderr
     assert 'AbsRel' in result.stdout
     assert '"abs_rel"' in numbers.read_text()
+    # What was measured is shown, even where it cannot be written.
+    result = tool_runs.call(EVALUATE, *args_pipe, '--json', numbers / 'in')
+    assert result.returncode == 2
+    assert 'AbsRel' in result.stdout
+    assert 'Error: ' in result.stderr
+    assert 'Traceback' not in result.stderr
     for wrong, word in (
         (('--data', 'no', '--provider', 'pipe'), 'no image in hr'),
         (

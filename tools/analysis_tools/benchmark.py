@@ -15,6 +15,7 @@ from mmdsr.analysis.benchmark_report import DTYPES, Report
 from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument
 from mmdsr.errors import UsageError
+from mmdsr.experiments.arguments import positive
 from mmdsr.inference.budget import cpu_count
 from mmdsr.io.console import plain_console
 
@@ -53,8 +54,8 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
         help='size of LR; Ref is four times larger (default: 80 112)',
     )
     parser.add_argument('--device', help='default: cpu')
-    parser.add_argument('--repeats', type=int, default=5)
-    parser.add_argument('--threads', type=int, help='CPU threads')
+    parser.add_argument('--repeats', type=positive, default=5)
+    parser.add_argument('--threads', type=positive, help='CPU threads')
     parser.add_argument(
         '--train', action='store_true', help='also time a training step'
     )
@@ -89,8 +90,8 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
         )
     args.shape = args.shape or (80, 112)
     args.device = args.device or 'cpu'
-    if args.repeats < 1 or min(args.shape) < 16:
-        parser.error('--repeats must be >= 1 and --shape at least 16 16')
+    if min(args.shape) < 16:
+        parser.error('--shape must be at least 16 16')
     return args
 
 
@@ -133,13 +134,13 @@ def main(argv: Sequence[str] | None = None) -> None:
             args.amp,
             args.repeats,
         )
+        matching = report.matching() if args.matching else []
     except (UsageError, FileNotFoundError, ValueError, RuntimeError) as error:
         print(f'benchmark.py: error: {error}', file=sys.stderr)
         sys.exit(2)
     console.print(report.machine())
-    if args.matching:
-        for line in report.matching():
-            console.print(line)
+    for line in matching:
+        console.print(line)
     console.print(report.forward(args.compile))
     if args.train:
         console.print(report.training())

@@ -14,6 +14,7 @@ import torch
 
 from mmdsr.analysis.benchmark_recording import gains, time_recording
 from mmdsr.errors import said_by
+from mmdsr.experiments.arguments import positive
 from mmdsr.inference import SuperResolver
 from mmdsr.recording.options import RecordingOptions
 
@@ -28,8 +29,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--scale', type=int, default=4)
     parser.add_argument('--seconds', type=float, help='of the recording')
     parser.add_argument('--suffix', default='.mp4', choices=('.mp4', '.mkv'))
-    parser.add_argument('--repeats', type=int, default=1)
-    parser.add_argument('--threads', type=int, help='of torch')
+    parser.add_argument('--repeats', type=positive, default=1)
+    parser.add_argument('--threads', type=positive, help='of torch')
     parser.add_argument('--device', default='cpu')
     return parser.parse_args(argv)
 

@@ -20,7 +20,8 @@ from rich.console import Console
 
 from mmdsr.engine.launch import load_config
 from mmdsr.engine.options import add_options_argument
-from mmdsr.errors import UsageError
+from mmdsr.errors import UsageError, said_by
+from mmdsr.experiments.arguments import not_negative, positive
 from mmdsr.experiments.compare_references import DEPTHS
 from mmdsr.experiments.comparison import compare
 from mmdsr.experiments.references import REFERENCES, USUAL_REFERENCES
@@ -64,10 +65,15 @@ def parse_args(
         help='depth sources to try; the first one is used for the references',
     )
     parser.add_argument(
-        '--max-samples', type=int, help='evenly spread images per data set'
+        '--max-samples',
+        type=positive,
+        help='evenly spread images per data set',
     )
     parser.add_argument(
-        '--strips', type=int, default=16, help='strips per data set'
+        '--strips',
+        type=not_negative,
+        default=16,
+        help='strips per data set',
     )
     parser.add_argument(
         '--device', default='cuda' if torch.cuda.is_available() else 'cpu'
@@ -93,8 +99,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             depths=args.depths,
             max_samples=args.max_samples,
         )
-    except (UsageError, FileNotFoundError, ValueError) as error:
-        parser.exit(2, f'{parser.prog}: error: {error}\n')
+    except (UsageError, OSError, ValueError) as error:
+        parser.exit(2, f'{parser.prog}: error: {said_by(error)}\n')
     print(f'Results are in {out}/results.md, strips in {out}/strips')
 
 

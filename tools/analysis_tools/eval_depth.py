@@ -30,7 +30,9 @@ from mmdsr.depth.evaluate import (
     simulated_cases,
 )
 from mmdsr.depth.options import add_provider_options
+from mmdsr.errors import said_by
 from mmdsr.evaluation.depth_metrics import ALIGNMENTS
+from mmdsr.experiments.arguments import positive
 from mmdsr.io.console import plain_console
 from mmdsr.io.files import write_bytes
 
@@ -56,7 +58,7 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     source.add_argument('--sim', type=int, metavar='SEED', help='SewerSim')
     source.add_argument('--data', metavar='ROOT', help='a data set')
     parser.add_argument(
-        '--runs', type=int, default=16, help='of SewerSim (default 16)'
+        '--runs', type=positive, default=16, help='of SewerSim (default 16)'
     )
     parser.add_argument(
         '--frames',
@@ -75,7 +77,9 @@ def parse_args(argv: Sequence[str] | None = None) -> Namespace:
     )
     parser.add_argument('--split', choices=('train', 'test'), default='test')
     parser.add_argument(
-        '--max-samples', type=int, help='evenly spread images of the data set'
+        '--max-samples',
+        type=positive,
+        help='evenly spread images of the data set',
     )
     parser.add_argument(
         '--align',
@@ -147,18 +151,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             use_camera,
             far,
         )
-        if not results:
-            raise ValueError('There is no frame to compare: see --runs.')
+        title = f'{name}, align {align}' + (', own camera' * use_camera)
+        Console(soft_wrap=True).print(make_table(title, results))
         if target:
             text = json.dumps(results, indent=1) + '\n'
             write_bytes(target, text.encode())
     except (OSError, ValueError, ImportError, RuntimeError) as error:
-        console.print(f'Error: {error}', style='red')
+        console.print(f'Error: {said_by(error)}', style='red')
         return 2
     except KeyboardInterrupt:
         return 130
-    title = f'{name}, align {align}' + (', own camera' * use_camera)
-    Console(soft_wrap=True).print(make_table(title, results))
     return 1 if results['all']['failed'] else 0
 
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 from mmdsr.analysis import statistics_report as report
+from mmdsr.errors import said_by
 from mmdsr.io.console import plain_console
 
 
@@ -126,17 +127,17 @@ def main(argv: Sequence[str] | None = None) -> None:
             # One sequence has no range.
             if len(real) > 1:
                 verdicts = report.judge(real, groups[report.SIMULATED])
+        # Written to a file, the table would be truncated at 80 columns.
+        console = Console()
+        if not console.is_terminal:
+            console = Console(width=160)
+        console.print(report.rich_table(groups, verdicts))
         for path in args.out:
             report.write_report(path, groups, verdicts)
         if args.plot:
             report.plot(args.plot, groups)
     except (ValueError, OSError) as error:
-        parser.exit(2, f'{parser.prog}: error: {error}\n')
-    # Written to a file, the table would be truncated at 80 columns.
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
-    console.print(report.rich_table(groups, verdicts))
+        parser.exit(2, f'{parser.prog}: error: {said_by(error)}\n')
     for path in [*args.out, *filter(None, [args.plot])]:
         print(f'Written: {path}')
 
