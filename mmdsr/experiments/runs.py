@@ -56,6 +56,7 @@ class TrainingRun:
         tests: Arguments of the evaluator by name of the test.
         data: What the training data are, JSON, if they can change under their
             path.
+        annotation: The same of their annotation files.
         tested: The same of the data of each test, by its name.
         iters: Iterations, 0 if the schedule counts epochs.
         epochs: Epochs, 0 if the schedule counts iterations.
@@ -70,6 +71,7 @@ class TrainingRun:
     folder: Path
     tests: dict = field(default_factory=dict)
     data: object = None
+    annotation: object = None
     tested: dict = field(default_factory=dict)
     iters: int = 0
     epochs: int = 0
@@ -112,10 +114,15 @@ def prepare_runs(
             texts.append(cfg.pretty_text)
             check_inputs(run.folder, 'teacher', teacher_of(cfg))
             check_inputs(run.folder, 'data', run.data)
+            check_inputs(run.folder, 'annotation', run.annotation)
     _write_configs(runs, texts)
     for run in runs:
-        if run.data is not None:
-            note_inputs(run.folder, 'data', run.data)
+        for name, value in (
+            ('data', run.data),
+            ('annotation', run.annotation),
+        ):
+            if value is not None:
+                note_inputs(run.folder, name, value)
         write_json(run.folder / 'task.json', run.task)
         # Trained, but tested on something else: the worker tests again.
         run.results = _results(run.folder)
@@ -153,7 +160,7 @@ def check_inputs(folder: Path, name: str, value: object) -> None:
 
     Args:
         folder: Folder of the run.
-        name: ``'teacher'`` or ``'data'``.
+        name: ``'teacher'``, ``'data'`` or ``'annotation'``.
         value: What it is now, JSON; None if that is not known.
 
     Raises:
@@ -172,7 +179,7 @@ def note_inputs(folder: Path, name: str, value: object) -> None:
 
     Args:
         folder: Folder of the run.
-        name: ``'teacher'`` or ``'data'``.
+        name: ``'teacher'``, ``'data'`` or ``'annotation'``.
         value: What it is, JSON.
     """
     path = folder / 'inputs.json'

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mmdsr.io.checksums import digest
-from mmdsr.io.frames import SUFFIXES
 from mmdsr.io.layout import DEPTH_KEYS, FLOW_KEY, IMAGE_KEYS
 from mmdsr.io.manifest import MANIFEST, SPLITS, read_manifest
 
@@ -16,25 +15,24 @@ _FOLDERS = [
 ]
 
 
-def listing(
-    root: Path, folders: Iterable[str], suffixes: Iterable[str] | None = None
-) -> str:
+def listing(root: Path, folders: Iterable[str]) -> str:
     """Identify files by their names and sizes, without reading them.
+
+    Hidden files do not belong to them.
 
     Args:
         root: Root of the files.
         folders: Folders below it; one that is missing holds no file.
-        suffixes: Suffixes of the files in lower case. Defaults to None, all.
 
     Returns:
         SHA-256 of their sorted names and sizes.
     """
     lines = {
-        f'{path.relative_to(root).as_posix()}\t{path.stat().st_size}\n'
+        f'{name}\t{path.stat().st_size}\n'
         for folder in folders
         for path in (root / folder).rglob('*')
-        if (suffixes is None or path.suffix.lower() in suffixes)
-        and path.is_file()
+        if path.is_file()
+        and '/.' not in f'/{(name := path.relative_to(root).as_posix())}'
     }
     return hashlib.sha256(''.join(sorted(lines)).encode()).hexdigest()
 
@@ -62,17 +60,23 @@ def identify(root: Path | str) -> dict[str, str]:
     return found
 
 
-def identify_images(root: Path) -> dict[str, str]:
+def identify_files(root: Path) -> dict[str, str]:
     """Identify a data set of another layout.
 
     Args:
         root: Root of the data set.
 
     Returns:
-        ``manifest``, the digest of its manifest; without one ``files``, the
-        :func:`listing` of the images below its root.
+        ``manifest``, the digest of its manifest, if it has one; and ``files``,
+        the :func:`listing` of all files below its root, unless the manifest
+        lists checksums.
     """
-    manifest = root / MANIFEST
-    if manifest.is_file():
-        return dict(manifest=digest(manifest))
-    return dict(files=listing(root, [''], SUFFIXES))
+    path = root / MANIFEST
+    found = dict(manifest=digest(path)) if path.is_file() else {}
+    try:
+        manifest = read_manifest(root, formats=None)
+    except ValueError:
+        manifest = None  # a file of another program
+    if manifest is None or 'checksums' not in manifest:
+        found['files'] = listing(root, [''])
+    return found

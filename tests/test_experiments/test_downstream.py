@@ -1,6 +1,7 @@
 """Downstream experiments: tasks, versions, runs and pictures."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from mmdsr.experiments.downstream.task import (
     PAPER_TASKS,
     TASKS,
     Task,
+    annotation_files,
     data_sets,
     find_root,
     find_tasks,
@@ -43,6 +45,7 @@ from mmdsr.experiments.downstream.versions import (
 from mmdsr.experiments.runs import TrainingRun
 from mmdsr.inference import SuperResolver
 from mmdsr.io.images import write_png
+from mmdsr.io.manifest import write_manifest
 from mmdsr.sim.pipe_run import PipeRun
 
 CONFIGS = Path(__file__).parents[2] / 'configs/downstream'
@@ -293,17 +296,79 @@ def places(versions):
 def test_data_are_found_before_anything_is_computed(tmp_path):
     root = tmp_path / 'sewersim-pipe'
     for split in ('train', 'test'):
-        place = root / 'images' / split / 'a.png'
-        write_png(place, np.zeros((8, 8, 3), np.uint8))
+        for key in ('images', 'masks'):
+            place = root / key / split / 'a.png'
+            write_png(place, np.zeros((8, 8, 3), np.uint8))
     found = find_data([FCN], 'hr', tmp_path)
     assert found[0] == {'fcn': {'data/sewersim-pipe': root}}
     assert found[1] == {root: ['images/test']}
     assert found[2] == {root: ['images/train', 'images/test']}
     # What is trained on has to be made, too.
     assert find_data([FCN], 'same', tmp_path)[1] == found[2]
+    (root / 'masks/test').rename(root / 'masks/val')
+    with pytest.raises(UsageError, match=r'masks/test \(test_dataloader\)'):
+        find_data([FCN], 'hr', tmp_path)
     (root / 'images/train/a.png').unlink()
     with pytest.raises(UsageError, match='has no images'):
         find_data([FCN], 'hr', tmp_path)
+
+
+@pytest.mark.parametrize('name', ['ssd300', 'resnet101'])
+def test_annotations_are_found_before_anything_is_computed(tmp_path, name):
+    (task,) = find_tasks([name], CONFIGS)
+    cfg = prepare(task, 0)
+    ((old, prefixes),) = image_folders(cfg).items()
+    root = tmp_path / Path(old).name
+    for prefix in prefixes:
+        write_png(root / prefix / 'a.png', np.zeros((8, 8, 3), np.uint8))
+    retarget(cfg, {old: str(root)})
+    for split in ('train', 'test'):
+        (dataset,) = data_sets(cfg[f'{split}_dataloader'])
+        path = root / dataset['ann_file']
+        assert annotation_files(cfg, split) == []
+        with pytest.raises(UsageError, match=rf'{path.name} .* not exist'):
+            find_data([task], 'hr', tmp_path)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text('')
+        assert annotation_files(cfg, split) == [path]
+    find_data([task], 'hr', tmp_path)
+
+
+def test_results_are_those_of_the_present_labels(tmp_path):
+    (task,) = find_tasks(['resnet101'], CONFIGS)
+    (old,) = image_folders(prepare(task, 0))
+    data = tmp_path / 'set'
+    for split in ('train', 'test'):
+        image = data / 'images' / split / 'a.png'
+        write_png(image, np.zeros((8, 8, 3), np.uint8))
+        (data / f'{split}.csv').write_text('0')
+
+    def make():
+        at = dict(lr='/out/lr', hr=str(data))
+        return make_runs(task, [LR, HR], {old: at}, [0], tmp_path / 'out')[0]
+
+    run = make()
+    result = dict(task=run.task, results={'a': {}})
+    (run.folder / 'result.json').write_text(json.dumps(result))
+    assert make().results is not None
+    # As long as before: tested again, or not mixed.
+    (data / 'test.csv').write_text('1')
+    assert make().results is None
+    (data / 'train.csv').write_text('1')
+    with pytest.raises(
+        UsageError, match='another annotation, which has changed'
+    ):
+        make()
+    (data / 'train.csv').write_text('0')
+    # Without a manifest and without checksums in it, sizes are compared.
+    write_manifest(data, {})
+    with pytest.raises(UsageError, match='another data, which has changed'):
+        make()
+    shutil.rmtree(tmp_path / 'out')
+    make()
+    Image.new('RGB', (99, 99)).save(data / 'images/test/a.png')
+    with pytest.raises(UsageError, match='another data, which has changed'):
+        make()
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmdsr.io.checksums import write_checksums
-from mmdsr.io.identity import identify, identify_images
+from mmdsr.io.identity import identify, identify_files
 from mmdsr.io.images import write_png
 from mmdsr.io.manifest import write_manifest
 
@@ -55,10 +55,23 @@ def test_checksums_stand_for_the_files(root):
 
 
 def test_data_sets_of_the_downstream_tasks(root):
-    before = identify_images(root)
-    (root / 'labels.txt').write_text('0')
-    assert identify_images(root) == before
-    _noise(root / 'test/hr/run_0.png')
-    assert identify_images(root) != before
-    write_manifest(root, {})
-    assert set(identify_images(root)) == {'manifest'}
+    labels = root / 'labels.txt'
+    labels.write_text('0')
+    write_png(root / '.cache/run_0.png', np.zeros((8, 8, 3), np.uint8))
+    before = identify_files(root)
+    _noise(root / '.cache/run_0.png')
+    assert identify_files(root) == before
+    for change in (
+        lambda: labels.write_text('1 2'),
+        lambda: _noise(root / 'test/hr/run_0.png'),
+        lambda: write_manifest(root, {}),
+        lambda: labels.write_text('0'),
+        lambda: (root / 'manifest.json').write_text('of another program'),
+        lambda: labels.write_text('1 2'),
+    ):
+        change()
+        assert identify_files(root) != before
+        before = identify_files(root)
+    assert set(before) == {'manifest', 'files'}
+    write_manifest(root, {}, checksums=write_checksums(root))
+    assert set(identify_files(root)) == {'manifest'}

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from rich.console import Console
 
+from mmdsr.engine.check_data import check_data
 from mmdsr.engine.options import read_options
 from mmdsr.errors import UsageError
 from mmdsr.experiments.downstream.report import (
@@ -19,6 +20,7 @@ from mmdsr.experiments.downstream.task import (
     PROTOCOLS,
     SPLITS,
     Task,
+    annotation_files,
     find_root,
     image_folders,
     prepare,
@@ -35,6 +37,7 @@ from mmdsr.experiments.downstream.versions import (
 )
 from mmdsr.experiments.options import RunOptions
 from mmdsr.experiments.runs import TrainingRun, prepare_runs, run_all
+from mmdsr.io.checksums import digest
 from mmdsr.io.folder_job import FolderJob
 from mmdsr.settings import setting
 
@@ -89,7 +92,8 @@ def find_data(
         of each data set.
 
     Raises:
-        UsageError: If one is missing, or two would share a folder.
+        UsageError: If one is missing, or has no annotations, or two would
+            share a folder.
     """
     # For a network trained on HR images, only the test images are needed in
     # other versions.
@@ -97,6 +101,7 @@ def find_data(
     places: dict[str, dict[str, Path]] = {}
     folders: dict[Path, list[str]] = {}
     every: dict[Path, list[str]] = {}
+    configs: list[Config] = []
     for task in tasks:
         cfg = prepare(task, 0, options)
         roots = image_folders(cfg, SPLITS)
@@ -107,6 +112,8 @@ def find_data(
             for root, prefixes in image_folders(cfg, wanted).items():
                 own = found.setdefault(places[task.name][root], [])
                 own += [prefix for prefix in prefixes if prefix not in own]
+        retarget(cfg, {k: str(v) for k, v in places[task.name].items()})
+        configs.append(cfg)
     clash: dict[str, Path] = {}
     for place, prefixes in every.items():
         for prefix in prefixes:
@@ -116,6 +123,8 @@ def find_data(
                 f'{clash[place.name]} and {place} would share a folder: run '
                 'their tasks with another --out.'
             )
+    for cfg in configs:
+        check_data(cfg, [f'{split}_dataloader' for split in SPLITS])
     return places, folders, every
 
 
@@ -147,8 +156,19 @@ def make_runs(
 
     Raises:
         UsageError: If a folder contains a run of another config, or its
-            training data have changed.
+            training data or their annotations have changed.
     """
+    originals = retarget(
+        prepare(task, 0, options),
+        {root: at[HR.name] for root, at in places.items()},
+    )
+    labels = {
+        split: {
+            str(path): digest(path)
+            for path in annotation_files(originals, split)
+        }
+        for split in SPLITS
+    }
     origins = {
         version.name: [
             origin_of(Path(at[HR.name]), version) for at in places.values()
@@ -179,7 +199,11 @@ def make_runs(
             folder,
             tests,
             data=origins[trained.name],
-            tested={name: origins[name] for name in tests},
+            annotation=labels['train'],
+            tested={
+                name: dict(images=origins[name], annotation=labels['test'])
+                for name in tests
+            },
         ), cfg
 
     return prepare_runs([HR] if protocol == 'hr' else versions, seeds, make)

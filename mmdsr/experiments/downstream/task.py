@@ -160,6 +160,28 @@ def image_folders(
     return folders
 
 
+def annotation_files(cfg: Config, split: str) -> list[Path]:
+    """Return the files with the annotations of a config.
+
+    Args:
+        cfg: The config, with the paths of its data on this machine.
+        split: One of :data:`SPLITS`.
+
+    Returns:
+        The existing ones of its data sets and its evaluator, sorted.
+    """
+    evaluators = cfg.get(f'{split}_evaluator') or []
+    if isinstance(evaluators, dict):
+        evaluators = [evaluators]
+    owners = [*data_sets(cfg.get(f'{split}_dataloader')), *evaluators]
+    paths = {
+        Path(owner.get('data_root') or '', owner['ann_file'])
+        for owner in owners
+        if owner.get('ann_file')
+    }
+    return sorted(path for path in paths if path.is_file())
+
+
 def find_root(root: str, data_root: str | None = None) -> Path:
     """Return the folder of a data set.
 
