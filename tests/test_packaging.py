@@ -64,8 +64,8 @@ def test_the_front_door_opens_when_asked():
         'assert not any(name in sys.modules for name in heavy)\n'
         'for name in mmdsr.__all__:\n'
         '    assert getattr(mmdsr, name) is not None\n'
-        "assert 'dsrnet_student_quick' in mmdsr.list_weights()\n"
-        "net = mmdsr.load_weights('dsrnet_student_quick')\n"
+        "assert 'dsrnet_student' in mmdsr.list_weights()\n"
+        "net = mmdsr.load_weights('dsrnet_student')\n"
         'assert type(net) is mmdsr.DSRNet\n'
         # mmengine's optimisers import transformers where it is installed.
         f'print([name for name in {HOSTS[:4]} if name in sys.modules])'

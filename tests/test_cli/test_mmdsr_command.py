@@ -89,8 +89,8 @@ def test_weights(capsys, tmp_path):
     table = capsys.readouterr().out
     assert all(name in table for name in available())
     assert '591,820' in table
-    path = weight_path('dsrnet_student_quick')
-    for name in ('dsrnet_student_quick', path):
+    path = weight_path('dsrnet_student')
+    for name in ('dsrnet_student', path):
         assert ended('weights', name) == 0
         meta = json.loads(capsys.readouterr().out)
         assert meta['generator']['type'] == 'mmdsr.DSRNet'

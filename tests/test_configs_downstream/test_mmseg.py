@@ -127,9 +127,7 @@ def test_masks_stay_in_the_frame_of_the_large_image(root):
             cfg.model.pretrained = None
             if kind == 'sr':
                 # Without a training; small, as its pixels do not matter.
-                cfg.model.data_preprocessor.sr = dict(
-                    weights='dsrnet_student_quick'
-                )
+                cfg.model.data_preprocessor.sr = dict(weights='dsrnet_student')
             preprocessor = built(cfg.model.data_preprocessor, 'cpu')
             dataset = cfg.train_dataloader.dataset
             with DefaultScope.overwrite_default_scope('mmseg'):

@@ -61,7 +61,7 @@ def test_any_size_batch_and_reference(backend, networks, kind):
         'dsrnet_x_nano',
         pytest.param('dsrnet_x', marks=pytest.mark.slow),
         pytest.param('dsrnet_x_light', marks=pytest.mark.slow),
-        pytest.param('dsrnet_student_quick', marks=pytest.mark.slow),
+        pytest.param('dsrnet_student', marks=pytest.mark.slow),
     ],
 )
 def test_published_weights(backend, name):

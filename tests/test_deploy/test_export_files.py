@@ -169,7 +169,7 @@ def views():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['dsrnet_x_nano', 'dsrnet_student_quick'])
+@pytest.mark.parametrize('name', ['dsrnet_x_nano', 'dsrnet_student'])
 def test_8_bits_lose_little(name, tmp_path):
     pytest.importorskip('nncf')
     for precision in ('fp32', 'int8'):

@@ -12,7 +12,7 @@ from mmdsr.errors import UsageError
 
 CONFIGS = Path(__file__).parents[2] / 'configs/downstream'
 LOAD, PACK = dict(type='LoadImageFromFile'), dict(type='mmdet.PackDetInputs')
-SR = dict(weights='dsrnet_student_quick', reference='self')
+SR = dict(weights='dsrnet_student', reference='self')
 
 
 def detector(dataset, **kwargs):

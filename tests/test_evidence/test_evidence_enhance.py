@@ -21,7 +21,7 @@ from mmdsr.io.images import downscale, write_png
 from mmdsr.models.networks.refsr_net import DSROutput
 from mmdsr.weights.index import read_index
 
-NANO, STUDENT = 'dsrnet_x_nano', 'dsrnet_student_quick'
+NANO, STUDENT = 'dsrnet_x_nano', 'dsrnet_student'
 ALL = EvidenceOptions(confidence=True)
 
 

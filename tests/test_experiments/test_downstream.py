@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -158,10 +159,10 @@ def test_a_missing_data_set_is_explained(tmp_path):
 
 def test_models_of_the_command_line(tmp_path):
     lr, bicubic, one, two, hr = make_versions(
-        ['dsrnet_student_quick', 'Mine+=dsrnet_teacher_quick']
+        ['dsrnet_student', 'Mine+=dsrnet_teacher_quick']
     )
     assert (lr, bicubic, hr) == (LR, BICUBIC, HR)
-    assert one.label == 'SR(dsrnet_student_quick)'
+    assert one.label == 'SR(dsrnet_student)'
     assert (two.name, two.label) == ('sr-mine', 'SR(Mine+)')
     assert [v.is_sr for v in (lr, bicubic, one, two, hr)] == [
         False, False, True, True, False,
@@ -180,7 +181,7 @@ def test_models_of_the_command_line(tmp_path):
         with pytest.raises(UsageError, match=message):
             parse_sr(text)
     with pytest.raises(UsageError, match='use LABEL=MODEL'):
-        make_versions(['a=dsrnet_student_quick', 'a=dsrnet_teacher_quick'])
+        make_versions(['a=dsrnet_student', 'a=dsrnet_teacher_quick'])
     with pytest.raises(UsageError, match='at least one model'):
         make_versions([])
 
@@ -470,6 +471,11 @@ def test_the_summary_names_the_seeds_that_are_done(tmp_path, monkeypatch):
     assert '| task | metric | seeds | LR |' in text
     assert '| whole | IoU (%) | 0 1 | 5.00' in text
     assert '| partly | IoU (%) | 0 | 5.00' in text
+    # A detector that finds nothing has no values.
+    tables['blind'] = replace(tables['whole'], lines=[])
+    report.summary(tmp_path / 'summary.md', tables, origin)
+    assert '| whole' in (tmp_path / 'summary.md').read_text()
+    assert 'blind' not in (tmp_path / 'summary.md').read_text()
     # Above the table, they would be claimed for every task.
     assert '- seeds:' not in text
     assert '- protocol: as deployed' in text

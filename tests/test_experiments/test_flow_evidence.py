@@ -48,7 +48,7 @@ def test_tool(root, refsr_root):
     assert '"samples": 2' in done.stdout
     for args, text in (
         ((refsr_root, 'dsrnet_x_nano'), 'no true flow'),
-        ((root, 'dsrnet_student_quick'), 'not a DSRNet-X'),
+        ((root, 'dsrnet_student'), 'not a DSRNet-X'),
         ((root / 'none', 'dsrnet_x_nano'), 'none'),
         ((root, 'nothing'), 'nothing'),
     ):

@@ -12,7 +12,7 @@ from mmdsr.inference import SuperResolver, budget, enlarging
 from mmdsr.registry import MODELS
 from mmdsr.weights import load_published
 
-NANO = 'dsrnet_student_quick'
+NANO = 'dsrnet_student'
 CONFIGS = Path(__file__).parents[2] / 'configs'
 CPU = torch.device('cpu')
 MIB = 2**20
@@ -22,7 +22,7 @@ MIB = 2**20
 def networks():
     cfg = Config.fromfile(CONFIGS / '_base_/models/dsrnet_nano.py')
     nano = MODELS.build(cfg.dsrnet_nano)
-    return [nano, load_published('dsrnet_student_quick')]
+    return [nano, load_published('dsrnet_student')]
 
 
 def _need(network, height, width, scale=4):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mmdsr import SuperResolver
 
-NANO = 'dsrnet_student_quick'
+NANO = 'dsrnet_student'
 
 
 @pytest.fixture(scope='module')

@@ -23,7 +23,7 @@ from mmdsr.inference.ranks import Place, find_place
 from mmdsr.io import folder_job
 from mmdsr.io.images import write_png
 
-NANO = 'dsrnet_student_quick'
+NANO = 'dsrnet_student'
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from mmdsr.inference.references import References, at_full_size
 from mmdsr.io.images import write_png
 from mmdsr.weights import load_published
 
-STUDENT = 'dsrnet_student_quick'
+STUDENT = 'dsrnet_student'
 
 
 def save(path, seed=0, size=(20, 28)):

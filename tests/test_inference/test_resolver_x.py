@@ -132,7 +132,7 @@ def test_one_of_several_references_is_one(size):
 
 
 def test_several_references_for_a_network_of_one():
-    resolver = SuperResolver(weights='dsrnet_student_quick', backend='torch')
+    resolver = SuperResolver(weights='dsrnet_student', backend='torch')
     lr, refs = noise(32, 32), noise(128, 128)[None].repeat(2, 1, 1, 1)
     with pytest.raises(ValueError, match='takes one reference per image, not'):
         resolver.explain_pixels([lr], references=[refs])

@@ -18,7 +18,7 @@ from mmdsr.io.checkpoint import save_weights
 from mmdsr.registry import MODELS
 from mmdsr.weights import load_published
 
-NANO = 'dsrnet_student_quick'
+NANO = 'dsrnet_student'
 #: Since torch 2.3.
 WIDE = [
     getattr(torch, name)
@@ -258,7 +258,7 @@ def test_precision_is_its_own(nano):
         (dict(weights=NANO, max_batch=1.5), 'max_batch must be a whole'),
         (dict(interpolation='nearest', max_batch=True), 'max_batch must'),
         (dict(interpolation='nearest', backend='x'), 'backend must be one'),
-        (dict(weights='unknown'), 'Available: dsrnet_student_quick'),
+        (dict(weights='unknown'), 'Available: dsrnet_student'),
         (dict(interpolation='cubic'), 'interpolation must be one of'),
         (dict(interpolation='nearest', scale=9), 'from 1 to 8'),
         (dict(interpolation='nearest', scale=1.5), 'from 1 to 8'),

@@ -12,7 +12,7 @@ from mmdsr.inference import SuperResolver, tiling
 from mmdsr.io.images import downscale, write_png
 from mmdsr.samples import FOLDER
 
-STUDENT = 'dsrnet_student_quick'
+STUDENT = 'dsrnet_student'
 
 
 @pytest.mark.parametrize('length', [1, 48, 49, 80, 97, 200])

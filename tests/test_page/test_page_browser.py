@@ -209,7 +209,7 @@ def test_a_reference_its_confidence_and_depth(visit):
     assert page.locator('#layer option').count() == 2
     # These predict depth.
     page.locator('#jobs >> text=Remove').click()
-    enlarge(page, 'dsrnet_student_quick')
+    enlarge(page, 'dsrnet_student')
     page.select_option('#layer', 'depth')
     shown(page, '#after')
     expect(page.locator('#legend')).to_contain_text('Bright is near')

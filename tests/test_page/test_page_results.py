@@ -36,7 +36,7 @@ from mmdsr.video.reader import read_video
 
 pytestmark = pytest.mark.slow
 LIMITS = replace(Limits(), region=200_000, jobs=6)
-NANO, DEPTH = 'dsrnet_x_nano', 'dsrnet_student_quick'
+NANO, DEPTH = 'dsrnet_x_nano', 'dsrnet_student'
 
 
 @pytest.fixture(scope='module')

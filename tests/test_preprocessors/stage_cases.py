@@ -15,7 +15,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import BaseDataElement
 
-NANO = dict(weights='dsrnet_student_quick')
+NANO = dict(weights='dsrnet_student')
 NEAREST = dict(interpolation='nearest', scale=4)
 IDENTITY = dict(interpolation='nearest', scale=1)
 STAGES = dict(

@@ -165,7 +165,7 @@ def test_stage_errors_are_messages(tmp_path, data):
     """Wrong arguments, missing files, missing references, sizes."""
     path = tmp_path / 'sr.py'
     cases = [
-        (dict(sr=dict(weights='nothing')), 'dsrnet_student_quick'),
+        (dict(sr=dict(weights='nothing')), 'dsrnet_student'),
         (
             dict(sr=dict(config='no.py', checkpoint='x')),
             'There is no config no.py',

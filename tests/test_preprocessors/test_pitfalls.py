@@ -194,7 +194,7 @@ def test_missing_sr_weights_are_named(host):
     ('sr', 'message'),
     [
         (dict(), 'exactly one of config'),
-        (dict(weights='no_such_name'), 'dsrnet_student_quick'),
+        (dict(weights='no_such_name'), 'dsrnet_student'),
         (dict(interpolation='nearest', size=3), 'size'),
     ],
 )
@@ -224,7 +224,7 @@ def test_builds_under_each_scope(host, other):
     if other == 'mmagic':
         pytest.importorskip('mmagic')
     # A student has parts of its own that are looked up, too.
-    sr = dict(weights='dsrnet_student_quick')
+    sr = dict(weights='dsrnet_student')
     with scope(other), warnings.catch_warnings():
         warnings.simplefilter('ignore')
         built = MODELS.build(dict(type=STAGES[host], sr=sr))

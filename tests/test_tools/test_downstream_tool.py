@@ -166,19 +166,19 @@ def test_an_experiment_its_stop_and_its_continuation(
     marks = {p: p.stat().st_mtime_ns for p in work.glob('*.pth')}
     tests = killed / 'runs/task/hr/seed0/tests'
     old = (tests / 'lr/metrics.json').stat().st_mtime_ns
-    sr = f'{NANO},dsrnet_student_quick'
+    sr = f'{NANO},dsrnet_student'
     done = call(task, folder, killed, '--seeds', 0, '--sr', sr)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {p: p.stat().st_mtime_ns for p in work.glob('*.pth')} == marks
     assert (tests / 'lr/metrics.json').stat().st_mtime_ns == old
     header = ' '.join((killed / 'task/table.md').read_text().split())
-    assert 'SR(nano) | SR(dsrnet_student_quick) | HR' in header
+    assert 'SR(nano) | SR(dsrnet_student) | HR' in header
     assert '1 of 1 runs' not in done.stdout
 
     # What does not fit is refused, and nothing is lost.
     wrong = [
         (['--protocol', 'same'], "protocol was 'hr', is 'same'"),
-        (['--sr', 'nano=dsrnet_student_quick'], 'made_by was'),
+        (['--sr', 'nano=dsrnet_student'], 'made_by was'),
     ]
     for args, message in wrong:
         done = call(task, folder, killed, '--seeds', 0, *args)

@@ -35,7 +35,7 @@ def count(folder):
 def test_a_folder_with_a_broken_image(frames, tmp_path):
     (frames / 'b' / '3.png').write_bytes(b'no image')
     out = tmp_path / 'out'
-    options = ('--weights', 'dsrnet_student_quick', '--reference', 'file')
+    options = ('--weights', 'dsrnet_student', '--reference', 'file')
     options += ('--refs', tmp_path / 'refs')
     done = call(TOOL, frames, out, *options)
     assert done.returncode == 1, done.stderr
@@ -166,7 +166,7 @@ def test_interrupted(frames, tmp_path):
     for number in range(400):
         shutil.copy(frames / 'a' / '1.png', frames / 'a' / f'x{number}.png')
     out = tmp_path / 'out'
-    process = start(TOOL, frames, out, '--weights', 'dsrnet_student_quick')
+    process = start(TOOL, frames, out, '--weights', 'dsrnet_student')
     limit = time.monotonic() + 300
     while not count(out) and process.poll() is None:
         assert time.monotonic() < limit
@@ -185,7 +185,7 @@ def test_killed(frames, tmp_path):
     for number in range(20):
         shutil.copy(frames / 'a' / '1.png', frames / 'a' / f'x{number}.png')
     out, whole = tmp_path / 'out', tmp_path / 'whole'
-    options = ('--weights', 'dsrnet_student_quick', '--reference', 'neighbor')
+    options = ('--weights', 'dsrnet_student', '--reference', 'neighbor')
     process = start(TOOL, frames, out, *options)
     limit = time.monotonic() + 300
     while count(out) < 3 and process.poll() is None:
