@@ -177,9 +177,8 @@ def photos_to_refsr(
         for split, stem in stems:
             writer.register(split, stem)
             summary.samples[split] += 1
-        used = _used(jobs, recipe)
-        summary.photos.update(split for _, split, _ in used)
-        writer.add_extra(ATTRIBUTION, _table(used))
+        summary.photos.update(job.split for job in jobs)
+        writer.add_extra(ATTRIBUTION, _table(_used(jobs, recipe)))
     refused = [photo for photo in photos if photo.name not in found]
     for photo in refused + usable:
         if photo.problem:

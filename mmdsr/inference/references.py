@@ -88,8 +88,8 @@ class References:
         if _is_cropped(info):
             self._warn(
                 'crop',
-                f'{info.get("img_path", "An image")} was cropped, but its '
-                f'reference {path.name} is used whole and shows the scene '
+                f'{info.get("img_path", "An image")} seems to be cropped, but '
+                f'its reference {path.name} is used whole and shows the scene '
                 'elsewhere: enlarge before the crop, with mmdsr.SuperResolve '
                 'or tools/super_resolve.py.',
             )
@@ -277,7 +277,7 @@ def _is_cropped(info: Mapping[str, Any]) -> bool:
     """Tell whether an image shows only a part of its file."""
     if not ('ori_shape' in info and 'img_shape' in info):
         return False
-    factor = np.ravel(info.get('scale_factor', 1.0))
+    factor = np.ravel(info.get('scale_factor') or 1.0)
     # Width and height; older hosts repeat them.
     wide, high = factor[:2] if len(factor) > 1 else (factor[0],) * 2
     whole = info['ori_shape'][0] * high, info['ori_shape'][1] * wide

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mmdsr.io.checksums import digest
+from mmdsr.io.frames import SUFFIXES
 from mmdsr.io.layout import DEPTH_KEYS, FLOW_KEY, IMAGE_KEYS
 from mmdsr.io.manifest import MANIFEST, SPLITS, read_manifest
 
@@ -15,7 +16,9 @@ _FOLDERS = [
 ]
 
 
-def listing(root: Path, folders: Iterable[str]) -> str:
+def listing(
+    root: Path, folders: Iterable[str], suffixes: Iterable[str] | None = None
+) -> str:
     """Identify files by their names and sizes, without reading them.
 
     Hidden files do not belong to them.
@@ -23,6 +26,7 @@ def listing(root: Path, folders: Iterable[str]) -> str:
     Args:
         root: Root of the files.
         folders: Folders below it; one that is missing holds no file.
+        suffixes: Suffixes of the files in lower case. Defaults to None, all.
 
     Returns:
         SHA-256 of their sorted names and sizes.
@@ -31,7 +35,8 @@ def listing(root: Path, folders: Iterable[str]) -> str:
         f'{name}\t{path.stat().st_size}\n'
         for folder in folders
         for path in (root / folder).rglob('*')
-        if path.is_file()
+        if (suffixes is None or path.suffix.lower() in suffixes)
+        and path.is_file()
         and '/.' not in f'/{(name := path.relative_to(root).as_posix())}'
     }
     return hashlib.sha256(''.join(sorted(lines)).encode()).hexdigest()
@@ -60,15 +65,17 @@ def identify(root: Path | str) -> dict[str, str]:
     return found
 
 
-def identify_files(root: Path) -> dict[str, str]:
-    """Identify a data set of another layout.
+def identify_images(root: Path) -> dict[str, str]:
+    """Identify the images and masks of a data set of another layout.
+
+    Annotations do not belong to them: they are files that a config names.
 
     Args:
         root: Root of the data set.
 
     Returns:
         ``manifest``, the digest of its manifest, if it has one; and ``files``,
-        the :func:`listing` of all files below its root, unless the manifest
+        the :func:`listing` of the images below its root, unless the manifest
         lists checksums.
     """
     path = root / MANIFEST
@@ -78,5 +85,5 @@ def identify_files(root: Path) -> dict[str, str]:
     except ValueError:
         manifest = None  # a file of another program
     if manifest is None or 'checksums' not in manifest:
-        found['files'] = listing(root, [''])
+        found['files'] = listing(root, [''], SUFFIXES)
     return found

@@ -126,8 +126,10 @@ def finished_report(
         return None
     if gone(target, report) or changed(target, report):
         return None
-    if own and not placed:
-        # Left over when cleaning up was interrupted.
+    # Left over when cleaning up was interrupted.
+    if not own:
+        staging.remove_lock()
+    elif not placed:
         staging.remove()
     return RecordingReport(
         target,

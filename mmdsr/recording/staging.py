@@ -73,10 +73,7 @@ class Staging:
             try:
                 self.check_there()
             except FileNotFoundError:
-                # Nothing but the lock itself, which makes its folder.
-                with suppress(OSError):
-                    (self.root / _LOCK).unlink()
-                    self.root.rmdir()
+                self.remove_lock()
                 raise
             yield
 
@@ -227,6 +224,13 @@ class Staging:
     def is_own(self) -> bool:
         """Return whether this film was begun there, with these settings."""
         return self.job.is_own()
+
+    def remove_lock(self) -> None:
+        """Remove a folder with nothing but the lock, which makes it anew."""
+        with suppress(OSError):
+            if [path.name for path in self.root.iterdir()] == [_LOCK]:
+                (self.root / _LOCK).unlink()
+                self.root.rmdir()
 
     def remove(self) -> None:
         """Remove the folder; another process may be removing it, too."""

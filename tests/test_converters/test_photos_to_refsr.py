@@ -167,7 +167,7 @@ def test_the_object_in_front_is_attributed(tmp_path):
     rows = table(tmp_path / 'out')
     assert [row['pairs'] for row in rows] == ['1', '0']
     assert {row['license'] for row in rows} == {'CC-BY-4.0'}
-    assert summary.photos == {'train': 2}
+    assert summary.photos == {'train': 1}
     alone = Recipe((96, 64), spread=PairSpread(occluded=0))
     photos_to_refsr(root, tmp_path / 'alone', alone, (1, 0))
     assert [row['pairs'] for row in table(tmp_path / 'alone')] == ['1']

@@ -89,6 +89,7 @@ WHOLE = dict(ori_shape=(20, 28), img_shape=(20, 28))
     ('change', 'cropped'),
     [
         ({}, False),
+        (dict(scale_factor=None), False),
         (dict(img_shape=(16, 28)), True),
         (dict(img_shape=(20, 24)), True),
         # Rounded, padded.
@@ -112,7 +113,7 @@ def test_a_crop_with_a_whole_reference_warns_once(tmp_path, change, cropped):
             assert references.find(info) is not None
     assert len(said) == cropped
     if cropped:
-        assert 'b.png was cropped, but its reference a.png' in str(
+        assert 'b.png seems to be cropped, but its reference a.png' in str(
             said[0].message
         )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmdsr.io.checksums import write_checksums
-from mmdsr.io.identity import identify, identify_files
+from mmdsr.io.identity import identify, identify_images
 from mmdsr.io.images import write_png
 from mmdsr.io.manifest import write_manifest
 
@@ -58,20 +58,22 @@ def test_data_sets_of_the_downstream_tasks(root):
     labels = root / 'labels.txt'
     labels.write_text('0')
     write_png(root / '.cache/run_0.png', np.zeros((8, 8, 3), np.uint8))
-    before = identify_files(root)
+    before = identify_images(root)
     _noise(root / '.cache/run_0.png')
-    assert identify_files(root) == before
+    # The config names these.
+    labels.write_text('1 2')
+    assert identify_images(root) == before
     for change in (
-        lambda: labels.write_text('1 2'),
         lambda: _noise(root / 'test/hr/run_0.png'),
         lambda: write_manifest(root, {}),
-        lambda: labels.write_text('0'),
         lambda: (root / 'manifest.json').write_text('of another program'),
-        lambda: labels.write_text('1 2'),
+        lambda: write_png(
+            root / 'test/hr/run_1.png', np.zeros((8, 8, 3), np.uint8)
+        ),
     ):
         change()
-        assert identify_files(root) != before
-        before = identify_files(root)
+        assert identify_images(root) != before
+        before = identify_images(root)
     assert set(before) == {'manifest', 'files'}
     write_manifest(root, {}, checksums=write_checksums(root))
-    assert set(identify_files(root)) == {'manifest'}
+    assert set(identify_images(root)) == {'manifest'}

@@ -92,6 +92,23 @@ def test_killed_at_any_moment(source, whole, tmp_path):
     assert left == ['out.mkv', 'out.mkv.json', 'out.mkv.report.json']
 
 
+def test_a_lock_left_beside_a_finished_film_goes(source, tmp_path):
+    target = tmp_path / 'out.mkv'
+    make(source, target)
+    # Killed between the last two steps of cleaning up.
+    root = staging_root(target)
+    root.mkdir()
+    (root / '.lock').touch()
+    make(source, target)
+    assert not root.exists()
+    # Not a folder that is somebody else's.
+    root.mkdir()
+    (root / '.lock').touch()
+    (root / 'notes.txt').touch()
+    make(source, target)
+    assert len([*root.iterdir()]) == 2
+
+
 def test_an_interrupted_film_is_resumed(source, whole, tmp_path):
     target = tmp_path / 'out.mkv'
     seen = []

@@ -192,8 +192,8 @@ def run_study(
     own = budget.data_root or first.test_dataloader.dataset.data_root
     roots = name_roots(options.test_roots or [own])
     most = options.max_samples
-    check_tests(roots.values(), most)
     check_inputs(study, budget)
+    check_tests(roots.values(), most)
     runs = make_runs(study, budget, options.seeds, out, roots, most)
     run_all(runs, options, console, report_line)
     report(study, budget, runs, out, console, most, costing)

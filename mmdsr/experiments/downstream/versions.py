@@ -20,7 +20,7 @@ from mmdsr.io.checkpoint import find_checkpoint
 from mmdsr.io.checksums import digest
 from mmdsr.io.folder_job import FolderJob, open_all
 from mmdsr.io.frames import SUFFIXES, read_rgb
-from mmdsr.io.identity import identify_files
+from mmdsr.io.identity import identify_images
 from mmdsr.io.images import downscale, encode_png, write_png
 from mmdsr.io.listing import natural_order
 from mmdsr.models.networks.padding import SCALE
@@ -381,4 +381,4 @@ def origin_of(root: Path, version: Version) -> dict[str, str]:
 
 
 def _origin(root: Path, maker: str) -> dict[str, str]:
-    return dict(root=str(root), **identify_files(root), made_by=maker)
+    return dict(root=str(root), **identify_images(root), made_by=maker)

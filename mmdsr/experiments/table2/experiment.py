@@ -93,8 +93,8 @@ def run_table2(
     first = prepare(study.rows[0], budget, 0)
     own = budget.data_root or first.test_dataloader.dataset.data_root
     roots = name_roots(options.test_roots or [own])
-    check_tests(roots.values(), options.max_samples)
     entries = plan.make_plan(study, budget)
+    check_tests(roots.values(), options.max_samples)
     trained = [entry for entry in entries if not entry.turned]
     iterations = None
     if options.minutes is not None:
