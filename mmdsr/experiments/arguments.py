@@ -9,46 +9,25 @@ from mmdsr.errors import UsageError, said_by
 from mmdsr.io.console import plain_console
 
 
-def positive(text: str) -> int:
-    """Parse a positive whole number.
+def _whole(least: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers of at least ``least``."""
 
-    Args:
-        text: Text of the command line.
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise ArgumentTypeError(
+                f'{text!r} is not a whole number of at least {least}'
+            )
+        return number
 
-    Returns:
-        The number.
-
-    Raises:
-        ArgumentTypeError: If it is not such a number.
-    """
-    return _at_least(1, text)
-
-
-def not_negative(text: str) -> int:
-    """Parse a whole number that is zero or more.
-
-    Args:
-        text: Text of the command line.
-
-    Returns:
-        The number.
-
-    Raises:
-        ArgumentTypeError: If it is not such a number.
-    """
-    return _at_least(0, text)
+    return parse
 
 
-def _at_least(least: int, text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise ArgumentTypeError(
-            f'{text!r} is not a whole number of at least {least}'
-        )
-    return number
+#: Types of arguments: whole numbers above zero, and those from zero.
+positive, not_negative = _whole(1), _whole(0)
 
 
 def run_experiment(

@@ -277,7 +277,8 @@ def _is_cropped(info: Mapping[str, Any]) -> bool:
     """Tell whether an image shows only a part of its file."""
     if not ('ori_shape' in info and 'img_shape' in info):
         return False
-    factor = np.ravel(info.get('scale_factor') or 1.0)
+    factor = info.get('scale_factor')
+    factor = np.ravel(1.0 if factor is None else factor)
     # Width and height; older hosts repeat them.
     wide, high = factor[:2] if len(factor) > 1 else (factor[0],) * 2
     whole = info['ori_shape'][0] * high, info['ori_shape'][1] * wide

@@ -90,6 +90,8 @@ WHOLE = dict(ori_shape=(20, 28), img_shape=(20, 28))
     [
         ({}, False),
         (dict(scale_factor=None), False),
+        (dict(scale_factor=np.ones(4, np.float32)), False),
+        (dict(img_shape=(16, 28), scale_factor=np.ones(4)), True),
         (dict(img_shape=(16, 28)), True),
         (dict(img_shape=(20, 24)), True),
         # Rounded, padded.
